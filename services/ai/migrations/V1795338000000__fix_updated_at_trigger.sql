@@ -1,0 +1,20 @@
+-- migration: requires audit@1795338000000
+--
+-- Lets rows be updated again. update_updated_at_column() assigned NEW.updatedAt without quotes,
+-- which PL/pgSQL folds to "updatedat", a column that no table has: every UPDATE of all six tables
+-- failed with 42703 (record "new" has no field "updatedat").
+--
+-- Audit first: as soon as remediations can be updated they get completed, which closes the audit
+-- finding that they name ("findingId"), a row that must be updatable by then.
+--
+-- Replacing the function keeps its triggers and locks no table.
+
+CREATE OR REPLACE FUNCTION update_updated_at_column()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    NEW."updatedAt" = CURRENT_TIMESTAMP;
+    RETURN NEW;
+END;
+$$;

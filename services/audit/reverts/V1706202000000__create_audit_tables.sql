@@ -1,0 +1,21 @@
+-- Drops all tables of the service with their rows. The extension stays: it may be used by others,
+-- and creating the schema again asks for it only when it is absent.
+
+DROP TABLE audit_entries;
+DROP TABLE audit_sessions;
+DROP TABLE audit_findings;
+DROP TABLE control_tests;
+DROP TABLE audit_programs;
+DROP TABLE soc_audits;
+
+DROP FUNCTION update_updated_at_column();
+
+DROP TYPE finding_status;
+DROP TYPE finding_severity;
+DROP TYPE finding_type;
+DROP TYPE test_result;
+DROP TYPE test_method;
+DROP TYPE risk_rating;
+DROP TYPE audit_phase;
+DROP TYPE audit_status;
+DROP TYPE audit_type;

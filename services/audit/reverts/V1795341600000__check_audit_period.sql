@@ -1,0 +1,3 @@
+-- migration: lock-timeout 2s
+
+ALTER TABLE soc_audits DROP CONSTRAINT "CHK_soc_audits_period";

@@ -1,0 +1,22 @@
+-- Drops all tables of the service with their rows. The extension stays: it may be used by others,
+-- and creating the schema again asks for it only when it is absent.
+
+DROP TABLE control_mappings;
+DROP TABLE control_exceptions;
+DROP TABLE control_assessments;
+DROP TABLE control_test_results;
+DROP TABLE control_tests;
+DROP TABLE control_implementations;
+DROP TABLE controls;
+
+DROP FUNCTION update_updated_at_column();
+
+DROP TYPE exception_status;
+DROP TYPE assessment_result;
+DROP TYPE test_result;
+DROP TYPE test_status;
+DROP TYPE implementation_status;
+DROP TYPE control_status;
+DROP TYPE control_frequency;
+DROP TYPE control_category;
+DROP TYPE control_type;

@@ -1,0 +1,19 @@
+-- Drops all tables of the service with their rows. The extension stays: it may be used by others,
+-- and creating the schema again asks for it only when it is absent.
+
+DROP TABLE notification_logs;
+DROP TABLE notification_batches;
+DROP TABLE notifications;
+DROP TABLE notification_preferences;
+DROP TABLE notification_templates;
+
+DROP FUNCTION update_updated_at_column();
+
+DROP TYPE preference_status;
+DROP TYPE notification_status;
+DROP TYPE notification_priority;
+DROP TYPE delivery_method;
+DROP TYPE template_status;
+DROP TYPE notification_category;
+DROP TYPE notification_type;
+DROP TYPE notification_channel;

@@ -1,0 +1,3 @@
+-- Which policies were templates is lost with the column.
+
+ALTER TABLE policies DROP COLUMN "isTemplate";

@@ -1,0 +1,12 @@
+-- Drops all tables of the service with their rows. The extension stays: it may be used by others,
+-- and creating the schema again asks for it only when it is absent.
+
+DROP TABLE report_schedules;
+DROP TABLE reports;
+DROP TABLE report_templates;
+
+DROP FUNCTION update_updated_at_column();
+
+DROP TYPE delivery_method;
+DROP TYPE report_format;
+DROP TYPE report_status;

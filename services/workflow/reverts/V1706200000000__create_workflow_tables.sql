@@ -1,0 +1,14 @@
+-- Drops all tables of the service with their rows. The extension stays: it may be used by others,
+-- and creating the schema again asks for it only when it is absent.
+
+DROP TABLE workflow_step_executions;
+DROP TABLE workflow_instances;
+DROP TABLE workflow_steps;
+DROP TABLE workflows;
+
+DROP FUNCTION update_updated_at_column();
+
+DROP TYPE trigger_type;
+DROP TYPE execution_status;
+DROP TYPE instance_status;
+DROP TYPE workflow_status;
