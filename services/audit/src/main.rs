@@ -1,0 +1,7 @@
+//! Migrates the audit service's database: `cargo run -p audit-migrations -- --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::service_main(&audit_migrations::SERVICE)
+}

@@ -1,0 +1,7 @@
+//! Migrates the auth service's database: `cargo run -p auth-migrations -- --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::service_main(&auth_migrations::SERVICE)
+}

@@ -1,0 +1,20 @@
+//! The control service's migrations, compiled in.
+
+use shared::source::EmbeddedService;
+
+mod up {
+    refinery::embed_migrations!("migrations");
+}
+
+mod down {
+    refinery::embed_migrations!("reverts");
+}
+
+/// The control service.
+pub static SERVICE: EmbeddedService = EmbeddedService {
+    folder: "control",
+    definition: include_str!("../service.toml"),
+    migrations: up::migrations::runner,
+    reverts: down::migrations::runner,
+    dependencies: &[&policy_migrations::SERVICE],
+};

@@ -1,0 +1,20 @@
+//! The evidence service's migrations, compiled in.
+
+use shared::source::EmbeddedService;
+
+mod up {
+    refinery::embed_migrations!("migrations");
+}
+
+mod down {
+    refinery::embed_migrations!("reverts");
+}
+
+/// The evidence service.
+pub static SERVICE: EmbeddedService = EmbeddedService {
+    folder: "evidence",
+    definition: include_str!("../service.toml"),
+    migrations: up::migrations::runner,
+    reverts: down::migrations::runner,
+    dependencies: &[&control_migrations::SERVICE],
+};

@@ -1,0 +1,7 @@
+//! Migrates the integration service's database: `cargo run -p integration-migrations -- --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::service_main(&integration_migrations::SERVICE)
+}

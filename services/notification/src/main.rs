@@ -1,0 +1,7 @@
+//! Migrates the notification service's database: `cargo run -p notification-migrations -- --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::service_main(&notification_migrations::SERVICE)
+}

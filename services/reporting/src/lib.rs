@@ -1,0 +1,20 @@
+//! The reporting service's migrations, compiled in.
+
+use shared::source::EmbeddedService;
+
+mod up {
+    refinery::embed_migrations!("migrations");
+}
+
+mod down {
+    refinery::embed_migrations!("reverts");
+}
+
+/// The reporting service.
+pub static SERVICE: EmbeddedService = EmbeddedService {
+    folder: "reporting",
+    definition: include_str!("../service.toml"),
+    migrations: up::migrations::runner,
+    reverts: down::migrations::runner,
+    dependencies: &[&evidence_migrations::SERVICE],
+};

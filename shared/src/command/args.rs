@@ -1,0 +1,223 @@
+//! The arguments that the programs share.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::domain::Version;
+use crate::report::Colour;
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GlobalArgs {
+    /// Read this file instead of config/<environment>.toml and config/default.toml
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub config: Option<PathBuf>,
+    /// Name of the environment; `production` asks for confirmation [also: APP_ENV, NODE_ENV]
+    #[arg(
+        long,
+        value_name = "NAME",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub environment: Option<String>,
+    /// Read the services from this folder instead of those compiled in
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub services_dir: Option<PathBuf>,
+    /// One server for all services [also: ORCHESTRATOR_SERVER_URL]
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub server_url: Option<String>,
+    /// The database of the one service that is named [also: DATABASE_URL]
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub database_url: Option<String>,
+    /// For people, or for programs: nothing but JSON on standard output
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub output: OutputChoice,
+    /// How many services are migrated at a time [default: as many as connections are allowed]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), global = true, help_heading = "Global options")]
+    pub jobs: Option<u16>,
+    /// When to use colours
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub color: Colour,
+    /// Say more: statements and server notices; twice: what the program does
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Say only what failed, and the last line
+    #[arg(
+        short,
+        long,
+        conflicts_with = "verbose",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub quiet: bool,
+    /// Form of the log on standard error
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub log_format: LogFormat,
+    /// Folder with initdb, pg_ctl and postgres, for the local server
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub pg_bin: Option<PathBuf>,
+    /// How long a statement waits for a lock before it steps back, as in 2s
+    #[arg(
+        long,
+        value_name = "TIME",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub lock_timeout: Option<String>,
+    /// How often a step is tried again after that
+    #[arg(long, value_name = "N", global = true, help_heading = "Global options")]
+    pub lock_retries: Option<String>,
+    /// How long to wait for another run on the same database, as in 60s
+    #[arg(
+        long,
+        value_name = "TIME",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub advisory_lock_wait: Option<String>,
+}
+
+/// Who reads the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputChoice {
+    /// People.
+    #[default]
+    Human,
+    /// Programs.
+    Json,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines.
+    #[default]
+    Text,
+    /// JSON Lines.
+    Json,
+}
+
+/// What a failure means for the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FailureChoice {
+    /// Start nothing new.
+    #[default]
+    Stop,
+    /// Go on with what does not depend on it.
+    Continue,
+}
+
+/// Flags of `run`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// Stop after this version (of the one service that is named; its dependencies go to their newest)
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<Version>,
+    /// Print the SQL that would run, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait this long for migrations that other runs must apply first, as in 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_wait)]
+    pub wait: Option<std::time::Duration>,
+    /// What to do with the other services when one fails
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_failure: FailureChoice,
+    /// Create missing databases also on a server that is not on this machine (never in production)
+    #[arg(long)]
+    pub create_databases: bool,
+    /// Do not ask in production
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Flags of `revert`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RevertArgs {
+    /// Undo the last N migrations of each service [default: 1]
+    #[arg(long, value_name = "N", conflicts_with_all = ["all", "to"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: Option<u32>,
+    /// Undo everything
+    #[arg(long, conflicts_with = "to")]
+    pub all: bool,
+    /// Undo everything newer than this version of the one service that is named
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<Version>,
+    /// Print the SQL that would run, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What to do with the other services when one fails
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_failure: FailureChoice,
+    /// Do not ask in production
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `RevertArgs` with what only the orchestrator can do.
+#[derive(Clone, Debug, Default)]
+pub struct CheckedRevert {
+    /// The flags.
+    pub args: RevertArgs,
+    /// Also undo what other services have applied on top.
+    pub with_dependents: bool,
+}
+
+/// Flags of `status`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusArgs {
+    /// Exit with 4 when something is pending
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+fn parse_wait(text: &str) -> Result<std::time::Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}: give a time with its unit, as in 30s or 10m"))
+}

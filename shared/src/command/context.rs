@@ -1,0 +1,335 @@
+//! What every command needs: configuration, services, and where their databases are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use super::{CommandError, GlobalArgs, OutputChoice, Selected};
+use crate::config::{Configuration, DatabaseAddress, Location, Overrides, Selection, project_root};
+use crate::domain::{Fleet, Service, ServiceName};
+use crate::inspect::Target;
+use crate::postgres::local_server::{LocalServer, Origin, Running};
+use crate::postgres::{ConnectOptions, Connections};
+use crate::report::{Output, Reporter, Terminal, Verbosity, reporter};
+use crate::source::{self, DEFAULT_HISTORY_TABLE, EmbeddedService};
+
+/// How long a full or starting server is waited for.
+const RETRY_CONNECT_FOR: Duration = Duration::from_secs(30);
+
+/// Where the services come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// Those compiled in, unless `--services-dir` says otherwise.
+    Embedded(&'a [&'static EmbeddedService]),
+}
+
+/// How this program was called, for commands in messages.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// `orchestrator` or `policy-migrations`.
+    pub program: String,
+    /// The global flags that must stand again.
+    pub flags: String,
+    /// The one service of a service binary.
+    pub service: Option<ServiceName>,
+}
+
+impl Invocation {
+    /// The command that runs a service.
+    pub fn run(&self, service: &ServiceName) -> String {
+        match &self.service {
+            Some(own) if own == service => format!("{} run{}", self.program, self.flags),
+            _ => format!("orchestrator run {service}{}", self.flags),
+        }
+    }
+
+    /// The command that reverts a service.
+    pub fn revert(&self, service: &ServiceName) -> String {
+        match &self.service {
+            Some(own) if own == service => format!("{} revert{}", self.program, self.flags),
+            _ => format!("orchestrator revert {service}{}", self.flags),
+        }
+    }
+
+    /// The command that brings a service and all it needs to the newest version.
+    pub fn meet(&self, service: &ServiceName) -> String {
+        format!(
+            "orchestrator run {service} --with-dependencies{}",
+            self.flags
+        )
+    }
+}
+
+/// What every command needs.
+pub struct Context {
+    /// The global flags.
+    pub globals: GlobalArgs,
+    /// The configuration.
+    pub configuration: Configuration,
+    /// The services.
+    pub fleet: Fleet,
+    /// The project's folder.
+    pub project_root: PathBuf,
+    /// How this program was called.
+    pub invocation: Invocation,
+    /// The streams of this process.
+    pub terminal: Terminal,
+    connections: Arc<Connections>,
+    local: OnceCell<Running>,
+}
+
+impl Context {
+    /// Reads configuration and services. Touches no database.
+    pub fn new(
+        globals: GlobalArgs,
+        source: Source<'_>,
+        program: &str,
+    ) -> Result<Self, CommandError> {
+        let here = std::env::current_dir().map_err(|source| CommandError::Io {
+            what: "the current folder cannot be found".to_owned(),
+            source,
+        })?;
+        let project_root = project_root(&here);
+        let variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let configuration = Configuration::load(&overrides(&globals), &variables, &project_root)?;
+        let Source::Embedded(embedded) = source;
+        let fleet = match &globals.services_dir {
+            Some(folder) => source::load_folder(folder)?,
+            None => EmbeddedService::fleet(embedded)?,
+        };
+        let options = ConnectOptions {
+            application_name: format!("{program} {}", env!("CARGO_PKG_VERSION")),
+            connect_timeout: configuration.engine().connect_timeout,
+            retry_for: RETRY_CONNECT_FOR,
+        };
+        let context = Self {
+            connections: Arc::new(Connections::new(
+                options,
+                configuration.max_connections().get(),
+            )),
+            invocation: Invocation {
+                program: program.to_owned(),
+                flags: repeated_flags(&globals),
+                service: None,
+            },
+            terminal: Terminal::of_process(globals.color),
+            local: OnceCell::new(),
+            globals,
+            configuration,
+            fleet,
+            project_root,
+        };
+        context.refuse_unknown_services()?;
+        Ok(context)
+    }
+
+    /// The connections of this process.
+    pub fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.connections)
+    }
+
+    /// How many services are worked on at a time.
+    pub fn jobs(&self) -> usize {
+        self.globals
+            .jobs
+            .map_or_else(|| self.connections.limit(), usize::from)
+    }
+
+    /// Whether people read the output.
+    pub fn is_for_people(&self) -> bool {
+        self.globals.output == OutputChoice::Human
+    }
+
+    /// The reporter of a run.
+    pub fn reporter(&self) -> Box<dyn Reporter> {
+        let output = match self.globals.output {
+            OutputChoice::Human => Output::Human,
+            OutputChoice::Json => Output::Json,
+        };
+        let verbosity = match (self.globals.quiet, self.globals.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
+        };
+        reporter(output, verbosity, self.terminal)
+    }
+
+    /// The databases of services. `selected` decides what `DATABASE_URL` means.
+    pub async fn targets<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n ServiceName>,
+        selected: &Selected,
+        create_databases: bool,
+    ) -> Result<BTreeMap<ServiceName, Arc<Target>>, CommandError> {
+        let mut targets = BTreeMap::new();
+        for name in names {
+            let Some(service) = self.fleet.service(name) else {
+                continue;
+            };
+            let address = self.address(service, selected).await?;
+            let history_table = self
+                .configuration
+                .history_table(name.as_str())
+                .or(service.history_table.as_deref())
+                .unwrap_or(DEFAULT_HISTORY_TABLE)
+                .to_owned();
+            let may_create = self
+                .configuration
+                .creation_allowed(&address, create_databases);
+            targets.insert(
+                name.clone(),
+                Arc::new(Target {
+                    service: Arc::new(service.clone()),
+                    address,
+                    history_table,
+                    may_create,
+                }),
+            );
+        }
+        refuse_shared_histories(&targets)?;
+        Ok(targets)
+    }
+
+    /// The address of one service's database; starts the local server where nothing is configured.
+    pub async fn address(
+        &self,
+        service: &Service,
+        selected: &Selected,
+    ) -> Result<DatabaseAddress, CommandError> {
+        let selection = match selected.only() {
+            Some(only) => Selection::One(only.as_str()),
+            None => Selection::Many,
+        };
+        match self
+            .configuration
+            .locate(service.name.as_str(), &service.database, selection)?
+        {
+            Location::Configured { address, origin } => {
+                tracing::debug!(service = %service.name, %address, %origin, "database");
+                for warning in address.warnings() {
+                    tracing::warn!(service = %service.name, "{warning}");
+                }
+                Ok(address)
+            }
+            Location::Local { database } => {
+                let running = self.local_server().await?;
+                let url = running.url(&database);
+                DatabaseAddress::parse(&url, &BTreeMap::new()).map_err(|source| {
+                    CommandError::usage(
+                        format!("the address of the local server is unusable: {source}"),
+                        "orchestrator local reset",
+                    )
+                })
+            }
+        }
+    }
+
+    /// The local server, started when it does not run.
+    pub async fn local_server(&self) -> Result<&Running, CommandError> {
+        self.local
+            .get_or_try_init(|| async {
+                let server = LocalServer::at(self.project_root.join(".local"));
+                let pg_bin = self.globals.pg_bin.clone();
+                let started =
+                    tokio::task::spawn_blocking(move || server.ensure_running(pg_bin.as_deref()))
+                        .await
+                        .map_err(|error| CommandError::Program {
+                            message: format!("starting the local server was interrupted: {error}"),
+                        })??;
+                if started.origin() != Origin::AlreadyRunning {
+                    self.say_started(&started);
+                }
+                Ok(started)
+            })
+            .await
+    }
+
+    #[allow(
+        clippy::print_stderr,
+        reason = "a word to people, on the way to what they asked for"
+    )]
+    fn say_started(&self, running: &Running) {
+        if !self.globals.quiet {
+            eprintln!(
+                "local PostgreSQL {} listens on 127.0.0.1:{} (stop it: orchestrator local stop)",
+                running.major(),
+                running.port()
+            );
+        }
+    }
+
+    fn refuse_unknown_services(&self) -> Result<(), CommandError> {
+        let known: BTreeSet<&str> = self.fleet.names().map(ServiceName::as_str).collect();
+        // A service binary knows only itself and what it depends on; the file speaks of the whole fleet.
+        if self.globals.services_dir.is_none() && known.len() < 2 {
+            return Ok(());
+        }
+        for (name, file) in self.configuration.mentioned_services() {
+            if !known.contains(name) {
+                tracing::debug!(name, file = %file.display(), "settings of a service that this program does not know");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn overrides(globals: &GlobalArgs) -> Overrides {
+    let mut overrides = Overrides::default();
+    overrides.config_file.clone_from(&globals.config);
+    overrides.environment.clone_from(&globals.environment);
+    overrides.server_url.clone_from(&globals.server_url);
+    overrides.database_url.clone_from(&globals.database_url);
+    overrides
+        .engine
+        .lock_timeout
+        .clone_from(&globals.lock_timeout);
+    overrides
+        .engine
+        .lock_retries
+        .clone_from(&globals.lock_retries);
+    overrides
+        .engine
+        .advisory_lock_wait
+        .clone_from(&globals.advisory_lock_wait);
+    overrides
+}
+
+/// The flags without which a command in a message would mean other databases. URLs may hold passwords: they are left out.
+fn repeated_flags(globals: &GlobalArgs) -> String {
+    let mut flags = String::new();
+    if let Some(folder) = &globals.services_dir {
+        flags.push_str(&format!(" --services-dir {}", folder.display()));
+    }
+    if let Some(file) = &globals.config {
+        flags.push_str(&format!(" --config {}", file.display()));
+    }
+    if let Some(environment) = &globals.environment {
+        flags.push_str(&format!(" --environment {environment}"));
+    }
+    flags
+}
+
+/// Two services in one database need a history table each.
+fn refuse_shared_histories(
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+) -> Result<(), CommandError> {
+    let mut seen: BTreeMap<(String, &str), &ServiceName> = BTreeMap::new();
+    for (name, target) in targets {
+        let key = (target.address.database_key(), target.history_table.as_str());
+        if let Some(other) = seen.insert(key, name) {
+            return Err(CommandError::usage(
+                format!(
+                    "{other} and {name} would share the history table {} of {}",
+                    target.history_table, target.address
+                ),
+                "give each a history_table of its own in service.toml, or a database of its own",
+            ));
+        }
+    }
+    Ok(())
+}

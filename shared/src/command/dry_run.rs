@@ -1,0 +1,59 @@
+//! `--dry-run`: the SQL that would run.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::print::print_text;
+use super::{CommandError, Context, print_document};
+use crate::domain::{Direction, Plan, ServiceName};
+use crate::inspect::Target;
+use crate::planning;
+
+/// Prints the SQL of every step in an order that the run could take, or the plan with `--output json`.
+pub fn print_sql(
+    context: &Context,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    plan: &Plan,
+) -> Result<(), CommandError> {
+    if !context.is_for_people() {
+        return print_document(&plan);
+    }
+    let mut text = String::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let Some(target) = targets.get(&step.service) else {
+            continue;
+        };
+        let Some(migration) = target.service.migration(step.version) else {
+            continue;
+        };
+        let script = planning::script(migration, step.direction);
+        let verb = match step.direction {
+            Direction::Up => "apply",
+            Direction::Down => "revert",
+        };
+        let how = if script.directives.no_transaction {
+            "statement by statement"
+        } else {
+            "in one transaction"
+        };
+        let _ = writeln!(
+            text,
+            "-- {}/{}: {verb} {} {} {} on {} (wave {}, {how})",
+            index + 1,
+            plan.steps.len(),
+            step.service,
+            step.version,
+            step.name,
+            target.address,
+            step.wave
+        );
+        let _ = writeln!(text, "-- {}\n{}\n", script.path, script.text.trim_end());
+    }
+    if plan.steps.is_empty() {
+        text.push_str("-- nothing to do\n");
+    } else {
+        text.push_str("-- dry run: nothing was written\n");
+    }
+    print_text(&text)
+}

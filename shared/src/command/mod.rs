@@ -1,0 +1,35 @@
+//! The commands that a service binary and the orchestrator have in common, so that both are the same engine.
+//!
+//! Responsible for turning arguments into a run: which services, which databases, which plan. Not for the order between
+//! services (the caller brings an [`Order`]), nor for doing the work (`dispatch`). Floor 5.
+
+mod args;
+mod confirm;
+mod context;
+mod dry_run;
+mod error;
+mod gather;
+mod interrupt;
+mod order;
+mod print;
+mod revert;
+mod run;
+mod selection;
+mod status;
+
+pub use args::{
+    CheckedRevert, FailureChoice, GlobalArgs, LogFormat, OutputChoice, RevertArgs, RunArgs,
+    StatusArgs,
+};
+pub use confirm::confirm;
+pub use context::{Context, Invocation, Source};
+pub use dry_run::print_sql;
+pub use error::{CommandError, report_error};
+pub use gather::{Gathered, gather, planned_revert, planned_run};
+pub use interrupt::watch_signals;
+pub use order::{Chain, Order};
+pub use print::print_document;
+pub use revert::revert;
+pub use run::run;
+pub use selection::{Selected, select};
+pub use status::{ServiceStatus, read_status, status};

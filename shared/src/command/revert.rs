@@ -1,0 +1,68 @@
+//! `revert`: undo applied migrations, the newest first.
+
+use super::run::{Asked, execute, hold_everything_back, named_version, refused_dry_run};
+use super::{
+    CheckedRevert, CommandError, Context, FailureChoice, Order, Selected, confirm, gather,
+    planned_revert, print_sql,
+};
+use crate::domain::ExitStatus;
+use crate::report::units::count;
+use crate::revert::Scope;
+
+/// Undoes applied migrations of the selected services.
+pub async fn revert(
+    context: &Context,
+    selected: &Selected,
+    asked: &CheckedRevert,
+    order: &dyn Order,
+) -> Result<ExitStatus, CommandError> {
+    let args = &asked.args;
+    if let Some(to) = args.to {
+        named_version(context, selected, to)?;
+    }
+    let scope = match (args.to, args.all, args.steps) {
+        (Some(version), _, _) => Scope::To(version),
+        (None, true, _) => Scope::All,
+        (None, false, steps) => {
+            Scope::Steps(usize::try_from(steps.unwrap_or(1)).unwrap_or(usize::MAX))
+        }
+    };
+    let mut targets = context.targets(&selected.names, selected, false).await?;
+    let mut gathered = gather(&context.connections(), &targets).await?;
+    let mut planned = planned_revert(
+        context,
+        selected,
+        &mut gathered,
+        &mut targets,
+        scope,
+        asked.with_dependents,
+        order,
+    )
+    .await?;
+    if args.dry_run {
+        print_sql(context, &targets, &planned.plan)?;
+        return match planned.stopped.first() {
+            Some((_, error)) => Err(refused_dry_run(error)),
+            None => Ok(ExitStatus::Done),
+        };
+    }
+    if args.on_failure == FailureChoice::Stop {
+        hold_everything_back(&mut planned);
+    }
+    if !planned.plan.steps.is_empty() {
+        confirm(
+            context,
+            args.yes,
+            &format!("undo {}", count(planned.plan.steps.len(), "migration")),
+        )?;
+    }
+    let how = Asked {
+        command: "revert",
+        on_failure: args.on_failure,
+        wait: std::time::Duration::ZERO,
+    };
+    execute(context, selected, targets, gathered, planned, how, |name| {
+        context.invocation.revert(name)
+    })
+    .await
+}

@@ -1,0 +1,296 @@
+//! `run`: apply what is pending.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::gather::Planned;
+use super::{
+    CommandError, Context, FailureChoice, Gathered, Order, RunArgs, Selected, confirm, gather,
+    planned_run, print_sql, watch_signals,
+};
+use crate::dispatch::{LaneInput, OnFailure, Recorder, Run, dispatch};
+use crate::domain::{ExitStatus, Plan, ServiceName};
+use crate::gates;
+use crate::inspect::{ServiceError, Target};
+use crate::postgres::RunIdentity;
+use crate::report::units::count;
+
+/// Applies what is pending in the selected services.
+pub async fn run(
+    context: &Context,
+    selected: &Selected,
+    args: &RunArgs,
+    order: &dyn Order,
+) -> Result<ExitStatus, CommandError> {
+    check_version(context, selected, args)?;
+    let targets = context
+        .targets(&selected.names, selected, args.create_databases)
+        .await?;
+    let mut gathered = gather(&context.connections(), &targets).await?;
+    let mut planned = planned_run(context, selected, &mut gathered, args.to, order).await?;
+    if args.dry_run {
+        return dry_run(context, &targets, &planned, args);
+    }
+    if args.wait.is_none() {
+        refuse_unmet_gates(context, &mut planned);
+    }
+    if args.on_failure == FailureChoice::Stop {
+        hold_everything_back(&mut planned);
+    }
+    if !planned.plan.steps.is_empty() {
+        let services = planned.plan.services().len();
+        confirm(
+            context,
+            args.yes,
+            &format!(
+                "apply {} to {}",
+                count(planned.plan.steps.len(), "migration"),
+                count(services, "database")
+            ),
+        )?;
+    }
+    let asked = Asked {
+        command: "run",
+        on_failure: args.on_failure,
+        wait: args.wait.unwrap_or_default(),
+    };
+    execute(
+        context,
+        selected,
+        targets,
+        gathered,
+        planned,
+        asked,
+        |name| context.invocation.run(name),
+    )
+    .await
+}
+
+/// How the user wants a plan to be carried out.
+pub(super) struct Asked {
+    pub(super) command: &'static str,
+    pub(super) on_failure: FailureChoice,
+    pub(super) wait: Duration,
+}
+
+/// Hands a plan to the dispatcher.
+pub(super) async fn execute(
+    context: &Context,
+    selected: &Selected,
+    targets: BTreeMap<ServiceName, Arc<Target>>,
+    mut gathered: Gathered,
+    planned: Planned,
+    asked: Asked,
+    run_again: impl Fn(&ServiceName) -> String,
+) -> Result<ExitStatus, CommandError> {
+    let identity = RunIdentity::of_this_process();
+    let mut reporter = context.reporter();
+    let mut recorder = Recorder::new(reporter.as_mut(), identity.run_id);
+    keep_sessions_of_first_steps(&mut gathered, &planned.plan);
+    let concerned = |name: &ServiceName| {
+        planned.plan.steps.iter().any(|step| step.service == *name)
+            || planned.stopped.iter().any(|(stopped, _)| stopped == name)
+            || planned.held_back.iter().any(|(held, _, _)| held == name)
+    };
+    let unchanged = selected
+        .names
+        .iter()
+        .filter(|name| !concerned(name))
+        .cloned()
+        .collect();
+    let lanes = targets
+        .into_iter()
+        .filter(|(name, _)| concerned(name))
+        .map(|(name, target)| {
+            let lane = LaneInput {
+                target,
+                session: gathered.sessions.remove(&name),
+                run_again: run_again(&name),
+            };
+            (name, lane)
+        })
+        .collect();
+    drop(gathered);
+    let invocation = context.invocation.clone();
+    let run = Run {
+        command: asked.command,
+        identity,
+        plan: planned.plan,
+        lanes,
+        gate_targets: planned.gate_targets,
+        unchanged,
+        stopped: planned.stopped,
+        held_back: planned.held_back,
+        jobs: context.jobs(),
+        on_failure: match asked.on_failure {
+            FailureChoice::Stop => OnFailure::Stop,
+            FailureChoice::Continue => OnFailure::Continue,
+        },
+        wait: asked.wait,
+        meet_gate: Box::new(move |service| invocation.meet(service)),
+        engine: *context.configuration.engine(),
+        connections: context.connections(),
+    };
+    Ok(dispatch(run, &mut recorder, watch_signals()).await.status)
+}
+
+/// A session that waits for its turn would only occupy a connection.
+fn keep_sessions_of_first_steps(gathered: &mut Gathered, plan: &Plan) {
+    gathered.sessions.retain(|name, _| {
+        plan.steps
+            .iter()
+            .any(|step| step.service == *name && step.after.is_empty() && step.gates.is_empty())
+    });
+}
+
+fn check_version(
+    context: &Context,
+    selected: &Selected,
+    args: &RunArgs,
+) -> Result<(), CommandError> {
+    let Some(to) = args.to else { return Ok(()) };
+    named_version(context, selected, to)
+}
+
+/// Whether a version is one of the one service that is named.
+pub(super) fn named_version(
+    context: &Context,
+    selected: &Selected,
+    version: crate::domain::Version,
+) -> Result<(), CommandError> {
+    let one = selected
+        .named
+        .first()
+        .filter(|_| selected.named.len() == 1 && !selected.all);
+    let Some(service) = one.and_then(|name| context.fleet.service(name)) else {
+        return Err(CommandError::usage(
+            "--to names a version of one service, but several are selected",
+            "name one service",
+        ));
+    };
+    if service.migration(version).is_none() {
+        let newest = service
+            .newest()
+            .map_or_else(String::new, |newest| format!(" (the newest is {newest})"));
+        return Err(CommandError::usage(
+            format!("{} has no migration {version}{newest}", service.name),
+            format!("see its versions: orchestrator status {}", service.name),
+        ));
+    }
+    Ok(())
+}
+
+/// Without `--wait`, a gate that is not met stops its service before anything is started.
+fn refuse_unmet_gates(context: &Context, planned: &mut Planned) {
+    let mut refused: BTreeMap<ServiceName, ServiceError> = BTreeMap::new();
+    for step in &planned.plan.steps {
+        if let Some(&gate) = step.gates.first() {
+            let gate = &planned.plan.gates[gate];
+            let command = context.invocation.meet(&gate.service);
+            refused
+                .entry(step.service.clone())
+                .or_insert_with(|| gates::refusal(&step.service, gate, &command, None).into());
+        }
+    }
+    if refused.is_empty() {
+        return;
+    }
+    remove_services(planned, |name| refused.contains_key(name));
+    planned.stopped.extend(refused);
+    planned.plan.gates.clear();
+    planned.gate_targets.clear();
+}
+
+/// Takes services out of a plan, and holds back what comes after them.
+fn remove_services(planned: &mut Planned, gone: impl Fn(&ServiceName) -> bool) {
+    let steps = std::mem::take(&mut planned.plan.steps);
+    let mut new_index = vec![None; steps.len()];
+    let mut culprits: Vec<Option<ServiceName>> = vec![None; steps.len()];
+    let mut held: BTreeMap<ServiceName, (usize, ServiceName)> = BTreeMap::new();
+    for (index, mut step) in steps.into_iter().enumerate() {
+        let culprit = if gone(&step.service) {
+            Some(step.service.clone())
+        } else {
+            step.after
+                .iter()
+                .find_map(|&before| culprits[before].clone())
+        };
+        if let Some(culprit) = culprit {
+            if !gone(&step.service) {
+                held.entry(step.service.clone())
+                    .or_insert((0, culprit.clone()))
+                    .0 += 1;
+            }
+            culprits[index] = Some(culprit);
+        } else {
+            step.after = step
+                .after
+                .iter()
+                .filter_map(|&before| new_index[before])
+                .collect();
+            step.gates.clear();
+            new_index[index] = Some(planned.plan.steps.len());
+            planned.plan.steps.push(step);
+        }
+    }
+    planned.held_back.extend(
+        held.into_iter()
+            .map(|(name, (steps, culprit))| (name, steps, culprit)),
+    );
+}
+
+/// With `--on-failure stop`, one service that cannot be run holds all others back: nothing is begun.
+pub(super) fn hold_everything_back(planned: &mut Planned) {
+    let Some((culprit, _)) = planned.stopped.first() else {
+        return;
+    };
+    let culprit = culprit.clone();
+    let mut held: BTreeMap<ServiceName, usize> = BTreeMap::new();
+    for step in planned.plan.steps.drain(..) {
+        *held.entry(step.service).or_default() += 1;
+    }
+    planned.held_back.extend(
+        held.into_iter()
+            .map(|(name, steps)| (name, steps, culprit.clone())),
+    );
+    planned.plan.gates.clear();
+    planned.gate_targets.clear();
+}
+
+fn dry_run(
+    context: &Context,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    planned: &Planned,
+    args: &RunArgs,
+) -> Result<ExitStatus, CommandError> {
+    print_sql(context, targets, &planned.plan)?;
+    if let Some((_, error)) = planned.stopped.first() {
+        return Err(refused_dry_run(error));
+    }
+    let gated = planned
+        .plan
+        .steps
+        .iter()
+        .find(|step| !step.gates.is_empty());
+    match gated {
+        Some(step) if args.wait.is_none() => {
+            let gate = &planned.plan.gates[step.gates[0]];
+            let command = context.invocation.meet(&gate.service);
+            Err(gates::refusal(&step.service, gate, &command, None).into())
+        }
+        _ => Ok(ExitStatus::Done),
+    }
+}
+
+/// What would stop the run stops the dry run, too.
+pub(super) fn refused_dry_run(error: &ServiceError) -> CommandError {
+    match error {
+        ServiceError::Refused(refusal) => refusal.clone().into(),
+        other => CommandError::Stopped {
+            message: other.chain(),
+            next: other.next(),
+            status: other.exit_status(),
+        },
+    }
+}

@@ -1,0 +1,84 @@
+//! From names on the command line to services.
+
+use std::collections::BTreeSet;
+
+use super::CommandError;
+use crate::domain::{Fleet, ServiceName};
+
+/// The services that a command is about.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// What the user named, each once.
+    pub named: BTreeSet<ServiceName>,
+    /// The above, and what they depend on where that was asked for.
+    pub names: BTreeSet<ServiceName>,
+    /// Whether the word `all` was used.
+    pub all: bool,
+}
+
+impl Selected {
+    /// The one service, where there is one only.
+    pub fn only(&self) -> Option<&ServiceName> {
+        if self.all || self.names.len() != 1 {
+            return None;
+        }
+        self.names.first()
+    }
+}
+
+/// Resolves names. `all` stands for every service; unknown names are listed with those that exist.
+pub fn select(
+    fleet: &Fleet,
+    names: &[String],
+    with_dependencies: bool,
+) -> Result<Selected, CommandError> {
+    let all = names.iter().any(|name| name == "all");
+    let known = || {
+        let names: Vec<_> = fleet.names().map(ServiceName::as_str).collect();
+        format!("name some of: {}; or all", names.join(", "))
+    };
+    if names.is_empty() {
+        return Err(CommandError::usage("no service is named", known()));
+    }
+    let mut named = BTreeSet::new();
+    for name in names.iter().filter(|name| *name != "all") {
+        let parsed = name
+            .parse()
+            .ok()
+            .filter(|parsed| fleet.service(parsed).is_some());
+        named.insert(parsed.ok_or_else(|| {
+            CommandError::usage(format!("there is no service `{name}`"), known())
+        })?);
+    }
+    if all {
+        named.extend(fleet.names().cloned());
+    }
+    let names = if with_dependencies {
+        closure(fleet, &named)
+    } else {
+        named.clone()
+    };
+    Ok(Selected { named, names, all })
+}
+
+/// These services and everything they depend on or require, directly or not.
+fn closure(fleet: &Fleet, named: &BTreeSet<ServiceName>) -> BTreeSet<ServiceName> {
+    let mut open: Vec<ServiceName> = named.iter().cloned().collect();
+    let mut found = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if let Some(service) = fleet.service(&name)
+            && found.insert(name)
+        {
+            open.extend(service.depends_on.iter().cloned());
+            for migration in &service.migrations {
+                let requires = &migration.script.directives.requires;
+                open.extend(
+                    requires
+                        .iter()
+                        .map(|requirement| requirement.service.clone()),
+                );
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,300 @@
+//! `status`: what is applied, pending, interrupted, divergent, missing or out of order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use super::print::print_text;
+use super::{CommandError, Context, Selected, StatusArgs, print_document};
+use crate::domain::{ExitStatus, ServiceName, Version};
+use crate::inspect::{ServiceError, Target, inspect};
+use crate::postgres::{Connections, durations};
+use crate::reconcile::{State, reconcile};
+use crate::report::table::{Align, Cell, columns};
+use crate::report::units::duration;
+use crate::report::{Palette, Role};
+
+/// `status` of one service.
+#[derive(Debug, Serialize)]
+pub struct ServiceStatus {
+    name: ServiceName,
+    database: String,
+    applied: usize,
+    pending: usize,
+    migrations: Vec<MigrationStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip)]
+    exit_status: ExitStatus,
+}
+
+#[derive(Debug, Serialize)]
+struct MigrationStatus {
+    version: Version,
+    name: String,
+    #[serde(flatten)]
+    state: State,
+    applied_on: Option<String>,
+    duration_ms: Option<i64>,
+    reversible: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    services: &'a [ServiceStatus],
+}
+
+/// Reads the states of services, many at a time. Writes nothing.
+pub async fn read_status(
+    connections: &Arc<Connections>,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+) -> Result<Vec<ServiceStatus>, CommandError> {
+    let mut tasks = JoinSet::new();
+    for target in targets.values() {
+        let (target, connections) = (Arc::clone(target), Arc::clone(connections));
+        tasks.spawn(async move {
+            match read_one(&connections, &target).await {
+                Ok(status) => status,
+                Err(error) => unreadable(&target, &error),
+            }
+        });
+    }
+    let mut found = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        found.push(joined.map_err(|error| CommandError::Program {
+            message: format!("reading a status was interrupted: {error}"),
+        })?);
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+async fn read_one(
+    connections: &Connections,
+    target: &Target,
+) -> Result<ServiceStatus, ServiceError> {
+    let inspection = inspect(connections, target).await?;
+    let took = match &inspection.session {
+        Some(session) => durations(session, &target.service.name)
+            .await
+            .map_err(|source| ServiceError::query(&target.address, source))?,
+        None => HashMap::new(),
+    };
+    let reconciliation = reconcile(&target.service, &inspection.history);
+    let migrations: Vec<MigrationStatus> = reconciliation
+        .standings()
+        .iter()
+        .map(|standing| MigrationStatus {
+            version: standing.version,
+            name: standing.name.to_owned(),
+            state: standing.state,
+            applied_on: standing.applied_on.map(str::to_owned),
+            duration_ms: standing
+                .applied_on
+                .and_then(|_| took.get(&standing.version).copied()),
+            reversible: standing
+                .migration
+                .is_some_and(|migration| migration.is_reversible()),
+        })
+        .collect();
+    Ok(ServiceStatus {
+        name: target.service.name.clone(),
+        database: target.address.database().to_owned(),
+        applied: reconciliation.applied_count(),
+        pending: reconciliation.pending_count(),
+        migrations,
+        error: None,
+        exit_status: ExitStatus::Done,
+    })
+}
+
+fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
+    ServiceStatus {
+        name: target.service.name.clone(),
+        database: target.address.database().to_owned(),
+        applied: 0,
+        pending: 0,
+        migrations: Vec::new(),
+        error: Some(error.chain()),
+        exit_status: error.exit_status(),
+    }
+}
+
+/// Prints the states of the selected services.
+pub async fn status(
+    context: &Context,
+    selected: &Selected,
+    args: &StatusArgs,
+) -> Result<ExitStatus, CommandError> {
+    let targets = context.targets(&selected.names, selected, false).await?;
+    let found = read_status(&context.connections(), &targets).await?;
+    if context.is_for_people() {
+        print_text(&for_people(&found, context))?;
+    } else {
+        print_document(&Document {
+            schema: 1,
+            services: &found,
+        })?;
+    }
+    let worst = found.iter().fold(ExitStatus::Done, |worst, service| {
+        worst.or_worse(service.exit_status)
+    });
+    let pending = found.iter().any(|service| service.pending > 0);
+    Ok(if args.exit_code && pending {
+        worst.or_worse(ExitStatus::Findings)
+    } else {
+        worst
+    })
+}
+
+fn for_people(services: &[ServiceStatus], context: &Context) -> String {
+    let palette = context.terminal.out;
+    match services {
+        [one] if one.error.is_none() => migrations_of(one, palette, context.terminal.width),
+        _ => overview(services, palette, context.terminal.width),
+    }
+}
+
+fn overview(services: &[ServiceStatus], palette: Palette, width: Option<usize>) -> String {
+    let rows: Vec<Vec<Cell>> = services
+        .iter()
+        .map(|service| {
+            let (role, word) = word_of(service);
+            vec![
+                service.name.to_string().into(),
+                service.database.clone().into(),
+                count_or_dash(service, service.applied),
+                count_or_dash(service, service.pending),
+                service
+                    .migrations
+                    .iter()
+                    .rfind(|migration| migration.applied_on.is_some())
+                    .map(|migration| format!("{} {}", migration.version, migration.name))
+                    .unwrap_or_default()
+                    .into(),
+                Cell::new(role, word),
+            ]
+        })
+        .collect();
+    let mut text = columns(
+        &[
+            "service",
+            "database",
+            "applied",
+            "pending",
+            "newest applied",
+            "state",
+        ],
+        &rows,
+        &[
+            Align::Left,
+            Align::Left,
+            Align::Right,
+            Align::Right,
+            Align::Left,
+            Align::Left,
+        ],
+        palette,
+        width,
+    );
+    for service in services {
+        if let Some(error) = &service.error {
+            text.push_str(&format!(
+                "\n{} {}: {error}\n",
+                palette.paint(Role::Bad, "error:"),
+                service.name
+            ));
+        }
+    }
+    text
+}
+
+fn count_or_dash(service: &ServiceStatus, count: usize) -> Cell {
+    if service.error.is_some() {
+        "-".into()
+    } else {
+        count.to_string().into()
+    }
+}
+
+fn word_of(service: &ServiceStatus) -> (Role, String) {
+    if service.error.is_some() {
+        return (Role::Bad, "unknown".to_owned());
+    }
+    let odd = service
+        .migrations
+        .iter()
+        .find(|migration| !matches!(migration.state, State::Applied | State::Pending));
+    match odd {
+        Some(migration) => (role_of(migration.state), words_of(migration.state)),
+        None if service.pending > 0 => (Role::Warning, "pending".to_owned()),
+        None => (Role::Good, "up to date".to_owned()),
+    }
+}
+
+fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>) -> String {
+    let rows: Vec<Vec<Cell>> = service
+        .migrations
+        .iter()
+        .map(|migration| {
+            vec![
+                migration.version.to_string().into(),
+                migration.name.clone().into(),
+                Cell::new(role_of(migration.state), words_of(migration.state)),
+                migration
+                    .applied_on
+                    .as_deref()
+                    .map(|time| time.get(..19).unwrap_or(time).replace('T', " "))
+                    .unwrap_or_default()
+                    .into(),
+                migration
+                    .duration_ms
+                    .map(|millis| duration(u64::try_from(millis).unwrap_or_default()))
+                    .unwrap_or_default()
+                    .into(),
+                if migration.reversible {
+                    ""
+                } else {
+                    "irreversible"
+                }
+                .into(),
+            ]
+        })
+        .collect();
+    let table = columns(
+        &["version", "name", "state", "applied on (UTC)", "took", ""],
+        &rows,
+        &[
+            Align::Left,
+            Align::Left,
+            Align::Left,
+            Align::Left,
+            Align::Right,
+            Align::Left,
+        ],
+        palette,
+        width,
+    );
+    format!(
+        "{} ({}): {} applied, {} pending\n\n{table}",
+        service.name, service.database, service.applied, service.pending
+    )
+}
+
+fn words_of(state: State) -> String {
+    match state {
+        State::Interrupted { done, total } => format!("interrupted after {done} of {total}"),
+        other => other.as_str().to_owned(),
+    }
+}
+
+fn role_of(state: State) -> Role {
+    match state {
+        State::Applied => Role::Good,
+        State::Pending => Role::Warning,
+        _ => Role::Bad,
+    }
+}

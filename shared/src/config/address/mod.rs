@@ -1,0 +1,26 @@
+//! The address of a PostgreSQL database, as libpq understands it.
+//!
+//! Responsible for: reading URLs, `key=value` strings, `PG*` variables, service and password files into one
+//! [`DatabaseAddress`]. Not for: deciding which address a service has (`config::locate`), opening connections
+//! (`postgres::connect`). Floor 1; pure but for reading the files that an address names.
+
+mod ambient;
+mod database_address;
+mod endpoint;
+mod error;
+mod keyword;
+mod network;
+mod parameters;
+mod password;
+mod tls_settings;
+mod url;
+
+pub use ambient::LIBPQ_VARIABLES;
+pub use database_address::DatabaseAddress;
+pub use endpoint::{Endpoint, Transport};
+pub use error::AddressError;
+pub use network::{NetworkSettings, SessionTarget};
+pub use password::Password;
+pub use tls_settings::{ChannelBinding, RootCertificates, SslMode, TlsSettings, TlsVersion};
+
+pub(crate) use parameters::Parameters;

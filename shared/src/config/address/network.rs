@@ -1,0 +1,210 @@
+//! The parameters of an address that concern the connection itself.
+//!
+//! Responsible for: timeouts, keepalives, the choice among several hosts, session options. Floor 1.
+
+use std::time::Duration;
+
+use super::AddressError;
+use super::parameters::Parameters;
+
+/// What kind of session the server must offer (`target_session_attrs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SessionTarget {
+    /// Any server that lets us in.
+    #[default]
+    Any,
+    /// A session that may write.
+    ReadWrite,
+    /// A session that may not write.
+    ReadOnly,
+    /// A server that is not a standby.
+    Primary,
+    /// A standby.
+    Standby,
+}
+
+impl SessionTarget {
+    /// The value of `target_session_attrs`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::ReadWrite => "read-write",
+            Self::ReadOnly => "read-only",
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+        }
+    }
+}
+
+/// Timeouts, keepalives and session options of an address; `None` leaves the choice to whoever connects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NetworkSettings {
+    /// The limit for each host and IP address; zero waits for ever.
+    pub connect_timeout: Option<Duration>,
+    /// Whether TCP keepalives are switched off.
+    pub keepalives_off: bool,
+    /// Silence before the first keepalive.
+    pub keepalives_idle: Option<Duration>,
+    /// Time between keepalives.
+    pub keepalives_interval: Option<Duration>,
+    /// Lost keepalives after which the connection is dead.
+    pub keepalives_count: Option<u32>,
+    /// How long sent data may stay unacknowledged.
+    pub tcp_user_timeout: Option<Duration>,
+    /// What kind of session the server must offer.
+    pub session_target: SessionTarget,
+    /// Whether several hosts are tried in random order.
+    pub shuffle_hosts: bool,
+    /// Command-line options for the server (`options`).
+    pub options: Option<String>,
+    /// A name for the session, given by the user.
+    pub application_name: Option<String>,
+}
+
+impl NetworkSettings {
+    pub(super) fn read(parameters: &Parameters) -> Result<Self, AddressError> {
+        one_of(
+            parameters,
+            "client_encoding",
+            &[("UTF8", ()), ("UTF-8", ()), ("utf8", ()), ("auto", ())],
+        )?;
+        // GSSAPI encryption is a preference unless required, and TLS takes its place.
+        one_of(parameters, "gssencmode", &[("disable", ()), ("prefer", ())])?;
+        let seconds = |key| Ok(number(parameters, key)?.map(Duration::from_secs));
+        Ok(Self {
+            // libpq rounds 1 up to 2, because its clock has seconds only.
+            connect_timeout: seconds("connect_timeout")?.map(|limit| match limit.as_secs() {
+                1 => Duration::from_secs(2),
+                _ => limit,
+            }),
+            keepalives_off: number(parameters, "keepalives")? == Some(0),
+            keepalives_idle: seconds("keepalives_idle")?.filter(|time| !time.is_zero()),
+            keepalives_interval: seconds("keepalives_interval")?.filter(|time| !time.is_zero()),
+            keepalives_count: number(parameters, "keepalives_count")?
+                .filter(|count| *count > 0)
+                .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+            tcp_user_timeout: number(parameters, "tcp_user_timeout")?
+                .filter(|time| *time > 0)
+                .map(Duration::from_millis),
+            session_target: one_of(
+                parameters,
+                "target_session_attrs",
+                &[
+                    SessionTarget::Any,
+                    SessionTarget::ReadWrite,
+                    SessionTarget::ReadOnly,
+                    SessionTarget::Primary,
+                    SessionTarget::Standby,
+                ]
+                .map(|target| (target.as_str(), target)),
+            )?
+            .unwrap_or_default(),
+            shuffle_hosts: one_of(
+                parameters,
+                "load_balance_hosts",
+                &[("disable", false), ("random", true)],
+            )?
+            .unwrap_or_default(),
+            options: parameters.value("options").map(str::to_owned),
+            application_name: parameters.value("application_name").map(str::to_owned),
+        })
+    }
+}
+
+/// The value among `choices`, or an error that lists them.
+pub(super) fn one_of<T: Copy>(
+    parameters: &Parameters,
+    key: &'static str,
+    choices: &[(&'static str, T)],
+) -> Result<Option<T>, AddressError> {
+    let Some(value) = parameters.value(key) else {
+        return Ok(None);
+    };
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value) {
+        return Ok(Some(*choice));
+    }
+    Err(AddressError::InvalidValue {
+        key,
+        value: value.to_owned(),
+        expected: expected(key),
+    })
+}
+
+/// What a key with fixed values takes.
+fn expected(key: &str) -> &'static str {
+    match key {
+        "client_encoding" => "UTF8",
+        "gssencmode" => "disable or prefer (GSSAPI is not supported)",
+        "target_session_attrs" => "any, read-write, read-only, primary or standby",
+        "load_balance_hosts" => "disable or random",
+        "sslmode" => "disable, allow, prefer, require, verify-ca or verify-full",
+        "sslnegotiation" => "postgres or direct",
+        "sslcertmode" => "disable or allow",
+        "channel_binding" => "disable, prefer or require",
+        "sslsni" => "0 or 1",
+        "ssl_min_protocol_version" | "ssl_max_protocol_version" => "TLSv1.2 or TLSv1.3",
+        _ => "another value",
+    }
+}
+
+/// A whole number; like libpq, a negative one means "not set" and counts as zero.
+fn number(parameters: &Parameters, key: &'static str) -> Result<Option<u64>, AddressError> {
+    let Some(value) = parameters.value(key) else {
+        return Ok(None);
+    };
+    match value.trim().parse::<i32>() {
+        Ok(number) => Ok(Some(u64::try_from(number).unwrap_or(0))),
+        Err(_) => Err(AddressError::InvalidValue {
+            key,
+            value: value.to_owned(),
+            expected: "a whole number",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<NetworkSettings, AddressError> {
+        NetworkSettings::read(&Parameters::parse(text)?)
+    }
+
+    #[test]
+    fn units_are_those_of_libpq() {
+        let settings =
+            read("connect_timeout=1 keepalives_idle=30 keepalives_count=4 tcp_user_timeout=1500")
+                .expect("valid");
+        assert_eq!(settings.connect_timeout, Some(Duration::from_secs(2)));
+        assert_eq!(settings.keepalives_idle, Some(Duration::from_secs(30)));
+        assert_eq!(settings.keepalives_count, Some(4));
+        assert_eq!(settings.tcp_user_timeout, Some(Duration::from_millis(1500)));
+        assert!(!settings.keepalives_off);
+    }
+
+    #[test]
+    fn a_negative_timeout_waits_for_ever() {
+        assert_eq!(
+            read("connect_timeout=-1").expect("valid").connect_timeout,
+            Some(Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn values_are_checked() {
+        for text in [
+            "connect_timeout=2s",
+            "keepalives=yes",
+            "target_session_attrs=prefer-standby",
+            "gssencmode=require",
+            "client_encoding=latin1",
+            "load_balance_hosts=yes",
+        ] {
+            assert!(
+                matches!(read(text), Err(AddressError::InvalidValue { .. })),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Connection parameters as text: what an address says before its values are looked at.
+//!
+//! Responsible for: the `key=value` form of libpq and choosing between it and the URL form. Not for: the URL form
+//! (`url`), what the surroundings add (`ambient`). Floor 1.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{AddressError, keyword, url};
+
+/// Connection parameters by key; `Debug` hides the password.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Parameters(BTreeMap<&'static str, String>);
+
+impl Parameters {
+    /// Reads a URL or a `key=value` string.
+    pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
+        // Secrets that are mounted as files or variables often end with a newline.
+        let text = text.trim();
+        if let Some((scheme, rest)) = text.split_once("://")
+            && !scheme.contains(['=', ' ', '\''])
+        {
+            return match scheme {
+                "postgres" | "postgresql" => url::parse(rest),
+                _ => Err(AddressError::Scheme {
+                    scheme: scheme.to_owned(),
+                }),
+            };
+        }
+        if !text.contains('=') {
+            return Err(AddressError::NotAnAddress);
+        }
+        parse_pairs(text)
+    }
+
+    /// Sets a key; a later value replaces an earlier one, as in libpq.
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<String>) -> Result<(), AddressError> {
+        self.0.insert(keyword::known(key)?, value.into());
+        Ok(())
+    }
+
+    /// The value of a key; an empty one counts as absent, as in libpq.
+    pub(crate) fn value(&self, key: &str) -> Option<&str> {
+        self.0
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Sets a key that has no value yet.
+    pub(super) fn fill(&mut self, key: &'static str, value: &str) {
+        if self.value(key).is_none() {
+            self.0.insert(key, value.to_owned());
+        }
+    }
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().map(|(key, value)| match *key {
+            "password" => (*key, "…"),
+            _ => (*key, value.as_str()),
+        });
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+/// `key = 'value with \' and spaces' other=value`, as libpq's `conninfo_parse` reads it.
+fn parse_pairs(text: &str) -> Result<Parameters, AddressError> {
+    let mut parameters = Parameters::default();
+    let mut rest = text.chars().peekable();
+    loop {
+        while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+        if rest.peek().is_none() {
+            return Ok(parameters);
+        }
+        let mut key = String::new();
+        while let Some(c) = rest.next_if(|c| *c != '=' && !c.is_ascii_whitespace()) {
+            key.push(c);
+        }
+        while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+        if rest.next_if_eq(&'=').is_none() {
+            return Err(AddressError::Syntax {
+                problem: "a key without `=`; write key=value pairs with spaces between them, and quote values that hold spaces",
+            });
+        }
+        while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+        let mut value = String::new();
+        let quoted = rest.next_if_eq(&'\'').is_some();
+        loop {
+            match rest.next() {
+                Some('\\') => value.extend(rest.next()),
+                Some('\'') if quoted => break,
+                Some(c) if !quoted && c.is_ascii_whitespace() => break,
+                Some(c) => value.push(c),
+                None if quoted => {
+                    return Err(AddressError::Syntax {
+                        problem: "a quoted value has no closing quote",
+                    });
+                }
+                None => break,
+            }
+        }
+        parameters.set(&key, value)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(&'static str, String)> {
+        Parameters::parse(text)
+            .expect("parses")
+            .0
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn pairs_may_be_quoted_escaped_and_spaced() {
+        assert_eq!(
+            pairs(r"host = localhost  user='O\'Neil \\ x'  password=a\ b dbname=''"),
+            [
+                ("dbname", String::new()),
+                ("host", "localhost".to_owned()),
+                ("password", "a b".to_owned()),
+                ("user", r"O'Neil \ x".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_url_inside_a_pair_is_not_taken_for_a_url() {
+        assert_eq!(
+            pairs("host=h password=a://b"),
+            [("host", "h".to_owned()), ("password", "a://b".to_owned())]
+        );
+    }
+
+    #[test]
+    fn surrounding_white_space_does_not_count() {
+        assert_eq!(pairs("\n host=h\n"), [("host", "h".to_owned())]);
+        assert_eq!(pairs(" postgres://h\n"), [("host", "h".to_owned())]);
+    }
+
+    #[test]
+    fn mistakes_are_told_apart() {
+        assert!(matches!(
+            Parameters::parse("localhost"),
+            Err(AddressError::NotAnAddress)
+        ));
+        assert!(matches!(
+            Parameters::parse("host=h x"),
+            Err(AddressError::Syntax { .. })
+        ));
+        assert!(matches!(
+            Parameters::parse("host='h"),
+            Err(AddressError::Syntax { .. })
+        ));
+        assert!(
+            matches!(Parameters::parse("hots=h"), Err(AddressError::UnknownKey { key }) if key == "hots")
+        );
+        assert!(
+            matches!(Parameters::parse("mysql://h"), Err(AddressError::Scheme { scheme }) if scheme == "mysql")
+        );
+    }
+
+    #[test]
+    fn debug_hides_the_password() {
+        let shown = format!(
+            "{:?}",
+            Parameters::parse("user=u password=secret").expect("parses")
+        );
+        assert!(
+            shown.contains("\"u\"") && !shown.contains("secret"),
+            "{shown}"
+        );
+    }
+}

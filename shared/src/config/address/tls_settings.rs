@@ -1,0 +1,378 @@
+//! What an address says about TLS.
+//!
+//! Responsible for: `sslmode` and its companions, with libpq's default files below `~/.postgresql`. Not for: reading
+//! certificates and talking TLS, which `postgres::tls` does. Floor 1.
+
+use std::path::{Path, PathBuf};
+
+use super::AddressError;
+use super::ambient::Surroundings;
+use super::network::one_of;
+use super::parameters::Parameters;
+
+/// How much TLS is wanted (`sslmode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SslMode {
+    /// Never TLS.
+    Disable,
+    /// TLS only if the server insists.
+    Allow,
+    /// TLS if the server offers it.
+    Prefer,
+    /// Always TLS; the certificate is checked only if there are root certificates.
+    Require,
+    /// Always TLS, with a certificate that a known authority signed.
+    VerifyCa,
+    /// As `VerifyCa`, and the certificate must be for the host.
+    VerifyFull,
+}
+
+impl SslMode {
+    const ALL: [Self; 6] = [
+        Self::Disable,
+        Self::Allow,
+        Self::Prefer,
+        Self::Require,
+        Self::VerifyCa,
+        Self::VerifyFull,
+    ];
+
+    /// The value of `sslmode`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Allow => "allow",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+
+    /// Whether a certificate must be checked, come what may.
+    #[must_use]
+    pub fn demands_verification(self) -> bool {
+        self >= Self::VerifyCa
+    }
+}
+
+/// Whether the login must be bound to the TLS session (`channel_binding`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChannelBinding {
+    /// Never.
+    Disable,
+    /// If the server offers it.
+    #[default]
+    Prefer,
+    /// Always; a server that cannot is refused.
+    Require,
+}
+
+impl ChannelBinding {
+    const ALL: [Self; 3] = [Self::Disable, Self::Prefer, Self::Require];
+
+    /// The value of `channel_binding`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+        }
+    }
+}
+
+/// Whose signatures are trusted (`sslrootcert`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootCertificates {
+    /// The authorities that the operating system trusts.
+    System,
+    /// The PEM certificates in this file.
+    File(PathBuf),
+}
+
+/// A version of TLS; older ones are not supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
+}
+
+impl TlsVersion {
+    const ALL: [Self; 2] = [Self::V1_2, Self::V1_3];
+
+    /// The value of `ssl_min_protocol_version` and `ssl_max_protocol_version`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_2 => "TLSv1.2",
+            Self::V1_3 => "TLSv1.3",
+        }
+    }
+}
+
+/// What an address says about TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// How much TLS is wanted.
+    pub mode: SslMode,
+    /// Whether TLS begins at once (`sslnegotiation=direct`, servers from version 17).
+    pub direct: bool,
+    /// Whose signatures are trusted; `None` trusts every certificate, and is an error if the mode verifies.
+    pub roots: Option<RootCertificates>,
+    /// A list of revoked certificates (`sslcrl`).
+    pub revocations: Option<PathBuf>,
+    /// The client's certificate and private key.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// The oldest version to accept.
+    pub oldest: TlsVersion,
+    /// The newest version to accept.
+    pub newest: TlsVersion,
+    /// Whether the host's name is sent in the clear (`sslsni`).
+    pub server_name_indication: bool,
+    /// Whether the login must be bound to the TLS session.
+    pub channel_binding: ChannelBinding,
+}
+
+impl TlsSettings {
+    /// No TLS.
+    pub(super) fn disabled() -> Self {
+        Self {
+            mode: SslMode::Disable,
+            direct: false,
+            roots: None,
+            revocations: None,
+            client: None,
+            oldest: TlsVersion::V1_2,
+            newest: TlsVersion::V1_3,
+            server_name_indication: true,
+            channel_binding: ChannelBinding::default(),
+        }
+    }
+
+    /// Reads the settings; what is surprising but allowed by libpq goes into `warnings`.
+    pub(super) fn read(
+        parameters: &Parameters,
+        surroundings: Surroundings<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, AddressError> {
+        let system = parameters.value("sslrootcert") == Some("system");
+        let default_mode = if system {
+            SslMode::VerifyFull
+        } else {
+            SslMode::Prefer
+        };
+        let mode = one_of(
+            parameters,
+            "sslmode",
+            &SslMode::ALL.map(|mode| (mode.as_str(), mode)),
+        )?;
+        let mode = mode.unwrap_or(default_mode);
+        // As libpq: anyone can get a certificate that the system trusts, so only the name tells servers apart.
+        if system && mode != SslMode::VerifyFull {
+            return Err(AddressError::InvalidValue {
+                key: "sslmode",
+                value: mode.as_str().to_owned(),
+                expected: "verify-full (or absent) with sslrootcert=system",
+            });
+        }
+        let direct = one_of(
+            parameters,
+            "sslnegotiation",
+            &[("postgres", false), ("direct", true)],
+        )?;
+        let direct = direct.unwrap_or_default();
+        if direct && mode < SslMode::Require {
+            return Err(AddressError::InvalidValue {
+                key: "sslmode",
+                value: mode.as_str().to_owned(),
+                expected: "require, verify-ca or verify-full with sslnegotiation=direct",
+            });
+        }
+        let version = |key| {
+            one_of(
+                parameters,
+                key,
+                &TlsVersion::ALL.map(|version| (version.as_str(), version)),
+            )
+        };
+        let oldest = match parameters.value("ssl_min_protocol_version") {
+            // Older versions are never spoken, so these lower bounds hold anyway.
+            Some("TLSv1" | "TLSv1.1") | None => TlsVersion::V1_2,
+            Some(_) => version("ssl_min_protocol_version")?.unwrap_or(TlsVersion::V1_2),
+        };
+        let newest = version("ssl_max_protocol_version")?.unwrap_or(TlsVersion::V1_3);
+        if oldest > newest {
+            return Err(AddressError::InvalidValue {
+                key: "ssl_max_protocol_version",
+                value: newest.as_str().to_owned(),
+                expected: "at least ssl_min_protocol_version",
+            });
+        }
+        let bindings = ChannelBinding::ALL.map(|binding| (binding.as_str(), binding));
+        let uses_certificate = one_of(
+            parameters,
+            "sslcertmode",
+            &[("disable", false), ("allow", true)],
+        )?;
+        let sends_name = one_of(parameters, "sslsni", &[("0", false), ("1", true)])?;
+        let channel_binding = one_of(parameters, "channel_binding", &bindings)?.unwrap_or_default();
+        let mut settings = Self {
+            mode,
+            direct,
+            oldest,
+            newest,
+            server_name_indication: sends_name.unwrap_or(true),
+            channel_binding,
+            ..Self::disabled()
+        };
+        if mode != SslMode::Disable {
+            settings.roots = roots(parameters, surroundings, mode, warnings);
+            settings.revocations = match parameters.value("sslcrl") {
+                Some(file) => Some(PathBuf::from(file)),
+                None => existing(surroundings.home_file(".postgresql/root.crl")),
+            };
+            if uses_certificate.unwrap_or(true) {
+                settings.client = client(parameters, surroundings, warnings);
+            }
+        }
+        Ok(settings)
+    }
+}
+
+fn existing(file: Option<PathBuf>) -> Option<PathBuf> {
+    file.filter(|file| file.exists())
+}
+
+/// libpq checks certificates in every mode as soon as the file exists, and in no weaker mode without it.
+fn roots(
+    parameters: &Parameters,
+    surroundings: Surroundings<'_>,
+    mode: SslMode,
+    warnings: &mut Vec<String>,
+) -> Option<RootCertificates> {
+    match parameters.value("sslrootcert") {
+        Some("system") => Some(RootCertificates::System),
+        Some(file) if mode.demands_verification() || Path::new(file).exists() => {
+            Some(RootCertificates::File(PathBuf::from(file)))
+        }
+        Some(file) => {
+            warnings.push(format!(
+                "the server's certificate is not checked: sslrootcert {file} does not exist; use sslmode=verify-full to insist"
+            ));
+            None
+        }
+        None => {
+            existing(surroundings.home_file(".postgresql/root.crt")).map(RootCertificates::File)
+        }
+    }
+}
+
+fn client(
+    parameters: &Parameters,
+    surroundings: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Option<(PathBuf, PathBuf)> {
+    let given = parameters.value("sslcert").map(PathBuf::from);
+    if let Some(file) = given.as_ref().filter(|file| !file.exists()) {
+        warnings.push(format!(
+            "no client certificate is sent: sslcert {} does not exist",
+            file.display()
+        ));
+    }
+    let certificate =
+        existing(given.or_else(|| surroundings.home_file(".postgresql/postgresql.crt")))?;
+    let key = match parameters.value("sslkey") {
+        Some(file) => PathBuf::from(file),
+        None => surroundings.home_file(".postgresql/postgresql.key")?,
+    };
+    Some((certificate, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<(TlsSettings, Vec<String>), AddressError> {
+        let mut warnings = Vec::new();
+        let none = BTreeMap::new();
+        let settings = TlsSettings::read(
+            &Parameters::parse(text)?,
+            Surroundings(&none),
+            &mut warnings,
+        )?;
+        Ok((settings, warnings))
+    }
+
+    #[test]
+    fn prefer_is_the_default_and_system_roots_demand_verify_full() {
+        assert_eq!(read("host=h").expect("valid").0.mode, SslMode::Prefer);
+        let system = read("host=h sslrootcert=system").expect("valid").0;
+        assert_eq!(
+            (system.mode, system.roots),
+            (SslMode::VerifyFull, Some(RootCertificates::System))
+        );
+        assert!(matches!(
+            read("sslrootcert=system sslmode=require"),
+            Err(AddressError::InvalidValue { key: "sslmode", .. })
+        ));
+    }
+
+    #[test]
+    fn a_missing_root_file_is_kept_only_when_the_mode_verifies() {
+        let (settings, warnings) =
+            read("sslmode=require sslrootcert=/nowhere/ca.pem").expect("valid");
+        assert_eq!((settings.roots, warnings.len()), (None, 1));
+        let (settings, warnings) =
+            read("sslmode=verify-ca sslrootcert=/nowhere/ca.pem").expect("valid");
+        assert_eq!(
+            settings.roots,
+            Some(RootCertificates::File("/nowhere/ca.pem".into()))
+        );
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn direct_negotiation_needs_a_strong_mode() {
+        assert!(read("sslnegotiation=direct").is_err());
+        assert!(
+            read("sslnegotiation=direct sslmode=require")
+                .expect("valid")
+                .0
+                .direct
+        );
+    }
+
+    #[test]
+    fn versions_are_bounded() {
+        let settings = read("ssl_min_protocol_version=TLSv1 ssl_max_protocol_version=TLSv1.2")
+            .expect("valid")
+            .0;
+        assert_eq!(
+            (settings.oldest, settings.newest),
+            (TlsVersion::V1_2, TlsVersion::V1_2)
+        );
+        assert!(read("ssl_max_protocol_version=TLSv1.1").is_err());
+        assert!(read("ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2").is_err());
+    }
+
+    #[test]
+    fn misspelt_values_are_refused() {
+        for text in [
+            "sslmode=verify_full",
+            "channel_binding=yes",
+            "sslsni=no",
+            "sslcertmode=require",
+        ] {
+            assert!(
+                matches!(read(text), Err(AddressError::InvalidValue { .. })),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! The configuration of one run.
+//!
+//! Responsible for: collecting the sources and answering for the simple settings. Not for: where databases are
+//! (`locate`). Floor 1.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use super::engine::Source;
+use super::layer::{FileLayer, ServiceSection, engine_variable};
+use super::{ConfigError, DatabaseAddress, EngineLayer, EngineSettings, Origin};
+
+/// Connections to one server at a time, when nothing says otherwise.
+const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
+
+/// What the command line says; the strongest source.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct Overrides {
+    /// `--config`: this file instead of the two below `config/`.
+    pub config_file: Option<PathBuf>,
+    /// `--environment`.
+    pub environment: Option<String>,
+    /// `--database-url`: the database of the one selected service.
+    pub database_url: Option<String>,
+    /// `--server-url`: the server of all services.
+    pub server_url: Option<String>,
+    /// `--max-connections`.
+    pub max_connections: Option<String>,
+    /// `--lock-timeout` and so on.
+    pub engine: EngineLayer,
+}
+
+/// The configuration of one run, from all sources.
+#[derive(Clone)]
+pub struct Configuration {
+    environment: Option<String>,
+    engine: EngineSettings,
+    max_connections: NonZeroUsize,
+    pub(super) overrides: Overrides,
+    pub(super) variables: BTreeMap<String, String>,
+    /// The files that exist, strongest first.
+    pub(super) files: Vec<FileLayer>,
+}
+
+impl Configuration {
+    /// Collects the sources: `overrides`, then `variables`, then the files below `project_root`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file and key, the variable or the flag that is wrong.
+    pub fn load(
+        overrides: &Overrides,
+        variables: &BTreeMap<String, String>,
+        project_root: &Path,
+    ) -> Result<Self, ConfigError> {
+        let environment = environment(overrides, variables)?;
+        let files = files(overrides, environment.as_deref(), project_root)?;
+        let from_variables = EngineLayer::from_variables(variables);
+        let from_files: Vec<_> = files
+            .iter()
+            .map(|layer| {
+                (&layer.settings.engine, move |key: &str| {
+                    layer.origin(format!("engine.{key}"))
+                })
+            })
+            .collect();
+        let mut sources: Vec<Source<'_>> = vec![
+            (&overrides.engine, &|key| flag(key)),
+            (&from_variables, &|key| {
+                Origin::variable(engine_variable(key))
+            }),
+        ];
+        sources.extend(
+            from_files
+                .iter()
+                .map(|(layer, origin)| (*layer, origin as &dyn Fn(&str) -> Origin)),
+        );
+        let engine = EngineSettings::resolve(&sources)?;
+        let max_connections = max_connections(overrides, variables, &files)?;
+        Ok(Self {
+            environment,
+            engine,
+            max_connections,
+            overrides: overrides.clone(),
+            variables: variables.clone(),
+            files,
+        })
+    }
+
+    /// The name of the environment, if one is given.
+    #[must_use]
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// Whether the environment is `production`, in whatever case it is written.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.environment()
+            .is_some_and(|name| name.eq_ignore_ascii_case("production"))
+    }
+
+    /// How the engine waits.
+    #[must_use]
+    pub fn engine(&self) -> &EngineSettings {
+        &self.engine
+    }
+
+    /// How many connections to one server may be open at a time.
+    #[must_use]
+    pub fn max_connections(&self) -> NonZeroUsize {
+        self.max_connections
+    }
+
+    /// The history table of a service, where a file overrides it.
+    #[must_use]
+    pub fn history_table(&self, service: &str) -> Option<&str> {
+        self.service_setting(service, |section| section.history_table.as_deref())
+    }
+
+    /// The table in which the service's former tool kept its history, where a file names it.
+    #[must_use]
+    pub fn legacy_table(&self, service: &str) -> Option<&str> {
+        self.service_setting(service, |section| section.legacy_table.as_deref())
+    }
+
+    /// The services that files mention, with the file: a name that no service has is a mistake.
+    pub fn mentioned_services(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let mut seen = BTreeSet::new();
+        self.files
+            .iter()
+            .flat_map(|layer| {
+                layer
+                    .settings
+                    .services
+                    .keys()
+                    .map(|name| (name.as_str(), layer.file.as_path()))
+            })
+            .filter(move |(name, _)| seen.insert(*name))
+    }
+
+    /// Whether a missing database may be created there: outside production, on a local server or when asked to.
+    #[must_use]
+    pub fn creation_allowed(&self, address: &DatabaseAddress, create_databases: bool) -> bool {
+        !self.is_production() && (address.is_local() || create_databases)
+    }
+
+    pub(super) fn service_setting<'a>(
+        &'a self,
+        service: &str,
+        setting: impl Fn(&'a ServiceSection) -> Option<&'a str>,
+    ) -> Option<&'a str> {
+        self.files
+            .iter()
+            .filter_map(|layer| layer.service(service))
+            .find_map(setting)
+    }
+
+    /// A variable of the environment; an empty one counts as unset.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        variable(&self.variables, name)
+    }
+}
+
+fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    variables
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.trim().is_empty())
+}
+
+fn flag(key: &str) -> Origin {
+    Origin::Flag(format!("--{}", key.replace('_', "-")))
+}
+
+fn environment(
+    overrides: &Overrides,
+    variables: &BTreeMap<String, String>,
+) -> Result<Option<String>, ConfigError> {
+    let given = overrides
+        .environment
+        .as_deref()
+        .map(|name| (name, flag("environment")))
+        .or_else(|| {
+            ["APP_ENV", "NODE_ENV"].into_iter().find_map(|name| {
+                variable(variables, name).map(|value| (value, Origin::variable(name)))
+            })
+        });
+    let Some((name, origin)) = given else {
+        return Ok(None);
+    };
+    let name = name.trim();
+    // The name becomes part of a path.
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if name.is_empty() || name.starts_with('.') || !plain {
+        return Err(ConfigError::InvalidValue {
+            origin,
+            value: name.to_owned(),
+            expected: "a name of letters, digits, `-`, `_` and `.`, such as production",
+        });
+    }
+    Ok(Some(name.to_owned()))
+}
+
+fn files(
+    overrides: &Overrides,
+    environment: Option<&str>,
+    project_root: &Path,
+) -> Result<Vec<FileLayer>, ConfigError> {
+    if let Some(file) = &overrides.config_file {
+        return match FileLayer::read(file)? {
+            Some(layer) => Ok(vec![layer]),
+            None => Err(ConfigError::Missing { file: file.clone() }),
+        };
+    }
+    let mut names: Vec<&str> = environment.into_iter().chain(["default"]).collect();
+    names.dedup();
+    names
+        .into_iter()
+        .filter_map(|name| {
+            FileLayer::read(&project_root.join("config").join(format!("{name}.toml"))).transpose()
+        })
+        .collect()
+}
+
+fn max_connections(
+    overrides: &Overrides,
+    variables: &BTreeMap<String, String>,
+    files: &[FileLayer],
+) -> Result<NonZeroUsize, ConfigError> {
+    let name = engine_variable("max_connections");
+    let given = overrides
+        .max_connections
+        .as_deref()
+        .map(|value| (value, flag("max_connections")))
+        .or_else(|| variable(variables, &name).map(|value| (value, Origin::variable(name))))
+        .or_else(|| {
+            files.iter().find_map(|layer| {
+                let value = layer.settings.server.max_connections.as_deref()?;
+                Some((value, layer.origin("server.max_connections")))
+            })
+        });
+    match given {
+        Some((value, origin)) => value.trim().parse().map_err(|_| ConfigError::InvalidValue {
+            origin,
+            value: value.to_owned(),
+            expected: "a whole number from 1",
+        }),
+        None => Ok(MAX_CONNECTIONS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A project folder with configuration files, removed in the end.
+    struct Project(PathBuf);
+
+    impl Project {
+        fn new(name: &str, files: &[(&str, &str)]) -> Self {
+            let root =
+                std::env::temp_dir().join(format!("configuration-{name}-{}", std::process::id()));
+            fs::create_dir_all(root.join("config")).expect("creates folders");
+            for (file, text) in files {
+                fs::write(root.join("config").join(file), text).expect("writes");
+            }
+            Self(root)
+        }
+
+        fn load(
+            &self,
+            overrides: &Overrides,
+            pairs: &[(&str, &str)],
+        ) -> Result<Configuration, ConfigError> {
+            let variables = pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect();
+            Configuration::load(overrides, &variables, &self.0)
+        }
+    }
+
+    impl Drop for Project {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn without_any_source_the_defaults_hold() {
+        let project = Project::new("defaults", &[]);
+        let configuration = project.load(&Overrides::default(), &[]).expect("loads");
+        assert_eq!(configuration.engine(), &EngineSettings::default());
+        assert_eq!(configuration.max_connections().get(), 16);
+        assert_eq!(configuration.environment(), None);
+        assert!(!configuration.is_production());
+    }
+
+    #[test]
+    fn the_sources_have_their_order() {
+        let project = Project::new(
+            "order",
+            &[
+                (
+                    "default.toml",
+                    "[engine]\nlock_timeout='1s'\nlock_retries=1\nconnect_timeout='1s'\nstatement_timeout='1s'\n[server]\nmax_connections=1",
+                ),
+                (
+                    "staging.toml",
+                    "[engine]\nlock_timeout='2s'\nlock_retries=2\nconnect_timeout='2s'\n[server]\nmax_connections=2",
+                ),
+            ],
+        );
+        let mut overrides = Overrides {
+            environment: Some("staging".to_owned()),
+            ..Overrides::default()
+        };
+        overrides.engine.lock_timeout = Some("4s".to_owned());
+        let variables = [
+            ("ORCHESTRATOR_LOCK_TIMEOUT", "3s"),
+            ("ORCHESTRATOR_LOCK_RETRIES", "3"),
+            ("ORCHESTRATOR_MAX_CONNECTIONS", "3"),
+            ("APP_ENV", "production"),
+        ];
+        let configuration = project.load(&overrides, &variables).expect("loads");
+        let engine = configuration.engine();
+        assert_eq!(engine.lock_timeout, Duration::from_secs(4), "command line");
+        assert_eq!(
+            (engine.lock_retries, configuration.max_connections().get()),
+            (3, 3),
+            "environment"
+        );
+        assert_eq!(
+            engine.connect_timeout,
+            Duration::from_secs(2),
+            "file of the environment"
+        );
+        assert_eq!(
+            engine.statement_timeout,
+            Duration::from_secs(1),
+            "default file"
+        );
+    }
+
+    #[test]
+    fn app_env_beats_node_env() {
+        let project = Project::new("environment", &[]);
+        let load =
+            |pairs: &[(&str, &str)]| project.load(&Overrides::default(), pairs).expect("loads");
+        let both = load(&[("NODE_ENV", "production"), ("APP_ENV", "test")]);
+        assert_eq!(
+            (both.environment(), both.is_production()),
+            (Some("test"), false)
+        );
+        assert!(load(&[("NODE_ENV", "production"), ("APP_ENV", "")]).is_production());
+        assert!(load(&[("NODE_ENV", "Production")]).is_production());
+        assert!(!load(&[("NODE_ENV", "development")]).is_production());
+    }
+
+    #[test]
+    fn the_name_of_the_environment_cannot_leave_the_folder() {
+        let project = Project::new("escape", &[]);
+        for name in ["../secret", "", ".hidden", "a b"] {
+            let overrides = Overrides {
+                environment: Some(name.to_owned()),
+                ..Overrides::default()
+            };
+            let outcome = project.load(&overrides, &[]);
+            assert!(
+                matches!(outcome.err(), Some(ConfigError::InvalidValue { .. })),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_given_file_replaces_both_and_must_exist() {
+        let project = Project::new(
+            "given",
+            &[
+                (
+                    "default.toml",
+                    "[engine]\nlock_timeout='1s'\nlock_retries=1",
+                ),
+                ("own.toml", "[engine]\nlock_retries=7"),
+            ],
+        );
+        let given = |name: &str| Overrides {
+            config_file: Some(project.0.join("config").join(name)),
+            ..Overrides::default()
+        };
+        let configuration = project.load(&given("own.toml"), &[]).expect("loads");
+        assert_eq!(
+            configuration.engine(),
+            &EngineSettings {
+                lock_retries: 7,
+                ..EngineSettings::default()
+            }
+        );
+        assert!(matches!(
+            project.load(&given("none.toml"), &[]).err(),
+            Some(ConfigError::Missing { .. })
+        ));
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        let project = Project::new(
+            "mistakes",
+            &[("default.toml", "[server]\nmax_connections=0")],
+        );
+        let error = project
+            .load(&Overrides::default(), &[])
+            .err()
+            .expect("wrong")
+            .to_string();
+        assert!(
+            error.contains("`server.max_connections` in ")
+                && error.contains("default.toml is \"0\""),
+            "{error}"
+        );
+        let variables = [
+            ("ORCHESTRATOR_MAX_CONNECTIONS", "1"),
+            ("ORCHESTRATOR_LOCK_TIMEOUT", "2"),
+        ];
+        let error = project
+            .load(&Overrides::default(), &variables)
+            .err()
+            .expect("wrong")
+            .to_string();
+        assert!(
+            error.starts_with("ORCHESTRATOR_LOCK_TIMEOUT is \"2\""),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn settings_of_services_come_from_the_strongest_file() {
+        let project = Project::new(
+            "services",
+            &[
+                (
+                    "default.toml",
+                    "[services.policy]\nhistory_table='a'\nlegacy_table='old'\n[services.auth]\ndatabase='x'",
+                ),
+                ("test.toml", "[services.policy]\nhistory_table='b'"),
+            ],
+        );
+        let configuration = project
+            .load(&Overrides::default(), &[("APP_ENV", "test")])
+            .expect("loads");
+        assert_eq!(configuration.history_table("policy"), Some("b"));
+        assert_eq!(configuration.legacy_table("policy"), Some("old"));
+        assert_eq!(configuration.history_table("auth"), None);
+        let names: Vec<&str> = configuration
+            .mentioned_services()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, ["policy", "auth"]);
+    }
+
+    #[test]
+    fn databases_are_created_locally_or_when_asked_but_never_in_production() {
+        let project = Project::new("creation", &[]);
+        let address = |host: &str| DatabaseAddress::local(host, 5432, "u", "d");
+        let elsewhere = project
+            .load(&Overrides::default(), &[("APP_ENV", "staging")])
+            .expect("loads");
+        assert!(elsewhere.creation_allowed(&address("localhost"), false));
+        assert!(!elsewhere.creation_allowed(&address("db.example.com"), false));
+        assert!(elsewhere.creation_allowed(&address("db.example.com"), true));
+        let production = project
+            .load(&Overrides::default(), &[("APP_ENV", "production")])
+            .expect("loads");
+        assert!(!production.creation_allowed(&address("localhost"), true));
+    }
+}

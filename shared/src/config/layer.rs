@@ -1,0 +1,298 @@
+//! One source of settings: a file, the environment or the command line.
+//!
+//! Responsible for: reading a configuration file strictly, and the engine's settings as text. Not for: precedence
+//! (`configuration`), the meaning of the values (`engine`). Floor 1.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use ::config::{Config, File, FileFormat, Value, ValueKind};
+use serde::Deserialize;
+
+use super::{ConfigError, Origin};
+
+/// The sections of a file with their keys; `services` holds a section of these keys for each service.
+const SECTIONS: [(&str, &[&str]); 3] = [
+    ("server", &["url", "max_connections"]),
+    ("engine", &EngineLayer::KEYS),
+    (
+        "services",
+        &["url", "database", "history_table", "legacy_table"],
+    ),
+];
+
+/// The engine's settings of one source, as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct EngineLayer {
+    /// How long a statement waits for a lock.
+    pub lock_timeout: Option<String>,
+    /// How often a step is tried again after `lock_timeout`.
+    pub lock_retries: Option<String>,
+    /// How long a statement may run; 0 is without limit.
+    pub statement_timeout: Option<String>,
+    /// How long a CONCURRENTLY statement may wait; 0 is without limit.
+    pub concurrently_timeout: Option<String>,
+    /// How long to wait for another run on the same database.
+    pub advisory_lock_wait: Option<String>,
+    /// How long to wait for a server to answer.
+    pub connect_timeout: Option<String>,
+}
+
+impl EngineLayer {
+    const KEYS: [&str; 6] = [
+        "lock_timeout",
+        "lock_retries",
+        "statement_timeout",
+        "concurrently_timeout",
+        "advisory_lock_wait",
+        "connect_timeout",
+    ];
+
+    pub(super) fn from_variables(variables: &BTreeMap<String, String>) -> Self {
+        let read = |key: &str| {
+            let name = engine_variable(key);
+            variables
+                .get(&name)
+                .filter(|value| !value.is_empty())
+                .cloned()
+        };
+        Self {
+            lock_timeout: read("lock_timeout"),
+            lock_retries: read("lock_retries"),
+            statement_timeout: read("statement_timeout"),
+            concurrently_timeout: read("concurrently_timeout"),
+            advisory_lock_wait: read("advisory_lock_wait"),
+            connect_timeout: read("connect_timeout"),
+        }
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&str> {
+        match key {
+            "lock_timeout" => self.lock_timeout.as_deref(),
+            "lock_retries" => self.lock_retries.as_deref(),
+            "statement_timeout" => self.statement_timeout.as_deref(),
+            "concurrently_timeout" => self.concurrently_timeout.as_deref(),
+            "advisory_lock_wait" => self.advisory_lock_wait.as_deref(),
+            "connect_timeout" => self.connect_timeout.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// The variable of a setting of the engine or the server.
+pub(super) fn engine_variable(key: &str) -> String {
+    format!("ORCHESTRATOR_{}", key.to_ascii_uppercase())
+}
+
+/// One configuration file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FileLayer {
+    pub(super) file: PathBuf,
+    pub(super) settings: FileSettings,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FileSettings {
+    pub(super) server: ServerSection,
+    pub(super) engine: EngineLayer,
+    pub(super) services: BTreeMap<String, ServiceSection>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ServerSection {
+    pub(super) url: Option<String>,
+    pub(super) max_connections: Option<String>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ServiceSection {
+    pub(super) url: Option<String>,
+    pub(super) database: Option<String>,
+    pub(super) history_table: Option<String>,
+    pub(super) legacy_table: Option<String>,
+}
+
+// A URL may hold a password, so that `Debug` must not show it.
+impl std::fmt::Debug for ServerSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerSection")
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ServiceSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceSection")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileLayer {
+    /// Reads a file; `Ok(None)` if there is none.
+    pub(super) fn read(file: &Path) -> Result<Option<Self>, ConfigError> {
+        match fs::read_to_string(file) {
+            Ok(text) => Self::parse(file, &text).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ConfigError::Unreadable {
+                file: file.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    pub(super) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let invalid = |error: ::config::ConfigError| ConfigError::Invalid {
+            file: file.to_owned(),
+            source: Box::new(error),
+        };
+        let config = Config::builder()
+            .add_source(File::from_str(text, FileFormat::Toml))
+            .build()
+            .map_err(invalid)?;
+        check_keys(file, &config.clone().try_deserialize().map_err(invalid)?)?;
+        Ok(Self {
+            file: file.to_owned(),
+            settings: config.try_deserialize().map_err(invalid)?,
+        })
+    }
+
+    pub(super) fn origin(&self, key: impl Into<String>) -> Origin {
+        Origin::File {
+            file: self.file.clone(),
+            key: key.into(),
+        }
+    }
+
+    pub(super) fn service(&self, service: &str) -> Option<&ServiceSection> {
+        self.settings.services.get(service)
+    }
+}
+
+/// serde could refuse unknown keys too, but would name only the last part of the key.
+fn check_keys(file: &Path, top: &BTreeMap<String, Value>) -> Result<(), ConfigError> {
+    let unknown = |key: String, known: &[&str]| {
+        Err(ConfigError::UnknownKey {
+            file: file.to_owned(),
+            key,
+            known: known.join(", "),
+        })
+    };
+    for (section, value) in top {
+        let Some((_, keys)) = SECTIONS.iter().find(|(name, _)| name == section) else {
+            return unknown(section.clone(), &SECTIONS.map(|(name, _)| name));
+        };
+        let ValueKind::Table(table) = &value.kind else {
+            continue;
+        };
+        for (key, value) in table {
+            let path = format!("{section}.{key}");
+            match &value.kind {
+                ValueKind::Table(inner) if section == "services" => {
+                    if let Some(key) = inner.keys().find(|key| !keys.contains(&key.as_str())) {
+                        return unknown(format!("{path}.{key}"), keys);
+                    }
+                }
+                _ if section == "services" => {
+                    return unknown(
+                        path,
+                        &["a section for each service, such as [services.policy]"],
+                    );
+                }
+                _ if !keys.contains(&key.as_str()) => return unknown(path, keys),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<FileLayer, ConfigError> {
+        FileLayer::parse(Path::new("config/default.toml"), text)
+    }
+
+    #[test]
+    fn every_known_key_is_read() {
+        let layer = parse(
+            r#"
+            [server]
+            url = "postgres://h"
+            max_connections = 4
+            [engine]
+            lock_timeout = "2s"
+            statement_timeout = 0
+            [services.My-Service]
+            database = "d"
+            "#,
+        )
+        .expect("valid");
+        assert_eq!(layer.settings.server.max_connections.as_deref(), Some("4"));
+        assert_eq!(layer.settings.engine.value("lock_timeout"), Some("2s"));
+        assert_eq!(layer.settings.engine.value("statement_timeout"), Some("0"));
+        assert_eq!(
+            layer
+                .service("My-Service")
+                .and_then(|service| service.database.as_deref()),
+            Some("d")
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_section() {
+        for (text, wanted) in [
+            ("[sever]\nurl='x'", "sever"),
+            ("[server]\nulr='x'", "server.ulr"),
+            ("[engine]\nlock_timeuot='2s'", "engine.lock_timeuot"),
+            ("[services.policy]\nurls='x'", "services.policy.urls"),
+            ("[services]\npolicy='x'", "services.policy"),
+        ] {
+            match parse(text) {
+                Err(ConfigError::UnknownKey { key, .. }) => assert_eq!(key, wanted),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn broken_toml_and_wrong_types_name_the_file() {
+        for text in ["[server", "server = 1", "[server]\nurl = ['x']"] {
+            let error = parse(text).expect_err("invalid");
+            assert!(
+                matches!(error, ConfigError::Invalid { .. }),
+                "{text}: {error:?}"
+            );
+            assert!(error.to_string().contains("config/default.toml"));
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_url() {
+        let layer = parse(
+            "[server]\nurl='postgres://u:secret@h'\n[services.a]\nurl='postgres://u:secret@h'",
+        );
+        assert!(!format!("{:?}", layer.expect("valid")).contains("secret"));
+    }
+
+    #[test]
+    fn every_key_of_the_engine_can_be_read() {
+        let variables = EngineLayer::KEYS
+            .iter()
+            .map(|key| (engine_variable(key), (*key).to_owned()))
+            .collect();
+        let layer = EngineLayer::from_variables(&variables);
+        for key in EngineLayer::KEYS {
+            assert_eq!(layer.value(key), Some(key));
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Configuration: from command line, environment and files to settings and addresses.
+//!
+//! Responsible for: every value that a person can set, with its precedence. Not for: parsing the command line, asking
+//! the operating system for the environment (both are passed in), connecting. Floor 1.
+
+pub mod address;
+mod configuration;
+mod engine;
+mod error;
+mod layer;
+mod locate;
+mod location;
+mod origin;
+mod project_root;
+
+pub use address::DatabaseAddress;
+pub use configuration::{Configuration, Overrides};
+pub use engine::EngineSettings;
+pub use error::ConfigError;
+pub use layer::EngineLayer;
+pub use location::{Location, Selection};
+pub use origin::Origin;
+pub use project_root::project_root;

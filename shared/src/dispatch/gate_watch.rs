@@ -1,0 +1,27 @@
+//! Tasks that wait for gates, one per gate.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+
+use super::lane::Message;
+use crate::domain::Gate;
+use crate::gates;
+use crate::inspect::Target;
+use crate::postgres::Connections;
+
+/// Waits for one gate and says how it ended.
+pub(super) async fn watch(
+    index: usize,
+    gate: Gate,
+    target: Arc<Target>,
+    connections: Arc<Connections>,
+    deadline: Instant,
+    cancelled: watch::Receiver<u32>,
+    messages: mpsc::UnboundedSender<Message>,
+) {
+    let end = gates::wait(&connections, &target, &gate, deadline, cancelled).await;
+    // The dispatcher waits for every gate: it is there to listen.
+    let _ = messages.send(Message::GateEnded { index, end });
+}

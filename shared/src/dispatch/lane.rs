@@ -1,0 +1,263 @@
+//! The task of one service: connect, lock, announce, wait for the go, do the step, announce again.
+//!
+//! A task lives for one stretch of steps that can run without waiting for another database, and holds the advisory
+//! lock for just that long.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::config::EngineSettings;
+use crate::domain::{Direction, EventKind, Migration, ServiceName, Version};
+use crate::gates::GateEnd;
+use crate::inspect::{ServiceError, Target};
+use crate::postgres::{
+    CancelHandle, ConnectError, Connections, LockedSession, RunIdentity, Session, install,
+    read_history,
+};
+use crate::reconcile::{History, State, reconcile};
+use crate::runner::{StepContext, StepDone, StepError, execute};
+
+/// What tasks tell the dispatcher.
+pub(super) enum Message {
+    /// Something happened.
+    Happened {
+        service: ServiceName,
+        version: Option<Version>,
+        kind: EventKind,
+    },
+    /// A service holds its lock and asks for its next step.
+    Ready {
+        service: ServiceName,
+        cancel: CancelHandle,
+    },
+    /// A step is through.
+    Finished {
+        step: usize,
+        result: Result<StepDone, StepError>,
+    },
+    /// Another run did the step in the meantime.
+    Unchanged { step: usize },
+    /// The service cannot go on.
+    Stopped {
+        service: ServiceName,
+        error: ServiceError,
+    },
+    /// The task is over, the lock is given back.
+    Released { service: ServiceName },
+    /// A gate is met, or will not be.
+    GateEnded { index: usize, end: GateEnd },
+}
+
+/// The go for one step.
+pub(super) struct Go {
+    pub(super) step: usize,
+    pub(super) place: usize,
+    pub(super) version: Version,
+    pub(super) direction: Direction,
+}
+
+/// Everything a task needs.
+pub(super) struct LaneTask {
+    pub(super) target: Arc<Target>,
+    pub(super) session: Option<Session>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) engine: EngineSettings,
+    pub(super) run: Arc<RunIdentity>,
+    pub(super) run_again: String,
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) goes: mpsc::UnboundedReceiver<Go>,
+    pub(super) cancelled: watch::Receiver<u32>,
+    pub(super) halted: watch::Receiver<u32>,
+}
+
+impl LaneTask {
+    /// Runs to the end of the stretch. Is never dropped half way: the dispatcher waits for `Released`.
+    pub(super) async fn run(mut self) {
+        let service = self.target.service.name.clone();
+        if let Err(error) = self.stretch().await {
+            self.tell(Message::Stopped {
+                service: service.clone(),
+                error,
+            });
+        }
+        self.tell(Message::Released { service });
+    }
+
+    async fn stretch(&mut self) -> Result<(), ServiceError> {
+        let session = self.open().await?;
+        let mut locked = self.lock(session).await?;
+        let worked = self.work(&mut locked).await;
+        drop(locked.release().await);
+        worked
+    }
+
+    async fn open(&mut self) -> Result<Session, ServiceError> {
+        if let Some(session) = self.session.take() {
+            return Ok(session);
+        }
+        let (address, table) = (&self.target.address, &self.target.history_table);
+        match self.connections.session(address, table).await {
+            Err(ConnectError::DatabaseMissing { .. }) if self.target.may_create => {
+                if self.connections.create_database(address).await? {
+                    self.happened(
+                        None,
+                        EventKind::DatabaseCreated {
+                            database: address.database().to_owned(),
+                        },
+                    );
+                }
+                Ok(self.connections.session(address, table).await?)
+            }
+            Err(ConnectError::DatabaseMissing { .. }) => Err(ServiceError::MayNotCreate {
+                address: address.to_string(),
+                why: "in production, nor on a server elsewhere without --create-databases",
+            }),
+            other => Ok(other?),
+        }
+    }
+
+    async fn lock(&mut self, session: Session) -> Result<LockedSession, ServiceError> {
+        let service = self.target.service.name.clone();
+        let messages = self.messages.clone();
+        LockedSession::acquire(
+            session,
+            self.engine.advisory_lock_wait,
+            &mut self.halted,
+            |holder| {
+                let _ = messages.send(Message::Happened {
+                    service: service.clone(),
+                    version: None,
+                    kind: EventKind::LockWaiting { holder },
+                });
+            },
+        )
+        .await
+        .map_err(|source| ServiceError::Lock {
+            address: self.target.address.to_string(),
+            source,
+        })
+    }
+
+    async fn work(&mut self, locked: &mut LockedSession) -> Result<(), ServiceError> {
+        let history = self.read_again(locked).await?;
+        let mut installed = false;
+        self.tell(Message::Ready {
+            service: self.target.service.name.clone(),
+            cancel: locked.session().cancel_handle(),
+        });
+        let target = Arc::clone(&self.target);
+        while let Some(go) = self.goes.recv().await {
+            let Some(migration) = target.service.migration(go.version) else {
+                continue;
+            };
+            if self.is_done_already(&history, &go)? {
+                self.happened(
+                    Some(go.version),
+                    EventKind::MigrationUnchanged {
+                        name: migration.name.clone(),
+                    },
+                );
+                self.tell(Message::Unchanged { step: go.step });
+                continue;
+            }
+            if !installed {
+                self.install(locked).await?;
+                installed = true;
+            }
+            let result = self.execute(locked, &go, migration, &history).await;
+            self.tell(Message::Finished {
+                step: go.step,
+                result,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads the history again, now that nobody else can change it.
+    async fn read_again(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
+        let target = &self.target;
+        let failed = |error| ServiceError::query(&target.address, error);
+        locked
+            .session_mut()
+            .refresh(&target.history_table)
+            .await
+            .map_err(failed)?;
+        read_history(
+            locked.session(),
+            &target.service.name,
+            &target.history_table,
+        )
+        .await
+        .map_err(failed)
+    }
+
+    /// Whether another run did a step since it was planned. Refuses what has become inconsistent since.
+    fn is_done_already(&self, history: &History, go: &Go) -> Result<bool, ServiceError> {
+        let reconciliation = reconcile(&self.target.service, history);
+        let standing = reconciliation
+            .standings()
+            .iter()
+            .find(|standing| standing.version == go.version);
+        let state = standing.map(|standing| standing.state);
+        match go.direction {
+            Direction::Up => {
+                reconciliation.to_apply(None)?;
+                Ok(state == Some(State::Applied))
+            }
+            Direction::Down => Ok(matches!(state, Some(State::Pending | State::OutOfOrder))),
+        }
+    }
+
+    async fn install(&self, locked: &mut LockedSession) -> Result<(), ServiceError> {
+        let table = &self.target.history_table;
+        let failed = |error| ServiceError::query(&self.target.address, error);
+        install(locked.session(), table).await.map_err(failed)?;
+        locked.session_mut().refresh(table).await.map_err(failed)
+    }
+
+    async fn execute(
+        &self,
+        locked: &mut LockedSession,
+        go: &Go,
+        migration: &Migration,
+        history: &History,
+    ) -> Result<StepDone, StepError> {
+        let report = |kind| self.happened(Some(go.version), kind);
+        let resumed_after = history
+            .interrupted
+            .iter()
+            .find(|interruption| {
+                interruption.version == go.version && interruption.direction == go.direction
+            })
+            .map(|interruption| interruption.done);
+        let context = StepContext {
+            run: &self.run,
+            service: &self.target.service,
+            migration,
+            direction: go.direction,
+            step: go.place,
+            history_table: &self.target.history_table,
+            engine: &self.engine,
+            connections: &self.connections,
+            resumed_after,
+            cancelled: self.cancelled.clone(),
+            report: &report,
+            run_again: &self.run_again,
+        };
+        execute(locked, &context).await
+    }
+
+    fn happened(&self, version: Option<Version>, kind: EventKind) {
+        self.tell(Message::Happened {
+            service: self.target.service.name.clone(),
+            version,
+            kind,
+        });
+    }
+
+    fn tell(&self, message: Message) {
+        // The dispatcher listens until every task has ended.
+        let _ = self.messages.send(message);
+    }
+}

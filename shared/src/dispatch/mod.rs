@@ -1,0 +1,13 @@
+//! The run: one dispatcher owns its state, lets steps go and calls the reporter; tasks, one per database, do the work.
+//!
+//! Responsible for what starts when, for cancellation and for the verdict. Not for how a step is done (`runner`), nor
+//! for what anybody sees (`report`). Floor 4. `docs/design/run-engine.md` has the state diagram.
+
+mod board;
+mod dispatcher;
+mod gate_watch;
+mod lane;
+mod recorder;
+
+pub use dispatcher::{LaneInput, OnFailure, Run, RunEnd, dispatch};
+pub use recorder::Recorder;

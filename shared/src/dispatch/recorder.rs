@@ -1,0 +1,52 @@
+//! Numbers events and hands them to the reporter.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::domain::{Event, EventKind, ServiceName, Version};
+use crate::report::Reporter;
+
+/// The only caller of the reporter.
+pub struct Recorder<'a> {
+    reporter: &'a mut dyn Reporter,
+    run_id: Uuid,
+    seq: u64,
+}
+
+impl<'a> Recorder<'a> {
+    /// A recorder for one run.
+    pub fn new(reporter: &'a mut dyn Reporter, run_id: Uuid) -> Self {
+        Self {
+            reporter,
+            run_id,
+            seq: 0,
+        }
+    }
+
+    /// Records something about the run as a whole.
+    pub fn run(&mut self, kind: EventKind) {
+        self.record(None, None, kind);
+    }
+
+    /// Records something about a service.
+    pub fn service(&mut self, service: &ServiceName, kind: EventKind) {
+        self.record(Some(service.clone()), None, kind);
+    }
+
+    /// Records something about a migration.
+    pub fn migration(&mut self, service: &ServiceName, version: Version, kind: EventKind) {
+        self.record(Some(service.clone()), Some(version), kind);
+    }
+
+    fn record(&mut self, service: Option<ServiceName>, version: Option<Version>, kind: EventKind) {
+        self.seq += 1;
+        self.reporter.report(&Event {
+            run_id: self.run_id,
+            seq: self.seq,
+            time: OffsetDateTime::now_utc(),
+            service,
+            version,
+            kind,
+        });
+    }
+}

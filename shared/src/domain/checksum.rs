@@ -1,0 +1,33 @@
+//! The checksum of a migration file.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// refinery's checksum (SipHash 1-3 of name, version and bytes of the file), the one in its history table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Checksum(u64);
+
+impl Checksum {
+    /// A checksum from its number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The checksum as the history table stores it; `None` when the text is no checksum of refinery's.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Checksum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,292 @@
+//! What happens during a run, as data: the only thing that reporters see.
+//!
+//! Serialised, an event is one line of `--output json`; `docs/json.md` describes every field.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Direction, ExitStatus, Gate, Refusal, ServiceName, Totals, Verdict, Version};
+
+/// One event of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// The run, the same in every database's journal.
+    pub run_id: Uuid,
+    /// Counts from 1 within the run, without gaps.
+    pub seq: u64,
+    /// When it was recorded.
+    #[serde(with = "time::serde::rfc3339")]
+    pub time: OffsetDateTime,
+    /// The service it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// The migration it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// First event: what is about to be done.
+    RunStarted {
+        /// `run` or `revert`.
+        command: &'static str,
+        /// The services with steps, in the order of the plan.
+        services: Vec<ServiceName>,
+        /// Services that were asked for and have nothing to do.
+        unchanged: Vec<ServiceName>,
+        /// The number of steps.
+        steps: usize,
+        /// The version of this program.
+        program_version: &'static str,
+    },
+    /// A database did not exist and was created.
+    DatabaseCreated {
+        /// Its name.
+        database: String,
+    },
+    /// A service waits for migrations in databases that this run does not migrate.
+    GateWaiting {
+        /// What is not met yet.
+        gate: Gate,
+    },
+    /// What a service waited for is there.
+    GateMet {
+        /// What was waited for.
+        gate: Gate,
+        /// How long it took, in milliseconds.
+        waited_ms: u64,
+    },
+    /// Another run holds the database's advisory lock.
+    LockWaiting {
+        /// Who holds it, where the server says.
+        holder: Option<Holder>,
+    },
+    /// A service holds its lock and begins its steps.
+    ServiceStarted {
+        /// How many steps it has in this run.
+        steps: usize,
+    },
+    /// A step was let go.
+    MigrationStarted {
+        /// Its name.
+        name: String,
+        /// Apply or undo.
+        direction: Direction,
+        /// Its place among the service's steps in this run, from 1.
+        step: usize,
+        /// Statements to run one by one (no-transaction files only).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        statements: Option<usize>,
+        /// Statements done by an earlier, interrupted attempt.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resumed_after: Option<usize>,
+    },
+    /// A statement of a no-transaction file is done and recorded.
+    StatementFinished {
+        /// Its number, from 1.
+        statement: usize,
+        /// Of how many.
+        statements: usize,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// Why it was not run but counted as done, where that is so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recovered: Option<String>,
+    },
+    /// Locks were not to be had; everything was rolled back and will be tried again.
+    MigrationRetrying {
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// The most attempts that are made.
+        attempts: u32,
+        /// The pause before the next, in milliseconds.
+        pause_ms: u64,
+        /// PostgreSQL's error code.
+        sqlstate: String,
+        /// PostgreSQL's words.
+        message: String,
+        /// The sessions that stood in the way when it was looked at.
+        blockers: Vec<Blocker>,
+    },
+    /// A migration is applied and committed.
+    MigrationApplied {
+        /// Its name.
+        name: String,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// A migration is undone and committed.
+    MigrationReverted {
+        /// Its name.
+        name: String,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// Another run did this step in the meantime.
+    MigrationUnchanged {
+        /// Its name.
+        name: String,
+    },
+    /// A step failed.
+    MigrationFailed(Box<Failure>),
+    /// A server message (`RAISE NOTICE`, a warning) during a step.
+    ServerNotice {
+        /// `NOTICE`, `WARNING`, …
+        severity: String,
+        /// The text.
+        message: String,
+    },
+    /// Something other than a step stopped a service: a refusal, a server that cannot be reached.
+    ServiceFailed {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do next.
+        next: Option<String>,
+        /// The refusal, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refusal: Option<Box<Refusal>>,
+        /// The exit code that it leads to.
+        exit_code: ExitStatus,
+    },
+    /// The rest of a service's steps is not started.
+    ServiceSkipped {
+        /// Because of whom or what.
+        because: String,
+        /// How many steps are not started.
+        steps: usize,
+    },
+    /// A service is through, one way or another.
+    ServiceFinished {
+        /// How it ended.
+        outcome: ServiceOutcome,
+        /// Migrations applied.
+        applied: usize,
+        /// Migrations undone.
+        reverted: usize,
+        /// From its first lock to its last, in milliseconds.
+        duration_ms: u64,
+    },
+    /// The user asked to stop.
+    CancelRequested {
+        /// 1: finish the step at hand. 2: cancel it on the server.
+        times: u32,
+    },
+    /// Last event.
+    RunFinished {
+        /// One word.
+        verdict: Verdict,
+        /// The exit code.
+        exit_code: ExitStatus,
+        /// The counts.
+        #[serde(flatten)]
+        totals: Totals,
+        /// What to do next, when not everything is done.
+        next: Vec<String>,
+    },
+}
+
+/// How a service came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceOutcome {
+    /// All its steps are done.
+    Done,
+    /// It had none.
+    Unchanged,
+    /// One of its steps failed.
+    Failed,
+    /// It was refused.
+    Refused,
+    /// Its database or its lock could not be had.
+    Unavailable,
+    /// It was not started, or not finished, because of another.
+    Skipped,
+    /// It was not started, or not finished, because the user cancelled.
+    Cancelled,
+}
+
+/// Who holds the advisory lock of a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// The server process.
+    pub pid: i32,
+    /// The database user.
+    pub user: String,
+    /// `application_name`.
+    pub application: String,
+    /// The client's address; `None` on a socket.
+    pub client: Option<String>,
+    /// How long its session has been there, in seconds.
+    pub connected_s: i64,
+    /// `active`, `idle`, …
+    pub state: String,
+}
+
+/// A session that holds a lock somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// The server process.
+    pub pid: i32,
+    /// The database user.
+    pub user: String,
+    /// `application_name`.
+    pub application: String,
+    /// `active`, `idle in transaction`, …
+    pub state: String,
+    /// The age of its transaction, in seconds.
+    pub transaction_age_s: i64,
+    /// Its current or last statement, shortened.
+    pub query: String,
+}
+
+/// A step that failed, with everything needed to mend it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// The migration's name.
+    pub name: String,
+    /// Apply or undo.
+    pub direction: Direction,
+    /// PostgreSQL's error code; `None` when the connection was lost.
+    pub sqlstate: Option<String>,
+    /// PostgreSQL's words.
+    pub message: String,
+    /// PostgreSQL's DETAIL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// PostgreSQL's HINT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// PostgreSQL's CONTEXT: where inside a function it happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The file.
+    pub file: String,
+    /// The line, 1-based; `None` when the failure is not that of one statement.
+    pub line: Option<u32>,
+    /// The column, 1-based, in characters.
+    pub column: Option<u32>,
+    /// The text of that line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_line: Option<String>,
+    /// Statements that stay done (no-transaction files only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statements_done: Option<usize>,
+    /// Statements in the file (no-transaction files only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statements: Option<usize>,
+    /// Whether nothing of this file is left in the database.
+    pub rolled_back: bool,
+    /// How long the attempt took, in milliseconds.
+    pub duration_ms: u64,
+    /// What to do next.
+    pub next: String,
+    /// The exit code that it leads to.
+    pub exit_code: ExitStatus,
+}

@@ -1,0 +1,75 @@
+//! The exit codes: the only place where they are written down.
+
+use std::process::ExitCode;
+
+use serde::{Serialize, Serializer};
+
+/// How a command ends for the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// 0: done, or nothing to do.
+    Done,
+    /// 1: a step failed.
+    Failed,
+    /// 2: usage or configuration.
+    Usage,
+    /// 3: refused: divergent, missing, out of order, gate not met, irreversible, unconfirmed in production.
+    Refused,
+    /// 4: findings.
+    Findings,
+    /// 5: database unreachable, lock not obtained in time, or too many connections after retries.
+    Unavailable,
+    /// 130: cancelled.
+    Cancelled,
+}
+
+impl ExitStatus {
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Findings => 4,
+            Self::Unavailable => 5,
+            Self::Cancelled => 130,
+        }
+    }
+
+    /// The more telling of two: what a run of several services ends with.
+    ///
+    /// A cancellation explains all that did not happen; then what failed, what was refused, what could not be reached.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        if other.rank() > self.rank() {
+            other
+        } else {
+            self
+        }
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Findings => 1,
+            Self::Unavailable => 2,
+            Self::Refused => 3,
+            Self::Usage => 4,
+            Self::Failed => 5,
+            Self::Cancelled => 6,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.code())
+    }
+}
+
+impl Serialize for ExitStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.code())
+    }
+}

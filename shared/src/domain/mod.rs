@@ -1,0 +1,27 @@
+//! The words of the engine as types: what a service, a migration, a plan and an event are.
+//!
+//! Nothing here reads a file, talks to a server or prints. Floor 0.
+
+mod checksum;
+mod directive;
+mod event;
+mod exit;
+mod fleet;
+mod migration;
+mod outcome;
+mod plan;
+mod refusal;
+mod service;
+mod version;
+
+pub use checksum::Checksum;
+pub use directive::{Allow, Directives, Requirement};
+pub use event::{Blocker, Event, EventKind, Failure, Holder, ServiceOutcome};
+pub use exit::ExitStatus;
+pub use fleet::{Fleet, FleetError};
+pub use migration::{Migration, Script};
+pub use outcome::{Totals, Verdict};
+pub use plan::{Direction, Gate, Hazard, Plan, Step};
+pub use refusal::{Refusal, RefusalKind};
+pub use service::{Service, ServiceName, ServiceNameError};
+pub use version::Version;

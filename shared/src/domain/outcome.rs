@@ -1,0 +1,63 @@
+//! How a run ended.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::ExitStatus;
+
+/// The one-word result of a run, last in its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything that was asked for is done.
+    Done,
+    /// There was nothing to do.
+    NothingToDo,
+    /// A step failed.
+    Failed,
+    /// Something was refused; what is not refused may have been done.
+    Refused,
+    /// A database, a lock or a connection could not be had.
+    Unavailable,
+    /// The user cancelled.
+    Cancelled,
+}
+
+impl Verdict {
+    /// The verdict for an exit status and the number of steps done.
+    pub fn of(status: ExitStatus, done: usize) -> Self {
+        match status {
+            ExitStatus::Done if done == 0 => Self::NothingToDo,
+            ExitStatus::Done | ExitStatus::Findings => Self::Done,
+            ExitStatus::Failed | ExitStatus::Usage => Self::Failed,
+            ExitStatus::Refused => Self::Refused,
+            ExitStatus::Unavailable => Self::Unavailable,
+            ExitStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// The counts of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Migrations applied.
+    pub applied: usize,
+    /// Migrations undone.
+    pub reverted: usize,
+    /// Steps that failed.
+    pub failed: usize,
+    /// Steps that were not started.
+    pub skipped: usize,
+    /// How long the run took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+impl Totals {
+    /// Sets the duration.
+    #[must_use]
+    pub fn lasting(mut self, duration: Duration) -> Self {
+        self.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+}

@@ -1,0 +1,44 @@
+//! A refusal: the engine could go on, and does not, because it would not be safe.
+
+use serde::Serialize;
+
+use super::ServiceName;
+
+/// Why something is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// An applied file was edited.
+    Divergent,
+    /// History holds a version that the source does not have.
+    Missing,
+    /// A pending version is older than an applied one.
+    OutOfOrder,
+    /// A cross-service requirement is not met.
+    Gate,
+    /// A migration cannot be undone.
+    Irreversible,
+    /// Another service's applied migration requires what would be undone.
+    Required,
+    /// A half-done migration was edited, or is half-done in the other direction.
+    Interrupted,
+    /// Production wants a confirmation.
+    Unconfirmed,
+    /// The connection does not keep a session (a pooler in transaction mode).
+    Pooler,
+}
+
+/// One refusal, with the way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{}{message}", service.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
+pub struct Refusal {
+    /// Why.
+    pub kind: RefusalKind,
+    /// The service, where one is concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// What is wrong, and where.
+    pub message: String,
+    /// What to do next.
+    pub next: String,
+}

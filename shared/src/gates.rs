@@ -1,0 +1,164 @@
+//! Gates: requirements on databases that a run does not migrate, so that the order also holds between processes.
+//! Floor 3.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::domain::{
+    Direction, Fleet, Gate, Migration, Refusal, RefusalKind, Service, ServiceName, Version,
+};
+use crate::inspect::{Inspection, ServiceError, Target, inspect};
+use crate::postgres::Connections;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What one migration asks of services outside the run, merged by service.
+///
+/// The first migration of a service in a run asks for everything of each service in `depends_on`; any asks for what
+/// it `requires`. A dependency without migrations hands the question on to its own dependencies.
+pub fn asked_by(
+    fleet: &Fleet,
+    service: &Service,
+    migration: &Migration,
+    first: bool,
+    selected: impl Fn(&ServiceName) -> bool,
+) -> Vec<Gate> {
+    let mut asked: BTreeMap<&ServiceName, BTreeSet<Version>> = BTreeMap::new();
+    let mut open: Vec<&ServiceName> = if first {
+        service.depends_on.iter().collect()
+    } else {
+        Vec::new()
+    };
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        let Some(dependency) = fleet.service(name) else {
+            continue;
+        };
+        if selected(name) || !seen.insert(name) {
+            continue;
+        }
+        if dependency.migrations.is_empty() {
+            open.extend(&dependency.depends_on);
+        } else {
+            asked.entry(name).or_default().extend(
+                dependency
+                    .migrations
+                    .iter()
+                    .map(|migration| migration.version),
+            );
+        }
+    }
+    for requirement in &migration.script.directives.requires {
+        if !selected(&requirement.service) {
+            asked
+                .entry(&requirement.service)
+                .or_default()
+                .insert(requirement.version);
+        }
+    }
+    asked
+        .into_iter()
+        .map(|(name, versions)| Gate {
+            service: name.clone(),
+            versions: versions.into_iter().collect(),
+        })
+        .collect()
+}
+
+/// What of a gate is not met yet; `None` when it is met.
+pub async fn unmet(
+    connections: &Connections,
+    target: &Target,
+    gate: &Gate,
+) -> Result<Option<Gate>, ServiceError> {
+    let Inspection { history, .. } = inspect(connections, target).await?;
+    let applied: BTreeSet<Version> = history.applied.iter().map(|row| row.version).collect();
+    let going: BTreeSet<Version> = history
+        .interrupted
+        .iter()
+        .filter(|interruption| interruption.direction == Direction::Down)
+        .map(|interruption| interruption.version)
+        .collect();
+    let versions: Vec<Version> = gate
+        .versions
+        .iter()
+        .copied()
+        .filter(|version| !applied.contains(version) || going.contains(version))
+        .collect();
+    Ok((!versions.is_empty()).then(|| Gate {
+        service: gate.service.clone(),
+        versions,
+    }))
+}
+
+/// How waiting for a gate ended.
+#[derive(Debug)]
+pub enum GateEnd {
+    /// It is met, after this long.
+    Met(Duration),
+    /// Not in time: this is still missing.
+    TimedOut(Gate),
+    /// The user cancelled.
+    Cancelled,
+    /// The database could not be looked at.
+    Failed(ServiceError),
+}
+
+/// Looks again and again until the gate is met or `deadline` is past. Holds no lock and, between looks, no connection.
+pub async fn wait(
+    connections: &Connections,
+    target: &Target,
+    gate: &Gate,
+    deadline: Instant,
+    mut cancelled: watch::Receiver<u32>,
+) -> GateEnd {
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let missing = match unmet(connections, target, gate).await {
+            Ok(None) => return GateEnd::Met(started.elapsed()),
+            Ok(Some(missing)) => missing,
+            Err(error) => return GateEnd::Failed(error),
+        };
+        let Some(rest) = deadline
+            .checked_duration_since(Instant::now())
+            .filter(|rest| !rest.is_zero())
+        else {
+            return GateEnd::TimedOut(missing);
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause.min(rest)) => {}
+            Ok(_) = cancelled.wait_for(|times| *times > 0) => return GateEnd::Cancelled,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The refusal for a gate that is not met.
+pub fn refusal(
+    service: &ServiceName,
+    gate: &Gate,
+    command: &str,
+    waited: Option<Duration>,
+) -> Refusal {
+    let versions = match gate.versions.as_slice() {
+        [one] => format!("migration {one}"),
+        [first, .., last] => format!("{} migrations ({first} to {last})", gate.versions.len()),
+        [] => "nothing".to_owned(),
+    };
+    let waited = waited.map_or_else(String::new, |waited| {
+        format!(
+            " after waiting {}",
+            humantime::format_duration(Duration::from_secs(waited.as_secs()))
+        )
+    });
+    Refusal {
+        kind: RefusalKind::Gate,
+        service: Some(service.clone()),
+        message: format!("needs {versions} of {} applied first{waited}", gate.service),
+        next: format!("{command}   (or wait for it: --wait 10m)"),
+    }
+}

@@ -1,0 +1,158 @@
+//! Looking at a service's database: does it exist, and what does its history say. Writes nothing. Floor 3.
+
+use std::sync::Arc;
+
+use crate::config::DatabaseAddress;
+use crate::domain::{ExitStatus, Refusal, Service};
+use crate::postgres::{ConnectError, Connections, LockError, Session, read_history};
+use crate::reconcile::History;
+
+/// One service and where its database is.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The service.
+    pub service: Arc<Service>,
+    /// Its database.
+    pub address: DatabaseAddress,
+    /// Its history table.
+    pub history_table: String,
+    /// Whether a missing database may be created.
+    pub may_create: bool,
+}
+
+/// What was found.
+pub struct Inspection {
+    /// Whether the database exists.
+    pub exists: bool,
+    /// What it says of the service's migrations.
+    pub history: History,
+    /// The session that was used, for whoever goes on with it.
+    pub session: Option<Session>,
+}
+
+/// Looks at a target's database. A missing database has an empty history.
+pub async fn inspect(
+    connections: &Connections,
+    target: &Target,
+) -> Result<Inspection, ServiceError> {
+    let session = match connections
+        .session(&target.address, &target.history_table)
+        .await
+    {
+        Ok(session) => session,
+        Err(ConnectError::DatabaseMissing { .. }) => {
+            return Ok(Inspection {
+                exists: false,
+                history: History::default(),
+                session: None,
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let history = read_history(&session, &target.service.name, &target.history_table)
+        .await
+        .map_err(|source| ServiceError::query(&target.address, source))?;
+    Ok(Inspection {
+        exists: true,
+        history,
+        session: Some(session),
+    })
+}
+
+/// Why a service cannot be looked at or gone on with, other than by a failed step.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No advisory lock.
+    #[error("{address}: {source}")]
+    Lock {
+        /// The database.
+        address: String,
+        /// Why.
+        source: LockError,
+    },
+    /// A statement of ours failed.
+    #[error("{address}: {message}")]
+    Query {
+        /// The database.
+        address: String,
+        /// What the server said.
+        message: String,
+        /// Whether the connection was lost, rather than the statement refused.
+        lost: bool,
+    },
+    /// It would not be safe.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database does not exist, and may not be created.
+    #[error("{address}: the database does not exist, and it is not created {why}")]
+    MayNotCreate {
+        /// The database.
+        address: String,
+        /// Under which circumstances.
+        why: &'static str,
+    },
+}
+
+impl ServiceError {
+    /// The error of a statement of ours.
+    pub fn query(address: &DatabaseAddress, source: tokio_postgres::Error) -> Self {
+        let lost = crate::postgres::is_connection_lost(&source);
+        Self::Query {
+            address: address.to_string(),
+            message: match crate::postgres::ServerError::from_error(&source) {
+                Some(error) => error.to_string(),
+                None => format!("the connection was lost ({source})"),
+            },
+            lost,
+        }
+    }
+
+    /// The exit code that it leads to.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Connect(ConnectError::Configuration { .. }) => ExitStatus::Usage,
+            Self::Connect(_) => ExitStatus::Unavailable,
+            Self::Lock {
+                source: LockError::Cancelled,
+                ..
+            } => ExitStatus::Cancelled,
+            Self::Lock { .. } => ExitStatus::Unavailable,
+            Self::Query { lost: true, .. } => ExitStatus::Unavailable,
+            Self::Query { lost: false, .. } => ExitStatus::Failed,
+            Self::Refused(_) | Self::MayNotCreate { .. } => ExitStatus::Refused,
+        }
+    }
+
+    /// What to do next, where there is more to say than the message does.
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.next.clone()),
+            Self::Lock {
+                source: LockError::TimedOut { .. },
+                ..
+            } => Some("wait for the other run to end, and run again".to_owned()),
+            Self::MayNotCreate { address, .. } => Some(format!(
+                "create it, or pass --create-databases outside production ({address})"
+            )),
+            _ => None,
+        }
+    }
+
+    /// The whole chain in one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            let words = error.to_string();
+            if !text.contains(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
+            source = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,31 @@
+//! The migration engine: what one service needs to migrate itself.
+//!
+//! The floors, arrows going down only (a test holds that):
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | 5 | `service_main` |
+//! | 4 | `dispatch`, `report` |
+//! | 3 | `runner`, `gates`, `inspect` |
+//! | 2 | `postgres` |
+//! | 1 | `source`, `reconcile`, `planning`, `config` |
+//! | 0 | `domain`, `sql` |
+
+pub mod command;
+pub mod config;
+pub mod dispatch;
+pub mod domain;
+pub mod gates;
+pub mod inspect;
+pub mod logging;
+pub mod planning;
+pub mod postgres;
+pub mod reconcile;
+pub mod report;
+pub mod revert;
+pub mod runner;
+mod service_main;
+pub mod source;
+pub mod sql;
+
+pub use service_main::service_main;

@@ -1,0 +1,167 @@
+//! The advisory lock: one run per database.
+//!
+//! A *session* lock, polled. Whoever blocks in `pg_advisory_lock` holds a snapshot, and `CREATE INDEX CONCURRENTLY` in
+//! the holder waits for that snapshot: a deadlock.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_postgres::types::Type;
+
+use super::Session;
+use crate::domain::Holder;
+
+/// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
+pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// A session that holds the lock. Migrations are applied and undone through this type only.
+pub struct LockedSession {
+    session: Session,
+}
+
+impl LockedSession {
+    /// Waits up to `wait` for the lock, calling `waiting` whenever the holder changes.
+    ///
+    /// `cancelled` ends the wait as soon as it is not zero.
+    pub async fn acquire(
+        session: Session,
+        wait: Duration,
+        cancelled: &mut watch::Receiver<u32>,
+        mut waiting: impl FnMut(Option<Holder>) + Send,
+    ) -> Result<Self, LockError> {
+        let deadline = Instant::now() + wait;
+        let mut pause = FIRST_PAUSE;
+        let mut named: Option<Option<Holder>> = None;
+        loop {
+            if try_lock(&session).await.map_err(LockError::Lost)? {
+                return Ok(Self { session });
+            }
+            let holder = holder(&session).await.map_err(LockError::Lost)?;
+            if named.as_ref().is_none_or(|last| pid(last) != pid(&holder)) {
+                waiting(holder.clone());
+                named = Some(holder.clone());
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Err(LockError::TimedOut {
+                    holder,
+                    waited: wait,
+                });
+            }
+            let jittered = pause.mul_f64(0.5 + fastrand::f64());
+            let rest = deadline - now;
+            tokio::select! {
+                () = tokio::time::sleep(jittered.min(rest)) => {}
+                Ok(_) = cancelled.wait_for(|times| *times > 0) => return Err(LockError::Cancelled),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The session, for settings and notices.
+    pub fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Whether the lock is still held: a file may have called `pg_advisory_unlock_all`, or a pooler may have handed
+    /// the session to somebody else.
+    pub async fn is_held(&self) -> Result<bool, tokio_postgres::Error> {
+        let rows = self
+            .session
+            .client()
+            .query_typed(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
+                   AND pid = pg_catalog.pg_backend_pid() \
+                   AND classid::int8 = ($1 >> 32) AND objid::int8 = ($1 & 4294967295) AND objsubid = 1)",
+                &[(&ADVISORY_LOCK_KEY, Type::INT8)],
+            )
+            .await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
+    }
+
+    /// Gives the lock back. An error means that the connection, and with it the lock, is gone anyway.
+    pub async fn release(self) -> Session {
+        let unlocked = self
+            .session
+            .client()
+            .query_typed(
+                "SELECT pg_catalog.pg_advisory_unlock($1)",
+                &[(&ADVISORY_LOCK_KEY, Type::INT8)],
+            )
+            .await;
+        if let Err(error) = unlocked {
+            tracing::debug!(%error, "the lock went with its connection");
+        }
+        self.session
+    }
+}
+
+async fn try_lock(session: &Session) -> Result<bool, tokio_postgres::Error> {
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT pg_catalog.pg_try_advisory_lock($1)",
+            &[(&ADVISORY_LOCK_KEY, Type::INT8)],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+async fn holder(session: &Session) -> Result<Option<Holder>, tokio_postgres::Error> {
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT a.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), host(a.client_addr), \
+                COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start), 0)::int8, \
+                COALESCE(a.state, '') \
+             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+               AND l.classid::int8 = ($1 >> 32) AND l.objid::int8 = ($1 & 4294967295) \
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+            &[(&ADVISORY_LOCK_KEY, Type::INT8)],
+        )
+        .await?;
+    Ok(rows.first().map(|row| Holder {
+        pid: row.get(0),
+        user: row.get(1),
+        application: row.get(2),
+        client: row.get(3),
+        connected_s: row.get(4),
+        state: row.get(5),
+    }))
+}
+
+fn pid(holder: &Option<Holder>) -> Option<i32> {
+    holder.as_ref().map(|holder| holder.pid)
+}
+
+/// Why the lock was not obtained.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another run held it the whole time.
+    #[error(
+        "another run holds the advisory lock of this database after {} s{}", waited.as_secs(),
+        holder.as_ref().map(|holder| format!(" (pid {}, user {}, {})", holder.pid, holder.user, holder.application)).unwrap_or_default()
+    )]
+    TimedOut {
+        /// Who held it at the end.
+        holder: Option<Holder>,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The user cancelled while it was waited for.
+    #[error("cancelled while waiting for the advisory lock")]
+    Cancelled,
+    /// The connection was lost.
+    #[error("the connection was lost while waiting for the advisory lock")]
+    Lost(#[source] tokio_postgres::Error),
+}

@@ -1,0 +1,99 @@
+//! Checking a server's certificate as libpq does.
+//!
+//! Responsible for: the three degrees of trust (any certificate, one by a known authority, one for this host). Not for:
+//! choosing the degree, reading files (`tls`). Floor 2.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+
+/// What a certificate must fulfil.
+#[derive(Debug)]
+pub(super) enum Trust {
+    /// Any certificate will do: TLS hides the traffic from onlookers only.
+    Anyone,
+    /// A known authority must have signed it.
+    Authority {
+        /// Checks chain, dates and revocation.
+        chain: Arc<WebPkiServerVerifier>,
+        /// The certificates of the root file themselves.
+        pinned: Vec<CertificateDer<'static>>,
+        /// Whether it must be for the host, too.
+        check_name: bool,
+    },
+}
+
+/// Applies a [`Trust`], and remembers that a handshake came as far as the certificate.
+#[derive(Debug)]
+pub(super) struct CertificateVerifier {
+    pub(super) trust: Trust,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+    /// Set once TLS is being spoken: tokio-postgres does not tell whether a failed login went over TLS.
+    pub(super) reached: Arc<AtomicBool>,
+}
+
+impl ServerCertVerifier for CertificateVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.reached.store(true, Ordering::Relaxed);
+        let Trust::Authority {
+            chain,
+            pinned,
+            check_name,
+        } = &self.trust
+        else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // The name is the last thing that rustls looks at: the chain is in order.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if !check_name => Ok(ServerCertVerified::assertion()),
+            // A self-signed certificate that is its own root: webpki refuses it because it says that it is an
+            // authority, OpenSSL takes it. Dates are looked at before that.
+            Err(Error::InvalidCertificate(
+                CertificateError::Other(_) | CertificateError::UnknownIssuer,
+            )) if pinned.iter().any(|root| root == end_entity) => {
+                if *check_name {
+                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                }
+                Ok(ServerCertVerified::assertion())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,182 @@
+//! Opening a connection.
+//!
+//! Responsible for: going through the hosts of an address, and waiting for a server that is full or starting. Not for:
+//! one login (`attempt`), session settings. Floor 2.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::SimpleQueryMessage;
+
+use super::attempt::{self, Place};
+use super::connection::{Connection, no_answer};
+use super::tls::TlsClient;
+use super::{ConnectError, ConnectOptions as Options};
+use crate::config::DatabaseAddress;
+use crate::config::address::{Endpoint, SessionTarget, SslMode, Transport};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How to open a connection.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// The name of the session in `pg_stat_activity`; an `application_name` of the address is for psql only, because
+    /// other runs recognise ours by this one.
+    pub application_name: String,
+    /// The limit for each attempt, login included; zero is without limit. One in the address is stronger.
+    pub connect_timeout: Duration,
+    /// How long to try again while the server has no free connection or starts up; zero tries once.
+    pub retry_for: Duration,
+}
+
+/// Opens a connection to the first host of the address that lets us in.
+///
+/// # Errors
+/// [`ConnectError`] tells the causes apart. Only "too many connections" (53300) and "cannot connect now" (57P03) are
+/// tried again.
+pub async fn connect(
+    address: &DatabaseAddress,
+    options: &Options,
+) -> Result<Connection, ConnectError> {
+    let over_tcp = address
+        .endpoints()
+        .iter()
+        .any(|endpoint| !matches!(endpoint.transport(), Transport::Socket(_)));
+    let tls = if over_tcp && address.tls().mode != SslMode::Disable {
+        Some(
+            TlsClient::new(address.tls())
+                .map_err(|error| ConnectError::configuration(address, error))?,
+        )
+    } else {
+        None
+    };
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    let mut attempts = 1;
+    loop {
+        let failure = match connect_once(address, tls.as_ref(), options).await {
+            Ok(connection) => return Ok(connection),
+            Err(failure) => failure.with_attempts(attempts),
+        };
+        let left = options.retry_for.saturating_sub(started.elapsed());
+        if !failure.is_transient() || left.is_zero() {
+            return Err(failure);
+        }
+        // Jitter, so that runs which were refused together do not come back together.
+        let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        tokio::time::sleep(jittered.min(left)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        attempts += 1;
+    }
+}
+
+/// Tries every host, and every IP address of a name, until one lets us in or refuses for a reason of its own.
+async fn connect_once(
+    address: &DatabaseAddress,
+    tls: Option<&TlsClient>,
+    options: &Options,
+) -> Result<Connection, ConnectError> {
+    let mut endpoints: Vec<&Endpoint> = address.endpoints().iter().collect();
+    if address.network().shuffle_hosts {
+        fastrand::shuffle(&mut endpoints);
+    }
+    let mut failure: Option<ConnectError> = None;
+    for endpoint in endpoints {
+        let places = match places(address, endpoint, options).await {
+            Ok(places) => places,
+            Err(error) => {
+                failure = Some(worth_telling(failure, error));
+                continue;
+            }
+        };
+        for place in &places {
+            let outcome = match attempt::log_in(address, endpoint, place, tls, options).await {
+                Ok(connection) => right_server(address, connection, options).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(connection) => return Ok(connection),
+                Err(error) if error.concerns_one_host() => {
+                    failure = Some(worth_telling(failure, error))
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| {
+        ConnectError::unreachable(address, io::Error::other("the address names no host"))
+    }))
+}
+
+/// Of the failures of several hosts the one to report: one that may pass rather than one that will not.
+fn worth_telling(earlier: Option<ConnectError>, later: ConnectError) -> ConnectError {
+    match earlier {
+        Some(earlier) if earlier.is_transient() && !later.is_transient() => earlier,
+        _ => later,
+    }
+}
+
+async fn places(
+    address: &DatabaseAddress,
+    endpoint: &Endpoint,
+    options: &Options,
+) -> Result<Vec<Place>, ConnectError> {
+    let name = match endpoint.transport() {
+        Transport::Socket(folder) => return Ok(vec![Place::Socket(folder.to_owned())]),
+        Transport::Address(ip) => return Ok(vec![Place::Address(ip)]),
+        Transport::Name(name) => name,
+    };
+    let looking = tokio::net::lookup_host((name, endpoint.port()));
+    let found = match attempt::limit(address, options) {
+        Some(limit) => tokio::time::timeout(limit, looking)
+            .await
+            .unwrap_or_else(|_| Err(no_answer(limit))),
+        None => looking.await,
+    };
+    let mut places: Vec<Place> = found
+        .map_err(|error| ConnectError::unreachable(address, error))?
+        .map(|found| Place::Address(found.ip()))
+        .collect();
+    places.dedup();
+    if address.network().shuffle_hosts {
+        fastrand::shuffle(&mut places);
+    }
+    Ok(places)
+}
+
+/// Holds the connection against `target_session_attrs`.
+async fn right_server(
+    address: &DatabaseAddress,
+    connection: Connection,
+    options: &Options,
+) -> Result<Connection, ConnectError> {
+    let wanted = address.network().session_target;
+    let (question, answer) = match wanted {
+        SessionTarget::Any => return Ok(connection),
+        SessionTarget::ReadWrite => ("SHOW transaction_read_only", "off"),
+        SessionTarget::ReadOnly => ("SHOW transaction_read_only", "on"),
+        SessionTarget::Primary => ("SELECT pg_catalog.pg_is_in_recovery()", "f"),
+        SessionTarget::Standby => ("SELECT pg_catalog.pg_is_in_recovery()", "t"),
+    };
+    let asking = connection.client.simple_query(question);
+    let answers = match attempt::limit(address, options) {
+        Some(limit) => match tokio::time::timeout(limit, asking).await {
+            Ok(answers) => answers,
+            Err(_) => return Err(ConnectError::unreachable(address, no_answer(limit))),
+        },
+        None => asking.await,
+    };
+    let answers = answers.map_err(|error| ConnectError::classify(address, error))?;
+    let fits = answers.iter().any(
+        |message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some(answer)),
+    );
+    if fits {
+        Ok(connection)
+    } else {
+        Err(ConnectError::WrongServer {
+            address: address.to_string(),
+            wanted: wanted.as_str(),
+        })
+    }
+}

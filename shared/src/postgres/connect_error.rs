@@ -1,0 +1,325 @@
+//! Why a connection could not be opened.
+//!
+//! Responsible for: telling the causes apart, each in one line with the address and the next step. Not for: exit
+//! codes. Floor 2.
+
+use std::error::Error;
+use std::io;
+
+use rustls::CertificateError;
+
+use super::ServerError;
+use super::tls::TlsSetupError;
+use crate::config::DatabaseAddress;
+
+type Source = Box<dyn Error + Send + Sync>;
+
+/// Why a connection could not be opened. No message holds a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No server answers there.
+    #[error(
+        "cannot reach {address}; check host and port, and that the server runs and accepts connections from here"
+    )]
+    Unreachable {
+        /// The address.
+        address: String,
+        /// What the network said.
+        #[source]
+        source: Source,
+    },
+    /// The server, the database or the user has no free connection (53300).
+    #[error(
+        "{address} has no free connection, also after {attempts} attempts; lower max_connections or --jobs, or free connections there"
+    )]
+    TooManyConnections {
+        /// The address.
+        address: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the server said.
+        #[source]
+        source: Box<ServerError>,
+    },
+    /// The server starts up, shuts down or recovers (57P03).
+    #[error(
+        "{address} does not accept connections yet, also after {attempts} attempts; wait until the server is up"
+    )]
+    NotReady {
+        /// The address.
+        address: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the server said.
+        #[source]
+        source: Box<ServerError>,
+    },
+    /// The database does not exist (3D000).
+    #[error("there is no database \"{database}\" at {address}; create it, or check the name")]
+    DatabaseMissing {
+        /// The address.
+        address: String,
+        /// The name of the database.
+        database: String,
+        /// What the server said.
+        #[source]
+        source: Box<ServerError>,
+    },
+    /// The server does not let this user in (28P01, 28000), or the login failed on our side.
+    #[error("{address} refused the login; {advice}")]
+    Authentication {
+        /// The address.
+        address: String,
+        /// What to do next.
+        advice: &'static str,
+        /// What the server said, or what went wrong here.
+        #[source]
+        source: Source,
+    },
+    /// TLS is not possible as demanded.
+    #[error("no TLS connection to {address}; {advice}")]
+    Tls {
+        /// The address.
+        address: String,
+        /// What to do next.
+        advice: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Source,
+    },
+    /// The settings of the address cannot be used.
+    #[error(
+        "the connection settings of {address} cannot be used; correct the address or its files"
+    )]
+    Configuration {
+        /// The address.
+        address: String,
+        /// What is wrong with them.
+        #[source]
+        source: Source,
+    },
+    /// The server is up but is not of the kind that `target_session_attrs` asks for.
+    #[error(
+        "{address} is no server with target_session_attrs={wanted}; add the right host, or change the setting"
+    )]
+    WrongServer {
+        /// The address.
+        address: String,
+        /// The kind that is wanted.
+        wanted: &'static str,
+    },
+    /// Anything else.
+    #[error("cannot connect to {address}; see what the server said")]
+    Other {
+        /// The address.
+        address: String,
+        /// What the server said, or what went wrong here.
+        #[source]
+        source: Source,
+    },
+}
+
+impl ConnectError {
+    /// What the server said, if it said something.
+    #[must_use]
+    pub fn server_error(&self) -> Option<&ServerError> {
+        match self {
+            Self::TooManyConnections { source, .. }
+            | Self::NotReady { source, .. }
+            | Self::DatabaseMissing { source, .. } => Some(source),
+            Self::Unreachable { source, .. }
+            | Self::Authentication { source, .. }
+            | Self::Tls { source, .. }
+            | Self::Configuration { source, .. }
+            | Self::Other { source, .. } => source.downcast_ref(),
+            Self::WrongServer { .. } => None,
+        }
+    }
+
+    /// The SQLSTATE, if the server gave one.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.server_error().map(|error| error.sqlstate.as_str())
+    }
+
+    /// Whether trying again soon may help (53300, 57P03).
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::TooManyConnections { .. } | Self::NotReady { .. }
+        )
+    }
+
+    /// Whether another host of the same address may do better.
+    pub(super) fn concerns_one_host(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NotReady { .. } | Self::WrongServer { .. }
+        )
+    }
+
+    pub(super) fn with_attempts(mut self, count: u32) -> Self {
+        if let Self::TooManyConnections { attempts, .. } | Self::NotReady { attempts, .. } =
+            &mut self
+        {
+            *attempts = count;
+        }
+        self
+    }
+
+    pub(super) fn unreachable(address: &DatabaseAddress, error: io::Error) -> Self {
+        Self::Unreachable {
+            address: address.to_string(),
+            source: Box::new(error),
+        }
+    }
+
+    pub(super) fn configuration(address: &DatabaseAddress, error: TlsSetupError) -> Self {
+        Self::Configuration {
+            address: address.to_string(),
+            source: Box::new(error),
+        }
+    }
+
+    pub(super) fn classify(address: &DatabaseAddress, error: tokio_postgres::Error) -> Self {
+        let name = address.to_string();
+        if let Some(said) = ServerError::from_error(&error) {
+            let source = Box::new(said);
+            return match source.sqlstate.as_str() {
+                "53300" => Self::TooManyConnections {
+                    address: name,
+                    attempts: 1,
+                    source,
+                },
+                "57P03" => Self::NotReady {
+                    address: name,
+                    attempts: 1,
+                    source,
+                },
+                "3D000" => Self::DatabaseMissing {
+                    address: name,
+                    database: address.database().to_owned(),
+                    source,
+                },
+                code if code.starts_with("28") => {
+                    let advice = match code {
+                        "28P01" => "check user and password",
+                        _ => "check the user, sslmode, and pg_hba.conf on the server",
+                    };
+                    Self::Authentication {
+                        address: name,
+                        advice,
+                        source,
+                    }
+                }
+                _ => Self::Other {
+                    address: name,
+                    source,
+                },
+            };
+        }
+        // tokio-postgres keeps the kind of its errors private: their text is the only sign. A test for each kind
+        // notices when the words change.
+        let kind = error.to_string();
+        let connection_gone = error.is_closed();
+        let source = error.into_source().unwrap_or_else(|| kind.clone().into());
+        match kind.as_str() {
+            "error performing TLS handshake" => Self::Tls {
+                address: name,
+                advice: tls_advice(source.as_ref()),
+                source,
+            },
+            "invalid configuration" if source.to_string() == "password missing" => {
+                Self::Authentication {
+                    address: name,
+                    advice: "give a password in the address, in PGPASSWORD or in ~/.pgpass",
+                    source,
+                }
+            }
+            "authentication error" => Self::Authentication {
+                address: name,
+                advice: "check the password, channel_binding, and the methods in pg_hba.conf on the server",
+                source,
+            },
+            "error connecting to server"
+            | "error communicating with the server"
+            | "timeout waiting for server" => Self::Unreachable {
+                address: name,
+                source,
+            },
+            _ if connection_gone => Self::Unreachable {
+                address: name,
+                source,
+            },
+            _ => Self::Other {
+                address: name,
+                source,
+            },
+        }
+    }
+}
+
+/// What to do about a failed handshake.
+fn tls_advice(source: &(dyn Error + 'static)) -> &'static str {
+    let inner = source
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    match inner.and_then(|error| error.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(problem)) => match problem {
+            CertificateError::UnknownIssuer => {
+                "give the authority that signed its certificate with sslrootcert=FILE"
+            }
+            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                "its certificate has no subject alternative name; issue one that has, or use sslmode=verify-ca"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "connect by a name that its certificate holds, or use sslmode=verify-ca"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "renew its certificate"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "check the clocks of both machines"
+            }
+            CertificateError::Revoked => "its certificate is revoked; issue a new one",
+            CertificateError::UnknownRevocationStatus => {
+                "sslcrl has no list of the authority that signed it"
+            }
+            _ => "check its certificate",
+        },
+        Some(rustls::Error::AlertReceived(_)) => {
+            "check the client certificate (sslcert, sslkey) and the versions of TLS"
+        }
+        None if source.to_string() == "server does not support TLS" => {
+            "switch TLS on there (ssl = on), or use sslmode=prefer if the network is trusted"
+        }
+        _ => "check sslmode, and that a PostgreSQL server with TLS listens there",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advice(error: rustls::Error) -> &'static str {
+        tls_advice(&io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    #[test]
+    fn each_fault_of_a_certificate_has_its_advice() {
+        assert!(advice(CertificateError::UnknownIssuer.into()).contains("sslrootcert"));
+        assert!(advice(CertificateError::Expired.into()).contains("renew"));
+        assert!(advice(CertificateError::NotValidForName.into()).contains("verify-ca"));
+        assert!(
+            tls_advice(Source::from("server does not support TLS").as_ref()).contains("ssl = on")
+        );
+    }
+
+    #[test]
+    fn only_a_full_or_starting_server_is_worth_waiting_for() {
+        let address = DatabaseAddress::local("localhost", 1, "u", "d");
+        assert!(!ConnectError::unreachable(&address, io::Error::other("x")).is_transient());
+    }
+}

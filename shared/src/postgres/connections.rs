@@ -1,0 +1,74 @@
+//! Opening sessions, never more to one server at a time than configured.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{ConnectError, ConnectOptions, Connection, Session, connect};
+use crate::config::DatabaseAddress;
+
+/// The connections of one run.
+#[derive(Debug)]
+pub struct Connections {
+    options: ConnectOptions,
+    limit: usize,
+    servers: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// The right to one connection; given back when dropped.
+#[derive(Debug)]
+pub struct Permit(#[expect(dead_code, reason = "held for its Drop")] OwnedSemaphorePermit);
+
+impl Connections {
+    /// At most `limit` connections to one server.
+    pub fn new(options: ConnectOptions, limit: usize) -> Self {
+        Self {
+            options,
+            limit: limit.max(1),
+            servers: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The most connections to one server.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Opens a session, waiting for a free connection where all are in use. Writes nothing.
+    pub async fn session(
+        &self,
+        address: &DatabaseAddress,
+        history_table: &str,
+    ) -> Result<Session, ConnectError> {
+        let permit = self.permit(address).await;
+        Session::open(address, &self.options, history_table, permit).await
+    }
+
+    /// Creates the address's database where it does not exist. Gives whether it was created here.
+    pub async fn create_database(&self, address: &DatabaseAddress) -> Result<bool, ConnectError> {
+        let _permit = self.permit(address).await;
+        super::create_database::create_database(address, &self.options).await
+    }
+
+    /// A plain connection for a short look beside a session; `None` where none is free or to be had.
+    pub async fn try_connect(&self, address: &DatabaseAddress) -> Option<(Connection, Permit)> {
+        let permit = self.server(address).try_acquire_owned().ok()?;
+        let connection = connect(address, &self.options).await.ok()?;
+        Some((connection, Permit(permit)))
+    }
+
+    async fn permit(&self, address: &DatabaseAddress) -> Option<Permit> {
+        // The semaphores are never closed: an error cannot occur, and would only mean no bound.
+        self.server(address).acquire_owned().await.ok().map(Permit)
+    }
+
+    fn server(&self, address: &DatabaseAddress) -> Arc<Semaphore> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            servers
+                .entry(address.server_key())
+                .or_insert_with(|| Arc::new(Semaphore::new(self.limit))),
+        )
+    }
+}

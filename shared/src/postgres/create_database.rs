@@ -1,0 +1,43 @@
+//! Creating a missing database.
+
+use tokio_postgres::error::SqlState;
+
+use super::history::quote_identifier;
+use super::{ConnectError, ConnectOptions, connect};
+use crate::config::DatabaseAddress;
+
+/// Databases to connect to while the wanted one does not exist.
+const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
+
+/// Creates the address's database from `template0`, so that nothing left in `template1` gets in.
+///
+/// Gives whether it was created here; "already exists" from a race is success.
+pub(super) async fn create_database(
+    address: &DatabaseAddress,
+    options: &ConnectOptions,
+) -> Result<bool, ConnectError> {
+    let mut connection = connect(&address.with_database(MAINTENANCE[0]), options).await;
+    if matches!(connection, Err(ConnectError::DatabaseMissing { .. })) {
+        connection = connect(&address.with_database(MAINTENANCE[1]), options).await;
+    }
+    let connection = connection?;
+    let name = address.database();
+    let created = connection
+        .client
+        .batch_execute(&format!(
+            "CREATE DATABASE {} TEMPLATE template0",
+            quote_identifier(name)
+        ))
+        .await;
+    match created {
+        Ok(()) => Ok(true),
+        // 42P04; two at once can also collide in the catalog's unique index (23505).
+        Err(error)
+            if error.code() == Some(&SqlState::DUPLICATE_DATABASE)
+                || error.code() == Some(&SqlState::UNIQUE_VIOLATION) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(ConnectError::classify(address, error)),
+    }
+}

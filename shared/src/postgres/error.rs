@@ -1,0 +1,102 @@
+//! What a server says when a statement fails.
+//!
+//! Responsible for: errors of PostgreSQL as data, since tokio-postgres prints only "db error". Not for: deciding what
+//! to do about them. Floor 2.
+
+use std::error::Error as _;
+use std::io;
+
+use tokio_postgres::error::{DbError, ErrorPosition};
+
+/// An error or a notice of a PostgreSQL server. Source: PostgreSQL documentation, "Error and Notice Message Fields".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{severity}: {message} (SQLSTATE {sqlstate})")]
+#[non_exhaustive]
+pub struct ServerError {
+    /// `ERROR`, `FATAL`, `NOTICE` and so on, never translated.
+    pub severity: String,
+    /// The code of five characters.
+    pub sqlstate: String,
+    /// The message.
+    pub message: String,
+    /// More about what happened; may have several lines.
+    pub detail: Option<String>,
+    /// What the server suggests.
+    pub hint: Option<String>,
+    /// The character, from 1, in the text that was sent.
+    pub position: Option<u32>,
+    /// The character, from 1, in `internal_query`.
+    pub internal_position: Option<u32>,
+    /// The text of a statement that the server generated itself, such as one of a function.
+    pub internal_query: Option<String>,
+    /// The call stack inside the server.
+    pub where_: Option<String>,
+    /// The schema that the error is about.
+    pub schema: Option<String>,
+    /// The table that the error is about.
+    pub table: Option<String>,
+    /// The column that the error is about.
+    pub column: Option<String>,
+    /// The data type that the error is about.
+    pub data_type: Option<String>,
+    /// The constraint that the error is about.
+    pub constraint: Option<String>,
+}
+
+impl ServerError {
+    /// What the server said; `None` when it said nothing, as when the connection was lost.
+    #[must_use]
+    pub fn from_error(error: &tokio_postgres::Error) -> Option<Self> {
+        error.as_db_error().map(Self::from)
+    }
+}
+
+impl From<&DbError> for ServerError {
+    fn from(error: &DbError) -> Self {
+        let (position, internal_position, internal_query) = match error.position() {
+            Some(ErrorPosition::Original(position)) => (Some(*position), None, None),
+            Some(ErrorPosition::Internal { position, query }) => {
+                (None, Some(*position), Some(query.clone()))
+            }
+            None => (None, None, None),
+        };
+        let text = |value: Option<&str>| value.map(str::to_owned);
+        Self {
+            severity: error.parsed_severity().map_or_else(
+                || error.severity().to_owned(),
+                |severity| severity.to_string(),
+            ),
+            sqlstate: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            detail: text(error.detail()),
+            hint: text(error.hint()),
+            position,
+            internal_position,
+            internal_query,
+            where_: text(error.where_()),
+            schema: text(error.schema()),
+            table: text(error.table()),
+            column: text(error.column()),
+            data_type: text(error.datatype()),
+            constraint: text(error.constraint()),
+        }
+    }
+}
+
+/// Whether the connection is gone: the server closed it, the network broke, or the server ended the session (57P01
+/// to 57P03, 57P05 and all of class 08).
+#[must_use]
+pub fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(said) => {
+            let code = said.code().code();
+            code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05")
+        }
+        None => {
+            error.is_closed()
+                || error
+                    .source()
+                    .is_some_and(|source| source.is::<io::Error>())
+        }
+    }
+}

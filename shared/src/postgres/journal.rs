@@ -1,0 +1,339 @@
+//! The journal: our append-only record of every attempt, in schema `orchestrator` of each database.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::Session;
+use super::history::{HistoryChange, write_row};
+use crate::domain::{Checksum, Direction, ServiceName, Version};
+
+/// Creates what the engine keeps in a database, where it is not there yet. Call it under the advisory lock.
+pub(super) const INSTALL_JOURNAL: &str = "
+CREATE SCHEMA IF NOT EXISTS orchestrator;
+CREATE TABLE IF NOT EXISTS orchestrator.journal (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id           uuid        NOT NULL,
+    service          text        NOT NULL,
+    version          bigint      NOT NULL,
+    name             text        NOT NULL,
+    direction        text        NOT NULL CHECK (direction IN ('up', 'down')),
+    checksum         text        NOT NULL,
+    outcome          text        NOT NULL CHECK (outcome IN ('applied', 'reverted', 'failed', 'cancelled')),
+    started_at       timestamptz NOT NULL,
+    duration_ms      bigint      NOT NULL,
+    attempts         integer     NOT NULL,
+    statements_done  integer,
+    statements       integer,
+    sqlstate         text,
+    message          text,
+    database_user    text        NOT NULL DEFAULT session_user,
+    client_user      text        NOT NULL,
+    client_host      text        NOT NULL,
+    client_address   inet        DEFAULT inet_client_addr(),
+    program_version  text        NOT NULL
+);
+COMMENT ON TABLE orchestrator.journal IS 'Every attempt to apply or undo a migration; rows are only ever added';
+CREATE TABLE IF NOT EXISTS orchestrator.progress (
+    service          text        NOT NULL,
+    version          bigint      NOT NULL,
+    direction        text        NOT NULL CHECK (direction IN ('up', 'down')),
+    statement        integer     NOT NULL,
+    statements       integer     NOT NULL,
+    checksum         text        NOT NULL,
+    state            text        NOT NULL CHECK (state IN ('intent', 'done')),
+    note             text,
+    run_id           uuid        NOT NULL,
+    recorded_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (service, version, direction, statement)
+);
+COMMENT ON TABLE orchestrator.progress IS 'Statements done of a no-transaction migration that is under way or was interrupted';
+";
+
+/// Who runs, from where, with what: the same for every attempt of a run.
+#[derive(Clone, Debug)]
+pub struct RunIdentity {
+    /// The run.
+    pub run_id: Uuid,
+    /// The user of the operating system.
+    pub client_user: String,
+    /// The machine.
+    pub client_host: String,
+    /// The version of this program.
+    pub program_version: &'static str,
+}
+
+impl RunIdentity {
+    /// The identity of a run that begins now.
+    pub fn of_this_process() -> Self {
+        Self {
+            run_id: Uuid::now_v7(),
+            client_user: whoami::username().unwrap_or_else(|_| "unknown".to_owned()),
+            client_host: whoami::hostname().unwrap_or_else(|_| "unknown".to_owned()),
+            program_version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// The migration is applied.
+    Applied,
+    /// The migration is undone.
+    Reverted,
+    /// It failed.
+    Failed,
+    /// The user cancelled it.
+    Cancelled,
+}
+
+impl AttemptOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Reverted => "reverted",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One attempt, as the journal keeps it.
+#[derive(Clone, Debug)]
+pub struct Attempt<'a> {
+    /// Who and where from.
+    pub run: &'a RunIdentity,
+    /// The service.
+    pub service: &'a ServiceName,
+    /// The migration.
+    pub version: Version,
+    /// Its name.
+    pub name: &'a str,
+    /// Applied or undone.
+    pub direction: Direction,
+    /// Its checksum.
+    pub checksum: Checksum,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// How long it took, retries included.
+    pub duration: Duration,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Statements done and in all, for a no-transaction file.
+    pub statements: Option<(usize, usize)>,
+    /// PostgreSQL's error code.
+    pub sqlstate: Option<&'a str>,
+    /// PostgreSQL's words.
+    pub message: Option<&'a str>,
+}
+
+/// Writes history row and journal row of a finished migration and clears its progress, inside the caller's
+/// transaction.
+pub async fn record_done(
+    session: &Session,
+    history_table: &str,
+    applied_on: &str,
+    attempt: &Attempt<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    let change = match attempt.direction {
+        Direction::Up => HistoryChange::Insert {
+            version: attempt.version,
+            name: attempt.name,
+            applied_on,
+            checksum: attempt.checksum,
+        },
+        Direction::Down => HistoryChange::Delete {
+            version: attempt.version,
+        },
+    };
+    // One round trip: the client pipelines what is polled together.
+    tokio::try_join!(
+        write_row(session, history_table, &change),
+        super::progress::clear(session.client(), attempt.service, attempt.version),
+        append(session.client(), attempt),
+    )?;
+    Ok(())
+}
+
+/// Writes the journal row of an attempt that did not succeed, in a transaction of its own.
+pub async fn record_failed(
+    session: &Session,
+    attempt: &Attempt<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    append(session.client(), attempt).await
+}
+
+async fn append(client: &Client, attempt: &Attempt<'_>) -> Result<(), tokio_postgres::Error> {
+    let millis = i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX);
+    let attempts = i32::try_from(attempt.attempts).unwrap_or(i32::MAX);
+    let done = attempt
+        .statements
+        .map(|(done, _)| i32::try_from(done).unwrap_or(i32::MAX));
+    let total = attempt
+        .statements
+        .map(|(_, total)| i32::try_from(total).unwrap_or(i32::MAX));
+    client
+        .execute_typed(
+            "INSERT INTO orchestrator.journal (run_id, service, version, name, direction, checksum, outcome, started_at, \
+               duration_ms, attempts, statements_done, statements, sqlstate, message, client_user, client_host, program_version) \
+             VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7, \
+               pg_catalog.clock_timestamp() - $8::int8 * interval '1 millisecond', \
+               $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            &[
+                (&attempt.run.run_id.to_string(), Type::TEXT),
+                (&attempt.service.as_str(), Type::TEXT),
+                (&attempt.version.number(), Type::INT8),
+                (&attempt.name, Type::TEXT),
+                (&attempt.direction.as_str(), Type::TEXT),
+                (&attempt.checksum.to_string(), Type::TEXT),
+                (&attempt.outcome.as_str(), Type::TEXT),
+                (&millis, Type::INT8),
+                (&attempts, Type::INT4),
+                (&done, Type::INT4),
+                (&total, Type::INT4),
+                (&attempt.sqlstate, Type::TEXT),
+                (&attempt.message, Type::TEXT),
+                (&attempt.run.client_user, Type::TEXT),
+                (&attempt.run.client_host, Type::TEXT),
+                (&attempt.run.program_version, Type::TEXT),
+            ],
+        )
+        .await
+        .map(drop)
+}
+
+/// Whether this run's journal says that a step succeeded: the truth after a connection was lost around COMMIT.
+pub async fn run_succeeded(
+    client: &Client,
+    run_id: Uuid,
+    service: &ServiceName,
+    version: Version,
+    direction: Direction,
+) -> Result<bool, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT EXISTS (SELECT FROM orchestrator.journal WHERE run_id = $1::text::uuid AND service = $2 \
+               AND version = $3 AND direction = $4 AND outcome IN ('applied', 'reverted'))",
+            &[
+                (&run_id.to_string(), Type::TEXT),
+                (&service.as_str(), Type::TEXT),
+                (&version.number(), Type::INT8),
+                (&direction.as_str(), Type::TEXT),
+            ],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// A journal row for people and JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct JournalRow {
+    /// Its place in the journal.
+    pub id: i64,
+    /// The run.
+    pub run_id: String,
+    /// The service.
+    pub service: String,
+    /// The migration.
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// `up` or `down`.
+    pub direction: String,
+    /// `applied`, `reverted`, `failed` or `cancelled`.
+    pub outcome: String,
+    /// When it began (RFC 3339, UTC).
+    pub started_at: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// Statements done (no-transaction files only).
+    pub statements_done: Option<i32>,
+    /// Statements in all (no-transaction files only).
+    pub statements: Option<i32>,
+    /// PostgreSQL's error code.
+    pub sqlstate: Option<String>,
+    /// PostgreSQL's words.
+    pub message: Option<String>,
+    /// The database user.
+    pub database_user: String,
+    /// The user of the operating system.
+    pub client_user: String,
+    /// The machine.
+    pub client_host: String,
+    /// The version of this program.
+    pub program_version: String,
+}
+
+/// The newest attempts of a service, newest first. A database without a journal has none.
+pub async fn read_journal(
+    session: &Session,
+    service: &ServiceName,
+    limit: i64,
+) -> Result<Vec<JournalRow>, tokio_postgres::Error> {
+    if session.progress_readable().is_none() {
+        return Ok(Vec::new());
+    }
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT id, run_id::text, service, version, name, direction, outcome, \
+               pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
+               duration_ms, attempts, statements_done, statements, sqlstate, message, database_user, client_user, \
+               client_host, program_version \
+             FROM orchestrator.journal WHERE service = $1 ORDER BY id DESC LIMIT $2",
+            &[(&service.as_str(), Type::TEXT), (&limit, Type::INT8)],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| JournalRow {
+            id: row.get(0),
+            run_id: row.get(1),
+            service: row.get(2),
+            version: Version::new(row.get(3)),
+            name: row.get(4),
+            direction: row.get(5),
+            outcome: row.get(6),
+            started_at: row.get(7),
+            duration_ms: row.get(8),
+            attempts: row.get(9),
+            statements_done: row.get(10),
+            statements: row.get(11),
+            sqlstate: row.get(12),
+            message: row.get(13),
+            database_user: row.get(14),
+            client_user: row.get(15),
+            client_host: row.get(16),
+            program_version: row.get(17),
+        })
+        .collect())
+}
+
+/// How long each applied migration took, in milliseconds, as far as the journal knows.
+pub async fn durations(
+    session: &Session,
+    service: &ServiceName,
+) -> Result<HashMap<Version, i64>, tokio_postgres::Error> {
+    if session.progress_readable() != Some(true) {
+        return Ok(HashMap::new());
+    }
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT DISTINCT ON (version) version, duration_ms FROM orchestrator.journal \
+             WHERE service = $1 AND outcome = 'applied' ORDER BY version, id DESC",
+            &[(&service.as_str(), Type::TEXT)],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| (Version::new(row.get(0)), row.get(1)))
+        .collect())
+}

@@ -1,0 +1,236 @@
+//! What can go wrong with a server of the project's own.
+//!
+//! Responsible for: one case per failure, with what it takes to act on it. Not for: failing to find
+//! server binaries ([`BinariesError`]), which can be told before any server is touched. Floor 2.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::binaries::BinariesError;
+
+/// Why a local or throw-away server cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalServerError {
+    /// No server binaries.
+    #[error(transparent)]
+    Binaries(#[from] BinariesError),
+    /// A file or folder could not be read or written.
+    #[error("could not {action} {}", path.display())]
+    File {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A server program could not be run at all.
+    #[error(
+        "could not run {} as user '{user}': its folder must be open to that user; choose other server \
+         binaries with --pg-bin",
+        program.display()
+    )]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// The user it was to run as.
+        user: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The caller is root, and there is no user to hand the server to.
+    #[error(
+        "PostgreSQL does not run as root, and there is neither a user 'postgres' nor 'nobody': add one, or run \
+         this as an ordinary user"
+    )]
+    NoUnprivilegedUser,
+    /// The server of this folder belongs to another user.
+    #[error("{} belongs to {owner}, not to {caller}: run this as {owner}, or remove that folder", path.display())]
+    ForeignOwner {
+        /// What is owned.
+        path: PathBuf,
+        /// By whom.
+        owner: String,
+        /// Who calls.
+        caller: String,
+    },
+    /// The folder moved to where the server's user cannot get.
+    #[error(
+        "user '{user}', who owns the local server's data, cannot enter {}: open the folders above it to that \
+         user, move the project back, or discard the data with 'orchestrator local reset'",
+        folder.display()
+    )]
+    Unreachable {
+        /// The folder with the data.
+        folder: PathBuf,
+        /// The user that the server runs as.
+        user: String,
+    },
+    /// There is no folder that the server's user can reach and nobody else could have prepared.
+    #[error(
+        "no folder for the data of a server that runs as user '{user}' (tried {}): run this as an ordinary \
+         user, or point to a running server with ORCHESTRATOR_SERVER_URL",
+        list(tried)
+    )]
+    NoReachableFolder {
+        /// The user that the server would run as.
+        user: String,
+        /// The folders tried.
+        tried: Vec<PathBuf>,
+    },
+    /// The system gave no random bytes for a password.
+    #[error("could not obtain random bytes for the local server's password")]
+    Random(#[source] getrandom::Error),
+    /// The password file is gone, the data are there.
+    #[error(
+        "the local server's password file {} is missing: put it back, or discard the data with \
+         'orchestrator local reset'",
+        path.display()
+    )]
+    PasswordMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The data were made by another major version than the binaries found.
+    #[error(
+        "the local server's data in {} are of PostgreSQL {data}, the server binaries in {} of {binaries}: name \
+         binaries of {data} with --pg-bin, or discard the data with 'orchestrator local reset'",
+        data_dir.display(),
+        folder.display()
+    )]
+    OtherMajor {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// Its major version.
+        data: u32,
+        /// The folder of the binaries.
+        folder: PathBuf,
+        /// Their major version.
+        binaries: u32,
+    },
+    /// The data folder lacks a readable `PG_VERSION`.
+    #[error(
+        "{} does not say which version of PostgreSQL made it (PG_VERSION): restore it, or discard it with \
+         'orchestrator local reset'",
+        data_dir.display()
+    )]
+    NotADataFolder {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
+    /// Another process works on the same server for too long.
+    #[error(
+        "{holder} has been starting or stopping the local server for {seconds} s (lock {}): wait for it or end it, \
+         then try again",
+        lock.display()
+    )]
+    Busy {
+        /// Which process, as far as is known.
+        holder: String,
+        /// How long this process waited.
+        seconds: u64,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// `initdb` failed.
+    #[error("initdb could not create {}: {message}", data_dir.display())]
+    Initdb {
+        /// The data folder that was to be.
+        data_dir: PathBuf,
+        /// What initdb said.
+        message: String,
+    },
+    /// A copy of a prepared data folder failed.
+    #[error("could not copy the prepared data folder to {}: {message}", data_dir.display())]
+    Copy {
+        /// The data folder that was to be.
+        data_dir: PathBuf,
+        /// What the copying program said.
+        message: String,
+    },
+    /// The server did not start.
+    #[error("the PostgreSQL server did not start: {message} (log: {})", log.display())]
+    Start {
+        /// The decisive line of the log.
+        message: String,
+        /// The server's log.
+        log: PathBuf,
+    },
+    /// The server runs, but does not accept connections in time.
+    #[error(
+        "the PostgreSQL server has been starting for {seconds} s, probably it recovers from a crash: try again \
+         later (log: {})",
+        log.display()
+    )]
+    StillStarting {
+        /// How long this process waited.
+        seconds: u64,
+        /// The server's log.
+        log: PathBuf,
+    },
+    /// The server's main process is gone, but others of it still use the data.
+    #[error(
+        "processes of an earlier server still use {} after {seconds} s (of another container, or in a long \
+         query): end them, then try again",
+        data_dir.display()
+    )]
+    Leftovers {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// How long this process waited.
+        seconds: u64,
+    },
+    /// No port is free.
+    #[error("no free port from {first} to {last} on 127.0.0.1: stop some of the servers there")]
+    NoFreePort {
+        /// The first port tried.
+        first: u16,
+        /// The last port tried.
+        last: u16,
+    },
+    /// The server could not be told to stop.
+    #[error("could not signal the PostgreSQL server's process {pid}: stop it by hand")]
+    Signal {
+        /// Its main process.
+        pid: u32,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The server did not stop.
+    #[error(
+        "the PostgreSQL server (process {pid}) did not stop within {seconds} s: see its log {}, or end it by \
+         hand",
+        log.display()
+    )]
+    StillRunning {
+        /// Its main process.
+        pid: u32,
+        /// How long this process waited.
+        seconds: u64,
+        /// The server's log.
+        log: PathBuf,
+    },
+}
+
+impl LocalServerError {
+    /// For `map_err`: a failed action on a path.
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::File {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    paths.join(", ")
+}

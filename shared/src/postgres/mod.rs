@@ -1,0 +1,38 @@
+//! Talking to PostgreSQL: connections, sessions, the advisory lock, history and journal. Floor 2.
+//!
+//! Responsible for each statement that is ours; not for those of migration files (`runner`).
+
+mod activity;
+mod advisory_lock;
+mod attempt;
+mod certificate_verifier;
+mod connect;
+mod connect_error;
+mod connection;
+mod connections;
+mod create_database;
+mod error;
+mod history;
+mod journal;
+pub mod local_server;
+mod progress;
+mod session;
+mod tls;
+
+pub use activity::{blockers_of, wait_until_gone};
+pub use advisory_lock::{ADVISORY_LOCK_KEY, LockError, LockedSession};
+pub use connect::{ConnectOptions, connect};
+pub use connect_error::ConnectError;
+pub use connection::{CancelError, CancelHandle, Connection};
+pub use connections::{Connections, Permit};
+pub use error::{ServerError, is_connection_lost};
+pub use history::{install, read_history};
+pub use journal::{
+    Attempt, AttemptOutcome, JournalRow, RunIdentity, durations, read_journal, record_done,
+    record_failed, run_succeeded,
+};
+pub use progress::{
+    Progress, ProgressState, clear_intent, read_progress, record_intent, record_statement,
+};
+pub use session::{Session, SessionSettings};
+pub use tls::TlsSetupError;

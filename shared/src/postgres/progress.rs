@@ -1,0 +1,188 @@
+//! Progress of no-transaction files: intent before a statement that cannot be rolled back, done after each.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::domain::{Checksum, Direction, ServiceName, Version};
+use crate::reconcile::Interruption;
+
+/// Which file is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// The run that writes.
+    pub run_id: Uuid,
+    /// The service.
+    pub service: &'a ServiceName,
+    /// The migration.
+    pub version: Version,
+    /// Applied or undone.
+    pub direction: Direction,
+    /// The checksum of the migration.
+    pub checksum: Checksum,
+    /// Statements in all.
+    pub statements: usize,
+}
+
+/// What is known of one statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProgressState {
+    /// It was about to be run; whether it did is to be looked up in the catalog.
+    Intent {
+        /// What was noted of the catalog before.
+        note: Option<String>,
+    },
+    /// It is done.
+    Done,
+}
+
+/// What is recorded of a file: one entry per statement that was begun, by number from 1.
+pub async fn read_progress(
+    client: &Client,
+    progress: &Progress<'_>,
+) -> Result<Vec<(usize, ProgressState)>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT statement, state, note FROM orchestrator.progress \
+             WHERE service = $1 AND version = $2 AND direction = $3 ORDER BY statement",
+            &[
+                (&progress.service.as_str(), Type::TEXT),
+                (&progress.version.number(), Type::INT8),
+                (&progress.direction.as_str(), Type::TEXT),
+            ],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let state = match row.get::<_, &str>(1) {
+                "done" => ProgressState::Done,
+                _ => ProgressState::Intent { note: row.get(2) },
+            };
+            (number(row.get(0)), state)
+        })
+        .collect())
+}
+
+/// Records that a statement is done. Inside the caller's transaction, or on its own.
+pub async fn record_statement(
+    client: &Client,
+    progress: &Progress<'_>,
+    statement: usize,
+) -> Result<(), tokio_postgres::Error> {
+    write(client, progress, statement, "done", None).await
+}
+
+/// Records that a statement that cannot be rolled back is about to run, with what the catalog shows before.
+pub async fn record_intent(
+    client: &Client,
+    progress: &Progress<'_>,
+    statement: usize,
+    note: Option<&str>,
+) -> Result<(), tokio_postgres::Error> {
+    write(client, progress, statement, "intent", note).await
+}
+
+/// Removes the intent of a statement of which the server said for certain that it failed.
+pub async fn clear_intent(
+    client: &Client,
+    progress: &Progress<'_>,
+    statement: usize,
+) -> Result<(), tokio_postgres::Error> {
+    client
+        .execute_typed(
+            "DELETE FROM orchestrator.progress \
+             WHERE service = $1 AND version = $2 AND direction = $3 AND statement = $4 AND state = 'intent'",
+            &[
+                (&progress.service.as_str(), Type::TEXT),
+                (&progress.version.number(), Type::INT8),
+                (&progress.direction.as_str(), Type::TEXT),
+                (&int4(statement), Type::INT4),
+            ],
+        )
+        .await
+        .map(drop)
+}
+
+async fn write(
+    client: &Client,
+    progress: &Progress<'_>,
+    statement: usize,
+    state: &str,
+    note: Option<&str>,
+) -> Result<(), tokio_postgres::Error> {
+    client
+        .execute_typed(
+            "INSERT INTO orchestrator.progress (service, version, direction, statement, statements, checksum, state, note, run_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::uuid) \
+             ON CONFLICT (service, version, direction, statement) DO UPDATE \
+             SET state = excluded.state, note = excluded.note, run_id = excluded.run_id, \
+                 recorded_at = pg_catalog.clock_timestamp()",
+            &[
+                (&progress.service.as_str(), Type::TEXT),
+                (&progress.version.number(), Type::INT8),
+                (&progress.direction.as_str(), Type::TEXT),
+                (&int4(statement), Type::INT4),
+                (&int4(progress.statements), Type::INT4),
+                (&progress.checksum.to_string(), Type::TEXT),
+                (&state, Type::TEXT),
+                (&note, Type::TEXT),
+                (&progress.run_id.to_string(), Type::TEXT),
+            ],
+        )
+        .await
+        .map(drop)
+}
+
+/// Forgets a finished file, in both directions: a revert also ends what was interrupted on the way up.
+pub(super) async fn clear(
+    client: &Client,
+    service: &ServiceName,
+    version: Version,
+) -> Result<(), tokio_postgres::Error> {
+    client
+        .execute_typed(
+            "DELETE FROM orchestrator.progress WHERE service = $1 AND version = $2",
+            &[
+                (&service.as_str(), Type::TEXT),
+                (&version.number(), Type::INT8),
+            ],
+        )
+        .await
+        .map(drop)
+}
+
+/// The half-done files of a service.
+pub(super) async fn interruptions(
+    client: &Client,
+    service: &ServiceName,
+) -> Result<Vec<Interruption>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT version, direction, min(checksum), count(*) FILTER (WHERE state = 'done'), max(statements) \
+             FROM orchestrator.progress WHERE service = $1 GROUP BY version, direction ORDER BY version",
+            &[(&service.as_str(), Type::TEXT)],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| Interruption {
+            version: Version::new(row.get(0)),
+            direction: match row.get::<_, &str>(1) {
+                "down" => Direction::Down,
+                _ => Direction::Up,
+            },
+            checksum: Checksum::parse(row.get(2)),
+            done: usize::try_from(row.get::<_, i64>(3)).unwrap_or_default(),
+            total: number(row.get(4)),
+        })
+        .collect())
+}
+
+fn number(value: i32) -> usize {
+    usize::try_from(value).unwrap_or_default()
+}
+
+fn int4(value: usize) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}

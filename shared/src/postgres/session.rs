@@ -1,0 +1,216 @@
+//! A session: one connection with what we know of the database behind it.
+//!
+//! Responsible for the settings of the session (the only function that sets any) and for keeping one file from
+//! leaking into the next.
+
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use super::connections::Permit;
+use super::{ConnectError, ConnectOptions, Connection, connect};
+use crate::config::DatabaseAddress;
+
+/// The settings that hold while a file runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// How long a statement waits for a lock before the engine steps back and tries again.
+    pub lock_timeout: Duration,
+    /// How long a statement may run; zero is for ever.
+    pub statement_timeout: Duration,
+}
+
+/// One connection to one service's database.
+pub struct Session {
+    pub(super) connection: Connection,
+    address: DatabaseAddress,
+    facts: Facts,
+    used: bool,
+    _permit: Option<Permit>,
+}
+
+/// What is asked once, right after connecting.
+#[derive(Clone, Debug)]
+struct Facts {
+    pid: i32,
+    role: String,
+    history_schema: Option<String>,
+    current_schema: Option<String>,
+    progress_readable: Option<bool>,
+    read_only: bool,
+}
+
+impl Session {
+    /// Connects and looks around. Writes nothing. `history_table` is `name` or `schema.name`.
+    pub(super) async fn open(
+        address: &DatabaseAddress,
+        options: &ConnectOptions,
+        history_table: &str,
+        permit: Option<Permit>,
+    ) -> Result<Self, ConnectError> {
+        let connection = connect(address, options).await?;
+        let facts = Facts::read(&connection, history_table)
+            .await
+            .map_err(|error| ConnectError::classify(address, error))?;
+        Ok(Self {
+            connection,
+            address: address.clone(),
+            facts,
+            used: false,
+            _permit: permit,
+        })
+    }
+
+    /// The client, for statements.
+    pub fn client(&self) -> &tokio_postgres::Client {
+        &self.connection.client
+    }
+
+    /// Where it is connected to.
+    pub fn address(&self) -> &DatabaseAddress {
+        &self.address
+    }
+
+    /// The server process of this session.
+    pub fn pid(&self) -> i32 {
+        self.facts.pid
+    }
+
+    /// Whether the server takes no writes (a standby, or `default_transaction_read_only`).
+    pub fn is_read_only(&self) -> bool {
+        self.facts.read_only
+    }
+
+    /// A handle that cancels the statement at hand, from any task.
+    pub fn cancel_handle(&self) -> super::CancelHandle {
+        self.connection.cancel.clone()
+    }
+
+    /// The schema in which the history table is, or would be created; `None` when `search_path` names none.
+    pub(super) fn history_schema(&self) -> Option<&str> {
+        self.facts
+            .history_schema
+            .as_deref()
+            .or(self.facts.current_schema.as_deref())
+    }
+
+    /// Whether the history table exists.
+    pub(super) fn has_history(&self) -> bool {
+        self.facts.history_schema.is_some()
+    }
+
+    /// Whether `orchestrator.progress` exists (`Some`) and may be read by this role.
+    pub(super) fn progress_readable(&self) -> Option<bool> {
+        self.facts.progress_readable
+    }
+
+    /// Looks again: another run may have created the history table meanwhile.
+    pub async fn refresh(&mut self, history_table: &str) -> Result<(), tokio_postgres::Error> {
+        self.facts = Facts::read(&self.connection, history_table).await?;
+        Ok(())
+    }
+
+    /// Makes the session as good as new and sets what holds for the next file: settings, role, cursors, prepared
+    /// statements, temporary objects and sequence states of the last file are gone; advisory locks stay.
+    ///
+    /// `DISCARD ALL` would be shorter, but it drops the advisory lock.
+    pub async fn prepare(
+        &mut self,
+        settings: &SessionSettings,
+    ) -> Result<(), tokio_postgres::Error> {
+        if self.used {
+            self.client()
+                .batch_execute(
+                    "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; \
+                     DEALLOCATE ALL; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP",
+                )
+                .await?;
+        }
+        self.used = true;
+        self.apply(settings).await
+    }
+
+    /// The one place that sets session settings.
+    async fn apply(&self, settings: &SessionSettings) -> Result<(), tokio_postgres::Error> {
+        // `client_connection_check_interval` (PostgreSQL 14) lets the server notice a client that was killed while
+        // a statement runs; some platforms refuse any value but 0, hence the look at what the server allows.
+        self.client()
+            .batch_execute(&format!(
+                "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0; \
+                 SELECT pg_catalog.set_config(name, '2000', false) FROM pg_catalog.pg_settings \
+                 WHERE name = 'client_connection_check_interval' AND max_val::int8 > 0",
+                settings.lock_timeout.as_millis(),
+                settings.statement_timeout.as_millis()
+            ))
+            .await
+    }
+
+    /// Sets `lock_timeout` for one statement and gives back what it was.
+    pub async fn exchange_lock_timeout(
+        &self,
+        value: &str,
+    ) -> Result<String, tokio_postgres::Error> {
+        let rows = self
+            .client()
+            .query_typed(
+                "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.set_config('lock_timeout', $1, false)",
+                &[(&value, Type::TEXT)],
+            )
+            .await?;
+        Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+    }
+
+    /// Inside a transaction: from here to its end the original role, a safe `search_path` and no time limits hold,
+    /// whatever the file did, so that history and journal can be written.
+    pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
+        let role = match self.facts.role.as_str() {
+            "none" => "NONE".to_owned(),
+            role => super::history::quote_identifier(role),
+        };
+        self.client()
+            .batch_execute(&format!(
+                "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; SET LOCAL search_path = pg_catalog; \
+                 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+            ))
+            .await
+    }
+
+    /// Server messages that have come since the last call.
+    pub fn take_notices(&mut self) -> Vec<tokio_postgres::error::DbError> {
+        std::iter::from_fn(|| self.connection.notices.try_recv().ok()).collect()
+    }
+}
+
+impl Facts {
+    async fn read(
+        connection: &Connection,
+        history_table: &str,
+    ) -> Result<Self, tokio_postgres::Error> {
+        let (schema, table) = super::history::split_name(history_table);
+        // Only catalogs are read: a role without any grant on our tables can still ask.
+        let rows = connection
+            .client
+            .query_typed(
+                "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('role'), \
+                   (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                     WHERE c.relname = $2 AND c.relkind IN ('r', 'p') \
+                       AND CASE WHEN $1 IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $1 END), \
+                   COALESCE($1, pg_catalog.current_schema()::text), \
+                   (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT') \
+                     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                     WHERE n.nspname = 'orchestrator' AND c.relname = 'progress'), \
+                   pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on'",
+                &[(&schema, Type::TEXT), (&table, Type::TEXT)],
+            )
+            .await?;
+        let row = &rows[0];
+        Ok(Self {
+            pid: row.get(0),
+            role: row.get(1),
+            history_schema: row.get(2),
+            current_schema: row.get(3),
+            progress_readable: row.get(4),
+            read_only: row.get(5),
+        })
+    }
+}

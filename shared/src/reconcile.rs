@@ -1,0 +1,324 @@
+//! Source against history: what is applied, pending, interrupted, divergent, missing or out of order.
+//!
+//! Pure functions; reading the history is the business of `postgres::history`. Floor 1.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::domain::{
+    Checksum, Direction, Migration, Refusal, RefusalKind, Service, ServiceName, Version,
+};
+
+/// One row of the history table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedMigration {
+    /// The version.
+    pub version: Version,
+    /// The name at the time.
+    pub name: String,
+    /// refinery's checksum at the time; `None` when the row holds no checksum of refinery's.
+    pub checksum: Option<Checksum>,
+    /// When it was applied, as refinery writes it (RFC 3339 text).
+    pub applied_on: String,
+}
+
+/// A no-transaction file that was begun and not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interruption {
+    /// The migration.
+    pub version: Version,
+    /// Applied or undone.
+    pub direction: Direction,
+    /// The checksum of the migration when it was begun.
+    pub checksum: Option<Checksum>,
+    /// Statements done.
+    pub done: usize,
+    /// Statements in all.
+    pub total: usize,
+}
+
+/// What a service's database says of its migrations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The rows, ascending by version.
+    pub applied: Vec<AppliedMigration>,
+    /// Half-done files; the engine leaves at most one.
+    pub interrupted: Vec<Interruption>,
+}
+
+/// The state of one migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// In history, and the file is the same.
+    Applied,
+    /// Not in history.
+    Pending,
+    /// Begun and not finished.
+    Interrupted {
+        /// Statements done.
+        done: usize,
+        /// Statements in all.
+        total: usize,
+    },
+    /// In history with another checksum.
+    Divergent,
+    /// In history, not in the source.
+    Missing,
+    /// Not in history, and older than something that is.
+    OutOfOrder,
+}
+
+impl State {
+    /// The word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Pending => "pending",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Divergent => "divergent",
+            Self::Missing => "missing",
+            Self::OutOfOrder => "out of order",
+        }
+    }
+}
+
+/// One migration, as source and history together see it.
+#[derive(Clone, Debug)]
+pub struct Standing<'a> {
+    /// The version.
+    pub version: Version,
+    /// The name: that of the file where there is one.
+    pub name: &'a str,
+    /// The state.
+    pub state: State,
+    /// When it was applied.
+    pub applied_on: Option<&'a str>,
+    /// The migration in the source.
+    pub migration: Option<&'a Migration>,
+}
+
+/// All migrations of one service, ascending by version.
+#[derive(Clone, Debug)]
+pub struct Reconciliation<'a> {
+    service: &'a Service,
+    history: &'a History,
+    standings: Vec<Standing<'a>>,
+}
+
+/// Compares a service with its history.
+pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliation<'a> {
+    let rows: HashMap<Version, &AppliedMigration> = history
+        .applied
+        .iter()
+        .map(|row| (row.version, row))
+        .collect();
+    let newest_applied = history.applied.iter().map(|row| row.version).max();
+    let mut standings: Vec<Standing<'a>> = service
+        .migrations
+        .iter()
+        .map(|migration| {
+            let row = rows.get(&migration.version).copied();
+            Standing {
+                version: migration.version,
+                name: &migration.name,
+                state: state_of(migration, row, newest_applied, history),
+                applied_on: row.map(|row| row.applied_on.as_str()),
+                migration: Some(migration),
+            }
+        })
+        .collect();
+    standings.extend(
+        history
+            .applied
+            .iter()
+            .filter(|row| service.migration(row.version).is_none())
+            .map(|row| Standing {
+                version: row.version,
+                name: &row.name,
+                state: State::Missing,
+                applied_on: Some(&row.applied_on),
+                migration: None,
+            }),
+    );
+    standings.sort_by_key(|standing| standing.version);
+    Reconciliation {
+        service,
+        history,
+        standings,
+    }
+}
+
+fn state_of(
+    migration: &Migration,
+    row: Option<&AppliedMigration>,
+    newest_applied: Option<Version>,
+    history: &History,
+) -> State {
+    let interruption = history
+        .interrupted
+        .iter()
+        .find(|interruption| interruption.version == migration.version);
+    match (row, interruption) {
+        (Some(row), _) if row.checksum != Some(migration.checksum) => State::Divergent,
+        (_, Some(interruption)) => State::Interrupted {
+            done: interruption.done,
+            total: interruption.total,
+        },
+        (Some(_), None) => State::Applied,
+        (None, None) if newest_applied.is_some_and(|newest| migration.version < newest) => {
+            State::OutOfOrder
+        }
+        (None, None) => State::Pending,
+    }
+}
+
+impl<'a> Reconciliation<'a> {
+    /// Every migration, ascending by version.
+    pub fn standings(&self) -> &[Standing<'a>] {
+        &self.standings
+    }
+
+    /// How many are applied, whatever became of their files since.
+    pub fn applied_count(&self) -> usize {
+        self.history.applied.len()
+    }
+
+    /// How many are not applied.
+    pub fn pending_count(&self) -> usize {
+        self.standings
+            .iter()
+            .filter(|standing| standing.applied_on.is_none())
+            .count()
+    }
+
+    /// The migrations that a run would apply, oldest first, up to and including `to`.
+    ///
+    /// An interrupted one is first: it is finished before anything newer.
+    pub fn to_apply(&self, to: Option<Version>) -> Result<Vec<&'a Migration>, Refusal> {
+        self.refuse_inconsistency()?;
+        if let Some(interruption) = self.interruption(Direction::Down) {
+            return Err(self.refusal(
+                RefusalKind::Interrupted,
+                format!(
+                    "the revert of {} was interrupted after {} of {} statements",
+                    interruption.version, interruption.done, interruption.total
+                ),
+                format!("finish it: orchestrator revert {}", self.service.name),
+            ));
+        }
+        Ok(self
+            .standings
+            .iter()
+            .filter(|standing| standing.applied_on.is_none())
+            .filter(|standing| to.is_none_or(|to| standing.version <= to))
+            .filter_map(|standing| standing.migration)
+            .collect())
+    }
+
+    /// The applied migrations, newest first, for a revert to choose from.
+    ///
+    /// A migration whose application was interrupted counts: its revert is the way back from a half-done file.
+    pub fn revertible(&self) -> Result<Vec<&'a Migration>, Refusal> {
+        if let Some(missing) = self.first(|state| state == State::Missing) {
+            return Err(self.missing(missing));
+        }
+        Ok(self
+            .standings
+            .iter()
+            .rev()
+            .filter(|standing| {
+                standing.applied_on.is_some() || matches!(standing.state, State::Interrupted { .. })
+            })
+            .filter_map(|standing| standing.migration)
+            .collect())
+    }
+
+    /// The half-done file in one direction.
+    pub fn interruption(&self, direction: Direction) -> Option<&'a Interruption> {
+        self.history
+            .interrupted
+            .iter()
+            .find(|interruption| interruption.direction == direction)
+    }
+
+    fn first(&self, wanted: impl Fn(State) -> bool) -> Option<&Standing<'a>> {
+        self.standings
+            .iter()
+            .find(|standing| wanted(standing.state))
+    }
+
+    fn refuse_inconsistency(&self) -> Result<(), Refusal> {
+        if let Some(divergent) = self.first(|state| state == State::Divergent) {
+            return Err(self.refusal(
+                RefusalKind::Divergent,
+                format!("{} was edited after it was applied", path(divergent)),
+                "restore the file as it was applied, and put the change into a new migration"
+                    .to_owned(),
+            ));
+        }
+        if let Some(missing) = self.first(|state| state == State::Missing) {
+            return Err(self.missing(missing));
+        }
+        if let Some(late) = self.first(|state| state == State::OutOfOrder) {
+            let newest = self.history.applied.iter().map(|row| row.version).max();
+            return Err(self.refusal(
+                RefusalKind::OutOfOrder,
+                format!(
+                    "{} is pending, but the newer {} is applied",
+                    path(late),
+                    newest.unwrap_or(late.version)
+                ),
+                "give the file (and its revert) a version of now: rename it".to_owned(),
+            ));
+        }
+        if let Some(interruption) = self.interruption(Direction::Up) {
+            let migration = self.service.migration(interruption.version);
+            if migration.map(|migration| migration.checksum) != interruption.checksum {
+                let what = migration.map_or_else(
+                    || format!("migration {} was removed", interruption.version),
+                    |migration| format!("{} was edited", migration.script.path),
+                );
+                return Err(self.refusal(
+                    RefusalKind::Interrupted,
+                    format!(
+                        "{what} after {} of its {} statements had run",
+                        interruption.done, interruption.total
+                    ),
+                    format!(
+                        "restore the file as it was and run again, or undo what was done: orchestrator revert {}",
+                        self.service.name
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn missing(&self, missing: &Standing<'_>) -> Refusal {
+        self.refusal(
+            RefusalKind::Missing,
+            format!(
+                "{} {} is applied in the database, but there is no file for it",
+                missing.version, missing.name
+            ),
+            "use a version of this program, or a folder, that has the file".to_owned(),
+        )
+    }
+
+    fn refusal(&self, kind: RefusalKind, message: String, next: String) -> Refusal {
+        Refusal {
+            kind,
+            service: Some(ServiceName::clone(&self.service.name)),
+            message,
+            next,
+        }
+    }
+}
+
+fn path<'a>(standing: &Standing<'a>) -> &'a str {
+    standing
+        .migration
+        .map_or(standing.name, |migration| migration.script.path.as_str())
+}

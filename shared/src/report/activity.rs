@@ -1,0 +1,153 @@
+//! What a running service does, in the few words of its live line.
+//!
+//! Floor 4.
+
+use crate::domain::Direction;
+
+use super::style::Role;
+use super::tally::{Activity, Running, Standing};
+use super::words;
+
+/// A live line: `verb`, then (after the time, which is drawn) `text`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    /// What it does.
+    pub verb: &'static str,
+    /// In which colour.
+    pub role: Role,
+    /// The rest of the line.
+    pub text: String,
+    /// What the clock of the line measures. A retry and the next statement of one migration go on with the same clock.
+    pub subject: String,
+}
+
+/// The words for a service; `None` when it does nothing that is worth a line.
+pub(super) fn words(standing: &Standing) -> Option<Words> {
+    match &standing.activity {
+        Activity::Idle => None,
+        Activity::AtGate(gate) => Some(Words {
+            verb: "waiting",
+            role: Role::Warning,
+            text: format!("for {}", words::gate(gate)),
+            subject: "gate".to_owned(),
+        }),
+        Activity::ForLock(holder) => Some(Words {
+            verb: "waiting",
+            role: Role::Warning,
+            text: format!("for the lock held by {}", words::holder(holder.as_ref())),
+            subject: "lock".to_owned(),
+        }),
+        Activity::Ready => {
+            let step = standing.done() + standing.elsewhere;
+            Some(Words {
+                verb: "ready",
+                role: Role::Quiet,
+                text: match standing.steps.max(step) {
+                    0 => String::new(),
+                    steps => format!("{step}/{steps}"),
+                },
+                subject: format!("ready {step}"),
+            })
+        }
+        Activity::Running(running) => Some(step(standing, running)),
+    }
+}
+
+fn step(standing: &Standing, running: &Running) -> Words {
+    let subject = words::migration(&running.migration);
+    let mut text = format!(
+        "{}/{}  {subject}",
+        running.step,
+        standing.steps.max(running.step),
+    );
+    if let Some((attempt, attempts, blocker)) = &running.retry {
+        text.push_str(&format!("  try {attempt} of {attempts} found it locked"));
+        if let Some(blocker) = blocker {
+            text.push_str(&format!(" by {}", words::blocker(blocker)));
+        }
+        return Words {
+            verb: "retrying",
+            role: Role::Warning,
+            text,
+            subject,
+        };
+    }
+    if let Some((done, all)) = running.statements {
+        text.push_str(&format!("  statement {} of {all}", (done + 1).min(all)));
+    }
+    Words {
+        verb: match running.direction {
+            Direction::Up => "applying",
+            Direction::Down => "reverting",
+        },
+        role: Role::Accent,
+        text,
+        subject,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::Story;
+    use crate::report::tally::Tally;
+
+    /// The live line of `policy` after the events.
+    fn line(story: &Story) -> String {
+        let mut tally = Tally::default();
+        for event in &story.events {
+            tally.absorb(event);
+        }
+        let words = tally.service(&"policy".parse().unwrap()).and_then(words);
+        words.map_or_else(String::new, |words| {
+            format!("{} | {}", words.verb, words.text)
+        })
+    }
+
+    #[test]
+    fn a_step_shows_its_place_and_its_statement() {
+        let mut story = Story::new();
+        story.service_started("policy", 3);
+        assert_eq!(line(&story), "ready | 0/3");
+        story.started("policy", 1, "initial_schema", 1, None);
+        assert_eq!(line(&story), "applying | 1/3  1 initial_schema");
+        story.applied("policy", 1, "initial_schema", 5);
+        assert_eq!(line(&story), "ready | 1/3");
+        story.started("policy", 2, "add_index", 2, Some((4, 1)));
+        assert_eq!(
+            line(&story),
+            "applying | 2/3  2 add_index  statement 2 of 4"
+        );
+        story.statement("policy", 2, 4, 4, 10);
+        assert_eq!(
+            line(&story),
+            "applying | 2/3  2 add_index  statement 4 of 4"
+        );
+    }
+
+    #[test]
+    fn waiting_names_whom_it_waits_for() {
+        let mut story = Story::new();
+        story.lock_waiting("policy", Some(4711), 3);
+        assert_eq!(
+            line(&story),
+            "waiting | for the lock held by pid 4711 (soc, orchestrator, from 10.0.0.3, connected for 3 s, idle)"
+        );
+        story.service_started("policy", 1);
+        story.started("policy", 1, "add_column", 1, None);
+        story.retrying("policy", 1, 2, &[991]);
+        assert_eq!(
+            line(&story),
+            "retrying | 1/1  1 add_column  try 2 of 10 found it locked by pid 991 (app, psql, idle in transaction for \
+             5 min 02 s): UPDATE policies SET title = 'x'"
+        );
+    }
+
+    #[test]
+    fn a_service_that_is_through_has_no_line() {
+        let mut story = Story::new();
+        story.service_started("policy", 1);
+        story.finished("policy", crate::domain::ServiceOutcome::Done, 1, 0, 20);
+        assert_eq!(line(&story), "");
+    }
+}

@@ -1,0 +1,218 @@
+//! A failed step as people see it: what PostgreSQL said, where in the file, what is left in the database, what to do.
+//!
+//! Floor 4.
+
+use crate::domain::{Direction, ExitStatus, Failure, Refusal, RefusalKind, ServiceName, Version};
+
+use super::snippet::Snippet;
+use super::style::{Palette, Role};
+use super::text::{clean, hanging};
+use super::units::count;
+
+/// Columns for the line of the file where nothing else limits them.
+const DEFAULT_WIDTH: usize = 120;
+
+/// Which step failed, as its event says, and what the run had done there before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailedStep<'a> {
+    /// The service.
+    pub service: Option<&'a ServiceName>,
+    /// The migration.
+    pub version: Option<Version>,
+    /// How many steps of the service this run had done before.
+    pub done_before: usize,
+}
+
+/// The block of lines that explains a failure, without a line end after the last. `width` is that of the terminal.
+pub fn render(
+    failure: &Failure,
+    step: FailedStep<'_>,
+    palette: Palette,
+    width: Option<usize>,
+) -> String {
+    let gutter = failure.line.map_or(1, |line| line.to_string().len());
+    let mut lines = title(failure, palette, width);
+    lines.extend(location(failure, gutter, palette, width));
+    for (name, text) in [
+        ("detail", &failure.detail),
+        ("hint", &failure.hint),
+        ("context", &failure.context),
+    ] {
+        if let Some(text) = text {
+            lines.extend(note(name, text, gutter, palette, width));
+        }
+    }
+    lines.extend(note(
+        "state",
+        &aftermath(failure, step),
+        gutter,
+        palette,
+        width,
+    ));
+    lines.extend(next(&failure.next, palette));
+    lines.join("\n")
+}
+
+/// The word for what stopped a service outside of any step.
+pub fn kind(exit_code: ExitStatus, refusal: Option<&Refusal>) -> &'static str {
+    match exit_code {
+        ExitStatus::Refused if refusal.is_some_and(|it| it.kind == RefusalKind::Gate) => {
+            "not ready"
+        }
+        ExitStatus::Refused => "refused",
+        ExitStatus::Unavailable => "unavailable",
+        ExitStatus::Cancelled => "cancelled",
+        ExitStatus::Done | ExitStatus::Failed | ExitStatus::Usage | ExitStatus::Findings => "error",
+    }
+}
+
+/// What is wrong outside of any step: `refused: policy: …` with what to do next.
+pub fn render_refusal(
+    kind: &str,
+    message: &str,
+    next_step: Option<&str>,
+    palette: Palette,
+    width: Option<usize>,
+) -> String {
+    let mut lines = headed(kind, message, palette, width);
+    if let Some(text) = next_step {
+        lines.extend(next(text, palette));
+    }
+    lines.join("\n")
+}
+
+fn title(failure: &Failure, palette: Palette, width: Option<usize>) -> Vec<String> {
+    let kind = kind(failure.exit_code, None);
+    let head = match &failure.sqlstate {
+        Some(code) => format!("{kind}[{code}]"),
+        None => kind.to_owned(),
+    };
+    headed(&head, &failure.message, palette, width)
+}
+
+/// A red word, and a text in bold that keeps clear of it.
+fn headed(head: &str, text: &str, palette: Palette, width: Option<usize>) -> Vec<String> {
+    let first = format!("{head}: ");
+    hanging(&first, &clean(text), width)
+        .into_iter()
+        .enumerate()
+        .map(|(index, line)| match line.strip_prefix(head) {
+            Some(rest) if index == 0 => format!(
+                "{}{}",
+                palette.paint(Role::Bad, head),
+                palette.paint(Role::Strong, rest)
+            ),
+            _ => palette.paint(Role::Strong, &line),
+        })
+        .collect()
+}
+
+fn location(
+    failure: &Failure,
+    gutter: usize,
+    palette: Palette,
+    width: Option<usize>,
+) -> Vec<String> {
+    let mut place = clean(&failure.file);
+    for number in [failure.line, failure.line.and(failure.column)]
+        .into_iter()
+        .flatten()
+    {
+        place.push_str(&format!(":{number}"));
+    }
+    let blank = " ".repeat(gutter);
+    let arrow = palette.paint(Role::Accent, "-->");
+    let mut lines = vec![format!("{blank}{arrow} {place}")];
+    let (Some(line), Some(source)) = (failure.line, &failure.source_line) else {
+        return lines;
+    };
+    let room = width.unwrap_or(DEFAULT_WIDTH).saturating_sub(gutter + 3);
+    let snippet = Snippet::new(source, failure.column, room);
+    let bar = palette.paint(Role::Accent, "|");
+    let number = palette.paint(Role::Accent, &line.to_string());
+    lines.push(format!("{blank} {bar}"));
+    lines.push(
+        format!("{number} {bar} {}", snippet.line)
+            .trim_end()
+            .to_owned(),
+    );
+    if let Some(carets) = snippet.carets() {
+        // Blanks stay outside the colour, so that nothing but the carets is painted.
+        let blanks = carets.len() - carets.trim_start().len();
+        let mark = palette.paint(Role::Bad, carets.trim_start());
+        lines.push(format!("{blank} {bar} {}{mark}", " ".repeat(blanks)));
+    }
+    lines.push(format!("{blank} {bar}"));
+    lines
+}
+
+fn note(
+    name: &str,
+    text: &str,
+    gutter: usize,
+    palette: Palette,
+    width: Option<usize>,
+) -> Vec<String> {
+    let first = format!("{} = {name}: ", " ".repeat(gutter));
+    let sign = palette.paint(Role::Accent, "=");
+    let word = palette.paint(Role::Strong, &format!("{name}:"));
+    let painted = format!("{} {sign} {word} ", " ".repeat(gutter));
+    let mut lines = hanging(&first, &clean(text), width);
+    if let Some(rest) = lines[0].strip_prefix(&first) {
+        lines[0] = format!("{painted}{rest}");
+    }
+    lines
+}
+
+/// The line that says what to do, the same wherever it stands. Never broken: it holds commands to copy.
+pub(super) fn next(text: &str, palette: Palette) -> Vec<String> {
+    let first = "next: ";
+    let mut lines = hanging(first, &clean(text), None);
+    if let Some(rest) = lines[0].strip_prefix(first) {
+        lines[0] = format!("{}{rest}", palette.paint(Role::Strong, first));
+    }
+    lines
+}
+
+/// What the failed step left in the database.
+fn aftermath(failure: &Failure, step: FailedStep<'_>) -> String {
+    let mut subject = step
+        .service
+        .map(|service| format!("{service} "))
+        .unwrap_or_default();
+    if let Some(version) = step.version {
+        subject.push_str(&format!("{version} "));
+    }
+    subject.push_str(&clean(&failure.name));
+    let own = match (
+        failure.direction,
+        failure.statements_done,
+        failure.statements,
+    ) {
+        (_, Some(done), Some(all)) if done > 0 => format!(
+            "{subject} is interrupted: {done} of {} done, the next run goes on from there",
+            count(all, "statement"),
+        ),
+        (Direction::Up, _, _) if failure.rolled_back => {
+            format!("{subject} is rolled back, nothing of it is left in the database")
+        }
+        (Direction::Down, _, _) if failure.rolled_back => {
+            format!("the revert of {subject} is rolled back, the migration is still applied")
+        }
+        (_, Some(_), Some(_)) => {
+            format!("none of the statements of {subject} is recorded as done")
+        }
+        _ => format!(
+            "whether {subject} was committed is not known; the next run looks before it does anything"
+        ),
+    };
+    let verb = match failure.direction {
+        Direction::Up => "applied",
+        Direction::Down => "reverted",
+    };
+    match step.done_before {
+        0 => own,
+        1 => format!("{own}; 1 migration {verb} before it stays"),
+        done => format!("{own}; {} {verb} before it stay", count(done, "migration")),
+    }
+}

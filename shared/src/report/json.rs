@@ -1,0 +1,215 @@
+//! `--output json`: every event as one line of JSON.
+//!
+//! The fields are those of `domain::Event`; `docs/json.md` describes them. Floor 4.
+
+use std::io::Write;
+
+use crate::domain::Event;
+
+use super::reporter::Reporter;
+
+/// Writes JSON Lines, each flushed, so that a reader sees an event when it happens.
+#[derive(Debug)]
+pub struct JsonLines<W> {
+    writer: W,
+    is_open: bool,
+}
+
+impl<W: Write> JsonLines<W> {
+    /// Writes to `writer`.
+    pub const fn new(writer: W) -> Self {
+        Self {
+            writer,
+            is_open: true,
+        }
+    }
+
+    fn write(&mut self, event: &Event) -> std::io::Result<()> {
+        // One write a line: what reads the pipe never sees half of one.
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        self.writer.write_all(&line)?;
+        self.writer.flush()
+    }
+}
+
+impl<W: Write + Send> Reporter for JsonLines<W> {
+    /// A reader that went away (`| head`) is no reason to stop migrating: from the first failed write on nothing is written.
+    fn report(&mut self, event: &Event) {
+        self.is_open = self.is_open && self.write(event).is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::{Event, EventKind, ExitStatus, Failure, RefusalKind, ServiceOutcome};
+    use crate::report::samples::{Story, failure, totals};
+
+    const AUTH: i64 = 1_707_500_000_000;
+    const POLICY: i64 = 1_753_250_000_000;
+
+    /// Every kind of event, with and without what may be absent.
+    fn everything() -> Story {
+        let mut story = Story::new();
+        story.run_started(&["policy"], &["auth"], 4);
+        story.database_created("policy", "soc_policies");
+        story.gate_waiting("policy", "auth", &[AUTH]);
+        story.gate_met("policy", "auth", &[AUTH], 1_200);
+        story.lock_waiting("policy", Some(4711), 3);
+        story.lock_waiting("policy", None, 0);
+        story.service_started("policy", 4);
+        story.started("policy", POLICY, "initial_schema", 1, None);
+        story.started("policy", POLICY, "add_indexes", 2, Some((7, 2)));
+        story.statement("policy", POLICY, 3, 7, 15);
+        story.recovered("policy", POLICY, 4, 7);
+        story.retrying("policy", POLICY, 1, &[991]);
+        story.applied("policy", POLICY, "add_indexes", 424);
+        story.reverted("policy", POLICY, "add_indexes", 424);
+        story.unchanged("policy", POLICY, "add_indexes");
+        story.failed("policy", POLICY, failure());
+        let half = Failure {
+            sqlstate: None,
+            detail: Some("a detail".to_owned()),
+            hint: None,
+            context: Some("a context".to_owned()),
+            line: None,
+            column: None,
+            source_line: None,
+            statements_done: Some(2),
+            statements: Some(7),
+            rolled_back: false,
+            ..failure()
+        };
+        story.failed("policy", POLICY, half);
+        story.notice("policy", POLICY, "NOTICE", "skipping");
+        story.refused(
+            "policy",
+            RefusalKind::Divergent,
+            "edited",
+            "take the edit back",
+        );
+        story.unavailable("policy", "connection refused");
+        story.skipped("policy", "auth failed", 2);
+        story.finished("policy", ServiceOutcome::Failed, 1, 0, 500);
+        story.cancel(1);
+        story.run_finished(
+            ExitStatus::Failed,
+            totals(1, 0, 1, 2, 510),
+            &["orchestrator all"],
+        );
+        story
+    }
+
+    /// The name of an event in JSON. A new kind of event makes this fail to compile: give it a sample above.
+    fn name(kind: &EventKind) -> &'static str {
+        match kind {
+            EventKind::RunStarted { .. } => "run_started",
+            EventKind::DatabaseCreated { .. } => "database_created",
+            EventKind::GateWaiting { .. } => "gate_waiting",
+            EventKind::GateMet { .. } => "gate_met",
+            EventKind::LockWaiting { .. } => "lock_waiting",
+            EventKind::ServiceStarted { .. } => "service_started",
+            EventKind::MigrationStarted { .. } => "migration_started",
+            EventKind::StatementFinished { .. } => "statement_finished",
+            EventKind::MigrationRetrying { .. } => "migration_retrying",
+            EventKind::MigrationApplied { .. } => "migration_applied",
+            EventKind::MigrationReverted { .. } => "migration_reverted",
+            EventKind::MigrationUnchanged { .. } => "migration_unchanged",
+            EventKind::MigrationFailed(_) => "migration_failed",
+            EventKind::ServerNotice { .. } => "server_notice",
+            EventKind::ServiceFailed { .. } => "service_failed",
+            EventKind::ServiceSkipped { .. } => "service_skipped",
+            EventKind::ServiceFinished { .. } => "service_finished",
+            EventKind::CancelRequested { .. } => "cancel_requested",
+            EventKind::RunFinished { .. } => "run_finished",
+        }
+    }
+
+    fn lines(events: &[Event]) -> String {
+        let mut written = Vec::new();
+        let mut reporter = JsonLines::new(&mut written);
+        for event in events {
+            reporter.report(event);
+        }
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn every_event_is_one_line_with_its_name() {
+        let story = everything();
+        let text = lines(&story.events);
+        assert_eq!(text.lines().count(), story.events.len());
+        let mut names = BTreeSet::new();
+        for (event, line) in story.events.iter().zip(text.lines()) {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(value["event"], name(&event.kind));
+            assert_eq!(value["seq"], event.seq);
+            names.insert(name(&event.kind));
+        }
+        assert_eq!(names.len(), 19, "a kind of event has no sample");
+    }
+
+    /// The schema, version 1: a changed or missing field is a change that users notice.
+    #[test]
+    fn fields_keep_their_names_and_types() {
+        let text = lines(&everything().events);
+        let (first, _) = text.split_once('\n').unwrap();
+        insta::assert_snapshot!(first, @r#"
+        {"run_id":"01983f2a-0000-7000-8000-000000000001","seq":1,"time":"2026-11-22T18:00:00Z","event":"run_started","command":"run","services":["policy"],"unchanged":["auth"],"steps":4,"program_version":"0.1.0"}
+        "#);
+        let run = "\"run_id\":\"01983f2a-0000-7000-8000-000000000001\",";
+        let time = "\"time\":\"2026-11-22T18:00:00Z\",";
+        assert_eq!(text.matches(run).count(), text.lines().count());
+        let short = text.replace(run, "").replace(time, "");
+        insta::assert_snapshot!(short, @r#"
+        {"seq":1,"event":"run_started","command":"run","services":["policy"],"unchanged":["auth"],"steps":4,"program_version":"0.1.0"}
+        {"seq":2,"service":"policy","event":"database_created","database":"soc_policies"}
+        {"seq":3,"service":"policy","event":"gate_waiting","gate":{"service":"auth","versions":[1707500000000]}}
+        {"seq":4,"service":"policy","event":"gate_met","gate":{"service":"auth","versions":[1707500000000]},"waited_ms":1200}
+        {"seq":5,"service":"policy","event":"lock_waiting","holder":{"pid":4711,"user":"soc","application":"orchestrator","client":"10.0.0.3","connected_s":3,"state":"idle"}}
+        {"seq":6,"service":"policy","event":"lock_waiting","holder":null}
+        {"seq":7,"service":"policy","event":"service_started","steps":4}
+        {"seq":8,"service":"policy","version":1753250000000,"event":"migration_started","name":"initial_schema","direction":"up","step":1}
+        {"seq":9,"service":"policy","version":1753250000000,"event":"migration_started","name":"add_indexes","direction":"up","step":2,"statements":7,"resumed_after":2}
+        {"seq":10,"service":"policy","version":1753250000000,"event":"statement_finished","statement":3,"statements":7,"duration_ms":15}
+        {"seq":11,"service":"policy","version":1753250000000,"event":"statement_finished","statement":4,"statements":7,"duration_ms":0,"recovered":"the index policies_title_idx exists and is valid"}
+        {"seq":12,"service":"policy","version":1753250000000,"event":"migration_retrying","attempt":1,"attempts":10,"pause_ms":250,"sqlstate":"55P03","message":"canceling statement due to lock timeout","blockers":[{"pid":991,"user":"app","application":"psql","state":"idle in transaction","transaction_age_s":301,"query":"UPDATE policies\n   SET title = 'x'"}]}
+        {"seq":13,"service":"policy","version":1753250000000,"event":"migration_applied","name":"add_indexes","duration_ms":424}
+        {"seq":14,"service":"policy","version":1753250000000,"event":"migration_reverted","name":"add_indexes","duration_ms":424}
+        {"seq":15,"service":"policy","version":1753250000000,"event":"migration_unchanged","name":"add_indexes"}
+        {"seq":16,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":"42703","message":"column \"titel\" does not exist","hint":"Perhaps you meant to reference the column \"policies.title\".","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":14,"column":27,"source_line":"\tSELECT id, lower(title), titel FROM policies;","rolled_back":true,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
+        {"seq":17,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":null,"message":"column \"titel\" does not exist","detail":"a detail","context":"a context","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":null,"column":null,"statements_done":2,"statements":7,"rolled_back":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
+        {"seq":18,"service":"policy","version":1753250000000,"event":"server_notice","severity":"NOTICE","message":"skipping"}
+        {"seq":19,"service":"policy","event":"service_failed","message":"policy: edited","next":"take the edit back","refusal":{"kind":"divergent","service":"policy","message":"edited","next":"take the edit back"},"exit_code":3}
+        {"seq":20,"service":"policy","event":"service_failed","message":"connection refused","next":"start the server, or name another with --config","exit_code":5}
+        {"seq":21,"service":"policy","event":"service_skipped","because":"auth failed","steps":2}
+        {"seq":22,"service":"policy","event":"service_finished","outcome":"failed","applied":1,"reverted":0,"duration_ms":500}
+        {"seq":23,"event":"cancel_requested","times":1}
+        {"seq":24,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"skipped":2,"duration_ms":510,"next":["orchestrator all"]}
+        "#);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_stops_nothing() {
+        struct Gone {
+            writes: usize,
+        }
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                self.writes += 1;
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut reporter = JsonLines::new(Gone { writes: 0 });
+        for event in &everything().events {
+            reporter.report(event);
+        }
+        assert_eq!(reporter.writer.writes, 1);
+    }
+}

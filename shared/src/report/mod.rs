@@ -1,0 +1,33 @@
+//! What people and machines see of a run: folds over its events.
+//!
+//! Responsible for lines, tables, progress bars and JSON Lines. Not for deciding anything: a reporter is told, never asked.
+//! Floor 4; uses only `domain`.
+
+mod activity;
+mod closing;
+pub mod failure;
+mod json;
+mod live;
+mod narrator;
+mod note;
+mod plain;
+mod reporter;
+mod snippet;
+pub mod style;
+pub mod table;
+mod tally;
+mod text;
+pub mod units;
+mod words;
+
+pub use json::JsonLines;
+pub use live::LiveProgress;
+pub use narrator::{Line, Narrator};
+pub use plain::PlainLines;
+pub use reporter::{Output, Reporter, Verbosity, reporter};
+pub use style::{Colour, Palette, Role, Terminal};
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

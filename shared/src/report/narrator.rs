@@ -1,0 +1,245 @@
+//! The lines that a run is told in: which events get one, and how it reads.
+//!
+//! A fold without any output of its own, so that the plain and the live reporter say the same. Floor 4.
+
+use std::collections::HashMap;
+
+use crate::domain::{Event, EventKind, Failure, ServiceName, Totals, Verdict};
+
+use super::closing;
+use super::failure::{self, FailedStep};
+use super::note::{Detail, Note, note};
+use super::reporter::Verbosity;
+use super::style::{Role, Terminal};
+use super::tally::{Standing, Tally};
+use super::text::{hanging, width};
+use super::units::duration;
+
+/// Columns of the word that a line begins with.
+pub(super) const VERB: usize = 9;
+/// Columns of the time behind it: `12 min 05 s`.
+pub(super) const TIME: usize = 11;
+
+/// Something to say, and where; several lines are separated by line ends, the last has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// For stdout.
+    Out(String),
+    /// For stderr.
+    Err(String),
+}
+
+/// Turns events into lines.
+#[derive(Debug)]
+pub struct Narrator {
+    verbosity: Verbosity,
+    terminal: Terminal,
+    /// Whether a service gets one line when it is through, instead of one for each migration.
+    by_service: bool,
+    tally: Tally,
+    /// What every service was last said to wait for: said again only when it changes.
+    waits: HashMap<Option<ServiceName>, String>,
+    /// Who was first told a message that others may get too.
+    told: HashMap<String, Option<ServiceName>>,
+    /// What was said to do next.
+    advised: Vec<String>,
+}
+
+impl Narrator {
+    /// A narrator for these streams. With `by_service` a service among others gets one line, when it is through.
+    pub fn new(verbosity: Verbosity, terminal: Terminal, by_service: bool) -> Self {
+        Self {
+            verbosity,
+            terminal,
+            by_service: by_service && verbosity != Verbosity::Verbose,
+            tally: Tally::default(),
+            waits: HashMap::new(),
+            told: HashMap::new(),
+            advised: Vec::new(),
+        }
+    }
+
+    /// What to say about an event. Give it every event of the run, in order.
+    pub fn tell(&mut self, event: &Event) -> Vec<Line> {
+        self.tally.absorb(event);
+        let lines = match &event.kind {
+            EventKind::MigrationFailed(failure) => return vec![self.failure(event, failure)],
+            EventKind::ServiceFailed {
+                message,
+                next,
+                refusal,
+                exit_code,
+            } => {
+                let kind = failure::kind(*exit_code, refusal.as_deref());
+                return vec![self.service_failure(event.service.as_ref(), kind, message, next)];
+            }
+            EventKind::CancelRequested { times } => return vec![self.cancel(*times)],
+            EventKind::RunFinished {
+                verdict,
+                totals,
+                next,
+                ..
+            } => return vec![self.close(*verdict, totals, next)],
+            _ if self.verbosity == Verbosity::Quiet => Vec::new(),
+            EventKind::RunStarted {
+                services,
+                unchanged,
+                steps,
+                program_version,
+                ..
+            } => {
+                let mut lines = Vec::new();
+                if self.verbosity == Verbosity::Verbose {
+                    let text = format!("run {}, version {program_version}", event.run_id);
+                    lines.push(self.terminal.out.paint(Role::Quiet, &text));
+                }
+                if *steps > 0 {
+                    let reverts = self.tally.reverts;
+                    lines.push(closing::announce(
+                        services,
+                        unchanged.len(),
+                        *steps,
+                        reverts,
+                    ));
+                }
+                lines
+            }
+            kind => {
+                let note = note(kind, event.version, self.standing(event), self.detail());
+                note.and_then(|note| self.note(event, note))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        lines.into_iter().map(Line::Out).collect()
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub(super) fn terminal(&self) -> Terminal {
+        self.terminal
+    }
+
+    /// Columns that the names of the services take.
+    pub(super) fn name_width(&self) -> usize {
+        self.tally
+            .services
+            .iter()
+            .map(|standing| width(standing.name.as_str()))
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn detail(&self) -> Detail {
+        Detail {
+            verbose: self.verbosity == Verbosity::Verbose,
+            // Where there is only one service, its migrations are what people want to see.
+            by_service: self.by_service && self.tally.services.len() > 1,
+            tabled: self.tally.services.len() > 1,
+        }
+    }
+
+    fn failure(&mut self, event: &Event, failure: &Failure) -> Line {
+        let step = FailedStep {
+            service: event.service.as_ref(),
+            version: event.version,
+            done_before: self.standing(event).map_or(0, Standing::done),
+        };
+        let Terminal { err, width, .. } = self.terminal;
+        let block = failure::render(failure, step, err, width);
+        self.advised.push(failure.next.clone());
+        Line::Err(block)
+    }
+
+    fn service_failure(
+        &mut self,
+        service: Option<&ServiceName>,
+        kind: &str,
+        message: &str,
+        next: &Option<String>,
+    ) -> Line {
+        let prefix = service.map(|name| format!("{name}: ")).unwrap_or_default();
+        let bare = message.strip_prefix(&prefix).unwrap_or(message);
+        let Terminal { err, width, .. } = self.terminal;
+        // One server that is down fails every service with the same words: they are said once.
+        if let Some(Some(first)) = self.told.get(bare) {
+            let text = format!("{prefix}the same as {first}");
+            return Line::Err(failure::render_refusal(kind, &text, None, err, width));
+        }
+        self.told.insert(bare.to_owned(), service.cloned());
+        self.advised.extend(next.clone());
+        let text = format!("{prefix}{bare}");
+        Line::Err(failure::render_refusal(
+            kind,
+            &text,
+            next.as_deref(),
+            err,
+            width,
+        ))
+    }
+
+    fn cancel(&self, times: u32) -> Line {
+        let text = if times < 2 {
+            "Stopping: steps under way are finished, nothing new is started. Press Ctrl-C again to cancel them on the server."
+        } else {
+            "Cancelling the steps under way on the server, and waiting until they are rolled back."
+        };
+        let lines: Vec<String> = hanging("", text, self.terminal.width)
+            .iter()
+            .map(|line| self.terminal.err.paint(Role::Warning, line))
+            .collect();
+        Line::Err(lines.join("\n"))
+    }
+
+    fn close(&self, verdict: Verdict, totals: &Totals, next: &[String]) -> Line {
+        let quiet = self.verbosity == Verbosity::Quiet;
+        let mut text = String::new();
+        if !quiet {
+            text.push_str(&closing::table(&self.tally, self.terminal));
+        }
+        let summary = closing::summary(&self.tally, verdict, totals);
+        let role = closing::role(verdict);
+        for line in hanging("", &summary, self.terminal.width) {
+            text.push_str(&self.terminal.out.paint(role, &line));
+            text.push('\n');
+        }
+        // Quietly, nothing stands between a failure with its advice and this line.
+        let steps: Vec<&str> = next
+            .iter()
+            .filter(|step| !(quiet && self.advised.contains(step)))
+            .map(String::as_str)
+            .collect();
+        if !steps.is_empty() {
+            let lines = failure::next(&steps.join("\n"), self.terminal.out);
+            text.push_str(&lines.join("\n"));
+        }
+        Line::Out(text.trim_end().to_owned())
+    }
+
+    /// The line for a note, unless the service is known to wait for the same.
+    fn note(&mut self, event: &Event, note: Note) -> Option<String> {
+        if let Some(subject) = &note.waits_for {
+            if self.waits.get(&event.service) == Some(subject) {
+                return None;
+            }
+            self.waits.insert(event.service.clone(), subject.clone());
+        }
+        let time = note.milliseconds.map(duration).unwrap_or_default();
+        let name = event.service.as_ref().map_or("", ServiceName::as_str);
+        let names = self.name_width();
+        let gap = if names == 0 { "" } else { "  " };
+        let prefix = format!("{:<VERB$} {time:>TIME$}{gap}{name:<names$}  ", note.verb);
+        let mut lines = hanging(&prefix, &note.text, self.terminal.width);
+        if let Some(rest) = lines[0].strip_prefix(note.verb) {
+            let verb = self.terminal.out.paint(note.role, note.verb);
+            lines[0] = format!("{verb}{rest}");
+        }
+        Some(lines.join("\n"))
+    }
+
+    fn standing(&self, event: &Event) -> Option<&Standing> {
+        self.tally.service(event.service.as_ref()?)
+    }
+}

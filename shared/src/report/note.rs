@@ -1,0 +1,274 @@
+//! Which events are worth a line while a run goes on, and its words.
+//!
+//! A pure function of an event and of how its service stands; failures, first and last words are elsewhere. Floor 4.
+
+use crate::domain::{Blocker, EventKind, ServiceOutcome, Version};
+
+use super::style::Role;
+use super::tally::{Activity, Migration, Standing};
+use super::text::{clean, one_line};
+use super::units::{count, duration};
+use super::words;
+
+/// A statement that took at least this long, in milliseconds, is worth a line.
+const SLOW_STATEMENT: u64 = 1_000;
+/// Columns of a sentence that comes from elsewhere.
+const SENTENCE: usize = 200;
+
+/// A line before it is laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Note {
+    /// One word for what happened.
+    pub verb: &'static str,
+    /// Its colour.
+    pub role: Role,
+    /// How long it took.
+    pub milliseconds: Option<u64>,
+    /// The rest of the line.
+    pub text: String,
+    /// For a line about waiting: what makes it another wait. The same again is not worth a second line.
+    pub waits_for: Option<String>,
+}
+
+/// How much is worth a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Detail {
+    /// Notices and statements too.
+    pub verbose: bool,
+    /// One line for a service when it is through, instead of one for each migration.
+    pub by_service: bool,
+    /// There will be a table in the end, which says who was skipped because of whom.
+    pub tabled: bool,
+}
+
+impl Note {
+    fn new(verb: &'static str, role: Role, text: String) -> Self {
+        Self {
+            verb,
+            role,
+            milliseconds: None,
+            text,
+            waits_for: None,
+        }
+    }
+
+    fn lasting(mut self, milliseconds: u64) -> Self {
+        self.milliseconds = Some(milliseconds);
+        self
+    }
+
+    fn waiting_for(mut self, subject: String) -> Self {
+        self.waits_for = Some(format!("{} {subject}", self.verb));
+        self
+    }
+}
+
+/// The note for an event; `None` when it is not worth one.
+pub(super) fn note(
+    kind: &EventKind,
+    version: Option<Version>,
+    standing: Option<&Standing>,
+    detail: Detail,
+) -> Option<Note> {
+    match kind {
+        EventKind::DatabaseCreated { .. }
+        | EventKind::GateWaiting { .. }
+        | EventKind::GateMet { .. }
+        | EventKind::LockWaiting { .. }
+        | EventKind::ServiceStarted { .. } => before_the_steps(kind, detail),
+        EventKind::MigrationStarted { .. }
+        | EventKind::StatementFinished { .. }
+        | EventKind::MigrationRetrying { .. }
+        | EventKind::ServerNotice { .. } => within_a_step(kind, version, standing, detail),
+        EventKind::MigrationApplied { .. }
+        | EventKind::MigrationReverted { .. }
+        | EventKind::MigrationUnchanged { .. }
+        | EventKind::ServiceSkipped { .. }
+        | EventKind::ServiceFinished { .. } => after_a_step(kind, version, standing, detail),
+        EventKind::RunStarted { .. }
+        | EventKind::MigrationFailed(_)
+        | EventKind::ServiceFailed { .. }
+        | EventKind::CancelRequested { .. }
+        | EventKind::RunFinished { .. } => None,
+    }
+}
+
+fn before_the_steps(kind: &EventKind, detail: Detail) -> Option<Note> {
+    match kind {
+        EventKind::DatabaseCreated { database } => {
+            let text = format!("database {}", clean(database));
+            Some(Note::new("created", Role::Good, text))
+        }
+        EventKind::GateWaiting { gate } => {
+            let gate = words::gate(gate);
+            let note = Note::new("waiting", Role::Warning, format!("for {gate}"));
+            Some(note.waiting_for(gate))
+        }
+        EventKind::GateMet { gate, waited_ms } => {
+            let text = format!("{} is there", words::gate(gate));
+            Some(Note::new("released", Role::Good, text).lasting(*waited_ms))
+        }
+        EventKind::LockWaiting { holder } => {
+            let text = format!("for the lock held by {}", words::holder(holder.as_ref()));
+            // Ages and states change all the time; it is the same wait as long as the same process holds the lock.
+            let subject = holder
+                .as_ref()
+                .map_or_else(String::new, |holder| holder.pid.to_string());
+            Some(Note::new("waiting", Role::Warning, text).waiting_for(subject))
+        }
+        EventKind::ServiceStarted { steps } if detail.verbose => {
+            let text = format!("has its lock, {} to do", count(*steps, "migration"));
+            Some(Note::new("started", Role::Quiet, text))
+        }
+        _ => None,
+    }
+}
+
+fn within_a_step(
+    kind: &EventKind,
+    version: Option<Version>,
+    standing: Option<&Standing>,
+    detail: Detail,
+) -> Option<Note> {
+    match kind {
+        EventKind::MigrationStarted {
+            name,
+            statements,
+            resumed_after,
+            ..
+        } => {
+            let name = named(version, name);
+            match (resumed_after, statements) {
+                (Some(done), Some(all)) if *done > 0 => {
+                    let text = format!("{name} after statement {done} of {all}");
+                    Some(Note::new("resumed", Role::Accent, text))
+                }
+                _ if detail.verbose => Some(Note::new("started", Role::Quiet, name)),
+                _ => None,
+            }
+        }
+        EventKind::StatementFinished {
+            statement,
+            statements,
+            duration_ms,
+            recovered,
+        } => {
+            let own = running(version, standing);
+            let text = format!("{own} statement {statement} of {statements}");
+            match recovered {
+                Some(why) => {
+                    let text = format!("{text}: {}", one_line(why, SENTENCE));
+                    Some(Note::new("recovered", Role::Accent, text))
+                }
+                None if detail.verbose || *duration_ms >= SLOW_STATEMENT => {
+                    Some(Note::new("executed", Role::Quiet, text).lasting(*duration_ms))
+                }
+                None => None,
+            }
+        }
+        EventKind::MigrationRetrying {
+            attempt,
+            attempts,
+            pause_ms,
+            sqlstate,
+            message,
+            blockers,
+        } => {
+            let own = running(version, standing);
+            let why = match blockers.as_slice() {
+                [] => format!("{} ({sqlstate})", one_line(message, SENTENCE)),
+                [first] => format!("locked by {}", words::blocker(first)),
+                [first, ..] => {
+                    let number = blockers.len();
+                    format!(
+                        "locked by {number} sessions, first {}",
+                        words::blocker(first)
+                    )
+                }
+            };
+            let pause = duration(*pause_ms);
+            let text = format!("{own} try {attempt} of {attempts}, again in {pause}; {why}");
+            let subject = format!("{own} {sqlstate} {:?}", pids(blockers));
+            Some(Note::new("retrying", Role::Warning, text).waiting_for(subject))
+        }
+        EventKind::ServerNotice { severity, message } => {
+            let text = one_line(message, 2 * SENTENCE);
+            // PostgreSQL warns rarely and with reason; notices are small talk.
+            if severity == "WARNING" {
+                Some(Note::new("warning", Role::Warning, text))
+            } else if detail.verbose {
+                Some(Note::new("notice", Role::Quiet, text))
+            } else {
+                None
+            }
+        }
+        _ => None,
+    }
+}
+
+fn after_a_step(
+    kind: &EventKind,
+    version: Option<Version>,
+    standing: Option<&Standing>,
+    detail: Detail,
+) -> Option<Note> {
+    match kind {
+        EventKind::MigrationApplied { name, duration_ms } if !detail.by_service => {
+            let note = Note::new("applied", Role::Good, named(version, name));
+            Some(note.lasting(*duration_ms))
+        }
+        EventKind::MigrationReverted { name, duration_ms } if !detail.by_service => {
+            let note = Note::new("reverted", Role::Good, named(version, name));
+            Some(note.lasting(*duration_ms))
+        }
+        EventKind::MigrationUnchanged { name } if !detail.by_service => {
+            let text = format!("{} (done by another run)", named(version, name));
+            Some(Note::new("unchanged", Role::Quiet, text))
+        }
+        EventKind::ServiceSkipped { because, steps } if detail.verbose || !detail.tabled => {
+            let steps = count(*steps, "migration");
+            let text = format!("{steps} not started: {}", one_line(because, SENTENCE));
+            Some(Note::new("skipped", Role::Warning, text))
+        }
+        EventKind::ServiceFinished {
+            outcome: ServiceOutcome::Done,
+            duration_ms,
+            ..
+        } if detail.by_service => {
+            let text = collapsed(standing?)?;
+            Some(Note::new("done", Role::Good, text).lasting(*duration_ms))
+        }
+        _ => None,
+    }
+}
+
+/// What a service did, in one line; `None` when that was nothing.
+fn collapsed(standing: &Standing) -> Option<String> {
+    let newest = words::migration(standing.newest.as_ref()?);
+    Some(match standing.done() {
+        1 => newest,
+        done if standing.reverted > 0 => format!("{}, down to {newest}", count(done, "migration")),
+        done => format!("{}, up to {newest}", count(done, "migration")),
+    })
+}
+
+fn named(version: Option<Version>, name: &str) -> String {
+    words::migration(&Migration {
+        version,
+        name: name.to_owned(),
+    })
+}
+
+/// The step under way, for events that do not carry its name.
+fn running(version: Option<Version>, standing: Option<&Standing>) -> String {
+    match standing.map(|standing| &standing.activity) {
+        Some(Activity::Running(running)) => words::migration(&running.migration),
+        _ => version.map_or_else(|| "step".to_owned(), |version| version.to_string()),
+    }
+}
+
+fn pids(blockers: &[Blocker]) -> Vec<i32> {
+    let mut pids: Vec<i32> = blockers.iter().map(|blocker| blocker.pid).collect();
+    pids.sort_unstable();
+    pids
+}

@@ -1,0 +1,46 @@
+//! The reporter for logs and pipes: one line for every event that is worth one.
+//!
+//! Floor 4.
+
+use std::io::Write;
+
+use crate::domain::Event;
+
+use super::narrator::{Line, Narrator};
+use super::reporter::{Reporter, Verbosity};
+use super::style::Terminal;
+
+/// Writes lines, and never takes one back.
+#[derive(Debug)]
+pub struct PlainLines<Out, Err> {
+    narrator: Narrator,
+    out: Out,
+    err: Err,
+}
+
+impl<Out: Write, Err: Write> PlainLines<Out, Err> {
+    /// Writes progress and summary to `out`, failures to `err`.
+    pub fn new(verbosity: Verbosity, terminal: Terminal, out: Out, err: Err) -> Self {
+        Self {
+            narrator: Narrator::new(verbosity, terminal, false),
+            out,
+            err,
+        }
+    }
+}
+
+impl<Out: Write + Send, Err: Write + Send> Reporter for PlainLines<Out, Err> {
+    fn report(&mut self, event: &Event) {
+        for line in self.narrator.tell(event) {
+            write_line(&line, &mut self.out, &mut self.err);
+        }
+    }
+}
+
+/// Writes and flushes. A reader that went away is no reason to stop migrating, and there is nobody left to be told.
+pub(super) fn write_line(line: &Line, out: &mut impl Write, err: &mut impl Write) {
+    let _ = match line {
+        Line::Out(text) => writeln!(out, "{text}").and_then(|()| out.flush()),
+        Line::Err(text) => writeln!(err, "{text}").and_then(|()| err.flush()),
+    };
+}

@@ -1,0 +1,77 @@
+//! What a reporter is, and which one fits.
+//!
+//! Floor 4.
+
+use std::io::{Stderr, Stdout};
+
+use anstream::{AutoStream, ColorChoice};
+use indicatif::ProgressDrawTarget;
+
+use crate::domain::Event;
+
+use super::json::JsonLines;
+use super::live::LiveProgress;
+use super::plain::PlainLines;
+use super::style::{Palette, Terminal};
+
+/// Something that is told every event of a run, in order, from one thread.
+pub trait Reporter: Send {
+    /// Takes in one event.
+    ///
+    /// It returns nothing on purpose: whether anybody can read along must not decide about a database.
+    fn report(&mut self, event: &Event);
+}
+
+/// For whom a run is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// For people: lines, tables, progress.
+    #[default]
+    Human,
+    /// For programs: JSON Lines on stdout and nothing else.
+    Json,
+}
+
+/// How much people are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// `-q`: failures and the last line.
+    Quiet,
+    /// What is done and what is waited for.
+    #[default]
+    Normal,
+    /// `-v`: also server notices and statements.
+    Verbose,
+}
+
+/// The reporter for the streams of this process. The terminal's facts are injected: `Terminal::of_process` finds them.
+pub fn reporter(output: Output, verbosity: Verbosity, terminal: Terminal) -> Box<dyn Reporter> {
+    match output {
+        Output::Json => Box::new(JsonLines::new(std::io::stdout())),
+        Output::Human => {
+            let (out, err) = streams(terminal);
+            // Quietly there is nothing to redraw.
+            if terminal.live && verbosity != Verbosity::Quiet {
+                let target = ProgressDrawTarget::stderr();
+                Box::new(LiveProgress::new(verbosity, terminal, target, out, err))
+            } else {
+                Box::new(PlainLines::new(verbosity, terminal, out, err))
+            }
+        }
+    }
+}
+
+/// The streams behind an adapter that makes escape sequences work on Windows consoles.
+fn streams(terminal: Terminal) -> (AutoStream<Stdout>, AutoStream<Stderr>) {
+    let choice = |palette: Palette| {
+        if palette.is_on() {
+            ColorChoice::Always
+        } else {
+            ColorChoice::Never
+        }
+    };
+    (
+        AutoStream::new(std::io::stdout(), choice(terminal.out)),
+        AutoStream::new(std::io::stderr(), choice(terminal.err)),
+    )
+}

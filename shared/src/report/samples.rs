@@ -1,0 +1,303 @@
+//! Runs written by hand, for the tests of the reporters. Never built into the product. Floor 4.
+
+use time::macros::datetime;
+use uuid::Uuid;
+
+use crate::domain::{
+    Blocker, Direction, Event, EventKind, ExitStatus, Failure, Gate, Holder, Refusal, RefusalKind,
+    ServiceName, ServiceOutcome, Totals, Verdict, Version,
+};
+
+/// The events of a run so far.
+#[derive(Debug)]
+pub struct Story {
+    pub events: Vec<Event>,
+    command: &'static str,
+}
+
+impl Story {
+    pub fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            command: "run",
+        }
+    }
+
+    pub fn push(&mut self, service: Option<&str>, version: Option<i64>, kind: EventKind) {
+        let seq = u64::try_from(self.events.len()).unwrap() + 1;
+        self.events.push(Event {
+            run_id: Uuid::from_u128(0x0198_3f2a_0000_7000_8000_0000_0000_0001),
+            seq,
+            time: datetime!(2026-11-22 18:00:00 UTC),
+            service: service.map(name),
+            version: version.map(Version::new),
+            kind,
+        });
+    }
+
+    pub fn reverting(mut self) -> Self {
+        self.command = "revert";
+        self
+    }
+
+    pub fn run_started(&mut self, services: &[&str], unchanged: &[&str], steps: usize) {
+        let kind = EventKind::RunStarted {
+            command: self.command,
+            services: services.iter().map(|it| name(it)).collect(),
+            unchanged: unchanged.iter().map(|it| name(it)).collect(),
+            steps,
+            program_version: "0.1.0",
+        };
+        self.push(None, None, kind);
+    }
+
+    pub fn database_created(&mut self, service: &str, database: &str) {
+        let database = database.to_owned();
+        self.push(Some(service), None, EventKind::DatabaseCreated { database });
+    }
+
+    pub fn gate_waiting(&mut self, service: &str, other: &str, versions: &[i64]) {
+        let gate = gate(other, versions);
+        self.push(Some(service), None, EventKind::GateWaiting { gate });
+    }
+
+    pub fn gate_met(&mut self, service: &str, other: &str, versions: &[i64], waited_ms: u64) {
+        let gate = gate(other, versions);
+        self.push(Some(service), None, EventKind::GateMet { gate, waited_ms });
+    }
+
+    pub fn lock_waiting(&mut self, service: &str, pid: Option<i32>, connected_s: i64) {
+        let holder = pid.map(|pid| Holder {
+            pid,
+            user: "soc".to_owned(),
+            application: "orchestrator".to_owned(),
+            client: Some("10.0.0.3".to_owned()),
+            connected_s,
+            state: "idle".to_owned(),
+        });
+        self.push(Some(service), None, EventKind::LockWaiting { holder });
+    }
+
+    pub fn service_started(&mut self, service: &str, steps: usize) {
+        self.push(Some(service), None, EventKind::ServiceStarted { steps });
+    }
+
+    /// `statements`: how many the file has, and how many of them an earlier attempt had done.
+    pub fn started(
+        &mut self,
+        service: &str,
+        version: i64,
+        migration: &str,
+        step: usize,
+        statements: Option<(usize, usize)>,
+    ) {
+        let direction = if self.command == "run" {
+            Direction::Up
+        } else {
+            Direction::Down
+        };
+        let kind = EventKind::MigrationStarted {
+            name: migration.to_owned(),
+            direction,
+            step,
+            statements: statements.map(|(all, _)| all),
+            resumed_after: statements.map(|(_, done)| done).filter(|done| *done > 0),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn statement(
+        &mut self,
+        service: &str,
+        version: i64,
+        statement: usize,
+        statements: usize,
+        duration_ms: u64,
+    ) {
+        let kind = EventKind::StatementFinished {
+            statement,
+            statements,
+            duration_ms,
+            recovered: None,
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn recovered(&mut self, service: &str, version: i64, statement: usize, statements: usize) {
+        let kind = EventKind::StatementFinished {
+            statement,
+            statements,
+            duration_ms: 0,
+            recovered: Some("the index policies_title_idx exists and is valid".to_owned()),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn retrying(&mut self, service: &str, version: i64, attempt: u32, pids: &[i32]) {
+        let blockers = pids
+            .iter()
+            .map(|pid| Blocker {
+                pid: *pid,
+                user: "app".to_owned(),
+                application: "psql".to_owned(),
+                state: "idle in transaction".to_owned(),
+                transaction_age_s: 300 + i64::from(attempt),
+                query: "UPDATE policies\n   SET title = 'x'".to_owned(),
+            })
+            .collect();
+        let kind = EventKind::MigrationRetrying {
+            attempt,
+            attempts: 10,
+            pause_ms: 250 * u64::from(attempt),
+            sqlstate: "55P03".to_owned(),
+            message: "canceling statement due to lock timeout".to_owned(),
+            blockers,
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn applied(&mut self, service: &str, version: i64, migration: &str, duration_ms: u64) {
+        let name = migration.to_owned();
+        let kind = EventKind::MigrationApplied { name, duration_ms };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn reverted(&mut self, service: &str, version: i64, migration: &str, duration_ms: u64) {
+        let name = migration.to_owned();
+        let kind = EventKind::MigrationReverted { name, duration_ms };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn unchanged(&mut self, service: &str, version: i64, migration: &str) {
+        let name = migration.to_owned();
+        let kind = EventKind::MigrationUnchanged { name };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn failed(&mut self, service: &str, version: i64, failure: Failure) {
+        let kind = EventKind::MigrationFailed(Box::new(failure));
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn notice(&mut self, service: &str, version: i64, severity: &str, message: &str) {
+        let kind = EventKind::ServerNotice {
+            severity: severity.to_owned(),
+            message: message.to_owned(),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn refused(&mut self, service: &str, kind: RefusalKind, message: &str, next: &str) {
+        let refusal = Refusal {
+            kind,
+            service: Some(name(service)),
+            message: message.to_owned(),
+            next: next.to_owned(),
+        };
+        let kind = EventKind::ServiceFailed {
+            message: refusal.to_string(),
+            next: Some(next.to_owned()),
+            refusal: Some(Box::new(refusal)),
+            exit_code: ExitStatus::Refused,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn unavailable(&mut self, service: &str, message: &str) {
+        let kind = EventKind::ServiceFailed {
+            message: message.to_owned(),
+            next: Some("start the server, or name another with --config".to_owned()),
+            refusal: None,
+            exit_code: ExitStatus::Unavailable,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn skipped(&mut self, service: &str, because: &str, steps: usize) {
+        let because = because.to_owned();
+        let kind = EventKind::ServiceSkipped { because, steps };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn finished(
+        &mut self,
+        service: &str,
+        outcome: ServiceOutcome,
+        applied: usize,
+        reverted: usize,
+        duration_ms: u64,
+    ) {
+        let kind = EventKind::ServiceFinished {
+            outcome,
+            applied,
+            reverted,
+            duration_ms,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn cancel(&mut self, times: u32) {
+        self.push(None, None, EventKind::CancelRequested { times });
+    }
+
+    pub fn run_finished(&mut self, exit_code: ExitStatus, totals: Totals, next: &[&str]) {
+        let kind = EventKind::RunFinished {
+            verdict: Verdict::of(exit_code, totals.applied + totals.reverted),
+            exit_code,
+            totals,
+            next: next.iter().map(|&it| it.to_owned()).collect(),
+        };
+        self.push(None, None, kind);
+    }
+}
+
+/// A statement that names an unknown column, in a file that ran in one transaction.
+pub fn failure() -> Failure {
+    Failure {
+        name: "add_policy_templates".to_owned(),
+        direction: Direction::Up,
+        sqlstate: Some("42703".to_owned()),
+        message: "column \"titel\" does not exist".to_owned(),
+        detail: None,
+        hint: Some("Perhaps you meant to reference the column \"policies.title\".".to_owned()),
+        context: None,
+        file: "services/policy/migrations/V1753260000000__add_policy_templates.sql".to_owned(),
+        line: Some(14),
+        column: Some(27),
+        source_line: Some("\tSELECT id, lower(title), titel FROM policies;".to_owned()),
+        statements_done: None,
+        statements: None,
+        rolled_back: true,
+        duration_ms: 31,
+        next: "mend the file, then orchestrator run policy".to_owned(),
+        exit_code: ExitStatus::Failed,
+    }
+}
+
+/// The counts of a run.
+pub fn totals(
+    applied: usize,
+    reverted: usize,
+    failed: usize,
+    skipped: usize,
+    duration_ms: u64,
+) -> Totals {
+    Totals {
+        applied,
+        reverted,
+        failed,
+        skipped,
+        duration_ms,
+    }
+}
+
+fn name(text: &str) -> ServiceName {
+    text.parse().unwrap()
+}
+
+fn gate(service: &str, versions: &[i64]) -> Gate {
+    Gate {
+        service: name(service),
+        versions: versions.iter().copied().map(Version::new).collect(),
+    }
+}

@@ -1,0 +1,280 @@
+//! How a run stands, folded from its events: what every service has done, does and waits for.
+//!
+//! Responsible for remembering, not for words. Floor 4.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    Blocker, Direction, Event, EventKind, Gate, Holder, ServiceName, ServiceOutcome, Version,
+};
+
+/// A run so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Whether it undoes migrations.
+    pub reverts: bool,
+    /// Steps in the whole run.
+    pub steps: usize,
+    /// Services with steps, in the order of the plan, and those that were heard of otherwise.
+    pub services: Vec<Standing>,
+    /// Services that had nothing to do from the start.
+    pub unchanged: BTreeSet<ServiceName>,
+}
+
+/// How one service stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its steps in this run, as far as known.
+    pub steps: usize,
+    /// Migrations applied.
+    pub applied: usize,
+    /// Migrations undone.
+    pub reverted: usize,
+    /// Steps that another run did in the meantime.
+    pub elsewhere: usize,
+    /// What it is doing.
+    pub activity: Activity,
+    /// The last migration applied or undone.
+    pub newest: Option<Migration>,
+    /// The migration that failed.
+    pub failed: Option<Migration>,
+    /// Why it is skipped.
+    pub because: Option<String>,
+    /// How it ended.
+    pub outcome: Option<ServiceOutcome>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A migration as it is named on the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Migration {
+    /// Its version.
+    pub version: Option<Version>,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a service is doing at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// Nothing yet, or not any more.
+    Idle,
+    /// It waits for another service's database.
+    AtGate(Gate),
+    /// It waits for its advisory lock.
+    ForLock(Option<Holder>),
+    /// It has its lock; no step has been let go.
+    Ready,
+    /// A step is under way.
+    Running(Running),
+}
+
+/// A step that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    /// The migration.
+    pub migration: Migration,
+    /// Apply or undo.
+    pub direction: Direction,
+    /// Its place among the service's steps, from 1.
+    pub step: usize,
+    /// Statements done and all, in no-transaction files.
+    pub statements: Option<(usize, usize)>,
+    /// The attempt that failed last, the most attempts, and who was in the way.
+    pub retry: Option<(u32, u32, Option<Blocker>)>,
+}
+
+impl Standing {
+    fn new(name: ServiceName) -> Self {
+        Self {
+            name,
+            steps: 0,
+            applied: 0,
+            reverted: 0,
+            elsewhere: 0,
+            activity: Activity::Idle,
+            newest: None,
+            failed: None,
+            because: None,
+            outcome: None,
+            duration_ms: 0,
+        }
+    }
+
+    /// Migrations that this run applied or undid.
+    pub(super) fn done(&self) -> usize {
+        self.applied + self.reverted
+    }
+
+    /// Whether there turned out to be nothing to do.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.done() == 0
+            && matches!(
+                self.outcome,
+                Some(ServiceOutcome::Done | ServiceOutcome::Unchanged)
+            )
+    }
+
+    fn absorb(&mut self, version: Option<Version>, kind: &EventKind) {
+        let migration = |name: &String| Migration {
+            version,
+            name: name.clone(),
+        };
+        match kind {
+            EventKind::GateWaiting { gate } => self.activity = Activity::AtGate(gate.clone()),
+            EventKind::LockWaiting { holder } => {
+                self.activity = Activity::ForLock(holder.clone());
+            }
+            EventKind::GateMet { .. } => self.activity = Activity::Ready,
+            EventKind::ServiceStarted { steps } => {
+                self.steps = *steps;
+                self.activity = Activity::Ready;
+            }
+            EventKind::MigrationStarted {
+                name,
+                direction,
+                step,
+                statements,
+                resumed_after,
+            } => {
+                self.activity = Activity::Running(Running {
+                    migration: migration(name),
+                    direction: *direction,
+                    step: *step,
+                    statements: statements.map(|all| (resumed_after.unwrap_or(0), all)),
+                    retry: None,
+                });
+            }
+            EventKind::StatementFinished {
+                statement,
+                statements,
+                ..
+            } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.statements = Some((*statement, *statements));
+                    running.retry = None;
+                }
+            }
+            EventKind::MigrationRetrying {
+                attempt,
+                attempts,
+                blockers,
+                ..
+            } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.retry = Some((*attempt, *attempts, blockers.first().cloned()));
+                }
+            }
+            EventKind::MigrationApplied { name, .. } => {
+                self.applied += 1;
+                self.finish_step(migration(name));
+            }
+            EventKind::MigrationReverted { name, .. } => {
+                self.reverted += 1;
+                self.finish_step(migration(name));
+            }
+            EventKind::MigrationUnchanged { .. } => {
+                self.elsewhere += 1;
+                self.activity = Activity::Ready;
+            }
+            EventKind::MigrationFailed(failure) => {
+                self.failed = Some(migration(&failure.name));
+                self.activity = Activity::Idle;
+            }
+            EventKind::ServiceFailed { .. } => self.activity = Activity::Idle,
+            EventKind::ServiceSkipped { because, steps } => {
+                self.because = Some(because.clone());
+                self.steps = self.steps.max(self.done() + self.elsewhere + steps);
+                self.activity = Activity::Idle;
+            }
+            EventKind::ServiceFinished {
+                outcome,
+                duration_ms,
+                ..
+            } => {
+                self.outcome = Some(*outcome);
+                self.duration_ms = *duration_ms;
+                self.activity = Activity::Idle;
+            }
+            EventKind::RunStarted { .. }
+            | EventKind::DatabaseCreated { .. }
+            | EventKind::ServerNotice { .. }
+            | EventKind::CancelRequested { .. }
+            | EventKind::RunFinished { .. } => {}
+        }
+    }
+
+    fn finish_step(&mut self, migration: Migration) {
+        self.newest = Some(migration);
+        self.activity = Activity::Ready;
+    }
+}
+
+impl Tally {
+    /// Takes in one event.
+    pub(super) fn absorb(&mut self, event: &Event) {
+        if let EventKind::RunStarted {
+            command,
+            services,
+            unchanged,
+            steps,
+            ..
+        } = &event.kind
+        {
+            self.reverts = *command == "revert";
+            self.steps = *steps;
+            self.services = services.iter().cloned().map(Standing::new).collect();
+            self.unchanged = unchanged.iter().cloned().collect();
+        }
+        if let Some(name) = &event.service {
+            self.entry(name).absorb(event.version, &event.kind);
+        }
+    }
+
+    /// How a service stands.
+    pub(super) fn service(&self, name: &ServiceName) -> Option<&Standing> {
+        self.services.iter().find(|standing| standing.name == *name)
+    }
+
+    /// Steps that are done, here or by another run.
+    pub(super) fn done(&self) -> usize {
+        self.services
+            .iter()
+            .map(|standing| standing.done() + standing.elsewhere)
+            .sum()
+    }
+
+    /// Services that had something to do, or trouble, in the order of the plan.
+    pub(super) fn involved(&self) -> impl Iterator<Item = &Standing> {
+        self.services.iter().filter(|standing| {
+            !standing.is_unchanged()
+                && (standing.outcome.is_some() || !self.unchanged.contains(&standing.name))
+        })
+    }
+
+    /// All other services: as it turned out, they had nothing to do.
+    pub(super) fn up_to_date(&self) -> BTreeSet<&ServiceName> {
+        let involved: BTreeSet<_> = self.involved().map(|standing| &standing.name).collect();
+        self.services
+            .iter()
+            .map(|standing| &standing.name)
+            .chain(&self.unchanged)
+            .filter(|name| !involved.contains(name))
+            .collect()
+    }
+
+    fn entry(&mut self, name: &ServiceName) -> &mut Standing {
+        let index = self
+            .services
+            .iter()
+            .position(|standing| standing.name == *name)
+            .unwrap_or_else(|| {
+                self.services.push(Standing::new(name.clone()));
+                self.services.len() - 1
+            });
+        &mut self.services[index]
+    }
+}

@@ -1,0 +1,126 @@
+//! How the things of the domain are named within a line.
+//!
+//! Texts that come from a server are made safe here and cut to a phrase. Floor 4.
+
+use crate::domain::{Blocker, Gate, Holder, ServiceName};
+
+use super::tally::Migration;
+use super::text::{clean, one_line};
+use super::units::age;
+
+/// Columns of a statement that somebody else runs.
+const QUERY: usize = 60;
+/// Versions that are named before the rest is counted.
+const VERSIONS: usize = 3;
+
+/// `1753250000000 initial_schema`.
+pub(super) fn migration(migration: &Migration) -> String {
+    let name = clean(&migration.name);
+    match migration.version {
+        Some(version) => format!("{version} {name}"),
+        None => name,
+    }
+}
+
+/// `policy 1753250000000, 1753250000001 and 4 more`.
+pub(super) fn gate(gate: &Gate) -> String {
+    let mut named: Vec<String> = gate
+        .versions
+        .iter()
+        .take(VERSIONS)
+        .map(ToString::to_string)
+        .collect();
+    let rest = gate.versions.len().saturating_sub(VERSIONS);
+    let last = match rest {
+        0 => named.pop(),
+        _ => Some(format!("{rest} more")),
+    };
+    match (named.is_empty(), last) {
+        (_, None) => gate.service.to_string(),
+        (true, Some(last)) => format!("{} {last}", gate.service),
+        (false, Some(last)) => format!("{} {} and {last}", gate.service, named.join(", ")),
+    }
+}
+
+/// `pid 4711 (soc, orchestrator, from 10.0.0.3, connected for 12 s, idle)`.
+pub(super) fn holder(holder: Option<&Holder>) -> String {
+    let Some(holder) = holder else {
+        return "another run".to_owned();
+    };
+    let mut facts = session(&holder.user, &holder.application);
+    if let Some(client) = &holder.client {
+        facts.push(format!("from {}", one_line(client, QUERY)));
+    }
+    facts.push(format!("connected for {}", age(holder.connected_s)));
+    facts.push(one_line(&holder.state, QUERY));
+    facts.retain(|fact| !fact.is_empty());
+    format!("pid {} ({})", holder.pid, facts.join(", "))
+}
+
+/// `pid 991 (app, psql, idle in transaction for 5 min 02 s): UPDATE policies …`.
+pub(super) fn blocker(blocker: &Blocker) -> String {
+    let mut facts = session(&blocker.user, &blocker.application);
+    facts.push(format!(
+        "{} for {}",
+        one_line(&blocker.state, QUERY),
+        age(blocker.transaction_age_s)
+    ));
+    facts.retain(|fact| !fact.is_empty());
+    let query = one_line(&blocker.query, QUERY);
+    let colon = if query.is_empty() { "" } else { ": " };
+    format!("pid {} ({}){colon}{query}", blocker.pid, facts.join(", "))
+}
+
+fn session(user: &str, application: &str) -> Vec<String> {
+    vec![one_line(user, QUERY), one_line(application, QUERY)]
+}
+
+/// `auth, client, policy`, or `auth, client and 5 more` when there are more than `most`.
+pub(super) fn names<'a>(names: impl IntoIterator<Item = &'a ServiceName>, most: usize) -> String {
+    let names: Vec<&str> = names.into_iter().map(ServiceName::as_str).collect();
+    if names.len() <= most {
+        return names.join(", ");
+    }
+    let (shown, hidden) = names.split_at(most.saturating_sub(1));
+    format!("{} and {} more", shown.join(", "), hidden.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Version;
+
+    fn policy(versions: &[i64]) -> Gate {
+        Gate {
+            service: "policy".parse().unwrap(),
+            versions: versions.iter().copied().map(Version::new).collect(),
+        }
+    }
+
+    #[test]
+    fn a_gate_names_three_versions_at_most() {
+        assert_eq!(gate(&policy(&[1])), "policy 1");
+        assert_eq!(gate(&policy(&[1, 2, 3])), "policy 1, 2 and 3");
+        assert_eq!(gate(&policy(&[1, 2, 3, 4, 5])), "policy 1, 2, 3 and 2 more");
+    }
+
+    #[test]
+    fn a_session_leaves_out_what_it_does_not_say() {
+        let blocker = Blocker {
+            pid: 991,
+            user: "app".to_owned(),
+            application: String::new(),
+            state: "active".to_owned(),
+            transaction_age_s: 7,
+            query: String::new(),
+        };
+        assert_eq!(super::blocker(&blocker), "pid 991 (app, active for 7 s)");
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        let all: Vec<ServiceName> = ["a", "b", "c"].map(|name| name.parse().unwrap()).into();
+        assert_eq!(names(&all, 3), "a, b, c");
+        assert_eq!(names(&all, 2), "a and 2 more");
+    }
+}

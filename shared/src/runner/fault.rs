@@ -1,0 +1,275 @@
+//! What can go wrong with a step, and what is said of it.
+
+use tokio_postgres::error::SqlState;
+
+use crate::domain::{Direction, ExitStatus, Failure, Refusal, Script};
+use crate::postgres::{ServerError, is_connection_lost};
+use crate::sql;
+
+/// Why a step did not succeed.
+#[derive(Debug)]
+pub enum StepError {
+    /// It failed, and this is all there is to say.
+    Failed(Box<Failure>),
+    /// It was refused before anything was done.
+    Refused(Box<Refusal>),
+}
+
+/// A failed attempt, before it is decided whether to try again.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The server said no. `offset` is the byte in the file that it points at.
+    Server {
+        error: Box<ServerError>,
+        offset: Option<usize>,
+        progress: Option<(usize, usize)>,
+    },
+    /// The connection was lost. After `COMMIT` was sent, the outcome has to be looked up.
+    Lost {
+        source: tokio_postgres::Error,
+        committing: bool,
+        progress: Option<(usize, usize)>,
+    },
+    /// The file gave up the advisory lock, or the session is not ours alone.
+    LockGone { progress: Option<(usize, usize)> },
+    /// The user cancelled between two statements or two attempts.
+    Cancelled { progress: Option<(usize, usize)> },
+    /// The file cannot be run as it stands.
+    Script(crate::planning::ScriptError),
+}
+
+impl Fault {
+    /// The fault that a client error stands for.
+    pub(super) fn of(error: tokio_postgres::Error) -> Self {
+        Self::at(error, None)
+    }
+
+    pub(super) fn at(error: tokio_postgres::Error, offset: Option<usize>) -> Self {
+        match ServerError::from_error(&error) {
+            Some(server) if !is_connection_lost(&error) => Self::Server {
+                error: Box::new(server),
+                offset,
+                progress: None,
+            },
+            _ => Self::Lost {
+                source: error,
+                committing: false,
+                progress: None,
+            },
+        }
+    }
+
+    pub(super) fn while_committing(error: tokio_postgres::Error) -> Self {
+        match Self::of(error) {
+            Self::Lost {
+                source, progress, ..
+            } => Self::Lost {
+                source,
+                committing: true,
+                progress,
+            },
+            other => other,
+        }
+    }
+
+    /// Adds how far a no-transaction file came.
+    pub(super) fn after(self, done: usize, total: usize) -> Self {
+        let reached = Some((done, total));
+        match self {
+            Self::Server { error, offset, .. } => Self::Server {
+                error,
+                offset,
+                progress: reached,
+            },
+            Self::Lost {
+                source, committing, ..
+            } => Self::Lost {
+                source,
+                committing,
+                progress: reached,
+            },
+            Self::LockGone { .. } => Self::LockGone { progress: reached },
+            Self::Cancelled { .. } => Self::Cancelled { progress: reached },
+            Self::Script(error) => Self::Script(error),
+        }
+    }
+
+    /// Whether the server answered with this code.
+    pub(super) fn is(&self, state: &SqlState) -> bool {
+        matches!(self, Self::Server { error, .. } if error.sqlstate == state.code())
+    }
+
+    /// Whether trying again can help: a lock not obtained in time, a deadlock, a serialisation failure.
+    pub(super) fn is_retryable(&self) -> bool {
+        [
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+        ]
+        .iter()
+        .any(|state| self.is(state))
+    }
+
+    pub(super) fn progress(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Server { progress, .. }
+            | Self::Lost { progress, .. }
+            | Self::LockGone { progress }
+            | Self::Cancelled { progress } => *progress,
+            Self::Script(_) => None,
+        }
+    }
+}
+
+/// What a failure needs to know besides the fault.
+pub(super) struct Telling<'a> {
+    pub(super) script: &'a Script,
+    pub(super) name: &'a str,
+    pub(super) direction: Direction,
+    pub(super) duration_ms: u64,
+    pub(super) attempts: u32,
+    pub(super) cancelled: bool,
+    pub(super) run_again: String,
+}
+
+impl Telling<'_> {
+    /// Turns a fault into the words that an engineer reads.
+    pub(super) fn failure(&self, fault: &Fault) -> Failure {
+        let progress = fault.progress();
+        let mut failure = Failure {
+            name: self.name.to_owned(),
+            direction: self.direction,
+            sqlstate: None,
+            message: String::new(),
+            detail: None,
+            hint: None,
+            context: None,
+            file: self.script.path.clone(),
+            line: None,
+            column: None,
+            source_line: None,
+            statements_done: progress.map(|(done, _)| done),
+            statements: progress.map(|(_, total)| total),
+            rolled_back: progress.is_none_or(|(done, _)| done == 0),
+            duration_ms: self.duration_ms,
+            next: String::new(),
+            exit_code: ExitStatus::Failed,
+        };
+        match fault {
+            Fault::Server { error, offset, .. } => {
+                failure.sqlstate = Some(error.sqlstate.clone());
+                failure.message.clone_from(&error.message);
+                failure.detail.clone_from(&error.detail);
+                failure.hint.clone_from(&error.hint);
+                failure.context.clone_from(&error.where_);
+                self.point(&mut failure, *offset);
+                self.advise(&mut failure, fault);
+            }
+            Fault::Lost {
+                source, committing, ..
+            } => {
+                failure.message = match ServerError::from_error(source) {
+                    Some(server) => format!("the server ended the connection: {}", server.message),
+                    None => format!("the connection to the server was lost{}", cause(source)),
+                };
+                failure.exit_code = ExitStatus::Unavailable;
+                failure.next = if *committing {
+                    format!(
+                        "see what was committed: orchestrator status; then run again: {}",
+                        self.run_again
+                    )
+                } else {
+                    format!("run again when the server is back: {}", self.run_again)
+                };
+            }
+            Fault::LockGone { .. } => {
+                "the advisory lock was lost while the file ran".clone_into(&mut failure.message);
+                failure.exit_code = ExitStatus::Failed;
+                "take pg_advisory_unlock_all() out of the file; behind a pooler in transaction mode connect to PostgreSQL directly"
+                    .clone_into(&mut failure.next);
+            }
+            Fault::Cancelled { .. } => {
+                "cancelled".clone_into(&mut failure.message);
+                failure.exit_code = ExitStatus::Cancelled;
+                failure.next = format!("go on: {}", self.run_again);
+            }
+            Fault::Script(error) => {
+                failure.message.clone_from(&error.problem);
+                failure.line = Some(error.line);
+                failure.column = Some(error.column);
+                failure.source_line = line_of(&self.script.text, error.line);
+                failure.exit_code = ExitStatus::Usage;
+                failure.next = format!(
+                    "mend {} and run again: {}",
+                    self.script.path, self.run_again
+                );
+            }
+        }
+        failure
+    }
+
+    fn point(&self, failure: &mut Failure, offset: Option<usize>) {
+        if let Some(offset) = offset {
+            let position = sql::position_at(&self.script.text, offset);
+            failure.line = Some(position.line);
+            failure.column = Some(position.column);
+            failure.source_line = line_of(&self.script.text, position.line);
+        }
+    }
+
+    fn advise(&self, failure: &mut Failure, fault: &Fault) {
+        if self.cancelled && fault.is(&SqlState::QUERY_CANCELED) {
+            failure.exit_code = ExitStatus::Cancelled;
+            failure.next = format!("go on: {}", self.run_again);
+        } else if fault.is_retryable() {
+            failure.exit_code = ExitStatus::Unavailable;
+            failure.message = format!("{} (tried {} times)", failure.message, self.attempts);
+            failure.next = format!(
+                "end what holds the lock, or wait for it, and run again: {}",
+                self.run_again
+            );
+        } else if !self.script.directives.no_transaction
+            && (fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)
+                || fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE)
+                || fault.is(&SqlState::INVALID_TRANSACTION_TERMINATION))
+        {
+            failure.next = format!(
+                "add the line `-- migration: no-transaction` to the top of {} and run again: {}",
+                self.script.path, self.run_again
+            );
+        } else if fault.is(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            failure.next = format!(
+                "grant the right, or connect as another role, and run again: {}",
+                self.run_again
+            );
+        } else if failure.statements_done.is_some_and(|done| done > 0) {
+            failure.next = format!(
+                "mend the data and run again (it goes on after statement {}): {}; to change the file, undo it first with revert",
+                failure.statements_done.unwrap_or_default(),
+                self.run_again
+            );
+        } else {
+            failure.next = format!(
+                "mend {} and run again: {}",
+                self.script.path, self.run_again
+            );
+        }
+    }
+}
+
+fn line_of(text: &str, line: u32) -> Option<String> {
+    let index = usize::try_from(line).ok()?.checked_sub(1)?;
+    text.lines()
+        .nth(index)
+        .map(|line| line.trim_end().to_owned())
+}
+
+fn cause(error: &tokio_postgres::Error) -> String {
+    let mut text = String::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!(": {error}");
+        source = error.source();
+    }
+    text
+}

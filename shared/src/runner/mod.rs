@@ -1,0 +1,16 @@
+//! Running one migration, in either direction, on a locked session.
+//!
+//! Responsible for transactions, retries, no-transaction files and their resumption, for what a failure says, and for
+//! what is written to history and journal. Not for which steps run and when (`dispatch`). Floor 3.
+
+mod aftermath;
+mod fault;
+mod leftovers;
+mod script;
+mod statements;
+mod step;
+mod transactional;
+mod units;
+
+pub use fault::StepError;
+pub use step::{StepContext, StepDone, execute};

@@ -1,0 +1,64 @@
+//! Sending a text to the server and knowing which of its statements failed.
+
+use futures_util::{StreamExt, pin_mut};
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::fault::Fault;
+use crate::postgres::ServerError;
+use crate::sql;
+
+/// Runs a whole file as one simple query, and points at the statement that failed.
+///
+/// The server runs the statements one after another and answers each; what was answered before the error says which
+/// statement it was, where the server itself names no position.
+pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
+    // A byte order mark is no SQL; psql drops it as well.
+    let shift = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
+    let sent = &text[shift..];
+    let mut completed = 0;
+    match send(client, sent, &mut completed).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let offset = error_offset(&error, sent).or_else(|| statement_offset(sent, completed));
+            Err(Fault::at(error, offset.map(|offset| offset + shift)))
+        }
+    }
+}
+
+/// Runs one statement that begins at `offset` of its file.
+pub(super) async fn run_statement(client: &Client, text: &str, offset: usize) -> Result<(), Fault> {
+    let mut completed = 0;
+    send(client, text, &mut completed).await.map_err(|error| {
+        let within = error_offset(&error, text).unwrap_or(0);
+        Fault::at(error, Some(offset + within))
+    })
+}
+
+async fn send(
+    client: &Client,
+    text: &str,
+    completed: &mut usize,
+) -> Result<(), tokio_postgres::Error> {
+    let stream = client.simple_query_raw(text).await?;
+    pin_mut!(stream);
+    while let Some(message) = stream.next().await {
+        if let SimpleQueryMessage::CommandComplete(_) = message? {
+            *completed += 1;
+        }
+    }
+    Ok(())
+}
+
+fn error_offset(error: &tokio_postgres::Error, sent: &str) -> Option<usize> {
+    let position = ServerError::from_error(error)?.position?;
+    sql::position_of_character(sent, position)
+}
+
+fn statement_offset(sent: &str, completed: usize) -> Option<usize> {
+    let statements = sql::split(sent).ok()?;
+    statements.get(completed).map(|statement| statement.offset)
+}

@@ -1,0 +1,322 @@
+//! One step: announce, try, try again where that helps, record, report.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::watch;
+
+use super::aftermath;
+use super::fault::{Fault, StepError, Telling};
+use super::{statements, transactional, units};
+use crate::config::{DatabaseAddress, EngineSettings};
+use crate::domain::{Blocker, Direction, EventKind, ExitStatus, Migration, Script, Service};
+use crate::planning;
+use crate::postgres::{
+    Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
+    SessionSettings, blockers_of, record_failed,
+};
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Everything that a step needs besides the session.
+pub struct StepContext<'a> {
+    /// The run.
+    pub run: &'a RunIdentity,
+    /// The service.
+    pub service: &'a Service,
+    /// The migration.
+    pub migration: &'a Migration,
+    /// Apply or undo.
+    pub direction: Direction,
+    /// Its place among the service's steps in this run, from 1.
+    pub step: usize,
+    /// The name of the history table.
+    pub history_table: &'a str,
+    /// Time limits and retries.
+    pub engine: &'a EngineSettings,
+    /// How to connect again, for looking at what stands in the way.
+    pub connections: &'a Connections,
+    /// Statements done by an earlier, interrupted attempt.
+    pub resumed_after: Option<usize>,
+    /// How often the user asked to stop.
+    pub cancelled: watch::Receiver<u32>,
+    /// Where events go.
+    pub report: &'a (dyn Fn(EventKind) + Send + Sync),
+    /// The command that goes on after a failure.
+    pub run_again: &'a str,
+}
+
+/// What became of a step that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepDone {
+    /// Done and committed.
+    Done,
+    /// Done and committed, but the connection was lost after that.
+    DoneThenLost,
+}
+
+impl StepContext<'_> {
+    pub(super) fn script(&self) -> &Script {
+        planning::script(self.migration, self.direction)
+    }
+
+    pub(super) fn report(&self, kind: EventKind) {
+        (self.report)(kind);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow() > 0
+    }
+
+    /// Whether the user asked twice: the statement at hand is cancelled, and no further one begins.
+    pub(super) fn is_cancelled_now(&self) -> bool {
+        *self.cancelled.borrow() > 1
+    }
+
+    pub(super) fn report_notices(&self, session: &mut Session) {
+        for notice in session.take_notices() {
+            self.report(EventKind::ServerNotice {
+                severity: notice.severity().to_owned(),
+                message: notice.message().to_owned(),
+            });
+        }
+    }
+
+    pub(super) fn applied_on(&self) -> String {
+        OffsetDateTime::now_utc()
+            .format(&Rfc3339)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn progress(&self, statements: usize) -> Progress<'_> {
+        Progress {
+            run_id: self.run.run_id,
+            service: &self.service.name,
+            version: self.migration.version,
+            direction: self.direction,
+            checksum: self.migration.checksum,
+            statements,
+        }
+    }
+
+    fn settings(&self) -> SessionSettings {
+        let directives = &self.script().directives;
+        SessionSettings {
+            lock_timeout: directives.lock_timeout.unwrap_or(self.engine.lock_timeout),
+            statement_timeout: directives
+                .statement_timeout
+                .unwrap_or(self.engine.statement_timeout),
+        }
+    }
+
+    fn done(
+        &self,
+        started: Instant,
+        attempts: u32,
+        statements: Option<(usize, usize)>,
+    ) -> Attempt<'_> {
+        Attempt {
+            run: self.run,
+            service: &self.service.name,
+            version: self.migration.version,
+            name: &self.migration.name,
+            direction: self.direction,
+            checksum: self.migration.checksum,
+            outcome: match self.direction {
+                Direction::Up => AttemptOutcome::Applied,
+                Direction::Down => AttemptOutcome::Reverted,
+            },
+            duration: started.elapsed(),
+            attempts,
+            statements,
+            sqlstate: None,
+            message: None,
+        }
+    }
+}
+
+/// Runs one step on a session that holds the lock. Reports its start and its end; gives the error for the verdict.
+pub async fn execute(
+    locked: &mut LockedSession,
+    context: &StepContext<'_>,
+) -> Result<StepDone, StepError> {
+    let started = Instant::now();
+    context.report(EventKind::MigrationStarted {
+        name: context.migration.name.clone(),
+        direction: context.direction,
+        step: context.step,
+        statements: count_statements(context),
+        resumed_after: context.resumed_after,
+    });
+    let (fault, attempts) = match try_until_done(locked, context, started).await {
+        Ok(()) => {
+            report_success(context, started);
+            return Ok(StepDone::Done);
+        }
+        Err(failed) => failed,
+    };
+    if let Fault::Lost { .. } = &fault
+        && aftermath::succeeded(locked.session(), context).await
+    {
+        report_success(context, started);
+        return Ok(StepDone::DoneThenLost);
+    }
+    let failure = Telling {
+        script: context.script(),
+        name: &context.migration.name,
+        direction: context.direction,
+        duration_ms: millis(started.elapsed()),
+        attempts,
+        cancelled: context.is_cancelled(),
+        run_again: context.run_again.to_owned(),
+    }
+    .failure(&fault);
+    let attempt = Attempt {
+        outcome: if failure.exit_code == ExitStatus::Cancelled {
+            AttemptOutcome::Cancelled
+        } else {
+            AttemptOutcome::Failed
+        },
+        sqlstate: failure.sqlstate.as_deref(),
+        message: Some(&failure.message),
+        ..context.done(started, attempts, fault.progress())
+    };
+    write_failed(locked, context, &fault, &attempt).await;
+    context.report(EventKind::MigrationFailed(Box::new(failure.clone())));
+    Err(StepError::Failed(Box::new(failure)))
+}
+
+async fn try_until_done(
+    locked: &mut LockedSession,
+    context: &StepContext<'_>,
+    started: Instant,
+) -> Result<(), (Fault, u32)> {
+    let most = context.engine.lock_retries.saturating_add(1);
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        let seen = OnceLock::new();
+        let tried = {
+            let address = locked.session().address().clone();
+            let pid = locked.session().pid();
+            let step = try_once(locked, context, started, attempt);
+            beside(step, look_for_blockers(&address, pid, context, &seen)).await
+        };
+        context.report_notices(locked.session_mut());
+        let Err(fault) = tried else { return Ok(()) };
+        if !fault.is_retryable() || attempt >= most || context.is_cancelled() {
+            return Err((fault, attempt));
+        }
+        let jittered = pause.mul_f64(0.5 + fastrand::f64());
+        if let Fault::Server { error, .. } = &fault {
+            context.report(EventKind::MigrationRetrying {
+                attempt,
+                attempts: most,
+                pause_ms: millis(jittered),
+                sqlstate: error.sqlstate.clone(),
+                message: error.message.clone(),
+                blockers: seen.into_inner().unwrap_or_default(),
+            });
+        }
+        let mut cancelled = context.cancelled.clone();
+        tokio::select! {
+            () = tokio::time::sleep(jittered) => {}
+            Ok(_) = cancelled.wait_for(|times| *times > 0) => return Err((fault, attempt)),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        attempt += 1;
+    }
+}
+
+async fn try_once(
+    locked: &mut LockedSession,
+    context: &StepContext<'_>,
+    started: Instant,
+    attempt: u32,
+) -> Result<(), Fault> {
+    locked
+        .session_mut()
+        .prepare(&context.settings())
+        .await
+        .map_err(Fault::of)?;
+    if context.script().directives.no_transaction {
+        statements::attempt(locked, context, |done, total| {
+            context.done(started, attempt, Some((done, total)))
+        })
+        .await
+    } else {
+        transactional::attempt(locked, context, || context.done(started, attempt, None)).await
+    }
+}
+
+/// Polls `step` to its end, and `beside` for as long as that takes. The step is never dropped half way.
+async fn beside<T>(step: impl Future<Output = T>, beside: impl Future<Output = ()>) -> T {
+    tokio::pin!(step, beside);
+    let mut watching = true;
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut step => return result,
+            () = &mut beside, if watching => watching = false,
+        }
+    }
+}
+
+/// Half a lock time-out into an attempt, asks a second connection who stands in the way.
+async fn look_for_blockers(
+    address: &DatabaseAddress,
+    pid: i32,
+    context: &StepContext<'_>,
+    seen: &OnceLock<Vec<Blocker>>,
+) {
+    tokio::time::sleep(context.settings().lock_timeout / 2).await;
+    let found = async {
+        let (connection, _permit) = context.connections.try_connect(address).await?;
+        blockers_of(&connection.client, pid).await.ok()
+    };
+    if let Some(blockers) = found.await {
+        let _ = seen.set(blockers);
+    }
+}
+
+fn count_statements(context: &StepContext<'_>) -> Option<usize> {
+    if !context.script().directives.no_transaction {
+        return None;
+    }
+    units::units(context.script()).ok().map(|units| units.len())
+}
+
+fn report_success(context: &StepContext<'_>, started: Instant) {
+    let name = context.migration.name.clone();
+    let duration_ms = millis(started.elapsed());
+    context.report(match context.direction {
+        Direction::Up => EventKind::MigrationApplied { name, duration_ms },
+        Direction::Down => EventKind::MigrationReverted { name, duration_ms },
+    });
+}
+
+/// Writes the journal row of an attempt that failed: on this connection, or on a new one where it was lost.
+async fn write_failed(
+    locked: &LockedSession,
+    context: &StepContext<'_>,
+    fault: &Fault,
+    attempt: &Attempt<'_>,
+) {
+    let written = match fault {
+        Fault::Lost { .. } => aftermath::write_failed(locked.session(), context, attempt).await,
+        _ => record_failed(locked.session(), attempt)
+            .await
+            .map_err(|error| error.to_string()),
+    };
+    if let Err(error) = written {
+        tracing::warn!(service = %context.service.name, %error, "the failed attempt could not be written to the journal");
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

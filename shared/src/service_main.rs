@@ -1,0 +1,127 @@
+//! The program of one service: the same engine, gates and output as the orchestrator. Floor 5.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::{
+    Chain, CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, Source,
+    StatusArgs, report_error, revert, run, status,
+};
+use crate::domain::ExitStatus;
+use crate::logging;
+use crate::source::EmbeddedService;
+
+/// Migrates the database of one service. Without a command: run.
+#[derive(Parser, Debug)]
+#[command(
+    version,
+    about,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  apply what is pending      {bin}
+  see what is applied        {bin} show
+  print the SQL only         {bin} --dry-run
+  undo the last migration    {bin} revert
+
+Where the database is: DATABASE_URL, <SERVICE>_DATABASE_URL, ORCHESTRATOR_SERVER_URL, DB_HOST …, PGHOST …, config/*.toml;
+with nothing configured, a local PostgreSQL of the project's own."
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Apply what is pending (as without a command)
+    Run(RunArgs),
+    /// Show what is applied, pending, interrupted, divergent or missing
+    #[command(visible_alias = "show")]
+    Status(StatusArgs),
+    /// Undo the last applied migration, or more
+    Revert(RevertArgs),
+}
+
+/// The `main` of a service binary.
+pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
+    let program = format!("{}-migrations", service.folder);
+    let cli = match parse(&program) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    logging::start(&cli.globals);
+    let palette = crate::report::Terminal::of_process(cli.globals.color).err;
+    let ended =
+        logging::runtime().and_then(|runtime| runtime.block_on(serve(service, cli, &program)));
+    match ended {
+        Ok(status) => status.into(),
+        Err(error) => {
+            logging::say_error(&report_error(&error, palette));
+            error.exit_status().into()
+        }
+    }
+}
+
+fn parse(program: &str) -> Result<Cli, clap::Error> {
+    use clap::{CommandFactory, FromArgMatches};
+    let help = Cli::command()
+        .get_after_help()
+        .map(|help| help.to_string().replace("{bin}", program))
+        .unwrap_or_default();
+    let mut command = Cli::command().name(program.to_owned()).after_help(help);
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // Help and version are no errors; clap prints either where it belongs.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitStatus::Usage.into()
+    } else {
+        ExitStatus::Done.into()
+    }
+}
+
+async fn serve(
+    service: &'static EmbeddedService,
+    cli: Cli,
+    program: &str,
+) -> Result<ExitStatus, CommandError> {
+    let mut context = Context::new(cli.globals, Source::Embedded(&[service]), program)?;
+    let name = service
+        .folder
+        .parse()
+        .map_err(|error| CommandError::usage(format!("{error}"), "rename the folder"))?;
+    if context.fleet.service(&name).is_none() {
+        return Err(CommandError::usage(
+            format!("there is no service `{name}` in that folder"),
+            "give a folder that holds it, or leave --services-dir away",
+        ));
+    }
+    context.invocation.service = Some(name.clone());
+    let selected = Selected {
+        named: [name.clone()].into(),
+        names: [name].into(),
+        all: false,
+    };
+    match cli.command {
+        None => run(&context, &selected, &cli.run, &Chain).await,
+        Some(Command::Run(args)) => run(&context, &selected, &args, &Chain).await,
+        Some(Command::Status(args)) => status(&context, &selected, &args).await,
+        Some(Command::Revert(args)) => {
+            let asked = CheckedRevert {
+                args,
+                with_dependents: false,
+            };
+            revert(&context, &selected, &asked, &Chain).await
+        }
+    }
+}

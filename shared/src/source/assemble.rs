@@ -1,0 +1,168 @@
+//! From texts to a [`Service`]: the one path that embedded and on-disk services both take.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use service_layout::LayoutError;
+
+use super::definition::{Definition, DefinitionError};
+use super::directives::{self, DirectiveError, FileKind};
+use super::refinery_format;
+use crate::domain::{FleetError, Migration, Script, Service, ServiceNameError, Version};
+
+/// One SQL file as text.
+pub(super) struct Text {
+    pub(super) version: Version,
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) sql: Arc<str>,
+}
+
+/// Builds a service from its files. `path` is that of `service.toml`.
+pub(super) fn assemble(
+    path: &str,
+    definition: Definition,
+    migrations: Vec<Text>,
+    reverts: Vec<Text>,
+) -> Result<Service, SourceError> {
+    let mut reverts: BTreeMap<Version, Text> = reverts
+        .into_iter()
+        .map(|text| (text.version, text))
+        .collect();
+    let migrations = migrations
+        .into_iter()
+        .map(|text| {
+            let revert = reverts.remove(&text.version);
+            migration(text, revert)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Service {
+        name: definition.name,
+        database: definition.database,
+        depends_on: definition.depends_on,
+        history_table: definition.history_table,
+        legacy_table: definition.legacy_table,
+        description: definition.description,
+        owner: definition.owner,
+        path: path.to_owned(),
+        migrations,
+    })
+}
+
+fn migration(text: Text, revert: Option<Text>) -> Result<Migration, SourceError> {
+    let checksum =
+        refinery_format::checksum(text.version, &text.name, &text.sql).ok_or_else(|| {
+            SourceError::Unnamed {
+                path: text.path.clone(),
+            }
+        })?;
+    let (version, name) = (text.version, text.name.clone());
+    let script = script(text, FileKind::Migration)?;
+    let revert = revert
+        .map(|text| self::script(text, FileKind::Revert))
+        .transpose()?;
+    match &revert {
+        Some(revert) if script.directives.irreversible.is_some() => {
+            Err(SourceError::RevertOfIrreversible {
+                path: revert.path.clone(),
+                migration: script.path,
+            })
+        }
+        _ => Ok(Migration {
+            version,
+            name,
+            checksum,
+            script,
+            revert,
+        }),
+    }
+}
+
+fn script(text: Text, kind: FileKind) -> Result<Script, SourceError> {
+    if let Some(offset) = text.sql.find('\0') {
+        return Err(SourceError::NulByte {
+            path: text.path,
+            line: text.sql[..offset].matches('\n').count() + 1,
+        });
+    }
+    let directives = directives::parse(&text.path, &text.sql, kind)?;
+    Ok(Script {
+        path: text.path,
+        text: text.sql,
+        directives,
+    })
+}
+
+/// Why services cannot be read. Each names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file or folder is not where or what it should be.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A `service.toml` is wrong.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// A directive is wrong.
+    #[error(transparent)]
+    Directive(#[from] DirectiveError),
+    /// The services do not fit together.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// A folder's name cannot be that of a service.
+    #[error("{path}: {source}")]
+    FolderName {
+        /// The folder.
+        path: String,
+        /// What is wrong with its name.
+        source: ServiceNameError,
+    },
+    /// `name` in `service.toml` is not the folder's name.
+    #[error("{path}: the name is {name}, but the folder is {folder}; make them the same")]
+    NameMismatch {
+        /// The `service.toml`.
+        path: String,
+        /// The name in it.
+        name: String,
+        /// The folder.
+        folder: String,
+    },
+    /// A file cannot be read as text.
+    #[error("{path}: cannot be read as UTF-8 text")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no service at all.
+    #[error(
+        "{path}: no service in it; give a folder that holds one folder with a service.toml per service"
+    )]
+    NoService {
+        /// The folder.
+        path: String,
+    },
+    /// PostgreSQL cannot take the text.
+    #[error("{path}:{line}: a NUL byte, which PostgreSQL does not take; remove it")]
+    NulByte {
+        /// The file.
+        path: String,
+        /// The line, 1-based.
+        line: usize,
+    },
+    /// refinery does not take the name.
+    #[error("{path}: refinery does not take this file name; name it V<version>__<name>.sql")]
+    Unnamed {
+        /// The file.
+        path: String,
+    },
+    /// A migration says that it cannot be undone, and a file undoes it.
+    #[error("{path}: {migration} says that it is irreversible; remove the directive or this file")]
+    RevertOfIrreversible {
+        /// The revert.
+        path: String,
+        /// The migration.
+        migration: String,
+    },
+}

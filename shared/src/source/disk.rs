@@ -1,0 +1,91 @@
+//! Services read from a folder at run time: `--services-dir DIR`.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use service_layout::{Layout, SqlFile};
+
+use super::assemble::{SourceError, Text, assemble};
+use super::definition::Definition;
+use crate::domain::{Fleet, Service, ServiceName, ServiceNameError, Version};
+
+/// Reads every folder below `folder` that holds a `service.toml`.
+///
+/// A folder with `migrations/` but without `service.toml` is an error rather than silently left out.
+pub fn load_folder(folder: &Path) -> Result<Fleet, SourceError> {
+    let unreadable = |source| SourceError::Unreadable {
+        path: folder.display().to_string(),
+        source,
+    };
+    let mut services = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.join("service.toml").is_file() || path.join("migrations").is_dir() {
+            services.push(load_service(&path)?);
+        }
+    }
+    if services.is_empty() {
+        return Err(SourceError::NoService {
+            path: folder.display().to_string(),
+        });
+    }
+    Ok(Fleet::new(services)?)
+}
+
+fn load_service(folder: &Path) -> Result<Service, SourceError> {
+    let toml = folder.join("service.toml");
+    let path = toml.display().to_string();
+    let definition = Definition::parse(&path, &read(&toml)?)?;
+    check_name(folder, &path, &definition.name)?;
+    let layout = Layout::read(folder)?;
+    assemble(
+        &path,
+        definition,
+        texts(layout.migrations)?,
+        texts(layout.reverts)?,
+    )
+}
+
+fn check_name(folder: &Path, path: &str, name: &ServiceName) -> Result<(), SourceError> {
+    let folder_name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    folder_name
+        .parse::<ServiceName>()
+        .map_err(|source: ServiceNameError| SourceError::FolderName {
+            path: folder.display().to_string(),
+            source,
+        })?;
+    if name.as_str() == folder_name {
+        Ok(())
+    } else {
+        Err(SourceError::NameMismatch {
+            path: path.to_owned(),
+            name: name.to_string(),
+            folder: folder_name.to_owned(),
+        })
+    }
+}
+
+fn texts(files: Vec<SqlFile>) -> Result<Vec<Text>, SourceError> {
+    files
+        .into_iter()
+        .map(|file| {
+            Ok(Text {
+                version: Version::new(file.name.version),
+                path: file.path.display().to_string(),
+                sql: Arc::from(read(&file.path)?),
+                name: file.name.name,
+            })
+        })
+        .collect()
+}
+
+fn read(path: &Path) -> Result<String, SourceError> {
+    fs::read_to_string(path).map_err(|source| SourceError::Unreadable {
+        path: path.display().to_string(),
+        source,
+    })
+}

@@ -1,0 +1,17 @@
+//! Where services come from: compiled in, or read from a folder. Both give the same [`Service`](crate::domain::Service)s.
+//!
+//! Responsible for file names, `service.toml`, directives and refinery's checksums; not for what a database holds. Floor 1.
+
+mod assemble;
+mod definition;
+mod directives;
+mod disk;
+mod embedded;
+mod refinery_format;
+
+pub use assemble::SourceError;
+pub use definition::DefinitionError;
+pub use directives::DirectiveError;
+pub use disk::load_folder;
+pub use embedded::EmbeddedService;
+pub use refinery_format::{DEFAULT_HISTORY_TABLE, create_history_table};

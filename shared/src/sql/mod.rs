@@ -1,0 +1,26 @@
+//! PostgreSQL's SQL, read just deeply enough to run a file statement by statement.
+//!
+//! Responsible for: cutting a file into statements, saying what kind of statement each one is, naming the hazards that can
+//! be seen in its text, and translating between offsets and lines.
+//! Not for: parsing expressions, judging correctness (the server does that), or anything that needs a catalog.
+//! Floor 0: pure functions of the text.
+
+mod classify;
+mod cursor;
+mod hazard;
+mod lexer;
+mod literal;
+mod name;
+mod position;
+#[cfg(test)]
+mod properties;
+mod split;
+mod statement;
+
+pub use classify::classify;
+pub use hazard::{Hazard, file_hazards, hazards};
+pub use lexer::{Problem, SplitError};
+pub use name::Name;
+pub use position::{Position, leading_comment_lines, position_at, position_of_character};
+pub use split::split;
+pub use statement::{ReindexTarget, Statement, StatementKind};

@@ -1,0 +1,147 @@
+//! Offsets, lines and columns, and the comments at the head of a file.
+//!
+//! Responsible for: turning a byte offset into what an editor shows, PostgreSQL's character position into a byte offset,
+//! and listing the leading `--` lines.
+//! Not for: what the comments say (directives).
+//! Floor 0: pure.
+
+use std::fmt;
+
+use super::lexer::{block_comment_end, is_blank, line_end};
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A place in a file, as an editor shows it; `12:5` when displayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Counted from 1; a line ends with a newline.
+    pub line: u32,
+    /// Counted from 1, in characters.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// The line and column of a byte offset; an offset inside a character counts as its beginning, one behind the end as the
+/// end. A byte order mark takes no column.
+pub fn position_at(sql: &str, byte_offset: usize) -> Position {
+    let before = &sql[..sql.floor_char_boundary(byte_offset)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = &before[line_start..];
+    let line = match line_start {
+        0 => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
+        _ => line,
+    };
+    Position {
+        line: counted(before.bytes().filter(|&b| b == b'\n').count()),
+        column: counted(line.chars().count()),
+    }
+}
+
+fn counted(before: usize) -> u32 {
+    u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// The byte offset of the character that an error of PostgreSQL points at: its `position` field counts characters of the
+/// text that was sent, from 1; one more than there are is the end of the text.
+pub fn position_of_character(sql: &str, char_index_1_based: u32) -> Option<usize> {
+    let index = usize::try_from(char_index_1_based).ok()?.checked_sub(1)?;
+    sql.char_indices()
+        .map(|(offset, _)| offset)
+        .chain(std::iter::once(sql.len()))
+        .nth(index)
+}
+
+/// The `--` comments before the first token, each with its line number (from 1) and its text after the dashes, trimmed.
+/// Blank lines and `/* */` comments are passed over. Reads no further than the first token.
+pub fn leading_comment_lines(sql: &str) -> impl Iterator<Item = (u32, &str)> {
+    let bytes = sql.as_bytes();
+    let mut line = 1_u32;
+    let mut at = match sql.chars().next() {
+        Some(BYTE_ORDER_MARK) => BYTE_ORDER_MARK.len_utf8(),
+        _ => 0,
+    };
+    std::iter::from_fn(move || {
+        loop {
+            match (*bytes.get(at)?, bytes.get(at + 1)) {
+                (b'-', Some(b'-')) => {
+                    let start = at + 2;
+                    at = line_end(bytes, at);
+                    return Some((line, sql[start..at].trim()));
+                }
+                (b'/', Some(b'*')) => {
+                    let end = block_comment_end(bytes, at)?;
+                    let newlines = bytes[at..end].iter().filter(|&&b| b == b'\n').count();
+                    line = line.saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
+                    at = end;
+                }
+                (byte, _) if is_blank(byte) => {
+                    line = line.saturating_add(u32::from(byte == b'\n'));
+                    at += 1;
+                }
+                _ => return None,
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let sql = "aé\r\nb\n\nçd";
+        let cases = [
+            (0, (1, 1)),
+            (1, (1, 2)),
+            (2, (1, 2)),
+            (3, (1, 3)),
+            (5, (2, 1)),
+            (7, (3, 1)),
+            (8, (4, 1)),
+            (10, (4, 2)),
+            (99, (4, 3)),
+        ];
+        for (offset, (line, column)) in cases {
+            assert_eq!(
+                position_at(sql, offset),
+                Position { line, column },
+                "{offset}"
+            );
+        }
+        assert_eq!(position_at("\u{feff}ab", 4).to_string(), "1:2");
+        assert_eq!(position_at("\u{feff}ab", 0).to_string(), "1:1");
+    }
+
+    #[test]
+    fn postgresql_counts_characters_from_one() {
+        let sql = "sélect é";
+        let cases = [
+            (0, None),
+            (1, Some(0)),
+            (3, Some(3)),
+            (8, Some(8)),
+            (9, Some(10)),
+            (10, None),
+        ];
+        for (index, expected) in cases {
+            assert_eq!(position_of_character(sql, index), expected, "{index}");
+        }
+    }
+
+    #[test]
+    fn comments_before_the_first_token() {
+        let sql = "\u{feff}-- one\r\n\n/* two\n /* -- no */ */ --three  \n\t---four\nselect 1; -- five\n-- six";
+        let found: Vec<_> = leading_comment_lines(sql).collect();
+        assert_eq!(found, [(1, "one"), (4, "three"), (5, "-four")]);
+        for none in ["", "select 1 -- a", ";-- a", "/* -- a", "- - a", "\\x -- a"] {
+            assert_eq!(leading_comment_lines(none).count(), 0, "{none}");
+        }
+        assert_eq!(leading_comment_lines("--").collect::<Vec<_>>(), [(1, "")]);
+    }
+}
