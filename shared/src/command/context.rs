@@ -216,17 +216,27 @@ impl Context {
                 }
                 Ok(address)
             }
-            Location::Local { database } => {
-                let running = self.local_server().await?;
-                let url = running.url(&database);
-                DatabaseAddress::parse(&url, &BTreeMap::new()).map_err(|source| {
-                    CommandError::usage(
-                        format!("the address of the local server is unusable: {source}"),
-                        "orchestrator local reset",
-                    )
-                })
-            }
+            Location::Local { database } => self.local_address(&database).await,
         }
+    }
+
+    /// The address of a database on the local server, which is started when it does not run.
+    pub async fn local_address(&self, database: &str) -> Result<DatabaseAddress, CommandError> {
+        let url = self.local_server().await?.url(database);
+        DatabaseAddress::parse(&url, &BTreeMap::new()).map_err(|source| {
+            CommandError::usage(
+                format!("the address of the local server is unusable: {source}"),
+                "orchestrator local reset",
+            )
+        })
+    }
+
+    /// The folder of the services' files: `--services-dir`, else that of the project.
+    pub fn services_folder(&self) -> PathBuf {
+        self.globals
+            .services_dir
+            .clone()
+            .unwrap_or_else(|| self.project_root.join("services"))
     }
 
     /// The local server, started when it does not run.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::CommandError;
 
 /// Prints text, without a panic when nobody reads along any more.
-pub(super) fn print_text(text: &str) -> Result<(), CommandError> {
+pub fn print_text(text: &str) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CommandError::Io {

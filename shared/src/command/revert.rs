@@ -1,6 +1,6 @@
 //! `revert`: undo applied migrations, the newest first.
 
-use super::run::{Asked, execute, hold_everything_back, named_version, refused_dry_run};
+use super::run::{Asked, execute, hold_everything_back, named_version, refused};
 use super::{
     CheckedRevert, CommandError, Context, FailureChoice, Order, Selected, confirm, gather,
     planned_revert, print_sql,
@@ -42,7 +42,7 @@ pub async fn revert(
     if args.dry_run {
         print_sql(context, &targets, &planned.plan)?;
         return match planned.stopped.first() {
-            Some((_, error)) => Err(refused_dry_run(error)),
+            Some((_, error)) => Err(refused(error)),
             None => Ok(ExitStatus::Done),
         };
     }

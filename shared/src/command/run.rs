@@ -154,7 +154,7 @@ fn check_version(
 }
 
 /// Whether a version is one of the one service that is named.
-pub(super) fn named_version(
+pub fn named_version(
     context: &Context,
     selected: &Selected,
     version: crate::domain::Version,
@@ -266,7 +266,7 @@ fn dry_run(
 ) -> Result<ExitStatus, CommandError> {
     print_sql(context, targets, &planned.plan)?;
     if let Some((_, error)) = planned.stopped.first() {
-        return Err(refused_dry_run(error));
+        return Err(refused(error));
     }
     let gated = planned
         .plan
@@ -283,8 +283,8 @@ fn dry_run(
     }
 }
 
-/// What would stop the run stops the dry run, too.
-pub(super) fn refused_dry_run(error: &ServiceError) -> CommandError {
+/// What would stop a run, as the error of a command that only looks.
+pub fn refused(error: &ServiceError) -> CommandError {
     match error {
         ServiceError::Refused(refusal) => refusal.clone().into(),
         other => CommandError::Stopped {

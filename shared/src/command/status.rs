@@ -18,7 +18,7 @@ use crate::report::{Palette, Role};
 
 /// `status` of one service.
 #[derive(Debug, Serialize)]
-pub struct ServiceStatus {
+struct ServiceStatus {
     name: ServiceName,
     database: String,
     applied: usize,
@@ -48,7 +48,7 @@ struct Document<'a> {
 }
 
 /// Reads the states of services, many at a time. Writes nothing.
-pub async fn read_status(
+async fn read_status(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
 ) -> Result<Vec<ServiceStatus>, CommandError> {

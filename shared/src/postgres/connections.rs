@@ -51,6 +51,12 @@ impl Connections {
         super::create_database::create_database(address, &self.options).await
     }
 
+    /// Drops the address's database where it exists: for scratch databases only.
+    pub async fn drop_database(&self, address: &DatabaseAddress) -> Result<(), ConnectError> {
+        let _permit = self.permit(address).await;
+        super::create_database::drop_database(address, &self.options).await
+    }
+
     /// A plain connection for a short look beside a session; `None` where none is free or to be had.
     pub async fn try_connect(&self, address: &DatabaseAddress) -> Option<(Connection, Permit)> {
         let permit = self.server(address).try_acquire_owned().ok()?;

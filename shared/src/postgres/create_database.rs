@@ -1,4 +1,4 @@
-//! Creating a missing database.
+//! Creating a missing database, and dropping a scratch one.
 
 use tokio_postgres::error::SqlState;
 
@@ -40,4 +40,20 @@ pub(super) async fn create_database(
         }
         Err(error) => Err(ConnectError::classify(address, error)),
     }
+}
+
+/// Drops the address's database, ending the sessions in it.
+pub(super) async fn drop_database(
+    address: &DatabaseAddress,
+    options: &ConnectOptions,
+) -> Result<(), ConnectError> {
+    let connection = connect(&address.with_database(MAINTENANCE[0]), options).await?;
+    connection
+        .client
+        .batch_execute(&format!(
+            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+            quote_identifier(address.database())
+        ))
+        .await
+        .map_err(|error| ConnectError::classify(address, error))
 }

@@ -1,0 +1,29 @@
+//! `completions`.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use shared::command::CommandError;
+use shared::domain::ExitStatus;
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator completions bash > ~/.local/share/bash-completion/completions/orchestrator
+  orchestrator completions zsh  > ~/.zfunc/_orchestrator")]
+pub(super) struct Args {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        args.shell,
+        &mut super::Cli::command(),
+        "orchestrator",
+        &mut script,
+    );
+    super::print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,32 @@
+//! `graph`.
+
+use shared::command::{CommandError, Context, print_document};
+use shared::domain::ExitStatus;
+
+use crate::graph::{Shape, document, render};
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator graph
+  orchestrator graph --format dot | dot -Tsvg > services.svg
+  orchestrator graph --format mermaid")]
+pub(super) struct Args {
+    /// In which form
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Shape>,
+}
+
+pub(super) fn graph(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let fallback = if context.is_for_people() {
+        Shape::Text
+    } else {
+        Shape::Json
+    };
+    let document = document(&context.fleet);
+    match args.format.unwrap_or(fallback) {
+        Shape::Json => print_document(&document)?,
+        shape => super::print(&render(&document, shape))?,
+    }
+    Ok(ExitStatus::Done)
+}

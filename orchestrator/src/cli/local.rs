@@ -1,0 +1,145 @@
+//! `local`: the project's own PostgreSQL.
+
+use shared::command::{CommandError, Context, print_document};
+use shared::domain::ExitStatus;
+use shared::postgres::local_server::{LocalServer, LocalServerError, Status};
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator local status      where it listens, and how to connect
+  orchestrator local psql        psql on it
+  orchestrator local stop
+  orchestrator local reset       stop it, and remove all its databases")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: LocalCommand,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum LocalCommand {
+    /// Start it (other commands do so when they need it)
+    Start,
+    /// Stop it
+    Stop,
+    /// Show where it listens
+    Status,
+    /// Stop it, and remove all its databases
+    Reset,
+    /// Open psql on it
+    Psql(PsqlArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct PsqlArgs {
+    /// The database
+    #[arg(default_value = "postgres")]
+    database: String,
+    /// Arguments for psql
+    #[arg(last = true)]
+    args: Vec<String>,
+}
+
+#[derive(serde::Serialize)]
+struct Document {
+    schema: u32,
+    state: &'static str,
+    port: Option<u16>,
+    data: Option<String>,
+    url: Option<String>,
+}
+
+pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    match &args.command {
+        LocalCommand::Start => {
+            context.local_server().await?;
+            show(context).await
+        }
+        LocalCommand::Status => show(context).await,
+        LocalCommand::Stop => {
+            let stopped = on_server(context, |server| server.stop()).await?;
+            let words = if stopped {
+                "stopped; its databases stay: orchestrator local start\n"
+            } else {
+                "it was not running\n"
+            };
+            say(context, words).await
+        }
+        LocalCommand::Reset => {
+            on_server(context, |server| server.reset()).await?;
+            say(context, "stopped, and all its databases are removed\n").await
+        }
+        LocalCommand::Psql(args) => {
+            let address = context.local_address(&args.database).await?;
+            super::psql::exec(context, &address, &args.args)
+        }
+    }
+}
+
+async fn on_server<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce(&LocalServer) -> Result<T, LocalServerError> + Send + 'static,
+) -> Result<T, CommandError> {
+    let server = LocalServer::at(context.project_root.join(".local"));
+    let done = tokio::task::spawn_blocking(move || work(&server))
+        .await
+        .map_err(|error| CommandError::Program {
+            message: format!("the local server was left as it is: {error}"),
+        })?;
+    Ok(done?)
+}
+
+async fn say(context: &Context, words: &str) -> Result<ExitStatus, CommandError> {
+    if context.is_for_people() {
+        super::print(words)?;
+        Ok(ExitStatus::Done)
+    } else {
+        show(context).await
+    }
+}
+
+async fn show(context: &Context) -> Result<ExitStatus, CommandError> {
+    let status = on_server(context, |server| server.status()).await?;
+    let (state, port, data, url) = match &status {
+        Status::NotCreated => ("not created", None, None, None),
+        Status::Stopped { data_dir, port, .. } => ("stopped", *port, Some(data_dir.clone()), None),
+        Status::Starting { data_dir, .. } => ("starting", None, Some(data_dir.clone()), None),
+        Status::Running(running) => (
+            "running",
+            Some(running.port()),
+            Some(running.data_dir().to_owned()),
+            Some(running.url("postgres")),
+        ),
+    };
+    let data = data.map(|folder| folder.display().to_string());
+    if !context.is_for_people() {
+        print_document(&Document {
+            schema: 1,
+            state,
+            port,
+            data,
+            url,
+        })?;
+        return Ok(ExitStatus::Done);
+    }
+    let mut text = format!("local PostgreSQL: {state}\n");
+    if let Status::Running(running) = &status {
+        text.push_str(&format!(
+            "  version  {}\n  listens  127.0.0.1:{}\n  log      {}\n",
+            running.major(),
+            running.port(),
+            running.log().display()
+        ));
+    }
+    for (word, value) in [("data", data), ("connect", url)] {
+        if let Some(value) = value {
+            text.push_str(&format!("  {word:<7}  {value}\n"));
+        }
+    }
+    text.push_str(match status {
+        Status::Running(_) => "  stop     orchestrator local stop\n",
+        _ => "  start    orchestrator local start\n",
+    });
+    super::print(&text)?;
+    Ok(ExitStatus::Done)
+}

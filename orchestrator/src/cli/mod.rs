@@ -1,0 +1,143 @@
+//! The command line: one file per command. Floor 5.
+
+mod completions;
+mod generate;
+mod graph;
+mod history;
+mod local;
+mod plan;
+mod psql;
+mod revert;
+mod run;
+mod schema;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use shared::command::{CommandError, Context, GlobalArgs, Source, report_error};
+use shared::domain::ExitStatus;
+use shared::logging;
+use shared::report::Terminal;
+
+use crate::embedded::SERVICES;
+use crate::graph::{CycleError, refuse_cycles};
+
+/// Migrates the databases of many services, in the order of their dependencies
+#[derive(Parser, Debug)]
+#[command(
+    name = "orchestrator",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  apply everything that is pending        orchestrator all
+  one service, and what it depends on     orchestrator run policy --with-dependencies
+  what is applied, what is pending        orchestrator status
+  the SQL that would run                  orchestrator all --dry-run
+  undo the last migration of a service    orchestrator revert policy
+
+Exit codes: 0 done, 1 a step failed, 2 usage or configuration, 3 refused, 4 findings, 5 unreachable or locked,
+130 cancelled."
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Apply what is pending in every service (= run all)
+    All(run::AllArgs),
+    /// Apply what is pending in some services
+    Run(run::Args),
+    /// Show what is applied, pending, interrupted, divergent or missing
+    #[command(visible_alias = "show")]
+    Status(status::Args),
+    /// Undo applied migrations, the newest first
+    Revert(revert::Args),
+    /// Show the steps of a run and their order, without running them
+    Plan(plan::Args),
+    /// Show which service depends on which
+    Graph(graph::Args),
+    /// Write an empty migration and its revert
+    Generate(generate::Args),
+    /// Show every attempt to apply or undo a migration
+    History(history::Args),
+    /// The schema that a service's migrations produce
+    Schema(schema::Args),
+    /// The project's own PostgreSQL
+    Local(local::Args),
+    /// Open psql on a service's database
+    Psql(psql::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// The `main` of the orchestrator.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap prints either where it belongs.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitStatus::Usage.into()
+            } else {
+                ExitStatus::Done.into()
+            };
+        }
+    };
+    logging::start(&cli.globals);
+    let palette = Terminal::of_process(cli.globals.color).err;
+    match logging::runtime().and_then(|runtime| runtime.block_on(serve(cli))) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            logging::say_error(&report_error(&error, palette));
+            error.exit_status().into()
+        }
+    }
+}
+
+async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
+    if let Command::Completions(args) = &cli.command {
+        return completions::print(args);
+    }
+    let context = Context::new(cli.globals, Source::Embedded(&SERVICES), "orchestrator")?;
+    if let Command::Local(args) = &cli.command {
+        return local::local(&context, args).await;
+    }
+    refuse_cycles(&context.fleet).map_err(|error| CommandError::Graph {
+        message: error.to_string(),
+        next: CycleError::NEXT.to_owned(),
+    })?;
+    match cli.command {
+        Command::All(args) => run::all(&context, &args).await,
+        Command::Run(args) => run::run(&context, &args).await,
+        Command::Status(args) => status::status(&context, &args).await,
+        Command::Revert(args) => revert::revert(&context, &args).await,
+        Command::Plan(args) => plan::plan(&context, &args).await,
+        Command::Graph(args) => graph::graph(&context, &args),
+        Command::Generate(args) => generate::generate(&context, &args),
+        Command::History(args) => history::history(&context, &args).await,
+        Command::Schema(args) => schema::schema(&context, &args).await,
+        Command::Psql(args) => psql::psql(&context, &args).await,
+        Command::Local(_) | Command::Completions(_) => Ok(ExitStatus::Done),
+    }
+}
+
+/// `all` where no service is named.
+fn or_all(names: &[String]) -> Vec<String> {
+    if names.is_empty() {
+        vec!["all".to_owned()]
+    } else {
+        names.to_vec()
+    }
+}
+
+/// Prints text on standard output.
+fn print(text: &str) -> Result<(), CommandError> {
+    shared::command::print_text(text)
+}

@@ -1,0 +1,115 @@
+//! `plan`: the steps of a run, without running them.
+
+use shared::command::{
+    CommandError, Context, gather, planned_run, print_document, refused, select,
+};
+use shared::domain::{ExitStatus, Plan, Version};
+use shared::report::Role;
+use shared::report::table::{Align, Cell, columns};
+use shared::report::units::count;
+
+use crate::graph::GraphOrder;
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator plan
+  orchestrator plan policy --with-dependencies
+  orchestrator plan --output json
+
+Steps of one wave have no order between them. The waves are for reading: a run starts a step as soon as those that it
+waits for are done.")]
+pub(super) struct Args {
+    /// Names of services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Also plan everything that the services depend on
+    #[arg(long)]
+    with_dependencies: bool,
+    /// Not further than this version of the one service that is named
+    #[arg(long, value_name = "VERSION")]
+    to: Option<Version>,
+}
+
+pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let selected = select(
+        &context.fleet,
+        &super::or_all(&args.services),
+        args.with_dependencies,
+    )?;
+    if let Some(to) = args.to {
+        shared::command::named_version(context, &selected, to)?;
+    }
+    let targets = context.targets(&selected.names, &selected, false).await?;
+    let mut gathered = gather(&context.connections(), &targets).await?;
+    let planned = planned_run(context, &selected, &mut gathered, args.to, &GraphOrder).await?;
+    if context.is_for_people() {
+        super::print(&for_people(context, &planned.plan))?;
+    } else {
+        print_document(&planned.plan)?;
+    }
+    match planned.stopped.first() {
+        Some((_, error)) => Err(refused(error)),
+        None => Ok(ExitStatus::Done),
+    }
+}
+
+fn for_people(context: &Context, plan: &Plan) -> String {
+    if plan.steps.is_empty() {
+        return "nothing to do\n".to_owned();
+    }
+    let rows: Vec<Vec<Cell>> = plan
+        .steps
+        .iter()
+        .map(|step| {
+            let mut notes: Vec<String> = step
+                .requires
+                .iter()
+                .map(|requirement| format!("requires {requirement}"))
+                .collect();
+            let mut hazards: Vec<&str> = step
+                .hazards
+                .iter()
+                .map(|hazard| hazard.hazard.as_str())
+                .collect();
+            hazards.dedup();
+            notes.extend(hazards.into_iter().map(str::to_owned));
+            vec![
+                step.wave.to_string().into(),
+                step.service.to_string().into(),
+                step.version.to_string().into(),
+                step.name.clone().into(),
+                Cell::new(Role::Warning, notes.join(", ")),
+            ]
+        })
+        .collect();
+    let table = columns(
+        &["wave", "service", "version", "name", "notes"],
+        &rows,
+        &[
+            Align::Right,
+            Align::Left,
+            Align::Left,
+            Align::Left,
+            Align::Left,
+        ],
+        context.terminal.out,
+        context.terminal.width,
+    );
+    let mut text = format!(
+        "{table}\n{} in {}\n",
+        count(plan.steps.len(), "step"),
+        count(plan.services().len(), "service")
+    );
+    for gate in &plan.gates {
+        let newest = gate
+            .versions
+            .last()
+            .map_or_else(String::new, |version| format!("{}@{version}", gate.service));
+        text.push_str(&format!(
+            "not met yet: {newest} and before; meet it: {}\n",
+            context.invocation.meet(&gate.service)
+        ));
+    }
+    text
+}

@@ -1,0 +1,61 @@
+//! `psql`: the client, on a service's database.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use shared::command::{CommandError, Context, select};
+use shared::config::DatabaseAddress;
+use shared::config::address::LIBPQ_VARIABLES;
+use shared::domain::ExitStatus;
+use shared::postgres::local_server::Binaries;
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator psql policy
+  orchestrator psql policy -- -c 'select count(*) from policies'")]
+pub(super) struct Args {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// Arguments for psql
+    #[arg(last = true)]
+    args: Vec<String>,
+}
+
+pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let selected = select(&context.fleet, std::slice::from_ref(&args.service), false)?;
+    let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
+        return Err(CommandError::usage(
+            "psql opens one database",
+            "name one service",
+        ));
+    };
+    let address = context.address(service, &selected).await?;
+    exec(context, &address, &args.args)
+}
+
+/// Becomes psql. Returns only when that fails.
+pub(super) fn exec(
+    context: &Context,
+    address: &DatabaseAddress,
+    args: &[String],
+) -> Result<ExitStatus, CommandError> {
+    let program = Binaries::find(context.globals.pg_bin.as_deref())
+        .ok()
+        .and_then(|binaries| binaries.program("psql"))
+        .unwrap_or_else(|| PathBuf::from("psql"));
+    let mut command = Command::new(&program);
+    for variable in LIBPQ_VARIABLES {
+        command.env_remove(variable);
+    }
+    let failed = command.envs(address.libpq_environment()).args(args).exec();
+    Err(CommandError::Io {
+        what: format!(
+            "{} cannot be run; install PostgreSQL's client programs, or give their folder with --pg-bin",
+            program.display()
+        ),
+        source: failed,
+    })
+}

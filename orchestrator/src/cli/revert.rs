@@ -1,0 +1,36 @@
+//! `revert`.
+
+use shared::command::{
+    CheckedRevert, CommandError, Context, RevertArgs, revert as revert_services, select,
+};
+use shared::domain::ExitStatus;
+
+use crate::graph::GraphOrder;
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator revert policy                       the last applied migration
+  orchestrator revert policy --steps 2
+  orchestrator revert policy --to 1753260000000    everything newer; this version stays
+  orchestrator revert workflow --all --with-dependents
+  orchestrator revert all --all                    every service, back to empty databases")]
+pub(super) struct Args {
+    /// Names of services, or `all`
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Also undo what other services have applied that requires it
+    #[arg(long)]
+    with_dependents: bool,
+    #[command(flatten)]
+    revert: RevertArgs,
+}
+
+pub(super) async fn revert(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let selected = select(&context.fleet, &args.services, false)?;
+    let asked = CheckedRevert {
+        args: args.revert.clone(),
+        with_dependents: args.with_dependents,
+    };
+    revert_services(context, &selected, &asked, &GraphOrder).await
+}

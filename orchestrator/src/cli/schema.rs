@@ -1,0 +1,89 @@
+//! `schema dump`.
+
+use shared::command::{CommandError, Context, select};
+use shared::config::DatabaseAddress;
+use shared::domain::{ExitStatus, Service};
+use shared::postgres::local_server::Binaries;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: SchemaCommand,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum SchemaCommand {
+    /// Write services/<service>/schema.sql from the service's migrations
+    #[command(after_help = "\
+Examples:
+  orchestrator schema dump policy
+  orchestrator schema dump all
+  orchestrator schema dump policy --stdout
+
+The migrations are run on a scratch database: on the configured server when that is on this machine, else on the
+project's own. pg_dump is found beside the server's binaries, or with --pg-bin.")]
+    Dump(DumpArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct DumpArgs {
+    /// Names of services, or `all`
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Print it instead
+    #[arg(long)]
+    stdout: bool,
+}
+
+pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let SchemaCommand::Dump(args) = &args.command;
+    let selected = select(&context.fleet, &args.services, false)?;
+    for name in &selected.names {
+        let Some(service) = context.fleet.service(name) else {
+            continue;
+        };
+        let server = server(context, service, &selected).await?;
+        let pg_dump = pg_dump(context)?;
+        let text = crate::schema::dump(context, service, &server, &pg_dump).await?;
+        if args.stdout {
+            super::print(&text)?;
+            continue;
+        }
+        let path = crate::schema::path(&context.services_folder(), service);
+        std::fs::write(&path, text).map_err(|source| CommandError::Io {
+            what: format!("{} cannot be written", path.display()),
+            source,
+        })?;
+        super::print(&format!("wrote {}\n", path.display()))?;
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// Where a scratch database may be made: the configured server, outside production and on this machine; else our own.
+async fn server(
+    context: &Context,
+    service: &Service,
+    selected: &shared::command::Selected,
+) -> Result<DatabaseAddress, CommandError> {
+    if !context.configuration.is_production() {
+        let configured = context.address(service, selected).await?;
+        if context.configuration.creation_allowed(&configured, false) {
+            return Ok(configured);
+        }
+    }
+    context.local_address(&service.database).await
+}
+
+fn pg_dump(context: &Context) -> Result<std::path::PathBuf, CommandError> {
+    let binaries = Binaries::find(context.globals.pg_bin.as_deref()).map_err(|error| {
+        CommandError::Program {
+            message: error.to_string(),
+        }
+    })?;
+    binaries.program("pg_dump").ok_or_else(|| CommandError::Program {
+        message: format!(
+            "there is no pg_dump in {}; install PostgreSQL's client programs there, or give another folder with --pg-bin",
+            binaries.folder().display()
+        ),
+    })
+}

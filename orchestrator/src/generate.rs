@@ -1,0 +1,205 @@
+//! `generate`: a new migration and its revert, side by side. Floor 3.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use shared::domain::{Service, Version};
+use time::OffsetDateTime;
+
+/// Two files that do not exist yet.
+#[derive(Debug)]
+pub struct Skeleton {
+    /// The new migration.
+    pub migration: SkeletonFile,
+    /// Its revert.
+    pub revert: SkeletonFile,
+}
+
+/// A path and what is to stand there.
+#[derive(Debug)]
+pub struct SkeletonFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub text: String,
+}
+
+/// Why no migration is generated.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The name cannot be that of a migration.
+    #[error(
+        "`{name}` cannot name a migration: use letters, digits and _, as in AddPolicyTemplates"
+    )]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// The folder of the service is not there.
+    #[error("{path}: there is no such folder; run this in the project, or give --services-dir", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("{path}: cannot be written", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Skeleton {
+    /// Names the files for a service: the version is now, and always after the service's newest.
+    pub fn new(
+        folder: &Path,
+        service: &Service,
+        name: &str,
+        no_transaction: bool,
+        now: OffsetDateTime,
+    ) -> Result<Self, GenerateError> {
+        let name = snake_case(name).ok_or_else(|| GenerateError::Name {
+            name: name.to_owned(),
+        })?;
+        if !folder.join("migrations").is_dir() {
+            return Err(GenerateError::Folder {
+                path: folder.join("migrations"),
+            });
+        }
+        let version = version_after(service.newest(), now);
+        let file = format!("V{version}__{name}.sql");
+        let directive = if no_transaction {
+            "-- migration: no-transaction\n"
+        } else {
+            ""
+        };
+        Ok(Self {
+            migration: SkeletonFile {
+                path: folder.join("migrations").join(&file),
+                text: format!(
+                    "{directive}-- What this migration brings, and why.\n--\n-- The engine runs this file {}.\n\
+                     -- Undone by reverts/{file}.\n\n",
+                    if no_transaction {
+                        "statement by statement, and goes on after the last one done when it is interrupted"
+                    } else {
+                        "in one transaction"
+                    }
+                ),
+            },
+            revert: SkeletonFile {
+                path: folder.join("reverts").join(&file),
+                text: format!(
+                    "{directive}-- Undoes migrations/{file}, the last statement first.\n\n"
+                ),
+            },
+        })
+    }
+
+    /// Writes both files, or none. Never overwrites.
+    pub fn write(&self) -> Result<(), GenerateError> {
+        if let Some(folder) = self.revert.path.parent() {
+            fs::create_dir_all(folder).map_err(|source| GenerateError::Write {
+                path: folder.to_owned(),
+                source,
+            })?;
+        }
+        create(&self.migration)?;
+        create(&self.revert).inspect_err(|_| {
+            // Half a migration would be worse than none; what cannot be removed is named by the error anyway.
+            let _ = fs::remove_file(&self.migration.path);
+        })
+    }
+}
+
+fn create(file: &SkeletonFile) -> Result<(), GenerateError> {
+    let failed = |source| GenerateError::Write {
+        path: file.path.clone(),
+        source,
+    };
+    let mut opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&file.path)
+        .map_err(failed)?;
+    opened.write_all(file.text.as_bytes()).map_err(failed)
+}
+
+fn version_after(newest: Option<Version>, now: OffsetDateTime) -> Version {
+    let millis = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+    let least = newest.map_or(0, |newest| newest.number().saturating_add(1));
+    Version::new(millis.max(least))
+}
+
+/// `AddPolicyTemplates` and `add-policy-templates` to `add_policy_templates`.
+fn snake_case(name: &str) -> Option<String> {
+    let mut snake = String::new();
+    let mut last = '_';
+    let mut characters = name.chars().peekable();
+    while let Some(c) = characters.next() {
+        if c == '-' || c == '_' || c == ' ' {
+            if last != '_' {
+                snake.push('_');
+            }
+            last = '_';
+            continue;
+        }
+        if !c.is_ascii_alphanumeric() {
+            return None;
+        }
+        let begins_word = c.is_ascii_uppercase()
+            && (last.is_ascii_lowercase()
+                || last.is_ascii_digit()
+                || (last.is_ascii_uppercase()
+                    && characters.peek().is_some_and(char::is_ascii_lowercase)));
+        if begins_word {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+        last = c;
+    }
+    let snake = snake.trim_matches('_').to_owned();
+    (!snake.is_empty() && snake.len() <= 200).then_some(snake)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::{snake_case, version_after};
+    use shared::domain::Version;
+
+    #[test]
+    fn class_names_become_file_names() {
+        for (given, wanted) in [
+            ("AddPolicyTemplates", Some("add_policy_templates")),
+            ("add_policy_templates", Some("add_policy_templates")),
+            ("add-policy templates", Some("add_policy_templates")),
+            ("AddAPIKeys", Some("add_api_keys")),
+            ("AddOAuth2Tokens", Some("add_o_auth2_tokens")),
+            ("drop_V1", Some("drop_v1")),
+            ("../../etc", None),
+            ("naïve", None),
+            ("__", None),
+            ("", None),
+        ] {
+            assert_eq!(snake_case(given).as_deref(), wanted, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_now_but_never_before_the_newest() {
+        let now = OffsetDateTime::from_unix_timestamp(1_000).unwrap();
+        assert_eq!(version_after(None, now), Version::new(1_000_000));
+        assert_eq!(
+            version_after(Some(Version::new(5)), now),
+            Version::new(1_000_000)
+        );
+        assert_eq!(
+            version_after(Some(Version::new(1_000_000)), now),
+            Version::new(1_000_001)
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! Cycles, with the whole way around.
+
+use petgraph::algo::{astar, toposort};
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use super::fleet_graph::Node;
+
+/// The services wait for each other.
+#[derive(Debug, thiserror::Error)]
+#[error("the services wait for each other: {path}")]
+pub struct CycleError {
+    /// The way around, from a node back to itself.
+    pub path: String,
+}
+
+impl CycleError {
+    /// What to do about it.
+    pub const NEXT: &'static str =
+        "take one depends_on (service.toml) or one `requires` (migration) on this way out";
+
+    pub(super) fn new(nodes: &[Node]) -> Self {
+        let mut names: Vec<String> = nodes.iter().map(Node::to_string).collect();
+        names.dedup();
+        if names.first() != names.last() || names.len() == 1 {
+            names.extend(names.first().cloned());
+        }
+        Self {
+            path: names.join(" → "),
+        }
+    }
+}
+
+/// The nodes of one cycle, each before the one that waits for it. petgraph's `toposort` names one of them only.
+pub(super) fn find_cycle(graph: &DiGraph<Node, ()>) -> Option<Vec<Node>> {
+    let start = toposort(graph, None).err()?.node_id();
+    let mut shortest: Option<Vec<NodeIndex>> = None;
+    for edge in graph.edges(start) {
+        let found = astar(graph, edge.target(), |node| node == start, |_| 1, |_| 0);
+        if let Some((_, path)) = found
+            && shortest
+                .as_ref()
+                .is_none_or(|known| path.len() < known.len())
+        {
+            shortest = Some(path);
+        }
+    }
+    // The path ends where it began: begin it there, too, so that the name is said twice.
+    let around = std::iter::once(start).chain(shortest.unwrap_or_default());
+    Some(around.map(|index| graph[index].clone()).collect())
+}
