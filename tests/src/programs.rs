@@ -1,0 +1,198 @@
+//! The real binaries, run as a user would run them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Server, Services};
+
+/// A program with its environment: nothing of the caller's configuration reaches it, and it runs in an empty folder.
+pub struct Program {
+    name: String,
+    environment: Vec<(String, String)>,
+    arguments: Vec<String>,
+    folder: TempDir,
+    current: Option<PathBuf>,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code; -1 when a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Program {
+    /// `orchestrator` on a server.
+    pub fn orchestrator(server: &Server) -> Self {
+        Self::named("orchestrator").env("ORCHESTRATOR_SERVER_URL", &server.url("postgres"))
+    }
+
+    /// A program of this workspace, without any configuration.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            environment: Vec::new(),
+            arguments: Vec::new(),
+            folder: tempfile::tempdir().expect("a folder"),
+            current: None,
+        }
+    }
+
+    /// With services on disk.
+    #[must_use]
+    pub fn services(self, services: &Services) -> Self {
+        let path = services.path().display().to_string();
+        self.arg("--services-dir").arg(&path)
+    }
+
+    /// With an argument before those of each call.
+    #[must_use]
+    pub fn arg(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// With an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// In a folder of the caller's.
+    #[must_use]
+    pub fn current_dir(mut self, folder: &Path) -> Self {
+        self.current = Some(folder.to_owned());
+        self
+    }
+
+    /// The folder that it runs in.
+    pub fn folder(&self) -> &Path {
+        self.current
+            .as_deref()
+            .unwrap_or_else(|| self.folder.path())
+    }
+
+    /// A command for further settings; standard output and error are piped.
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let mut command = Command::new(binary(&self.name));
+        command.env_clear();
+        for name in ["PATH", "HOME", "TMPDIR", "USER", "LANG"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        // The tests count on attempts to fail soon.
+        command.env("ORCHESTRATOR_LOCK_TIMEOUT", "1s");
+        command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .args(&self.arguments)
+            .args(arguments)
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts it.
+    pub fn start<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Child {
+        self.command(arguments).spawn().expect("the program starts")
+    }
+
+    /// Runs it to its end.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Outcome {
+        Outcome::of(self.start(arguments))
+    }
+
+    /// Runs it and expects an exit code.
+    #[track_caller]
+    pub fn expect<A: AsRef<OsStr>>(&self, arguments: &[A], code: i32) -> Outcome {
+        let outcome = self.run(arguments);
+        assert_eq!(outcome.code, code, "{}\n{}", outcome.stdout, outcome.stderr);
+        outcome
+    }
+}
+
+impl Outcome {
+    /// Waits for a child.
+    pub fn of(child: Child) -> Self {
+        let output = child.wait_with_output().expect("the program ends");
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Standard output as one JSON document.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+
+    /// Standard output as JSON Lines.
+    pub fn events(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect()
+    }
+
+    /// The events of one kind.
+    pub fn events_of(&self, kind: &str) -> Vec<Value> {
+        self.events()
+            .into_iter()
+            .filter(|event| event["event"] == kind)
+            .collect()
+    }
+}
+
+/// The binary of a program. All are built once per test process, so that they are those of this source.
+fn binary(name: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--workspace", "--bins", "--quiet"]);
+        if !cfg!(debug_assertions) {
+            command.arg("--release");
+        }
+        let built = command
+            .current_dir(workspace())
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the programs are built");
+    });
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    target_folder().join(profile).join(name)
+}
+
+/// The folder of the workspace.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Where cargo builds: above the running test (`target/debug/deps/e2e-…`).
+pub(crate) fn target_folder() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    test.ancestors()
+        .nth(3)
+        .expect("target/<profile>/deps/<test>")
+        .to_owned()
+}

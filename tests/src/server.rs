@@ -1,0 +1,158 @@
+//! A PostgreSQL server of one test.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use shared::postgres::local_server::{Binaries, TestCluster, TestClusterOptions};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// A server that ends with its test.
+pub struct Server {
+    cluster: TestCluster,
+    binaries: Binaries,
+}
+
+impl Server {
+    /// A fresh server.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A fresh server with settings of `postgresql.conf`.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let binaries = Binaries::find(None).expect("PostgreSQL server binaries");
+        let mut options = TestClusterOptions::new(&binaries, cache());
+        for (name, value) in settings {
+            options = options.setting(*name, *value);
+        }
+        Self {
+            cluster: options.start().expect("a test server"),
+            binaries,
+        }
+    }
+
+    /// The cluster, for stopping and killing it.
+    pub fn cluster(&self) -> &TestCluster {
+        &self.cluster
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, database: &str) -> String {
+        self.cluster.url(database)
+    }
+
+    /// Runs SQL; gives the rows of its last result as text, NULL as an empty string. Panics on an error.
+    pub fn query(&self, database: &str, sql: &str) -> Vec<Vec<String>> {
+        self.try_query(database, sql)
+            .unwrap_or_else(|error| panic!("{database}: {sql}: {error}"))
+    }
+
+    /// As `query`, but gives the error.
+    pub fn try_query(&self, database: &str, sql: &str) -> Result<Vec<Vec<String>>, String> {
+        runtime().block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls)
+                .await
+                .map_err(|error| words(&error))?;
+            let driver = tokio::spawn(connection);
+            let messages = client
+                .simple_query(sql)
+                .await
+                .map_err(|error| words(&error))?;
+            drop(client);
+            let _ = driver.await;
+            let mut rows = Vec::new();
+            for message in messages {
+                match message {
+                    SimpleQueryMessage::RowDescription(_) => rows.clear(),
+                    SimpleQueryMessage::Row(row) => {
+                        rows.push(
+                            (0..row.len())
+                                .map(|index| row.get(index).unwrap_or_default().to_owned())
+                                .collect(),
+                        );
+                    }
+                    _ => {}
+                }
+            }
+            Ok(rows)
+        })
+    }
+
+    /// The one value of a query.
+    pub fn value(&self, database: &str, sql: &str) -> String {
+        let rows = self.query(database, sql);
+        rows.first()
+            .and_then(|row| row.first())
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// A database's schema as pg_dump sees it, without what the engine keeps there, and without noise.
+    pub fn schema(&self, database: &str) -> String {
+        let output = Command::new(self.program("pg_dump"))
+            .args([
+                "--schema-only",
+                "--no-owner",
+                "--no-privileges",
+                "--exclude-schema=orchestrator",
+            ])
+            .args(["--exclude-table=refinery_schema_history", "--dbname"])
+            .arg(self.url(database))
+            .output()
+            .expect("pg_dump runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter(|line| !line.starts_with("--") && !line.starts_with('\\') && !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Runs a file with psql, stopping at the first error.
+    pub fn psql_file(&self, database: &str, file: &std::path::Path, one_transaction: bool) {
+        let mut command = Command::new(self.program("psql"));
+        command
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d"])
+            .arg(self.url(database));
+        if one_transaction {
+            command.arg("-1");
+        }
+        let output = command.arg("-f").arg(file).output().expect("psql runs");
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            file.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// A client program of the server's version.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.binaries
+            .program(name)
+            .unwrap_or_else(|| panic!("{name} beside the server binaries"))
+    }
+}
+
+/// The data folders that servers are copied from, kept from run to run.
+fn cache() -> PathBuf {
+    crate::programs::target_folder().join("test-servers")
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+fn words(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(server) => format!("{} ({})", server.message(), server.code().code()),
+        None => error.to_string(),
+    }
+}
