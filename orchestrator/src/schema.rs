@@ -30,7 +30,7 @@ pub async fn dump(
         .connections()
         .create_database(&scratch)
         .await
-        .map_err(|error| CommandError::Service(error.into()))?;
+        .map_err(shared::inspect::ServiceError::from)?;
     let dumped = async {
         migrate(context, service, &scratch).await?;
         run_pg_dump(&scratch, pg_dump).await
@@ -38,7 +38,7 @@ pub async fn dump(
     .await;
     let dropped = context.connections().drop_database(&scratch).await;
     let text = dumped?;
-    dropped.map_err(|error| CommandError::Service(error.into()))?;
+    dropped.map_err(shared::inspect::ServiceError::from)?;
     Ok(normalise(&text))
 }
 

@@ -71,7 +71,7 @@ pub enum ServiceError {
         /// The database.
         address: String,
         /// Why.
-        source: LockError,
+        source: Box<LockError>,
     },
     /// A statement of ours failed.
     #[error("{address}: {message}")]
@@ -115,10 +115,9 @@ impl ServiceError {
         match self {
             Self::Connect(ConnectError::Configuration { .. }) => ExitStatus::Usage,
             Self::Connect(_) => ExitStatus::Unavailable,
-            Self::Lock {
-                source: LockError::Cancelled,
-                ..
-            } => ExitStatus::Cancelled,
+            Self::Lock { source, .. } if matches!(**source, LockError::Cancelled) => {
+                ExitStatus::Cancelled
+            }
             Self::Lock { .. } => ExitStatus::Unavailable,
             Self::Query { lost: true, .. } => ExitStatus::Unavailable,
             Self::Query { lost: false, .. } => ExitStatus::Failed,
@@ -130,10 +129,9 @@ impl ServiceError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.next.clone()),
-            Self::Lock {
-                source: LockError::TimedOut { .. },
-                ..
-            } => Some("wait for the other run to end, and run again".to_owned()),
+            Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
+                Some("wait for the other run to end, and run again".to_owned())
+            }
             Self::MayNotCreate { address, .. } => Some(format!(
                 "create it, or pass --create-databases outside production ({address})"
             )),

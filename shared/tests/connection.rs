@@ -1,4 +1,11 @@
 //! An open connection: notices, cancelling, errors as data, and the same address for psql.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test that cannot go on says so"
+)]
 
 mod support;
 

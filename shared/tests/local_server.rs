@@ -1,4 +1,11 @@
 //! The local server, with real PostgreSQL and several processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test that cannot go on says so"
+)]
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

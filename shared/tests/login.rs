@@ -1,4 +1,11 @@
 //! Each reason for which a server cannot be used is told apart, in one line with the address and without a password.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test that cannot go on says so"
+)]
 
 mod support;
 

@@ -1,4 +1,11 @@
 //! Every `sslmode` is accepted or refused, with TLS or without, as psql does it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test that cannot go on says so"
+)]
 
 mod support;
 

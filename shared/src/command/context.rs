@@ -124,7 +124,10 @@ impl Context {
             fleet,
             project_root,
         };
-        context.refuse_unknown_services()?;
+        // A service binary knows only itself and what it depends on, while the files speak of the whole fleet.
+        if embedded.len() > 1 || context.globals.services_dir.is_some() {
+            context.refuse_unknown_services()?;
+        }
         Ok(context)
     }
 
@@ -273,18 +276,26 @@ impl Context {
         }
     }
 
+    /// A misspelt service in a configuration file would silently leave the real one to its defaults.
     fn refuse_unknown_services(&self) -> Result<(), CommandError> {
         let known: BTreeSet<&str> = self.fleet.names().map(ServiceName::as_str).collect();
-        // A service binary knows only itself and what it depends on; the file speaks of the whole fleet.
-        if self.globals.services_dir.is_none() && known.len() < 2 {
-            return Ok(());
+        let unknown = self
+            .configuration
+            .mentioned_services()
+            .find(|(name, _)| !known.contains(name));
+        match unknown {
+            Some((name, file)) => Err(CommandError::usage(
+                format!(
+                    "{}: [services.{name}] is about no service here",
+                    file.display()
+                ),
+                format!(
+                    "name one of: {}",
+                    known.into_iter().collect::<Vec<_>>().join(", ")
+                ),
+            )),
+            None => Ok(()),
         }
-        for (name, file) in self.configuration.mentioned_services() {
-            if !known.contains(name) {
-                tracing::debug!(name, file = %file.display(), "settings of a service that this program does not know");
-            }
-        }
-        Ok(())
     }
 }
 

@@ -21,22 +21,22 @@ pub enum CommandError {
     },
     /// The configuration is wrong.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(Box<ConfigError>),
     /// The services are wrong.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(Box<SourceError>),
     /// A file cannot be run as it stands.
     #[error(transparent)]
     Script(#[from] ScriptError),
     /// A database cannot be looked at.
     #[error(transparent)]
-    Service(#[from] ServiceError),
+    Service(Box<ServiceError>),
     /// It would not be safe.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Box<Refusal>),
     /// The local server does not come up.
     #[error(transparent)]
-    LocalServer(#[from] LocalServerError),
+    LocalServer(Box<LocalServerError>),
     /// A cycle, or another fault of the graph.
     #[error("{message}")]
     Graph {
@@ -70,6 +70,19 @@ pub enum CommandError {
         message: String,
     },
 }
+
+/// The large ones are boxed: an error is passed up through many small results.
+macro_rules! boxed {
+    ($($variant:ident: $error:ty),+) => {
+        $(impl From<$error> for CommandError {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        })+
+    };
+}
+
+boxed!(Config: ConfigError, Source: SourceError, Service: ServiceError, Refused: Refusal, LocalServer: LocalServerError);
 
 impl CommandError {
     /// A fault of the arguments.

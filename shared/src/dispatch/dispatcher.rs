@@ -205,7 +205,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         let mut watching = true;
         loop {
             self.start_what_is_ready();
-            if !self.board.is_active() && !(self.board.waits_for_gates() && self.gates_open > 0) {
+            let waits = self.board.waits_for_gates() && self.gates_open > 0;
+            if !self.board.is_active() && !waits {
                 break;
             }
             tokio::select! {

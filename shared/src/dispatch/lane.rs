@@ -135,7 +135,7 @@ impl LaneTask {
         .await
         .map_err(|source| ServiceError::Lock {
             address: self.target.address.to_string(),
-            source,
+            source: Box::new(source),
         })
     }
 

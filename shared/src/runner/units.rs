@@ -97,7 +97,7 @@ fn close<'a>(
 ) {
     if let Some((begin, body)) = open.take() {
         if chain {
-            *open = Some((begin.clone(), Vec::new()));
+            *open = Some((begin, Vec::new()));
         }
         units.push(Unit {
             form: Form::Block(Block { begin, body, end }),

@@ -13,7 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use shared::postgres::{ConnectError, ConnectOptions, Connection, DatabaseAddress, connect};
+use shared::config::DatabaseAddress;
+use shared::postgres::{ConnectError, ConnectOptions, Connection, connect};
 
 /// A running server; dropping it stops it and removes its files.
 pub struct Server {
