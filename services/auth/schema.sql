@@ -1,7 +1,5 @@
 CREATE EXTENSION IF NOT EXISTS "uuid-ossp" WITH SCHEMA public;
 
-COMMENT ON EXTENSION "uuid-ossp" IS 'generate universally unique identifiers (UUIDs)';
-
 CREATE TABLE public.audit_logs (
     id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     "userId" uuid,

@@ -180,16 +180,19 @@ impl<'a> Reconciliation<'a> {
         &self.standings
     }
 
-    /// How many are applied, whatever became of their files since.
+    /// How many are applied, whatever became of their files since. An interrupted one is not counted.
     pub fn applied_count(&self) -> usize {
-        self.history.applied.len()
+        self.standings
+            .iter()
+            .filter(|standing| matches!(standing.state, State::Applied | State::Divergent | State::Missing))
+            .count()
     }
 
-    /// How many are not applied.
+    /// How many are not begun yet.
     pub fn pending_count(&self) -> usize {
         self.standings
             .iter()
-            .filter(|standing| standing.applied_on.is_none())
+            .filter(|standing| matches!(standing.state, State::Pending | State::OutOfOrder))
             .count()
     }
 

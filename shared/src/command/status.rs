@@ -142,7 +142,8 @@ pub async fn status(
     let worst = found.iter().fold(ExitStatus::Done, |worst, service| {
         worst.or_worse(service.exit_status)
     });
-    let pending = found.iter().any(|service| service.pending > 0);
+    let unfinished = |migration: &MigrationStatus| migration.state != State::Applied;
+    let pending = found.iter().any(|service| service.migrations.iter().any(unfinished));
     Ok(if args.exit_code && pending {
         worst.or_worse(ExitStatus::Findings)
     } else {
