@@ -184,7 +184,12 @@ impl<'a> Reconciliation<'a> {
     pub fn applied_count(&self) -> usize {
         self.standings
             .iter()
-            .filter(|standing| matches!(standing.state, State::Applied | State::Divergent | State::Missing))
+            .filter(|standing| {
+                matches!(
+                    standing.state,
+                    State::Applied | State::Divergent | State::Missing
+                )
+            })
             .count()
     }
 

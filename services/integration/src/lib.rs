@@ -17,4 +17,5 @@ pub static SERVICE: EmbeddedService = EmbeddedService {
     migrations: up::migrations::runner,
     reverts: down::migrations::runner,
     dependencies: &[&audit_migrations::SERVICE, &workflow_migrations::SERVICE],
+    dependents: include!(concat!(env!("OUT_DIR"), "/dependents.rs")),
 };

@@ -54,6 +54,14 @@ impl Invocation {
         }
     }
 
+    /// The command that reverts a service with what other services have on top.
+    pub fn revert_with_dependents(&self, service: &ServiceName) -> String {
+        format!(
+            "orchestrator revert {service} --with-dependents{}",
+            self.flags
+        )
+    }
+
     /// The command that brings a service and all it needs to the newest version.
     pub fn meet(&self, service: &ServiceName) -> String {
         format!(
@@ -71,6 +79,8 @@ pub struct Context {
     pub configuration: Configuration,
     /// The services.
     pub fleet: Fleet,
+    /// Services beyond the fleet with migrations that require one of ours (service binaries only).
+    pub dependents: Vec<Service>,
     /// The project's folder.
     pub project_root: PathBuf,
     /// How this program was called.
@@ -102,6 +112,10 @@ impl Context {
             Some(folder) => source::load_folder(folder)?,
             None => EmbeddedService::fleet(embedded)?,
         };
+        let dependents = match &globals.services_dir {
+            Some(_) => Vec::new(),
+            None => dependents(embedded, &fleet)?,
+        };
         let options = ConnectOptions {
             application_name: format!("{program} {}", env!("CARGO_PKG_VERSION")),
             connect_timeout: configuration.engine().connect_timeout,
@@ -122,6 +136,7 @@ impl Context {
             globals,
             configuration,
             fleet,
+            dependents,
             project_root,
         };
         // A service binary knows only itself and what it depends on, while the files speak of the whole fleet.
@@ -129,6 +144,13 @@ impl Context {
             context.refuse_unknown_services()?;
         }
         Ok(context)
+    }
+
+    /// A service of the fleet, or one that requires something of it.
+    pub fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.fleet
+            .service(name)
+            .or_else(|| self.dependents.iter().find(|service| service.name == *name))
     }
 
     /// The connections of this process.
@@ -171,7 +193,7 @@ impl Context {
     ) -> Result<BTreeMap<ServiceName, Arc<Target>>, CommandError> {
         let mut targets = BTreeMap::new();
         for name in names {
-            let Some(service) = self.fleet.service(name) else {
+            let Some(service) = self.service(name) else {
                 continue;
             };
             let address = self.address(service, selected).await?;
@@ -297,6 +319,20 @@ impl Context {
             None => Ok(()),
         }
     }
+}
+
+fn dependents(
+    embedded: &[&'static EmbeddedService],
+    fleet: &Fleet,
+) -> Result<Vec<Service>, CommandError> {
+    let mut found = Vec::new();
+    for dependent in embedded.iter().flat_map(|service| service.dependents) {
+        let service = dependent.load()?;
+        if fleet.service(&service.name).is_none() {
+            found.push(service);
+        }
+    }
+    Ok(found)
 }
 
 fn overrides(globals: &GlobalArgs) -> Overrides {

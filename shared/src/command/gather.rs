@@ -291,6 +291,7 @@ fn requiring_services<'n>(
     context
         .fleet
         .services()
+        .chain(&context.dependents)
         .filter(|service| {
             service
                 .migrations
@@ -351,7 +352,7 @@ fn next_dependent(
             );
         }
     }
-    for service in context.fleet.services() {
+    for service in context.fleet.services().chain(&context.dependents) {
         let Some((migration, requirement)) = standing_requirement(service, gathered, &undone)
         else {
             continue;
@@ -364,10 +365,9 @@ fn next_dependent(
                     "{requirement} is required by {}, which is applied",
                     migration.script.path
                 ),
-                next: format!(
-                    "{} --with-dependents",
-                    context.invocation.revert(&requirement.service)
-                ),
+                next: context
+                    .invocation
+                    .revert_with_dependents(&requirement.service),
             }
             .into());
         }

@@ -143,7 +143,9 @@ pub async fn status(
         worst.or_worse(service.exit_status)
     });
     let unfinished = |migration: &MigrationStatus| migration.state != State::Applied;
-    let pending = found.iter().any(|service| service.migrations.iter().any(unfinished));
+    let pending = found
+        .iter()
+        .any(|service| service.migrations.iter().any(unfinished));
     Ok(if args.exit_code && pending {
         worst.or_worse(ExitStatus::Findings)
     } else {

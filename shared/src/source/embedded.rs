@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use refinery::Runner;
+use service_layout::{FileName, LayoutError};
 
 use super::assemble::{SourceError, Text, assemble};
 use super::definition::Definition;
@@ -22,6 +23,45 @@ pub struct EmbeddedService {
     pub reverts: fn() -> Runner,
     /// The services whose versions its gates ask for: `depends_on`, and those that it `requires`.
     pub dependencies: &'static [&'static Self],
+    /// What other services have that requires one of its migrations.
+    pub dependents: &'static [EmbeddedDependent],
+}
+
+/// The migrations of another service that require one of ours, as the build script found them.
+#[derive(Debug)]
+pub struct EmbeddedDependent {
+    /// The folder's name.
+    pub folder: &'static str,
+    /// The text of its `service.toml`.
+    pub definition: &'static str,
+    /// Names without `.sql`, and texts.
+    pub migrations: &'static [(&'static str, &'static str)],
+}
+
+impl EmbeddedDependent {
+    /// The other service with only those migrations: enough to find out whether they are applied.
+    pub fn load(&self) -> Result<Service, SourceError> {
+        let path = format!("services/{}/service.toml", self.folder);
+        let definition = Definition::parse(&path, self.definition)?;
+        let mut texts = Vec::new();
+        for (stem, sql) in self.migrations {
+            let file_path = format!("services/{}/migrations/{stem}.sql", self.folder);
+            let name = FileName::parse(&format!("{stem}.sql")).map_err(|problem| {
+                LayoutError::Misnamed {
+                    path: file_path.clone().into(),
+                    problem,
+                }
+            })?;
+            texts.push(Text {
+                version: Version::new(name.version),
+                name: name.name,
+                path: file_path,
+                sql: Arc::from(*sql),
+            });
+        }
+        texts.sort_by_key(|text| text.version);
+        assemble(&path, definition, texts, Vec::new())
+    }
 }
 
 impl EmbeddedService {

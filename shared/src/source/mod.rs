@@ -13,5 +13,5 @@ pub use assemble::SourceError;
 pub use definition::DefinitionError;
 pub use directives::DirectiveError;
 pub use disk::load_folder;
-pub use embedded::EmbeddedService;
+pub use embedded::{EmbeddedDependent, EmbeddedService};
 pub use refinery_format::{DEFAULT_HISTORY_TABLE, create_history_table};

@@ -1,0 +1,47 @@
+<#
+.SYNOPSIS
+Writes an empty migration and its revert.
+
+.DESCRIPTION
+Calls the orchestrator, and exits with its exit code.
+
+.PARAMETER Service
+policy, control, ...
+
+.PARAMETER MigrationName
+What the migration does, such as AddPolicyTemplates.
+
+.PARAMETER DryRun
+Shows the files, and writes nothing.
+
+.PARAMETER Options
+Everything else goes to the orchestrator, such as --no-transaction.
+
+.EXAMPLE
+.\scripts\generate-migration.ps1 -Service policy -MigrationName "AddPolicyTemplates"
+
+.EXAMPLE
+.\scripts\generate-migration.ps1 -Service policy -MigrationName "AddPolicyTemplates" -DryRun
+#>
+[CmdletBinding(PositionalBinding = $false)]
+param(
+    [Parameter(Mandatory = $true)]
+    [string] $Service,
+
+    [Parameter(Mandatory = $true)]
+    [string] $MigrationName,
+
+    [switch] $DryRun,
+
+    [Parameter(ValueFromRemainingArguments = $true)]
+    [string[]] $Options = @()
+)
+
+$ErrorActionPreference = 'Stop'
+
+$arguments = @('generate', $Service, $MigrationName)
+if ($DryRun) { $arguments += '--dry-run' }
+$arguments += $Options
+
+& (Join-Path $PSScriptRoot 'orchestrator.ps1') @arguments
+exit $LASTEXITCODE
