@@ -151,14 +151,14 @@ pub fn refusal(
     };
     let waited = waited.map_or_else(String::new, |waited| {
         format!(
-            " after waiting {}",
+            "waited {}, and still ",
             humantime::format_duration(Duration::from_secs(waited.as_secs()))
         )
     });
     Refusal {
         kind: RefusalKind::Gate,
         service: Some(service.clone()),
-        message: format!("needs {versions} of {} applied first{waited}", gate.service),
+        message: format!("{waited}needs {versions} of {} applied first", gate.service),
         next: format!("{command}   (or wait for it: --wait 10m)"),
     }
 }

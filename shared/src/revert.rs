@@ -65,19 +65,17 @@ pub fn select<'a>(
                 "restore the file as it was applied, then revert".to_owned(),
             ));
         }
-        if !migration.is_reversible() {
-            let why = migration
-                .script
-                .directives
-                .irreversible
-                .as_ref()
-                .map_or_else(
-                    || "has no revert file".to_owned(),
-                    |reason| format!("is irreversible: {reason}"),
-                );
+        if let Some(reason) = &migration.script.directives.irreversible {
             return Err(refuse(
                 RefusalKind::Irreversible,
-                format!("{} {why}", migration.script.path),
+                format!("{} is irreversible: {reason}", migration.script.path),
+                "undo it with a new migration".to_owned(),
+            ));
+        }
+        if migration.revert.is_none() {
+            return Err(refuse(
+                RefusalKind::Irreversible,
+                format!("{} has no revert file", migration.script.path),
                 format!(
                     "write {}, or undo it with a new migration",
                     migration.script.path.replace("/migrations/", "/reverts/")

@@ -12,7 +12,7 @@ use crate::domain::ExitStatus;
 use crate::logging;
 use crate::source::EmbeddedService;
 
-/// Migrates the database of one service. Without a command: run.
+/// Migrates the database of one service. Without a command: run
 #[derive(Parser, Debug)]
 #[command(
     version,

@@ -1,8 +1,6 @@
 //! `plan`: the steps of a run, without running them.
 
-use shared::command::{
-    CommandError, Context, gather, planned_run, print_document, refused, select,
-};
+use shared::command::{CommandError, Context, gather, planned_run, print_plan, refused, select};
 use shared::domain::{ExitStatus, Plan, Version};
 use shared::report::Role;
 use shared::report::table::{Align, Cell, columns};
@@ -46,7 +44,7 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     if context.is_for_people() {
         super::print(&for_people(context, &planned.plan))?;
     } else {
-        print_document(&planned.plan)?;
+        print_plan(&planned.plan)?;
     }
     match planned.stopped.first() {
         Some((_, error)) => Err(refused(error)),

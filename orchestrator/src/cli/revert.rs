@@ -14,6 +14,7 @@ Examples:
   orchestrator revert policy --steps 2
   orchestrator revert policy --to 1753260000000    everything newer; this version stays
   orchestrator revert workflow --all --with-dependents
+  orchestrator revert all                          the last migration of every service
   orchestrator revert all --all                    every service, back to empty databases")]
 pub(super) struct Args {
     /// Names of services, or `all`

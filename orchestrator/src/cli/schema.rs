@@ -1,6 +1,6 @@
 //! `schema dump`.
 
-use shared::command::{CommandError, Context, select};
+use shared::command::{CommandError, Context, print_document, select};
 use shared::config::DatabaseAddress;
 use shared::domain::{ExitStatus, Service};
 use shared::postgres::local_server::Binaries;
@@ -35,9 +35,16 @@ struct DumpArgs {
     stdout: bool,
 }
 
+#[derive(serde::Serialize)]
+struct Document {
+    schema: u32,
+    written: Vec<String>,
+}
+
 pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let SchemaCommand::Dump(args) = &args.command;
     let selected = select(&context.fleet, &args.services, false)?;
+    let mut written = Vec::new();
     for name in &selected.names {
         let Some(service) = context.fleet.service(name) else {
             continue;
@@ -54,7 +61,13 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
             what: format!("{} cannot be written", path.display()),
             source,
         })?;
-        super::print(&format!("wrote {}\n", path.display()))?;
+        if context.is_for_people() {
+            super::print(&format!("wrote {}\n", path.display()))?;
+        }
+        written.push(path.display().to_string());
+    }
+    if !context.is_for_people() && !args.stdout {
+        print_document(&Document { schema: 1, written })?;
     }
     Ok(ExitStatus::Done)
 }

@@ -60,7 +60,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub output: OutputChoice,
-    /// How many services are migrated at a time [default: as many as connections are allowed]
+    /// How many services are migrated at a time [default: max_connections, 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), global = true, help_heading = "Global options")]
     pub jobs: Option<u16>,
     /// When to use colours
@@ -157,7 +157,7 @@ pub enum FailureChoice {
 /// Flags of `run`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
-    /// Stop after this version (of the one service that is named; its dependencies go to their newest)
+    /// Stop after this version of the service; what it depends on goes to its newest
     #[arg(long, value_name = "VERSION")]
     pub to: Option<Version>,
     /// Print the SQL that would run, and write nothing
@@ -180,13 +180,13 @@ pub struct RunArgs {
 /// Flags of `revert`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RevertArgs {
-    /// Undo the last N migrations of each service [default: 1]
+    /// Undo the last N applied migrations (of each service) [default: 1]
     #[arg(long, value_name = "N", conflicts_with_all = ["all", "to"], value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: Option<u32>,
     /// Undo everything
     #[arg(long, conflicts_with = "to")]
     pub all: bool,
-    /// Undo everything newer than this version of the one service that is named
+    /// Undo everything newer than this version of the service, which stays
     #[arg(long, value_name = "VERSION")]
     pub to: Option<Version>,
     /// Print the SQL that would run, and write nothing

@@ -14,6 +14,7 @@ use crate::inspect::Target;
 use crate::postgres::local_server::{LocalServer, Origin, Running};
 use crate::postgres::{ConnectOptions, Connections};
 use crate::report::{Output, Reporter, Terminal, Verbosity, reporter};
+use crate::revert::Scope;
 use crate::source::{self, DEFAULT_HISTORY_TABLE, EmbeddedService};
 
 /// How long a full or starting server is waited for.
@@ -55,9 +56,15 @@ impl Invocation {
     }
 
     /// The command that reverts a service with what other services have on top.
-    pub fn revert_with_dependents(&self, service: &ServiceName) -> String {
+    pub fn revert_with_dependents(&self, service: &ServiceName, scope: Scope) -> String {
+        let how_much = match scope {
+            Scope::Steps(1) | Scope::From(_) => String::new(),
+            Scope::Steps(steps) => format!(" --steps {steps}"),
+            Scope::All => " --all".to_owned(),
+            Scope::To(version) => format!(" --to {version}"),
+        };
         format!(
-            "orchestrator revert {service} --with-dependents{}",
+            "orchestrator revert {service}{how_much} --with-dependents{}",
             self.flags
         )
     }

@@ -4,11 +4,26 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::print::print_text;
 use super::{CommandError, Context, print_document};
 use crate::domain::{Direction, Plan, ServiceName};
 use crate::inspect::Target;
 use crate::planning;
+
+/// A plan as a JSON document.
+#[derive(Serialize)]
+struct PlanDocument<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    plan: &'a Plan,
+}
+
+/// Prints a plan as JSON.
+pub fn print_plan(plan: &Plan) -> Result<(), CommandError> {
+    print_document(&PlanDocument { schema: 1, plan })
+}
 
 /// Prints the SQL of every step in an order that the run could take, or the plan with `--output json`.
 pub fn print_sql(
@@ -17,7 +32,7 @@ pub fn print_sql(
     plan: &Plan,
 ) -> Result<(), CommandError> {
     if !context.is_for_people() {
-        return print_document(&plan);
+        return print_plan(plan);
     }
     let mut text = String::new();
     for (index, step) in plan.steps.iter().enumerate() {

@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use super::{CommandError, Context, Order, Selected};
 use crate::domain::{
-    Direction, Gate, Migration, Plan, Requirement, Service, ServiceName, Step, Version,
+    Direction, Gate, Migration, Plan, Refusal, RefusalKind, Requirement, Service, ServiceName,
+    Step, Version,
 };
 use crate::gates;
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
@@ -251,12 +252,23 @@ pub async fn planned_revert(
     loop {
         let needed = requiring_services(context, scopes.keys());
         look_at_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
-        let Some((dependent, version)) =
-            next_dependent(context, gathered, &scopes, with_dependents, &stopped)?
-        else {
-            break;
-        };
-        scopes.insert(dependent, Scope::From(version));
+        match next_dependent(
+            context,
+            gathered,
+            &scopes,
+            (scope, with_dependents),
+            &stopped,
+        ) {
+            Dependent::None => break,
+            Dependent::Found(dependent, version) => {
+                scopes.insert(dependent, Scope::From(version));
+            }
+            Dependent::Refused(refusal) => {
+                let service = refusal.service.clone();
+                stopped.extend(service.map(|service| (service, refusal.into())));
+                break;
+            }
+        }
     }
     let mut steps = Vec::new();
     for (name, scope) in &scopes {
@@ -326,15 +338,22 @@ async fn look_at_more(
     Ok(())
 }
 
+/// What another service has to say about a revert.
+enum Dependent {
+    None,
+    Found(ServiceName, Version),
+    Refused(Refusal),
+}
+
 /// A service whose applied migrations require what is chosen to be undone, and from which version on it would have to
 /// be undone too. Refused unless that was asked for.
 fn next_dependent(
     context: &Context,
     gathered: &Gathered,
     scopes: &BTreeMap<ServiceName, Scope>,
-    with_dependents: bool,
+    (scope, with_dependents): (Scope, bool),
     stopped: &[(ServiceName, ServiceError)],
-) -> Result<Option<(ServiceName, Version)>, CommandError> {
+) -> Dependent {
     let mut undone: BTreeMap<&ServiceName, BTreeSet<Version>> = BTreeMap::new();
     for (name, scope) in scopes {
         if let Some((service, history)) = context
@@ -358,8 +377,8 @@ fn next_dependent(
             continue;
         };
         if !with_dependents {
-            return Err(crate::domain::Refusal {
-                kind: crate::domain::RefusalKind::Required,
+            return Dependent::Refused(Refusal {
+                kind: RefusalKind::Required,
                 service: Some(requirement.service.clone()),
                 message: format!(
                     "{requirement} is required by {}, which is applied",
@@ -367,16 +386,15 @@ fn next_dependent(
                 ),
                 next: context
                     .invocation
-                    .revert_with_dependents(&requirement.service),
-            }
-            .into());
+                    .revert_with_dependents(&requirement.service, scope),
+            });
         }
         if stopped.iter().any(|(name, _)| *name == service.name) {
             continue;
         }
-        return Ok(Some((service.name.clone(), migration.version)));
+        return Dependent::Found(service.name.clone(), migration.version);
     }
-    Ok(None)
+    Dependent::None
 }
 
 /// The oldest applied migration of a service that requires something to be undone and is not undone itself.

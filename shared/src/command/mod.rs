@@ -23,7 +23,7 @@ pub use args::{
 };
 pub use confirm::confirm;
 pub use context::{Context, Invocation, Source};
-pub use dry_run::print_sql;
+pub use dry_run::{print_plan, print_sql};
 pub use error::{CommandError, report_error};
 pub use gather::{Gathered, Planned, gather, planned_revert, planned_run};
 pub use interrupt::watch_signals;

@@ -21,6 +21,7 @@ use crate::report::{Palette, Role};
 struct ServiceStatus {
     name: ServiceName,
     database: String,
+    database_exists: Option<bool>,
     applied: usize,
     pending: usize,
     migrations: Vec<MigrationStatus>,
@@ -103,6 +104,7 @@ async fn read_one(
     Ok(ServiceStatus {
         name: target.service.name.clone(),
         database: target.address.database().to_owned(),
+        database_exists: Some(inspection.exists),
         applied: reconciliation.applied_count(),
         pending: reconciliation.pending_count(),
         migrations,
@@ -115,6 +117,7 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
     ServiceStatus {
         name: target.service.name.clone(),
         database: target.address.database().to_owned(),
+        database_exists: None,
         applied: 0,
         pending: 0,
         migrations: Vec::new(),
@@ -233,6 +236,9 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         .find(|migration| !matches!(migration.state, State::Applied | State::Pending));
     match odd {
         Some(migration) => (role_of(migration.state), words_of(migration.state)),
+        None if service.database_exists == Some(false) => {
+            (Role::Warning, "no database yet".to_owned())
+        }
         None if service.pending > 0 => (Role::Warning, "pending".to_owned()),
         None => (Role::Good, "up to date".to_owned()),
     }
@@ -281,8 +287,15 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
         palette,
         width,
     );
+    let absent = if service.database_exists == Some(false) {
+        " (the database does not exist yet)"
+    } else {
+        ""
+    };
     format!(
-        "{} ({}): {} applied, {} pending\n\n{table}",
+        "{} ({}): {} applied, {} pending{absent}
+
+{table}",
         service.name, service.database, service.applied, service.pending
     )
 }

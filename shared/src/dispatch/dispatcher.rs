@@ -12,7 +12,8 @@ use super::lane::{Go, LaneTask, Message};
 use super::{Recorder, gate_watch};
 use crate::config::EngineSettings;
 use crate::domain::{
-    Direction, EventKind, ExitStatus, Plan, ServiceName, ServiceOutcome, Totals, Verdict,
+    Direction, EVENT_SCHEMA, EventKind, ExitStatus, Plan, ServiceName, ServiceOutcome, Totals,
+    Verdict,
 };
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
@@ -87,6 +88,7 @@ pub async fn dispatch(
 ) -> RunEnd {
     let started = Instant::now();
     recorder.run(EventKind::RunStarted {
+        schema: EVENT_SCHEMA,
         command: run.command,
         services: run.plan.services().into_iter().cloned().collect(),
         unchanged: run.unchanged.clone(),
@@ -198,6 +200,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) -> RunEnd {
         for (service, error) in std::mem::take(&mut self.stopped) {
             self.service_stopped(&service, &error);
+            self.service_finished(&service);
         }
         self.watch_gates();
         let mut cancelled = self.cancelled.clone();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::EngineSettings;
-use crate::domain::{Direction, EventKind, Migration, ServiceName, Version};
+use crate::domain::{Direction, EventKind, Migration, Refusal, RefusalKind, ServiceName, Version};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
@@ -140,8 +140,8 @@ impl LaneTask {
     }
 
     async fn work(&mut self, locked: &mut LockedSession) -> Result<(), ServiceError> {
+        self.refuse_read_only(locked.session())?;
         let history = self.read_again(locked).await?;
-        let mut installed = false;
         self.tell(Message::Ready {
             service: self.target.service.name.clone(),
             cancel: locked.session().cancel_handle(),
@@ -161,9 +161,8 @@ impl LaneTask {
                 self.tell(Message::Unchanged { step: go.step });
                 continue;
             }
-            if !installed {
+            if !locked.session().is_installed() {
                 self.install(locked).await?;
-                installed = true;
             }
             let result = self.execute(locked, &go, migration, &history).await;
             self.tell(Message::Finished {
@@ -174,15 +173,33 @@ impl LaneTask {
         Ok(())
     }
 
+    fn refuse_read_only(&self, session: &Session) -> Result<(), ServiceError> {
+        if !session.is_read_only() {
+            return Ok(());
+        }
+        Err(Refusal {
+            kind: RefusalKind::ReadOnly,
+            service: Some(self.target.service.name.clone()),
+            message: format!(
+                "{} takes no writes: it is a standby, or default_transaction_read_only is on",
+                self.target.address
+            ),
+            next: "connect to the primary, as a role that may write".to_owned(),
+        }
+        .into())
+    }
+
     /// Reads the history again, now that nobody else can change it.
     async fn read_again(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
         let target = &self.target;
         let failed = |error| ServiceError::query(&target.address, error);
-        locked
-            .session_mut()
-            .refresh(&target.history_table)
-            .await
-            .map_err(failed)?;
+        if !locked.session().is_installed() {
+            locked
+                .session_mut()
+                .refresh(&target.history_table)
+                .await
+                .map_err(failed)?;
+        }
         read_history(
             locked.session(),
             &target.service.name,
@@ -211,9 +228,9 @@ impl LaneTask {
 
     async fn install(&self, locked: &mut LockedSession) -> Result<(), ServiceError> {
         let table = &self.target.history_table;
-        let failed = |error| ServiceError::query(&self.target.address, error);
-        install(locked.session(), table).await.map_err(failed)?;
-        locked.session_mut().refresh(table).await.map_err(failed)
+        install(locked.session_mut(), table)
+            .await
+            .map_err(|error| ServiceError::query(&self.target.address, error))
     }
 
     async fn execute(
@@ -241,6 +258,10 @@ impl LaneTask {
             engine: &self.engine,
             connections: &self.connections,
             resumed_after,
+            has_progress: history
+                .interrupted
+                .iter()
+                .any(|interruption| interruption.version == go.version),
             cancelled: self.cancelled.clone(),
             report: &report,
             run_again: &self.run_again,

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use super::{Direction, ExitStatus, Gate, Refusal, ServiceName, Totals, Verdict, Version};
 
+/// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
+pub const EVENT_SCHEMA: u32 = 1;
+
 /// One event of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
@@ -35,6 +38,8 @@ pub struct Event {
 pub enum EventKind {
     /// First event: what is about to be done.
     RunStarted {
+        /// The version of the events' schema: [`EVENT_SCHEMA`].
+        schema: u32,
         /// `run` or `revert`.
         command: &'static str,
         /// The services with steps, in the order of the plan.

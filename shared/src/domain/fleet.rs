@@ -145,7 +145,7 @@ pub enum FleetError {
     },
     /// Two services would write one history.
     #[error(
-        "{path}: database {database} is also that of {other}; give each a history_table of its own in service.toml"
+        "{path}: the service {other} uses the database {database}, too; give each a history_table of its own in service.toml"
     )]
     SharedHistory {
         /// The second `service.toml`.

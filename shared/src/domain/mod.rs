@@ -16,7 +16,7 @@ mod version;
 
 pub use checksum::Checksum;
 pub use directive::{Allow, Directives, Requirement};
-pub use event::{Blocker, Event, EventKind, Failure, Holder, ServiceOutcome};
+pub use event::{Blocker, EVENT_SCHEMA, Event, EventKind, Failure, Holder, ServiceOutcome};
 pub use exit::ExitStatus;
 pub use fleet::{Fleet, FleetError};
 pub use migration::{Migration, Script};

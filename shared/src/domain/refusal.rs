@@ -24,8 +24,8 @@ pub enum RefusalKind {
     Interrupted,
     /// Production wants a confirmation.
     Unconfirmed,
-    /// The connection does not keep a session (a pooler in transaction mode).
-    Pooler,
+    /// The server takes no writes.
+    ReadOnly,
 }
 
 /// One refusal, with the way out.

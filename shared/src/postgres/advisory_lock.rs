@@ -98,8 +98,12 @@ impl LockedSession {
                 &[(&ADVISORY_LOCK_KEY, Type::INT8)],
             )
             .await;
-        if let Err(error) = unlocked {
-            tracing::debug!(%error, "the lock went with its connection");
+        match unlocked {
+            Ok(rows) if rows.first().is_some_and(|row| row.get(0)) => {}
+            Ok(_) => tracing::warn!(
+                "a file gave up the advisory lock of the run: another run could have been at work"
+            ),
+            Err(error) => tracing::debug!(%error, "the lock went with its connection"),
         }
         self.session
     }

@@ -1,7 +1,5 @@
 //! refinery's history table in one database.
 
-use tokio_postgres::types::Type;
-
 use super::journal::INSTALL_JOURNAL;
 use super::{Session, progress};
 use crate::domain::{Checksum, ServiceName, Version};
@@ -62,12 +60,22 @@ async fn read_rows(
 }
 
 /// Creates history table, journal and progress table where they are missing. Call it under the advisory lock.
-pub async fn install(session: &Session, history_table: &str) -> Result<(), tokio_postgres::Error> {
+pub async fn install(
+    session: &mut Session,
+    history_table: &str,
+) -> Result<(), tokio_postgres::Error> {
     let history = create_history_table(&qualified(session, history_table));
     session
         .client()
-        .batch_execute(&format!("BEGIN; {history}; {INSTALL_JOURNAL} COMMIT"))
-        .await
+        // The first migration's commit writes this one to disk, too; if neither gets there, both are made again.
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL synchronous_commit = off; {history}; {INSTALL_JOURNAL} COMMIT"
+        ))
+        .await?;
+    // "already exists, skipping" is our own noise, not the migration's.
+    drop(session.take_notices());
+    session.mark_installed();
+    Ok(())
 }
 
 /// The history table's quoted, qualified name.
@@ -90,56 +98,4 @@ pub(super) fn split_name(name: &str) -> (Option<&str>, &str) {
 
 pub(super) fn quote_identifier(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
-/// Adds or removes the history row of a migration, inside the caller's transaction.
-pub(super) async fn write_row(
-    session: &Session,
-    history_table: &str,
-    change: &HistoryChange<'_>,
-) -> Result<u64, tokio_postgres::Error> {
-    let table = qualified(session, history_table);
-    match change {
-        HistoryChange::Insert {
-            version,
-            name,
-            applied_on,
-            checksum,
-        } => {
-            session
-                .client()
-                .execute_typed(
-                    &format!("INSERT INTO {table} (version, name, applied_on, checksum) VALUES ($1, $2, $3, $4)"),
-                    &[
-                        (&version.number(), Type::INT8),
-                        (name, Type::TEXT),
-                        (applied_on, Type::TEXT),
-                        (&checksum.to_string(), Type::TEXT),
-                    ],
-                )
-                .await
-        }
-        HistoryChange::Delete { version } => {
-            session
-                .client()
-                .execute_typed(
-                    &format!("DELETE FROM {table} WHERE version = $1"),
-                    &[(&version.number(), Type::INT8)],
-                )
-                .await
-        }
-    }
-}
-
-/// What becomes of a history row.
-pub(super) enum HistoryChange<'a> {
-    Insert {
-        version: Version,
-        name: &'a str,
-        applied_on: &'a str,
-        checksum: Checksum,
-    },
-    Delete {
-        version: Version,
-    },
 }

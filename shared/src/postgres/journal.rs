@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::Session;
-use super::history::{HistoryChange, write_row};
+use super::history::qualified;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 
 /// Creates what the engine keeps in a database, where it is not there yet. Call it under the advisory lock.
@@ -37,7 +37,6 @@ CREATE TABLE IF NOT EXISTS orchestrator.journal (
     client_address   inet        DEFAULT inet_client_addr(),
     program_version  text        NOT NULL
 );
-COMMENT ON TABLE orchestrator.journal IS 'Every attempt to apply or undo a migration; rows are only ever added';
 CREATE TABLE IF NOT EXISTS orchestrator.progress (
     service          text        NOT NULL,
     version          bigint      NOT NULL,
@@ -51,7 +50,6 @@ CREATE TABLE IF NOT EXISTS orchestrator.progress (
     recorded_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (service, version, direction, statement)
 );
-COMMENT ON TABLE orchestrator.progress IS 'Statements done of a no-transaction migration that is under way or was interrupted';
 ";
 
 /// Who runs, from where, with what: the same for every attempt of a run.
@@ -133,31 +131,41 @@ pub struct Attempt<'a> {
 }
 
 /// Writes history row and journal row of a finished migration and clears its progress, inside the caller's
-/// transaction.
+/// transaction and in one statement. Gives whether this is still the server process that the session began with.
 pub async fn record_done(
     session: &Session,
     history_table: &str,
     applied_on: &str,
     attempt: &Attempt<'_>,
-) -> Result<(), tokio_postgres::Error> {
-    let change = match attempt.direction {
-        Direction::Up => HistoryChange::Insert {
-            version: attempt.version,
-            name: attempt.name,
-            applied_on,
-            checksum: attempt.checksum,
-        },
-        Direction::Down => HistoryChange::Delete {
-            version: attempt.version,
-        },
+    clear_progress: bool,
+) -> Result<bool, tokio_postgres::Error> {
+    let table = qualified(session, history_table);
+    let history = match attempt.direction {
+        Direction::Up => format!(
+            "INSERT INTO {table} (version, name, applied_on, checksum) SELECT $3, $4, $17, $6 RETURNING version"
+        ),
+        Direction::Down => format!(
+            "DELETE FROM {table} WHERE version = $3 AND $17::text IS NOT NULL RETURNING version"
+        ),
     };
-    // One round trip: the client pipelines what is polled together.
-    tokio::try_join!(
-        write_row(session, history_table, &change),
-        super::progress::clear(session.client(), attempt.service, attempt.version),
-        append(session.client(), attempt),
-    )?;
-    Ok(())
+    let progress = if clear_progress {
+        ", progress AS (DELETE FROM orchestrator.progress WHERE service = $2 AND version = $3 RETURNING version)"
+    } else {
+        ""
+    };
+    let values = Values::of(attempt);
+    let mut parameters = values.parameters();
+    parameters.push((&applied_on, Type::TEXT));
+    let rows = session
+        .client()
+        .query_typed(
+            &format!("WITH history AS ({history}){progress} {INSERT_ATTEMPT} RETURNING pg_catalog.pg_backend_pid()"),
+            &parameters,
+        )
+        .await?;
+    Ok(rows
+        .first()
+        .is_some_and(|row| row.get::<_, i32>(0) == session.pid()))
 }
 
 /// Writes the journal row of an attempt that did not succeed, in a transaction of its own.
@@ -165,46 +173,91 @@ pub async fn record_failed(
     session: &Session,
     attempt: &Attempt<'_>,
 ) -> Result<(), tokio_postgres::Error> {
-    append(session.client(), attempt).await
+    // A no-transaction file may have changed role, `search_path` or time limits before it failed.
+    let client = session.client();
+    client.batch_execute("BEGIN").await?;
+    let written = async {
+        session.become_bookkeeper().await?;
+        append(client, attempt).await
+    }
+    .await;
+    let end = if written.is_ok() {
+        "COMMIT"
+    } else {
+        "ROLLBACK"
+    };
+    client.batch_execute(end).await?;
+    written
 }
 
 async fn append(client: &Client, attempt: &Attempt<'_>) -> Result<(), tokio_postgres::Error> {
-    let millis = i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX);
-    let attempts = i32::try_from(attempt.attempts).unwrap_or(i32::MAX);
-    let done = attempt
-        .statements
-        .map(|(done, _)| i32::try_from(done).unwrap_or(i32::MAX));
-    let total = attempt
-        .statements
-        .map(|(_, total)| i32::try_from(total).unwrap_or(i32::MAX));
+    let values = Values::of(attempt);
     client
-        .execute_typed(
-            "INSERT INTO orchestrator.journal (run_id, service, version, name, direction, checksum, outcome, started_at, \
-               duration_ms, attempts, statements_done, statements, sqlstate, message, client_user, client_host, program_version) \
-             VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7, \
-               pg_catalog.clock_timestamp() - $8::int8 * interval '1 millisecond', \
-               $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-            &[
-                (&attempt.run.run_id.to_string(), Type::TEXT),
-                (&attempt.service.as_str(), Type::TEXT),
-                (&attempt.version.number(), Type::INT8),
-                (&attempt.name, Type::TEXT),
-                (&attempt.direction.as_str(), Type::TEXT),
-                (&attempt.checksum.to_string(), Type::TEXT),
-                (&attempt.outcome.as_str(), Type::TEXT),
-                (&millis, Type::INT8),
-                (&attempts, Type::INT4),
-                (&done, Type::INT4),
-                (&total, Type::INT4),
-                (&attempt.sqlstate, Type::TEXT),
-                (&attempt.message, Type::TEXT),
-                (&attempt.run.client_user, Type::TEXT),
-                (&attempt.run.client_host, Type::TEXT),
-                (&attempt.run.program_version, Type::TEXT),
-            ],
-        )
+        .execute_typed(INSERT_ATTEMPT, &values.parameters())
         .await
         .map(drop)
+}
+
+const INSERT_ATTEMPT: &str = "INSERT INTO orchestrator.journal \
+    (run_id, service, version, name, direction, checksum, outcome, started_at, duration_ms, attempts, \
+     statements_done, statements, sqlstate, message, client_user, client_host, program_version) \
+    VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7, \
+      pg_catalog.clock_timestamp() - $8::int8 * interval '1 millisecond', \
+      $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+
+/// An attempt as the parameters 1 to 16 of [`INSERT_ATTEMPT`].
+struct Values<'a> {
+    attempt: &'a Attempt<'a>,
+    run_id: String,
+    service: &'a str,
+    version: i64,
+    direction: &'static str,
+    checksum: String,
+    outcome: &'static str,
+    millis: i64,
+    attempts: i32,
+    done: Option<i32>,
+    total: Option<i32>,
+}
+
+impl<'a> Values<'a> {
+    fn of(attempt: &'a Attempt<'a>) -> Self {
+        let int4 = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        Self {
+            attempt,
+            run_id: attempt.run.run_id.to_string(),
+            service: attempt.service.as_str(),
+            version: attempt.version.number(),
+            direction: attempt.direction.as_str(),
+            checksum: attempt.checksum.to_string(),
+            outcome: attempt.outcome.as_str(),
+            millis: i64::try_from(attempt.duration.as_millis()).unwrap_or(i64::MAX),
+            attempts: i32::try_from(attempt.attempts).unwrap_or(i32::MAX),
+            done: attempt.statements.map(|(done, _)| int4(done)),
+            total: attempt.statements.map(|(_, total)| int4(total)),
+        }
+    }
+
+    fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        vec![
+            (&self.run_id, Type::TEXT),
+            (&self.service, Type::TEXT),
+            (&self.version, Type::INT8),
+            (&self.attempt.name, Type::TEXT),
+            (&self.direction, Type::TEXT),
+            (&self.checksum, Type::TEXT),
+            (&self.outcome, Type::TEXT),
+            (&self.millis, Type::INT8),
+            (&self.attempts, Type::INT4),
+            (&self.done, Type::INT4),
+            (&self.total, Type::INT4),
+            (&self.attempt.sqlstate, Type::TEXT),
+            (&self.attempt.message, Type::TEXT),
+            (&self.attempt.run.client_user, Type::TEXT),
+            (&self.attempt.run.client_host, Type::TEXT),
+            (&self.attempt.run.program_version, Type::TEXT),
+        ]
+    }
 }
 
 /// Whether this run's journal says that a step succeeded: the truth after a connection was lost around COMMIT.

@@ -134,24 +134,6 @@ async fn write(
         .map(drop)
 }
 
-/// Forgets a finished file, in both directions: a revert also ends what was interrupted on the way up.
-pub(super) async fn clear(
-    client: &Client,
-    service: &ServiceName,
-    version: Version,
-) -> Result<(), tokio_postgres::Error> {
-    client
-        .execute_typed(
-            "DELETE FROM orchestrator.progress WHERE service = $1 AND version = $2",
-            &[
-                (&service.as_str(), Type::TEXT),
-                (&version.number(), Type::INT8),
-            ],
-        )
-        .await
-        .map(drop)
-}
-
 /// The half-done files of a service.
 pub(super) async fn interruptions(
     client: &Client,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use super::connections::Permit;
@@ -25,7 +26,6 @@ pub struct Session {
     pub(super) connection: Connection,
     address: DatabaseAddress,
     facts: Facts,
-    used: bool,
     _permit: Option<Permit>,
 }
 
@@ -38,6 +38,8 @@ struct Facts {
     current_schema: Option<String>,
     progress_readable: Option<bool>,
     read_only: bool,
+    journal_exists: bool,
+    checks_client: bool,
 }
 
 impl Session {
@@ -56,7 +58,6 @@ impl Session {
             connection,
             address: address.clone(),
             facts,
-            used: false,
             _permit: permit,
         })
     }
@@ -104,6 +105,18 @@ impl Session {
         self.facts.progress_readable
     }
 
+    /// Whether everything that the engine keeps in a database is there.
+    pub fn is_installed(&self) -> bool {
+        self.has_history() && self.facts.progress_readable.is_some() && self.facts.journal_exists
+    }
+
+    /// Notes that everything the engine keeps in a database has just been made.
+    pub(super) fn mark_installed(&mut self) {
+        self.facts.history_schema = self.history_schema().map(str::to_owned);
+        self.facts.progress_readable = Some(true);
+        self.facts.journal_exists = true;
+    }
+
     /// Looks again: another run may have created the history table meanwhile.
     pub async fn refresh(&mut self, history_table: &str) -> Result<(), tokio_postgres::Error> {
         self.facts = Facts::read(&self.connection, history_table).await?;
@@ -118,29 +131,34 @@ impl Session {
         &mut self,
         settings: &SessionSettings,
     ) -> Result<(), tokio_postgres::Error> {
-        if self.used {
-            self.client()
-                .batch_execute(
-                    "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; \
-                     DEALLOCATE ALL; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP",
-                )
-                .await?;
+        match self.reset_and_set(settings).await {
+            // Servers on some platforms know the setting and refuse any value but 0.
+            Err(error)
+                if self.facts.checks_client
+                    && error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) =>
+            {
+                self.facts.checks_client = false;
+                self.reset_and_set(settings).await
+            }
+            set => set,
         }
-        self.used = true;
-        self.apply(settings).await
     }
 
-    /// The one place that sets session settings.
-    async fn apply(&self, settings: &SessionSettings) -> Result<(), tokio_postgres::Error> {
-        // `client_connection_check_interval` (PostgreSQL 14) lets the server notice a client that was killed while
-        // a statement runs; some platforms refuse any value but 0, hence the look at what the server allows.
+    /// The one place that sets session settings; one message to the server.
+    async fn reset_and_set(&self, settings: &SessionSettings) -> Result<(), tokio_postgres::Error> {
+        // PostgreSQL 14: the server notices a client that was killed while a statement runs.
+        let check_client = if self.facts.checks_client {
+            "; SET client_connection_check_interval = 2000"
+        } else {
+            ""
+        };
         self.client()
             .batch_execute(&format!(
-                "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0; \
-                 SELECT pg_catalog.set_config(name, '2000', false) FROM pg_catalog.pg_settings \
-                 WHERE name = 'client_connection_check_interval' AND max_val::int8 > 0",
+                "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
+                 DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP; \
+                 SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0{check_client}",
                 settings.lock_timeout.as_millis(),
-                settings.statement_timeout.as_millis()
+                settings.statement_timeout.as_millis(),
             ))
             .await
     }
@@ -160,7 +178,8 @@ impl Session {
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
     }
 
-    /// Inside a transaction: from here to its end the original role, a safe `search_path` and no time limits hold,
+    /// Inside a transaction: deferred constraints speak up, rather than in COMMIT, where the server names no statement;
+    /// then, to the end of the transaction, the original role, a safe `search_path` and no time limits hold,
     /// whatever the file did, so that history and journal can be written.
     pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
         let role = match self.facts.role.as_str() {
@@ -169,7 +188,7 @@ impl Session {
         };
         self.client()
             .batch_execute(&format!(
-                "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; SET LOCAL search_path = pg_catalog; \
+                "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; SET LOCAL search_path = pg_catalog; \
                  SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
             ))
             .await
@@ -199,7 +218,10 @@ impl Facts {
                    (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT') \
                      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                      WHERE n.nspname = 'orchestrator' AND c.relname = 'progress'), \
-                   pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on'",
+                   pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
+                   EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                     WHERE n.nspname = 'orchestrator' AND c.relname = 'journal'), \
+                   pg_catalog.current_setting('server_version_num')::int4 >= 140000",
                 &[(&schema, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
@@ -211,6 +233,8 @@ impl Facts {
             current_schema: row.get(3),
             progress_readable: row.get(4),
             read_only: row.get(5),
+            journal_exists: row.get(6),
+            checks_client: row.get(7),
         })
     }
 }

@@ -158,14 +158,14 @@ mod tests {
         let text = lines(&everything().events);
         let (first, _) = text.split_once('\n').unwrap();
         insta::assert_snapshot!(first, @r#"
-        {"run_id":"01983f2a-0000-7000-8000-000000000001","seq":1,"time":"2026-11-22T18:00:00Z","event":"run_started","command":"run","services":["policy"],"unchanged":["auth"],"steps":4,"program_version":"0.1.0"}
+        {"run_id":"01983f2a-0000-7000-8000-000000000001","seq":1,"time":"2026-11-22T18:00:00Z","event":"run_started","schema":1,"command":"run","services":["policy"],"unchanged":["auth"],"steps":4,"program_version":"0.1.0"}
         "#);
         let run = "\"run_id\":\"01983f2a-0000-7000-8000-000000000001\",";
         let time = "\"time\":\"2026-11-22T18:00:00Z\",";
         assert_eq!(text.matches(run).count(), text.lines().count());
         let short = text.replace(run, "").replace(time, "");
         insta::assert_snapshot!(short, @r#"
-        {"seq":1,"event":"run_started","command":"run","services":["policy"],"unchanged":["auth"],"steps":4,"program_version":"0.1.0"}
+        {"seq":1,"event":"run_started","schema":1,"command":"run","services":["policy"],"unchanged":["auth"],"steps":4,"program_version":"0.1.0"}
         {"seq":2,"service":"policy","event":"database_created","database":"soc_policies"}
         {"seq":3,"service":"policy","event":"gate_waiting","gate":{"service":"auth","versions":[1707500000000]}}
         {"seq":4,"service":"policy","event":"gate_met","gate":{"service":"auth","versions":[1707500000000]},"waited_ms":1200}

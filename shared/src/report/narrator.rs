@@ -205,10 +205,12 @@ impl Narrator {
             text.push_str(&self.terminal.out.paint(role, &line));
             text.push('\n');
         }
-        // Quietly, nothing stands between a failure with its advice and this line.
+        // On one terminal the advice stands just above, below its failure; quietly, even nothing in between. Elsewhere
+        // standard output and error go different ways, and each says it.
+        let said_above = quiet || self.terminal.live;
         let steps: Vec<&str> = next
             .iter()
-            .filter(|step| !(quiet && self.advised.contains(step)))
+            .filter(|step| !(said_above && self.advised.contains(step)))
             .map(String::as_str)
             .collect();
         if !steps.is_empty() {

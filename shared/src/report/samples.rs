@@ -42,6 +42,7 @@ impl Story {
 
     pub fn run_started(&mut self, services: &[&str], unchanged: &[&str], steps: usize) {
         let kind = EventKind::RunStarted {
+            schema: 1,
             command: self.command,
             services: services.iter().map(|it| name(it)).collect(),
             unchanged: unchanged.iter().map(|it| name(it)).collect(),

@@ -230,11 +230,15 @@ impl Telling<'_> {
             );
         } else if !self.script.directives.no_transaction
             && (fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)
-                || fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE)
                 || fault.is(&SqlState::INVALID_TRANSACTION_TERMINATION))
         {
             failure.next = format!(
                 "add the line `-- migration: no-transaction` to the top of {} and run again: {}",
+                self.script.path, self.run_again
+            );
+        } else if fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
+            failure.next = format!(
+                "move what uses the new value to a migration of its own, after {}, and run again: {}",
                 self.script.path, self.run_again
             );
         } else if fault.is(&SqlState::INSUFFICIENT_PRIVILEGE) {

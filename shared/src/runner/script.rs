@@ -1,6 +1,7 @@
 //! Sending a text to the server and knowing which of its statements failed.
 
 use futures_util::{StreamExt, pin_mut};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::fault::Fault;
@@ -23,7 +24,7 @@ pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
     match send(client, sent, &mut completed).await {
         Ok(()) => Ok(()),
         Err(error) => {
-            let offset = error_offset(&error, sent).or_else(|| statement_offset(sent, completed));
+            let offset = place(&error, sent, completed);
             Err(Fault::at(error, offset.map(|offset| offset + shift)))
         }
     }
@@ -53,12 +54,26 @@ async fn send(
     Ok(())
 }
 
+/// Where in a file of several statements an error is.
+///
+/// The position that the server names is trusted only within the statement that failed: PostgreSQL also names positions
+/// in texts of its own, such as the definition of an index that it makes anew.
+fn place(error: &tokio_postgres::Error, sent: &str, completed: usize) -> Option<usize> {
+    let named = error_offset(error, sent);
+    // The whole file is parsed before its first statement runs.
+    if completed == 0 && error.code() == Some(&SqlState::SYNTAX_ERROR) {
+        return named;
+    }
+    let statements = sql::split(sent).ok()?;
+    let statement = statements.get(completed)?;
+    let end = statement.offset + statement.text.len();
+    named
+        .filter(|offset| (statement.offset..=end).contains(offset))
+        .or(Some(statement.offset))
+}
+
+/// Where in the text that was sent the server points at; `None` when it points at a text of its own.
 fn error_offset(error: &tokio_postgres::Error, sent: &str) -> Option<usize> {
     let position = ServerError::from_error(error)?.position?;
     sql::position_of_character(sent, position)
-}
-
-fn statement_offset(sent: &str, completed: usize) -> Option<usize> {
-    let statements = sql::split(sent).ok()?;
-    statements.get(completed).map(|statement| statement.offset)
 }

@@ -98,10 +98,11 @@ async fn finish<'a>(
         context.history_table,
         &context.applied_on(),
         &attempt(),
+        true,
     )
     .await
     {
-        Ok(()) => session
+        Ok(_) => session
             .client()
             .batch_execute("COMMIT")
             .await
@@ -214,11 +215,6 @@ impl UnitRunner<'_> {
             .map_err(Fault::of)?;
         let ran = async {
             work().await?;
-            session
-                .client()
-                .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
-                .await
-                .map_err(Fault::of)?;
             session.become_bookkeeper().await.map_err(Fault::of)?;
             if !self.locked.is_held().await.map_err(Fault::of)? {
                 return Err(Fault::LockGone { progress: None });

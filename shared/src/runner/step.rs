@@ -42,6 +42,8 @@ pub struct StepContext<'a> {
     pub connections: &'a Connections,
     /// Statements done by an earlier, interrupted attempt.
     pub resumed_after: Option<usize>,
+    /// Whether an earlier attempt, in either direction, left progress behind.
+    pub has_progress: bool,
     /// How often the user asked to stop.
     pub cancelled: watch::Receiver<u32>,
     /// Where events go.
@@ -84,6 +86,10 @@ impl StepContext<'_> {
                 message: notice.message().to_owned(),
             });
         }
+    }
+
+    pub(super) fn clears_progress(&self) -> bool {
+        self.has_progress || self.script().directives.no_transaction
     }
 
     pub(super) fn applied_on(&self) -> String {

@@ -127,6 +127,14 @@ pub enum SourceError {
         /// The folder.
         folder: String,
     },
+    /// The folder of the services cannot be read.
+    #[error("{path}: the folder of the services cannot be read")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// A file cannot be read as text.
     #[error("{path}: cannot be read as UTF-8 text")]
     Unreadable {

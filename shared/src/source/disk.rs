@@ -14,7 +14,7 @@ use crate::domain::{Fleet, Service, ServiceName, ServiceNameError, Version};
 ///
 /// A folder with `migrations/` but without `service.toml` is an error rather than silently left out.
 pub fn load_folder(folder: &Path) -> Result<Fleet, SourceError> {
-    let unreadable = |source| SourceError::Unreadable {
+    let unreadable = |source| SourceError::Folder {
         path: folder.display().to_string(),
         source,
     };
