@@ -103,7 +103,7 @@ fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
     let mut hazards = Vec::new();
     if script.directives.no_transaction {
         hazards.push(Hazard {
-            hazard: "no_transaction".to_owned(),
+            hazard: "no-transaction".to_owned(),
             detail: "runs statement by statement; what is done stays done when a later one fails"
                 .to_owned(),
             line: None,
@@ -118,7 +118,7 @@ fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
             && let Some(what) = runs_outside_transactions(&kind)
         {
             hazards.push(Hazard {
-                hazard: "needs_no_transaction".to_owned(),
+                hazard: "needs-no-transaction".to_owned(),
                 detail: format!(
                     "{what} cannot run in a transaction: add `-- migration: no-transaction`"
                 ),

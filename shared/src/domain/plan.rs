@@ -35,7 +35,7 @@ impl fmt::Display for Direction {
 /// Something about a step that a reviewer should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hazard {
-    /// A slug: `drops_table`, `no_transaction`, …
+    /// A slug: `drops-table`, `no-transaction`, …
     pub hazard: String,
     /// One sentence.
     pub detail: String,
