@@ -8,9 +8,9 @@ use super::fleet_graph::Node;
 
 /// The services wait for each other.
 #[derive(Debug, thiserror::Error)]
-#[error("the services wait for each other: {path}")]
+#[error("the services wait for each other: {path} (each waits for the next)")]
 pub struct CycleError {
-    /// The way around, from a node back to itself.
+    /// The way around, from a node back to itself, each waiting for the next.
     pub path: String,
 }
 
@@ -20,7 +20,7 @@ impl CycleError {
         "take one depends_on (service.toml) or one `requires` (migration) on this way out";
 
     pub(super) fn new(nodes: &[Node]) -> Self {
-        let mut names: Vec<String> = nodes.iter().map(Node::to_string).collect();
+        let mut names: Vec<String> = nodes.iter().rev().map(Node::to_string).collect();
         names.dedup();
         if names.first() != names.last() || names.len() == 1 {
             names.extend(names.first().cloned());

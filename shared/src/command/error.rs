@@ -101,6 +101,10 @@ impl CommandError {
             | Self::Source(_)
             | Self::Script(_)
             | Self::Graph { .. } => ExitStatus::Usage,
+            // Neither a server nor the programs for one: something to configure or to install.
+            Self::LocalServer(error) if matches!(**error, LocalServerError::Binaries(_)) => {
+                ExitStatus::Usage
+            }
             Self::Service(error) => error.exit_status(),
             Self::Refused(_) => ExitStatus::Refused,
             Self::Stopped { status, .. } => *status,

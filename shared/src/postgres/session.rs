@@ -26,7 +26,7 @@ pub struct Session {
     pub(super) connection: Connection,
     address: DatabaseAddress,
     facts: Facts,
-    _permit: Option<Permit>,
+    permit: Option<Permit>,
 }
 
 /// What is asked once, right after connecting.
@@ -58,7 +58,7 @@ impl Session {
             connection,
             address: address.clone(),
             facts,
-            _permit: permit,
+            permit,
         })
     }
 
@@ -75,6 +75,12 @@ impl Session {
     /// The server process of this session.
     pub fn pid(&self) -> i32 {
         self.facts.pid
+    }
+
+    /// Gives back the right to a connection, once this one is lost: looking up what became of its work needs another,
+    /// which would never be free where every permit is held by a lost session.
+    pub fn forget_connection(&mut self) {
+        self.permit = None;
     }
 
     /// Whether the server takes no writes (a standby, or `default_transaction_read_only`).

@@ -165,11 +165,12 @@ pub async fn execute(
         }
         Err(failed) => failed,
     };
-    if let Fault::Lost { .. } = &fault
-        && aftermath::succeeded(locked.session(), context).await
-    {
-        report_success(context, started);
-        return Ok(StepDone::DoneThenLost);
+    if let Fault::Lost { .. } = &fault {
+        locked.session_mut().forget_connection();
+        if aftermath::succeeded(locked.session(), context).await {
+            report_success(context, started);
+            return Ok(StepDone::DoneThenLost);
+        }
     }
     let failure = Telling {
         script: context.script(),

@@ -38,8 +38,10 @@ async fn inside<'a>(
     run_file(session.client(), &context.script().text).await?;
     let applied_on = context.applied_on();
     let attempt = attempt();
-    // One round trip: the client pipelines what is polled together, and the server answers in order.
+    // One round trip: the client pipelines what is polled together, and the server answers in order. `biased`: of
+    // several errors the first is the cause, those after it only say that the transaction is aborted.
     let ((), held, same_process) = tokio::try_join!(
+        biased;
         session.become_bookkeeper(),
         still_held(locked, context),
         record_done(
