@@ -9,6 +9,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use super::connections::Permit;
+use super::history::quote_identifier;
 use super::{ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
@@ -190,7 +191,7 @@ impl Session {
     pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
         let role = match self.facts.role.as_str() {
             "none" => "NONE".to_owned(),
-            role => super::history::quote_identifier(role),
+            role => quote_identifier(role),
         };
         self.client()
             .batch_execute(&format!(
@@ -212,23 +213,27 @@ impl Facts {
         history_table: &str,
     ) -> Result<Self, tokio_postgres::Error> {
         let (schema, table) = super::history::split_name(history_table);
-        // Only catalogs are read: a role without any grant on our tables can still ask.
+        let name = match schema {
+            Some(schema) => format!("{}.{}", quote_identifier(schema), quote_identifier(table)),
+            None => quote_identifier(table),
+        };
+        // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as
+        // much. `to_regclass` wants the right to use the schema: a role without any grant on our tables can still ask.
         let rows = connection
             .client
             .query_typed(
                 "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('role'), \
-                   (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                     WHERE c.relname = $2 AND c.relkind IN ('r', 'p') \
-                       AND CASE WHEN $1 IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $1 END), \
+                   (SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = \
+                     (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($2))), \
                    COALESCE($1, pg_catalog.current_schema()::text), \
-                   (SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT') \
-                     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                     WHERE n.nspname = 'orchestrator' AND c.relname = 'progress'), \
+                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                     THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.progress')::oid, 'SELECT') \
+                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
                    pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
-                   EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                     WHERE n.nspname = 'orchestrator' AND c.relname = 'journal'), \
+                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                     THEN pg_catalog.to_regclass('orchestrator.journal') IS NOT NULL ELSE false END, \
                    pg_catalog.current_setting('server_version_num')::int4 >= 140000",
-                &[(&schema, Type::TEXT), (&table, Type::TEXT)],
+                &[(&schema, Type::TEXT), (&name, Type::TEXT)],
             )
             .await?;
         let row = &rows[0];
