@@ -3,10 +3,19 @@
 //! A test starts a PostgreSQL of its own (a tenth of a second), writes services into a folder of its own, and runs the
 //! programs as a user would. Nothing is shared between tests, so they run in parallel and in any order.
 
+mod facts;
 mod programs;
+mod rows;
+mod running;
 mod server;
 mod services;
+mod session;
+mod wait;
 
+pub use facts::{Facts, LegacyFacts, legacy_facts};
 pub use programs::{Outcome, Program};
+pub use running::Running;
 pub use server::Server;
-pub use services::{ServiceFolder, Services};
+pub use services::{SERVICES, ServiceFolder, Services};
+pub use session::Session;
+pub use wait::wait_until;

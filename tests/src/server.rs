@@ -41,6 +41,25 @@ impl Server {
         self.cluster.url(database)
     }
 
+    /// The URL of a database for another role.
+    pub fn url_as(&self, role: &str, password: &str, database: &str) -> String {
+        let url = self.url(database);
+        let (scheme, rest) = url.split_once("://").expect("a URL");
+        let (_, place) = rest.rsplit_once('@').expect("a user");
+        format!("{scheme}://{role}:{password}@{place}")
+    }
+
+    /// Every database but `postgres` and the templates.
+    pub fn databases(&self) -> Vec<String> {
+        self.query(
+            "postgres",
+            "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY datname",
+        )
+        .into_iter()
+        .map(|row| row[0].clone())
+        .collect()
+    }
+
     /// Runs SQL; gives the rows of its last result as text, NULL as an empty string. Panics on an error.
     pub fn query(&self, database: &str, sql: &str) -> Vec<Vec<String>> {
         self.try_query(database, sql)
@@ -85,6 +104,17 @@ impl Server {
             .and_then(|row| row.first())
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// The versions in a database's history, as often as they stand there.
+    pub fn applied(&self, database: &str) -> Vec<i64> {
+        self.query(
+            database,
+            "SELECT version FROM refinery_schema_history ORDER BY version",
+        )
+        .iter()
+        .map(|row| row[0].parse().expect("a version"))
+        .collect()
     }
 
     /// A database's schema as pg_dump sees it, without what the engine keeps there, and without noise.
@@ -143,7 +173,7 @@ fn cache() -> PathBuf {
     crate::programs::target_folder().join("test-servers")
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

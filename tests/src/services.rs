@@ -5,6 +5,21 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+/// The platform's services and their databases.
+pub const SERVICES: [(&str, &str); 11] = [
+    ("auth", "soc_auth"),
+    ("client", "soc_clients"),
+    ("policy", "soc_policies"),
+    ("control", "soc_controls"),
+    ("evidence", "soc_evidence"),
+    ("workflow", "soc_workflows"),
+    ("reporting", "soc_reporting"),
+    ("audit", "soc_audits"),
+    ("integration", "soc_integrations"),
+    ("notification", "soc_notifications"),
+    ("ai", "soc_ai"),
+];
+
 /// A folder of services that ends with its test.
 pub struct Services {
     folder: TempDir,
@@ -59,6 +74,15 @@ impl ServiceFolder {
     pub fn reversible(&self, version: i64, name: &str, sql: &str, revert: &str) -> &Self {
         self.write("migrations", version, name, sql)
             .write("reverts", version, name, revert)
+    }
+
+    /// Adds or replaces any file of the service, as in `migrations/V1__x.sql`.
+    pub fn file(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.folder.join(path);
+        let parent = path.parent().expect("a file below the service");
+        fs::create_dir_all(parent).expect("a folder");
+        fs::write(path, content).expect("a file");
+        self
     }
 
     /// Where it is.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gather::Planned;
+use super::plan_run::Planned;
 use super::{
     CommandError, Context, FailureChoice, Gathered, Order, RunArgs, Selected, confirm, gather,
     planned_run, print_sql, watch_signals,

@@ -1,5 +1,7 @@
 //! The dispatcher: the loop that owns a run.
 
+mod finish;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,76 +11,15 @@ use tokio::task::JoinSet;
 
 use super::board::Board;
 use super::lane::{Go, LaneTask, Message};
-use super::{Recorder, gate_watch};
+use super::{OnFailure, Recorder, Run, RunEnd, gate_watch};
 use crate::config::EngineSettings;
 use crate::domain::{
-    Direction, EVENT_SCHEMA, EventKind, ExitStatus, Plan, ServiceName, ServiceOutcome, Totals,
-    Verdict,
+    Direction, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, ServiceOutcome, Totals,
 };
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
 use crate::runner::{StepDone, StepError};
-
-/// What a failure means for services that do not depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// Start nothing new.
-    Stop,
-    /// Go on with them.
-    Continue,
-}
-
-/// One service of the run.
-pub struct LaneInput {
-    /// The service and its database.
-    pub target: Arc<Target>,
-    /// A session that is open already.
-    pub session: Option<Session>,
-    /// The command that goes on after a failure.
-    pub run_again: String,
-}
-
-/// A run, ready to go.
-pub struct Run {
-    /// `run` or `revert`.
-    pub command: &'static str,
-    /// Who and where from.
-    pub identity: RunIdentity,
-    /// What to do.
-    pub plan: Plan,
-    /// The services with steps, and those whose databases gates look at.
-    pub lanes: BTreeMap<ServiceName, LaneInput>,
-    /// The databases of gates.
-    pub gate_targets: BTreeMap<ServiceName, Arc<Target>>,
-    /// Services that were asked for and have nothing to do.
-    pub unchanged: Vec<ServiceName>,
-    /// Services that cannot be run, found while planning (`--on-failure continue` runs the others).
-    pub stopped: Vec<(ServiceName, ServiceError)>,
-    /// Services with work that depend on a stopped one.
-    pub held_back: Vec<(ServiceName, usize, ServiceName)>,
-    /// How many services at a time.
-    pub jobs: usize,
-    /// What a failure means for the others.
-    pub on_failure: OnFailure,
-    /// How long to wait for gates.
-    pub wait: Duration,
-    /// The command that meets a gate on a service.
-    pub meet_gate: Box<dyn Fn(&ServiceName) -> String + Send + Sync>,
-    /// Time limits and retries.
-    pub engine: EngineSettings,
-    /// Where sessions come from.
-    pub connections: Arc<Connections>,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug)]
-pub struct RunEnd {
-    /// For the shell.
-    pub status: ExitStatus,
-    /// For people.
-    pub totals: Totals,
-}
 
 /// Runs a plan to its end, whatever that is.
 pub async fn dispatch(
@@ -527,55 +468,6 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     tracing::warn!(%error, "a statement could not be cancelled");
                 }
             }
-        }
-    }
-
-    fn finish(mut self) -> RunEnd {
-        let cancelled = *self.cancelled.borrow() > 0;
-        let mut left_over = self.board.left_over();
-        left_over.extend(
-            self.held_back
-                .drain(..)
-                .map(|(service, steps, culprit)| (service, steps, Some(culprit))),
-        );
-        for (service, steps, culprit) in left_over {
-            self.totals.skipped += steps;
-            let failed_itself = self.lanes.get(&service).is_some_and(
-                |lane| matches!(lane.outcome, Some(outcome) if outcome != ServiceOutcome::Done),
-            );
-            if failed_itself {
-                continue;
-            }
-            let because = match (&culprit, &self.first_failure) {
-                (Some(culprit), _) => format!("{culprit} did not get through"),
-                (None, _) if cancelled => "the run was cancelled".to_owned(),
-                (None, Some(first)) => {
-                    format!("{first} did not get through, and nothing new is started after that")
-                }
-                (None, None) => "the run ended".to_owned(),
-            };
-            self.recorder
-                .service(&service, EventKind::ServiceSkipped { because, steps });
-            if let Some(lane) = self.lanes.get_mut(&service) {
-                lane.outcome = Some(if culprit.is_none() && cancelled {
-                    ServiceOutcome::Cancelled
-                } else {
-                    ServiceOutcome::Skipped
-                });
-            }
-            self.service_finished(&service);
-        }
-        let totals = self.totals.lasting(self.started.elapsed());
-        self.next.dedup();
-        self.recorder.run(EventKind::RunFinished {
-            verdict: Verdict::of(self.status, totals.applied + totals.reverted),
-            exit_code: self.status,
-            totals,
-            next: std::mem::take(&mut self.next),
-        });
-        RunEnd {
-            status: self.status,
-            totals,
         }
     }
 }

@@ -8,6 +8,8 @@ mod dispatcher;
 mod gate_watch;
 mod lane;
 mod recorder;
+mod run;
 
-pub use dispatcher::{LaneInput, OnFailure, Run, RunEnd, dispatch};
+pub use dispatcher::dispatch;
 pub use recorder::Recorder;
+pub use run::{LaneInput, OnFailure, Run, RunEnd};

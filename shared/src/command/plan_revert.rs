@@ -1,0 +1,212 @@
+//! The plan of a revert: what is undone, and what would stand on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::gather::gather_histories;
+use super::plan_run::Planned;
+use super::{CommandError, Context, Gathered, Order, Selected};
+use crate::domain::{
+    Direction, Migration, Refusal, RefusalKind, Requirement, Service, ServiceName, Version,
+};
+use crate::inspect::{ServiceError, Target};
+use crate::planning;
+use crate::reconcile::reconcile;
+use crate::revert::{self, Scope};
+
+/// The plan of a revert. Looks at further databases where migrations of other services require what would be undone.
+pub async fn planned_revert(
+    context: &Context,
+    selected: &Selected,
+    gathered: &mut Gathered,
+    targets: &mut BTreeMap<ServiceName, Arc<Target>>,
+    scope: Scope,
+    with_dependents: bool,
+    order: &dyn Order,
+) -> Result<Planned, CommandError> {
+    let mut stopped = std::mem::take(&mut gathered.stopped);
+    let mut scopes: BTreeMap<ServiceName, Scope> = selected
+        .names
+        .iter()
+        .map(|name| (name.clone(), scope))
+        .collect();
+    loop {
+        let needed = requiring_services(context, scopes.keys());
+        look_at_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
+        match next_dependent(
+            context,
+            gathered,
+            &scopes,
+            (scope, with_dependents),
+            &stopped,
+        ) {
+            Dependent::None => break,
+            Dependent::Found(dependent, version) => {
+                scopes.insert(dependent, Scope::From(version));
+            }
+            Dependent::Refused(refusal) => {
+                let service = refusal.service.clone();
+                stopped.extend(service.map(|service| (service, refusal.into())));
+                break;
+            }
+        }
+    }
+    let mut steps = Vec::new();
+    for (name, scope) in &scopes {
+        let (Some(service), Some(history)) =
+            (context.fleet.service(name), gathered.histories.get(name))
+        else {
+            continue;
+        };
+        match revert::select(service, &reconcile(service, history), *scope) {
+            Ok(migrations) => {
+                for migration in migrations {
+                    steps.push(planning::step(service, migration, Direction::Down)?);
+                }
+            }
+            Err(refusal) => stopped.push((name.clone(), refusal.into())),
+        }
+    }
+    Ok(Planned {
+        plan: order.arrange(&context.fleet, steps, Direction::Down),
+        stopped,
+        held_back: Vec::new(),
+        gate_targets: BTreeMap::new(),
+    })
+}
+
+/// The services with a migration that requires something of these.
+fn requiring_services<'n>(
+    context: &Context,
+    names: impl Iterator<Item = &'n ServiceName>,
+) -> BTreeSet<ServiceName> {
+    let names: BTreeSet<&ServiceName> = names.collect();
+    context
+        .fleet
+        .services()
+        .chain(&context.dependents)
+        .filter(|service| {
+            service
+                .migrations
+                .iter()
+                .flat_map(|migration| &migration.script.directives.requires)
+                .any(|requirement| names.contains(&requirement.service))
+        })
+        .map(|service| service.name.clone())
+        .collect()
+}
+
+async fn look_at_more(
+    context: &Context,
+    selected: &Selected,
+    gathered: &mut Gathered,
+    targets: &mut BTreeMap<ServiceName, Arc<Target>>,
+    stopped: &mut Vec<(ServiceName, ServiceError)>,
+    needed: &BTreeSet<ServiceName>,
+) -> Result<(), CommandError> {
+    let missing: Vec<&ServiceName> = needed
+        .iter()
+        .filter(|name| !targets.contains_key(*name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let more = context.targets(missing, selected, false).await?;
+    let found = gather_histories(&context.connections(), &more).await?;
+    gathered.histories.extend(found.histories);
+    stopped.extend(found.stopped);
+    targets.extend(more);
+    Ok(())
+}
+
+/// What another service has to say about a revert.
+enum Dependent {
+    None,
+    Found(ServiceName, Version),
+    Refused(Refusal),
+}
+
+/// A service whose applied migrations require what is chosen to be undone, and from which version on it would have to
+/// be undone too. Refused unless that was asked for.
+fn next_dependent(
+    context: &Context,
+    gathered: &Gathered,
+    scopes: &BTreeMap<ServiceName, Scope>,
+    (scope, with_dependents): (Scope, bool),
+    stopped: &[(ServiceName, ServiceError)],
+) -> Dependent {
+    let mut undone: BTreeMap<&ServiceName, BTreeSet<Version>> = BTreeMap::new();
+    for (name, scope) in scopes {
+        if let Some((service, history)) = context
+            .fleet
+            .service(name)
+            .zip(gathered.histories.get(name))
+            && let Ok(migrations) = revert::select(service, &reconcile(service, history), *scope)
+        {
+            undone.insert(
+                name,
+                migrations
+                    .iter()
+                    .map(|migration| migration.version)
+                    .collect(),
+            );
+        }
+    }
+    for service in context.fleet.services().chain(&context.dependents) {
+        let Some((migration, requirement)) = standing_requirement(service, gathered, &undone)
+        else {
+            continue;
+        };
+        if !with_dependents {
+            return Dependent::Refused(Refusal {
+                kind: RefusalKind::Required,
+                service: Some(requirement.service.clone()),
+                message: format!(
+                    "{requirement} is required by {}, which is applied",
+                    migration.script.path
+                ),
+                next: context
+                    .invocation
+                    .revert_with_dependents(&requirement.service, scope),
+            });
+        }
+        if stopped.iter().any(|(name, _)| *name == service.name) {
+            continue;
+        }
+        return Dependent::Found(service.name.clone(), migration.version);
+    }
+    Dependent::None
+}
+
+/// The oldest applied migration of a service that requires something to be undone and is not undone itself.
+fn standing_requirement<'s>(
+    service: &'s Service,
+    gathered: &Gathered,
+    undone: &BTreeMap<&ServiceName, BTreeSet<Version>>,
+) -> Option<(&'s Migration, &'s Requirement)> {
+    let history = gathered.histories.get(&service.name)?;
+    service.migrations.iter().find_map(|migration| {
+        let applied = history
+            .applied
+            .iter()
+            .any(|row| row.version == migration.version)
+            || history
+                .interrupted
+                .iter()
+                .any(|interruption| interruption.version == migration.version);
+        let goes_too = undone
+            .get(&service.name)
+            .is_some_and(|versions| versions.contains(&migration.version));
+        let requirement = migration
+            .script
+            .directives
+            .requires
+            .iter()
+            .find(|requirement| {
+                undone
+                    .get(&requirement.service)
+                    .is_some_and(|versions| versions.contains(&requirement.version))
+            })?;
+        (applied && !goes_too).then_some((migration, requirement))
+    })
+}

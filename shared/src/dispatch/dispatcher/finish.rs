@@ -1,0 +1,56 @@
+//! The end of a run: who was not started and because of whom, the counts, the verdict.
+
+use super::super::RunEnd;
+use super::Dispatcher;
+use crate::domain::{EventKind, ServiceOutcome, Verdict};
+
+impl Dispatcher<'_, '_> {
+    pub(super) fn finish(mut self) -> RunEnd {
+        let cancelled = *self.cancelled.borrow() > 0;
+        let mut left_over = self.board.left_over();
+        left_over.extend(
+            self.held_back
+                .drain(..)
+                .map(|(service, steps, culprit)| (service, steps, Some(culprit))),
+        );
+        for (service, steps, culprit) in left_over {
+            self.totals.skipped += steps;
+            let failed_itself = self.lanes.get(&service).is_some_and(
+                |lane| matches!(lane.outcome, Some(outcome) if outcome != ServiceOutcome::Done),
+            );
+            if failed_itself {
+                continue;
+            }
+            let because = match (&culprit, &self.first_failure) {
+                (Some(culprit), _) => format!("{culprit} did not get through"),
+                (None, _) if cancelled => "the run was cancelled".to_owned(),
+                (None, Some(first)) => {
+                    format!("{first} did not get through, and nothing new is started after that")
+                }
+                (None, None) => "the run ended".to_owned(),
+            };
+            self.recorder
+                .service(&service, EventKind::ServiceSkipped { because, steps });
+            if let Some(lane) = self.lanes.get_mut(&service) {
+                lane.outcome = Some(if culprit.is_none() && cancelled {
+                    ServiceOutcome::Cancelled
+                } else {
+                    ServiceOutcome::Skipped
+                });
+            }
+            self.service_finished(&service);
+        }
+        let totals = self.totals.lasting(self.started.elapsed());
+        self.next.dedup();
+        self.recorder.run(EventKind::RunFinished {
+            verdict: Verdict::of(self.status, totals.applied + totals.reverted),
+            exit_code: self.status,
+            totals,
+            next: std::mem::take(&mut self.next),
+        });
+        RunEnd {
+            status: self.status,
+            totals,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A run as the dispatcher takes it, and how it ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::EngineSettings;
+use crate::domain::{ExitStatus, Plan, ServiceName, Totals};
+use crate::inspect::{ServiceError, Target};
+use crate::postgres::{Connections, RunIdentity, Session};
+
+/// What a failure means for services that do not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Start nothing new.
+    Stop,
+    /// Go on with them.
+    Continue,
+}
+
+/// One service of the run.
+pub struct LaneInput {
+    /// The service and its database.
+    pub target: Arc<Target>,
+    /// A session that is open already.
+    pub session: Option<Session>,
+    /// The command that goes on after a failure.
+    pub run_again: String,
+}
+
+/// A run, ready to go.
+pub struct Run {
+    /// `run` or `revert`.
+    pub command: &'static str,
+    /// Who and where from.
+    pub identity: RunIdentity,
+    /// What to do.
+    pub plan: Plan,
+    /// The services with steps, and those whose databases gates look at.
+    pub lanes: BTreeMap<ServiceName, LaneInput>,
+    /// The databases of gates.
+    pub gate_targets: BTreeMap<ServiceName, Arc<Target>>,
+    /// Services that were asked for and have nothing to do.
+    pub unchanged: Vec<ServiceName>,
+    /// Services that cannot be run, found while planning (`--on-failure continue` runs the others).
+    pub stopped: Vec<(ServiceName, ServiceError)>,
+    /// Services with work that depend on a stopped one.
+    pub held_back: Vec<(ServiceName, usize, ServiceName)>,
+    /// How many services at a time.
+    pub jobs: usize,
+    /// What a failure means for the others.
+    pub on_failure: OnFailure,
+    /// How long to wait for gates.
+    pub wait: Duration,
+    /// The command that meets a gate on a service.
+    pub meet_gate: Box<dyn Fn(&ServiceName) -> String + Send + Sync>,
+    /// Time limits and retries.
+    pub engine: EngineSettings,
+    /// Where sessions come from.
+    pub connections: Arc<Connections>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug)]
+pub struct RunEnd {
+    /// For the shell.
+    pub status: ExitStatus,
+    /// For people.
+    pub totals: Totals,
+}

@@ -1,0 +1,383 @@
+//! `--output json`: the form of documents and events, and nothing but JSON on standard output.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use serde_json::{Map, Value};
+use tests::{Outcome, Program, Server, Services};
+
+fn services() -> Services {
+    let services = Services::new();
+    services
+        .service("one", &[])
+        .reversible(1, "a", "CREATE TABLE a (id int);\n", "DROP TABLE a;\n")
+        .reversible(
+            2,
+            "b",
+            "-- migration: no-transaction\nCREATE INDEX CONCURRENTLY b ON a (id);\nSELECT 1;\n",
+            "-- migration: no-transaction\nDROP INDEX CONCURRENTLY b;\n",
+        );
+    services.service("two", &["one"]).migration(
+        1,
+        "c",
+        "-- migration: requires one@1\nDO $$ BEGIN RAISE NOTICE 'hello'; END $$;\nCREATE TABLE c (id int);\n",
+    );
+    services
+}
+
+fn started() -> (Server, Services) {
+    (Server::start(), services())
+}
+
+/// The form of a value: its keys with their types; of a list, the forms of its elements as one.
+fn form(value: &Value) -> Value {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(_) => "boolean".into(),
+        Value::Number(number) if number.is_i64() => "integer".into(),
+        Value::Number(_) => "number".into(),
+        Value::String(_) => "string".into(),
+        Value::Array(elements) => {
+            let merged = elements.iter().map(form).reduce(|a, b| merge(&a, &b));
+            Value::Array(merged.into_iter().collect())
+        }
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| (key.clone(), form(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+    }
+}
+
+/// Two forms as one: a key that one of them lacks is optional (`?`), two types stand side by side.
+fn merge(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut merged = Map::new();
+            let keys: BTreeSet<&str> = a
+                .keys()
+                .chain(b.keys())
+                .map(|key| key.trim_end_matches('?'))
+                .collect();
+            for key in keys {
+                let optional = format!("{key}?");
+                let of = |object: &Map<String, Value>| {
+                    object.get(key).or_else(|| object.get(&optional)).cloned()
+                };
+                let everywhere = a.contains_key(key) && b.contains_key(key);
+                let value = match (of(a), of(b)) {
+                    (Some(a), Some(b)) => merge(&a, &b),
+                    (one, other) => one.or(other).unwrap_or_default(),
+                };
+                merged.insert(if everywhere { key.to_owned() } else { optional }, value);
+            }
+            merged.into()
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            let merged = a.iter().chain(b).cloned().reduce(|a, b| merge(&a, &b));
+            Value::Array(merged.into_iter().collect())
+        }
+        (a, b) if a == b => a.clone(),
+        (a, b) => {
+            let words = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+            let both = format!("{}|{}", words(a), words(b));
+            let types: BTreeSet<&str> = both.split('|').collect();
+            types.into_iter().collect::<Vec<_>>().join("|").into()
+        }
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("JSON")
+}
+
+/// The kinds of a service's events (`None`: of the run), in order.
+fn kinds(outcome: &Outcome, service: Option<&str>) -> Vec<String> {
+    outcome
+        .events()
+        .iter()
+        .filter(|event| event["service"].as_str() == service)
+        .map(|event| event["event"].as_str().expect("a kind").to_owned())
+        .collect()
+}
+
+#[track_caller]
+fn assert_finishes(outcome: &Outcome, verdict: &str) {
+    let events = outcome.events();
+    let last = events.last().expect("an event");
+    assert_eq!(last["event"], "run_finished", "{}", outcome.stdout);
+    assert_eq!(last["verdict"], verdict, "{last}");
+    assert_eq!(last["exit_code"], outcome.code, "{last}");
+    let numbers: Vec<u64> = events
+        .iter()
+        .filter_map(|event| event["seq"].as_u64())
+        .collect();
+    assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
+    assert!(events.iter().all(|event| event["run_id"] == last["run_id"]));
+}
+
+#[test]
+fn the_documents_have_their_form() {
+    let (server, services) = started();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    orchestrator.expect(&["run", "one", "--to", "1"], 0);
+    let document = |arguments: &[&str]| {
+        let outcome = orchestrator.expect(&[arguments, &["--output", "json"]].concat(), 0);
+        pretty(&form(&outcome.json()))
+    };
+    assert_snapshot!("status", document(&["status"]));
+    assert_snapshot!("plan", document(&["plan"]));
+    assert_snapshot!("graph", document(&["graph"]));
+    assert_snapshot!("history", document(&["history"]));
+    assert_eq!(document(&["show"]), document(&["status"]));
+    assert_eq!(document(&["all", "--dry-run"]), document(&["plan"]));
+}
+
+#[test]
+fn every_state_of_a_migration_has_its_name() {
+    let server = Server::start();
+    let services = Services::new();
+    let table = |name: &str| format!("CREATE TABLE {name} (id int);\n");
+    let one = services.service("one", &[]);
+    for (version, name) in [(1, "edited"), (2, "removed"), (4, "kept")] {
+        one.migration(version, name, &table(name));
+    }
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    orchestrator.expect(&["all"], 0);
+    one.migration(1, "edited", &table("edited_since"))
+        .migration(3, "late", &table("late"))
+        .migration(5, "new", &table("new"));
+    fs::remove_file(one.path().join("migrations/V2__removed.sql")).expect("removed");
+    services.service("two", &[]).migration(
+        1,
+        "halves",
+        "-- migration: no-transaction\nCREATE TABLE a (id int);\nSELECT 1 / 0;\nSELECT 1;\n",
+    );
+    orchestrator.expect(&["run", "two"], 1);
+
+    let status = orchestrator
+        .expect(&["status", "--output", "json"], 0)
+        .json();
+    let states: Vec<String> = status["services"][0]["migrations"]
+        .as_array()
+        .expect("migrations")
+        .iter()
+        .map(|migration| format!("{} {}", migration["version"], migration["state"]))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            "1 \"divergent\"",
+            "2 \"missing\"",
+            "3 \"out_of_order\"",
+            "4 \"applied\"",
+            "5 \"pending\""
+        ]
+    );
+    let halves = &status["services"][1]["migrations"][0];
+    assert_eq!(halves["state"], "interrupted", "{halves}");
+    assert_eq!(
+        (&halves["done"], &halves["total"]),
+        (&1.into(), &3.into()),
+        "{halves}"
+    );
+    assert_eq!(halves["reversible"], false);
+}
+
+#[test]
+fn the_events_come_in_their_order() {
+    let (server, services) = started();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let run = orchestrator.expect(&["all", "--output", "json"], 0);
+    assert_finishes(&run, "done");
+    assert_eq!(kinds(&run, None), ["run_started", "run_finished"]);
+    assert_eq!(
+        kinds(&run, Some("one")),
+        [
+            "database_created",
+            "service_started",
+            "migration_started",
+            "migration_applied",
+            "migration_started",
+            "statement_finished",
+            "statement_finished",
+            "migration_applied",
+            "service_finished"
+        ]
+    );
+    assert_eq!(
+        kinds(&run, Some("two")),
+        [
+            "database_created",
+            "service_started",
+            "migration_started",
+            "server_notice",
+            "migration_applied",
+            "service_finished"
+        ]
+    );
+    let place = |kind: &str, service: &str| {
+        run.events()
+            .iter()
+            .position(|event| event["event"] == kind && event["service"] == service)
+    };
+    assert!(place("service_finished", "one") < place("service_started", "two"));
+
+    let again = orchestrator.expect(&["all", "--output", "json"], 0);
+    assert_finishes(&again, "nothing_to_do");
+
+    let revert = orchestrator.expect(&["revert", "one", "--all", "--output", "json"], 3);
+    assert_finishes(&revert, "refused");
+}
+
+#[test]
+fn the_events_of_a_revert_come_in_their_order() {
+    let (server, services) = started();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    orchestrator.expect(&["run", "one"], 0);
+    let revert = orchestrator.expect(&["revert", "one", "--all", "--output", "json"], 0);
+    assert_finishes(&revert, "done");
+    assert_eq!(
+        kinds(&revert, Some("one")),
+        [
+            "service_started",
+            "migration_started",
+            "statement_finished",
+            "migration_reverted",
+            "migration_started",
+            "migration_reverted",
+            "service_finished"
+        ]
+    );
+    let versions: Vec<Value> = revert
+        .events_of("migration_reverted")
+        .iter()
+        .map(|event| event["version"].clone())
+        .collect();
+    assert_eq!(versions, [2, 1]);
+}
+
+#[test]
+fn a_run_that_is_refused_or_fails_ends_with_run_finished_too() {
+    let (server, services) = started();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let json = |arguments: &[&str], code: i32| {
+        orchestrator.expect(&[arguments, &["--output", "json"]].concat(), code)
+    };
+    assert_finishes(&json(&["run", "two"], 3), "refused");
+    assert_finishes(&json(&["run", "two", "--wait", "200ms"], 3), "refused");
+    json(&["all"], 0);
+    assert_finishes(&json(&["revert", "two"], 3), "refused");
+    services
+        .service("two", &["one"])
+        .migration(2, "fails", "SELECT 1;\nSELECT nothing;\n");
+    services
+        .service("three", &["two"])
+        .migration(1, "waits", "SELECT 1;\n");
+    let failed = json(&["all"], 1);
+    assert_finishes(&failed, "failed");
+    assert_eq!(
+        kinds(&failed, Some("two")),
+        [
+            "service_started",
+            "migration_started",
+            "migration_failed",
+            "service_finished"
+        ]
+    );
+    assert_eq!(
+        kinds(&failed, Some("three")),
+        ["service_skipped", "service_finished"]
+    );
+    let failure = &failed.events_of("migration_failed")[0];
+    assert_eq!(failure["sqlstate"], "42703");
+    assert_eq!(
+        (&failure["line"], &failure["column"]),
+        (&2.into(), &8.into())
+    );
+    let file = failure["file"].as_str().expect("a file");
+    assert!(file.ends_with("two/migrations/V2__fails.sql"), "{file}");
+    services
+        .service("one", &[])
+        .migration(1, "a", "CREATE TABLE a (id bigint);\n");
+    assert_finishes(&json(&["all"], 3), "refused");
+}
+
+#[test]
+fn production_without_a_confirmation_ends_with_run_finished_too() {
+    let (server, services) = started();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    for database in ["db_one", "db_two"] {
+        server.query("postgres", &format!("CREATE DATABASE {database}"));
+    }
+    let refused = orchestrator.expect(
+        &["all", "--environment", "production", "--output", "json"],
+        3,
+    );
+    assert_finishes(&refused, "refused");
+}
+
+#[test]
+fn every_event_and_field_is_described() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/json.md");
+    let page = fs::read_to_string(path).expect("docs/json.md");
+    let mut forms: BTreeMap<String, Value> = BTreeMap::new();
+    let mut collect = |outcome: Outcome| {
+        for event in outcome.events() {
+            let kind = event["event"].as_str().expect("a kind").to_owned();
+            let form = form(&event);
+            let merged = forms
+                .get(&kind)
+                .map_or(form.clone(), |known| merge(known, &form));
+            forms.insert(kind, merged);
+        }
+    };
+    let (server, services) = started();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let json = |arguments: &[&str]| orchestrator.run(&[arguments, &["--output", "json"]].concat());
+    collect(json(&["run", "two", "--wait", "200ms"]));
+    collect(json(&["all"]));
+    collect(json(&["revert", "one"]));
+    collect(json(&["revert", "two"]));
+    services
+        .service("two", &["one"])
+        .migration(2, "fails", "SELECT nothing;\n");
+    services
+        .service("three", &["two"])
+        .migration(1, "waits", "SELECT 1;\n");
+    collect(json(&["all"]));
+
+    assert!(forms.len() >= 12, "{:?}", forms.keys());
+    for (kind, form) in &forms {
+        assert!(
+            page.contains(&format!("**`{kind}`**")),
+            "{kind} is not described"
+        );
+        for field in form.as_object().expect("an object").keys() {
+            let field = field.trim_end_matches('?');
+            let described = ["", ".", "["].iter().any(|end| match *end {
+                "" => page.contains(&format!("| `{field}` |")),
+                end => page.contains(&format!("| `{field}{end}")),
+            });
+            assert!(described, "{kind}.{field} is not described");
+        }
+    }
+    assert_snapshot!(
+        "events",
+        pretty(&forms.into_iter().collect::<Map<_, _>>().into())
+    );
+}
+
+#[test]
+fn the_service_binaries_speak_the_same_json() {
+    let server = Server::start();
+    let auth =
+        Program::named("auth-migrations").env("ORCHESTRATOR_SERVER_URL", &server.url("postgres"));
+    assert_finishes(&auth.expect(&["--output", "json"], 0), "done");
+    let own = auth.expect(&["show", "--output", "json"], 0);
+    let orchestrator = Program::orchestrator(&server);
+    let theirs = orchestrator.expect(&["status", "auth", "--output", "json"], 0);
+    assert_eq!(own.json(), theirs.json());
+}

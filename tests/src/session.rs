@@ -1,0 +1,58 @@
+//! A client of the test's own, for standing in the way.
+
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use crate::Server;
+
+/// A connection that stays open until it is dropped.
+pub struct Session {
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Server {
+    /// Connects to a database.
+    pub fn session(&self, database: &str) -> Session {
+        let runtime = crate::server::runtime();
+        let client = runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls)
+                .await
+                .expect("a connection");
+            tokio::spawn(connection);
+            client
+        });
+        Session { client, runtime }
+    }
+}
+
+impl Session {
+    /// Runs SQL. Panics on an error.
+    pub fn run(&self, sql: &str) {
+        self.runtime
+            .block_on(self.client.batch_execute(sql))
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// The first value of a query.
+    pub fn value(&self, sql: &str) -> String {
+        let messages = self
+            .runtime
+            .block_on(self.client.simple_query(sql))
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        messages
+            .iter()
+            .find_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
+    /// The server process.
+    pub fn pid(&self) -> i64 {
+        self.value("SELECT pg_backend_pid()")
+            .parse()
+            .expect("a number")
+    }
+}
