@@ -11,4 +11,5 @@ mod legacy_facts;
 mod read_only;
 mod refinery_reads_us;
 mod schema_files;
+mod session_defaults;
 mod triggers;

@@ -315,8 +315,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 }
                 match done {
                     StepDone::Done => self.let_go_on(&service),
-                    // Its connection is gone: the next step begins with a new one.
-                    StepDone::DoneThenLost => self.send_home(&service),
+                    // The next step begins with a new session.
+                    StepDone::SessionSpent => self.send_home(&service),
                 }
             }
             Err(error) => {

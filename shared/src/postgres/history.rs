@@ -82,10 +82,7 @@ pub async fn install(
 pub(super) fn qualified(session: &Session, history_table: &str) -> String {
     let (_, table) = split_name(history_table);
     let table = quote_identifier(table);
-    match session.history_schema() {
-        Some(schema) => format!("{}.{table}", quote_identifier(schema)),
-        None => table,
-    }
+    format!("{}.{table}", quote_identifier(session.history_schema()))
 }
 
 /// `schema.table` or `table`.

@@ -94,12 +94,13 @@ impl Session {
         self.connection.cancel.clone()
     }
 
-    /// The schema in which the history table is, or would be created; `None` when `search_path` names none.
-    pub(super) fn history_schema(&self) -> Option<&str> {
+    /// The schema in which the history table is, or would be created.
+    pub(super) fn history_schema(&self) -> &str {
         self.facts
             .history_schema
             .as_deref()
             .or(self.facts.current_schema.as_deref())
+            .unwrap_or("public")
     }
 
     /// Whether the history table exists.
@@ -119,7 +120,7 @@ impl Session {
 
     /// Notes that everything the engine keeps in a database has just been made.
     pub(super) fn mark_installed(&mut self) {
-        self.facts.history_schema = self.history_schema().map(str::to_owned);
+        self.facts.history_schema = Some(self.history_schema().to_owned());
         self.facts.progress_readable = Some(true);
         self.facts.journal_exists = true;
     }
@@ -217,14 +218,19 @@ impl Facts {
             Some(schema) => format!("{}.{}", quote_identifier(schema), quote_identifier(table)),
             None => quote_identifier(table),
         };
+        // A migration may have changed the `search_path` that sessions begin with: a history that is no longer visible is
+        // looked for everywhere rather than taken for absent, which would run everything again.
         // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as
         // much. `to_regclass` wants the right to use the schema: a role without any grant on our tables can still ask.
         let rows = connection
             .client
             .query_typed(
                 "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('role'), \
-                   (SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = \
+                   COALESCE((SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = \
                      (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($2))), \
+                     (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                       WHERE $1 IS NULL AND c.relname = $3 AND c.relkind = 'r' AND n.nspname !~ '^pg_' \
+                       ORDER BY n.nspname <> 'public', n.nspname LIMIT 1)), \
                    COALESCE($1, pg_catalog.current_schema()::text), \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.progress')::oid, 'SELECT') \
@@ -233,7 +239,7 @@ impl Facts {
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.to_regclass('orchestrator.journal') IS NOT NULL ELSE false END, \
                    pg_catalog.current_setting('server_version_num')::int4 >= 140000",
-                &[(&schema, Type::TEXT), (&name, Type::TEXT)],
+                &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
         let row = &rows[0];

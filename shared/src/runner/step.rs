@@ -57,8 +57,9 @@ pub struct StepContext<'a> {
 pub enum StepDone {
     /// Done and committed.
     Done,
-    /// Done and committed, but the connection was lost after that.
-    DoneThenLost,
+    /// Done and committed, but the next step needs a new session: the connection was lost after that, or the file
+    /// changed what new sessions begin with.
+    SessionSpent,
 }
 
 impl StepContext<'_> {
@@ -161,7 +162,11 @@ pub async fn execute(
     let (fault, attempts) = match try_until_done(locked, context, started).await {
         Ok(()) => {
             report_success(context, started);
-            return Ok(StepDone::Done);
+            return Ok(if changes_new_sessions(context.script()) {
+                StepDone::SessionSpent
+            } else {
+                StepDone::Done
+            });
         }
         Err(failed) => failed,
     };
@@ -169,7 +174,7 @@ pub async fn execute(
         locked.session_mut().forget_connection();
         if aftermath::succeeded(locked.session(), context).await {
             report_success(context, started);
-            return Ok(StepDone::DoneThenLost);
+            return Ok(StepDone::SessionSpent);
         }
     }
     let failure = Telling {
@@ -195,6 +200,15 @@ pub async fn execute(
     write_failed(locked, context, &fault, &attempt).await;
     context.report(EventKind::MigrationFailed(Box::new(failure.clone())));
     Err(StepError::Failed(Box::new(failure)))
+}
+
+/// Whether a file may change settings with which sessions begin (`ALTER DATABASE … SET`, `ALTER ROLE … SET`): `RESET ALL`
+/// goes back to those of *this* session's beginning.
+fn changes_new_sessions(script: &Script) -> bool {
+    let text = script.text.to_ascii_lowercase();
+    ["alter database", "alter role", "alter user"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 async fn try_until_done(
