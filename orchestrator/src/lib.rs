@@ -1,7 +1,14 @@
 //! The orchestrator: many services, in the order of their dependencies.
 //!
 //! What only the fleet or the reviewer needs lives here; what one service needs to migrate itself lives in `shared`.
-//! Floors, arrows going down only (a test holds that): 5 `cli` · 3 `generate`, `schema` · 1 `graph`, `embedded`.
+//! The floors, arrows going down only, also to the rooms of `shared` (a test holds that):
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | 5 | `cli` |
+//! | 4 | `schema` |
+//! | 3 | `generate` |
+//! | 1 | `graph`, `embedded` |
 
 pub mod cli;
 pub mod embedded;

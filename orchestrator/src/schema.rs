@@ -1,4 +1,4 @@
-//! `schema dump`: the schema that a service's migrations produce, as SQL. Floor 3.
+//! `schema dump`: the schema that a service's migrations produce, as SQL. Floor 4.
 //!
 //! The migrations are run by the engine itself on a scratch database, which is dropped again whatever happens.
 
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use shared::command::{Chain, CommandError, Context, Order};
+use shared::command::{CommandError, Context};
 use shared::config::DatabaseAddress;
 use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, dispatch};
 use shared::domain::{Direction, Event, EventKind, ExitStatus, Service};
 use shared::inspect::Target;
-use shared::planning;
+use shared::planning::{self, Chain, Order};
 use shared::postgres::RunIdentity;
 use shared::report::Reporter;
 use shared::source::DEFAULT_HISTORY_TABLE;

@@ -4,9 +4,9 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 5 | `service_main` |
-//! | 4 | `dispatch`, `report` |
-//! | 3 | `runner`, `gates`, `inspect` |
+//! | 5 | `service_main`, `logging` |
+//! | 4 | `command`, `dispatch`, `report` |
+//! | 3 | `runner`, `revert`, `gates`, `inspect` |
 //! | 2 | `postgres` |
 //! | 1 | `source`, `reconcile`, `planning`, `config` |
 //! | 0 | `domain`, `sql` |

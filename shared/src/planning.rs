@@ -3,7 +3,7 @@
 //! Pure. The order between services is the business of the caller (the orchestrator's graph; a chain in a service
 //! binary). Floor 1.
 
-use crate::domain::{Direction, Hazard, Migration, Plan, Script, Service, Step};
+use crate::domain::{Direction, Fleet, Hazard, Migration, Plan, Script, Service, Step};
 use crate::sql::{self, StatementKind};
 
 /// A file that the engine does not run as it stands.
@@ -94,6 +94,22 @@ pub fn chain(steps: Vec<Step>) -> Plan {
         gates: Vec::new(),
     }
     .ranked()
+}
+
+/// Puts steps in order. The orchestrator's graph is one; a service binary's chain is another.
+pub trait Order: Sync {
+    /// A plan of these steps. Those of one service come in their own order already.
+    fn arrange(&self, fleet: &Fleet, steps: Vec<Step>, direction: Direction) -> Plan;
+}
+
+/// The order of a service binary: one after another.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain;
+
+impl Order for Chain {
+    fn arrange(&self, _fleet: &Fleet, steps: Vec<Step>, _direction: Direction) -> Plan {
+        chain(steps)
+    }
 }
 
 /// Refuses what would defeat the engine, and collects what a reviewer should know.

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    Chain, CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, Source,
+    CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, Source,
     StatusArgs, report_error, revert, run, status,
 };
 use crate::domain::ExitStatus;
 use crate::logging;
+use crate::planning::Chain;
 use crate::source::EmbeddedService;
 
 /// Migrates the database of one service. Without a command: run

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use petgraph::Direction as Way;
 use petgraph::graph::{DiGraph, NodeIndex};
-use shared::command::Order;
 use shared::domain::{Direction, Fleet, Plan, ServiceName, Step, Version};
+use shared::planning::Order;
 
 /// Orders steps by the graph: up along its edges, down against them.
 #[derive(Clone, Copy, Debug)]

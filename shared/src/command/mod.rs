@@ -1,7 +1,7 @@
 //! The commands that a service binary and the orchestrator have in common, so that both are the same engine.
 //!
 //! Responsible for turning arguments into a run: which services, which databases, which plan. Not for the order between
-//! services (the caller brings an [`Order`]), nor for doing the work (`dispatch`). Floor 5.
+//! services (the caller brings an [`Order`](crate::planning::Order)), nor for doing the work (`dispatch`). Floor 4.
 
 mod args;
 mod confirm;
@@ -10,10 +10,10 @@ mod dry_run;
 mod error;
 mod gather;
 mod interrupt;
-mod order;
 mod plan_revert;
 mod plan_run;
 mod print;
+mod refuse;
 mod revert;
 mod run;
 mod selection;
@@ -29,7 +29,6 @@ pub use dry_run::{print_plan, print_sql};
 pub use error::{CommandError, report_error};
 pub use gather::{Gathered, gather};
 pub use interrupt::watch_signals;
-pub use order::{Chain, Order};
 pub use plan_revert::planned_revert;
 pub use plan_run::{Planned, planned_run};
 pub use print::{print_document, print_text};

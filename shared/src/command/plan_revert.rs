@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::gather::gather_histories;
 use super::plan_run::Planned;
-use super::{CommandError, Context, Gathered, Order, Selected};
+use super::{CommandError, Context, Gathered, Selected};
 use crate::domain::{
     Direction, Migration, Refusal, RefusalKind, Requirement, Service, ServiceName, Version,
 };
 use crate::inspect::{ServiceError, Target};
-use crate::planning;
+use crate::planning::{self, Order};
 use crate::reconcile::reconcile;
 use crate::revert::{self, Scope};
 
@@ -42,12 +42,29 @@ pub async fn planned_revert(
         ) {
             Dependent::None => break,
             Dependent::Found(dependent, version) => {
-                scopes.insert(dependent, Scope::From(version));
+                let scope = Scope::From(version);
+                let going = undone_by(context, gathered, &dependent, scope);
+                let refusal = match going {
+                    Some(Ok(going)) if going.iter().any(|one| one.version == version) => None,
+                    Some(Err(refusal)) => Some(refusal),
+                    _ => Some(Refusal {
+                        kind: RefusalKind::Required,
+                        service: Some(dependent.clone()),
+                        message: format!("{version} cannot be undone as it stands"),
+                        next: format!("see how it stands: orchestrator status {dependent}"),
+                    }),
+                };
+                if let Some(refusal) = refusal {
+                    scopes.remove(&dependent);
+                    stopped.push((dependent, refusal.into()));
+                } else {
+                    scopes.insert(dependent, scope);
+                }
             }
-            Dependent::Refused(refusal) => {
-                let service = refusal.service.clone();
-                stopped.extend(service.map(|service| (service, refusal.into())));
-                break;
+            // It stays as it is, and so must what it requires in turn: look again without it.
+            Dependent::Refused(service, refusal) => {
+                scopes.remove(&service);
+                stopped.push((service, refusal.into()));
             }
         }
     }
@@ -122,12 +139,26 @@ async fn look_at_more(
 /// What another service has to say about a revert.
 enum Dependent {
     None,
+    /// It would have to be undone, too, from this version on.
     Found(ServiceName, Version),
-    Refused(Refusal),
+    /// This service must stay as it is.
+    Refused(ServiceName, Refusal),
+}
+
+/// The migrations that a scope takes back; `None` where the service or its history is not known.
+fn undone_by<'a>(
+    context: &'a Context,
+    gathered: &'a Gathered,
+    name: &ServiceName,
+    scope: Scope,
+) -> Option<Result<Vec<&'a Migration>, Refusal>> {
+    let service = context.service(name)?;
+    let history = gathered.histories.get(name)?;
+    Some(revert::select(service, &reconcile(service, history), scope))
 }
 
 /// A service whose applied migrations require what is chosen to be undone, and from which version on it would have to
-/// be undone too. Refused unless that was asked for.
+/// be undone too. Refused unless that was asked for, and where that service cannot be undone.
 fn next_dependent(
     context: &Context,
     gathered: &Gathered,
@@ -137,12 +168,7 @@ fn next_dependent(
 ) -> Dependent {
     let mut undone: BTreeMap<&ServiceName, BTreeSet<Version>> = BTreeMap::new();
     for (name, scope) in scopes {
-        if let Some((service, history)) = context
-            .fleet
-            .service(name)
-            .zip(gathered.histories.get(name))
-            && let Ok(migrations) = revert::select(service, &reconcile(service, history), *scope)
-        {
+        if let Some(Ok(migrations)) = undone_by(context, gathered, name, *scope) {
             undone.insert(
                 name,
                 migrations
@@ -157,23 +183,34 @@ fn next_dependent(
         else {
             continue;
         };
-        if !with_dependents {
-            return Dependent::Refused(Refusal {
+        let cannot_go = stopped.iter().any(|(name, _)| *name == service.name);
+        if with_dependents && !cannot_go {
+            return Dependent::Found(service.name.clone(), migration.version);
+        }
+        let standing = if gathered.histories.contains_key(&service.name) {
+            "which is applied"
+        } else {
+            "of which nobody can say whether it is applied"
+        };
+        let next = if cannot_go {
+            format!("see to {} first", service.name)
+        } else {
+            context
+                .invocation
+                .revert_with_dependents(&requirement.service, scope)
+        };
+        return Dependent::Refused(
+            requirement.service.clone(),
+            Refusal {
                 kind: RefusalKind::Required,
                 service: Some(requirement.service.clone()),
                 message: format!(
-                    "{requirement} is required by {}, which is applied",
+                    "{requirement} is required by {}, {standing}",
                     migration.script.path
                 ),
-                next: context
-                    .invocation
-                    .revert_with_dependents(&requirement.service, scope),
-            });
-        }
-        if stopped.iter().any(|(name, _)| *name == service.name) {
-            continue;
-        }
-        return Dependent::Found(service.name.clone(), migration.version);
+                next,
+            },
+        );
     }
     Dependent::None
 }
@@ -184,16 +221,19 @@ fn standing_requirement<'s>(
     gathered: &Gathered,
     undone: &BTreeMap<&ServiceName, BTreeSet<Version>>,
 ) -> Option<(&'s Migration, &'s Requirement)> {
-    let history = gathered.histories.get(&service.name)?;
+    // A database that cannot be looked at may have it applied.
+    let history = gathered.histories.get(&service.name);
     service.migrations.iter().find_map(|migration| {
-        let applied = history
-            .applied
-            .iter()
-            .any(|row| row.version == migration.version)
-            || history
-                .interrupted
+        let applied = history.is_none_or(|history| {
+            history
+                .applied
                 .iter()
-                .any(|interruption| interruption.version == migration.version);
+                .any(|row| row.version == migration.version)
+                || history
+                    .interrupted
+                    .iter()
+                    .any(|interruption| interruption.version == migration.version)
+        });
         let goes_too = undone
             .get(&service.name)
             .is_some_and(|versions| versions.contains(&migration.version));

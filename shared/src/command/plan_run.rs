@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{CommandError, Context, Gathered, Order, Selected};
+use super::{CommandError, Context, Gathered, Selected};
 use crate::domain::{Direction, Gate, Migration, Plan, Requirement, ServiceName, Step, Version};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
-use crate::planning;
+use crate::planning::{self, Order};
 use crate::reconcile::reconcile;
 
 /// A plan with what stands in its way.

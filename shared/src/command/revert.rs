@@ -1,11 +1,13 @@
 //! `revert`: undo applied migrations, the newest first.
 
+use super::refuse::refuse_run;
 use super::run::{Asked, execute, hold_everything_back, named_version, refused};
 use super::{
-    CheckedRevert, CommandError, Context, FailureChoice, Order, Selected, confirm, gather,
-    planned_revert, print_sql,
+    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, planned_revert,
+    print_sql,
 };
 use crate::domain::ExitStatus;
+use crate::planning::Order;
 use crate::report::units::count;
 use crate::revert::Scope;
 
@@ -50,11 +52,10 @@ pub async fn revert(
         hold_everything_back(&mut planned);
     }
     if !planned.plan.steps.is_empty() {
-        confirm(
-            context,
-            args.yes,
-            &format!("undo {}", count(planned.plan.steps.len(), "migration")),
-        )?;
+        let what = format!("undo {}", count(planned.plan.steps.len(), "migration"));
+        if let Err(error) = confirm(context, args.yes, &what) {
+            return refuse_run(context, "revert", error);
+        }
     }
     let how = Asked {
         command: "revert",

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan_run::Planned;
+use super::refuse::refuse_run;
 use super::{
-    CommandError, Context, FailureChoice, Gathered, Order, RunArgs, Selected, confirm, gather,
+    CommandError, Context, FailureChoice, Gathered, RunArgs, Selected, confirm, gather,
     planned_run, print_sql, watch_signals,
 };
 use crate::dispatch::{LaneInput, OnFailure, Recorder, Run, dispatch};
 use crate::domain::{ExitStatus, Plan, ServiceName};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
+use crate::planning::Order;
 use crate::postgres::RunIdentity;
 use crate::report::units::count;
 
@@ -40,15 +42,14 @@ pub async fn run(
     }
     if !planned.plan.steps.is_empty() {
         let services = planned.plan.services().len();
-        confirm(
-            context,
-            args.yes,
-            &format!(
-                "apply {} to {}",
-                count(planned.plan.steps.len(), "migration"),
-                count(services, "database")
-            ),
-        )?;
+        let what = format!(
+            "apply {} to {}",
+            count(planned.plan.steps.len(), "migration"),
+            count(services, "database")
+        );
+        if let Err(error) = confirm(context, args.yes, &what) {
+            return refuse_run(context, "run", error);
+        }
     }
     let asked = Asked {
         command: "run",
