@@ -60,6 +60,49 @@ pub(super) async fn look(
     }
 }
 
+/// Whether a statement of which the server said that it failed has nevertheless left something half-done: an INVALID
+/// index, the copy of an index, a partition that is neither attached nor detached. `note` is what was noted before it.
+pub(super) async fn leaves_traces(
+    client: &Client,
+    kind: &StatementKind,
+    note: Option<&str>,
+) -> Result<bool, Error> {
+    let state = ProgressState::Intent {
+        note: note.map(str::to_owned),
+    };
+    match kind {
+        StatementKind::CreateIndexConcurrently { .. }
+        | StatementKind::ReindexConcurrently { .. }
+        | StatementKind::DetachPartitionConcurrently { .. } => {
+            let finding = look(client, kind, Some(&state)).await?;
+            Ok(match finding {
+                Finding::Run { first, .. } => !first.is_empty(),
+                Finding::FinishWith(_) => true,
+                Finding::Done(_) => false,
+            })
+        }
+        // It marks the index INVALID before it waits; dropping again finishes it.
+        StatementKind::DropIndexConcurrently { indexes, .. } => any_invalid(client, indexes).await,
+        _ => Ok(false),
+    }
+}
+
+async fn any_invalid(client: &Client, indexes: &[Name]) -> Result<bool, Error> {
+    for index in indexes {
+        let rows = client
+            .query_typed(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_index \
+                 WHERE indexrelid = pg_catalog.to_regclass($1) AND NOT indisvalid)",
+                &[(&index.to_string(), Type::TEXT)],
+            )
+            .await?;
+        if rows.first().is_some_and(|row| row.get(0)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// An index on a table, as the catalog has it.
 struct Index {
     oid: u32,
@@ -92,7 +135,8 @@ async fn created_index(
             .collect(),
         (None, None) => Vec::new(),
     };
-    let finished = ours.iter().any(|index| index.valid);
+    // Where the server chose the name, a valid one beside an INVALID one is somebody else's.
+    let finished = ours.iter().any(|index| index.valid) && ours.iter().all(|index| index.valid);
     if finished && before.is_some() {
         return Ok(Finding::Done(
             "the server had finished the index after the interrupted run was gone".to_owned(),

@@ -292,7 +292,13 @@ impl UnitRunner<'_> {
                 Ok(None)
             }
             Err(fault) => {
-                if note.is_some() && matches!(fault, Fault::Server { .. }) {
+                // Where that cannot be seen, the intent stays, and with it the look at the next attempt.
+                if let Some(note) = &note
+                    && matches!(fault, Fault::Server { .. })
+                    && !leftovers::leaves_traces(session.client(), kind, note.as_deref())
+                        .await
+                        .unwrap_or(true)
+                {
                     self.as_bookkeeper(async || {
                         clear_intent(session.client(), self.progress, self.number).await
                     })
