@@ -328,3 +328,24 @@ fn what_is_required_stays_when_nobody_can_say_whether_the_dependent_is_applied()
         assert_eq!(server.applied("db_base"), [1], "{choice}");
     }
 }
+
+#[test]
+fn a_service_binary_knows_the_other_services_that_require_its_migrations() {
+    let server = Server::start();
+    Program::orchestrator(&server).expect(&["run", "ai", "--with-dependencies"], 0);
+    let before = server.schema("soc_audits");
+
+    let refused = binary("audit", &server).expect(&["revert", "--steps", "2"], 3);
+    assert!(
+        refused
+            .stderr
+            .contains("audit@1795338000000 is required by services/ai/migrations/"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(
+        way_out(&refused).join(" "),
+        "orchestrator revert audit --steps 2 --with-dependents"
+    );
+    assert_eq!(server.schema("soc_audits"), before);
+}

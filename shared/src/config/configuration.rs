@@ -304,6 +304,21 @@ mod tests {
     }
 
     #[test]
+    fn the_projects_own_file_says_the_defaults_and_names_no_server() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        assert!(root.join("config/default.toml").is_file());
+        let configuration =
+            Configuration::load(&Overrides::default(), &BTreeMap::new(), &root).expect("loads");
+        assert_eq!(configuration.engine(), &EngineSettings::default());
+        assert_eq!(configuration.max_connections(), MAX_CONNECTIONS);
+        assert_eq!(configuration.mentioned_services().count(), 0);
+        let location = configuration
+            .locate("policy", "soc_policies", super::super::Selection::Many)
+            .expect("a location");
+        assert!(location.address().is_none());
+    }
+
+    #[test]
     fn the_sources_have_their_order() {
         let project = Project::new(
             "order",
