@@ -15,7 +15,7 @@ use crate::domain::{Blocker, Direction, EventKind, ExitStatus, Migration, Script
 use crate::planning;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
-    SessionSettings, blockers_of, record_failed,
+    SessionSettings, blockers_of, read_progress, record_failed,
 };
 
 /// The longest pause between two attempts.
@@ -177,7 +177,7 @@ pub async fn execute(
             return Ok(StepDone::SessionSpent);
         }
     }
-    let failure = Telling {
+    let mut failure = Telling {
         script: context.script(),
         name: &context.migration.name,
         direction: context.direction,
@@ -187,6 +187,9 @@ pub async fn execute(
         run_again: context.run_again.to_owned(),
     }
     .failure(&fault);
+    if context.script().directives.no_transaction {
+        failure.rolled_back = left_nothing(locked, context, &fault).await;
+    }
     let attempt = Attempt {
         outcome: if failure.exit_code == ExitStatus::Cancelled {
             AttemptOutcome::Cancelled
@@ -302,6 +305,15 @@ async fn look_for_blockers(
     if let Some(blockers) = found.await {
         let _ = seen.set(blockers);
     }
+}
+
+/// Whether a no-transaction file that failed has left nothing behind: neither statements done nor one half-done.
+async fn left_nothing(locked: &LockedSession, context: &StepContext<'_>, fault: &Fault) -> bool {
+    if matches!(fault, Fault::Lost { .. }) {
+        return false;
+    }
+    let recorded = read_progress(locked.session().client(), &context.progress(0)).await;
+    recorded.is_ok_and(|statements| statements.is_empty())
 }
 
 fn count_statements(context: &StepContext<'_>) -> Option<usize> {
