@@ -1,13 +1,24 @@
 //! The end-to-end tests, one behaviour per module.
 #![allow(missing_docs, reason = "the names of the tests say it")]
 
+mod atomic;
 mod bad_input;
+mod cancel;
+mod connections;
 mod data_migrations;
+mod exclusive;
+mod fresh_clone;
 mod fresh_platform;
 mod gates;
+mod histories;
 mod house;
+mod isolation;
 mod json;
+mod killed;
 mod legacy_facts;
+mod no_transaction;
+mod order;
+mod polite;
 mod read_only;
 mod refinery_reads_us;
 mod schema_files;

@@ -119,9 +119,18 @@ impl Server {
 
     /// A database's schema as pg_dump sees it, without what the engine keeps there, and without noise.
     pub fn schema(&self, database: &str) -> String {
+        self.dump(database, &["--schema-only"])
+    }
+
+    /// As `schema`, and the rows of the tables.
+    pub fn contents(&self, database: &str) -> String {
+        self.dump(database, &["--inserts"])
+    }
+
+    fn dump(&self, database: &str, what: &[&str]) -> String {
         let output = Command::new(self.program("pg_dump"))
+            .args(what)
             .args([
-                "--schema-only",
                 "--no-owner",
                 "--no-privileges",
                 "--exclude-schema=orchestrator",

@@ -14,12 +14,12 @@ use super::lane::{Go, LaneTask, Message};
 use super::{OnFailure, Recorder, Run, RunEnd, gate_watch};
 use crate::config::EngineSettings;
 use crate::domain::{
-    Direction, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, ServiceOutcome, Totals,
+    Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome, Totals,
 };
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
-use crate::runner::{StepDone, StepError};
+use crate::runner::StepDone;
 
 /// Runs a plan to its end, whatever that is.
 pub async fn dispatch(
@@ -295,7 +295,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         }
     }
 
-    fn finished(&mut self, step: usize, result: Result<StepDone, StepError>) {
+    fn finished(&mut self, step: usize, result: Result<StepDone, Box<Failure>>) {
         let planned = &self.board.plan().steps[step];
         let (service, direction) = (planned.service.clone(), planned.direction);
         match result {
@@ -319,14 +319,18 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     StepDone::SessionSpent => self.send_home(&service),
                 }
             }
-            Err(error) => {
+            Err(failure) => {
                 // Recorded before anything that waits for it could be released.
                 self.board.failed(step);
-                self.totals.failed += 1;
-                let (status, next) = match error {
-                    StepError::Failed(failure) => (failure.exit_code, failure.next),
-                    StepError::Refused(refusal) => (ExitStatus::Refused, refusal.next),
-                };
+                let Failure {
+                    exit_code: status,
+                    next,
+                    ..
+                } = *failure;
+                match status {
+                    ExitStatus::Cancelled => self.totals.cancelled += 1,
+                    _ => self.totals.failed += 1,
+                }
                 self.fail(&service, status, Some(next));
                 self.send_home(&service);
             }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::EngineSettings;
-use crate::domain::{Direction, EventKind, Migration, Refusal, RefusalKind, ServiceName, Version};
+use crate::domain::{
+    Direction, EventKind, Failure, Migration, Refusal, RefusalKind, ServiceName, Version,
+};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
@@ -16,7 +18,7 @@ use crate::postgres::{
     read_history,
 };
 use crate::reconcile::{History, State, reconcile};
-use crate::runner::{StepContext, StepDone, StepError, execute};
+use crate::runner::{StepContext, StepDone, execute};
 
 /// What tasks tell the dispatcher.
 pub(super) enum Message {
@@ -34,7 +36,7 @@ pub(super) enum Message {
     /// A step is through.
     Finished {
         step: usize,
-        result: Result<StepDone, StepError>,
+        result: Result<StepDone, Box<Failure>>,
     },
     /// Another run did the step in the meantime.
     Unchanged { step: usize },
@@ -239,7 +241,7 @@ impl LaneTask {
         go: &Go,
         migration: &Migration,
         history: &History,
-    ) -> Result<StepDone, StepError> {
+    ) -> Result<StepDone, Box<Failure>> {
         let report = |kind| self.happened(Some(go.version), kind);
         let resumed_after = history
             .interrupted

@@ -47,6 +47,8 @@ pub struct Totals {
     pub reverted: usize,
     /// Steps that failed.
     pub failed: usize,
+    /// Steps that the user cancelled on the server.
+    pub cancelled: usize,
     /// Steps that were not started.
     pub skipped: usize,
     /// How long the run took, in milliseconds.

@@ -160,6 +160,12 @@ pub(super) fn summary(tally: &Tally, verdict: Verdict, totals: &Totals) -> Strin
             if totals.failed > 0 {
                 parts.push(format!("{} failed", count(totals.failed, "migration")));
             }
+            if totals.cancelled > 0 {
+                parts.push(format!(
+                    "{} cancelled",
+                    count(totals.cancelled, "migration")
+                ));
+            }
             parts.push(match (totals.applied + totals.reverted, tally.reverts) {
                 (0, false) => "nothing applied".to_owned(),
                 (0, true) => "nothing reverted".to_owned(),

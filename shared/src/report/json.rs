@@ -188,7 +188,7 @@ mod tests {
         {"seq":21,"service":"policy","event":"service_skipped","because":"auth failed","steps":2}
         {"seq":22,"service":"policy","event":"service_finished","outcome":"failed","applied":1,"reverted":0,"duration_ms":500}
         {"seq":23,"event":"cancel_requested","times":1}
-        {"seq":24,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"skipped":2,"duration_ms":510,"next":["orchestrator all"]}
+        {"seq":24,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"]}
         "#);
     }
 

@@ -287,6 +287,7 @@ pub fn totals(
         applied,
         reverted,
         failed,
+        cancelled: 0,
         skipped,
         duration_ms,
     }

@@ -2,18 +2,9 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::domain::{Direction, ExitStatus, Failure, Refusal, Script};
+use crate::domain::{Direction, ExitStatus, Failure, Script};
 use crate::postgres::{ServerError, is_connection_lost};
 use crate::sql;
-
-/// Why a step did not succeed.
-#[derive(Debug)]
-pub enum StepError {
-    /// It failed, and this is all there is to say.
-    Failed(Box<Failure>),
-    /// It was refused before anything was done.
-    Refused(Box<Refusal>),
-}
 
 /// A failed attempt, before it is decided whether to try again.
 #[derive(Debug)]

@@ -12,5 +12,4 @@ mod step;
 mod transactional;
 mod units;
 
-pub use fault::StepError;
 pub use step::{StepContext, StepDone, execute};

@@ -8,10 +8,12 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
 use super::aftermath;
-use super::fault::{Fault, StepError, Telling};
+use super::fault::{Fault, Telling};
 use super::{statements, transactional, units};
 use crate::config::{DatabaseAddress, EngineSettings};
-use crate::domain::{Blocker, Direction, EventKind, ExitStatus, Migration, Script, Service};
+use crate::domain::{
+    Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service,
+};
 use crate::planning;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
@@ -150,7 +152,7 @@ impl StepContext<'_> {
 pub async fn execute(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
-) -> Result<StepDone, StepError> {
+) -> Result<StepDone, Box<Failure>> {
     let started = Instant::now();
     context.report(EventKind::MigrationStarted {
         name: context.migration.name.clone(),
@@ -201,8 +203,9 @@ pub async fn execute(
         ..context.done(started, attempts, fault.progress())
     };
     write_failed(locked, context, &fault, &attempt).await;
-    context.report(EventKind::MigrationFailed(Box::new(failure.clone())));
-    Err(StepError::Failed(Box::new(failure)))
+    let failure = Box::new(failure);
+    context.report(EventKind::MigrationFailed(failure.clone()));
+    Err(failure)
 }
 
 /// Whether a file may change settings with which sessions begin (`ALTER DATABASE … SET`, `ALTER ROLE … SET`): `RESET ALL`
