@@ -13,6 +13,7 @@ use crate::domain::{
 };
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
+use crate::planning;
 use crate::postgres::{
     CancelHandle, ConnectError, Connections, LockedSession, RunIdentity, Session, install,
     read_history,
@@ -163,8 +164,11 @@ impl LaneTask {
                 self.tell(Message::Unchanged { step: go.step });
                 continue;
             }
-            if !locked.session().is_installed() {
-                self.install(locked).await?;
+            let with_progress = planning::script(migration, go.direction)
+                .directives
+                .no_transaction;
+            if !locked.session().is_installed(with_progress) {
+                self.install(locked, with_progress).await?;
             }
             let result = self.execute(locked, &go, migration, &history).await;
             self.tell(Message::Finished {
@@ -195,7 +199,7 @@ impl LaneTask {
     async fn read_again(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
         let target = &self.target;
         let failed = |error| ServiceError::query(&target.address, error);
-        if !locked.session().is_installed() {
+        if !locked.session().is_installed(true) {
             locked
                 .session_mut()
                 .refresh(&target.history_table)
@@ -228,9 +232,13 @@ impl LaneTask {
         }
     }
 
-    async fn install(&self, locked: &mut LockedSession) -> Result<(), ServiceError> {
+    async fn install(
+        &self,
+        locked: &mut LockedSession,
+        with_progress: bool,
+    ) -> Result<(), ServiceError> {
         let table = &self.target.history_table;
-        install(locked.session_mut(), table)
+        install(locked.session_mut(), table, with_progress)
             .await
             .map_err(|error| ServiceError::query(&self.target.address, error))
     }

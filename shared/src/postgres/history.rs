@@ -1,6 +1,7 @@
 //! refinery's history table in one database.
 
 use super::journal::INSTALL_JOURNAL;
+use super::progress::INSTALL_PROGRESS;
 use super::{Session, progress};
 use crate::domain::{Checksum, ServiceName, Version};
 use crate::reconcile::{AppliedMigration, History};
@@ -59,22 +60,25 @@ async fn read_rows(
         .collect())
 }
 
-/// Creates history table, journal and progress table where they are missing. Call it under the advisory lock.
+/// Creates history table and journal where they are missing, and the progress table where a file needs it. Call it
+/// under the advisory lock.
 pub async fn install(
     session: &mut Session,
     history_table: &str,
+    with_progress: bool,
 ) -> Result<(), tokio_postgres::Error> {
     let history = create_history_table(&qualified(session, history_table));
+    let progress = if with_progress { INSTALL_PROGRESS } else { "" };
     session
         .client()
         // The first migration's commit writes this one to disk, too; if neither gets there, both are made again.
         .batch_execute(&format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; {history}; {INSTALL_JOURNAL} COMMIT"
+            "BEGIN; SET LOCAL synchronous_commit = off; {history}; {INSTALL_JOURNAL} {progress} COMMIT"
         ))
         .await?;
     // "already exists, skipping" is our own noise, not the migration's.
     drop(session.take_notices());
-    session.mark_installed();
+    session.mark_installed(with_progress);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::Session;
 use super::history::qualified;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 
-/// Creates what the engine keeps in a database, where it is not there yet. Call it under the advisory lock.
+/// Creates the journal where it is not there yet.
 pub(super) const INSTALL_JOURNAL: &str = "
 CREATE SCHEMA IF NOT EXISTS orchestrator;
 CREATE TABLE IF NOT EXISTS orchestrator.journal (
@@ -36,19 +36,6 @@ CREATE TABLE IF NOT EXISTS orchestrator.journal (
     client_host      text        NOT NULL,
     client_address   inet        DEFAULT inet_client_addr(),
     program_version  text        NOT NULL
-);
-CREATE TABLE IF NOT EXISTS orchestrator.progress (
-    service          text        NOT NULL,
-    version          bigint      NOT NULL,
-    direction        text        NOT NULL CHECK (direction IN ('up', 'down')),
-    statement        integer     NOT NULL,
-    statements       integer     NOT NULL,
-    checksum         text        NOT NULL,
-    state            text        NOT NULL CHECK (state IN ('intent', 'done')),
-    note             text,
-    run_id           uuid        NOT NULL,
-    recorded_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (service, version, direction, statement)
 );
 ";
 
@@ -330,7 +317,7 @@ pub async fn read_journal(
     service: &ServiceName,
     limit: i64,
 ) -> Result<Vec<JournalRow>, tokio_postgres::Error> {
-    if session.progress_readable().is_none() {
+    if session.journal_readable().is_none() {
         return Ok(Vec::new());
     }
     let rows = session
@@ -374,7 +361,7 @@ pub async fn durations(
     session: &Session,
     service: &ServiceName,
 ) -> Result<HashMap<Version, i64>, tokio_postgres::Error> {
-    if session.progress_readable() != Some(true) {
+    if session.journal_readable() != Some(true) {
         return Ok(HashMap::new());
     }
     let rows = session

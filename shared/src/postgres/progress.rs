@@ -7,6 +7,23 @@ use uuid::Uuid;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 use crate::reconcile::Interruption;
 
+/// Creates the table where it is not there yet: most databases never need it.
+pub(super) const INSTALL_PROGRESS: &str = "
+CREATE TABLE IF NOT EXISTS orchestrator.progress (
+    service          text        NOT NULL,
+    version          bigint      NOT NULL,
+    direction        text        NOT NULL CHECK (direction IN ('up', 'down')),
+    statement        integer     NOT NULL,
+    statements       integer     NOT NULL,
+    checksum         text        NOT NULL,
+    state            text        NOT NULL CHECK (state IN ('intent', 'done')),
+    note             text,
+    run_id           uuid        NOT NULL,
+    recorded_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (service, version, direction, statement)
+);
+";
+
 /// Which file is under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {

@@ -28,6 +28,7 @@ pub struct Session {
     address: DatabaseAddress,
     facts: Facts,
     permit: Option<Permit>,
+    used: bool,
 }
 
 /// What is asked once, right after connecting.
@@ -39,7 +40,7 @@ struct Facts {
     current_schema: Option<String>,
     progress_readable: Option<bool>,
     read_only: bool,
-    journal_exists: bool,
+    journal_readable: Option<bool>,
     checks_client: bool,
 }
 
@@ -60,6 +61,7 @@ impl Session {
             address: address.clone(),
             facts,
             permit,
+            used: false,
         })
     }
 
@@ -113,16 +115,26 @@ impl Session {
         self.facts.progress_readable
     }
 
-    /// Whether everything that the engine keeps in a database is there.
-    pub fn is_installed(&self) -> bool {
-        self.has_history() && self.facts.progress_readable.is_some() && self.facts.journal_exists
+    /// Whether `orchestrator.journal` exists (`Some`) and may be read by this role.
+    pub(super) fn journal_readable(&self) -> Option<bool> {
+        self.facts.journal_readable
     }
 
-    /// Notes that everything the engine keeps in a database has just been made.
-    pub(super) fn mark_installed(&mut self) {
+    /// Whether the tables are there that a kind of file needs: history and journal, and progress for one that runs
+    /// statement by statement.
+    pub fn is_installed(&self, with_progress: bool) -> bool {
+        self.has_history()
+            && self.facts.journal_readable.is_some()
+            && (!with_progress || self.facts.progress_readable.is_some())
+    }
+
+    /// Notes that those tables have just been made.
+    pub(super) fn mark_installed(&mut self, with_progress: bool) {
         self.facts.history_schema = Some(self.history_schema().to_owned());
-        self.facts.progress_readable = Some(true);
-        self.facts.journal_exists = true;
+        self.facts.journal_readable = Some(true);
+        if with_progress {
+            self.facts.progress_readable = Some(true);
+        }
     }
 
     /// Looks again: another run may have created the history table meanwhile.
@@ -146,10 +158,12 @@ impl Session {
                     && error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) =>
             {
                 self.facts.checks_client = false;
-                self.reset_and_set(settings).await
+                self.reset_and_set(settings).await?;
             }
-            set => set,
+            set => set?,
         }
+        self.used = true;
+        Ok(())
     }
 
     /// The one place that sets session settings; one message to the server.
@@ -160,11 +174,15 @@ impl Session {
         } else {
             ""
         };
+        let reset = if self.used {
+            "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
+             DISCARD SEQUENCES; DISCARD TEMP; "
+        } else {
+            ""
+        };
         self.client()
             .batch_execute(&format!(
-                "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
-                 DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP; \
-                 SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0{check_client}",
+                "{reset}SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0{check_client}",
                 settings.lock_timeout.as_millis(),
                 settings.statement_timeout.as_millis(),
             ))
@@ -237,7 +255,8 @@ impl Facts {
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
                    pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                     THEN pg_catalog.to_regclass('orchestrator.journal') IS NOT NULL ELSE false END, \
+                     THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.journal')::oid, 'SELECT') \
+                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
                    pg_catalog.current_setting('server_version_num')::int4 >= 140000",
                 &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
@@ -250,7 +269,7 @@ impl Facts {
             current_schema: row.get(3),
             progress_readable: row.get(4),
             read_only: row.get(5),
-            journal_exists: row.get(6),
+            journal_readable: row.get(6),
             checks_client: row.get(7),
         })
     }
