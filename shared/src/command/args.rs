@@ -73,7 +73,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub color: Colour,
-    /// Say more: statements and server notices; twice: what the program does
+    /// Say more: server notices, and the statements of no-transaction files; twice: what the program does
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
     /// Say only what failed, and the last line
