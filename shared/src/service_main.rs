@@ -17,7 +17,7 @@ use crate::source::EmbeddedService;
 #[derive(Parser, Debug)]
 #[command(
     version,
-    about,
+    about = "Migrates the database of one service; without a command: run",
     disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
     after_help = "\
