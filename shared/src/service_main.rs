@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, Source,
-    StatusArgs, report_error, revert, run, status,
+    CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, StatusArgs,
+    report_error, revert, run, status,
 };
 use crate::domain::ExitStatus;
 use crate::logging;
@@ -96,7 +96,7 @@ async fn serve(
     cli: Cli,
     program: &str,
 ) -> Result<ExitStatus, CommandError> {
-    let mut context = Context::new(cli.globals, Source::Embedded(&[service]), program)?;
+    let mut context = Context::new(cli.globals, &[service], program)?;
     let name = service
         .folder
         .parse()

@@ -15,7 +15,7 @@ mod status;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use shared::command::{CommandError, Context, GlobalArgs, Source, report_error};
+use shared::command::{CommandError, Context, GlobalArgs, report_error};
 use shared::domain::ExitStatus;
 use shared::logging;
 use shared::report::Terminal;
@@ -105,7 +105,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
     if let Command::Completions(args) = &cli.command {
         return completions::print(args);
     }
-    let context = Context::new(cli.globals, Source::Embedded(&SERVICES), "orchestrator")?;
+    let context = Context::new(cli.globals, &SERVICES, "orchestrator")?;
     if let Command::Local(args) = &cli.command {
         return local::local(&context, args).await;
     }

@@ -20,13 +20,6 @@ use crate::source::{self, DEFAULT_HISTORY_TABLE, EmbeddedService};
 /// How long a full or starting server is waited for.
 const RETRY_CONNECT_FOR: Duration = Duration::from_secs(30);
 
-/// Where the services come from.
-#[derive(Clone, Copy, Debug)]
-pub enum Source<'a> {
-    /// Those compiled in, unless `--services-dir` says otherwise.
-    Embedded(&'a [&'static EmbeddedService]),
-}
-
 /// How this program was called, for commands in messages.
 #[derive(Clone, Debug)]
 pub struct Invocation {
@@ -99,10 +92,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// Reads configuration and services. Touches no database.
+    /// Reads configuration and services: those compiled in, unless `--services-dir` says otherwise. Touches no database.
     pub fn new(
         globals: GlobalArgs,
-        source: Source<'_>,
+        embedded: &[&'static EmbeddedService],
         program: &str,
     ) -> Result<Self, CommandError> {
         let here = std::env::current_dir().map_err(|source| CommandError::Io {
@@ -114,7 +107,6 @@ impl Context {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let configuration = Configuration::load(&overrides(&globals), &variables, &project_root)?;
-        let Source::Embedded(embedded) = source;
         let fleet = match &globals.services_dir {
             Some(folder) => source::load_folder(folder)?,
             None => EmbeddedService::fleet(embedded)?,

@@ -24,7 +24,7 @@ pub use args::{
     StatusArgs,
 };
 pub use confirm::confirm;
-pub use context::{Context, Invocation, Source};
+pub use context::{Context, Invocation};
 pub use dry_run::{print_plan, print_sql};
 pub use error::{CommandError, report_error};
 pub use gather::{Gathered, gather};

@@ -328,9 +328,9 @@ mod tests {
 
     #[test]
     fn names_tell_projects_of_one_name_apart() {
-        let one = name_for(Path::new("/root/main/.local"));
-        assert!(one.starts_with("main-postgres-"), "{one}");
-        assert_ne!(one, name_for(Path::new("/root/other/main/.local")));
+        let one = name_for(Path::new("/one/project/.local"));
+        assert!(one.starts_with("project-postgres-"), "{one}");
+        assert_ne!(one, name_for(Path::new("/other/project/.local")));
     }
 
     #[test]
