@@ -67,15 +67,6 @@ CREATE TYPE public.audit_type AS ENUM (
     'recertification'
 );
 
-CREATE TYPE public.billing_frequency AS ENUM (
-    'one_time',
-    'monthly',
-    'quarterly',
-    'semi_annual',
-    'annual',
-    'custom'
-);
-
 CREATE TYPE public.client_status AS ENUM (
     'active',
     'inactive',
@@ -139,7 +130,44 @@ CREATE TYPE public.compliance_status AS ENUM (
     'expired'
 );
 
-CREATE TYPE public.contract_status AS ENUM (
+CREATE TYPE public.contract_line_items_billingcycle_enum AS ENUM (
+    'one_time',
+    'monthly',
+    'quarterly',
+    'semi_annual',
+    'annual',
+    'usage_based'
+);
+
+CREATE TYPE public.contract_line_items_type_enum AS ENUM (
+    'service',
+    'product',
+    'discount',
+    'tax',
+    'fee',
+    'credit'
+);
+
+CREATE TYPE public.contracts_billingfrequency_enum AS ENUM (
+    'one_time',
+    'monthly',
+    'quarterly',
+    'semi_annual',
+    'annual',
+    'custom'
+);
+
+CREATE TYPE public.contracts_paymentterms_enum AS ENUM (
+    'net_0',
+    'net_15',
+    'net_30',
+    'net_45',
+    'net_60',
+    'net_90',
+    'custom'
+);
+
+CREATE TYPE public.contracts_status_enum AS ENUM (
     'draft',
     'sent',
     'negotiation',
@@ -150,7 +178,7 @@ CREATE TYPE public.contract_status AS ENUM (
     'renewed'
 );
 
-CREATE TYPE public.contract_type AS ENUM (
+CREATE TYPE public.contracts_type_enum AS ENUM (
     'msa',
     'sow',
     'nda',
@@ -200,34 +228,6 @@ CREATE TYPE public.industry AS ENUM (
     'other'
 );
 
-CREATE TYPE public.line_item_billing_cycle AS ENUM (
-    'one_time',
-    'monthly',
-    'quarterly',
-    'semi_annual',
-    'annual',
-    'usage_based'
-);
-
-CREATE TYPE public.line_item_type AS ENUM (
-    'service',
-    'product',
-    'discount',
-    'tax',
-    'fee',
-    'credit'
-);
-
-CREATE TYPE public.payment_terms AS ENUM (
-    'net_0',
-    'net_15',
-    'net_30',
-    'net_45',
-    'net_60',
-    'net_90',
-    'custom'
-);
-
 CREATE TYPE public.risk_level AS ENUM (
     'low',
     'medium',
@@ -242,7 +242,7 @@ CREATE TABLE public.audit_trails (
     "resourceId" uuid NOT NULL,
     "resourceName" character varying,
     "userId" uuid NOT NULL,
-    "userName" character varying,
+    "userName" character varying NOT NULL,
     "userEmail" character varying,
     "userRole" character varying,
     "clientId" uuid,
@@ -251,7 +251,7 @@ CREATE TABLE public.audit_trails (
     "ipAddress" character varying,
     "userAgent" character varying,
     "sessionId" character varying,
-    description character varying,
+    description text,
     changes jsonb,
     metadata jsonb,
     "isSystemAction" boolean DEFAULT false NOT NULL,
@@ -281,8 +281,8 @@ CREATE TABLE public.client_audits (
     "findingIds" text,
     "documentIds" text,
     "evidenceRequestIds" text,
-    "scheduledStartDate" date,
-    "scheduledEndDate" date,
+    "scheduledStartDate" date NOT NULL,
+    "scheduledEndDate" date NOT NULL,
     "actualStartDate" date,
     "actualEndDate" date,
     "reportDueDate" date,
@@ -310,14 +310,14 @@ CREATE TABLE public.client_documents (
     type public.document_type NOT NULL,
     status public.document_status DEFAULT 'draft'::public.document_status NOT NULL,
     confidentiality public.document_confidentiality DEFAULT 'internal'::public.document_confidentiality NOT NULL,
-    "fileUrl" character varying,
+    "fileUrl" character varying NOT NULL,
     "fileName" character varying,
     "mimeType" character varying,
     "fileSize" integer,
     checksum character varying,
     version character varying,
-    "versionNumber" integer DEFAULT 1,
-    "parentDocumentId" uuid,
+    "versionNumber" integer DEFAULT 1 NOT NULL,
+    "parentDocumentId" character varying,
     tags text,
     metadata text,
     "approvalHistory" text,
@@ -348,9 +348,9 @@ CREATE TABLE public.client_users (
     "isSecurityContact" boolean DEFAULT false NOT NULL,
     permissions text,
     preferences text,
-    "lastLoginAt" timestamp without time zone,
-    "invitedAt" timestamp without time zone,
-    "acceptedAt" timestamp without time zone,
+    "lastLoginAt" date,
+    "invitedAt" date,
+    "acceptedAt" date,
     "invitedBy" character varying,
     "createdAt" timestamp without time zone DEFAULT now() NOT NULL,
     "updatedAt" timestamp without time zone DEFAULT now() NOT NULL,
@@ -379,17 +379,17 @@ CREATE TABLE public.clients (
     industry public.industry,
     size public.company_size,
     "employeeCount" integer,
-    "annualRevenue" numeric(15,2),
+    "annualRevenue" character varying,
     status public.client_status DEFAULT 'pending'::public.client_status NOT NULL,
     "complianceStatus" public.compliance_status DEFAULT 'not_started'::public.compliance_status NOT NULL,
     "targetFrameworks" text,
     "riskLevel" public.risk_level DEFAULT 'medium'::public.risk_level NOT NULL,
-    "complianceScore" numeric(3,2) DEFAULT '0'::numeric,
+    "complianceScore" numeric(3,2) DEFAULT '0'::numeric NOT NULL,
     "contactInfo" text,
     address text,
     "billingInfo" text,
     "partnerId" character varying,
-    "partnerReferralDate" date,
+    "partnerReferralDate" timestamp without time zone,
     "salesRepId" character varying,
     "accountManagerId" character varying,
     "technicalLeadId" character varying,
@@ -416,25 +416,25 @@ CREATE TABLE public.clients (
 CREATE TABLE public.contract_line_items (
     id uuid DEFAULT public.uuid_generate_v4() NOT NULL,
     "contractId" uuid NOT NULL,
-    type public.line_item_type DEFAULT 'service'::public.line_item_type NOT NULL,
+    type public.contract_line_items_type_enum DEFAULT 'service'::public.contract_line_items_type_enum NOT NULL,
     name character varying NOT NULL,
     description character varying,
     sku character varying,
     quantity numeric(10,2) DEFAULT '1'::numeric NOT NULL,
-    "unitPrice" numeric(12,2) DEFAULT '0'::numeric NOT NULL,
-    "totalPrice" numeric(12,2) DEFAULT '0'::numeric NOT NULL,
-    "unitOfMeasure" character varying DEFAULT 'unit'::character varying,
-    "billingCycle" public.line_item_billing_cycle DEFAULT 'monthly'::public.line_item_billing_cycle NOT NULL,
-    "isRecurring" boolean DEFAULT false NOT NULL,
+    "unitPrice" numeric(12,2) NOT NULL,
+    "totalPrice" numeric(12,2) NOT NULL,
+    "unitOfMeasure" character varying DEFAULT 'units'::character varying NOT NULL,
+    "billingCycle" public.contract_line_items_billingcycle_enum DEFAULT 'monthly'::public.contract_line_items_billingcycle_enum NOT NULL,
+    "isRecurring" boolean DEFAULT true NOT NULL,
     "startDate" date,
     "endDate" date,
-    "taxRate" numeric(5,2) DEFAULT '0'::numeric,
-    "taxAmount" numeric(12,2) DEFAULT '0'::numeric,
+    "taxRate" numeric(5,2),
+    "taxAmount" numeric(12,2),
     "isTaxable" boolean DEFAULT true NOT NULL,
-    "discountPercentage" numeric(5,2) DEFAULT '0'::numeric,
-    "discountAmount" numeric(12,2) DEFAULT '0'::numeric,
+    "discountPercentage" numeric(5,2),
+    "discountAmount" numeric(12,2),
     "discountReason" character varying,
-    "sortOrder" integer DEFAULT 0,
+    "sortOrder" integer DEFAULT 0 NOT NULL,
     tags text,
     metadata text,
     "createdAt" timestamp without time zone DEFAULT now() NOT NULL,
@@ -450,20 +450,20 @@ CREATE TABLE public.contracts (
     "parentContractId" uuid,
     title character varying NOT NULL,
     description character varying,
-    type public.contract_type DEFAULT 'sow'::public.contract_type NOT NULL,
-    status public.contract_status DEFAULT 'draft'::public.contract_status NOT NULL,
+    type public.contracts_type_enum NOT NULL,
+    status public.contracts_status_enum DEFAULT 'draft'::public.contracts_status_enum NOT NULL,
     currency character varying DEFAULT 'USD'::character varying NOT NULL,
-    "totalValue" numeric(12,2) DEFAULT '0'::numeric,
-    "monthlyValue" numeric(12,2) DEFAULT '0'::numeric,
-    "billingFrequency" public.billing_frequency DEFAULT 'monthly'::public.billing_frequency NOT NULL,
-    "paymentTerms" public.payment_terms DEFAULT 'net_30'::public.payment_terms NOT NULL,
+    "totalValue" numeric(12,2) NOT NULL,
+    "monthlyValue" numeric(12,2) DEFAULT '0'::numeric NOT NULL,
+    "billingFrequency" public.contracts_billingfrequency_enum DEFAULT 'monthly'::public.contracts_billingfrequency_enum NOT NULL,
+    "paymentTerms" public.contracts_paymentterms_enum DEFAULT 'net_30'::public.contracts_paymentterms_enum NOT NULL,
     "customPaymentTerms" character varying,
-    "startDate" date,
-    "endDate" date,
+    "startDate" date NOT NULL,
+    "endDate" date NOT NULL,
     "signedDate" date,
     "autoRenew" boolean DEFAULT false NOT NULL,
-    "renewalNoticePeriod" integer DEFAULT 90,
-    "terminationNoticePeriod" integer DEFAULT 30,
+    "renewalNoticePeriod" integer,
+    "terminationNoticePeriod" integer,
     "signedBy" character varying,
     "clientSignatory" character varying,
     "clientSignatoryTitle" character varying,
@@ -480,7 +480,7 @@ CREATE TABLE public.contracts (
     terms text,
     "renewalHistory" text,
     metadata text,
-    notes text,
+    notes character varying,
     tags text,
     "createdAt" timestamp without time zone DEFAULT now() NOT NULL,
     "updatedAt" timestamp without time zone DEFAULT now() NOT NULL,
@@ -512,82 +512,81 @@ ALTER TABLE ONLY public.clients
 ALTER TABLE ONLY public.clients
     ADD CONSTRAINT "UQ_ad0c1c446ac158de654e8820221" UNIQUE (slug);
 
-ALTER TABLE ONLY public.client_users
-    ADD CONSTRAINT "UQ_client_user" UNIQUE ("clientId", "userId");
-
 ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT "UQ_f7c91e57a5f344e18b93f97ed54" UNIQUE ("contractNumber");
 
-CREATE INDEX "IDX_0a7eb01e21b1bfd0797ec1db50a" ON public.clients USING btree ("organizationId");
+CREATE INDEX "IDX_19d7175743a4aa8910845d4d3e" ON public.contract_line_items USING btree ("contractId");
 
-CREATE INDEX "IDX_1a2b3c4d5e6f7890ab1c2d3e456" ON public.contracts USING btree ("startDate");
+CREATE INDEX "IDX_209cc6bcf244f05c2620afe8d5" ON public.client_audits USING btree (framework);
 
-CREATE INDEX "IDX_1b2c3d4e5f6789ab01c2d3e4567" ON public.audit_trails USING btree ("resourceType", "resourceId");
+CREATE INDEX "IDX_25deab70a449af0386535f617b" ON public.client_documents USING btree ("clientId");
 
-CREATE INDEX "IDX_2b3c4d5e6f7890ab1c2d3e45678" ON public.contracts USING btree ("endDate");
+CREATE INDEX "IDX_29560e66c5741a2625488b8faf" ON public.client_documents USING btree (type);
 
-CREATE INDEX "IDX_2c3d4e5f67890ab1c2d3e456789" ON public.audit_trails USING btree ("userId");
+CREATE INDEX "IDX_3cd05fd13c044ffd22f5bf2ec1" ON public.client_users USING btree ("clientId");
 
-CREATE INDEX "IDX_3d4e5f6789ab01c2d3e45678901" ON public.audit_trails USING btree ("clientId");
+CREATE INDEX "IDX_43d5e8e713e719ef4e8d352198" ON public.audit_trails USING btree (action);
 
-CREATE INDEX "IDX_4a3c8cfb19b44a269b00b6a4be7" ON public.client_documents USING btree ("clientId");
+CREATE INDEX "IDX_55ec00129278196a50b04c38f1" ON public.client_audits USING btree (status);
 
-CREATE INDEX "IDX_4e5f67890ab1c2d3e45678901ab" ON public.audit_trails USING btree (action);
+CREATE INDEX "IDX_581774c8c3fbc2d9853b1bdabe" ON public.audit_trails USING btree ("timestamp");
 
-CREATE INDEX "IDX_54bb80ce854029cdc1ca9b7c6c5" ON public.clients USING btree ("complianceStatus");
+CREATE INDEX "IDX_5b27ec57ce8bb103e25d388ebd" ON public.client_users USING btree (status);
 
-CREATE INDEX "IDX_5f67890ab1c2d3e45678901abcd" ON public.audit_trails USING btree ("timestamp");
+CREATE INDEX "IDX_62a5163bebb9d95e503b01c0fb" ON public.contracts USING btree ("clientId");
 
-CREATE INDEX "IDX_6a4e9cfb19b44a269b00b6a5cd3" ON public.client_audits USING btree ("clientId");
+CREATE INDEX "IDX_76dfe30570bcaf7e461aa4c8ae" ON public.audit_trails USING btree ("resourceType", "resourceId");
 
-CREATE INDEX "IDX_6c68f25bb5f1e8c58c89f59cf38" ON public.client_users USING btree (status);
+CREATE INDEX "IDX_78fd0b9f9cbfc7869ca4d9f5e3" ON public.contracts USING btree (status);
 
-CREATE INDEX "IDX_8b7f9d1e2c3e4567ab1d2e4f789" ON public.client_audits USING btree (status);
+CREATE INDEX "IDX_7aeb7b91e442482a67f369b3b0" ON public.contracts USING btree ("startDate");
 
-CREATE INDEX "IDX_9c8fa2b3d4e5678bc2e3f5a890" ON public.client_audits USING btree (framework);
+CREATE INDEX "IDX_8468e296bc86338b10e1db1a77" ON public.clients USING btree (status);
 
-CREATE INDEX "IDX_9e8f7a5b3c2d4567890ab1c2d3f" ON public.contract_line_items USING btree ("contractId");
+CREATE INDEX "IDX_8d3cec4a5221398155c784ff78" ON public.clients USING btree ("organizationId");
 
-CREATE INDEX "IDX_a8d7d6e1d3f5463aa1e7f3c9876" ON public.client_documents USING btree (type);
+CREATE INDEX "IDX_9ec6461063aa4ba283afb928ac" ON public.contracts USING btree ("endDate");
 
-CREATE UNIQUE INDEX "IDX_ad0c1c446ac158de654e8820221" ON public.clients USING btree (slug);
+CREATE INDEX "IDX_ac0f324441f362df0882f552bd" ON public.client_audits USING btree ("clientId");
 
-CREATE INDEX "IDX_ad9eb3c5e6f7890cd3f4a5b9012" ON public.client_audits USING btree ("scheduledStartDate");
+CREATE INDEX "IDX_b23a2d14bcb0fdc3a746d4550a" ON public.audit_trails USING btree ("clientId");
 
-CREATE INDEX "IDX_b9e8f7c2e4d74832bb5f8a2c431" ON public.client_documents USING btree (status);
+CREATE INDEX "IDX_c75f9501856f4747a8069edab7" ON public.audit_trails USING btree ("userId");
 
-CREATE INDEX "IDX_d3c91e4b2e3f48359c7b8000e12" ON public.contracts USING btree ("clientId");
+CREATE UNIQUE INDEX "IDX_cbb0ef7805f14d44e10573df13" ON public.client_users USING btree ("clientId", "userId");
 
-CREATE INDEX "IDX_e2e4dc395e772074fb2fb64b8e6" ON public.client_users USING btree ("clientId");
+CREATE INDEX "IDX_clients_parentClientId" ON public.clients USING btree ("parentClientId");
 
-CREATE INDEX "IDX_e4f73a5b3c2d45678a9b1d3e456" ON public.contracts USING btree (status);
+CREATE INDEX "IDX_contracts_parentContractId" ON public.contracts USING btree ("parentContractId");
 
-CREATE INDEX "IDX_f0c67c77c5e638e147c67ed2b84" ON public.client_users USING btree ("userId");
+CREATE INDEX "IDX_d51f0c13ed457cabc2075a9bd7" ON public.client_users USING btree ("userId");
 
-CREATE INDEX "IDX_f5cf96d22cbc89ee6f67f7e3e8a" ON public.clients USING btree (status);
+CREATE INDEX "IDX_d7c8696627e6ba54e00175960a" ON public.client_audits USING btree ("scheduledStartDate");
 
-CREATE UNIQUE INDEX "IDX_f7c91e57a5f344e18b93f97ed54" ON public.contracts USING btree ("contractNumber");
+CREATE INDEX "IDX_f1f90e5e873f6da2e82179065b" ON public.client_documents USING btree (status);
 
-ALTER TABLE ONLY public.audit_trails
-    ADD CONSTRAINT "FK_3d4e5f6789ab01c2d3e45678901" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.client_documents
-    ADD CONSTRAINT "FK_4a3c8cfb19b44a269b00b6a4be7" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.client_audits
-    ADD CONSTRAINT "FK_6a4e9cfb19b44a269b00b6a5cd3" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.contracts
-    ADD CONSTRAINT "FK_8e9f7a5b3c2d45678901ab1c2d3" FOREIGN KEY ("parentContractId") REFERENCES public.contracts(id) ON DELETE SET NULL;
+CREATE INDEX "IDX_f89fc8680995cadfd06064e902" ON public.clients USING btree ("complianceStatus");
 
 ALTER TABLE ONLY public.contract_line_items
-    ADD CONSTRAINT "FK_9e8f7a5b3c2d4567890ab1c2d3f" FOREIGN KEY ("contractId") REFERENCES public.contracts(id) ON DELETE CASCADE;
+    ADD CONSTRAINT "FK_19d7175743a4aa8910845d4d3ea" FOREIGN KEY ("contractId") REFERENCES public.contracts(id) ON DELETE CASCADE;
 
-ALTER TABLE ONLY public.clients
-    ADD CONSTRAINT "FK_c47fe86b09ef5bb993680471802" FOREIGN KEY ("parentClientId") REFERENCES public.clients(id) ON DELETE SET NULL;
-
-ALTER TABLE ONLY public.contracts
-    ADD CONSTRAINT "FK_d3c91e4b2e3f48359c7b8000e12" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.client_documents
+    ADD CONSTRAINT "FK_25deab70a449af0386535f617bd" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.client_users
-    ADD CONSTRAINT "FK_e2e4dc395e772074fb2fb64b8e6" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
+    ADD CONSTRAINT "FK_3cd05fd13c044ffd22f5bf2ec1a" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contracts
+    ADD CONSTRAINT "FK_62a5163bebb9d95e503b01c0fb0" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.client_audits
+    ADD CONSTRAINT "FK_ac0f324441f362df0882f552bdc" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.audit_trails
+    ADD CONSTRAINT "FK_b23a2d14bcb0fdc3a746d4550a2" FOREIGN KEY ("clientId") REFERENCES public.clients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.clients
+    ADD CONSTRAINT "FK_f5bc6b15b0b5eb05338b9f82919" FOREIGN KEY ("parentClientId") REFERENCES public.clients(id);
+
+ALTER TABLE ONLY public.contracts
+    ADD CONSTRAINT "FK_faa829094a2e8592055be5b435e" FOREIGN KEY ("parentContractId") REFERENCES public.contracts(id);

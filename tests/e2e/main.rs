@@ -23,4 +23,5 @@ mod read_only;
 mod refinery_reads_us;
 mod schema_files;
 mod session_defaults;
+mod synchronised_client;
 mod triggers;

@@ -53,6 +53,16 @@ pub fn legacy_facts(service: &str) -> Vec<LegacyFacts> {
     found
 }
 
+/// The facts of a service's database after its last legacy migration and the application's synchronisation.
+pub fn synchronised_facts(service: &str) -> Facts {
+    let file = fixtures()
+        .join("synchronised")
+        .join(format!("{service}.json"));
+    let text = std::fs::read_to_string(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    Facts::normalised(serde_json::from_str(&text).expect("a fixture is JSON"))
+}
+
 impl Facts {
     /// The facts of a live database.
     pub fn of(server: &Server, database: &str) -> Self {
@@ -96,6 +106,19 @@ impl Facts {
         if let Some(difference) = first_difference("", &self.0, &expected.0) {
             panic!("{when}: {difference}");
         }
+    }
+
+    /// As `assert_are`, but the columns may stand in any order: synchronisation drops columns and adds them at the end.
+    #[track_caller]
+    pub fn assert_are_but_for_the_order_of_columns(&self, expected: &Self, when: &str) {
+        let compared = |facts: &Self| {
+            let mut facts = facts.clone();
+            for table in list_mut(&mut facts.0["tables"]) {
+                table["columns"] = Value::Array(named(table["columns"].take()));
+            }
+            facts
+        };
+        compared(self).assert_are(&compared(expected), when);
     }
 
     /// As `assert_are`, after an undo of what made `undone`: extensions may stay, and a column that was dropped in
@@ -244,6 +267,25 @@ mod tests {
             &Facts::normalised(json!({"enums": [{"name": "e", "labels": ["x"]}]})),
             "now",
         );
+    }
+
+    #[test]
+    fn columns_may_stand_in_another_order_where_that_is_allowed() {
+        facts(json!([{"name": "b", "type": "int"}, {"name": "a", "type": "int"}]))
+            .assert_are_but_for_the_order_of_columns(
+                &facts(json!([{"name": "a", "type": "int"}, {"name": "b", "type": "int"}])),
+                "now",
+            );
+    }
+
+    #[test]
+    #[should_panic(expected = "\"text\" instead of \"int\"")]
+    fn but_they_may_not_differ_otherwise() {
+        facts(json!([{"name": "b", "type": "int"}, {"name": "a", "type": "text"}]))
+            .assert_are_but_for_the_order_of_columns(
+                &facts(json!([{"name": "a", "type": "int"}, {"name": "b", "type": "int"}])),
+                "now",
+            );
     }
 
     #[test]

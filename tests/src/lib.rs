@@ -12,7 +12,7 @@ mod services;
 mod session;
 mod wait;
 
-pub use facts::{Facts, LegacyFacts, legacy_facts};
+pub use facts::{Facts, LegacyFacts, legacy_facts, synchronised_facts};
 pub use programs::{Outcome, Program};
 pub use running::Running;
 pub use server::Server;

@@ -1,0 +1,7 @@
+-- migration: no-transaction
+--
+-- CONCURRENTLY: the tables stay writable. The columns are unique already, so the builds cannot fail on
+-- a duplicate.
+
+CREATE UNIQUE INDEX CONCURRENTLY "IDX_375897948211b379ad8726c5e6" ON contracts ("contractNumber");
+CREATE UNIQUE INDEX CONCURRENTLY "IDX_2a850b0972b11500683fe49b3c" ON clients (slug);
