@@ -6,12 +6,15 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `schema` |
+//! | 4 | `adopt`, `drift`, `schema`, `scratch` |
 //! | 3 | `generate` |
 //! | 1 | `graph`, `embedded` |
 
+pub mod adopt;
 pub mod cli;
+pub mod drift;
 pub mod embedded;
 pub mod generate;
 pub mod graph;
 pub mod schema;
+pub mod scratch;

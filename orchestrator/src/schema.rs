@@ -4,118 +4,29 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 
-use shared::command::{CommandError, Context};
+use shared::command::CommandError;
 use shared::config::DatabaseAddress;
-use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, dispatch};
-use shared::domain::{Direction, Event, EventKind, ExitStatus, Service};
-use shared::inspect::Target;
-use shared::planning::{self, Chain, Order};
-use shared::postgres::RunIdentity;
-use shared::report::Reporter;
+use shared::domain::{Migration, Service};
 use shared::source::DEFAULT_HISTORY_TABLE;
-use tokio::sync::watch;
-use uuid::Uuid;
+
+use crate::scratch::{Replay, ScratchError, Workshop};
 
 /// The schema of a service at its newest version, normalised.
 pub async fn dump(
-    context: &Context,
+    workshop: &Workshop<'_>,
     service: &Service,
     server: &DatabaseAddress,
     pg_dump: &Path,
-) -> Result<String, CommandError> {
-    let scratch = server.with_database(format!("orchestrator_scratch_{}", Uuid::now_v7().simple()));
-    context
-        .connections()
-        .create_database(&scratch)
-        .await
-        .map_err(shared::inspect::ServiceError::from)?;
-    let dumped = async {
-        migrate(context, service, &scratch).await?;
-        run_pg_dump(&scratch, pg_dump).await
-    }
-    .await;
-    let dropped = context.connections().drop_database(&scratch).await;
-    let text = dumped?;
-    dropped.map_err(shared::inspect::ServiceError::from)?;
+) -> Result<String, ScratchError> {
+    let migrations: Vec<&Migration> = service.migrations.iter().collect();
+    let replay = Replay::prepare(workshop, service, server, &[], &migrations).await?;
+    replay
+        .apply(service, DEFAULT_HISTORY_TABLE, &migrations)
+        .await?;
+    let text = run_pg_dump(replay.database(), pg_dump).await?;
+    replay.finish().await;
     Ok(normalise(&text))
-}
-
-/// Remembers the first thing that went wrong, and shows nothing.
-#[derive(Default)]
-struct FirstTrouble(Option<String>);
-
-impl Reporter for FirstTrouble {
-    fn report(&mut self, event: &Event) {
-        let trouble = match &event.kind {
-            EventKind::MigrationFailed(failure) => Some(format!(
-                "{}:{}: {}",
-                failure.file,
-                failure.line.unwrap_or(1),
-                failure.message
-            )),
-            EventKind::ServiceFailed { message, .. } => Some(message.clone()),
-            _ => None,
-        };
-        self.0 = self.0.take().or(trouble);
-    }
-}
-
-async fn migrate(
-    context: &Context,
-    service: &Service,
-    scratch: &DatabaseAddress,
-) -> Result<(), CommandError> {
-    let steps = service
-        .migrations
-        .iter()
-        .map(|migration| planning::step(service, migration, Direction::Up))
-        .collect::<Result<Vec<_>, _>>()?;
-    let identity = RunIdentity::of_this_process();
-    let mut trouble = FirstTrouble::default();
-    let mut recorder = Recorder::new(&mut trouble, identity.run_id);
-    let target = Target {
-        service: Arc::new(service.clone()),
-        address: scratch.clone(),
-        history_table: DEFAULT_HISTORY_TABLE.to_owned(),
-        may_create: false,
-    };
-    let lane = LaneInput {
-        target: Arc::new(target),
-        session: None,
-        run_again: format!("orchestrator schema dump {}", service.name),
-    };
-    let run = Run {
-        command: "run",
-        identity,
-        plan: Chain.arrange(&context.fleet, steps, Direction::Up),
-        lanes: [(service.name.clone(), lane)].into(),
-        gate_targets: [].into(),
-        unchanged: Vec::new(),
-        stopped: Vec::new(),
-        held_back: Vec::new(),
-        jobs: 1,
-        on_failure: OnFailure::Stop,
-        wait: std::time::Duration::ZERO,
-        meet_gate: Box::new(|_| String::new()),
-        engine: *context.configuration.engine(),
-        connections: context.connections(),
-    };
-    let (_keep, never) = watch::channel(0);
-    let end = dispatch(run, &mut recorder, never).await;
-    match end.status {
-        ExitStatus::Done => Ok(()),
-        status => Err(CommandError::Stopped {
-            message: format!(
-                "the migrations of {} do not run on an empty database: {}",
-                service.name,
-                trouble.0.unwrap_or_default()
-            ),
-            next: Some("mend the migration, and dump again".to_owned()),
-            status,
-        }),
-    }
 }
 
 async fn run_pg_dump(database: &DatabaseAddress, pg_dump: &Path) -> Result<String, CommandError> {

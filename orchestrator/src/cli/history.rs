@@ -62,7 +62,7 @@ fn for_people(context: &Context, attempts: &[JournalRow]) -> String {
         .iter()
         .map(|row| {
             let role = match row.outcome.as_str() {
-                "applied" => Role::Good,
+                "applied" | "adopted" => Role::Good,
                 "reverted" => Role::Plain,
                 _ => Role::Bad,
             };

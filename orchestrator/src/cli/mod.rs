@@ -1,6 +1,10 @@
 //! The command line: one file per command. Floor 5.
 
+mod adopt;
+mod adopt_lines;
 mod completions;
+mod differences;
+mod drift;
 mod generate;
 mod graph;
 mod history;
@@ -66,6 +70,10 @@ enum Command {
     Generate(generate::Args),
     /// Show every attempt to apply or undo a migration
     History(history::Args),
+    /// Compare live schemas with what their applied migrations make
+    Drift(drift::Args),
+    /// Take databases over from TypeORM, after proving what was applied
+    Adopt(adopt::Args),
     /// The schema that a service's migrations produce
     Schema(schema::Args),
     /// The project's own PostgreSQL
@@ -122,6 +130,8 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::Graph(args) => graph::graph(&context, &args),
         Command::Generate(args) => generate::generate(&context, &args),
         Command::History(args) => history::history(&context, &args).await,
+        Command::Drift(args) => drift::drift(&context, &args).await,
+        Command::Adopt(args) => adopt::adopt(&context, &args).await,
         Command::Schema(args) => schema::schema(&context, &args).await,
         Command::Psql(args) => psql::psql(&context, &args).await,
         Command::Local(_) | Command::Completions(_) => Ok(ExitStatus::Done),

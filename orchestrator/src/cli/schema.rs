@@ -1,9 +1,11 @@
 //! `schema dump`.
 
-use shared::command::{CommandError, Context, print_document, select};
+use shared::command::{CommandError, Context, Selected, print_document, select, watch_signals};
 use shared::config::DatabaseAddress;
 use shared::domain::{ExitStatus, Service};
 use shared::postgres::local_server::Binaries;
+
+use crate::scratch::{ScratchServerChoice, Workshop};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -21,7 +23,7 @@ Examples:
   orchestrator schema dump policy --stdout
 
 The migrations are run on a scratch database: on the configured server when that is on this machine, else on the
-project's own. pg_dump is found beside the server's binaries, or with --pg-bin.")]
+project's own; or where --scratch-server says. pg_dump is found beside the server's binaries, or with --pg-bin.")]
     Dump(DumpArgs),
 }
 
@@ -33,6 +35,9 @@ struct DumpArgs {
     /// Print it instead
     #[arg(long)]
     stdout: bool,
+    /// Where to make the scratch database: local, same (the service's own server), or a URL
+    #[arg(long, value_name = "SERVER")]
+    scratch_server: Option<ScratchServerChoice>,
 }
 
 #[derive(serde::Serialize)]
@@ -45,13 +50,19 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
     let SchemaCommand::Dump(args) = &args.command;
     let selected = select(&context.fleet, &args.services, false)?;
     let mut written = Vec::new();
+    let pg_dump = pg_dump(context)?;
+    let mut cancelled = watch_signals();
     for name in &selected.names {
         let Some(service) = context.fleet.service(name) else {
             continue;
         };
-        let server = server(context, service, &selected).await?;
-        let pg_dump = pg_dump(context)?;
-        let text = crate::schema::dump(context, service, &server, &pg_dump).await?;
+        let (server, choice) = server(context, service, &selected, args).await?;
+        let workshop = Workshop::new(context, choice);
+        let dump = crate::schema::dump(&workshop, service, &server, &pg_dump);
+        let Some(text) = workshop.until_cancelled(&mut cancelled, dump).await else {
+            return Ok(ExitStatus::Cancelled);
+        };
+        let text = text?;
         if args.stdout {
             super::print(&text)?;
             continue;
@@ -76,15 +87,20 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
 async fn server(
     context: &Context,
     service: &Service,
-    selected: &shared::command::Selected,
-) -> Result<DatabaseAddress, CommandError> {
+    selected: &Selected,
+    args: &DumpArgs,
+) -> Result<(DatabaseAddress, ScratchServerChoice), CommandError> {
+    if let Some(choice) = &args.scratch_server {
+        return Ok((context.address(service, selected).await?, choice.clone()));
+    }
     if !context.configuration.is_production() {
         let configured = context.address(service, selected).await?;
         if context.configuration.creation_allowed(&configured, false) {
-            return Ok(configured);
+            return Ok((configured, ScratchServerChoice::Same));
         }
     }
-    context.local_address(&service.database).await
+    let local = context.local_address(&service.database).await?;
+    Ok((local, ScratchServerChoice::Local))
 }
 
 fn pg_dump(context: &Context) -> Result<std::path::PathBuf, CommandError> {

@@ -113,7 +113,8 @@ impl CommandError {
         }
     }
 
-    fn next(&self) -> Option<String> {
+    /// What to do next.
+    pub fn next(&self) -> Option<String> {
         match self {
             Self::Usage { next, .. } | Self::Graph { next, .. } => Some(next.clone()),
             Self::Refused(refusal) => Some(refusal.next.clone()),

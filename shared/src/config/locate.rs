@@ -213,6 +213,20 @@ impl Configuration {
             .map(Some)
     }
 
+    /// The server that `--scratch-server` names; the database in it does not matter.
+    ///
+    /// # Errors
+    /// [`ConfigError::Address`] when it is no address.
+    pub fn scratch_server(&self, url: &str) -> Result<DatabaseAddress, ConfigError> {
+        let origin = Origin::Flag("--scratch-server".to_owned());
+        let parameters = Parameters::parse(url).map_err(|source| ConfigError::Address {
+            origin: origin.clone(),
+            source,
+        })?;
+        DatabaseAddress::resolve(parameters, Some("postgres"), &self.variables)
+            .map_err(|source| ConfigError::Address { origin, source })
+    }
+
     fn configured(
         &self,
         url: &str,

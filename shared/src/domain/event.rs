@@ -6,7 +6,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Direction, ExitStatus, Gate, Refusal, ServiceName, Totals, Verdict, Version};
+use super::{
+    ColumnOrder, Direction, ExitStatus, Gate, Refusal, SchemaDifference, ServiceName, Totals,
+    Verdict, Version,
+};
 
 /// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
 pub const EVENT_SCHEMA: u32 = 1;
@@ -40,7 +43,7 @@ pub enum EventKind {
     RunStarted {
         /// The version of the events' schema: [`EVENT_SCHEMA`].
         schema: u32,
-        /// `run` or `revert`.
+        /// `run`, `revert` or `adopt`.
         command: &'static str,
         /// The services with steps, in the order of the plan.
         services: Vec<ServiceName>,
@@ -139,6 +142,22 @@ pub enum EventKind {
         /// Its name.
         name: String,
     },
+    /// The live schema is that of this version: it and all older ones count as applied.
+    AdoptionProven(Box<Proof>),
+    /// The live schema is that of no version that could be adopted; this one is the nearest.
+    DriftFound(Box<Drift>),
+    /// A migration was taken over: it counts as applied, and nothing of it was run.
+    MigrationAdopted {
+        /// Its name.
+        name: String,
+        /// The legacy rows that it stands for; none where its schema alone proves it.
+        stands_for: Vec<String>,
+    },
+    /// What an adoption wrote was taken back.
+    AdoptionUndone {
+        /// Migrations that count as applied no longer.
+        migrations: usize,
+    },
     /// A step failed.
     MigrationFailed(Box<Failure>),
     /// A server message (`RAISE NOTICE`, a warning) during a step.
@@ -195,6 +214,42 @@ pub enum EventKind {
         /// What to do next, when not everything is done.
         next: Vec<String>,
     },
+}
+
+/// What a takeover rests on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Proof {
+    /// The name of the newest migration that is adopted.
+    pub name: String,
+    /// Migrations that are adopted.
+    pub adopted: usize,
+    /// Newer migrations, which stay pending.
+    pub pending: usize,
+    /// The legacy rows, in their order; none with a baseline.
+    pub legacy_rows: Vec<String>,
+    /// Differences that were accepted beforehand.
+    pub accepted: Vec<SchemaDifference>,
+    /// Tables whose columns stand in another order.
+    pub column_order: Vec<ColumnOrder>,
+    /// The version of the live server, as in `15.18`.
+    pub server_version: String,
+    /// The version of the server on which the migrations were replayed.
+    pub scratch_server_version: String,
+}
+
+/// How a live schema differs from a version's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Drift {
+    /// The name of the version's migration.
+    pub name: String,
+    /// The objects that differ.
+    pub differences: Vec<SchemaDifference>,
+    /// Tables whose columns stand in another order: no drift, but worth knowing.
+    pub column_order: Vec<ColumnOrder>,
+    /// The version of the live server, as in `15.18`.
+    pub server_version: String,
+    /// The version of the server on which the migrations were replayed.
+    pub scratch_server_version: String,
 }
 
 /// How a service came through.

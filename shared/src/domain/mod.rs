@@ -3,6 +3,7 @@
 //! Nothing here reads a file, talks to a server or prints. Floor 0.
 
 mod checksum;
+mod difference;
 mod directive;
 mod event;
 mod exit;
@@ -15,8 +16,11 @@ mod service;
 mod version;
 
 pub use checksum::Checksum;
+pub use difference::{ColumnOrder, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
-pub use event::{Blocker, EVENT_SCHEMA, Event, EventKind, Failure, Holder, ServiceOutcome};
+pub use event::{
+    Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, Proof, ServiceOutcome,
+};
 pub use exit::ExitStatus;
 pub use fleet::{Fleet, FleetError};
 pub use migration::{Migration, Script};

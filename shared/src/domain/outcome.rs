@@ -45,6 +45,9 @@ pub struct Totals {
     pub applied: usize,
     /// Migrations undone.
     pub reverted: usize,
+    /// Migrations that were taken over.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub adopted: usize,
     /// Steps that failed.
     pub failed: usize,
     /// Steps that the user cancelled on the server.
@@ -53,6 +56,15 @@ pub struct Totals {
     pub skipped: usize,
     /// How long the run took, in milliseconds.
     pub duration_ms: u64,
+}
+
+/// Only `adopt` adopts: elsewhere the count would be noise.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde calls"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Totals {

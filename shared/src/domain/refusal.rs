@@ -26,6 +26,16 @@ pub enum RefusalKind {
     Unconfirmed,
     /// The server takes no writes.
     ReadOnly,
+    /// The live schema differs from what migrations produce.
+    Drift,
+    /// The former tool's history is not that of our migrations.
+    LegacyHistory,
+    /// There is a history of ours already.
+    HistoryPresent,
+    /// There is nothing in the database, or no database.
+    Empty,
+    /// There is no adoption to undo, or more stands on it.
+    NotAdopted,
 }
 
 /// One refusal, with the way out.

@@ -64,6 +64,12 @@ impl Connections {
         Some((connection, Permit(permit)))
     }
 
+    /// A connection to the server's maintenance database that is kept for as long as a command takes. It is beyond the bound:
+    /// it does no work, and counted it would leave none where only one is allowed.
+    pub async fn keep(&self, address: &DatabaseAddress) -> Result<Connection, ConnectError> {
+        super::create_database::connect_to_maintenance(address, &self.options).await
+    }
+
     async fn permit(&self, address: &DatabaseAddress) -> Option<Permit> {
         // The semaphores are never closed: an error cannot occur, and would only mean no bound.
         self.server(address).acquire_owned().await.ok().map(Permit)

@@ -3,11 +3,24 @@
 use tokio_postgres::error::SqlState;
 
 use super::history::quote_identifier;
-use super::{ConnectError, ConnectOptions, connect};
+use super::{ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
 /// Databases to connect to while the wanted one does not exist.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
+
+/// Connects to the server of an address, whatever database that names.
+pub(super) async fn connect_to_maintenance(
+    address: &DatabaseAddress,
+    options: &ConnectOptions,
+) -> Result<Connection, ConnectError> {
+    match connect(&address.with_database(MAINTENANCE[0]), options).await {
+        Err(ConnectError::DatabaseMissing { .. }) => {
+            connect(&address.with_database(MAINTENANCE[1]), options).await
+        }
+        connected => connected,
+    }
+}
 
 /// Creates the address's database from `template0`, so that nothing left in `template1` gets in.
 ///
@@ -16,11 +29,7 @@ pub(super) async fn create_database(
     address: &DatabaseAddress,
     options: &ConnectOptions,
 ) -> Result<bool, ConnectError> {
-    let mut connection = connect(&address.with_database(MAINTENANCE[0]), options).await;
-    if matches!(connection, Err(ConnectError::DatabaseMissing { .. })) {
-        connection = connect(&address.with_database(MAINTENANCE[1]), options).await;
-    }
-    let connection = connection?;
+    let connection = connect_to_maintenance(address, options).await?;
     let name = address.database();
     let created = connection
         .client
@@ -47,7 +56,7 @@ pub(super) async fn drop_database(
     address: &DatabaseAddress,
     options: &ConnectOptions,
 ) -> Result<(), ConnectError> {
-    let connection = connect(&address.with_database(MAINTENANCE[0]), options).await?;
+    let connection = connect_to_maintenance(address, options).await?;
     connection
         .client
         .batch_execute(&format!(

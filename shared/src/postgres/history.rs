@@ -67,19 +67,25 @@ pub async fn install(
     history_table: &str,
     with_progress: bool,
 ) -> Result<(), tokio_postgres::Error> {
-    let history = create_history_table(&qualified(session, history_table));
+    let create = create_bookkeeping(session, history_table);
     let progress = if with_progress { INSTALL_PROGRESS } else { "" };
     session
         .client()
         // The first migration's commit writes this one to disk, too; if neither gets there, both are made again.
         .batch_execute(&format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; {history}; {INSTALL_JOURNAL} {progress} COMMIT"
+            "BEGIN; SET LOCAL synchronous_commit = off; {create} {progress} COMMIT"
         ))
         .await?;
     // "already exists, skipping" is our own noise, not the migration's.
     drop(session.take_notices());
     session.mark_installed(with_progress);
     Ok(())
+}
+
+/// What creates history table and journal where they are missing.
+pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> String {
+    let history = create_history_table(&qualified(session, history_table));
+    format!("{history}; {INSTALL_JOURNAL}")
 }
 
 /// The history table's quoted, qualified name.

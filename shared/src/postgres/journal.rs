@@ -76,6 +76,8 @@ pub enum AttemptOutcome {
     Failed,
     /// The user cancelled it.
     Cancelled,
+    /// Taken over from the former tool: it counts as applied, and was not run.
+    Adopted,
 }
 
 impl AttemptOutcome {
@@ -85,6 +87,7 @@ impl AttemptOutcome {
             Self::Reverted => "reverted",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Adopted => "adopted",
         }
     }
 }
@@ -287,7 +290,7 @@ pub struct JournalRow {
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
-    /// `applied`, `reverted`, `failed` or `cancelled`.
+    /// `applied`, `reverted`, `failed`, `cancelled` or `adopted`.
     pub outcome: String,
     /// When it began (RFC 3339, UTC).
     pub started_at: String,

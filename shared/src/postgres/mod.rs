@@ -3,6 +3,7 @@
 //! Responsible for each statement that is ours; not for those of migration files (`runner`).
 
 mod activity;
+mod adoption;
 mod advisory_lock;
 mod attempt;
 mod certificate_verifier;
@@ -14,12 +15,14 @@ mod create_database;
 mod error;
 mod history;
 mod journal;
+mod legacy_history;
 pub mod local_server;
 mod progress;
 mod session;
 mod tls;
 
 pub use activity::{blockers_of, wait_until_gone};
+pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
 pub use advisory_lock::{ADVISORY_LOCK_KEY, LockError, LockedSession};
 pub use connect::{ConnectOptions, connect};
 pub use connect_error::ConnectError;
@@ -31,6 +34,7 @@ pub use journal::{
     Attempt, AttemptOutcome, JournalRow, RunIdentity, durations, read_journal, record_done,
     record_failed, run_succeeded,
 };
+pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables};
 pub use progress::{
     Progress, ProgressState, clear_intent, read_progress, record_intent, record_statement,
 };

@@ -165,7 +165,7 @@ fn note(
 }
 
 /// The line that says what to do, the same wherever it stands. Never broken: it holds commands to copy.
-pub(super) fn next(text: &str, palette: Palette) -> Vec<String> {
+pub fn next(text: &str, palette: Palette) -> Vec<String> {
     let first = "next: ";
     let mut lines = hanging(first, &clean(text), None);
     if let Some(rest) = lines[0].strip_prefix(first) {

@@ -94,6 +94,7 @@ mod tests {
         story.unavailable("policy", "connection refused");
         story.skipped("policy", "auth failed", 2);
         story.finished("policy", ServiceOutcome::Failed, 1, 0, 500);
+        story.adoption("policy", POLICY);
         story.cancel(1);
         story.run_finished(
             ExitStatus::Failed,
@@ -123,6 +124,10 @@ mod tests {
             EventKind::ServiceFailed { .. } => "service_failed",
             EventKind::ServiceSkipped { .. } => "service_skipped",
             EventKind::ServiceFinished { .. } => "service_finished",
+            EventKind::AdoptionProven(_) => "adoption_proven",
+            EventKind::DriftFound(_) => "drift_found",
+            EventKind::MigrationAdopted { .. } => "migration_adopted",
+            EventKind::AdoptionUndone { .. } => "adoption_undone",
             EventKind::CancelRequested { .. } => "cancel_requested",
             EventKind::RunFinished { .. } => "run_finished",
         }
@@ -149,7 +154,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 19, "a kind of event has no sample");
+        assert_eq!(names.len(), 23, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -187,8 +192,12 @@ mod tests {
         {"seq":20,"service":"policy","event":"service_failed","message":"connection refused","next":"start the server, or name another with --config","exit_code":5}
         {"seq":21,"service":"policy","event":"service_skipped","because":"auth failed","steps":2}
         {"seq":22,"service":"policy","event":"service_finished","outcome":"failed","applied":1,"reverted":0,"duration_ms":500}
-        {"seq":23,"event":"cancel_requested","times":1}
-        {"seq":24,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"]}
+        {"seq":23,"service":"policy","version":1753250000000,"event":"adoption_proven","name":"initial_schema","adopted":1,"pending":2,"legacy_rows":["public.migrations 1 InitialSchema1"],"accepted":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"15.18"}
+        {"seq":24,"service":"policy","version":1753250000000,"event":"drift_found","name":"initial_schema","differences":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"18.4"}
+        {"seq":25,"service":"policy","version":1753250000000,"event":"migration_adopted","name":"initial_schema","stands_for":["public.migrations 1 InitialSchema1"]}
+        {"seq":26,"service":"policy","event":"adoption_undone","migrations":1}
+        {"seq":27,"event":"cancel_requested","times":1}
+        {"seq":28,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"]}
         "#);
     }
 

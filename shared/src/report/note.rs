@@ -85,7 +85,12 @@ pub(super) fn note(
         | EventKind::MigrationUnchanged { .. }
         | EventKind::ServiceSkipped { .. }
         | EventKind::ServiceFinished { .. } => after_a_step(kind, version, standing, detail),
-        EventKind::RunStarted { .. }
+        // `adopt` has a reporter of its own.
+        EventKind::AdoptionProven(_)
+        | EventKind::DriftFound(_)
+        | EventKind::MigrationAdopted { .. }
+        | EventKind::AdoptionUndone { .. }
+        | EventKind::RunStarted { .. }
         | EventKind::MigrationFailed(_)
         | EventKind::ServiceFailed { .. }
         | EventKind::CancelRequested { .. }

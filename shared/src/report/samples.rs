@@ -4,8 +4,9 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use crate::domain::{
-    Blocker, Direction, Event, EventKind, ExitStatus, Failure, Gate, Holder, Refusal, RefusalKind,
-    ServiceName, ServiceOutcome, Totals, Verdict, Version,
+    Blocker, ColumnOrder, Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate, Holder,
+    Proof, Refusal, RefusalKind, SchemaDifference, ServiceName, ServiceOutcome, Totals, Verdict,
+    Version,
 };
 
 /// The events of a run so far.
@@ -237,6 +238,50 @@ impl Story {
         self.push(Some(service), None, kind);
     }
 
+    pub fn adoption(&mut self, service: &str, version: i64) {
+        let difference = SchemaDifference {
+            kind: "index".to_owned(),
+            object: "public.policies_title_idx".to_owned(),
+            expected: Some("CREATE INDEX …".to_owned()),
+            found: None,
+        };
+        let column_order = vec![ColumnOrder {
+            table: "public.policies".to_owned(),
+            expected: vec!["id".to_owned(), "title".to_owned()],
+            found: vec!["title".to_owned(), "id".to_owned()],
+        }];
+        let proof = Proof {
+            name: "initial_schema".to_owned(),
+            adopted: 1,
+            pending: 2,
+            legacy_rows: vec!["public.migrations 1 InitialSchema1".to_owned()],
+            accepted: vec![difference.clone()],
+            column_order: column_order.clone(),
+            server_version: "15.18".to_owned(),
+            scratch_server_version: "15.18".to_owned(),
+        };
+        let drift = Drift {
+            name: "initial_schema".to_owned(),
+            differences: vec![difference],
+            column_order,
+            server_version: "15.18".to_owned(),
+            scratch_server_version: "18.4".to_owned(),
+        };
+        let adopted = EventKind::MigrationAdopted {
+            name: "initial_schema".to_owned(),
+            stands_for: vec!["public.migrations 1 InitialSchema1".to_owned()],
+        };
+        for kind in [
+            EventKind::AdoptionProven(Box::new(proof)),
+            EventKind::DriftFound(Box::new(drift)),
+            adopted,
+        ] {
+            self.push(Some(service), Some(version), kind);
+        }
+        let undone = EventKind::AdoptionUndone { migrations: 1 };
+        self.push(Some(service), None, undone);
+    }
+
     pub fn cancel(&mut self, times: u32) {
         self.push(None, None, EventKind::CancelRequested { times });
     }
@@ -288,6 +333,7 @@ pub fn totals(
         reverted,
         failed,
         cancelled: 0,
+        adopted: 0,
         skipped,
         duration_ms,
     }

@@ -202,6 +202,10 @@ impl Standing {
             EventKind::RunStarted { .. }
             | EventKind::DatabaseCreated { .. }
             | EventKind::ServerNotice { .. }
+            | EventKind::AdoptionProven(_)
+            | EventKind::DriftFound(_)
+            | EventKind::MigrationAdopted { .. }
+            | EventKind::AdoptionUndone { .. }
             | EventKind::CancelRequested { .. }
             | EventKind::RunFinished { .. } => {}
         }

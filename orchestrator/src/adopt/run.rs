@@ -1,0 +1,340 @@
+//! An adoption of several services: first every proof, then what is written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use shared::dispatch::Recorder;
+use shared::domain::{
+    EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, Totals,
+    Verdict, Version,
+};
+use shared::inspect::{ServiceError, Target};
+use shared::postgres::{LockError, RunIdentity};
+use shared::report::Reporter;
+use shared::report::units::count;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::prove::{Finding, Ground, Proven, prove};
+use super::record::{lock, record};
+use super::undo::undo;
+use crate::drift::{AcceptedDrift, ServiceDrift};
+use crate::scratch::{ScratchError, Workshop};
+
+/// Proofs at a time: each replays a service's migrations, which keeps a processor busy.
+const PROOFS: usize = 4;
+
+/// What is adopted, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Adoption {
+    /// Prove, and write nothing.
+    pub dry_run: bool,
+    /// The version that the schema is said to be that of, where there is no legacy history.
+    pub baseline: Option<Version>,
+    /// Differences that were reviewed.
+    pub accepted: AcceptedDrift,
+}
+
+/// Adopts databases. Gives what it came to and the drift that was found.
+pub async fn adopt(
+    workshop: &Workshop<'_>,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    adoption: &Adoption,
+    reporter: &mut dyn Reporter,
+    mut cancelled: watch::Receiver<u32>,
+) -> (ExitStatus, AcceptedDrift) {
+    let mut story = Story::begin(reporter, targets);
+    let ground = Ground {
+        baseline: adoption.baseline,
+        accepted: adoption.accepted.clone(),
+    };
+    let proofs = stream::iter(targets.values())
+        .map(|target| prove(workshop, target, &ground))
+        .buffered(PROOFS.min(workshop.context().jobs()))
+        .collect::<Vec<_>>();
+    let Some(findings) = workshop.until_cancelled(&mut cancelled, proofs).await else {
+        return (story.cancelled(targets.keys()), AcceptedDrift::default());
+    };
+    let mut drifts = AcceptedDrift::default();
+    let mut proven = Vec::new();
+    for (target, finding) in targets.values().zip(findings) {
+        if let Some(one) = story.tell_finding(target, finding, &mut drifts) {
+            proven.push((target, one));
+        }
+    }
+    for (target, proven) in proven {
+        story.service_started = Instant::now();
+        if adoption.dry_run {
+            story.finish(&target.service.name, ServiceOutcome::Unchanged);
+            continue;
+        }
+        // Nothing is begun after a cancellation; what is begun is short, and is finished.
+        if *cancelled.borrow() > 0 {
+            story.skip(&target.service.name);
+            continue;
+        }
+        let name = &target.service.name;
+        let written = async {
+            let mut locked = lock(workshop, target, &mut cancelled, |holder| {
+                story
+                    .recorder
+                    .service(name, EventKind::LockWaiting { holder });
+            })
+            .await?;
+            let adopted = record(workshop, target, &mut locked, &proven, &story.identity).await;
+            drop(locked.release().await);
+            adopted
+        }
+        .await;
+        match written {
+            Ok(adopted) => story.tell_adopted(name, adopted),
+            Err(error) => story.fail(name, &error),
+        }
+    }
+    (story.end(), drifts)
+}
+
+/// Takes adoptions back.
+pub async fn undo_adoption(
+    workshop: &Workshop<'_>,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    reporter: &mut dyn Reporter,
+    mut cancelled: watch::Receiver<u32>,
+) -> ExitStatus {
+    let mut story = Story::begin(reporter, targets);
+    for (name, target) in targets {
+        story.service_started = Instant::now();
+        if *cancelled.borrow() > 0 {
+            story.skip(name);
+            continue;
+        }
+        let undone = async {
+            let mut locked = lock(workshop, target, &mut cancelled, |holder| {
+                story
+                    .recorder
+                    .service(name, EventKind::LockWaiting { holder });
+            })
+            .await?;
+            let undone = undo(target, &mut locked).await;
+            drop(locked.release().await);
+            undone
+        }
+        .await;
+        match undone {
+            Ok(migrations) => {
+                story
+                    .recorder
+                    .service(name, EventKind::AdoptionUndone { migrations });
+                story.undone += migrations;
+                story.finish(name, ServiceOutcome::Done);
+            }
+            Err(error) => story.fail(name, &error),
+        }
+    }
+    story.end()
+}
+
+/// An adoption as it is told.
+struct Story<'a> {
+    recorder: Recorder<'a>,
+    identity: RunIdentity,
+    started: Instant,
+    /// When the work on the service at hand began.
+    service_started: Instant,
+    status: ExitStatus,
+    adopted: usize,
+    undone: usize,
+    next: Vec<String>,
+}
+
+impl<'a> Story<'a> {
+    fn begin(reporter: &'a mut dyn Reporter, targets: &BTreeMap<ServiceName, Arc<Target>>) -> Self {
+        let identity = RunIdentity::of_this_process();
+        let mut recorder = Recorder::new(reporter, identity.run_id);
+        recorder.run(EventKind::RunStarted {
+            schema: EVENT_SCHEMA,
+            command: "adopt",
+            services: targets.keys().cloned().collect(),
+            unchanged: Vec::new(),
+            steps: targets.len(),
+            program_version: identity.program_version,
+        });
+        Self {
+            recorder,
+            identity,
+            started: Instant::now(),
+            service_started: Instant::now(),
+            status: ExitStatus::Done,
+            adopted: 0,
+            undone: 0,
+            next: Vec::new(),
+        }
+    }
+
+    /// Tells what a proof came to; gives it back where it may be written.
+    fn tell_finding(
+        &mut self,
+        target: &Target,
+        finding: Result<Finding, ScratchError>,
+        drifts: &mut AcceptedDrift,
+    ) -> Option<Box<Proven>> {
+        let name = &target.service.name;
+        self.service_started = Instant::now();
+        match finding {
+            Ok(Finding::Proven(proven)) => {
+                let kind = EventKind::AdoptionProven(Box::new(proven.proof.clone()));
+                self.recorder.migration(name, proven.version, kind);
+                return Some(proven);
+            }
+            Ok(Finding::Drifted(version, drift)) => {
+                let refusal = drifted(name, version, &drift);
+                let service_drift = ServiceDrift {
+                    version,
+                    differences: drift.differences.clone(),
+                };
+                drifts.insert(name.clone(), service_drift);
+                self.recorder
+                    .migration(name, version, EventKind::DriftFound(drift));
+                self.fail(name, &refusal.into());
+            }
+            Ok(Finding::Unvouched(version)) => self.fail(name, &unvouched(name, version).into()),
+            Err(ScratchError::Service(error)) => self.fail(name, &error),
+            Err(error) => self.fail_with(name, shared::command::CommandError::from(error)),
+        }
+        None
+    }
+
+    fn tell_adopted(&mut self, name: &ServiceName, adopted: Vec<super::record::Adopted>) {
+        let number = adopted.len();
+        for migration in adopted {
+            let kind = EventKind::MigrationAdopted {
+                name: migration.name,
+                stands_for: migration.stands_for,
+            };
+            self.recorder.migration(name, migration.version, kind);
+        }
+        self.adopted += number;
+        self.finish(name, ServiceOutcome::Done);
+    }
+
+    fn fail(&mut self, name: &ServiceName, error: &ServiceError) {
+        if let ServiceError::Lock { source, .. } = error
+            && matches!(**source, LockError::Cancelled)
+        {
+            return self.skip(name);
+        }
+        let refusal = match error {
+            ServiceError::Refused(refusal) => Some(Box::new(refusal.clone())),
+            _ => None,
+        };
+        self.failed(
+            name,
+            error.chain(),
+            error.next(),
+            refusal,
+            error.exit_status(),
+        );
+    }
+
+    fn fail_with(&mut self, name: &ServiceName, error: shared::command::CommandError) {
+        let (next, status) = (error.next(), error.exit_status());
+        self.failed(name, error.to_string(), next, None, status);
+    }
+
+    fn failed(
+        &mut self,
+        name: &ServiceName,
+        message: String,
+        next: Option<String>,
+        refusal: Option<Box<Refusal>>,
+        status: ExitStatus,
+    ) {
+        self.status = self.status.or_worse(status);
+        self.next
+            .extend(next.as_ref().map(|next| format!("{name}: {next}")));
+        self.recorder.service(
+            name,
+            EventKind::ServiceFailed {
+                message,
+                next,
+                refusal,
+                exit_code: status,
+            },
+        );
+        let outcome = match status {
+            ExitStatus::Refused => ServiceOutcome::Refused,
+            ExitStatus::Unavailable => ServiceOutcome::Unavailable,
+            _ => ServiceOutcome::Failed,
+        };
+        self.finish(name, outcome);
+    }
+
+    fn skip(&mut self, name: &ServiceName) {
+        self.status = ExitStatus::Cancelled;
+        self.finish(name, ServiceOutcome::Cancelled);
+    }
+
+    fn finish(&mut self, name: &ServiceName, outcome: ServiceOutcome) {
+        self.recorder.service(
+            name,
+            EventKind::ServiceFinished {
+                outcome,
+                applied: 0,
+                reverted: 0,
+                duration_ms: u64::try_from(self.service_started.elapsed().as_millis())
+                    .unwrap_or(u64::MAX),
+            },
+        );
+    }
+
+    fn cancelled<'n>(mut self, names: impl Iterator<Item = &'n ServiceName>) -> ExitStatus {
+        self.recorder.run(EventKind::CancelRequested { times: 1 });
+        for name in names {
+            self.skip(name);
+        }
+        self.end()
+    }
+
+    fn end(mut self) -> ExitStatus {
+        let totals = Totals {
+            adopted: self.adopted,
+            ..Totals::default()
+        };
+        self.recorder.run(EventKind::RunFinished {
+            verdict: Verdict::of(self.status, self.adopted + self.undone),
+            exit_code: self.status,
+            totals: totals.lasting(self.started.elapsed()),
+            next: self.next,
+        });
+        self.status
+    }
+}
+
+fn drifted(name: &ServiceName, version: Version, drift: &shared::domain::Drift) -> Refusal {
+    let objects = count(drift.differences.len(), "object");
+    Refusal {
+        kind: RefusalKind::Drift,
+        service: Some(name.clone()),
+        message: format!(
+            "the live schema is that of no version; from the nearest, {version} {}, it differs in {objects}",
+            drift.name
+        ),
+        next: format!(
+            "take the change back, or write it down with --write-drift FILE, review that, and: orchestrator adopt {name} \
+             --accept-drift FILE"
+        ),
+    }
+}
+
+fn unvouched(name: &ServiceName, version: Version) -> Refusal {
+    Refusal {
+        kind: RefusalKind::LegacyHistory,
+        service: Some(name.clone()),
+        message: format!(
+            "there is no legacy history to say which migrations ran; the live schema is that of {version}"
+        ),
+        next: format!("if they all ran: orchestrator adopt {name} --baseline {version}"),
+    }
+}

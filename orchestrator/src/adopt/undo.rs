@@ -1,0 +1,64 @@
+//! Taking an adoption back.
+
+use shared::domain::{Refusal, RefusalKind, Version};
+use shared::inspect::{ServiceError, Target};
+use shared::postgres::{LockedSession, read_adoption, read_history, remove_adoption};
+
+/// Removes what an adoption wrote, while nothing of ours was applied since. Gives how many migrations it was.
+pub(super) async fn undo(
+    target: &Target,
+    locked: &mut LockedSession,
+) -> Result<usize, ServiceError> {
+    let name = &target.service.name;
+    let failed = |source| ServiceError::query(&target.address, source);
+    let state = read_adoption(locked.session(), name)
+        .await
+        .map_err(failed)?;
+    let history = read_history(locked.session(), name, &target.history_table)
+        .await
+        .map_err(failed)?;
+    let refuse = |message: String, next: String| Refusal {
+        kind: RefusalKind::NotAdopted,
+        service: Some(name.clone()),
+        message,
+        next,
+    };
+    if state.adopted.is_empty() {
+        return Err(refuse(
+            "there is no adoption to take back".to_owned(),
+            format!("see what was done: orchestrator history {name}"),
+        )
+        .into());
+    }
+    let in_history: Vec<Version> = history.applied.iter().map(|row| row.version).collect();
+    let newer = in_history
+        .iter()
+        .find(|version| !state.adopted.contains(version))
+        .or_else(|| {
+            history
+                .interrupted
+                .first()
+                .map(|interruption| &interruption.version)
+        });
+    if let Some(version) = newer {
+        return Err(refuse(
+            format!("{version} was applied after the adoption, which must stay below it"),
+            format!("revert what was applied since, then again: orchestrator revert {name}"),
+        )
+        .into());
+    }
+    if let Some(version) = state
+        .adopted
+        .iter()
+        .find(|version| !in_history.contains(version))
+    {
+        return Err(refuse(
+            format!("{version} was adopted and is not in the history any more"),
+            format!("see what was done: orchestrator history {name}"),
+        )
+        .into());
+    }
+    remove_adoption(locked, &target.history_table, name)
+        .await
+        .map_err(failed)
+}

@@ -1,0 +1,144 @@
+//! `adopt`.
+
+use std::path::PathBuf;
+
+use shared::command::{CommandError, Context, Selected, confirm, select, watch_signals};
+use shared::domain::{ExitStatus, Version};
+use shared::report::Reporter;
+use shared::report::units::count;
+
+use super::adopt_lines::AdoptLines;
+use super::drift::ScratchArgs;
+use crate::adopt::{Adoption, adopt as adopt_targets, undo_adoption};
+use crate::drift::{AcceptedDrift, refuse_existing};
+use crate::scratch::Workshop;
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator adopt all --dry-run
+  orchestrator adopt policy
+  orchestrator adopt policy --write-drift policy.drift.toml
+  orchestrator adopt policy --accept-drift policy.drift.toml
+  orchestrator adopt policy --undo
+
+The rows of TypeORM's history say which migrations ran; a replay of ours on a scratch database proves it: the newest version
+whose schema is the live one is adopted, the rest stays pending. Nothing is run on the live database, and TypeORM's table is
+left alone. Services are adopted one by one: one that is refused does not hold back the others.")]
+pub(super) struct Args {
+    /// Names of services, or `all`
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Prove, and write nothing
+    #[arg(long, conflicts_with = "undo")]
+    dry_run: bool,
+    /// Without a legacy history: the version of the one service named whose schema the live one is said to be
+    #[arg(long, value_name = "VERSION", conflicts_with = "undo")]
+    baseline: Option<Version>,
+    /// Let the differences in this file pass, and nothing else
+    #[arg(long, value_name = "FILE", conflicts_with = "undo")]
+    accept_drift: Option<PathBuf>,
+    /// Write the differences that stand in the way to a new file, for review
+    #[arg(long, value_name = "FILE", conflicts_with = "undo")]
+    write_drift: Option<PathBuf>,
+    /// Take an adoption back, while nothing was applied since
+    #[arg(long)]
+    undo: bool,
+    #[command(flatten)]
+    scratch: ScratchArgs,
+    /// Do not ask in production
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let selected = select(&context.fleet, &args.services, false)?;
+    let accepted = accepted(context, args)?;
+    if let Some(file) = &args.write_drift {
+        refuse_existing(file)?;
+    }
+    if let Some(version) = args.baseline {
+        refuse_unknown_baseline(context, &selected, version)?;
+    }
+    let targets = context.targets(&selected.names, &selected, false).await?;
+    let services = count(targets.len(), "service");
+    let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
+        Box::new(AdoptLines::new(context, args.dry_run))
+    } else {
+        context.reporter()
+    };
+    let workshop = Workshop::new(context, args.scratch.scratch_server.clone());
+    if args.undo {
+        confirm(
+            context,
+            args.yes,
+            &format!("take back the adoption of {services}"),
+        )?;
+        let cancelled = watch_signals();
+        return Ok(undo_adoption(&workshop, &targets, reporter.as_mut(), cancelled).await);
+    }
+    if !args.dry_run {
+        confirm(
+            context,
+            args.yes,
+            &format!("write the history of {services}"),
+        )?;
+    }
+    let adoption = Adoption {
+        dry_run: args.dry_run,
+        baseline: args.baseline,
+        accepted,
+    };
+    let cancelled = watch_signals();
+    let (status, drift) =
+        adopt_targets(&workshop, &targets, &adoption, reporter.as_mut(), cancelled).await;
+    if let Some(file) = &args.write_drift
+        && !drift.is_empty()
+    {
+        drift.write(file)?;
+        if context.is_for_people() {
+            super::print(&format!(
+                "wrote {}: review it, then adopt with --accept-drift {}\n",
+                file.display(),
+                file.display()
+            ))?;
+        }
+    }
+    Ok(status)
+}
+
+fn accepted(context: &Context, args: &Args) -> Result<AcceptedDrift, CommandError> {
+    let Some(file) = &args.accept_drift else {
+        return Ok(AcceptedDrift::default());
+    };
+    let accepted = AcceptedDrift::read(file)?;
+    for name in accepted.services() {
+        if context.fleet.service(name).is_none() {
+            return Err(CommandError::usage(
+                format!("{}: {name} is no service here", file.display()),
+                "take its section out of the file",
+            ));
+        }
+    }
+    Ok(accepted)
+}
+
+fn refuse_unknown_baseline(
+    context: &Context,
+    selected: &Selected,
+    version: Version,
+) -> Result<(), CommandError> {
+    let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
+        return Err(CommandError::usage(
+            "--baseline names a version of one service",
+            "name that service",
+        ));
+    };
+    if service.migration(version).is_none() {
+        return Err(CommandError::usage(
+            format!("{} has no migration {version}", service.name),
+            format!("see which it has: orchestrator status {}", service.name),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! `drift`.
+
+use std::path::PathBuf;
+
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use shared::command::{CommandError, Context, print_document, select, watch_signals};
+use shared::domain::{ExitStatus, ServiceName};
+use shared::report::units::count;
+use shared::report::{Palette, Role};
+
+use super::differences::{column_orders, differences};
+use crate::drift::{AcceptedDrift, DriftReport, ServiceDrift, detect, refuse_existing};
+use crate::scratch::{ScratchError, ScratchServerChoice, Workshop};
+
+/// Replays at a time: each keeps a processor busy.
+const REPLAYS: usize = 4;
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator drift
+  orchestrator drift policy --output json
+  orchestrator drift policy --scratch-server same
+
+The applied migrations are replayed on a scratch database, and its schema is compared with the live one, object by object:
+all that pg_dump knows of, and the versions of extensions. The order of columns is told and is no drift. Rows are not
+compared. Nothing is written to the live database. Exit code 4 when there is drift.")]
+pub(super) struct Args {
+    /// Names of services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    #[command(flatten)]
+    scratch: ScratchArgs,
+    /// Let the differences in this file pass, and nothing else
+    #[arg(long, value_name = "FILE")]
+    accept_drift: Option<PathBuf>,
+    /// Write the differences to a new file, for review
+    #[arg(long, value_name = "FILE")]
+    write_drift: Option<PathBuf>,
+}
+
+/// Where migrations are replayed.
+#[derive(clap::Args, Debug)]
+pub(super) struct ScratchArgs {
+    /// Where to make scratch databases: local (the project's own server), same (the live one), or a URL
+    #[arg(
+        long,
+        value_name = "SERVER",
+        default_value = "local",
+        env = "ORCHESTRATOR_SCRATCH_SERVER",
+        hide_env_values = true
+    )]
+    pub scratch_server: ScratchServerChoice,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    services: Vec<Entry<'a>>,
+}
+
+/// What was found of a service, or why nothing was.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Compared(&'a DriftReport),
+    Failed {
+        name: &'a ServiceName,
+        error: String,
+        next: Option<String>,
+        exit_code: ExitStatus,
+    },
+}
+
+pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let accepted = match &args.accept_drift {
+        Some(file) => AcceptedDrift::read(file)?,
+        None => AcceptedDrift::default(),
+    };
+    if let Some(file) = &args.write_drift {
+        refuse_existing(file)?;
+    }
+    let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
+    let targets = context.targets(&selected.names, &selected, false).await?;
+    let workshop = Workshop::new(context, args.scratch.scratch_server.clone());
+    let detections = stream::iter(targets.values())
+        .map(|target| detect(&workshop, target, &accepted))
+        .buffered(REPLAYS.min(context.jobs()))
+        .collect::<Vec<_>>();
+    let mut cancelled = watch_signals();
+    let Some(found) = workshop.until_cancelled(&mut cancelled, detections).await else {
+        return Ok(ExitStatus::Cancelled);
+    };
+    let status = status(&found);
+    let named: Vec<_> = targets.keys().zip(&found).collect();
+    if let Some(file) = &args.write_drift {
+        write_drift(file, &found)?;
+    }
+    if context.is_for_people() {
+        super::print(&for_people(&named, context.terminal.out))?;
+    } else {
+        let services = named.iter().map(|(name, found)| entry(name, found));
+        print_document(&Document {
+            schema: 1,
+            services: services.collect(),
+        })?;
+    }
+    Ok(status)
+}
+
+fn status(found: &[Result<DriftReport, ScratchError>]) -> ExitStatus {
+    found.iter().fold(ExitStatus::Done, |worst, one| {
+        worst.or_worse(match one {
+            Ok(report) if report.has_drift() => ExitStatus::Findings,
+            Ok(_) => ExitStatus::Done,
+            Err(error) => error.exit_status(),
+        })
+    })
+}
+
+fn entry<'a>(name: &'a ServiceName, found: &'a Result<DriftReport, ScratchError>) -> Entry<'a> {
+    match found {
+        Ok(report) => Entry::Compared(report),
+        Err(error) => Entry::Failed {
+            name,
+            error: error.chain(),
+            next: error.next(),
+            exit_code: error.exit_status(),
+        },
+    }
+}
+
+fn write_drift(
+    file: &std::path::Path,
+    found: &[Result<DriftReport, ScratchError>],
+) -> Result<(), CommandError> {
+    let mut all = AcceptedDrift::default();
+    for report in found.iter().flatten() {
+        if let Some(version) = report.version
+            && report.has_drift()
+        {
+            let differences = report
+                .accepted
+                .iter()
+                .chain(&report.differences)
+                .cloned()
+                .collect();
+            let drift = ServiceDrift {
+                version,
+                differences,
+            };
+            all.insert(report.name.clone(), drift);
+        }
+    }
+    if all.is_empty() {
+        Ok(())
+    } else {
+        all.write(file)
+    }
+}
+
+fn for_people(
+    found: &[(&ServiceName, &Result<DriftReport, ScratchError>)],
+    palette: Palette,
+) -> String {
+    let names = found
+        .iter()
+        .map(|(name, _)| name.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for (name, one) in found {
+        let name = format!("{:names$}", name.as_str());
+        match one {
+            Ok(report) => text.push_str(&lines(&name, report, palette)),
+            Err(error) => {
+                let word = palette.paint(Role::Bad, "error   ");
+                text.push_str(&format!("{word}  {name}  {}\n", error.chain()));
+                if let Some(next) = error.next() {
+                    text.push_str(&format!("  next: {next}\n"));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn lines(name: &str, report: &DriftReport, palette: Palette) -> String {
+    let line = |role: Role, word: &str, rest: &str| {
+        format!(
+            "{}  {name}  {rest}\n",
+            palette.paint(role, &format!("{word:<8}"))
+        )
+    };
+    if !report.database_exists {
+        return line(Role::Quiet, "absent", "the database does not exist yet");
+    }
+    let applied = match report.version {
+        Some(version) => format!("{}, up to {version}", count(report.applied, "migration")),
+        None => "nothing applied".to_owned(),
+    };
+    let accepted = match report.accepted.len() {
+        0 => String::new(),
+        number => format!(", {} accepted", count(number, "difference")),
+    };
+    let mut text = if report.has_drift() {
+        let number = count(report.differences.len(), "difference");
+        line(
+            Role::Bad,
+            "drift",
+            &format!("{number} from {applied}{accepted}"),
+        )
+    } else {
+        line(Role::Good, "no drift", &format!("{applied}{accepted}"))
+    };
+    text.push_str(&differences(&report.differences, palette));
+    text.push_str(&column_orders(&report.column_order, palette));
+    for index in &report.invalid_indexes {
+        let line =
+            format!("  {index} is INVALID: a failed CREATE INDEX CONCURRENTLY left it; drop it\n");
+        text.push_str(&palette.paint(Role::Warning, &line));
+    }
+    text
+}

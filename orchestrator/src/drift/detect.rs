@@ -1,0 +1,132 @@
+//! `drift`: a live schema against what its applied migrations make.
+
+use serde::Serialize;
+use shared::domain::{ColumnOrder, Migration, SchemaDifference, ServiceName, Version};
+use shared::inspect::{ServiceError, Target, inspect};
+
+use super::{
+    AcceptedDrift, Live, Resident, differences, legacy_tables, read_live, read_replayed,
+    say_other_major,
+};
+use crate::scratch::{Replay, ScratchError, Workshop};
+
+/// What was found of one service.
+#[derive(Clone, Debug, Serialize)]
+pub struct DriftReport {
+    /// The service.
+    pub name: ServiceName,
+    /// Its database.
+    pub database: String,
+    /// Whether the database exists.
+    pub database_exists: bool,
+    /// Migrations applied.
+    pub applied: usize,
+    /// The newest of them.
+    pub version: Option<Version>,
+    /// The objects that differ.
+    pub differences: Vec<SchemaDifference>,
+    /// Objects that differ as it was accepted.
+    pub accepted: Vec<SchemaDifference>,
+    /// Tables whose columns stand in another order: no drift.
+    pub column_order: Vec<ColumnOrder>,
+    /// Indexes left INVALID that the migrations do not make: no drift of the schema, but of no use either.
+    pub invalid_indexes: Vec<String>,
+    /// The version of the live server.
+    pub server_version: Option<String>,
+    /// The version of the server on which the migrations were replayed.
+    pub scratch_server_version: Option<String>,
+}
+
+/// Compares one service's live schema with what its applied migrations make.
+pub async fn detect(
+    workshop: &Workshop<'_>,
+    target: &Target,
+    accepted: &AcceptedDrift,
+) -> Result<DriftReport, ScratchError> {
+    let context = workshop.context();
+    let mut report = DriftReport {
+        name: target.service.name.clone(),
+        database: target.address.database().to_owned(),
+        database_exists: false,
+        applied: 0,
+        version: None,
+        differences: Vec::new(),
+        accepted: Vec::new(),
+        column_order: Vec::new(),
+        invalid_indexes: Vec::new(),
+        server_version: None,
+        scratch_server_version: None,
+    };
+    let inspection = inspect(&context.connections(), target).await?;
+    if !inspection.exists {
+        return Ok(report);
+    }
+    // Each session is given back before the next is opened: one connection must do.
+    drop(inspection.session);
+    let mut residents = vec![Resident::of_target(target, &inspection.history)?];
+    residents.extend(Resident::beside(context, target).await?);
+    let history_tables: Vec<&str> = residents
+        .iter()
+        .map(|resident| resident.history_table.as_str())
+        .collect();
+    let session = context
+        .connections()
+        .session(&target.address, &target.history_table)
+        .await
+        .map_err(ServiceError::from)?;
+    let legacy = legacy_tables(context, &session, target).await?;
+    let live = read_live(&session, target, &history_tables, &legacy).await?;
+    drop(session);
+    report.database_exists = true;
+    report.server_version = Some(live.server_version.clone());
+    let own = &residents[0];
+    report.applied = own.applied.len();
+    report.version = own.applied.last().copied();
+
+    let replay = replay_residents(workshop, target, &residents, &live).await?;
+    let expected = read_replayed(&replay, &history_tables).await?;
+    let scratch_version = replay.server_version().await?;
+    replay.finish().await;
+    say_other_major(&report.name, &live.server_version, &scratch_version);
+    report.scratch_server_version = Some(scratch_version);
+    fill_in(&mut report, &expected, &live, accepted);
+    Ok(report)
+}
+
+fn fill_in(
+    report: &mut DriftReport,
+    expected: &catalog::Snapshot,
+    live: &Live,
+    accepted: &AcceptedDrift,
+) {
+    let found = differences(expected, live);
+    (report.accepted, report.differences) = match accepted.of(&report.name) {
+        Some(drift) => drift.part(found.differences),
+        None => (Vec::new(), found.differences),
+    };
+    report.column_order = found.column_order;
+    report.invalid_indexes = found.invalid_indexes;
+}
+
+/// Replays what is applied.
+async fn replay_residents<'a>(
+    workshop: &Workshop<'a>,
+    target: &Target,
+    residents: &[Resident],
+    live: &Live,
+) -> Result<Replay<'a>, ScratchError> {
+    let all: Vec<&Migration> = residents.iter().flat_map(Resident::migrations).collect();
+    let service = &target.service;
+    let replay = Replay::prepare(workshop, service, &target.address, &live.roles, &all).await?;
+    for resident in residents {
+        resident.replay(&replay).await?;
+    }
+    Ok(replay)
+}
+
+impl DriftReport {
+    /// Whether the live schema differs in what nobody accepted.
+    pub fn has_drift(&self) -> bool {
+        !self.differences.is_empty()
+    }
+}

@@ -1,0 +1,68 @@
+//! From the catalog's comparison to the words of the domain.
+
+use catalog::Snapshot;
+use shared::domain::{ColumnOrder, SchemaDifference, ServiceName};
+
+use super::Live;
+
+/// How a live schema differs from the expected one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// The objects that differ.
+    pub differences: Vec<SchemaDifference>,
+    /// Tables whose columns stand in another order.
+    pub column_order: Vec<ColumnOrder>,
+    /// Indexes that only the live database has, left INVALID by a failed `CONCURRENTLY`.
+    pub invalid_indexes: Vec<String>,
+}
+
+/// Compares a live schema with what migrations made.
+pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
+    let mut found = live.snapshot.clone();
+    for (schema, table) in &live.legacy {
+        if expected.columns_of(schema, table).next().is_none() {
+            found = found.without_table(schema, table);
+        }
+    }
+    let comparison = catalog::compare(expected, &found);
+    Differences {
+        differences: comparison
+            .differences
+            .into_iter()
+            .map(|difference| SchemaDifference {
+                kind: difference.kind.to_string(),
+                object: difference.object,
+                expected: difference.expected,
+                found: difference.found,
+            })
+            .collect(),
+        column_order: comparison
+            .column_order
+            .into_iter()
+            .map(|order| ColumnOrder {
+                table: order.table,
+                expected: order.expected,
+                found: order.found,
+            })
+            .collect(),
+        invalid_indexes: comparison.invalid_indexes,
+    }
+}
+
+/// Says when the live server and the scratch server are of different major versions.
+pub fn say_other_major(service: &ServiceName, live: &str, scratch: &str) {
+    let major = |version: &str| {
+        version
+            .split(['.', ' '])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    if major(live) != major(scratch) {
+        tracing::warn!(
+            %service,
+            "the live server is PostgreSQL {live}, the scratch server {scratch}: the same SQL may make slightly different \
+             objects there; for a comparison on the same version use --scratch-server"
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! The schema of a live database.
+
+use catalog::Snapshot;
+use shared::inspect::{ServiceError, Target};
+use shared::postgres::{LegacyTable, Session, appliers};
+
+use super::replayed::without_bookkeeping;
+
+/// The schema of a live database, and what is to be known of it.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Its schema: without our tables, with those of the former tool.
+    pub snapshot: Snapshot,
+    /// The tables of the former tool, which count only where a migration makes them.
+    pub legacy: Vec<(String, String)>,
+    /// The version of its server, as in `15.18`.
+    pub server_version: String,
+    /// The roles of its server.
+    pub roles: Vec<String>,
+}
+
+impl Live {
+    /// Whether it holds nothing: extensions and the former tool's tables do not count.
+    pub fn is_empty(&self) -> bool {
+        let mut snapshot = self.snapshot.clone();
+        for (schema, table) in &self.legacy {
+            snapshot = snapshot.without_table(schema, table);
+        }
+        snapshot.is_empty()
+    }
+}
+
+/// Reads the schema behind a session. `history_tables` are those of all services in the database.
+pub async fn read_live(
+    session: &Session,
+    target: &Target,
+    history_tables: &[&str],
+    legacy: &[LegacyTable],
+) -> Result<Live, ServiceError> {
+    let failed = |source| ServiceError::query(&target.address, source);
+    let snapshot = catalog::read(session.client()).await.map_err(failed)?;
+    let snapshot = without_bookkeeping(snapshot, history_tables);
+    let appliers = appliers(session, &target.service.name)
+        .await
+        .map_err(failed)?;
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT pg_catalog.current_setting('server_version'), \
+               ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY 1)",
+            &[],
+        )
+        .await
+        .map_err(failed)?;
+    let (server_version, roles) = rows
+        .first()
+        .map(|row| (row.get(0), row.get(1)))
+        .unwrap_or_default();
+    let home = home_roles(&snapshot, appliers);
+    let home: Vec<&str> = home.iter().map(String::as_str).collect();
+    let mut legacy: Vec<(String, String)> = legacy
+        .iter()
+        .map(|table| (table.schema.clone(), table.table.clone()))
+        .collect();
+    legacy.extend(metadata_tables(&snapshot));
+    Ok(Live {
+        snapshot: snapshot.with_home_roles(&home),
+        legacy,
+        server_version,
+        roles,
+    })
+}
+
+/// The roles to whom the schema belongs: whoever applied migrations here, and, where somebody else made the rest (the former
+/// tool), who owns the most.
+fn home_roles(snapshot: &Snapshot, mut appliers: Vec<String>) -> Vec<String> {
+    let owners = snapshot.owners();
+    let owns_something = appliers.iter().any(|role| owners.contains_key(role));
+    let most = owners
+        .into_iter()
+        .filter(|(role, _)| role != "pg_database_owner")
+        .max_by_key(|(_, number)| *number);
+    if let Some((role, _)) = most
+        && !owns_something
+    {
+        appliers.push(role);
+    }
+    appliers
+}
+
+/// TypeORM's second table, which it makes for views and generated columns: known by its columns.
+fn metadata_tables(snapshot: &Snapshot) -> Vec<(String, String)> {
+    const NAME: &str = "typeorm_metadata";
+    const COLUMNS: [&str; 6] = ["type", "database", "schema", "table", "name", "value"];
+    snapshot
+        .tables()
+        .filter_map(|table| table.schema.as_deref())
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .filter(|schema| {
+            let columns: Vec<&str> = snapshot
+                .columns_of(schema, NAME)
+                .map(|(name, _)| name)
+                .collect();
+            columns == COLUMNS
+        })
+        .map(|schema| (schema.to_owned(), NAME.to_owned()))
+        .collect()
+}

@@ -1,0 +1,21 @@
+//! Drift: how a live schema differs from what migrations produce. Floor 4.
+//!
+//! Responsible for what of a live database is its schema (our tables and the former tool's are not), for what migrations make
+//! of an empty one, and for the file of differences that were accepted. Not for adopting, and not for showing anything.
+
+mod accepted;
+mod detect;
+mod difference;
+mod legacy_tables;
+mod live;
+mod neighbours;
+mod replayed;
+mod residents;
+
+pub use accepted::{AcceptedDrift, ServiceDrift, refuse_existing};
+pub use detect::{DriftReport, detect};
+pub use difference::{Differences, differences, say_other_major};
+pub use legacy_tables::legacy_tables;
+pub use live::{Live, read_live};
+pub use replayed::read_replayed;
+pub use residents::Resident;

@@ -1,0 +1,53 @@
+//! Services whose tables stand in the same database.
+
+use std::sync::Arc;
+
+use shared::command::Context;
+use shared::config::{Location, Selection};
+use shared::domain::Service;
+use shared::inspect::Target;
+use shared::source::DEFAULT_HISTORY_TABLE;
+
+/// The other services in a target's database, each with its history table. Only services with a history table of their own
+/// can share one.
+pub fn neighbours(context: &Context, target: &Target) -> Vec<(Arc<Service>, String)> {
+    context
+        .fleet
+        .services()
+        .filter(|service| service.name != target.service.name)
+        .filter_map(|service| {
+            let history_table = history_table(context, service);
+            let may_share = history_table != target.history_table
+                && (history_table != DEFAULT_HISTORY_TABLE
+                    || target.history_table != DEFAULT_HISTORY_TABLE);
+            (may_share && is_there(context, service, target))
+                .then(|| (Arc::new(service.clone()), history_table))
+        })
+        .collect()
+}
+
+fn history_table(context: &Context, service: &Service) -> String {
+    context
+        .configuration
+        .history_table(service.name.as_str())
+        .or(service.history_table.as_deref())
+        .unwrap_or(DEFAULT_HISTORY_TABLE)
+        .to_owned()
+}
+
+/// A service whose place cannot be told is not beside anyone: the same question was answered for the target.
+fn is_there(context: &Context, service: &Service, target: &Target) -> bool {
+    let located =
+        context
+            .configuration
+            .locate(service.name.as_str(), &service.database, Selection::Many);
+    match located {
+        Ok(Location::Configured { address, .. }) => {
+            address.database_key() == target.address.database_key()
+        }
+        Ok(Location::Local { database }) => {
+            target.address.is_local() && target.address.database() == database
+        }
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,79 @@
+//! Statements that reach beyond their database: replaying them on the live server would change it.
+
+use shared::domain::Migration;
+use shared::sql;
+
+use super::ScratchError;
+
+/// The objects that belong to the whole server.
+const SHARED: [&str; 5] = ["role", "user", "group", "database", "tablespace"];
+
+/// Refuses migrations with a statement that would change the server itself. What a `DO` block builds at run time is not
+/// seen.
+pub(super) fn refuse(migrations: &[&Migration]) -> Result<(), ScratchError> {
+    for migration in migrations {
+        let script = &migration.script;
+        // A file that cannot be split is refused with its place when it is planned.
+        let statements = sql::split(&script.text).unwrap_or_default();
+        for statement in &statements {
+            if let Some(words) = first_words(statement.text) {
+                return Err(ScratchError::ClusterWide {
+                    path: script.path.clone(),
+                    line: sql::position_at(&script.text, statement.offset).line,
+                    statement: words,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first words of a statement that reaches beyond its database.
+fn first_words(statement: &str) -> Option<String> {
+    let words: Vec<String> = statement
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+        .take(3)
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let verb = words.first()?;
+    let object = words.get(1)?;
+    let changes = ["create", "alter", "drop"].contains(&verb.as_str());
+    let is_mapping = words.get(2).is_some_and(|word| word == "mapping");
+    let reaches = (changes && SHARED.contains(&object.as_str()) && !is_mapping)
+        || (changes && object == "subscription")
+        || (verb == "alter" && object == "system");
+    reaches.then(|| format!("{verb} {object}").to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_words;
+
+    #[test]
+    fn what_belongs_to_the_server_is_seen() {
+        for (statement, words) in [
+            ("ALTER ROLE app SET search_path = soc", "ALTER ROLE"),
+            ("create user x", "CREATE USER"),
+            ("ALTER DATABASE soc_auth SET x = 1", "ALTER DATABASE"),
+            ("ALTER SYSTEM SET x = 1", "ALTER SYSTEM"),
+            ("DROP SUBSCRIPTION s", "DROP SUBSCRIPTION"),
+        ] {
+            assert_eq!(first_words(statement).as_deref(), Some(words));
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_the_database_is_not() {
+        for statement in [
+            "CREATE USER MAPPING FOR app SERVER s",
+            "ALTER TABLE role ADD x int",
+            "CREATE TABLE \"user\" (id int)",
+            "COMMENT ON ROLE x IS 'y'",
+            "SELECT 1",
+            "",
+        ] {
+            assert_eq!(first_words(statement), None, "{statement}");
+        }
+    }
+}

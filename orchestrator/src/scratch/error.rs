@@ -1,0 +1,129 @@
+//! Why migrations could not be replayed.
+
+use shared::command::CommandError;
+use shared::domain::{ExitStatus, Refusal};
+use shared::inspect::ServiceError;
+use shared::postgres::{ConnectError, ServerError};
+
+/// Why migrations could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ScratchError {
+    /// The scratch server cannot be reached.
+    #[error("the scratch server cannot be used")]
+    Connect(#[source] ConnectError),
+    /// It does not let us make a database.
+    #[error("no scratch database can be made on {server}: {message}")]
+    MayNotCreate {
+        /// The server.
+        server: String,
+        /// What it said.
+        message: String,
+    },
+    /// A migration does not run there.
+    #[error("the migrations of {service} cannot be replayed on an empty database: {trouble}")]
+    Replay {
+        /// The service.
+        service: String,
+        /// File, line, and what PostgreSQL said.
+        trouble: String,
+    },
+    /// A migration would change more than its database.
+    #[error(
+        "{path}:{line}: {statement} reaches beyond its database, and would change the live server"
+    )]
+    ClusterWide {
+        /// The file.
+        path: String,
+        /// The line of the statement, 1-based.
+        line: u32,
+        /// Its first words.
+        statement: String,
+    },
+    /// A statement of ours failed.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The choice of a server is not one.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+impl ScratchError {
+    /// An error of a connection that is kept for looking after databases.
+    pub(super) fn query(server: &str, error: &tokio_postgres::Error) -> Self {
+        Self::MayNotCreate {
+            server: server.to_owned(),
+            message: ServerError::from_error(error)
+                .map_or_else(|| error.to_string(), |error| error.to_string()),
+        }
+    }
+
+    /// The whole chain in one line.
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+
+    /// What to do next.
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Connect(_) | Self::MayNotCreate { .. } => Some(
+                "choose another with --scratch-server: local, same, or a URL with the right to create databases"
+                    .to_owned(),
+            ),
+            Self::Replay { .. } => Some(
+                "mend what is missing there (an extension, a role), or choose a server like the live one with --scratch-server"
+                    .to_owned(),
+            ),
+            Self::ClusterWide { .. } => {
+                Some("replay it elsewhere: --scratch-server local, or a URL".to_owned())
+            }
+            Self::Service(error) => error.next(),
+            Self::Command(error) => error.next(),
+        }
+    }
+
+    /// The exit code that it leads to.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Connect(ConnectError::Configuration { .. }) => ExitStatus::Usage,
+            Self::Connect(_) => ExitStatus::Unavailable,
+            Self::MayNotCreate { .. } | Self::Replay { .. } => ExitStatus::Failed,
+            Self::ClusterWide { .. } => ExitStatus::Refused,
+            Self::Service(error) => error.exit_status(),
+            Self::Command(error) => error.exit_status(),
+        }
+    }
+}
+
+impl From<ScratchError> for CommandError {
+    fn from(error: ScratchError) -> Self {
+        match error {
+            ScratchError::Command(error) => error,
+            error => Self::Stopped {
+                message: chain(&error),
+                next: error.next(),
+                status: error.exit_status(),
+            },
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<Refusal> for ScratchError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Service(refusal.into())
+    }
+}

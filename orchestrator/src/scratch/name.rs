@@ -1,0 +1,63 @@
+//! The names of scratch databases, and the lock that a name stands for.
+
+use uuid::Uuid;
+
+/// What every scratch database's name begins with.
+const PREFIX: &str = "orchestrator_scratch_";
+
+/// The name of a command's scratch database with this number.
+pub(super) fn database(owner: Uuid, number: usize) -> String {
+    format!("{PREFIX}{}_{number}", owner.simple())
+}
+
+/// To whom a scratch database belongs; `None` for other databases.
+pub(super) fn owner(database: &str) -> Option<Uuid> {
+    let rest = database.strip_prefix(PREFIX)?;
+    let (owner, number) = rest.split_once('_')?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || owner.len() != 32 {
+        return None;
+    }
+    Uuid::try_parse(owner).ok()
+}
+
+/// The key of the advisory lock that an owner holds for as long as it lives: the random half of its number.
+pub(super) fn lock_key(owner: Uuid) -> i64 {
+    let (_, random) = owner.as_u64_pair();
+    random.cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_its_owner() {
+        let me = Uuid::now_v7();
+        assert_eq!(owner(&database(me, 12)), Some(me));
+        assert!(
+            database(me, 100).len() < 64,
+            "PostgreSQL cuts names at 63 bytes"
+        );
+    }
+
+    #[test]
+    fn other_databases_belong_to_nobody() {
+        for other in [
+            "soc_auth",
+            "orchestrator_scratch_",
+            "orchestrator_scratch_mine",
+            "orchestrator_scratch_00000000000000000000000000000000",
+            "orchestrator_scratch_00000000000000000000000000000000_x",
+            "orchestrator_scratch_000000000000000000000000000000_1",
+            "orchestrator_scratch_0000000000000000000000000000000z_1",
+        ] {
+            assert_eq!(owner(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn two_owners_of_one_millisecond_have_two_locks() {
+        assert_ne!(lock_key(Uuid::now_v7()), lock_key(Uuid::now_v7()));
+    }
+}

@@ -1,0 +1,140 @@
+//! Running migrations on a scratch database, by the engine itself.
+
+use std::sync::Arc;
+
+use shared::command::Context;
+use shared::config::DatabaseAddress;
+use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, dispatch};
+use shared::domain::{Direction, Event, EventKind, ExitStatus, Migration, Service};
+use shared::inspect::Target;
+use shared::planning::{self, Chain, Order};
+use shared::postgres::{Connections, RunIdentity};
+use shared::report::Reporter;
+use tokio::sync::watch;
+
+use super::{ScratchError, ScratchServer, Workshop, cluster_wide, roles};
+
+/// A scratch database on which migrations are replayed.
+pub struct Replay<'a> {
+    context: &'a Context,
+    server: Arc<ScratchServer>,
+    database: DatabaseAddress,
+}
+
+impl<'a> Replay<'a> {
+    /// Makes an empty database for replaying `migrations`, for a service whose live database is at `address`. `roles` are those
+    /// of the live server, where there is one.
+    pub async fn prepare(
+        workshop: &Workshop<'a>,
+        service: &Service,
+        address: &DatabaseAddress,
+        roles: &[String],
+        migrations: &[&Migration],
+    ) -> Result<Self, ScratchError> {
+        let server = workshop.server(service, address).await?;
+        if workshop.is_beside_the_live_ones() {
+            cluster_wide::refuse(migrations)?;
+        } else {
+            roles::provide(&server, roles, migrations).await?;
+        }
+        Ok(Self {
+            context: workshop.context(),
+            database: server.create_database().await?,
+            server,
+        })
+    }
+
+    /// Where its sessions come from.
+    pub fn connections(&self) -> Arc<Connections> {
+        self.context.connections()
+    }
+
+    /// Where it is.
+    pub fn database(&self) -> &DatabaseAddress {
+        &self.database
+    }
+
+    /// The version of its server, as in `15.18`.
+    pub async fn server_version(&self) -> Result<String, ScratchError> {
+        self.server.version().await
+    }
+
+    /// Applies migrations of a service, in this order, after those that were applied before. Gates are not looked at: other
+    /// services' databases are not here.
+    pub async fn apply(
+        &self,
+        service: &Service,
+        history_table: &str,
+        migrations: &[&Migration],
+    ) -> Result<(), ScratchError> {
+        let steps = migrations
+            .iter()
+            .map(|migration| planning::step(service, migration, Direction::Up))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(shared::command::CommandError::from)?;
+        let identity = RunIdentity::of_this_process();
+        let mut trouble = FirstTrouble::default();
+        let mut recorder = Recorder::new(&mut trouble, identity.run_id);
+        let target = Target {
+            service: Arc::new(service.clone()),
+            address: self.database.clone(),
+            history_table: history_table.to_owned(),
+            may_create: false,
+        };
+        let lane = LaneInput {
+            target: Arc::new(target),
+            session: None,
+            run_again: String::new(),
+        };
+        let run = Run {
+            command: "run",
+            identity,
+            plan: Chain.arrange(&self.context.fleet, steps, Direction::Up),
+            lanes: [(service.name.clone(), lane)].into(),
+            gate_targets: [].into(),
+            unchanged: Vec::new(),
+            stopped: Vec::new(),
+            held_back: Vec::new(),
+            jobs: 1,
+            on_failure: OnFailure::Stop,
+            wait: std::time::Duration::ZERO,
+            meet_gate: Box::new(|_| String::new()),
+            engine: *self.context.configuration.engine(),
+            connections: self.context.connections(),
+        };
+        let (_keep, never) = watch::channel(0);
+        let end = dispatch(run, &mut recorder, never).await;
+        match end.status {
+            ExitStatus::Done => Ok(()),
+            _ => Err(ScratchError::Replay {
+                service: service.name.to_string(),
+                trouble: trouble.0.unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Drops the database.
+    pub async fn finish(self) {
+        self.server.drop_database(&self.database).await;
+    }
+}
+
+/// Remembers the first thing that went wrong, and shows nothing.
+#[derive(Default)]
+struct FirstTrouble(Option<String>);
+
+impl Reporter for FirstTrouble {
+    fn report(&mut self, event: &Event) {
+        let trouble = match &event.kind {
+            EventKind::MigrationFailed(failure) => Some(format!(
+                "{}:{}: {}",
+                failure.file,
+                failure.line.unwrap_or(1),
+                failure.message
+            )),
+            EventKind::ServiceFailed { message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        self.0 = self.0.take().or(trouble);
+    }
+}

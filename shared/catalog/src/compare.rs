@@ -1,0 +1,392 @@
+//! What differs between two snapshots.
+//!
+//! Responsible for pairing objects by kind and name and for telling each difference once: the parts of what is missing are not
+//! listed again. Not for judging a difference, and not for showing it.
+//! Third floor: on snapshots and definitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::definition::definition_in;
+use crate::kind::Kind;
+use crate::object::{Object, ObjectId};
+use crate::order::Place;
+use crate::snapshot::Snapshot;
+
+/// The outcome of comparing two snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// What `pg_dump` would print otherwise, in the order of schemas, tables and their parts.
+    pub differences: Vec<Difference>,
+    /// Tables whose common columns lie in another physical order. Never a difference.
+    pub column_order: Vec<ColumnOrder>,
+    /// Invalid indexes that only the found schema has. `pg_dump` leaves them out, so they are no difference.
+    pub invalid_indexes: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether the schemas are the same, column order and invalid indexes aside.
+    pub fn is_same(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// One object that is missing, extra or otherwise than expected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Difference {
+    /// What sort of object.
+    pub kind: Kind,
+    /// Its name as people write it; see [`Object::name`].
+    pub object: String,
+    /// The expected definition; nothing for an extra object.
+    pub expected: Option<String>,
+    /// The definition found; nothing for a missing object.
+    pub found: Option<String>,
+    /// The facts that differ, where both have the object.
+    pub attributes: Vec<AttributeDifference>,
+}
+
+/// One fact that differs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttributeDifference {
+    /// The name of the fact, such as `type` or `default`.
+    pub name: String,
+    /// Its value as expected; nothing where it is not set.
+    pub expected: Option<String>,
+    /// Its value as found; nothing where it is not set.
+    pub found: Option<String>,
+}
+
+/// A table whose columns lie in another order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ColumnOrder {
+    /// The table's name as people write it.
+    pub table: String,
+    /// The columns that both have, in the expected order.
+    pub expected: Vec<String>,
+    /// The same columns in the order found.
+    pub found: Vec<String>,
+}
+
+/// Tells what `found` has otherwise than `expected`.
+pub fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
+    let left = by_id(expected);
+    let right = by_id(found);
+    let mut placed: Vec<(Place, Difference)> = Vec::new();
+    let mut invalid_indexes = Vec::new();
+    for (id, object) in &left {
+        let difference = match right.get(id) {
+            Some(other) => changed(object, other, expected, found),
+            None if object.is_invalid_index() || told_by_another(object, &left, &right) => None,
+            None => Some(difference(
+                object,
+                Some(definition_in(expected, object)),
+                None,
+                Vec::new(),
+            )),
+        };
+        placed.extend(difference.map(|difference| (Place::of(object, &left), difference)));
+    }
+    for (id, object) in right.iter().filter(|(id, _)| !left.contains_key(*id)) {
+        if told_by_another(object, &right, &left) {
+            continue;
+        }
+        if object.is_invalid_index() {
+            invalid_indexes.push(id.name.clone());
+            continue;
+        }
+        let difference = difference(object, None, Some(definition_in(found, object)), Vec::new());
+        placed.push((Place::of(object, &right), difference));
+    }
+    placed.sort();
+    Comparison {
+        differences: placed
+            .into_iter()
+            .map(|(_, difference)| difference)
+            .collect(),
+        column_order: column_orders(expected, found, &right),
+        invalid_indexes,
+    }
+}
+
+fn by_id(snapshot: &Snapshot) -> BTreeMap<ObjectId, &Object> {
+    snapshot
+        .objects()
+        .map(|object| (object.id(), object))
+        .collect()
+}
+
+fn difference(
+    object: &Object,
+    expected: Option<String>,
+    found: Option<String>,
+    attributes: Vec<AttributeDifference>,
+) -> Difference {
+    Difference {
+        kind: object.kind,
+        object: object.name.clone(),
+        expected,
+        found,
+        attributes,
+    }
+}
+
+/// The difference between two objects of one name, if there is one.
+fn changed(
+    object: &Object,
+    other: &Object,
+    expected: &Snapshot,
+    found: &Snapshot,
+) -> Option<Difference> {
+    if object.attributes == other.attributes
+        || (object.is_invalid_index() && other.is_invalid_index())
+    {
+        return None;
+    }
+    let names: BTreeSet<&str> = object
+        .attributes
+        .keys()
+        .chain(other.attributes.keys())
+        .copied()
+        .collect();
+    let attributes: Vec<AttributeDifference> = names
+        .into_iter()
+        .filter(|name| object.attribute(name) != other.attribute(name))
+        .map(|name| AttributeDifference {
+            name: name.to_owned(),
+            expected: object.attribute(name).map(str::to_owned),
+            found: other.attribute(name).map(str::to_owned),
+        })
+        .collect();
+    Some(difference(
+        object,
+        Some(definition_in(expected, object)),
+        Some(definition_in(found, other)),
+        attributes,
+    ))
+}
+
+/// Whether the lack of `object` among `others` follows from a difference that is told anyway: what it is part of is not there
+/// either, or it is the sequence of a column that is an identity on one side only.
+fn told_by_another(
+    object: &Object,
+    own: &BTreeMap<ObjectId, &Object>,
+    others: &BTreeMap<ObjectId, &Object>,
+) -> bool {
+    let lacks = |id: &Option<ObjectId>| {
+        id.as_ref()
+            .is_some_and(|id| own.contains_key(id) && !others.contains_key(id))
+    };
+    if lacks(&object.parent) || lacks(&object.mentions) {
+        return true;
+    }
+    let Some(parent) = &object.parent else {
+        return false;
+    };
+    let (Some(here), Some(there)) = (own.get(parent), others.get(parent)) else {
+        return false;
+    };
+    let identity = |column: &Object| column.attribute("identity").is_some();
+    object.kind == Kind::Sequence
+        && object.attribute("identity").is_some()
+        && identity(here) != identity(there)
+}
+
+/// The tables of both whose common columns lie in another order.
+fn column_orders(
+    expected: &Snapshot,
+    found: &Snapshot,
+    right: &BTreeMap<ObjectId, &Object>,
+) -> Vec<ColumnOrder> {
+    let names = |snapshot: &Snapshot, table: &str| -> Vec<String> {
+        snapshot
+            .column_objects(table)
+            .into_iter()
+            .map(|column| column.bare_name().to_owned())
+            .collect()
+    };
+    expected
+        .objects()
+        .filter(|table| {
+            matches!(table.kind, Kind::Table | Kind::ForeignTable)
+                && right.contains_key(&table.id())
+        })
+        .filter_map(|table| {
+            let (mut left, mut right) = (names(expected, &table.name), names(found, &table.name));
+            if left == right {
+                return None;
+            }
+            let common: BTreeSet<String> = left
+                .iter()
+                .filter(|name| right.contains(name))
+                .cloned()
+                .collect();
+            left.retain(|name| common.contains(name));
+            right.retain(|name| common.contains(name));
+            (left != right).then(|| ColumnOrder {
+                table: table.name.clone(),
+                expected: left,
+                found: right,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::compare;
+    use crate::kind::Kind;
+    use crate::object::{Object, ObjectId, RoleFacts};
+    use crate::snapshot::Snapshot;
+
+    fn object(
+        kind: Kind,
+        name: &str,
+        parent: Option<(Kind, &str)>,
+        facts: &[(&'static str, &str)],
+    ) -> Object {
+        Object {
+            kind,
+            schema: Some("public".to_owned()),
+            name: name.to_owned(),
+            parent: parent.map(|(kind, name)| ObjectId {
+                kind,
+                name: name.to_owned(),
+            }),
+            attributes: facts
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+            bare_name: name.rsplit('.').next().unwrap_or_default().to_owned(),
+            position: None,
+            mentions: None,
+            roles: RoleFacts::default(),
+        }
+    }
+
+    fn table() -> Object {
+        object(Kind::Table, "public.t", None, &[])
+    }
+
+    fn column(name: &str, position: i32, facts: &[(&'static str, &str)]) -> Object {
+        let mut column = object(
+            Kind::Column,
+            &format!("public.t.{name}"),
+            Some((Kind::Table, "public.t")),
+            facts,
+        );
+        column.position = Some(position);
+        column
+    }
+
+    fn snapshot(objects: Vec<Object>) -> Snapshot {
+        Snapshot::new(150_000, objects)
+    }
+
+    #[test]
+    fn a_missing_table_is_one_difference_with_its_columns_in_the_definition() {
+        let full = snapshot(vec![
+            table(),
+            column("a", 1, &[("type", "integer"), ("nullable", "no")]),
+        ]);
+        let told = compare(&full, &snapshot(vec![]));
+        assert_eq!(told.differences.len(), 1);
+        assert_eq!(told.differences[0].object, "public.t");
+        assert!(
+            told.differences[0]
+                .expected
+                .as_deref()
+                .is_some_and(|text| text.contains("a integer NOT NULL"))
+        );
+        assert_eq!(told.differences[0].found, None);
+    }
+
+    #[test]
+    fn a_changed_fact_is_named_with_both_values() {
+        let left = snapshot(vec![
+            table(),
+            column("a", 1, &[("type", "integer"), ("nullable", "no")]),
+        ]);
+        let right = snapshot(vec![
+            table(),
+            column("a", 1, &[("type", "bigint"), ("nullable", "no")]),
+        ]);
+        let told = compare(&left, &right);
+        let facts = &told.differences[0].attributes;
+        assert_eq!(facts.len(), 1);
+        assert_eq!(
+            (facts[0].name.as_str(), facts[0].found.as_deref()),
+            ("type", Some("bigint"))
+        );
+    }
+
+    #[test]
+    fn column_order_is_told_apart_and_only_of_common_columns() {
+        let facts: &[(&'static str, &str)] = &[("type", "integer")];
+        let left = snapshot(vec![table(), column("a", 1, facts), column("b", 2, facts)]);
+        let moved = snapshot(vec![table(), column("a", 3, facts), column("b", 2, facts)]);
+        let told = compare(&left, &moved);
+        assert!(told.is_same());
+        assert_eq!(told.column_order[0].found, ["b", "a"]);
+        let shorter = snapshot(vec![table(), column("b", 2, facts)]);
+        assert!(compare(&left, &shorter).column_order.is_empty());
+    }
+
+    #[test]
+    fn an_invalid_index_is_a_difference_only_where_a_valid_one_stands() {
+        let index = |valid| {
+            object(
+                Kind::Index,
+                "public.i",
+                Some((Kind::Table, "public.t")),
+                &[("valid", valid)],
+            )
+        };
+        let without = snapshot(vec![table()]);
+        let invalid = snapshot(vec![table(), index("no")]);
+        let valid = snapshot(vec![table(), index("yes")]);
+        let told = compare(&without, &invalid);
+        assert!(told.is_same());
+        assert_eq!(told.invalid_indexes, ["public.i"]);
+        assert_eq!(compare(&valid, &invalid).differences.len(), 1);
+    }
+
+    #[test]
+    fn the_sequence_of_a_lost_identity_is_not_told_again() {
+        let sequence = object(
+            Kind::Sequence,
+            "public.t_a_seq",
+            Some((Kind::Column, "public.t.a")),
+            &[("identity", "yes")],
+        );
+        let left = snapshot(vec![
+            table(),
+            column("a", 1, &[("identity", "ALWAYS")]),
+            sequence,
+        ]);
+        let right = snapshot(vec![table(), column("a", 1, &[])]);
+        assert_eq!(compare(&left, &right).differences.len(), 1);
+    }
+
+    #[test]
+    fn parts_stand_after_their_table_and_tables_by_name() {
+        let other = object(Kind::Table, "public.a", None, &[]);
+        let index = object(
+            Kind::Index,
+            "public.a_idx",
+            Some((Kind::Table, "public.t")),
+            &[("valid", "yes")],
+        );
+        let left = snapshot(vec![table(), column("x", 1, &[("type", "text")])]);
+        let right = snapshot(vec![other, table(), index]);
+        let names: Vec<String> = compare(&left, &right)
+            .differences
+            .into_iter()
+            .map(|d| d.object)
+            .collect();
+        assert_eq!(names, ["public.a", "public.t.x", "public.a_idx"]);
+    }
+}

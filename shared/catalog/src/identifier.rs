@@ -1,0 +1,162 @@
+//! Names as SQL writes them.
+//!
+//! Responsible for quoting identifiers the same way whatever server they came from: `quote_ident` follows the keyword list of
+//! its own version, so that a column `json` would have another name on 16 than on 14. Not for parsing names.
+//! Ground floor: knows nothing else of this crate.
+
+/// Words that need quotes as a name: reserved ones, and those that stand for types and functions, in any version from 14 to 18.
+const RESERVED: &[&str] = &[
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "binary",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "group",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "natural",
+    "not",
+    "notnull",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "outer",
+    "overlaps",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "right",
+    "select",
+    "session_user",
+    "similar",
+    "some",
+    "symmetric",
+    "system_user",
+    "table",
+    "tablesample",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+];
+
+/// The identifier as it has to be written in SQL: in double quotes only where needed.
+pub fn quote(name: &str) -> String {
+    let mut letters = name.chars();
+    let plain = letters
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase() || first == '_')
+        && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && RESERVED.binary_search(&name).is_err();
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+/// Several identifiers joined by dots, each quoted where needed.
+pub(crate) fn qualified(parts: &[&str]) -> String {
+    parts
+        .iter()
+        .map(|part| quote(part))
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RESERVED, qualified, quote};
+
+    #[test]
+    fn the_reserved_words_are_in_order_for_the_search() {
+        assert!(RESERVED.is_sorted());
+    }
+
+    #[test]
+    fn only_names_that_need_quotes_get_them() {
+        assert_eq!(quote("users_2"), "users_2");
+        assert_eq!(quote("Users"), "\"Users\"");
+        assert_eq!(quote("user"), "\"user\"");
+        assert_eq!(quote("2fa"), "\"2fa\"");
+        assert_eq!(quote("a\"b"), "\"a\"\"b\"");
+        assert_eq!(quote(""), "\"\"");
+    }
+
+    #[test]
+    fn a_qualified_name_quotes_each_part_alone() {
+        assert_eq!(
+            qualified(&["public", "user", "email"]),
+            "public.\"user\".email"
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! Languages, transforms and access methods.
+//!
+//! Third floor.
+
+use super::family::{Family, KindOf, Naming};
+use super::sql::{acl, made_later, named, not_member, owner};
+use crate::kind::Kind;
+
+/// Languages, transforms and access methods.
+pub(super) fn families() -> Vec<Family> {
+    vec![languages(), transforms(), access_methods()]
+}
+
+fn languages() -> Family {
+    Family {
+        catalog: "pg_language",
+        kind: KindOf::All(Kind::Language),
+        naming: Naming::Plain,
+        class: 'l',
+        attributes: &["trusted", "call function", "inline function", "validator"],
+        sql: format!(
+            "SELECT l.oid, l.lanname AS name, {owner}, {acl}, CASE WHEN l.lanpltrusted THEN 'yes' ELSE 'no' END AS trusted,
+                {call} AS \"call function\", {inline} AS \"inline function\", {validator} AS validator
+            FROM pg_language AS l WHERE l.lanispl AND {later} AND {not_member}",
+            owner = owner("l.lanowner"),
+            acl = acl("l.lanacl", "'l'", "l.lanowner"),
+            call = named("l.lanplcallfoid", "regproc"),
+            inline = named("l.laninline", "regproc"),
+            validator = named("l.lanvalidator", "regproc"),
+            later = made_later("l.oid"),
+            not_member = not_member("pg_language", "l.oid"),
+        ),
+    }
+}
+
+fn transforms() -> Family {
+    Family {
+        catalog: "pg_transform",
+        kind: KindOf::All(Kind::Transform),
+        naming: Naming::AsWritten,
+        class: ' ',
+        attributes: &["from sql", "to sql"],
+        sql: format!(
+            "SELECT t.oid, 'for ' || format_type(t.trftype, NULL) || ' language ' || quote_ident(l.lanname) AS name,
+                {from_sql} AS \"from sql\", {to_sql} AS \"to sql\"
+            FROM pg_transform AS t JOIN pg_language AS l ON l.oid = t.trflang WHERE {later} AND {not_member}",
+            from_sql = named("t.trffromsql", "regprocedure"),
+            to_sql = named("t.trftosql", "regprocedure"),
+            later = made_later("t.oid"),
+            not_member = not_member("pg_transform", "t.oid"),
+        ),
+    }
+}
+
+fn access_methods() -> Family {
+    Family {
+        catalog: "pg_am",
+        kind: KindOf::All(Kind::AccessMethod),
+        naming: Naming::Plain,
+        class: ' ',
+        attributes: &["type", "handler"],
+        sql: format!(
+            "SELECT m.oid, m.amname AS name, CASE m.amtype WHEN 'i' THEN 'index' ELSE 'table' END AS type,
+                m.amhandler::regproc::text AS handler
+            FROM pg_am AS m WHERE {later} AND {not_member}",
+            later = made_later("m.oid"),
+            not_member = not_member("pg_am", "m.oid"),
+        ),
+    }
+}

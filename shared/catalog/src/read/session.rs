@@ -1,0 +1,88 @@
+//! The transaction that a snapshot is read in.
+//!
+//! Responsible for one unchanging view of the catalog and for settings under which names come out qualified and values in one
+//! format, whatever the session has set; and for ending it, also when the reading is given up half way. Not for queries.
+//! Third floor.
+
+use futures_util::FutureExt;
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
+
+/// `pg_dump`'s own settings, and a time zone, so that partition bounds read the same everywhere. Just-in-time compilation
+/// costs more than these queries do.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL search_path = '';
+    SET LOCAL datestyle = 'ISO';
+    SET LOCAL intervalstyle = 'postgres';
+    SET LOCAL timezone = 'UTC';
+    SET LOCAL extra_float_digits = 3;
+    SET LOCAL bytea_output = 'hex';
+    SET LOCAL quote_all_identifiers = off;
+    SET LOCAL standard_conforming_strings = on;
+    SET LOCAL row_security = off;
+    SET LOCAL jit = off;
+    SELECT current_setting('server_version_num') AS version, current_setting('is_superuser') AS superuser";
+
+/// What the queries have to know of the server they are sent to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Server {
+    /// `server_version_num`.
+    pub(super) version: u32,
+    /// Whether the session may read what only superusers may.
+    pub(super) superuser: bool,
+}
+
+impl Server {
+    /// One of two fragments of SQL: since a major version, or before it.
+    pub(super) fn since<'a>(&self, major: u32, then: &'a str, before: &'a str) -> &'a str {
+        if self.version / 10_000 >= major {
+            then
+        } else {
+            before
+        }
+    }
+}
+
+/// A transaction that ends with this value, at the latest.
+pub(super) struct Reading<'a> {
+    client: &'a Client,
+    open: bool,
+}
+
+impl<'a> Reading<'a> {
+    /// Opens the transaction. The client must not be inside of one.
+    pub(super) async fn begin(client: &'a Client) -> Result<(Self, Server), Error> {
+        let reading = Self { client, open: true };
+        let mut server = Server {
+            version: 0,
+            superuser: false,
+        };
+        for message in client.simple_query(BEGIN).await? {
+            if let SimpleQueryMessage::Row(row) = message {
+                let version = row.try_get("version")?.unwrap_or_default();
+                server.version = version.parse().unwrap_or_default();
+                server.superuser = row.try_get("superuser")? == Some("on");
+            }
+        }
+        Ok((reading, server))
+    }
+
+    /// Sends one query; several of these may be under way at once.
+    pub(super) async fn query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
+        self.client.simple_query(sql).await
+    }
+
+    /// Closes the transaction.
+    pub(super) async fn finish(mut self) -> Result<(), Error> {
+        self.open = false;
+        self.client.batch_execute("COMMIT").await
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // The first poll puts the message into the connection's queue; nobody needs the answer.
+            let _sent = self.client.batch_execute("ROLLBACK").now_or_never();
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Writing an adoption and taking one back: history and journal rows, in one transaction, and nothing else.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::types::Type;
+
+use super::history::{create_bookkeeping, qualified};
+use super::journal::{Attempt, record_done};
+use super::{LockedSession, Session};
+use crate::domain::{ServiceName, Version};
+
+/// Writes history and journal rows of migrations that count as applied from now on. The tables are made where they are
+/// missing, in the same transaction: after an error everything is as it was.
+pub async fn record_adoption(
+    locked: &mut LockedSession,
+    history_table: &str,
+    applied_on: &str,
+    attempts: &[Attempt<'_>],
+) -> Result<(), tokio_postgres::Error> {
+    let session = locked.session_mut();
+    let create = create_bookkeeping(session, history_table);
+    session
+        .client()
+        .batch_execute(&format!("BEGIN; {create}"))
+        .await?;
+    drop(session.take_notices());
+    let written = async {
+        for attempt in attempts {
+            record_done(session, history_table, applied_on, attempt, false).await?;
+        }
+        session.client().batch_execute("COMMIT").await
+    }
+    .await;
+    match written {
+        Ok(()) => session.mark_installed(false),
+        Err(_) => roll_back(session).await,
+    }
+    written
+}
+
+/// The last thing that the journal says of each version in the history of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdoptionState {
+    /// Versions that were adopted and have not been touched since.
+    pub adopted: Vec<Version>,
+    /// Versions that this engine applied, or reverted, since.
+    pub touched: Vec<Version>,
+}
+
+/// How an adoption stands. A database without a journal has none.
+pub async fn read_adoption(
+    session: &Session,
+    service: &ServiceName,
+) -> Result<AdoptionState, tokio_postgres::Error> {
+    let mut state = AdoptionState::default();
+    if session.journal_readable().is_none() {
+        return Ok(state);
+    }
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT DISTINCT ON (version) version, outcome FROM orchestrator.journal \
+             WHERE service = $1 AND outcome IN ('adopted', 'applied', 'reverted') ORDER BY version, id DESC",
+            &[(&service.as_str(), Type::TEXT)],
+        )
+        .await?;
+    let ends: BTreeMap<i64, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    for (version, outcome) in ends {
+        let version = Version::new(version);
+        match outcome.as_str() {
+            "adopted" => state.adopted.push(version),
+            _ => state.touched.push(version),
+        }
+    }
+    Ok(state)
+}
+
+/// Takes an adoption back: deletes its history and journal rows, and drops tables of ours that are empty then. Gives how
+/// many migrations count as applied no longer.
+pub async fn remove_adoption(
+    locked: &mut LockedSession,
+    history_table: &str,
+    service: &ServiceName,
+) -> Result<usize, tokio_postgres::Error> {
+    let session = locked.session_mut();
+    session.client().batch_execute("BEGIN").await?;
+    let removed = async {
+        let removed = delete_rows(session, history_table, service).await?;
+        drop_empty_tables(session, history_table).await?;
+        session.client().batch_execute("COMMIT").await?;
+        Ok(removed)
+    }
+    .await;
+    if removed.is_err() {
+        roll_back(session).await;
+    }
+    removed
+}
+
+async fn delete_rows(
+    session: &Session,
+    history_table: &str,
+    service: &ServiceName,
+) -> Result<usize, tokio_postgres::Error> {
+    let table = qualified(session, history_table);
+    let rows = session
+        .client()
+        .query_typed(
+            &format!(
+                "WITH journal AS (DELETE FROM orchestrator.journal WHERE service = $1 AND outcome = 'adopted' RETURNING version), \
+                   history AS (DELETE FROM {table} WHERE version IN (SELECT version FROM journal) RETURNING version) \
+                 SELECT pg_catalog.count(*) FROM history"
+            ),
+            &[(&service.as_str(), Type::TEXT)],
+        )
+        .await?;
+    let removed: i64 = rows.first().map_or(0, |row| row.get(0));
+    Ok(usize::try_from(removed).unwrap_or_default())
+}
+
+/// Where several services share a database, or an attempt failed, the tables hold more and stay.
+async fn drop_empty_tables(
+    session: &Session,
+    history_table: &str,
+) -> Result<(), tokio_postgres::Error> {
+    let history = qualified(session, history_table);
+    for table in [
+        history.as_str(),
+        "orchestrator.journal",
+        "orchestrator.progress",
+    ] {
+        let rows = session
+            .client()
+            .query_typed(
+                "SELECT pg_catalog.to_regclass($1) IS NOT NULL",
+                &[(&table, Type::TEXT)],
+            )
+            .await?;
+        if !rows.first().is_some_and(|row| row.get(0)) {
+            continue;
+        }
+        let rows = session
+            .client()
+            .query_typed(&format!("SELECT NOT EXISTS (SELECT FROM {table})"), &[])
+            .await?;
+        if rows.first().is_some_and(|row| row.get(0)) {
+            session
+                .client()
+                .batch_execute(&format!("DROP TABLE {table}"))
+                .await?;
+        }
+    }
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT n.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+               WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = n.oid) \
+             FROM (SELECT pg_catalog.to_regnamespace('orchestrator')::oid) n (oid)",
+            &[],
+        )
+        .await?;
+    if rows.first().is_some_and(|row| row.get(0)) {
+        session
+            .client()
+            .batch_execute("DROP SCHEMA orchestrator")
+            .await?;
+    }
+    Ok(())
+}
+
+/// After an error the transaction is over anyway; where the connection is lost, the server ends it.
+async fn roll_back(session: &Session) {
+    if let Err(error) = session.client().batch_execute("ROLLBACK").await {
+        tracing::debug!(%error, "the rollback went with its connection");
+    }
+}
+
+/// The database users who applied migrations of a service here, and thus own what these made.
+pub async fn appliers(
+    session: &Session,
+    service: &ServiceName,
+) -> Result<Vec<String>, tokio_postgres::Error> {
+    if session.journal_readable() != Some(true) {
+        return Ok(Vec::new());
+    }
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT DISTINCT database_user FROM orchestrator.journal \
+             WHERE service = $1 AND outcome = 'applied' ORDER BY 1",
+            &[(&service.as_str(), Type::TEXT)],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
