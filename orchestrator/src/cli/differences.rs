@@ -7,6 +7,8 @@ use shared::report::{Palette, Role};
 const SHOWN: usize = 40;
 /// Lines of one definition that are shown.
 const LINES: usize = 12;
+/// Two definitions of at least this many lines are shown by the lines that differ.
+const LONG: usize = 4;
 
 /// One block of lines for each object: what happened to it, and both definitions.
 pub(super) fn differences(differences: &[SchemaDifference], palette: Palette) -> String {
@@ -23,14 +25,9 @@ pub(super) fn differences(differences: &[SchemaDifference], palette: Palette) ->
             difference.kind,
             palette.paint(Role::Strong, &difference.object)
         ));
-        for (label, definition) in [
-            ("expected", &difference.expected),
-            ("found", &difference.found),
-        ] {
-            if let Some(definition) = definition {
-                text.push_str(&labelled(label, definition, palette));
-            }
-        }
+        let (expected, found) = telling(difference);
+        text.push_str(&labelled("expected", &expected, palette));
+        text.push_str(&labelled("found", &found, palette));
     }
     if differences.len() > SHOWN {
         text.push_str(&format!(
@@ -41,16 +38,41 @@ pub(super) fn differences(differences: &[SchemaDifference], palette: Palette) ->
     text
 }
 
-fn labelled(label: &str, definition: &str, palette: Palette) -> String {
+/// The lines of both definitions; of two long ones those that the other does not have.
+fn telling(difference: &SchemaDifference) -> (Vec<&str>, Vec<&str>) {
+    let (expected, found) = (lines(&difference.expected), lines(&difference.found));
+    if expected.len().min(found.len()) < LONG {
+        return (expected, found);
+    }
+    let (missing, extra) = (only(&expected, &found), only(&found, &expected));
+    // The same lines in another order: nothing less than all of them tells.
+    if missing.is_empty() && extra.is_empty() {
+        return (expected, found);
+    }
+    (missing, extra)
+}
+
+fn lines(definition: &Option<String>) -> Vec<&str> {
+    definition.iter().flat_map(|text| text.lines()).collect()
+}
+
+/// The lines that the other definition does not have.
+fn only<'t>(own: &[&'t str], other: &[&str]) -> Vec<&'t str> {
+    own.iter()
+        .filter(|line| !other.contains(line))
+        .copied()
+        .collect()
+}
+
+fn labelled(label: &str, lines: &[&str], palette: Palette) -> String {
     let mut text = String::new();
-    let count = definition.lines().count();
-    for (index, line) in definition.lines().take(LINES).enumerate() {
+    for (index, line) in lines.iter().take(LINES).enumerate() {
         let head = if index == 0 { label } else { "" };
         let head = palette.paint(Role::Quiet, &format!("{head:<8}"));
         text.push_str(&format!("           {head}  {}\n", visible(line)));
     }
-    if count > LINES {
-        let rest = format!("… {} more lines", count - LINES);
+    if lines.len() > LINES {
+        let rest = format!("… {} more lines", lines.len() - LINES);
         text.push_str(&format!(
             "           {:8}  {}\n",
             "",
@@ -113,6 +135,22 @@ mod tests {
                    expected  email text
                              NOT NULL
                    found     email �[31mtext
+        ");
+    }
+
+    #[test]
+    fn of_two_long_definitions_only_the_lines_that_differ_are_shown() {
+        let difference = SchemaDifference {
+            kind: "table".to_owned(),
+            object: "public.t".to_owned(),
+            expected: Some("CREATE TABLE t (\n  a int,\n  b int\n)\n-- owner: a".to_owned()),
+            found: Some("CREATE TABLE t (\n  a int,\n  b int\n)\n-- owner: b".to_owned()),
+        };
+        let text = differences(&[difference], Palette::new(false));
+        insta::assert_snapshot!(text, @r"
+          changed  table public.t
+                   expected  -- owner: a
+                   found     -- owner: b
         ");
     }
 }
