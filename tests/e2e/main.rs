@@ -23,5 +23,6 @@ mod read_only;
 mod refinery_reads_us;
 mod schema_files;
 mod session_defaults;
+mod synchronised_auth;
 mod synchronised_client;
 mod triggers;
