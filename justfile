@@ -32,6 +32,11 @@ local command:
 test *options:
     cargo test --workspace {{ options }}
 
+# All tests on another PostgreSQL, such as 14 or 18
+test-on major *options:
+    scripts/install-postgres {{ major }}
+    TEST_POSTGRES={{ major }} cargo test --workspace {{ options }}
+
 # Format the code
 format:
     cargo fmt --all

@@ -14,10 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use shared::postgres::local_server::{
-    Binaries, LocalServer, LocalServerError, Origin, Running, Status,
-};
+use shared::postgres::local_server::{LocalServer, LocalServerError, Origin, Running, Status};
 use tempfile::TempDir;
+use tests::binaries;
 
 /// Names the folder for which a copy of this test program starts the server.
 const CHILD: &str = "LOCAL_SERVER_TEST_FOLDER";
@@ -52,10 +51,6 @@ impl Drop for Project {
             eprintln!("the server of a test is left behind: {error}");
         }
     }
-}
-
-fn binaries() -> Binaries {
-    Binaries::find(None).unwrap()
 }
 
 fn is_root() -> bool {
@@ -111,7 +106,7 @@ fn a_server_is_created_stopped_started_and_removed() {
         "looking at a server created its folder"
     );
 
-    let created = server.ensure_running(None).unwrap();
+    let created = server.ensure_running(Some(binaries().folder())).unwrap();
     assert_eq!(created.origin(), Origin::Created);
     assert_eq!(created.major(), binaries().version().major());
     assert_eq!(
@@ -129,7 +124,7 @@ fn a_server_is_created_stopped_started_and_removed() {
         "on|on|200|64|UTF8|127.0.0.1"
     );
 
-    let again = server.ensure_running(None).unwrap();
+    let again = server.ensure_running(Some(binaries().folder())).unwrap();
     assert_eq!(
         (again.origin(), again.pid()),
         (Origin::AlreadyRunning, created.pid())
@@ -144,7 +139,7 @@ fn a_server_is_created_stopped_started_and_removed() {
         other => panic!("not stopped but {other:?}"),
     }
 
-    let started = server.ensure_running(None).unwrap();
+    let started = server.ensure_running(Some(binaries().folder())).unwrap();
     assert_eq!(
         (started.origin(), started.port()),
         (Origin::Started, created.port())
@@ -168,7 +163,10 @@ fn a_server_is_created_stopped_started_and_removed() {
 #[test]
 fn nobody_gets_in_without_the_password() {
     let project = Project::new();
-    let running = project.server().ensure_running(None).unwrap();
+    let running = project
+        .server()
+        .ensure_running(Some(binaries().folder()))
+        .unwrap();
     let program = binaries().program("psql").unwrap();
     let socket = running
         .socket_dir()
@@ -218,7 +216,7 @@ fn child_process() {
         return;
     };
     let running = LocalServer::at(PathBuf::from(folder))
-        .ensure_running(None)
+        .ensure_running(Some(binaries().folder()))
         .unwrap();
     eprintln!(
         "RESULT {} {} {:?}",
@@ -307,13 +305,13 @@ fn a_caller_that_ends_takes_nothing_along_and_leaves_no_open_pipe() {
 fn a_killed_server_starts_again_with_everything_committed() {
     let project = Project::new();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     psql(
         &running.url("postgres"),
         "create table kept as select 7 as n",
     );
     kill(running.pid());
-    let again = server.ensure_running(None).unwrap();
+    let again = server.ensure_running(Some(binaries().folder())).unwrap();
     assert_eq!(
         (again.origin(), again.port()),
         (Origin::Started, running.port())
@@ -326,7 +324,7 @@ fn a_killed_server_starts_again_with_everything_committed() {
 fn a_pid_file_with_the_number_of_another_process_is_stale() {
     let project = Project::new();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     let path = running.data_dir().join("postmaster.pid");
     let contents = fs::read_to_string(&path).unwrap();
     server.stop().unwrap();
@@ -339,7 +337,10 @@ fn a_pid_file_with_the_number_of_another_process_is_stale() {
     assert!(matches!(server.status().unwrap(), Status::Stopped { .. }));
     assert!(!server.stop().unwrap());
     assert_eq!(
-        server.ensure_running(None).unwrap().origin(),
+        server
+            .ensure_running(Some(binaries().folder()))
+            .unwrap()
+            .origin(),
         Origin::Started
     );
 }
@@ -348,14 +349,26 @@ fn a_pid_file_with_the_number_of_another_process_is_stale() {
 fn a_taken_port_makes_the_server_choose_another_and_keep_it() {
     let project = Project::new();
     let server = project.server();
-    let first = server.ensure_running(None).unwrap().port();
+    let first = server
+        .ensure_running(Some(binaries().folder()))
+        .unwrap()
+        .port();
     server.stop().unwrap();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
-    let second = server.ensure_running(None).unwrap().port();
+    let second = server
+        .ensure_running(Some(binaries().folder()))
+        .unwrap()
+        .port();
     assert_ne!(first, second);
     drop(taken);
     server.stop().unwrap();
-    assert_eq!(server.ensure_running(None).unwrap().port(), second);
+    assert_eq!(
+        server
+            .ensure_running(Some(binaries().folder()))
+            .unwrap()
+            .port(),
+        second
+    );
 }
 
 #[test]
@@ -367,7 +380,7 @@ fn a_moved_project_keeps_its_data_while_running_and_stopped() {
     );
     fs::create_dir(&old).unwrap();
     let running = LocalServer::at(old.join(".local"))
-        .ensure_running(None)
+        .ensure_running(Some(binaries().folder()))
         .unwrap();
     psql(
         &running.url("postgres"),
@@ -379,7 +392,7 @@ fn a_moved_project_keeps_its_data_while_running_and_stopped() {
     let moved = expect_running(&server);
     assert_eq!(moved.pid(), running.pid());
     assert!(server.stop().unwrap());
-    let again = server.ensure_running(None).unwrap();
+    let again = server.ensure_running(Some(binaries().folder())).unwrap();
     assert_eq!(psql(&again.url("postgres"), "select n from kept"), "7");
     assert!(again.data_dir().starts_with(&new));
     server.reset().unwrap();
@@ -389,7 +402,7 @@ fn a_moved_project_keeps_its_data_while_running_and_stopped() {
 fn a_copied_project_gets_a_server_of_its_own() {
     let project = Project::new();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     let copy = project.parent.path().join("copy");
     fs::create_dir(&copy).unwrap();
     let status = Command::new("cp")
@@ -402,7 +415,7 @@ fn a_copied_project_gets_a_server_of_its_own() {
 
     let copied = LocalServer::at(copy.join(".local"));
     assert!(matches!(copied.status().unwrap(), Status::Stopped { .. }));
-    let other = copied.ensure_running(None).unwrap();
+    let other = copied.ensure_running(Some(binaries().folder())).unwrap();
     assert_ne!((other.pid(), other.port()), (running.pid(), running.port()));
     copied.reset().unwrap();
     assert_eq!(expect_running(&server).pid(), running.pid());
@@ -418,7 +431,10 @@ fn an_interrupted_initdb_is_begun_anew() {
         fs::set_permissions(server.folder(), fs::Permissions::from_mode(0o711)).unwrap();
     }
     assert_eq!(
-        server.ensure_running(None).unwrap().origin(),
+        server
+            .ensure_running(Some(binaries().folder()))
+            .unwrap()
+            .origin(),
         Origin::Created
     );
     assert!(!unfinished.exists());
@@ -428,10 +444,12 @@ fn an_interrupted_initdb_is_begun_anew() {
 fn data_of_another_major_version_are_refused_by_name() {
     let project = Project::new();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     server.stop().unwrap();
     fs::write(running.data_dir().join("PG_VERSION"), "9999\n").unwrap();
-    let error = server.ensure_running(None).unwrap_err();
+    let error = server
+        .ensure_running(Some(binaries().folder()))
+        .unwrap_err();
     assert!(
         matches!(error, LocalServerError::OtherMajor { data: 9999, .. }),
         "{error}"
@@ -442,7 +460,10 @@ fn data_of_another_major_version_are_refused_by_name() {
     );
     server.reset().unwrap();
     assert_eq!(
-        server.ensure_running(None).unwrap().origin(),
+        server
+            .ensure_running(Some(binaries().folder()))
+            .unwrap()
+            .origin(),
         Origin::Created
     );
 }
@@ -451,11 +472,13 @@ fn data_of_another_major_version_are_refused_by_name() {
 fn a_lost_password_is_told() {
     let project = Project::new();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     server.stop().unwrap();
     let home = running.data_dir().parent().unwrap();
     fs::remove_file(home.join("password")).unwrap();
-    let error = server.ensure_running(None).unwrap_err();
+    let error = server
+        .ensure_running(Some(binaries().folder()))
+        .unwrap_err();
     assert!(
         matches!(error, LocalServerError::PasswordMissing { .. }),
         "{error}"
@@ -466,12 +489,15 @@ fn a_lost_password_is_told() {
 fn a_server_that_cannot_start_gives_the_reason() {
     let project = Project::new();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     server.stop().unwrap();
     let configuration = running.data_dir().parent().unwrap().join("server.conf");
     let text = fs::read_to_string(&configuration).unwrap();
     fs::write(&configuration, format!("{text}shared_buffers = 'many'\n")).unwrap();
-    let error = server.ensure_running(None).unwrap_err().to_string();
+    let error = server
+        .ensure_running(Some(binaries().folder()))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("shared_buffers"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
 }
@@ -480,7 +506,7 @@ fn a_server_that_cannot_start_gives_the_reason() {
 fn a_server_started_by_hand_is_found() {
     let project = Project::new();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     let data = fs::metadata(running.data_dir()).unwrap();
     server.stop().unwrap();
     let mut command = Command::new(binaries().program("pg_ctl").unwrap());
@@ -502,7 +528,10 @@ fn a_server_started_by_hand_is_found() {
     assert!(command.status().unwrap().success());
     assert_eq!(expect_running(&server).port(), 16_999);
     assert_eq!(
-        server.ensure_running(None).unwrap().origin(),
+        server
+            .ensure_running(Some(binaries().folder()))
+            .unwrap()
+            .origin(),
         Origin::AlreadyRunning
     );
     assert!(server.stop().unwrap());
@@ -514,7 +543,7 @@ fn a_path_too_long_for_a_socket_does_without() {
     let deep = project.parent.path().join("x".repeat(100));
     fs::create_dir(&deep).unwrap();
     let server = LocalServer::at(deep.join(".local"));
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     assert_eq!(running.socket_dir(), None);
     assert_eq!(psql(&running.url("postgres"), "select 1"), "1");
     server.reset().unwrap();
@@ -528,7 +557,7 @@ fn root_in_a_folder_of_its_own_keeps_the_data_elsewhere() {
     let project = Project::below(Path::new("/root"));
     fs::set_permissions(project.parent.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     let home = running.data_dir().parent().unwrap().to_owned();
     assert!(!running.data_dir().starts_with("/root"), "{running:?}");
     let (outer, data) = (
@@ -545,7 +574,7 @@ fn root_in_a_folder_of_its_own_keeps_the_data_elsewhere() {
 
     // What `git clean` removes is found again.
     fs::remove_dir_all(server.folder()).unwrap();
-    let again = server.ensure_running(None).unwrap();
+    let again = server.ensure_running(Some(binaries().folder())).unwrap();
     assert_eq!(
         (again.pid(), again.origin()),
         (running.pid(), Origin::AlreadyRunning)
@@ -560,7 +589,10 @@ fn root_in_a_folder_of_its_own_keeps_the_data_elsewhere() {
         .status()
         .unwrap();
     assert!(status.success());
-    let copied = copy.server().ensure_running(None).unwrap();
+    let copied = copy
+        .server()
+        .ensure_running(Some(binaries().folder()))
+        .unwrap();
     assert_ne!(copied.data_dir(), running.data_dir());
     copy.server().reset().unwrap();
 
@@ -572,7 +604,10 @@ fn root_in_a_folder_of_its_own_keeps_the_data_elsewhere() {
     assert!(moved.stop().unwrap());
     assert_eq!(
         psql(
-            &moved.ensure_running(None).unwrap().url("postgres"),
+            &moved
+                .ensure_running(Some(binaries().folder()))
+                .unwrap()
+                .url("postgres"),
             "select n from kept"
         ),
         "7"
@@ -590,7 +625,7 @@ fn root_serves_the_owner_of_the_project() {
     let project = Project::new();
     std::os::unix::fs::chown(project.parent.path(), Some(65534), Some(65534)).unwrap();
     let server = project.server();
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     for path in [
         "",
         "password",
@@ -620,17 +655,19 @@ fn root_finds_a_project_moved_out_of_the_servers_reach() {
     let inner = project.parent.path().join("inner");
     fs::create_dir(&inner).unwrap();
     let server = LocalServer::at(inner.join(".local"));
-    server.ensure_running(None).unwrap();
+    server.ensure_running(Some(binaries().folder())).unwrap();
     server.stop().unwrap();
     fs::set_permissions(&inner, fs::Permissions::from_mode(0o700)).unwrap();
-    let error = server.ensure_running(None).unwrap_err();
+    let error = server
+        .ensure_running(Some(binaries().folder()))
+        .unwrap_err();
     assert!(
         matches!(error, LocalServerError::Unreachable { .. }),
         "{error}"
     );
     server.reset().unwrap();
     // Empty now, it may as well lie elsewhere.
-    let running = server.ensure_running(None).unwrap();
+    let running = server.ensure_running(Some(binaries().folder())).unwrap();
     assert!(!running.data_dir().starts_with("/tmp"), "{running:?}");
     server.reset().unwrap();
 }

@@ -14,13 +14,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shared::postgres::local_server::{Binaries, TestCluster, TestClusterOptions};
+use shared::postgres::local_server::{TestCluster, TestClusterOptions};
+use tests::binaries;
 
 const CHILD: &str = "TEST_CLUSTER_CACHE";
-
-fn binaries() -> Binaries {
-    Binaries::find(None).unwrap()
-}
 
 fn cache() -> PathBuf {
     let cache = PathBuf::from(format!(

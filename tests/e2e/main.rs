@@ -19,6 +19,7 @@ mod legacy_facts;
 mod no_transaction;
 mod order;
 mod polite;
+mod postgres_version;
 mod read_only;
 mod refinery_reads_us;
 mod schema_files;

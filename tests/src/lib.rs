@@ -3,6 +3,7 @@
 //! A test starts a PostgreSQL of its own (a tenth of a second), writes services into a folder of its own, and runs the
 //! programs as a user would. Nothing is shared between tests, so they run in parallel and in any order.
 
+mod binaries;
 mod facts;
 mod programs;
 mod rows;
@@ -12,6 +13,7 @@ mod services;
 mod session;
 mod wait;
 
+pub use binaries::binaries;
 pub use facts::{Facts, LegacyFacts, legacy_facts, synchronised_facts};
 pub use programs::{Outcome, Program};
 pub use running::Running;

@@ -1,6 +1,6 @@
 //! The real binaries, run as a user would run them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::binaries::{first_in_path, workspace};
 use crate::{Server, Services};
 
 /// A program with its environment: nothing of the caller's configuration reaches it, and it runs in an empty folder.
@@ -90,6 +91,9 @@ impl Program {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
+        }
+        if let Some(folder) = first_in_path() {
+            command.env("PATH", before_path(folder));
         }
         // The tests count on attempts to fail soon.
         command.env("ORCHESTRATOR_LOCK_TIMEOUT", "1s");
@@ -199,9 +203,11 @@ fn binary(name: &str) -> PathBuf {
     target_folder().join(profile).join(name)
 }
 
-/// The folder of the workspace.
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+/// `PATH` with a folder before all others.
+fn before_path(folder: PathBuf) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)))
+        .expect("a folder without a colon")
 }
 
 /// Where cargo builds: above the running test (`target/debug/deps/e2e-…`).

@@ -20,7 +20,7 @@ impl Server {
 
     /// A fresh server with settings of `postgresql.conf`.
     pub fn with(settings: &[(&str, &str)]) -> Self {
-        let binaries = Binaries::find(None).expect("PostgreSQL server binaries");
+        let binaries = crate::binaries();
         let mut options = TestClusterOptions::new(&binaries, cache());
         for (name, value) in settings {
             options = options.setting(*name, *value);
@@ -169,7 +169,7 @@ impl Server {
         );
     }
 
-    /// A client program of the server's version.
+    /// A client program that can work with the server.
     pub fn program(&self, name: &str) -> PathBuf {
         self.binaries
             .program(name)

@@ -13,6 +13,11 @@ use super::history::quote_identifier;
 use super::{ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
+// The first versions that know a setting.
+const CLIENT_CONNECTION_CHECK: i32 = 140_000;
+const IDLE_SESSION_TIMEOUT: i32 = 140_000;
+const TRANSACTION_TIMEOUT: i32 = 170_000;
+
 /// The settings that hold while a file runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
@@ -41,6 +46,8 @@ struct Facts {
     progress_readable: Option<bool>,
     read_only: bool,
     journal_readable: Option<bool>,
+    /// As the server counts it, such as 150018.
+    server_version: i32,
     checks_client: bool,
 }
 
@@ -174,6 +181,14 @@ impl Session {
         } else {
             ""
         };
+        // Limits that a database or role has for its application would end a migration, or the session that holds the lock.
+        let mut unlimited = String::from("; SET idle_in_transaction_session_timeout = 0");
+        if self.facts.server_version >= IDLE_SESSION_TIMEOUT {
+            unlimited.push_str("; SET idle_session_timeout = 0");
+        }
+        if self.facts.server_version >= TRANSACTION_TIMEOUT {
+            unlimited.push_str("; SET transaction_timeout = 0");
+        }
         let reset = if self.used {
             "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
              DISCARD SEQUENCES; DISCARD TEMP; "
@@ -182,7 +197,7 @@ impl Session {
         };
         self.client()
             .batch_execute(&format!(
-                "{reset}SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0{check_client}",
+                "{reset}SET lock_timeout = {}; SET statement_timeout = {}{unlimited}{check_client}",
                 settings.lock_timeout.as_millis(),
                 settings.statement_timeout.as_millis(),
             ))
@@ -257,11 +272,12 @@ impl Facts {
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.journal')::oid, 'SELECT') \
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
-                   pg_catalog.current_setting('server_version_num')::int4 >= 140000",
+                   pg_catalog.current_setting('server_version_num')::int4",
                 &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
         let row = &rows[0];
+        let server_version = row.get(7);
         Ok(Self {
             pid: row.get(0),
             role: row.get(1),
@@ -270,7 +286,8 @@ impl Facts {
             progress_readable: row.get(4),
             read_only: row.get(5),
             journal_readable: row.get(6),
-            checks_client: row.get(7),
+            server_version,
+            checks_client: server_version >= CLIENT_CONNECTION_CHECK,
         })
     }
 }

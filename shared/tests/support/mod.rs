@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use shared::config::DatabaseAddress;
+use shared::postgres::local_server::Binaries;
 use shared::postgres::{ConnectError, ConnectOptions, Connection, connect};
 
 /// A running server; dropping it stops it and removes its files.
@@ -110,7 +111,7 @@ impl Server {
 
     /// psql with an empty environment, and without a prompt.
     pub fn psql(&self) -> Command {
-        let mut command = Command::new(postgres_program("psql"));
+        let mut command = Command::new(psql());
         command.env_clear().env("HOME", &self.folder).args([
             "-X",
             "-w",
@@ -251,25 +252,19 @@ fn new_folder() -> PathBuf {
     folder
 }
 
-/// A program of PostgreSQL: of `PG_BIN`, of the newest installed version, or of `PATH`. Debian's wrapper in `PATH` is
-/// the last choice, because it is slow.
+/// A program of the PostgreSQL that tests use.
 pub fn postgres_program(name: &str) -> PathBuf {
-    if let Some(folder) = std::env::var_os("PG_BIN") {
-        return Path::new(&folder).join(name);
-    }
-    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let number = entry.file_name().to_str()?.parse().ok()?;
-            Some((number, entry.path().join("bin").join(name))).filter(|(_, path)| path.exists())
-        })
-        .collect();
-    versions.sort();
-    versions
-        .pop()
-        .map_or_else(|| PathBuf::from(name), |(_, path)| path)
+    tests::binaries()
+        .program(name)
+        .unwrap_or_else(|| panic!("{name} beside the server binaries"))
+}
+
+/// psql of the installed PostgreSQL, whichever server is tested: the one fetched beside other servers knows no TLS.
+fn psql() -> PathBuf {
+    Binaries::find(None)
+        .ok()
+        .and_then(|installed| installed.program("psql"))
+        .unwrap_or_else(|| postgres_program("psql"))
 }
 
 /// PostgreSQL refuses to run as root: the user `nobody` then.
