@@ -26,6 +26,8 @@ pub struct Facts(Value);
 pub struct LegacyFacts {
     /// The migration.
     pub version: i64,
+    /// The name of its class in TypeORM, which stands in its row.
+    pub class: String,
     /// The service's database.
     pub database: String,
     /// What its schema holds then.
@@ -43,6 +45,11 @@ pub fn legacy_facts(service: &str) -> Vec<LegacyFacts> {
             let value: Value = serde_json::from_str(&text).expect("a fixture is JSON");
             LegacyFacts {
                 version: value["version"].as_i64().expect("a version"),
+                class: list(&value["migrations"])
+                    .last()
+                    .and_then(|row| row["name"].as_str())
+                    .expect("the row of the migration")
+                    .to_owned(),
                 database: value["database"].as_str().expect("a database").to_owned(),
                 facts: Facts::normalised(value),
             }
@@ -55,12 +62,17 @@ pub fn legacy_facts(service: &str) -> Vec<LegacyFacts> {
 
 /// The facts of a service's database after its last legacy migration and the application's synchronisation.
 pub fn synchronised_facts(service: &str) -> Facts {
+    Facts::normalised(synchronised_document(service))
+}
+
+/// The same as it stands in the fixture.
+pub(crate) fn synchronised_document(service: &str) -> Value {
     let file = fixtures()
         .join("synchronised")
         .join(format!("{service}.json"));
     let text = std::fs::read_to_string(&file)
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    Facts::normalised(serde_json::from_str(&text).expect("a fixture is JSON"))
+    serde_json::from_str(&text).expect("a fixture is JSON")
 }
 
 impl Facts {
@@ -73,6 +85,17 @@ impl Facts {
     /// The facts of a database without any object.
     pub fn none() -> Self {
         Self::normalised(Value::Object(Map::new()))
+    }
+
+    /// The same without a table and the sequence of its ids.
+    pub(crate) fn without(mut self, table: &str) -> Self {
+        let sequence = format!("{table}_id_seq");
+        for (kind, name) in [("tables", table), ("sequences", sequence.as_str())] {
+            if let Some(objects) = self.0[kind].as_array_mut() {
+                objects.retain(|object| object["name"] != name);
+            }
+        }
+        self
     }
 
     /// Lists sorted by name, absent ones empty, and only what is compared.
@@ -175,7 +198,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-fn list(value: &Value) -> &[Value] {
+pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 

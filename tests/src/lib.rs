@@ -5,6 +5,7 @@
 
 mod binaries;
 mod facts;
+mod legacy;
 mod programs;
 mod rows;
 mod running;
@@ -15,6 +16,7 @@ mod wait;
 
 pub use binaries::binaries;
 pub use facts::{Facts, LegacyFacts, legacy_facts, synchronised_facts};
+pub use legacy::database_of;
 pub use programs::{Outcome, Program};
 pub use running::Running;
 pub use server::Server;

@@ -127,15 +127,25 @@ impl Server {
         self.dump(database, &["--inserts"])
     }
 
+    /// All that pg_dump knows of a database: owners, rights, rows, and what the engine keeps there.
+    pub fn everything(&self, database: &str) -> String {
+        self.pg_dump(database, &["--inserts"])
+    }
+
     fn dump(&self, database: &str, what: &[&str]) -> String {
+        let ours = [
+            "--no-owner",
+            "--no-privileges",
+            "--exclude-schema=orchestrator",
+            "--exclude-table=refinery_schema_history",
+        ];
+        self.pg_dump(database, &[what, &ours].concat())
+    }
+
+    fn pg_dump(&self, database: &str, arguments: &[&str]) -> String {
         let output = Command::new(self.program("pg_dump"))
-            .args(what)
-            .args([
-                "--no-owner",
-                "--no-privileges",
-                "--exclude-schema=orchestrator",
-            ])
-            .args(["--exclude-table=refinery_schema_history", "--dbname"])
+            .args(arguments)
+            .arg("--dbname")
             .arg(self.url(database))
             .output()
             .expect("pg_dump runs");

@@ -53,8 +53,8 @@ pub(super) fn match_rows(
                 unknown.join(", ")
             ),
             format!(
-                "add the migration with that version and name to {}, or see who wrote the row",
-                service.path
+                "add the migration with that version and name to those of {}, or see who wrote the row",
+                service.name
             ),
         ));
     }

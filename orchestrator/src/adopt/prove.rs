@@ -4,6 +4,7 @@ use catalog::Snapshot;
 use shared::domain::{Drift, Migration, Proof, Refusal, RefusalKind, Service, Version};
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LegacyTable, Session, read_adoption};
+use shared::reconcile::History;
 use shared::report::units::count;
 
 use super::candidates::{Candidate, nearest, proven};
@@ -90,11 +91,12 @@ pub(super) async fn prove(
     let connections = context.connections();
     let inspection = inspect(&connections, target).await?;
     let Some(session) = inspection.session else {
-        return Err(empty(service, "does not exist").into());
+        return Err(absent(service, target.address.database()).into());
     };
     if !inspection.history.applied.is_empty() || !inspection.history.interrupted.is_empty() {
-        let applied = inspection.history.applied.len();
-        return Err(history_present(target, &session, applied).await?.into());
+        return Err(history_present(target, &session, &inspection.history)
+            .await?
+            .into());
     }
     // Each session is given back before the next is opened: one connection must do.
     drop(session);
@@ -112,7 +114,7 @@ pub(super) async fn prove(
     drop(session);
     let legacy = match_rows(service, &seen.legacy_tables)?;
     if legacy.newest().is_none() && seen.live.is_empty() {
-        return Err(empty(service, "is empty").into());
+        return Err(empty(service, target.address.database()).into());
     }
     let candidates = to_try(service, &legacy, ground.baseline)?;
     let (candidates, scratch_version) =
@@ -291,14 +293,23 @@ fn judge(
     Finding::Drifted(version, Box::new(drift))
 }
 
-fn empty(service: &Service, how: &str) -> Refusal {
+fn absent(service: &Service, database: &str) -> Refusal {
     Refusal {
         kind: RefusalKind::Empty,
         service: Some(service.name.clone()),
-        message: format!(
-            "the database {} {how}: there is nothing to take over",
-            service.database
+        message: format!("the database {database} does not exist: there is nothing to take over"),
+        next: format!(
+            "if it has another name, say so in the configuration (services.{0}.database); else migrate it: orchestrator run {0}",
+            service.name
         ),
+    }
+}
+
+fn empty(service: &Service, database: &str) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Empty,
+        service: Some(service.name.clone()),
+        message: format!("the database {database} is empty: there is nothing to take over"),
         next: format!("migrate it: orchestrator run {}", service.name),
     }
 }
@@ -306,9 +317,10 @@ fn empty(service: &Service, how: &str) -> Refusal {
 async fn history_present(
     target: &Target,
     session: &Session,
-    applied: usize,
+    history: &History,
 ) -> Result<Refusal, ServiceError> {
     let name = &target.service.name;
+    let applied = history.applied.len();
     let state = read_adoption(session, name)
         .await
         .map_err(|source| ServiceError::query(&target.address, source))?;
@@ -321,6 +333,15 @@ async fn history_present(
             format!(
                 "orchestrator run {name}, or take the adoption back: orchestrator adopt {name} --undo"
             ),
+        )
+    } else if let Some(interruption) = history.interrupted.first() {
+        (
+            format!(
+                "it has a history of ours already: {} applied, and {} is half done",
+                count(applied, "migration"),
+                interruption.version
+            ),
+            format!("finish what was begun: orchestrator run {name}"),
         )
     } else {
         (

@@ -10,7 +10,7 @@ use shared::domain::{
     EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, Totals,
     Verdict, Version,
 };
-use shared::inspect::{ServiceError, Target};
+use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LockError, RunIdentity};
 use shared::report::Reporter;
 use shared::report::units::count;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::prove::{Finding, Ground, Proven, prove};
 use super::record::{lock, record};
-use super::undo::undo;
+use super::undo::{nothing_to_undo, undo};
 use crate::drift::{AcceptedDrift, ServiceDrift};
 use crate::scratch::{ScratchError, Workshop};
 
@@ -111,6 +111,9 @@ pub async fn undo_adoption(
             continue;
         }
         let undone = async {
+            if !exists(workshop, target).await? {
+                return Err(nothing_to_undo(name, "there is no database").into());
+            }
             let mut locked = lock(workshop, target, &mut cancelled, |holder| {
                 story
                     .recorder
@@ -134,6 +137,11 @@ pub async fn undo_adoption(
         }
     }
     story.end()
+}
+
+async fn exists(workshop: &Workshop<'_>, target: &Target) -> Result<bool, ServiceError> {
+    let inspection = inspect(&workshop.context().connections(), target).await?;
+    Ok(inspection.exists)
 }
 
 /// An adoption as it is told.

@@ -1,6 +1,6 @@
 //! Taking an adoption back.
 
-use shared::domain::{Refusal, RefusalKind, Version};
+use shared::domain::{Refusal, RefusalKind, ServiceName, Version};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{LockedSession, read_adoption, read_history, remove_adoption};
 
@@ -24,11 +24,7 @@ pub(super) async fn undo(
         next,
     };
     if state.adopted.is_empty() {
-        return Err(refuse(
-            "there is no adoption to take back".to_owned(),
-            format!("see what was done: orchestrator history {name}"),
-        )
-        .into());
+        return Err(nothing_to_undo(name, "there is no adoption to take back").into());
     }
     let in_history: Vec<Version> = history.applied.iter().map(|row| row.version).collect();
     let newer = in_history
@@ -61,4 +57,14 @@ pub(super) async fn undo(
     remove_adoption(locked, &target.history_table, name)
         .await
         .map_err(failed)
+}
+
+/// Refuses to take back what is not there.
+pub(super) fn nothing_to_undo(name: &ServiceName, what: &str) -> Refusal {
+    Refusal {
+        kind: RefusalKind::NotAdopted,
+        service: Some(name.clone()),
+        message: what.to_owned(),
+        next: format!("see what was done: orchestrator history {name}"),
+    }
 }

@@ -8,9 +8,9 @@ use shared::report::Reporter;
 use shared::report::units::count;
 
 use super::adopt_lines::AdoptLines;
-use super::drift::ScratchArgs;
+use super::drift::{ScratchArgs, accepted_drift};
 use crate::adopt::{Adoption, adopt as adopt_targets, undo_adoption};
-use crate::drift::{AcceptedDrift, refuse_existing};
+use crate::drift::refuse_existing;
 use crate::scratch::Workshop;
 
 #[derive(clap::Args, Debug)]
@@ -53,7 +53,7 @@ pub(super) struct Args {
 
 pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &args.services, false)?;
-    let accepted = accepted(context, args)?;
+    let accepted = accepted_drift(context, args.accept_drift.as_deref())?;
     if let Some(file) = &args.write_drift {
         refuse_existing(file)?;
     }
@@ -63,7 +63,7 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
     let targets = context.targets(&selected.names, &selected, false).await?;
     let services = count(targets.len(), "service");
     let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
-        Box::new(AdoptLines::new(context, args.dry_run))
+        Box::new(AdoptLines::new(context, args.dry_run, args.undo))
     } else {
         context.reporter()
     };
@@ -105,22 +105,6 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
         }
     }
     Ok(status)
-}
-
-fn accepted(context: &Context, args: &Args) -> Result<AcceptedDrift, CommandError> {
-    let Some(file) = &args.accept_drift else {
-        return Ok(AcceptedDrift::default());
-    };
-    let accepted = AcceptedDrift::read(file)?;
-    for name in accepted.services() {
-        if context.fleet.service(name).is_none() {
-            return Err(CommandError::usage(
-                format!("{}: {name} is no service here", file.display()),
-                "take its section out of the file",
-            ));
-        }
-    }
-    Ok(accepted)
 }
 
 fn refuse_unknown_baseline(

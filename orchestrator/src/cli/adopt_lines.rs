@@ -18,6 +18,7 @@ pub(super) struct AdoptLines {
     terminal: Terminal,
     quiet: bool,
     dry_run: bool,
+    undo: bool,
     names: usize,
     proofs: BTreeMap<ServiceName, (Version, Proof)>,
     adopted: BTreeMap<ServiceName, usize>,
@@ -28,11 +29,12 @@ pub(super) struct AdoptLines {
 
 impl AdoptLines {
     /// For the streams of this process.
-    pub(super) fn new(context: &Context, dry_run: bool) -> Self {
+    pub(super) fn new(context: &Context, dry_run: bool, undo: bool) -> Self {
         Self {
             terminal: context.terminal,
             quiet: context.globals.quiet,
             dry_run,
+            undo,
             names: 0,
             proofs: BTreeMap::new(),
             adopted: BTreeMap::new(),
@@ -197,7 +199,7 @@ impl AdoptLines {
         let text = if self.dry_run {
             let ready = count(self.proofs.len(), "service");
             format!("{ready} can be adopted{failed}; nothing was written ({time})")
-        } else if self.undone > 0 {
+        } else if self.undo {
             let migrations = count(self.undone, "migration");
             format!("{migrations} taken back{failed} in {time}")
         } else {

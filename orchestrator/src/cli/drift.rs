@@ -1,6 +1,6 @@
 //! `drift`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -74,10 +74,7 @@ enum Entry<'a> {
 }
 
 pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
-    let accepted = match &args.accept_drift {
-        Some(file) => AcceptedDrift::read(file)?,
-        None => AcceptedDrift::default(),
-    };
+    let accepted = accepted_drift(context, args.accept_drift.as_deref())?;
     if let Some(file) = &args.write_drift {
         refuse_existing(file)?;
     }
@@ -109,6 +106,26 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
     Ok(status)
 }
 
+/// What a file of accepted drift says. One that speaks of a service that is not here is a mistake.
+pub(super) fn accepted_drift(
+    context: &Context,
+    file: Option<&Path>,
+) -> Result<AcceptedDrift, CommandError> {
+    let Some(file) = file else {
+        return Ok(AcceptedDrift::default());
+    };
+    let accepted = AcceptedDrift::read(file)?;
+    for name in accepted.services() {
+        if context.fleet.service(name).is_none() {
+            return Err(CommandError::usage(
+                format!("{}: {name} is no service here", file.display()),
+                "take its section out of the file",
+            ));
+        }
+    }
+    Ok(accepted)
+}
+
 fn status(found: &[Result<DriftReport, ScratchError>]) -> ExitStatus {
     found.iter().fold(ExitStatus::Done, |worst, one| {
         worst.or_worse(match one {
@@ -132,7 +149,7 @@ fn entry<'a>(name: &'a ServiceName, found: &'a Result<DriftReport, ScratchError>
 }
 
 fn write_drift(
-    file: &std::path::Path,
+    file: &Path,
     found: &[Result<DriftReport, ScratchError>],
 ) -> Result<(), CommandError> {
     let mut all = AcceptedDrift::default();

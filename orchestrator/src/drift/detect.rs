@@ -89,7 +89,11 @@ pub async fn detect(
     replay.finish().await;
     say_other_major(&report.name, &live.server_version, &scratch_version);
     report.scratch_server_version = Some(scratch_version);
-    fill_in(&mut report, &expected, &live, accepted);
+    // What the former tool made when it connected (an extension) is no schema yet.
+    let nothing_applied = residents.iter().all(|resident| resident.applied.is_empty());
+    if !(nothing_applied && live.is_empty()) {
+        fill_in(&mut report, &expected, &live, accepted);
+    }
     Ok(report)
 }
 

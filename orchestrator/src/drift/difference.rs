@@ -1,6 +1,6 @@
 //! From the catalog's comparison to the words of the domain.
 
-use catalog::Snapshot;
+use catalog::{Kind, ObjectId, Snapshot};
 use shared::domain::{ColumnOrder, SchemaDifference, ServiceName};
 
 use super::Live;
@@ -18,12 +18,10 @@ pub struct Differences {
 
 /// Compares a live schema with what migrations made.
 pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
-    let mut found = live.snapshot.clone();
-    for (schema, table) in &live.legacy {
-        if expected.columns_of(schema, table).next().is_none() {
-            found = found.without_table(schema, table);
-        }
-    }
+    let found = live.without_legacy(
+        |schema, table| expected.columns_of(schema, table).next().is_some(),
+        |schema| expected.object(&schema_id(schema)).is_some(),
+    );
     let comparison = catalog::compare(expected, &found);
     Differences {
         differences: comparison
@@ -49,6 +47,13 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
     }
 }
 
+fn schema_id(schema: &str) -> ObjectId {
+    ObjectId {
+        kind: Kind::Schema,
+        name: catalog::quote(schema),
+    }
+}
+
 /// Says when the live server and the scratch server are of different major versions.
 pub fn say_other_major(service: &ServiceName, live: &str, scratch: &str) {
     let major = |version: &str| {
@@ -60,9 +65,8 @@ pub fn say_other_major(service: &ServiceName, live: &str, scratch: &str) {
     };
     if major(live) != major(scratch) {
         tracing::warn!(
-            %service,
-            "the live server is PostgreSQL {live}, the scratch server {scratch}: the same SQL may make slightly different \
-             objects there; for a comparison on the same version use --scratch-server"
+            "{service}: the live server is PostgreSQL {live}, the scratch server {scratch}: the same SQL may make slightly different \
+             objects there; with --scratch-server choose one of the same version"
         );
     }
 }

@@ -22,11 +22,31 @@ pub struct Live {
 impl Live {
     /// Whether it holds nothing: extensions and the former tool's tables do not count.
     pub fn is_empty(&self) -> bool {
+        self.without_legacy(|_, _| false, |_| false).is_empty()
+    }
+
+    /// Its schema without the tables of the former tool, and without schemas in which there is nothing else. `makes_table`
+    /// and `makes_schema` say what migrations make: that stays.
+    pub(super) fn without_legacy(
+        &self,
+        makes_table: impl Fn(&str, &str) -> bool,
+        makes_schema: impl Fn(&str) -> bool,
+    ) -> Snapshot {
         let mut snapshot = self.snapshot.clone();
         for (schema, table) in &self.legacy {
-            snapshot = snapshot.without_table(schema, table);
+            if !makes_table(schema, table) {
+                snapshot = snapshot.without_table(schema, table);
+            }
         }
-        snapshot.is_empty()
+        for (schema, _) in &self.legacy {
+            let holds_more = snapshot
+                .objects()
+                .any(|object| object.schema.as_ref() == Some(schema));
+            if schema != "public" && !holds_more && !makes_schema(schema) {
+                snapshot = snapshot.without_schema(schema);
+            }
+        }
+        snapshot
     }
 }
 

@@ -1,8 +1,8 @@
 //! What differs between two snapshots.
 //!
-//! Responsible for pairing objects by kind and name and for telling each difference once: the parts of what is missing are not
-//! listed again. Not for judging a difference, and not for showing it.
-//! Third floor: on snapshots and definitions.
+//! Responsible for pairing objects by kind and name and for telling each difference once: the parts of what
+//! is missing are not listed again. Not for judging a difference, and not for showing it. Third floor: on
+//! snapshots and definitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,7 @@ use crate::kind::Kind;
 use crate::object::{Object, ObjectId};
 use crate::order::Place;
 use crate::snapshot::Snapshot;
+use crate::versions::{beside, unknown_to_one};
 
 /// The outcome of comparing two snapshots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +145,11 @@ fn changed(
     {
         return None;
     }
+    let (object, other) = (
+        &beside(object, expected, found),
+        &beside(other, found, expected),
+    );
+    let unknown = unknown_to_one(object.kind, expected, found);
     let names: BTreeSet<&str> = object
         .attributes
         .keys()
@@ -152,13 +158,16 @@ fn changed(
         .collect();
     let attributes: Vec<AttributeDifference> = names
         .into_iter()
-        .filter(|name| object.attribute(name) != other.attribute(name))
+        .filter(|name| object.attribute(name) != other.attribute(name) && !unknown.contains(name))
         .map(|name| AttributeDifference {
             name: name.to_owned(),
             expected: object.attribute(name).map(str::to_owned),
             found: other.attribute(name).map(str::to_owned),
         })
         .collect();
+    if attributes.is_empty() {
+        return None;
+    }
     Some(difference(
         object,
         Some(definition_in(expected, object)),
@@ -167,8 +176,8 @@ fn changed(
     ))
 }
 
-/// Whether the lack of `object` among `others` follows from a difference that is told anyway: what it is part of is not there
-/// either, or it is the sequence of a column that is an identity on one side only.
+/// Whether the lack of `object` among `others` follows from a difference that is told anyway: what it is
+/// part of, or what it is about, is not there either.
 fn told_by_another(
     object: &Object,
     own: &BTreeMap<ObjectId, &Object>,
@@ -178,19 +187,7 @@ fn told_by_another(
         id.as_ref()
             .is_some_and(|id| own.contains_key(id) && !others.contains_key(id))
     };
-    if lacks(&object.parent) || lacks(&object.mentions) {
-        return true;
-    }
-    let Some(parent) = &object.parent else {
-        return false;
-    };
-    let (Some(here), Some(there)) = (own.get(parent), others.get(parent)) else {
-        return false;
-    };
-    let identity = |column: &Object| column.attribute("identity").is_some();
-    object.kind == Kind::Sequence
-        && object.attribute("identity").is_some()
-        && identity(here) != identity(there)
+    lacks(&object.parent) || lacks(&object.mentions)
 }
 
 /// The tables of both whose common columns lie in another order.
@@ -283,7 +280,7 @@ mod tests {
     }
 
     fn snapshot(objects: Vec<Object>) -> Snapshot {
-        Snapshot::new(150_000, objects)
+        Snapshot::new(150_000, true, objects)
     }
 
     #[test]
@@ -355,20 +352,22 @@ mod tests {
     }
 
     #[test]
-    fn the_sequence_of_a_lost_identity_is_not_told_again() {
+    fn what_is_part_of_a_lost_column_is_not_told_again() {
         let sequence = object(
             Kind::Sequence,
             "public.t_a_seq",
             Some((Kind::Column, "public.t.a")),
-            &[("identity", "yes")],
+            &[("start", "1")],
         );
         let left = snapshot(vec![
             table(),
-            column("a", 1, &[("identity", "ALWAYS")]),
+            column("a", 1, &[("type", "integer")]),
             sequence,
         ]);
-        let right = snapshot(vec![table(), column("a", 1, &[])]);
-        assert_eq!(compare(&left, &right).differences.len(), 1);
+        let right = snapshot(vec![table()]);
+        let told = compare(&left, &right).differences;
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].object, "public.t.a");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One readable text for an object.
 //!
-//! Responsible for definitions that people read beside a difference: SQL as the server spells it where it spells it, else short
-//! text in the manner of SQL, with every further fact on a line of its own. Not meant to be executed.
-//! Second floor: on objects and snapshots.
+//! Responsible for definitions that people read beside a difference: SQL as the server spells it where it
+//! spells it, else short text in the manner of SQL, with every further fact on a line of its own. Not meant
+//! to be executed. Second floor: on objects and snapshots.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use crate::object::Object;
 use crate::snapshot::Snapshot;
 
 impl Object {
-    /// The object as one readable text. Tables come without their columns here; in differences they are listed.
+    /// The object as one readable text. Tables come without their columns here; in differences they are
+    /// listed.
     pub fn definition(&self) -> String {
         self.spelled(&[])
     }

@@ -1,10 +1,11 @@
 //! Names as SQL writes them.
 //!
-//! Responsible for quoting identifiers the same way whatever server they came from: `quote_ident` follows the keyword list of
-//! its own version, so that a column `json` would have another name on 16 than on 14. Not for parsing names.
-//! Ground floor: knows nothing else of this crate.
+//! Responsible for quoting identifiers the same way whatever server they came from: `quote_ident` follows
+//! the keyword list of its own version, so that a column `json` would have another name on 16 than on 14.
+//! Not for parsing names. Ground floor: knows nothing else of this crate.
 
-/// Words that need quotes as a name: reserved ones, and those that stand for types and functions, in any version from 14 to 18.
+/// Words that need quotes as a name: reserved ones, and those that stand for types and functions, in any
+/// version from 14 to 18.
 const RESERVED: &[&str] = &[
     "all",
     "analyse",

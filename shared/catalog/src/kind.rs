@@ -58,7 +58,8 @@ pub enum Kind {
     Subscription,
     EventTrigger,
     DefaultPrivileges,
-    /// Privileges on an object that is itself not part of the schema: a system object, or one that an extension brought.
+    /// Privileges on an object that is itself not part of the schema: a system object, or one that an
+    /// extension brought.
     Privileges,
 }
 

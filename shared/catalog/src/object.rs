@@ -1,8 +1,8 @@
 //! One thing of a schema, as a set of facts.
 //!
-//! Responsible for identity (kind and name), for belonging (`parent`) and for keeping the facts about roles apart until they
-//! are shown, so that roles can be renamed. Not for reading (`read`) and not for spelling definitions (`definition`).
-//! First floor: on kinds, roles and privileges.
+//! Responsible for identity (kind and name), for belonging (`parent`) and for keeping the facts about roles
+//! apart until they are shown, so that roles can be renamed. Not for reading (`read`) and not for spelling
+//! definitions (`definition`). First floor: on kinds, roles and privileges.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +28,13 @@ pub struct Object {
     pub kind: Kind,
     /// The schema that it is in, unquoted; nothing for what lies in no schema.
     pub schema: Option<String>,
-    /// The name as people write it, quoted where SQL needs it: `public.users`, an index `public.users_email_key`, a function
-    /// `public.total(integer)`; parts of a table after its name: `public.users.email` (a column), `public.users.users_pkey` (a
-    /// constraint), and so for triggers, rules and policies.
+    /// The name as people write it, quoted where SQL needs it: `public.users`, an index
+    /// `public.users_email_key`, a function `public.total(integer)`; parts of a table after its name:
+    /// `public.users.email` (a column), `public.users.users_pkey` (a constraint), and so for triggers,
+    /// rules and policies.
     pub name: String,
-    /// What it is part of: the table of a column, the column of an owned sequence. A part is not told apart from a whole that
-    /// is missing.
+    /// What it is part of: the table of a column, the column of an owned sequence. A part is not told apart
+    /// from a whole that is missing.
     pub parent: Option<ObjectId>,
     /// The facts that are compared, by their names.
     pub attributes: BTreeMap<&'static str, String>,

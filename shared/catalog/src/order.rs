@@ -1,4 +1,5 @@
-//! The order in which people look for objects: by schema, then by table, then the table itself before its parts.
+//! The order in which people look for objects: by schema, then by table, then the table itself before its
+//! parts.
 //!
 //! Responsible for the sort key alone.
 //! Second floor: on objects.

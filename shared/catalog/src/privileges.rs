@@ -1,8 +1,8 @@
 //! Access lists, told as what was granted or revoked beyond the start.
 //!
-//! Responsible for reading `aclitem` texts and for their difference to what such an object has from the start, as `pg_dump`
-//! tells it: the order of items, and privileges that only newer servers know, make no difference. Not for reading the catalog.
-//! Ground floor: on roles.
+//! Responsible for reading `aclitem` texts and for their difference to what such an object has from the
+//! start, as `pg_dump` tells it: the order of items, and privileges that only newer servers know, make no
+//! difference. Not for reading the catalog. Ground floor: on roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -73,8 +73,8 @@ impl fmt::Display for Grant {
 /// Grantee and grantor, and for each letter of a privilege whether it may be passed on.
 type AccessList = BTreeMap<(Role, Role), BTreeSet<(char, bool)>>;
 
-/// What `acl` has more and less than `base`, on an object of the class (a letter as `acldefault` takes it, and `c` for columns)
-/// that belongs to `owner`. Both texts hold one `aclitem` a line.
+/// What `acl` has more and less than `base`, on an object of the class (a letter as `acldefault` takes it,
+/// and `c` for columns) that belongs to `owner`. Both texts hold one `aclitem` a line.
 pub(crate) fn relative(acl: &str, base: &str, class: char, owner: Option<&Role>) -> Vec<Grant> {
     let (acl, base) = (parse(acl), parse(base));
     let none = BTreeSet::new();
@@ -107,7 +107,8 @@ pub(crate) fn relative(acl: &str, base: &str, class: char, owner: Option<&Role>)
     grants
 }
 
-/// The words for the letters; `ALL` when that is what they are on some server: `MAINTAIN` exists since 17 only.
+/// The words for the letters; `ALL` when that is what they are on some server: `MAINTAIN` exists since 17
+/// only.
 fn words(letters: &BTreeSet<char>, class: char) -> String {
     let every = match class {
         'r' => "arwdDxt",

@@ -1,8 +1,9 @@
 //! From a connection to a snapshot.
 //!
-//! Responsible for one moment and one way of spelling: a read-only transaction of its own, in which every query is set-based, one
-//! for each kind of object, all sent at once. The session is left as it was. Not for what the rows mean (the modules below).
-//! Third floor: on snapshots; the only part of the crate that talks to a server.
+//! Responsible for one moment and one way of spelling: a read-only transaction of its own, in which every
+//! query is set-based, one for each kind of object, all sent at once. The session is left as it was. Not
+//! for what the rows mean (the modules below). Third floor: on snapshots; the only part of the crate that
+//! talks to a server.
 
 mod collations;
 mod columns;

@@ -12,7 +12,8 @@ use crate::identifier::quote;
 /// A role as a schema mentions it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// The role that the schema belongs to, whatever its name is in this database; see [`Snapshot::with_home_roles`](crate::Snapshot::with_home_roles).
+    /// The role that the schema belongs to, whatever its name is in this database; see
+    /// [`Snapshot::with_home_roles`](crate::Snapshot::with_home_roles).
     Home,
     /// Everyone.
     Public,

@@ -1,8 +1,8 @@
 //! The schema of one database at one moment.
 //!
-//! Responsible for holding the objects in order, for looking into them and for taking some away before comparing. Not for
-//! reading (`read`) and not for telling differences (`compare`).
-//! Second floor: on objects.
+//! Responsible for holding the objects in order, for looking into them and for taking some away before
+//! comparing. Not for reading (`read`) and not for telling differences (`compare`). Second floor: on
+//! objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +17,18 @@ use crate::role::Role;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     server_version: u32,
+    sees_secrets: bool,
     objects: Vec<Object>,
 }
 
 impl Snapshot {
-    /// The objects, put into order; of several with one name, which only renamed roles can make, the grants are united.
-    pub(crate) fn new(server_version: u32, objects: impl IntoIterator<Item = Object>) -> Self {
+    /// The objects, put into order; of several with one name, which only renamed roles can make, the grants
+    /// are united.
+    pub(crate) fn new(
+        server_version: u32,
+        sees_secrets: bool,
+        objects: impl IntoIterator<Item = Object>,
+    ) -> Self {
         let mut by_id: BTreeMap<ObjectId, Object> = BTreeMap::new();
         for object in objects {
             match by_id.get_mut(&object.id()) {
@@ -37,6 +43,7 @@ impl Snapshot {
         }
         Self {
             server_version,
+            sees_secrets,
             objects: by_id.into_values().collect(),
         }
     }
@@ -44,6 +51,12 @@ impl Snapshot {
     /// The server's `server_version_num`, such as 150018.
     pub fn server_version(&self) -> u32 {
         self.server_version
+    }
+
+    /// Whether it was read by a superuser, who alone sees the options of every user mapping and the
+    /// connection of a subscription. Where one of two snapshots does not hold these, they are not compared.
+    pub fn sees_secrets(&self) -> bool {
+        self.sees_secrets
     }
 
     /// All objects, by kind and name.
@@ -117,36 +130,46 @@ impl Snapshot {
         })
     }
 
-    /// The same without a schema (its name unquoted) and everything in it, or about it.
+    /// The same without a schema (its name unquoted) and everything in it, or about it: default privileges,
+    /// its place in publications.
     pub fn without_schema(self, schema: &str) -> Self {
-        let id = ObjectId {
+        let mut gone: BTreeSet<ObjectId> = self
+            .objects
+            .iter()
+            .filter(|object| object.schema.as_deref() == Some(schema))
+            .map(Object::id)
+            .collect();
+        gone.insert(ObjectId {
             kind: Kind::Schema,
             name: quote(schema),
-        };
-        self.without(|object| {
-            object.schema.as_deref() == Some(schema)
-                || object.id() == id
-                || object.mentions.as_ref() == Some(&id)
-        })
+        });
+        self.without_all(gone)
     }
 
-    /// The same without a table (both names unquoted) and everything that is part of it: columns, constraints, indexes,
-    /// triggers, policies, sequences that it owns, its place in publications.
+    /// The same without a table (both names unquoted) and everything that is part of it: columns,
+    /// constraints, indexes, triggers, policies, sequences that it owns, its place in publications.
     pub fn without_table(self, schema: &str, table: &str) -> Self {
         let name = qualified(&[schema, table]);
-        let mut gone: BTreeSet<ObjectId> = [Kind::Table, Kind::ForeignTable]
-            .map(|kind| ObjectId {
-                kind,
-                name: name.clone(),
-            })
-            .into();
+        let kinds = [Kind::Table, Kind::ForeignTable];
+        self.without_all(
+            kinds
+                .map(|kind| ObjectId {
+                    kind,
+                    name: name.clone(),
+                })
+                .into(),
+        )
+    }
+
+    /// The same without these objects, their parts and what is about them.
+    fn without_all(self, mut gone: BTreeSet<ObjectId>) -> Self {
         // A part of a part (a column's sequence) may come before its parent in the order of kinds.
         loop {
             let known = gone.len();
             for object in &self.objects {
-                let belongs =
-                    |to: &Option<ObjectId>| to.as_ref().is_some_and(|to| gone.contains(to));
-                if belongs(&object.parent) || belongs(&object.mentions) {
+                let goes =
+                    |with: &Option<ObjectId>| with.as_ref().is_some_and(|with| gone.contains(with));
+                if goes(&object.parent) || goes(&object.mentions) {
                     gone.insert(object.id());
                 }
             }
@@ -163,15 +186,18 @@ impl Snapshot {
         self
     }
 
-    /// The same with [`Role::Home`], shown as `<owner>`, wherever one of `roles` owns, grants, is granted to, or is named by a policy,
-    /// by default privileges or by a user mapping: databases with other role names become comparable.
+    /// The same with [`Role::Home`], shown as `<owner>`, wherever one of `roles` owns, grants, is granted
+    /// to, or is named by a policy, by default privileges or by a user mapping: databases with other role
+    /// names become comparable.
     pub fn with_home_roles(self, roles: &[&str]) -> Self {
         let Self {
             server_version,
+            sees_secrets,
             objects,
         } = self;
         Self::new(
             server_version,
+            sees_secrets,
             objects
                 .into_iter()
                 .map(|object| object.with_home_roles(roles)),
@@ -182,4 +208,126 @@ impl Snapshot {
 /// Whether it is the schema that every new database has.
 fn is_public(object: &Object) -> bool {
     object.kind == Kind::Schema && object.name == "public"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::Snapshot;
+    use crate::kind::Kind;
+    use crate::object::{Object, ObjectId, RoleFacts};
+    use crate::privileges::relative;
+    use crate::role::Role;
+
+    fn object(kind: Kind, name: &str, parent: Option<(Kind, &str)>) -> Object {
+        let mut object = Object {
+            kind,
+            schema: name.split_once('.').map(|(schema, _)| schema.to_owned()),
+            name: name.to_owned(),
+            parent: parent.map(|(kind, name)| ObjectId {
+                kind,
+                name: name.to_owned(),
+            }),
+            attributes: BTreeMap::new(),
+            bare_name: name.rsplit('.').next().unwrap_or_default().to_owned(),
+            position: None,
+            mentions: None,
+            roles: RoleFacts {
+                owner: Some(Role::named("alice")),
+                ..RoleFacts::default()
+            },
+        };
+        object.roles.possessor = object.roles.owner.clone();
+        object.spell_roles();
+        object
+    }
+
+    fn published(table: &str) -> Object {
+        let mut object = object(
+            Kind::PublicationTable,
+            "t in p",
+            Some((Kind::Publication, "p")),
+        );
+        object.mentions = Some(ObjectId {
+            kind: Kind::Table,
+            name: table.to_owned(),
+        });
+        object
+    }
+
+    fn names(snapshot: &Snapshot) -> Vec<&str> {
+        snapshot
+            .objects()
+            .map(|object| object.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_table_goes_with_the_parts_of_its_parts_and_its_publication() {
+        let snapshot = Snapshot::new(
+            150_000,
+            true,
+            vec![
+                object(Kind::Table, "s.t", None),
+                object(Kind::Table, "s.other", None),
+                object(Kind::Column, "s.t.id", Some((Kind::Table, "s.t"))),
+                object(Kind::Sequence, "s.t_id_seq", Some((Kind::Column, "s.t.id"))),
+                object(Kind::Publication, "p", None),
+                published("s.t"),
+            ],
+        );
+        assert_eq!(names(&snapshot.without_table("s", "t")), ["s.other", "p"]);
+    }
+
+    #[test]
+    fn a_schema_goes_with_everything_in_it_and_about_it() {
+        let snapshot = Snapshot::new(
+            150_000,
+            true,
+            vec![
+                object(Kind::Schema, "s", None),
+                object(Kind::Table, "s.t", None),
+                object(Kind::Table, "ss.t", None),
+                object(Kind::Publication, "p", None),
+                published("s.t"),
+            ],
+        );
+        assert_eq!(names(&snapshot.without_schema("s")), ["ss.t", "p"]);
+    }
+
+    #[test]
+    fn nothing_but_public_and_extensions_is_empty() {
+        let mut public = object(Kind::Schema, "public", None);
+        public.attributes.clear();
+        let extension = object(Kind::Extension, "citext", None);
+        assert!(Snapshot::new(150_000, true, vec![public.clone(), extension]).is_empty());
+        public.attributes.insert("comment", "ours".to_owned());
+        assert!(!Snapshot::new(150_000, true, vec![public]).is_empty());
+    }
+
+    #[test]
+    fn home_roles_make_two_owners_one_and_their_own_grants_vanish() {
+        let mut table = object(Kind::Table, "s.t", None);
+        table.roles.grants = relative(
+            "alice=r/alice\nbob=r/alice\ncarol=r/bob",
+            "",
+            'r',
+            Some(&Role::named("alice")),
+        );
+        table.spell_roles();
+        let snapshot = Snapshot::new(150_000, true, vec![table]);
+        assert_eq!(snapshot.owners().get("alice"), Some(&1));
+        let home = snapshot.with_home_roles(&["alice", "bob"]);
+        let table = home
+            .tables()
+            .next()
+            .map(|table| table.attributes.clone())
+            .unwrap_or_default();
+        assert_eq!(table.get("owner").map(String::as_str), Some("<owner>"));
+        assert_eq!(
+            table.get("grants").map(String::as_str),
+            Some("GRANT SELECT TO carol")
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! Collations and conversions.
 //!
-//! The version of a collation's library is not part of the schema: `pg_dump` says it only for binary upgrades. Third floor.
+//! The version of a collation's library is not part of the schema: `pg_dump` says it only for binary
+//! upgrades. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
@@ -8,12 +9,13 @@ use super::sql::{made_later, not_member, owner, user_schema};
 use crate::kind::Kind;
 
 /// Collations and conversions.
-pub(super) fn families(server: Server) -> Vec<Family> {
+pub(super) fn families(server: &Server) -> Vec<Family> {
     vec![collations(server), conversions()]
 }
 
-/// Where the locale stands moved twice: 14 has it in `collcollate`, 15 and 16 in `colliculocale`, 17 in `colllocale`.
-fn collations(server: Server) -> Family {
+/// Where the locale stands moved twice: 14 has it in `collcollate`, 15 and 16 in `colliculocale`, 17 in
+/// `colllocale`.
+fn collations(server: &Server) -> Family {
     let locale = server.since(
         17,
         "COALESCE(c.colllocale, c.collcollate)",

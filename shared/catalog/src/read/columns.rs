@@ -1,15 +1,16 @@
 //! Columns of tables; of views and composite types those about which something is said.
 //!
-//! Inherited columns are there with the values that they have: they follow their parents, so they differ where those do.
-//! Third floor.
+//! Inherited columns are there with the values that they have: they follow their parents, so they differ
+//! where those do. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
-use super::sql::{collation, not_member, options, user_schema};
+use super::sql::{collation, foreign_options, not_member, options, user_schema};
 use crate::kind::Kind;
 
-/// Columns, with the NOT NULL constraints of 18 as facts of theirs: by name only where the server would not choose it itself.
-pub(super) fn columns(server: Server) -> Family {
+/// Columns, with the NOT NULL constraints of 18 as facts of theirs: by name only where the server would not
+/// choose it itself.
+pub(super) fn columns(server: &Server) -> Family {
     let named_null = server.since(
         18,
         "CASE WHEN k.conislocal OR c.relispartition THEN NULLIF(k.conname::text, c.relname || '_' || a.attname || '_not_null') END",
@@ -20,10 +21,28 @@ pub(super) fn columns(server: Server) -> Family {
         "NULLIF(concat_ws(', ', CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END), '')",
         "NULL::text",
     );
+    let null_comment = server.since(
+        18,
+        "CASE WHEN k.oid IS NOT NULL THEN (SELECT s.description FROM pg_description AS s
+            WHERE s.objoid = k.oid AND s.classoid = 'pg_constraint'::regclass) END",
+        "NULL::text",
+    );
     let null_join = server.since(
         18,
         "LEFT JOIN pg_constraint AS k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum",
         "",
+    );
+    // Before 18 a child could be without the NOT NULL of its parent. `pg_dump` cannot say so, and leaves it out.
+    let parent_null = server.since(
+        18,
+        "false",
+        "NOT a.attislocal AND NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits AS h
+            JOIN pg_attribute AS p ON p.attrelid = h.inhparent AND p.attname = a.attname AND p.attnotnull WHERE h.inhrelid = c.oid)",
+    );
+    // Since 17 a partition shares the identity of its root, which alone has the sequence.
+    let identity = format!(
+        "CASE WHEN {} THEN CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END END",
+        server.since(17, "NOT c.relispartition", "true"),
     );
     Family {
         catalog: "pg_class",
@@ -31,19 +50,20 @@ pub(super) fn columns(server: Server) -> Family {
         naming: Naming::InRelation,
         class: 'c',
         attributes: &[
-            "type", "nullable", "not null constraint", "not null options", "default", "generated", "identity", "collation",
-            "storage", "compression", "statistics target", "options", "server options", "inherited",
+            "type", "nullable", "not null constraint", "not null options", "not null comment", "default", "generated", "identity",
+            "collation", "storage", "compression", "statistics target", "options", "server options", "inherited",
         ],
         sql: format!(
             "SELECT a.attrelid AS oid, a.attnum AS subid, a.attnum AS position, n.nspname AS schema, c.relname AS relation,
                 c.relkind, a.attname AS name,
                 CASE WHEN t.own THEN format_type(a.atttypid, a.atttypmod) END AS type,
-                CASE WHEN t.own THEN CASE WHEN a.attnotnull THEN 'no' ELSE 'yes' END END AS nullable,
+                CASE WHEN t.own THEN CASE WHEN a.attnotnull OR {parent_null} THEN 'no' ELSE 'yes' END END AS nullable,
                 {named_null} AS \"not null constraint\", {null_facts} AS \"not null options\",
+                {null_comment} AS \"not null comment\",
                 CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS \"default\",
                 CASE a.attgenerated WHEN 's' THEN '(' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
                     WHEN 'v' THEN '(' || pg_get_expr(d.adbin, d.adrelid) || ') VIRTUAL' END AS generated,
-                CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END AS identity,
+                {identity} AS identity,
                 CASE WHEN t.own THEN {collation} END AS collation,
                 CASE WHEN c.relkind <> 'c' AND c.relkind <> 'v' AND a.attstorage <> y.typstorage THEN
                     CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'x' THEN 'extended' ELSE 'main' END
@@ -63,7 +83,7 @@ pub(super) fn columns(server: Server) -> Family {
             WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') AND {user_schema} AND {not_member}",
             collation = collation("a.attcollation", "y.typcollation"),
             options = options("a.attoptions"),
-            server_options = options("a.attfdwoptions"),
+            server_options = foreign_options("a.attfdwoptions"),
             user_schema = user_schema("n"),
             not_member = not_member("pg_class", "c.oid"),
         ),

@@ -1,7 +1,8 @@
 //! Comments and security labels.
 //!
-//! Responsible for reading all of them at once, and for giving them to the objects that they are about. What no object is found
-//! for belongs to an extension or to the system, and `pg_dump` leaves it out too. Third floor.
+//! Responsible for reading all of them at once, and for giving them to the objects that they are about.
+//! What no object is found for belongs to an extension or to the system, and `pg_dump` leaves it out too.
+//! Third floor.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,8 @@
 //! Constraints of tables and of domains.
 //!
-//! As `pg_dump` has it: an inherited CHECK belongs to the parent, a foreign key of a partition to the partitioned table. NOT NULL
-//! is a fact of the column, also on 18, where it is a constraint. The index of a constraint is part of it. Third floor.
+//! As `pg_dump` has it: an inherited CHECK belongs to the parent, a foreign key of a partition to the
+//! partitioned table. NOT NULL is a fact of the column, also on 18, where it is a constraint. The index of
+//! a constraint is part of it. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::indexes::{INDEX_FACTS, index_facts};
@@ -10,7 +11,7 @@ use super::sql::{not_member, options, user_schema};
 use crate::kind::Kind;
 
 /// Constraints of tables, and of domains.
-pub(super) fn families(server: Server) -> Vec<Family> {
+pub(super) fn families(server: &Server) -> Vec<Family> {
     vec![of_tables(server), of_domains()]
 }
 
@@ -25,7 +26,7 @@ const TABLE_FACTS: &[&str] = &[
     INDEX_FACTS[4],
 ];
 
-fn of_tables(server: Server) -> Family {
+fn of_tables(server: &Server) -> Family {
     Family {
         catalog: "pg_constraint",
         kind: KindOf::All(Kind::Constraint),

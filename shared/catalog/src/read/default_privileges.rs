@@ -5,8 +5,8 @@
 use super::family::{Family, KindOf, Naming};
 use crate::kind::Kind;
 
-/// For each role, in a schema or everywhere, on one class of objects. Those of a schema come on top of nothing, the others
-/// stand in place of the built-in ones.
+/// For each role, in a schema or everywhere, on one class of objects. Those of a schema come on top of
+/// nothing, the others stand in place of the built-in ones.
 pub(super) fn default_privileges() -> Family {
     Family {
         catalog: "pg_default_acl",

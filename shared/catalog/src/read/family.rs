@@ -2,11 +2,12 @@
 //!
 //! Responsible for the description alone. Third floor.
 //!
-//! Columns with a meaning of their own: `oid` and `subid` (address for comments), `code` (which kind), `schema`, `relation`,
-//! `relkind`, `name`, `suffix` (after the quoted name), `position`, `owner`, `acl`, `acl_base`, `class` (of the access list),
-//! `possessor` (whose privileges they are, where that is not the owner), `members` (roles, one a line), `subject` (the role that
-//! the name begins with), `parent_schema`, `parent_relation`, `parent_column`, `parent_kind`, and `mentioned_schema`,
-//! `mentioned_relation` (what else it goes with). All others are attributes by their own name, those that are NULL are not set.
+//! Columns with a meaning of their own: `oid` and `subid` (address for comments), `code` (which kind),
+//! `schema`, `relation`, `relkind`, `name`, `suffix` (after the quoted name), `position`, `owner`, `acl`,
+//! `acl_base`, `class` (of the access list), `possessor` (whose privileges they are, where that is not the
+//! owner), `members` (roles, one a line), `subject` (the role that the name begins with), `parent_schema`,
+//! `parent_relation`, `parent_column`, `parent_kind`, and `mentioned_schema`, `mentioned_relation` (what
+//! else it goes with). All others are attributes by their own name, those that are NULL are not set.
 
 use crate::kind::Kind;
 

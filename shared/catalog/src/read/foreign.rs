@@ -1,9 +1,10 @@
 //! Foreign data wrappers, servers and user mappings.
 //!
-//! The values of a user mapping's options are secrets: each is told by a digest, enough to see that it differs. Third floor.
+//! The values of a user mapping's options are secrets: each is told by a digest, enough to see that it
+//! differs. Third floor.
 
 use super::family::{Family, KindOf, Naming};
-use super::sql::{acl, made_later, named, not_member, options, owner};
+use super::sql::{acl, foreign_options, made_later, named, not_member, owner};
 use crate::kind::Kind;
 
 /// Foreign data wrappers, servers and user mappings.
@@ -25,7 +26,7 @@ fn wrappers() -> Family {
             acl = acl("w.fdwacl", "'F'", "w.fdwowner"),
             handler = named("w.fdwhandler", "regproc"),
             validator = named("w.fdwvalidator", "regproc"),
-            options = options("w.fdwoptions"),
+            options = foreign_options("w.fdwoptions"),
             later = made_later("w.oid"),
             not_member = not_member("pg_foreign_data_wrapper", "w.oid"),
         ),
@@ -45,7 +46,7 @@ fn servers() -> Family {
             FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw WHERE {not_member}",
             owner = owner("s.srvowner"),
             acl = acl("s.srvacl", "'S'", "s.srvowner"),
-            options = options("s.srvoptions"),
+            options = foreign_options("s.srvoptions"),
             not_member = not_member("pg_foreign_server", "s.oid"),
         ),
     }

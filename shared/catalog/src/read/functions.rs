@@ -1,7 +1,7 @@
 //! Functions, procedures and aggregates.
 //!
-//! The name holds the types of the arguments, as in `public.total(integer)`; their own names are part of the definition. What
-//! comes with a range type, and what an extension brought, is left out. Third floor.
+//! The name holds the types of the arguments, as in `public.total(integer)`; their own names are part of
+//! the definition. What comes with a range type, and what an extension brought, is left out. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, named, owner, user_schema};

@@ -1,6 +1,7 @@
 //! Indexes that no constraint brought.
 //!
-//! Responsible also for the facts of an index that its definition does not say, which constraints share. Third floor.
+//! Responsible also for the facts of an index that its definition does not say, which constraints share.
+//! Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
@@ -17,7 +18,7 @@ pub(super) const INDEX_FACTS: [&str; 5] = [
 ];
 
 /// What `pg_get_indexdef` leaves out, of an index `i` in `pg_index` and `x` in `pg_class`.
-pub(super) fn index_facts(server: Server) -> String {
+pub(super) fn index_facts(server: &Server) -> String {
     let has_target = server.since(
         17,
         "x_a.attstattarget IS NOT NULL",
@@ -35,8 +36,9 @@ pub(super) fn index_facts(server: Server) -> String {
     )
 }
 
-/// Indexes of tables and materialised views. Whether a partitioned table's index is valid follows from its partitions.
-pub(super) fn indexes(server: Server) -> Family {
+/// Indexes of tables and materialised views. Whether a partitioned table's index is valid follows from its
+/// partitions.
+pub(super) fn indexes(server: &Server) -> Family {
     const FACTS: &[&str] = &[
         "definition",
         "valid",

@@ -3,7 +3,7 @@
 //! Third floor.
 
 use super::family::{Family, KindOf, Naming};
-use super::sql::{acl, made_later, named, not_member, owner};
+use super::sql::{acl, made_later, named, not_member, owner, user_schema};
 use crate::kind::Kind;
 
 /// Languages, transforms and access methods.
@@ -11,7 +11,17 @@ pub(super) fn families() -> Vec<Family> {
     vec![languages(), transforms(), access_methods()]
 }
 
+/// Languages. As `pg_dump` has it: what a language is made of is told only where all its functions are part
+/// of the schema; otherwise its name stands for a template of the server.
 fn languages() -> Family {
+    let ours = |oid: &str| {
+        format!(
+            "({oid} = 0 OR EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+                WHERE p.oid = {oid} AND {} AND {}))",
+            user_schema("n"),
+            not_member("pg_proc", "p.oid"),
+        )
+    };
     Family {
         catalog: "pg_language",
         kind: KindOf::All(Kind::Language),
@@ -19,14 +29,22 @@ fn languages() -> Family {
         class: 'l',
         attributes: &["trusted", "call function", "inline function", "validator"],
         sql: format!(
-            "SELECT l.oid, l.lanname AS name, {owner}, {acl}, CASE WHEN l.lanpltrusted THEN 'yes' ELSE 'no' END AS trusted,
-                {call} AS \"call function\", {inline} AS \"inline function\", {validator} AS validator
-            FROM pg_language AS l WHERE l.lanispl AND {later} AND {not_member}",
+            "SELECT l.oid, l.lanname AS name, {owner}, {acl},
+                CASE WHEN o.ours THEN CASE WHEN l.lanpltrusted THEN 'yes' ELSE 'no' END END AS trusted,
+                CASE WHEN o.ours THEN {call} END AS \"call function\",
+                CASE WHEN o.ours THEN {inline} END AS \"inline function\",
+                CASE WHEN o.ours THEN {validator} END AS validator
+            FROM pg_language AS l
+                CROSS JOIN LATERAL (SELECT l.lanplcallfoid <> 0 AND {call_ours} AND {inline_ours} AND {validator_ours} AS ours) AS o
+            WHERE l.lanispl AND {later} AND {not_member}",
             owner = owner("l.lanowner"),
             acl = acl("l.lanacl", "'l'", "l.lanowner"),
             call = named("l.lanplcallfoid", "regproc"),
             inline = named("l.laninline", "regproc"),
             validator = named("l.lanvalidator", "regproc"),
+            call_ours = ours("l.lanplcallfoid"),
+            inline_ours = ours("l.laninline"),
+            validator_ours = ours("l.lanvalidator"),
             later = made_later("l.oid"),
             not_member = not_member("pg_language", "l.oid"),
         ),

@@ -8,7 +8,7 @@ use super::sql::{not_member, owner};
 use crate::kind::Kind;
 
 /// Publications, published tables, and since 15 published schemas.
-pub(super) fn families(server: Server) -> Vec<Family> {
+pub(super) fn families(server: &Server) -> Vec<Family> {
     let mut families = vec![publications(server), tables(server)];
     if server.version >= 150_000 {
         families.push(schemas());
@@ -16,7 +16,7 @@ pub(super) fn families(server: Server) -> Vec<Family> {
     families
 }
 
-fn publications(server: Server) -> Family {
+fn publications(server: &Server) -> Family {
     let generated = server.since(
         18,
         "CASE p.pubgencols WHEN 's' THEN 'stored' END",
@@ -41,7 +41,7 @@ fn publications(server: Server) -> Family {
 }
 
 /// Row filters and column lists exist since 15.
-fn tables(server: Server) -> Family {
+fn tables(server: &Server) -> Family {
     let filter = server.since(15, "pg_get_expr(r.prqual, r.prrelid)", "NULL::text");
     let columns = server.since(
         15,

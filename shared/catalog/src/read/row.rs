@@ -1,6 +1,7 @@
 //! Rows become objects.
 //!
-//! Responsible for following a family's description, and for the addresses under which comments are found. Third floor.
+//! Responsible for following a family's description, and for the addresses under which comments are found.
+//! Third floor.
 
 use tokio_postgres::{Error, SimpleColumn, SimpleQueryMessage, SimpleQueryRow};
 

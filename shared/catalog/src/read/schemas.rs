@@ -1,7 +1,7 @@
 //! Schemas and extensions.
 //!
-//! Responsible also for the schema `public`, which every database has from the start: what differs from the start of *that*
-//! version is told, so that 14 and 15 are the same. Third floor.
+//! Responsible also for the schema `public`, which every database has from the start: what differs from the
+//! start of *that* version is told, so that 14 and 15 are the same. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
@@ -12,10 +12,10 @@ use crate::object::{Object, ObjectId, RoleFacts};
 /// The comment that `initdb` gives to `public`.
 const STANDARD_COMMENT: &str = "standard public schema";
 
-/// All schemas; the owner of `public` only if it is not the one from the start (the superuser that made the cluster, since 15
-/// `pg_database_owner`). The base of its access list is what a new database has, not what `pg_init_privs` says: that goes
-/// with the schema when it is dropped and made anew.
-pub(super) fn schemas(server: Server) -> Family {
+/// All schemas; the owner of `public` only if it is not the one from the start (the superuser that made the
+/// cluster, since 15 `pg_database_owner`). The base of its access list is what a new database has, not what
+/// `pg_init_privs` says: that goes with the schema when it is dropped and made anew.
+pub(super) fn schemas(server: &Server) -> Family {
     let standard_owner = server.since(15, "'pg_database_owner'", "pg_get_userbyid(10)");
     let everyone_creates = server.since(15, "", " || makeaclitem(0, n.nspowner, 'CREATE', false)");
     let (user_schema, not_member) = (user_schema("n"), not_member("pg_namespace", "n.oid"));
@@ -56,7 +56,8 @@ pub(super) fn extensions() -> Family {
     }
 }
 
-/// Takes from `public` what is as in every new database, and puts it there where it was dropped: `pg_dump` tells neither.
+/// Takes from `public` what is as in every new database, and puts it there where it was dropped: `pg_dump`
+/// tells neither.
 pub(super) fn settled(mut objects: Vec<Object>) -> Vec<Object> {
     let id = ObjectId {
         kind: Kind::Schema,

@@ -1,12 +1,16 @@
-//! Sequences, those of identity and serial columns included: part of the column that owns them.
+//! Sequences. That of a serial column is part of the column; that of an identity is a fact of the column.
 //!
 //! Where a sequence stands is data, and not read. Third floor.
+
+use std::collections::HashMap;
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, not_member, owner, user_schema};
 use crate::kind::Kind;
+use crate::object::{Object, ObjectId};
 
-/// All sequences. A sequence owned by an extension's table is the extension's own.
+/// All sequences. Of an identity's neither the type nor the limits that follow from it: `pg_dump` leaves
+/// them to the column. A sequence owned by an extension's table is the extension's own.
 pub(super) fn sequences() -> Family {
     Family {
         catalog: "pg_class",
@@ -18,16 +22,24 @@ pub(super) fn sequences() -> Family {
         ],
         sql: format!(
             "SELECT c.oid, n.nspname AS schema, c.relname AS name, {owner}, {acl},
-                format_type(s.seqtypid, NULL) AS type, s.seqstart AS start, s.seqincrement AS increment,
-                s.seqmin AS minimum, s.seqmax AS maximum, s.seqcache AS cache,
+                CASE WHEN d.deptype = 'i' THEN NULL ELSE format_type(s.seqtypid, NULL) END AS type,
+                s.seqstart AS start, s.seqincrement AS increment,
+                CASE WHEN d.deptype = 'i' AND s.seqmin = CASE WHEN s.seqincrement > 0 THEN 1 ELSE l.lowest END THEN NULL
+                    ELSE s.seqmin END AS minimum,
+                CASE WHEN d.deptype = 'i' AND s.seqmax = CASE WHEN s.seqincrement < 0 THEN -1 ELSE l.highest END THEN NULL
+                    ELSE s.seqmax END AS maximum,
+                s.seqcache AS cache,
                 CASE WHEN s.seqcycle THEN 'yes' ELSE 'no' END AS cycle,
-                CASE c.relpersistence WHEN 'u' THEN 'unlogged' END AS persistence,
+                CASE WHEN d.deptype = 'i' AND c.relpersistence = p.relpersistence THEN NULL
+                    WHEN c.relpersistence = 'u' THEN 'unlogged' WHEN d.deptype = 'i' THEN 'logged' END AS persistence,
                 CASE WHEN d.refobjid IS NOT NULL THEN d.refobjid::regclass::text || '.' || quote_ident(a.attname) END AS \"owned by\",
                 CASE d.deptype WHEN 'i' THEN 'yes' END AS identity,
                 pn.nspname AS parent_schema, p.relname AS parent_relation, a.attname AS parent_column
             FROM pg_class AS c
                 JOIN pg_namespace AS n ON n.oid = c.relnamespace
                 JOIN pg_sequence AS s ON s.seqrelid = c.oid
+                JOIN (VALUES ('int2'::regtype, -32768::int8, 32767::int8), ('int4', -2147483648, 2147483647),
+                    ('int8', -9223372036854775808, 9223372036854775807)) AS l (kind, lowest, highest) ON l.kind = s.seqtypid
                 LEFT JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
                     AND d.deptype IN ('a', 'i') AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
                 LEFT JOIN pg_class AS p ON p.oid = d.refobjid
@@ -40,4 +52,47 @@ pub(super) fn sequences() -> Family {
             not_member = not_member("pg_class", "c.oid"),
         ),
     }
+}
+
+/// The parameters of an identity's sequence, in the order in which they are told.
+const PARAMETERS: [&str; 7] = [
+    "start",
+    "increment",
+    "minimum",
+    "maximum",
+    "cache",
+    "cycle",
+    "persistence",
+];
+
+/// Makes the name and the parameters of identity sequences facts of their columns. What remains of such a
+/// sequence is what is said about it: a comment, privileges.
+pub(super) fn folded(mut objects: Vec<Object>) -> Vec<Object> {
+    let mut facts: HashMap<ObjectId, (String, String)> = HashMap::new();
+    objects.retain_mut(|object| {
+        if object.kind != Kind::Sequence || object.attributes.remove("identity").is_none() {
+            return true;
+        }
+        let parameters: Vec<String> = PARAMETERS
+            .iter()
+            .filter_map(|name| Some(format!("{name} {}", object.attributes.remove(name)?)))
+            .collect();
+        object.attributes.remove("owned by");
+        object.attributes.remove("owner");
+        object.roles.owner = None;
+        if let Some(column) = object.parent.clone() {
+            facts.insert(column, (object.name.clone(), parameters.join(", ")));
+        }
+        !object.attributes.is_empty()
+    });
+    for object in objects
+        .iter_mut()
+        .filter(|object| object.kind == Kind::Column)
+    {
+        if let Some((name, parameters)) = facts.remove(&object.id()) {
+            object.attributes.insert("identity sequence", name);
+            object.attributes.insert("identity parameters", parameters);
+        }
+    }
+    objects
 }

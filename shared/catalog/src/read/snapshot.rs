@@ -1,6 +1,7 @@
 //! The whole reading.
 //!
-//! Responsible for the list of families, for sending all queries at once and for putting the answers together. Third floor.
+//! Responsible for the list of families, for sending all queries at once and for putting the answers
+//! together. Third floor.
 
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Error};
@@ -20,15 +21,16 @@ use crate::snapshot::Snapshot;
 
 /// Reads the schema of the database that the client is connected to.
 ///
-/// Everything is read in one `REPEATABLE READ READ ONLY` transaction of its own, so the client must not be inside of one; the
-/// session's settings are untouched afterwards, also after an error or when the future is dropped. What the session's role may
-/// not see (a subscription's connection, an option of another role's user mapping) is left out.
+/// Everything is read in one `REPEATABLE READ READ ONLY` transaction of its own, so the client must not be
+/// inside of one; the session's settings are untouched afterwards, also after an error or when the future
+/// is dropped. What the session's role may not see (a subscription's connection, an option of another
+/// role's user mapping) is left out.
 ///
 /// # Errors
 /// What the server or the connection says.
 pub async fn read(client: &Client) -> Result<Snapshot, Error> {
     let (reading, server) = Reading::begin(client).await?;
-    let families = families(server);
+    let families = families(&server);
     // The server works through them in this order: the first error is the cause of those after it.
     let mut queries: Vec<&str> = vec![COMMENTS, LABELS];
     queries.extend(families.iter().map(|family| family.sql.as_str()));
@@ -53,10 +55,15 @@ pub async fn read(client: &Client) -> Result<Snapshot, Error> {
                 .filter(says_something),
         );
     }
-    Ok(Snapshot::new(server.version, schemas::settled(objects)))
+    Ok(Snapshot::new(
+        server.version,
+        server.superuser,
+        schemas::settled(sequences::folded(objects)),
+    ))
 }
 
-fn families(server: Server) -> Vec<Family> {
+/// The families that may have members in this database. Privileges are also on what was there from the start.
+fn families(server: &Server) -> Vec<Family> {
     let mut families = vec![schemas::schemas(server), schemas::extensions()];
     families.extend(tables::families());
     families.push(columns::columns(server));
@@ -67,7 +74,7 @@ fn families(server: Server) -> Vec<Family> {
     families.extend(triggers::families());
     families.push(policies::policies());
     families.push(statistics::statistics());
-    families.extend(types::families());
+    families.extend(types::families(server));
     families.extend(functions::families());
     families.extend(operators::families());
     families.extend(languages::families());
@@ -77,12 +84,13 @@ fn families(server: Server) -> Vec<Family> {
     families.extend(publications::families(server));
     families.push(subscriptions::subscriptions(server));
     families.push(default_privileges::default_privileges());
+    families.retain(|family| server.may_have(family.catalog));
     families.extend(members::families());
     families
 }
 
-/// Columns of views and composite types are in the definition; only what is said about them is worth an object. The same
-/// for privileges that are as they were at the start.
+/// Columns of views and composite types are in the definition; only what is said about them is worth an
+/// object. The same for privileges that are as they were at the start.
 fn says_something(object: &Object) -> bool {
     match object.kind {
         Kind::Column | Kind::Privileges | Kind::DefaultPrivileges => !object.attributes.is_empty(),

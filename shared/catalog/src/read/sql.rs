@@ -1,8 +1,8 @@
 //! Fragments of SQL that the families share.
 //!
-//! Responsible for saying once what belongs to a schema and what does not, how options and access lists come out, and in which
-//! order aggregates stand (always `COLLATE "C"`: the database's own order differs between databases).
-//! Third floor.
+//! Responsible for saying once what belongs to a schema and what does not, how options and access lists
+//! come out, and in which order aggregates stand (always `COLLATE "C"`: the database's own order differs
+//! between databases). Third floor.
 
 /// Rows of the schemas that people make; `pg_temp` and the like begin with `pg_` too.
 pub(super) fn user_schema(alias: &str) -> String {
@@ -40,10 +40,17 @@ pub(super) fn owner(role: &str) -> String {
     format!("pg_get_userbyid({role}) AS owner")
 }
 
-/// An array of `name=value` options as one text, in order.
+/// An array of `name=value` options as one text, in the order that `pg_dump` prints: the one they were set
+/// in.
 pub(super) fn options(array: &str) -> String {
+    format!("array_to_string({array}, ', ')")
+}
+
+/// The options of a foreign object as one text, by name, as `pg_dump` prints them.
+pub(super) fn foreign_options(array: &str) -> String {
     format!(
-        "CASE WHEN {array} IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\") FROM unnest({array}) AS o) END"
+        "CASE WHEN {array} IS NOT NULL THEN (SELECT string_agg(o.option_name || '=' || o.option_value, ', ' \
+         ORDER BY o.option_name COLLATE \"C\") FROM pg_options_to_table({array}) AS o) END"
     )
 }
 

@@ -1,6 +1,7 @@
 //! Extended statistics.
 //!
-//! Third floor.
+//! The definition is put together here: `pg_get_statisticsobjdef` lists the columns in their physical
+//! order, which means nothing. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{not_member, owner, user_schema};
@@ -16,7 +17,14 @@ pub(super) fn statistics() -> Family {
         attributes: &["definition", "target"],
         sql: format!(
             "SELECT s.oid, n.nspname AS schema, s.stxname AS name, {owner},
-                pg_get_statisticsobjdef(s.oid) AS definition, NULLIF(s.stxstattarget, -1) AS target,
+                concat_ws(' ', 'CREATE STATISTICS', quote_ident(n.nspname) || '.' || quote_ident(s.stxname), '(' || (
+                    SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ' ORDER BY k)
+                    FROM unnest(s.stxkind) AS k WHERE k <> 'e') || ')', 'ON', concat_ws(', ', (
+                    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE \"C\")
+                    FROM pg_attribute AS a WHERE a.attrelid = s.stxrelid AND a.attnum = ANY (s.stxkeys::int2[])),
+                    array_to_string(pg_get_statisticsobjdef_expressions(s.oid), ', ')),
+                    'FROM', s.stxrelid::regclass::text) AS definition,
+                NULLIF(s.stxstattarget, -1) AS target,
                 cn.nspname AS parent_schema, c.relname AS parent_relation, c.relkind AS parent_kind
             FROM pg_statistic_ext AS s
                 JOIN pg_namespace AS n ON n.oid = s.stxnamespace

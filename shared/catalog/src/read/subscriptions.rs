@@ -1,6 +1,7 @@
 //! Subscriptions of this database.
 //!
-//! The connection holds secrets: superusers, who alone may read it, get a digest, others nothing. Third floor.
+//! The connection holds secrets: superusers, who alone may read it, get a digest, others nothing. Third
+//! floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
@@ -8,17 +9,22 @@ use super::sql::owner;
 use crate::kind::Kind;
 
 /// Subscriptions. Options are set where they differ from the default of the versions that know them.
-pub(super) fn subscriptions(server: Server) -> Family {
+pub(super) fn subscriptions(server: &Server) -> Family {
     let connection = if server.superuser {
         "left(md5(s.subconninfo), 8)"
     } else {
         "NULL::text"
     };
-    // In 14 and 15 streaming is a truth value; since 16 'f', 't' and 'p' (parallel, the default since 18).
+    // A truth value in 14 and 15, since 16 'f', 't' or 'p' (parallel). Off was the default, since 18 it is
+    // 'p'.
     let streaming = server.since(
-        16,
-        "s.substream::text",
-        "CASE WHEN s.substream THEN 't' ELSE 'f' END",
+        18,
+        "NULLIF(s.substream::text, 'p')",
+        server.since(
+            16,
+            "NULLIF(s.substream::text, 'f')",
+            "CASE WHEN s.substream THEN 't' END",
+        ),
     );
     let two_phase = server.since(
         15,

@@ -3,7 +3,7 @@
 //! Third floor.
 
 use super::family::{Family, KindOf, Naming};
-use super::sql::{acl, not_member, options, owner, tablespace, user_schema};
+use super::sql::{acl, foreign_options, not_member, options, owner, tablespace, user_schema};
 use crate::kind::Kind;
 
 /// Tables (partitioned ones and partitions included), and foreign tables.
@@ -23,7 +23,8 @@ pub(super) fn families() -> Vec<Family> {
                 CASE WHEN c.relam <> 0 THEN (SELECT NULLIF(m.amname, 'heap') FROM pg_am AS m WHERE m.oid = c.relam) END
                     AS \"access method\",
                 {options} AS options, {toast_options} AS \"toast options\",
-                CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' END AS \"replica identity\",
+                CASE WHEN c.relkind <> 'f' THEN CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' END END
+                    AS \"replica identity\",
                 CASE WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'enabled, forced'
                     WHEN c.relrowsecurity THEN 'enabled' WHEN c.relforcerowsecurity THEN 'forced' END AS \"row security\",
                 {tablespace} AS tablespace,
@@ -43,7 +44,7 @@ pub(super) fn families() -> Vec<Family> {
             acl = acl("c.relacl", "'r'", "c.relowner"),
             options = options("c.reloptions"),
             toast_options = options("t.reloptions"),
-            server_options = options("f.ftoptions"),
+            server_options = foreign_options("f.ftoptions"),
             tablespace = tablespace("c.reltablespace"),
             parents = "(SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
                     FROM pg_inherits AS i WHERE i.inhrelid = c.oid)",

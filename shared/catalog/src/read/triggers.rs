@@ -1,7 +1,7 @@
 //! Triggers, rules and event triggers.
 //!
-//! As `pg_dump` has it: of the triggers that a partitioned table gives to its partitions only those that were switched on or
-//! off there are told. Third floor.
+//! As `pg_dump` has it: of the triggers that a partitioned table gives to its partitions only those that
+//! were switched on or off there are told. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{made_later, not_member, owner, user_schema};
@@ -52,11 +52,11 @@ fn rules() -> Family {
         attributes: &["definition", "enabled"],
         sql: format!(
             "SELECT r.oid, n.nspname AS schema, c.relname AS relation, c.relkind, r.rulename AS name,
-                CASE WHEN r.rulename <> '_RETURN' THEN pg_get_ruledef(r.oid) END AS definition, {enabled}
+                pg_get_ruledef(r.oid) AS definition, {enabled}
             FROM pg_rewrite AS r
                 JOIN pg_class AS c ON c.oid = r.ev_class
                 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE (r.rulename <> '_RETURN' OR r.ev_enabled <> 'O') AND {user_schema} AND {not_member}",
+            WHERE r.rulename <> '_RETURN' AND {user_schema} AND {not_member}",
             enabled = enabled("r.ev_enabled"),
             user_schema = user_schema("n"),
             not_member = not_member("pg_class", "c.oid"),

@@ -3,12 +3,19 @@
 //! Array and multirange types come and go with their types. Third floor.
 
 use super::family::{Family, KindOf, Naming};
+use super::session::Server;
 use super::sql::{acl, collation, named, not_member, owner, reference, user_schema};
 use crate::kind::Kind;
 
 /// All types but the row types of tables.
-pub(super) fn families() -> Vec<Family> {
-    vec![enums(), domains(), composites(), ranges(), base_types()]
+pub(super) fn families(server: &Server) -> Vec<Family> {
+    vec![
+        enums(),
+        domains(server),
+        composites(),
+        ranges(),
+        base_types(),
+    ]
 }
 
 /// A family of one sort of types: further columns, joins and the condition.
@@ -48,17 +55,40 @@ fn enums() -> Family {
     )
 }
 
-fn domains() -> Family {
+/// Domains; since 18 their NOT NULL is a constraint with a name, told where it is not the one that the
+/// server chooses.
+fn domains(server: &Server) -> Family {
+    let null_facts = server.since(
+        18,
+        "NULLIF(k.conname::text, t.typname || '_not_null') AS \"not null constraint\",
+        CASE WHEN k.oid IS NOT NULL THEN (SELECT s.description FROM pg_description AS s
+            WHERE s.objoid = k.oid AND s.classoid = 'pg_constraint'::regclass) END AS \"not null comment\"",
+        "NULL::text AS \"not null constraint\"",
+    );
+    let null_join = server.since(
+        18,
+        "LEFT JOIN pg_constraint AS k ON k.contypid = t.oid AND k.contype = 'n'",
+        "",
+    );
     let columns = format!(
-        "format_type(t.typbasetype, t.typtypmod) AS type, CASE WHEN t.typnotnull THEN 'no' ELSE 'yes' END AS nullable,
-        COALESCE(pg_get_expr(t.typdefaultbin, 'pg_type'::regclass), t.typdefault) AS \"default\", {} AS collation",
+        "format_type(t.typbasetype, t.typtypmod) AS type,
+        CASE WHEN t.typnotnull THEN 'no' ELSE 'yes' END AS nullable,
+        COALESCE(pg_get_expr(t.typdefaultbin, 'pg_type'::regclass), t.typdefault) AS \"default\",
+        {} AS collation, {null_facts}",
         collation("t.typcollation", "b.typcollation"),
     );
     family(
         Kind::Domain,
-        &["type", "nullable", "default", "collation"],
+        &[
+            "type",
+            "nullable",
+            "default",
+            "collation",
+            "not null constraint",
+            "not null comment",
+        ],
         &columns,
-        "JOIN pg_type AS b ON b.oid = t.typbasetype",
+        &format!("JOIN pg_type AS b ON b.oid = t.typbasetype {null_join}"),
         "t.typtype = 'd'",
     )
 }

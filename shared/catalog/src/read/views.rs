@@ -1,6 +1,7 @@
 //! Views and materialised views.
 //!
-//! Whether a materialised view is populated is its data, not its schema: `pg_dump --schema-only` never says. Third floor.
+//! Whether a materialised view is populated is its data, not its schema: `pg_dump --schema-only` never
+//! says. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, not_member, options, owner, tablespace, user_schema};

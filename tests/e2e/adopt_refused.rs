@@ -1,0 +1,323 @@
+//! What `adopt` refuses: exit 3, what is wrong, what to do next, and nothing written.
+
+use serde_json::Value;
+use tests::{Program, SERVICES, Server, legacy_facts};
+
+fn orchestrator(server: &Server) -> Program {
+    Program::orchestrator(server).scratch_beside()
+}
+
+/// Runs a command that refuses its one service; gives the refusal, and sees to it that nothing was written.
+#[track_caller]
+fn refusal(server: &Server, orchestrator: &Program, arguments: &[&str], kind: &str) -> Value {
+    let everything = || -> Vec<String> {
+        let databases = server.databases();
+        databases
+            .iter()
+            .map(|name| server.everything(name))
+            .collect()
+    };
+    let before = everything();
+    let outcome = orchestrator.expect(&[arguments, &["--output", "json"]].concat(), 3);
+    let failures = outcome.events_of("service_failed");
+    assert_eq!(failures.len(), 1, "{}", outcome.stdout);
+    let refusal = failures[0]["refusal"].clone();
+    assert_eq!(refusal["kind"], kind, "{refusal}");
+    assert!(everything() == before, "{refusal}: something was written");
+    refusal
+}
+
+#[track_caller]
+fn assert_says(refusal: &Value, field: &str, words: &str) {
+    let text = refusal[field].as_str().unwrap_or_default();
+    assert!(text.contains(words), "{words}: {refusal}");
+}
+
+#[test]
+fn an_empty_database_and_none_are_told_to_run() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    server.query("postgres", "CREATE DATABASE soc_auth");
+    server.query("postgres", "CREATE DATABASE soc_clients");
+    server.query("soc_clients", "CREATE EXTENSION \"uuid-ossp\"");
+    server.connected_database("policy");
+    for (service, how) in [
+        ("auth", "is empty"),
+        ("client", "is empty"),
+        ("policy", "is empty"),
+        ("control", "does not exist"),
+    ] {
+        let refusal = refusal(&server, &orchestrator, &["adopt", service], "empty");
+        assert_says(&refusal, "message", how);
+        assert_says(&refusal, "next", &format!("orchestrator run {service}"));
+    }
+    assert_eq!(server.databases().len(), 3);
+    orchestrator.expect(&["run", "auth", "client", "policy"], 0);
+}
+
+#[test]
+fn every_service_without_a_legacy_migration_is_told_to_run() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    for (service, _) in SERVICES {
+        server.legacy_database(service, 0);
+    }
+    let outcome = orchestrator.expect(&["adopt", "all"], 3);
+    for (service, _) in SERVICES {
+        let next = format!("migrate it: orchestrator run {service}");
+        assert!(outcome.stderr.contains(&next), "{next}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn rows_that_are_no_migration_of_ours_are_named() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let database = server.legacy_database("evidence", 1);
+    for (what, row) in [
+        (
+            "INSERT INTO migrations (\"timestamp\", name) VALUES (1753252000001, 'Secret1753252000001')",
+            "public.migrations 2 Secret1753252000001",
+        ),
+        (
+            "DELETE FROM migrations WHERE id = 2; UPDATE migrations SET name = 'FirstSchema1753252000000'",
+            "public.migrations 1 FirstSchema1753252000000",
+        ),
+        (
+            "UPDATE migrations SET name = 'InitialSchema1753252000000', \"timestamp\" = 1753252000009",
+            "public.migrations 1 InitialSchema1753252000000",
+        ),
+    ] {
+        server.query(&database, what);
+        let refusal = refusal(
+            &server,
+            &orchestrator,
+            &["adopt", "evidence"],
+            "legacy_history",
+        );
+        assert_says(&refusal, "message", "rows that are no migration here");
+        assert_says(&refusal, "message", row);
+    }
+}
+
+#[test]
+fn a_gap_between_the_rows_is_named() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let database = server.legacy_database("client", 4);
+    server.query(&database, "DELETE FROM migrations WHERE id IN (2, 3)");
+    let refusal = refusal(
+        &server,
+        &orchestrator,
+        &["adopt", "client"],
+        "legacy_history",
+    );
+    assert_says(&refusal, "message", "there is a row for 1754267758986");
+    assert_says(
+        &refusal,
+        "message",
+        "1754267619669 add_missing_client_user_fields",
+    );
+    assert_says(
+        &refusal,
+        "message",
+        "1754267675006 add_remaining_client_user_fields",
+    );
+}
+
+#[test]
+fn a_row_that_stands_there_twice_is_one_migration_and_both_are_told() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let database = server.legacy_database("evidence", 1);
+    server.insert_legacy_row(&database, "migrations", &legacy_facts("evidence")[0]);
+    let adopted = orchestrator.expect(&["adopt", "evidence", "--output", "json"], 0);
+    let event = &adopted.events_of("migration_adopted")[0];
+    assert_eq!(
+        event["stands_for"].as_array().map(Vec::len),
+        Some(2),
+        "{event}"
+    );
+    assert_eq!(server.applied(&database), [1_753_252_000_000]);
+    orchestrator.expect(&["drift", "evidence"], 0);
+}
+
+#[test]
+fn a_row_without_its_schema_is_no_proof() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let database = server.legacy_database("notification", 1);
+    server.insert_legacy_row(&database, "migrations", &legacy_facts("notification")[1]);
+    let refusal = refusal(&server, &orchestrator, &["adopt", "notification"], "drift");
+    assert_says(&refusal, "message", "from the nearest, 1706205000000");
+}
+
+#[test]
+fn a_database_with_a_history_of_ours_is_refused() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    server.legacy_database("evidence", 1);
+    orchestrator.expect(&["adopt", "evidence"], 0);
+    let adopted = refusal(
+        &server,
+        &orchestrator,
+        &["adopt", "evidence"],
+        "history_present",
+    );
+    assert_says(&adopted, "message", "adopted already: 1 migration applied");
+    assert_says(&adopted, "next", "--undo");
+
+    orchestrator.expect(&["run", "auth"], 0);
+    let migrated = refusal(
+        &server,
+        &orchestrator,
+        &["adopt", "auth"],
+        "history_present",
+    );
+    assert_says(&migrated, "message", "a history of ours already");
+    assert_says(&migrated, "next", "orchestrator status auth");
+}
+
+#[test]
+fn a_database_with_a_half_done_migration_of_ours_is_refused() {
+    let server = Server::start();
+    let services = tests::Services::new();
+    services.service("one", &[]).migration(
+        1,
+        "halves",
+        "-- migration: no-transaction\nCREATE TABLE a (id int);\nSELECT 1 / 0;\n",
+    );
+    let orchestrator = orchestrator(&server).services(&services);
+    orchestrator.expect(&["run", "one"], 1);
+    let refusal = refusal(&server, &orchestrator, &["adopt", "one"], "history_present");
+    assert_says(&refusal, "message", "half done");
+    assert_says(&refusal, "next", "orchestrator run one");
+}
+
+#[test]
+fn a_server_that_takes_no_writes_is_proven_on_and_refused() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let database = server.legacy_database("evidence", 1);
+    server.query(
+        "postgres",
+        &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"),
+    );
+    orchestrator.expect(&["adopt", "evidence", "--dry-run"], 0);
+    let refusal = refusal(&server, &orchestrator, &["adopt", "evidence"], "read_only");
+    assert_says(&refusal, "next", "primary");
+}
+
+#[test]
+fn a_baseline_is_for_one_service_a_known_version_and_no_legacy_history() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let database = server.legacy_database("evidence", 1);
+    for (arguments, words) in [
+        (&["all", "--baseline", "1753252000000"][..], "one service"),
+        (
+            &["auth", "evidence", "--baseline", "1753252000000"],
+            "one service",
+        ),
+        (
+            &["evidence", "--baseline", "1753252000001"],
+            "has no migration 1753252000001",
+        ),
+        (&["evidence", "--baseline", "newest"], "--baseline"),
+        (
+            &["evidence", "--baseline", "1753252000000", "--undo"],
+            "--undo",
+        ),
+    ] {
+        let outcome = orchestrator.expect(&[&["adopt"], arguments].concat(), 2);
+        assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    }
+    let baseline = ["adopt", "evidence", "--baseline", "1753252000000"];
+    let present = refusal(&server, &orchestrator, &baseline, "legacy_history");
+    assert_says(
+        &present,
+        "message",
+        "there is a legacy history up to 1753252000000",
+    );
+
+    server.query(&database, "TRUNCATE migrations");
+    orchestrator.expect(&baseline, 0);
+}
+
+#[test]
+fn of_several_services_the_others_are_adopted() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    for service in ["evidence", "workflow", "reporting"] {
+        server.legacy_database(service, 1);
+    }
+    server.query(
+        "soc_workflows",
+        "ALTER TABLE workflow_instances ADD COLUMN note text",
+    );
+    let outcome = orchestrator.expect(&["adopt", "evidence", "workflow", "reporting", "auth"], 3);
+    let last = outcome.stdout.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("2 services adopted (2 migrations), 2 services not in "),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stderr.contains("public.workflow_instances.note"),
+        "{}",
+        outcome.stderr
+    );
+    for (database, adopted) in [
+        ("soc_evidence", 1),
+        ("soc_workflows", 0),
+        ("soc_reporting", 1),
+    ] {
+        let table = server.value(database, "SELECT to_regclass('refinery_schema_history')");
+        assert_eq!(!table.is_empty(), adopted == 1, "{database}");
+    }
+    server.query(
+        "soc_workflows",
+        "ALTER TABLE workflow_instances DROP COLUMN note",
+    );
+    orchestrator.expect(&["adopt", "workflow"], 0);
+}
+
+#[test]
+fn production_wants_a_confirmation() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let database = server.legacy_database("evidence", 1);
+    let before = server.everything(&database);
+    for arguments in [
+        &["adopt", "evidence"][..],
+        &["adopt", "evidence", "--output", "json"],
+        &["adopt", "evidence", "--undo"],
+    ] {
+        let arguments = [arguments, &["--environment", "production"]].concat();
+        let refused = orchestrator.expect(&arguments, 3);
+        let text = refused.stdout + &refused.stderr;
+        assert!(text.contains("--yes"), "{text}");
+        assert_eq!(server.everything(&database), before);
+    }
+    let production = |arguments: &[&str]| {
+        orchestrator.expect(&[arguments, &["--environment", "production"]].concat(), 0);
+    };
+    production(&["adopt", "evidence", "--dry-run"]);
+    assert_eq!(server.everything(&database), before);
+    production(&["adopt", "evidence", "--yes"]);
+    production(&["drift", "evidence"]);
+    production(&["adopt", "evidence", "--undo", "--yes"]);
+    assert_eq!(server.everything(&database), before);
+}
+
+#[test]
+fn an_unknown_service_is_a_mistake_and_an_unreachable_server_says_so() {
+    let server = Server::start();
+    let unknown = orchestrator(&server).expect(&["adopt", "auht"], 2);
+    assert!(unknown.stderr.contains("auth"), "{}", unknown.stderr);
+    let nowhere = Program::named("orchestrator").scratch_beside().env(
+        "ORCHESTRATOR_SERVER_URL",
+        "postgresql://postgres@127.0.0.1:1",
+    );
+    nowhere.expect(&["adopt", "auth"], 5);
+}

@@ -1,0 +1,181 @@
+//! `adopt --undo` takes back exactly what `adopt` wrote, and only while nothing stands on it.
+
+use tests::{Program, Server, Services};
+
+fn orchestrator(server: &Server) -> Program {
+    Program::orchestrator(server).scratch_beside()
+}
+
+#[test]
+fn the_database_is_as_it_was_and_is_adopted_and_migrated_again() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    for (service, database) in [
+        ("client", server.synchronised_database("client")),
+        ("notification", server.legacy_database("notification", 2)),
+    ] {
+        let before = server.everything(&database);
+        orchestrator.expect(&["adopt", service], 0);
+        let adopted = server.applied(&database);
+        assert_ne!(server.everything(&database), before);
+
+        let undone = orchestrator.expect(&["adopt", service, "--undo"], 0);
+        assert!(
+            undone.stdout.contains("back to the former tool"),
+            "{}",
+            undone.stdout
+        );
+        assert_eq!(server.everything(&database), before);
+
+        orchestrator.expect(&["adopt", service], 0);
+        assert_eq!(server.applied(&database), adopted);
+        orchestrator.expect(&["run", service, "--with-dependencies"], 0);
+        orchestrator.expect(&["drift", service], 0);
+    }
+}
+
+#[test]
+fn it_is_refused_without_an_adoption() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    let undo = ["adopt", "evidence", "--undo"];
+    let database = server.legacy_database("evidence", 1);
+    let before = server.everything(&database);
+    assert_refused(&orchestrator, &undo, "there is no adoption to take back");
+    assert_eq!(server.everything(&database), before);
+
+    orchestrator.expect(&["adopt", "evidence"], 0);
+    orchestrator.expect(&undo, 0);
+    assert_refused(&orchestrator, &undo, "there is no adoption to take back");
+    assert_eq!(server.everything(&database), before);
+
+    orchestrator.expect(&["run", "auth"], 0);
+    let migrated = server.everything("soc_auth");
+    assert_refused(
+        &orchestrator,
+        &["adopt", "auth", "--undo"],
+        "there is no adoption to take back",
+    );
+    assert_eq!(server.everything("soc_auth"), migrated);
+}
+
+#[test]
+fn it_is_refused_where_there_is_no_database() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    assert_refused(
+        &orchestrator,
+        &["adopt", "auth", "--undo"],
+        "there is no database",
+    );
+    assert_eq!(server.databases(), Vec::<String>::new());
+}
+
+/// A service of whose migrations the first is in the legacy history.
+fn adopted(server: &Server) -> (Services, Program) {
+    let services = Services::new();
+    services.service("one", &[]).reversible(
+        1,
+        "first",
+        "CREATE TABLE a (id int);\n",
+        "DROP TABLE a;\n",
+    );
+    server.query("postgres", "CREATE DATABASE db_one");
+    server.create_legacy_table("db_one", "migrations");
+    server.query(
+        "db_one",
+        "INSERT INTO migrations (\"timestamp\", name) VALUES (1, 'First1'); CREATE TABLE a (id int)",
+    );
+    let orchestrator = orchestrator(server).services(&services);
+    orchestrator.expect(&["adopt", "one"], 0);
+    (services, orchestrator)
+}
+
+#[test]
+fn it_is_refused_after_a_run_until_that_is_reverted() {
+    let server = Server::start();
+    let (services, orchestrator) = adopted(&server);
+    services.service("one", &[]).reversible(
+        2,
+        "second",
+        "CREATE TABLE b (id int);\n",
+        "DROP TABLE b;\n",
+    );
+    orchestrator.expect(&["run", "one"], 0);
+    let undo = ["adopt", "one", "--undo"];
+    assert_refused(&orchestrator, &undo, "2 was applied after the adoption");
+    assert_eq!(server.applied("db_one"), [1, 2]);
+
+    orchestrator.expect(&["revert", "one"], 0);
+    orchestrator.expect(&undo, 0);
+    // The journal keeps what was really done.
+    let journal = server.query(
+        "db_one",
+        "SELECT outcome FROM orchestrator.journal ORDER BY id",
+    );
+    assert_eq!(journal, [["applied"], ["reverted"]]);
+    orchestrator.expect(&["adopt", "one"], 0);
+    assert_eq!(server.applied("db_one"), [1]);
+}
+
+#[test]
+fn it_is_refused_after_a_later_migration_that_is_half_done() {
+    let server = Server::start();
+    let (services, orchestrator) = adopted(&server);
+    services.service("one", &[]).migration(
+        2,
+        "halves",
+        "-- migration: no-transaction\nCREATE TABLE b (id int);\nSELECT 1 / 0;\n",
+    );
+    orchestrator.expect(&["run", "one"], 1);
+    let before = server.everything("db_one");
+    assert_refused(&orchestrator, &["adopt", "one", "--undo"], "2 ");
+    assert_eq!(server.everything("db_one"), before);
+}
+
+#[test]
+fn it_is_refused_after_an_adopted_migration_was_reverted() {
+    let server = Server::start();
+    let (_services, orchestrator) = adopted(&server);
+    orchestrator.expect(&["revert", "one"], 0);
+    let undo = ["adopt", "one", "--undo"];
+    assert_refused(&orchestrator, &undo, "no adoption");
+    orchestrator.expect(&["run", "one"], 0);
+    assert_refused(&orchestrator, &undo, "no adoption");
+    assert_eq!(server.applied("db_one"), [1]);
+}
+
+#[test]
+fn what_a_failed_run_left_in_the_journal_stays() {
+    let server = Server::start();
+    let (services, orchestrator) = adopted(&server);
+    services
+        .service("one", &[])
+        .migration(2, "fails", "SELECT 1 / 0;\n");
+    orchestrator.expect(&["run", "one"], 1);
+    orchestrator.expect(&["adopt", "one", "--undo"], 0);
+    let journal = server.query(
+        "db_one",
+        "SELECT version, outcome FROM orchestrator.journal",
+    );
+    assert_eq!(journal, [["2", "failed"]]);
+    services
+        .service("one", &[])
+        .migration(2, "fails", "CREATE TABLE b (id int);\n");
+    orchestrator.expect(&["adopt", "one"], 0);
+    orchestrator.expect(&["drift", "one"], 0);
+}
+
+#[track_caller]
+fn assert_refused(orchestrator: &Program, arguments: &[&str], words: &str) {
+    let outcome = orchestrator.expect(arguments, 3);
+    assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("next: "), "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stdout
+            .starts_with("0 migrations taken back, 1 service not in "),
+        "{}",
+        outcome.stdout
+    );
+}
