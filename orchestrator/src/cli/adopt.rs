@@ -60,6 +60,7 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
     if let Some(version) = args.baseline {
         refuse_unknown_baseline(context, &selected, version)?;
     }
+    let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let services = count(targets.len(), "service");
     let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
@@ -67,7 +68,6 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
     } else {
         context.reporter()
     };
-    let workshop = Workshop::new(context, args.scratch.scratch_server.clone());
     if args.undo {
         confirm(
             context,

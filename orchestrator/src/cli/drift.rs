@@ -79,8 +79,8 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
         refuse_existing(file)?;
     }
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
+    let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
-    let workshop = Workshop::new(context, args.scratch.scratch_server.clone());
     let detections = stream::iter(targets.values())
         .map(|target| detect(&workshop, target, &accepted))
         .buffered(REPLAYS.min(context.jobs()))

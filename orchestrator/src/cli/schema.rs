@@ -57,7 +57,7 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
             continue;
         };
         let (server, choice) = server(context, service, &selected, args).await?;
-        let workshop = Workshop::new(context, choice);
+        let workshop = Workshop::new(context, &choice)?;
         let dump = crate::schema::dump(&workshop, service, &server, &pg_dump);
         let Some(text) = workshop.until_cancelled(&mut cancelled, dump).await else {
             return Ok(ExitStatus::Cancelled);

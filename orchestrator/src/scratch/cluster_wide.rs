@@ -28,6 +28,32 @@ pub(super) fn refuse(migrations: &[&Migration]) -> Result<(), ScratchError> {
     Ok(())
 }
 
+/// The roles that migrations create themselves. What a `DO` block builds at run time is not seen.
+pub(super) fn created_roles(migrations: &[&Migration]) -> Vec<String> {
+    migrations
+        .iter()
+        .flat_map(|migration| {
+            let text = &migration.script.text;
+            sql::split(text).unwrap_or_default().into_iter()
+        })
+        .filter_map(|statement| created_role(statement.text))
+        .collect()
+}
+
+fn created_role(statement: &str) -> Option<String> {
+    const OF_ROLES: [&str; 3] = ["ROLE", "USER", "GROUP"];
+    if !OF_ROLES.iter().any(|object| {
+        first_words(statement).as_deref() == Some(format!("CREATE {object}").as_str())
+    }) {
+        return None;
+    }
+    let name = statement.split_whitespace().nth(2)?.trim_end_matches(';');
+    Some(match name.strip_prefix('"') {
+        Some(quoted) => quoted.trim_end_matches('"').replace("\"\"", "\""),
+        None => name.to_lowercase(),
+    })
+}
+
 /// The first words of a statement that reaches beyond its database.
 fn first_words(statement: &str) -> Option<String> {
     let words: Vec<String> = statement
@@ -48,7 +74,21 @@ fn first_words(statement: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::first_words;
+    use super::{created_role, first_words};
+
+    #[test]
+    fn a_created_role_is_named_as_the_server_names_it() {
+        for (statement, role) in [
+            ("CREATE ROLE Auditor NOLOGIN", Some("auditor")),
+            ("create user \"App\"\"s\";", Some("App\"s")),
+            ("CREATE GROUP\n  staff;", Some("staff")),
+            ("CREATE USER MAPPING FOR app SERVER s", None),
+            ("ALTER ROLE app NOLOGIN", None),
+            ("CREATE DATABASE x", None),
+        ] {
+            assert_eq!(created_role(statement).as_deref(), role, "{statement}");
+        }
+    }
 
     #[test]
     fn what_belongs_to_the_server_is_seen() {

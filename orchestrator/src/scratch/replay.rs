@@ -19,6 +19,8 @@ pub struct Replay<'a> {
     context: &'a Context,
     server: Arc<ScratchServer>,
     database: DatabaseAddress,
+    /// Roles that the migrations create on a server of its own.
+    created_roles: Vec<String>,
 }
 
 impl<'a> Replay<'a> {
@@ -32,14 +34,17 @@ impl<'a> Replay<'a> {
         migrations: &[&Migration],
     ) -> Result<Self, ScratchError> {
         let server = workshop.server(service, address).await?;
+        let mut created_roles = Vec::new();
         if workshop.is_beside_the_live_ones() {
             cluster_wide::refuse(migrations)?;
         } else {
             roles::provide(&server, roles, migrations).await?;
+            created_roles = roles::to_be_created(&server, migrations).await?;
         }
         Ok(Self {
             context: workshop.context(),
             database: server.create_database().await?,
+            created_roles,
             server,
         })
     }
@@ -113,9 +118,10 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Drops the database.
+    /// Drops the database, and the roles that were created with it.
     pub async fn finish(self) {
         self.server.drop_database(&self.database).await;
+        roles::remove(&self.server, &self.created_roles).await;
     }
 }
 

@@ -4,28 +4,45 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use shared::command::Context;
+use shared::command::{CommandError, Context};
 use shared::config::DatabaseAddress;
 use shared::domain::Service;
 use tokio::sync::{Mutex, watch};
 
 use super::{ScratchError, ScratchServer, ScratchServerChoice};
 
+/// Where scratch databases are made.
+enum Place {
+    Local,
+    Same,
+    At(Box<DatabaseAddress>),
+}
+
 /// The scratch servers of one command: opened when the first database is needed, and emptied in the end.
 pub struct Workshop<'a> {
     context: &'a Context,
-    choice: ScratchServerChoice,
+    place: Place,
     servers: Mutex<BTreeMap<String, Arc<ScratchServer>>>,
 }
 
 impl<'a> Workshop<'a> {
     /// No server yet.
-    pub fn new(context: &'a Context, choice: ScratchServerChoice) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the choice is an address, and not one that can be used.
+    pub fn new(context: &'a Context, choice: &ScratchServerChoice) -> Result<Self, CommandError> {
+        let place = match choice {
+            ScratchServerChoice::Local => Place::Local,
+            ScratchServerChoice::Same => Place::Same,
+            ScratchServerChoice::At(url) => {
+                Place::At(Box::new(context.configuration.scratch_server(url)?))
+            }
+        };
+        Ok(Self {
             context,
-            choice,
+            place,
             servers: Mutex::default(),
-        }
+        })
     }
 
     /// What every command needs.
@@ -35,7 +52,7 @@ impl<'a> Workshop<'a> {
 
     /// Whether scratch databases stand beside the live ones.
     pub fn is_beside_the_live_ones(&self) -> bool {
-        self.choice == ScratchServerChoice::Same
+        matches!(self.place, Place::Same)
     }
 
     /// The scratch server for a service whose live database is `live`.
@@ -44,14 +61,10 @@ impl<'a> Workshop<'a> {
         service: &Service,
         live: &DatabaseAddress,
     ) -> Result<Arc<ScratchServer>, ScratchError> {
-        let address = match &self.choice {
-            ScratchServerChoice::Local => self.context.local_address(&service.database).await?,
-            ScratchServerChoice::Same => live.clone(),
-            ScratchServerChoice::At(url) => self
-                .context
-                .configuration
-                .scratch_server(url)
-                .map_err(shared::command::CommandError::from)?,
+        let address = match &self.place {
+            Place::Local => self.context.local_address(&service.database).await?,
+            Place::Same => live.clone(),
+            Place::At(address) => address.as_ref().clone(),
         };
         let mut servers = self.servers.lock().await;
         let key = address.server_key();
