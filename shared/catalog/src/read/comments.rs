@@ -18,9 +18,12 @@ pub(super) struct Address {
     pub(super) part: i64,
 }
 
-/// Comments on what was made later, and on the schema `public`, which has the same number everywhere.
+/// Comments on what was made later, and on the schema `public`, which has the same number everywhere. `pg_dump` forgets those on
+/// a partition's inherited checks.
 pub(super) const COMMENTS: &str = "SELECT classoid::regclass::text AS catalog, objoid AS oid, objsubid AS subid, description AS said
-    FROM pg_description WHERE objoid >= 16384 OR objoid = 2200";
+    FROM pg_description WHERE (objoid >= 16384 OR objoid = 2200)
+        AND NOT (classoid = 'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint AS k
+            WHERE k.oid = objoid AND k.contype = 'c' AND k.conrelid <> 0 AND NOT k.conislocal))";
 
 /// Security labels.
 pub(super) const LABELS: &str =

@@ -1,0 +1,121 @@
+//! Changes at random, to schemas that nobody has seen before.
+//!
+//! `tests/corpus/random.sql` asks a database for the changes that its objects allow. Some of them are made, one at a
+//! time, and judged. There is nothing to know about them but this: pg_dump and the snapshot must agree.
+
+use std::fs;
+use std::path::PathBuf;
+
+use fastrand::Rng;
+
+use crate::corpus;
+use crate::judge::Bench;
+use crate::laboratory::Laboratory;
+
+const SEED: u64 = 20_240_229;
+const ROUNDS: usize = 3;
+
+/// Makes changes at random to every schema. Panics with all that is wrong.
+pub fn changes() {
+    let laboratory = Laboratory::open();
+    let rounds = number("ORACLE_ROUNDS").unwrap_or(ROUNDS);
+    let seed = number("ORACLE_SEED").map_or(SEED, |seed| seed as u64);
+    let mut wrong = Vec::new();
+    for (index, (name, fill)) in subjects().into_iter().enumerate() {
+        let template = format!("random_{index}");
+        laboratory.create(&template);
+        fill(&laboratory, &template);
+        let mut rng = Rng::with_seed(seed.wrapping_add(index as u64));
+        let made = few_changes(&laboratory, &template, &name, rounds, &mut rng, &mut wrong);
+        println!("{name}: {made} changes");
+        laboratory.drop(&template);
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} changes at random are judged wrongly (seed {seed}):\n\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+type Fill = Box<dyn Fn(&Laboratory, &str)>;
+
+fn subjects() -> Vec<(String, Fill)> {
+    let Some(folder) = std::env::var_os("ORACLE_SCHEMAS") else {
+        return corpus::schemas()
+            .into_iter()
+            .map(|name| {
+                let sql = corpus::schema(&name).sql;
+                let fill: Fill =
+                    Box::new(move |laboratory, database| laboratory.run(database, &sql));
+                (name, fill)
+            })
+            .collect();
+    };
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("the folder of ORACLE_SCHEMAS")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|file| {
+            let name = file.display().to_string();
+            let fill: Fill = Box::new(move |laboratory, database| laboratory.load(database, &file));
+            (name, fill)
+        })
+        .collect()
+}
+
+/// Makes some changes to one schema; gives how many.
+fn few_changes(
+    laboratory: &Laboratory,
+    template: &str,
+    name: &str,
+    rounds: usize,
+    rng: &mut Rng,
+    wrong: &mut Vec<String>,
+) -> usize {
+    let mut kinds: Vec<Vec<String>> = questions()
+        .iter()
+        .map(|question| laboratory.rows(template, &format!("SET search_path = ''; {question}")))
+        .filter(|statements| !statements.is_empty())
+        .collect();
+    let bench = Bench::new(laboratory, template);
+    let mut made = 0;
+    // One of each kind before a second of any: most objects are columns.
+    while made < rounds && !kinds.is_empty() {
+        rng.shuffle(&mut kinds);
+        for statements in &mut kinds {
+            if made == rounds {
+                break;
+            }
+            let statement = statements.swap_remove(rng.usize(..statements.len()));
+            // Many are impossible, because something depends on the object.
+            let Ok(sight) = bench.look(|laboratory, copy| laboratory.try_run(copy, &statement))
+            else {
+                continue;
+            };
+            made += 1;
+            if sight.dumps_differ == sight.comparison.differences.is_empty() {
+                wrong.push(format!("{name}: {statement}\n{}", sight.describe()));
+            }
+        }
+        kinds.retain(|statements| !statements.is_empty());
+    }
+    made
+}
+
+/// The queries that give statements.
+fn questions() -> Vec<String> {
+    corpus::text("random.sql")
+        .split(";\n")
+        .map(|question| question.trim().to_owned())
+        .filter(|question| !question.is_empty())
+        .collect()
+}
+
+fn number(variable: &str) -> Option<usize> {
+    let value = std::env::var(variable).ok()?;
+    Some(value.parse().expect("a number"))
+}
