@@ -161,6 +161,33 @@ fn interrupted_or_killed_while_it_waits_it_writes_nothing() {
     }
 }
 
+#[test]
+fn killed_in_the_midst_of_writing_it_has_written_nothing() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server).env("ORCHESTRATOR_LOCK_TIMEOUT", "30s");
+    let database = server.legacy_database("evidence", 1);
+    let before = server.everything(&database);
+    // Whoever creates the same schema waits for the end of this transaction.
+    let other = server.session(&database);
+    other.run("BEGIN; CREATE SCHEMA orchestrator");
+    let run = orchestrator.watch(&["adopt", "evidence"]);
+    let writers = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    wait_until("it writes", || server.value(&database, writers) == "1");
+    run.signal(Signal::SIGKILL);
+    run.end();
+    other.run("ROLLBACK");
+    wait_until("its session ends", || {
+        server.value(
+            &database,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()",
+        ) == "2"
+    });
+    drop(other);
+    assert_untouched(&server, &database, &before);
+    orchestrator.expect(&["adopt", "evidence"], 0);
+    orchestrator.expect(&["drift", "evidence"], 0);
+}
+
 /// The moments are random; the seed is printed by a test that fails, and `TESTS_SEED` repeats its choices.
 #[test]
 fn killed_at_random_moments_it_has_written_all_rows_or_none() {

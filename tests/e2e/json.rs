@@ -133,6 +133,14 @@ fn the_documents_have_their_form() {
     assert_snapshot!("history", document(&["history"]));
     assert_eq!(document(&["show"]), document(&["status"]));
     assert_eq!(document(&["all", "--dry-run"]), document(&["plan"]));
+    server.query(
+        "db_one",
+        "ALTER TABLE a ADD COLUMN note text, DROP COLUMN id; ALTER TABLE a ADD COLUMN id bigint",
+    );
+    let drift = orchestrator
+        .scratch_beside()
+        .run(&["drift", "--output", "json"]);
+    assert_snapshot!("drift", pretty(&form(&drift.json())));
 }
 
 #[test]
@@ -348,8 +356,9 @@ fn every_event_and_field_is_described() {
         .service("three", &["two"])
         .migration(1, "waits", "SELECT 1;\n");
     collect(json(&["all"]));
+    adoptions(&server, &services, &mut collect);
 
-    assert!(forms.len() >= 12, "{:?}", forms.keys());
+    assert!(forms.len() >= 16, "{:?}", forms.keys());
     for (kind, form) in &forms {
         assert!(
             page.contains(&format!("**`{kind}`**")),
@@ -368,6 +377,36 @@ fn every_event_and_field_is_described() {
         "events",
         pretty(&forms.into_iter().collect::<Map<_, _>>().into())
     );
+}
+
+/// Every event of `adopt`.
+fn adoptions(server: &Server, services: &Services, collect: &mut impl FnMut(Outcome)) {
+    services
+        .service("old", &[])
+        .migration(1, "first", "CREATE TABLE a (id int, b int);\n")
+        .migration(2, "second", "CREATE TABLE c (id int);\n");
+    server.query("postgres", "CREATE DATABASE db_old");
+    server.create_legacy_table("db_old", "migrations");
+    server.query(
+        "db_old",
+        "INSERT INTO migrations (\"timestamp\", name) VALUES (1, 'First1'); CREATE TABLE a (b int, id bigint)",
+    );
+    let orchestrator = Program::orchestrator(server)
+        .services(services)
+        .scratch_beside();
+    let json = |arguments: &[&str]| orchestrator.run(&[arguments, &["--output", "json"]].concat());
+    collect(json(&["adopt", "old", "--write-drift", "drift.toml"]));
+    let adopted = json(&["adopt", "old", "--accept-drift", "drift.toml"]);
+    assert_finishes(&adopted, "done");
+    assert_eq!(
+        kinds(&adopted, Some("old")),
+        ["adoption_proven", "migration_adopted", "service_finished"]
+    );
+    collect(adopted);
+    let undone = json(&["adopt", "old", "--undo"]);
+    assert_finishes(&undone, "done");
+    collect(undone);
+    assert_finishes(&json(&["adopt", "old", "--undo"]), "refused");
 }
 
 #[test]

@@ -143,3 +143,36 @@ fn two_services_share_a_database_with_a_history_table_each() {
     assert_eq!(status["services"][0]["applied"], 1, "{status}");
     assert_eq!(status["services"][1]["pending"], 2, "{status}");
 }
+
+#[test]
+fn what_was_adopted_is_applied_for_refinery_too() {
+    let server = Server::start();
+    let database = server.legacy_database("policy", 3);
+    let orchestrator = Program::orchestrator(&server).scratch_beside();
+    orchestrator.expect(&["adopt", "policy"], 0);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/policy/migrations");
+    let runner = refinery(&folder);
+    let applied = with_client(&server, &database, async |client| {
+        runner
+            .get_applied_migrations_async(client)
+            .await
+            .expect("refinery reads the history")
+    });
+    assert_eq!(applied.len(), 3);
+    let mut expected: Vec<&Migration> = runner.get_migrations().iter().collect();
+    expected.sort_by_key(|migration| migration.version());
+    for (applied, expected) in applied.iter().zip(expected) {
+        assert_eq!(applied.version(), expected.version());
+        assert_eq!(applied.name(), expected.name());
+        assert_eq!(applied.checksum(), expected.checksum());
+        assert!(applied.applied_on().is_some(), "{applied}");
+    }
+    orchestrator.expect(&["run", "policy", "--with-dependencies"], 0);
+    let report = with_client(&server, &database, async |client| {
+        runner
+            .run_async(client)
+            .await
+            .expect("refinery accepts the history")
+    });
+    assert!(report.applied_migrations().is_empty(), "{report:?}");
+}

@@ -56,17 +56,39 @@ fn schema_id(schema: &str) -> ObjectId {
 
 /// Says when the live server and the scratch server are of different major versions.
 pub fn say_other_major(service: &ServiceName, live: &str, scratch: &str) {
-    let major = |version: &str| {
+    if let Some(words) = other_major(live, scratch) {
+        tracing::warn!("{service}: {words}");
+    }
+}
+
+fn other_major(live: &str, scratch: &str) -> Option<String> {
+    // `15.18 (Debian 15.18-1)`, `19beta1`.
+    let major = |version: &str| -> String {
         version
-            .split(['.', ' '])
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+            .chars()
+            .take_while(|character| character.is_ascii_digit())
+            .collect()
     };
-    if major(live) != major(scratch) {
-        tracing::warn!(
-            "{service}: the live server is PostgreSQL {live}, the scratch server {scratch}: the same SQL may make slightly different \
+    (major(live) != major(scratch)).then(|| {
+        format!(
+            "the live server is PostgreSQL {live}, the scratch server {scratch}: the same SQL may make slightly different \
              objects there; with --scratch-server choose one of the same version"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other_major;
+
+    #[test]
+    fn only_another_major_version_is_worth_a_word() {
+        assert_eq!(other_major("15.18", "15.3 (Debian 15.3-1)"), None);
+        assert_eq!(other_major("19beta1", "19.0"), None);
+        let words = other_major("14.23", "15.18").unwrap();
+        assert!(
+            words.contains("14.23") && words.contains("15.18"),
+            "{words}"
         );
     }
 }
