@@ -10,8 +10,8 @@ use shared::report::units::count;
 use super::candidates::{Candidate, nearest, proven};
 use super::legacy::{LegacyHistory, match_rows};
 use crate::drift::{
-    AcceptedDrift, Live, Resident, differences, legacy_tables, read_live, read_replayed,
-    say_other_major,
+    AcceptedDrift, Live, Resident, differences, legacy_tables, other_major, read_live,
+    read_replayed,
 };
 use crate::scratch::{Replay, ScratchError, Workshop};
 
@@ -119,7 +119,9 @@ pub(super) async fn prove(
     let candidates = to_try(service, &legacy, ground.baseline)?;
     let (candidates, scratch_version) =
         replay(workshop, target, &beside, &seen.live, ground, &candidates).await?;
-    say_other_major(&service.name, &seen.live.server_version, &scratch_version);
+    if let Some(words) = other_major(&seen.live.server_version, &scratch_version) {
+        workshop.warn_once(words);
+    }
     Ok(judge(
         service,
         seen,

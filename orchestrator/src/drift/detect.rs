@@ -5,8 +5,8 @@ use shared::domain::{ColumnOrder, Migration, SchemaDifference, ServiceName, Vers
 use shared::inspect::{ServiceError, Target, inspect};
 
 use super::{
-    AcceptedDrift, Live, Resident, differences, legacy_tables, read_live, read_replayed,
-    say_other_major,
+    AcceptedDrift, Live, Resident, differences, legacy_tables, other_major, read_live,
+    read_replayed,
 };
 use crate::scratch::{Replay, ScratchError, Workshop};
 
@@ -87,7 +87,9 @@ pub async fn detect(
     let expected = read_replayed(&replay, &history_tables).await?;
     let scratch_version = replay.server_version().await?;
     replay.finish().await;
-    say_other_major(&report.name, &live.server_version, &scratch_version);
+    if let Some(words) = other_major(&live.server_version, &scratch_version) {
+        workshop.warn_once(words);
+    }
     report.scratch_server_version = Some(scratch_version);
     // What the former tool made when it connected (an extension) is no schema yet.
     let nothing_applied = residents.iter().all(|resident| resident.applied.is_empty());

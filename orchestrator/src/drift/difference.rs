@@ -1,7 +1,7 @@
 //! From the catalog's comparison to the words of the domain.
 
 use catalog::{Kind, ObjectId, Snapshot};
-use shared::domain::{ColumnOrder, SchemaDifference, ServiceName};
+use shared::domain::{ColumnOrder, SchemaDifference};
 
 use super::Live;
 
@@ -54,14 +54,8 @@ fn schema_id(schema: &str) -> ObjectId {
     }
 }
 
-/// Says when the live server and the scratch server are of different major versions.
-pub fn say_other_major(service: &ServiceName, live: &str, scratch: &str) {
-    if let Some(words) = other_major(live, scratch) {
-        tracing::warn!("{service}: {words}");
-    }
-}
-
-fn other_major(live: &str, scratch: &str) -> Option<String> {
+/// What is to be said when the live server and the scratch server are of different major versions.
+pub fn other_major(live: &str, scratch: &str) -> Option<String> {
     // `15.18 (Debian 15.18-1)`, `19beta1`.
     let major = |version: &str| -> String {
         version

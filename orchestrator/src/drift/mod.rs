@@ -14,7 +14,7 @@ mod residents;
 
 pub use accepted::{AcceptedDrift, ServiceDrift, refuse_existing};
 pub use detect::{DriftReport, detect};
-pub use difference::{Differences, differences, say_other_major};
+pub use difference::{Differences, differences, other_major};
 pub use legacy_tables::legacy_tables;
 pub use live::{Live, read_live};
 pub use replayed::read_replayed;

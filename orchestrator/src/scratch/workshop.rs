@@ -1,8 +1,8 @@
 //! The scratch servers of one command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use shared::command::{CommandError, Context};
 use shared::config::DatabaseAddress;
@@ -23,6 +23,7 @@ pub struct Workshop<'a> {
     context: &'a Context,
     place: Place,
     servers: Mutex<BTreeMap<String, Arc<ScratchServer>>>,
+    said: std::sync::Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Workshop<'a> {
@@ -42,12 +43,22 @@ impl<'a> Workshop<'a> {
             context,
             place,
             servers: Mutex::default(),
+            said: std::sync::Mutex::default(),
         })
     }
 
     /// What every command needs.
     pub fn context(&self) -> &'a Context {
         self.context
+    }
+
+    /// Warns, unless the same was said before: services that share a server would all say it.
+    pub fn warn_once(&self, words: String) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if !said.contains(&words) {
+            tracing::warn!("{words}");
+            said.insert(words);
+        }
     }
 
     /// Whether scratch databases stand beside the live ones.
