@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::config::DatabaseAddress;
 use crate::domain::{ExitStatus, Refusal, Service};
-use crate::postgres::{ConnectError, Connections, LockError, Session, read_history};
+use crate::postgres::{
+    ConnectError, Connections, LockError, Session, read_history, read_legacy_versions,
+};
 use crate::reconcile::History;
 
 /// One service and where its database is.
@@ -16,6 +18,8 @@ pub struct Target {
     pub address: DatabaseAddress,
     /// Its history table.
     pub history_table: String,
+    /// The former tool's history table, where it has not the usual name.
+    pub legacy_table: Option<String>,
     /// Whether a missing database may be created.
     pub may_create: bool,
 }
@@ -49,9 +53,15 @@ pub async fn inspect(
         }
         Err(error) => return Err(error.into()),
     };
-    let history = read_history(&session, &target.service.name, &target.history_table)
+    let failed = |source| ServiceError::query(&target.address, source);
+    let mut history = read_history(&session, &target.service.name, &target.history_table)
         .await
-        .map_err(|source| ServiceError::query(&target.address, source))?;
+        .map_err(failed)?;
+    if history.applied.is_empty() && history.interrupted.is_empty() {
+        history.legacy = read_legacy_versions(&session, target.legacy_table.as_deref())
+            .await
+            .map_err(failed)?;
+    }
     Ok(Inspection {
         exists: true,
         history,

@@ -45,6 +45,8 @@ pub struct History {
     pub applied: Vec<AppliedMigration>,
     /// Half-done files; the engine leaves at most one.
     pub interrupted: Vec<Interruption>,
+    /// The versions in the former tool's history, ascending; read only where there are no rows of ours.
+    pub legacy: Vec<Version>,
 }
 
 /// The state of one migration.
@@ -206,6 +208,7 @@ impl<'a> Reconciliation<'a> {
     /// An interrupted one is first: it is finished before anything newer.
     pub fn to_apply(&self, to: Option<Version>) -> Result<Vec<&'a Migration>, Refusal> {
         self.refuse_inconsistency()?;
+        self.refuse_legacy_history()?;
         if let Some(interruption) = self.interruption(Direction::Down) {
             return Err(self.refusal(
                 RefusalKind::Interrupted,
@@ -223,6 +226,27 @@ impl<'a> Reconciliation<'a> {
             .filter(|standing| to.is_none_or(|to| standing.version <= to))
             .filter_map(|standing| standing.migration)
             .collect())
+    }
+
+    /// A database that the former tool migrated looks empty to us: running on it would make everything a second time.
+    fn refuse_legacy_history(&self) -> Result<(), Refusal> {
+        let ran: Vec<Version> = self
+            .history
+            .legacy
+            .iter()
+            .copied()
+            .filter(|version| self.service.migration(*version).is_some())
+            .collect();
+        match ran.last() {
+            Some(newest) if self.history.applied.is_empty() => Err(self.refusal(
+                RefusalKind::LegacyHistory,
+                format!(
+                    "TypeORM migrated this database up to {newest}, and it was not adopted yet"
+                ),
+                format!("take it over: orchestrator adopt {}", self.service.name),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The applied migrations, newest first, for a revert to choose from.

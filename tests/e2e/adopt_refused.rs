@@ -321,3 +321,65 @@ fn an_unknown_service_is_a_mistake_and_an_unreachable_server_says_so() {
     );
     nowhere.expect(&["adopt", "auth"], 5);
 }
+
+#[test]
+fn a_run_before_the_takeover_is_refused_and_names_it() {
+    let server = Server::start();
+    let orchestrator = orchestrator(&server);
+    server.legacy_database("policy", 2);
+    let newest = legacy_facts("policy")[1].version.to_string();
+    for arguments in [
+        &["run", "policy"][..],
+        &["all"],
+        &["run", "policy", "--wait", "1s"],
+    ] {
+        let refusal = refusal(&server, &orchestrator, arguments, "legacy_history");
+        assert_says(&refusal, "message", &newest);
+        assert_says(&refusal, "next", "orchestrator adopt policy");
+    }
+    let plan = orchestrator.expect(&["plan", "policy"], 3);
+    assert!(
+        plan.stderr.contains("orchestrator adopt policy"),
+        "{}",
+        plan.stderr
+    );
+    let dry = orchestrator.expect(&["run", "policy", "--dry-run"], 3);
+    assert!(
+        dry.stderr.contains("orchestrator adopt policy"),
+        "{}",
+        dry.stderr
+    );
+    let own = Program::named("policy-migrations")
+        .env("DATABASE_URL", &server.url("soc_policies"))
+        .expect(&["run"], 3);
+    assert!(
+        own.stderr.contains("orchestrator adopt policy"),
+        "{}",
+        own.stderr
+    );
+    // Rows that are no migration of ours are somebody else's history.
+    server.query(
+        "soc_policies",
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+    );
+    server.create_legacy_table("soc_policies", "migrations");
+    server.query(
+        "soc_policies",
+        "INSERT INTO migrations (\"timestamp\", name) VALUES (1, 'Other1')",
+    );
+    orchestrator.expect(&["run", "policy", "--with-dependencies"], 0);
+}
+
+/// A role that may not read the former tool's table is not told of it, and is not stopped by it.
+#[test]
+fn a_legacy_history_that_may_not_be_read_is_no_error_of_status() {
+    let server = Server::start();
+    server.legacy_database("policy", 1);
+    server.query("postgres", "CREATE ROLE looker LOGIN PASSWORD 'look'");
+    Program::named("policy-migrations")
+        .env(
+            "DATABASE_URL",
+            &server.url_as("looker", "look", "soc_policies"),
+        )
+        .expect(&["status"], 0);
+}

@@ -235,6 +235,26 @@ fn required(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn the_catalog_stands_on_no_other_crate_of_the_workspace() {
+    let workspace_crates: BTreeSet<String> =
+        table(&workspace().join("Cargo.toml"))["workspace"]["dependencies"]
+            .as_table()
+            .expect("a table")
+            .iter()
+            .filter(|(_, dependency)| dependency.get("path").is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+    assert!(workspace_crates.contains("shared"), "{workspace_crates:?}");
+    let catalog = table(&workspace().join("shared/catalog/Cargo.toml"));
+    let known = catalog["dependencies"]
+        .as_table()
+        .expect("a table")
+        .keys()
+        .filter(|name| workspace_crates.contains(*name));
+    assert_eq!(known.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
 fn every_folder_of_services_is_one_of_the_platform() {
     let folders: BTreeSet<String> = fs::read_dir(workspace().join("services"))
         .expect("a folder")

@@ -3,15 +3,14 @@
 use catalog::Snapshot;
 use shared::domain::{Drift, Migration, Proof, Refusal, RefusalKind, Service, Version};
 use shared::inspect::{ServiceError, Target, inspect};
-use shared::postgres::{LegacyTable, Session, read_adoption};
+use shared::postgres::{LegacyTable, Session, read_adoption, read_legacy_tables};
 use shared::reconcile::History;
 use shared::report::units::count;
 
 use super::candidates::{Candidate, nearest, proven};
 use super::legacy::{LegacyHistory, match_rows};
 use crate::drift::{
-    AcceptedDrift, Live, Resident, differences, legacy_tables, other_major, read_live,
-    read_replayed,
+    AcceptedDrift, Live, Resident, differences, other_major, read_live, read_replayed,
 };
 use crate::scratch::{Replay, ScratchError, Workshop};
 
@@ -59,12 +58,13 @@ pub(super) struct Seen {
 impl Seen {
     /// Looks at a live database.
     pub(super) async fn now(
-        workshop: &Workshop<'_>,
         session: &Session,
         target: &Target,
         history_tables: Vec<String>,
     ) -> Result<Self, ServiceError> {
-        let legacy_tables = legacy_tables(workshop.context(), session, target).await?;
+        let legacy_tables = read_legacy_tables(session, target.legacy_table.as_deref())
+            .await
+            .map_err(|source| ServiceError::query(&target.address, source))?;
         let names: Vec<&str> = history_tables.iter().map(String::as_str).collect();
         let live = read_live(session, target, &names, &legacy_tables).await?;
         Ok(Self {
@@ -110,7 +110,7 @@ pub(super) async fn prove(
         .map(|resident| resident.history_table.clone())
         .chain([target.history_table.clone()])
         .collect();
-    let seen = Seen::now(workshop, &session, target, history_tables).await?;
+    let seen = Seen::now(&session, target, history_tables).await?;
     drop(session);
     let legacy = match_rows(service, &seen.legacy_tables)?;
     if legacy.newest().is_none() && seen.live.is_empty() {

@@ -74,7 +74,6 @@ pub(super) async fn lock(
 
 /// Writes history and journal rows, after looking again whether the database still holds what the proof rests on.
 pub(super) async fn record(
-    workshop: &Workshop<'_>,
     target: &Target,
     locked: &mut LockedSession,
     proven: &Proven,
@@ -86,7 +85,7 @@ pub(super) async fn record(
         .await
         .map_err(failed)?;
     let history_tables = proven.seen.history_tables.clone();
-    let now = Seen::now(workshop, locked.session(), target, history_tables).await?;
+    let now = Seen::now(locked.session(), target, history_tables).await?;
     if !history.applied.is_empty() || !proven.seen.is_same(&now) {
         return Err(Refusal {
             kind: RefusalKind::Drift,

@@ -83,7 +83,7 @@ pub async fn adopt(
                     .service(name, EventKind::LockWaiting { holder });
             })
             .await?;
-            let adopted = record(workshop, target, &mut locked, &proven, &story.identity).await;
+            let adopted = record(target, &mut locked, &proven, &story.identity).await;
             drop(locked.release().await);
             adopted
         }

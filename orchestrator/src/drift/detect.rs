@@ -3,11 +3,9 @@
 use serde::Serialize;
 use shared::domain::{ColumnOrder, Migration, SchemaDifference, ServiceName, Version};
 use shared::inspect::{ServiceError, Target, inspect};
+use shared::postgres::read_legacy_tables;
 
-use super::{
-    AcceptedDrift, Live, Resident, differences, legacy_tables, other_major, read_live,
-    read_replayed,
-};
+use super::{AcceptedDrift, Live, Resident, differences, other_major, read_live, read_replayed};
 use crate::scratch::{Replay, ScratchError, Workshop};
 
 /// What was found of one service.
@@ -74,7 +72,9 @@ pub async fn detect(
         .session(&target.address, &target.history_table)
         .await
         .map_err(ServiceError::from)?;
-    let legacy = legacy_tables(context, &session, target).await?;
+    let legacy = read_legacy_tables(&session, target.legacy_table.as_deref())
+        .await
+        .map_err(|source| ServiceError::query(&target.address, source))?;
     let live = read_live(&session, target, &history_tables, &legacy).await?;
     drop(session);
     report.database_exists = true;

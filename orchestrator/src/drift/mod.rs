@@ -6,7 +6,6 @@
 mod accepted;
 mod detect;
 mod difference;
-mod legacy_tables;
 mod live;
 mod neighbours;
 mod replayed;
@@ -15,7 +14,6 @@ mod residents;
 pub use accepted::{AcceptedDrift, ServiceDrift, refuse_existing};
 pub use detect::{DriftReport, detect};
 pub use difference::{Differences, differences, other_major};
-pub use legacy_tables::legacy_tables;
 pub use live::{Live, read_live};
 pub use replayed::read_replayed;
 pub use residents::Resident;

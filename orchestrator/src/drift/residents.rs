@@ -45,6 +45,7 @@ impl Resident {
                 service,
                 address: target.address.clone(),
                 history_table,
+                legacy_table: None,
                 may_create: false,
             };
             let history = inspect(&context.connections(), &neighbour).await?.history;

@@ -84,6 +84,7 @@ impl<'a> Replay<'a> {
             service: Arc::new(service.clone()),
             address: self.database.clone(),
             history_table: history_table.to_owned(),
+            legacy_table: None,
             may_create: false,
         };
         let lane = LaneInput {

@@ -211,6 +211,11 @@ impl Context {
                     service: Arc::new(service.clone()),
                     address,
                     history_table,
+                    legacy_table: self
+                        .configuration
+                        .legacy_table(name.as_str())
+                        .or(service.legacy_table.as_deref())
+                        .map(str::to_owned),
                     may_create,
                 }),
             );

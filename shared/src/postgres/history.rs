@@ -32,6 +32,7 @@ pub async fn read_history(
     Ok(History {
         applied,
         interrupted,
+        legacy: Vec::new(),
     })
 }
 

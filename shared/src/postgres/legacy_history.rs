@@ -6,6 +6,9 @@ use super::Session;
 use super::history::{quote_identifier, split_name};
 use crate::domain::Version;
 
+/// TypeORM's own name for its history.
+const DEFAULT_TABLE: &str = "migrations";
+
 /// One row of the former tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyRow {
@@ -35,20 +38,62 @@ impl LegacyTable {
     }
 }
 
-/// The tables with these names and the form of a legacy history, in whatever schema they are. `names` are `table` or
-/// `schema.table`; one name twice is one table.
+/// The tables in which a service's legacy history may be: the one that is configured for it, and TypeORM's default, since
+/// applications and their command lines did not always use the same one. They are found in whatever schema they are, by
+/// their name (`table` or `schema.table`) and their form.
 pub async fn read_legacy_tables(
     session: &Session,
-    names: &[&str],
+    configured: Option<&str>,
 ) -> Result<Vec<LegacyTable>, tokio_postgres::Error> {
-    let mut found: Vec<LegacyTable> = Vec::new();
+    let mut tables = Vec::new();
+    for place in find(session, configured).await? {
+        let rows = read_rows(session, &place.schema, &place.table).await?;
+        tables.push(LegacyTable {
+            schema: place.schema,
+            table: place.table,
+            rows,
+        });
+    }
+    Ok(tables)
+}
+
+/// The versions in a service's legacy history, as far as this role may read it.
+pub async fn read_legacy_versions(
+    session: &Session,
+    configured: Option<&str>,
+) -> Result<Vec<Version>, tokio_postgres::Error> {
+    let mut versions = Vec::new();
+    for place in find(session, configured).await? {
+        if place.readable {
+            let rows = read_rows(session, &place.schema, &place.table).await?;
+            versions.extend(rows.into_iter().map(|row| row.version));
+        }
+    }
+    versions.sort_unstable();
+    Ok(versions)
+}
+
+struct Place {
+    schema: String,
+    table: String,
+    readable: bool,
+}
+
+async fn find(
+    session: &Session,
+    configured: Option<&str>,
+) -> Result<Vec<Place>, tokio_postgres::Error> {
+    let mut names = vec![configured.unwrap_or(DEFAULT_TABLE), DEFAULT_TABLE];
+    names.dedup();
+    let mut found: Vec<Place> = Vec::new();
     for name in names {
         let (schema, table) = split_name(name);
-        let places = session
+        let rows = session
             .client()
             .query_typed(
                 // The columns decide: a table of the application's own may have the same name.
-                "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+                "SELECT n.nspname::text, c.relname::text, pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+                   AND pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  WHERE c.relkind = 'r' AND c.relname = $1 AND ($2 IS NULL OR n.nspname = $2) AND n.nspname !~ '^pg_' \
                    AND (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname) FROM pg_catalog.pg_attribute a \
@@ -56,25 +101,22 @@ pub async fn read_legacy_tables(
                        AND (a.attname, a.atttypid) IN (('id', 'int4'::regtype), ('id', 'int8'::regtype), \
                          ('timestamp', 'int8'::regtype), ('name', 'varchar'::regtype), ('name', 'text'::regtype))) \
                      = ARRAY['id', 'name', 'timestamp'] \
-                   AND c.relnatts >= 3 \
                  ORDER BY n.nspname <> 'public', n.nspname",
                 &[(&table, Type::TEXT), (&schema, Type::TEXT)],
             )
             .await?;
-        for place in places {
-            let (schema, table): (String, String) = (place.get(0), place.get(1));
-            if found
+        for row in rows {
+            let place = Place {
+                schema: row.get(0),
+                table: row.get(1),
+                readable: row.get(2),
+            };
+            let is_known = found
                 .iter()
-                .any(|known| known.schema == schema && known.table == table)
-            {
-                continue;
+                .any(|known| known.schema == place.schema && known.table == place.table);
+            if !is_known {
+                found.push(place);
             }
-            let rows = read_rows(session, &schema, &table).await?;
-            found.push(LegacyTable {
-                schema,
-                table,
-                rows,
-            });
         }
     }
     Ok(found)

@@ -34,7 +34,7 @@ pub use journal::{
     Attempt, AttemptOutcome, JournalRow, RunIdentity, durations, read_journal, record_done,
     record_failed, run_succeeded,
 };
-pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables};
+pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};
 pub use progress::{
     Progress, ProgressState, clear_intent, read_progress, record_intent, record_statement,
 };
