@@ -396,3 +396,35 @@ fn one_service_that_cannot_be_compared_does_not_hide_the_others() {
         .collect();
     assert_eq!(services, [(&json!("other"), true), (&json!("shop"), false)]);
 }
+
+#[test]
+fn a_database_that_came_out_of_a_backup_has_no_drift() {
+    let server = Server::start();
+    let services = Services::new();
+    services.service("shop", &[]).migration(
+        1,
+        "tables",
+        "CREATE TABLE items (state varchar NOT NULL CHECK (state IN ('new', 'old')));\n\
+         CREATE INDEX items_new ON items (state) WHERE state IN ('new', 'it''s');\n",
+    );
+    let orchestrator = orchestrator(&server, &services);
+    orchestrator.expect(&["all"], 0);
+    let check =
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'items_state_check'";
+    let as_created = server.value("db_shop", check);
+    let backup = services.path().join("backup.sql");
+    fs::write(&backup, server.everything("db_shop")).expect("a file");
+    server.query("postgres", "ALTER DATABASE db_shop RENAME TO lost");
+    server.query("postgres", "CREATE DATABASE db_shop TEMPLATE template0");
+    server.psql_file("db_shop", &backup, false);
+    let as_restored = server.value("db_shop", check);
+    assert_ne!(as_restored, as_created, "PostgreSQL spells them alike now");
+    orchestrator.expect(&["drift", "shop"], 0);
+    // What means something else is drift as before.
+    server.query(
+        "db_shop",
+        "ALTER TABLE items DROP CONSTRAINT items_state_check, \
+           ADD CONSTRAINT items_state_check CHECK (state IN ('new', 'gone'))",
+    );
+    orchestrator.expect(&["drift", "shop"], 4);
+}

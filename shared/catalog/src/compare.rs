@@ -13,6 +13,7 @@ use crate::kind::Kind;
 use crate::object::{Object, ObjectId};
 use crate::order::Place;
 use crate::snapshot::Snapshot;
+use crate::spelling::same;
 use crate::versions::{beside, unknown_to_one};
 
 /// The outcome of comparing two snapshots.
@@ -158,7 +159,15 @@ fn changed(
         .collect();
     let attributes: Vec<AttributeDifference> = names
         .into_iter()
-        .filter(|name| object.attribute(name) != other.attribute(name) && !unknown.contains(name))
+        .filter(|name| !unknown.contains(name))
+        .filter(|name| {
+            !same(
+                object.kind,
+                name,
+                object.attribute(name),
+                other.attribute(name),
+            )
+        })
         .map(|name| AttributeDifference {
             name: name.to_owned(),
             expected: object.attribute(name).map(str::to_owned),

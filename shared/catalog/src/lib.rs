@@ -8,6 +8,9 @@
 //! PostgreSQL 14 to 18. The measure is `pg_dump` itself: two snapshots differ exactly when the two dumps
 //! do, apart from the order of columns, which is told separately.
 //!
+//! One exception: `c IN ('a', 'b')` on a `varchar` is spelled in another way once it was dumped and restored. The two spellings
+//! are the same here, so that a database does not drift because it came out of a backup.
+//!
 //! Limit: definitions that the server spells (views, rules, functions with a parsed body) are compared as
 //! text. Between two *different* major versions the same view may be spelled differently (16 leaves out the
 //! names of tables where 15 writes them).
@@ -24,6 +27,7 @@ mod privileges;
 mod read;
 mod role;
 mod snapshot;
+mod spelling;
 mod versions;
 
 pub use compare::{AttributeDifference, ColumnOrder, Comparison, Difference, compare};
