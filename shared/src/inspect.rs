@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::config::DatabaseAddress;
 use crate::domain::{ExitStatus, Refusal, Service};
 use crate::postgres::{
-    ConnectError, Connections, LockError, Session, read_history, read_legacy_versions,
+    AdoptionState, ConnectError, Connections, LockError, Session, read_adoption, read_history,
+    read_legacy_versions,
 };
 use crate::reconcile::History;
 
@@ -58,9 +59,15 @@ pub async fn inspect(
         .await
         .map_err(failed)?;
     if history.applied.is_empty() && history.interrupted.is_empty() {
-        history.legacy = read_legacy_versions(&session, target.legacy_table.as_deref())
+        let adoption = read_adoption(&session, &target.service.name)
             .await
             .map_err(failed)?;
+        // What was adopted and then reverted is ours: the former tool's rows say nothing any more.
+        if adoption == AdoptionState::default() {
+            history.legacy = read_legacy_versions(&session, target.legacy_table.as_deref())
+                .await
+                .map_err(failed)?;
+        }
     }
     Ok(Inspection {
         exists: true,

@@ -53,7 +53,7 @@ pub async fn read_adoption(
     service: &ServiceName,
 ) -> Result<AdoptionState, tokio_postgres::Error> {
     let mut state = AdoptionState::default();
-    if session.journal_readable().is_none() {
+    if session.journal_readable() != Some(true) {
         return Ok(state);
     }
     let rows = session
