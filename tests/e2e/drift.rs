@@ -413,7 +413,14 @@ fn a_database_that_came_out_of_a_backup_has_no_drift() {
         "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'items_state_check'";
     let as_created = server.value("db_shop", check);
     let backup = services.path().join("backup.sql");
-    fs::write(&backup, server.everything("db_shop")).expect("a file");
+    // A pg_dump that is newer than the server writes a setting which that does not know.
+    let dump: String = server
+        .everything("db_shop")
+        .lines()
+        .filter(|line| !line.starts_with("SET transaction_timeout"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(&backup, dump).expect("a file");
     server.query("postgres", "ALTER DATABASE db_shop RENAME TO lost");
     server.query("postgres", "CREATE DATABASE db_shop TEMPLATE template0");
     server.psql_file("db_shop", &backup, false);
