@@ -6,7 +6,7 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `adopt`, `drift`, `schema`, `scratch` |
+//! | 4 | `adopt`, `drift`, `journal`, `schema`, `scratch` |
 //! | 3 | `generate` |
 //! | 1 | `graph`, `embedded` |
 
@@ -16,5 +16,6 @@ pub mod drift;
 pub mod embedded;
 pub mod generate;
 pub mod graph;
+pub mod journal;
 pub mod schema;
 pub mod scratch;

@@ -19,6 +19,7 @@ mod gates;
 mod histories;
 mod house;
 mod isolation;
+mod journal;
 mod json;
 mod killed;
 mod legacy_facts;

@@ -7,11 +7,11 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use shared::dispatch::Recorder;
 use shared::domain::{
-    EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, Totals,
-    Verdict, Version,
+    Anchor, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
+    Totals, Verdict, Version,
 };
 use shared::inspect::{ServiceError, Target, inspect};
-use shared::postgres::{LockError, RunIdentity};
+use shared::postgres::{LockError, LockedSession, RunIdentity, read_anchor};
 use shared::report::Reporter;
 use shared::report::units::count;
 use tokio::sync::watch;
@@ -84,12 +84,16 @@ pub async fn adopt(
             })
             .await?;
             let adopted = record(target, &mut locked, &proven, &story.identity).await;
+            let anchor = anchor(target, &locked).await;
             drop(locked.release().await);
-            adopted
+            adopted.map(|adopted| (adopted, anchor))
         }
         .await;
         match written {
-            Ok(adopted) => story.tell_adopted(name, adopted),
+            Ok((adopted, anchor)) => {
+                story.anchors.extend(anchor);
+                story.tell_adopted(name, adopted);
+            }
             Err(error) => story.fail(name, &error),
         }
     }
@@ -120,13 +124,15 @@ pub async fn undo_adoption(
                     .service(name, EventKind::LockWaiting { holder });
             })
             .await?;
-            let undone = undo(target, &mut locked).await;
+            let undone = undo(target, &mut locked, &story.identity).await;
+            let anchor = anchor(target, &locked).await;
             drop(locked.release().await);
-            undone
+            undone.map(|migrations| (migrations, anchor))
         }
         .await;
         match undone {
-            Ok(migrations) => {
+            Ok((migrations, anchor)) => {
+                story.anchors.extend(anchor);
                 story
                     .recorder
                     .service(name, EventKind::AdoptionUndone { migrations });
@@ -137,6 +143,16 @@ pub async fn undo_adoption(
         }
     }
     story.end()
+}
+
+/// The end of the journal after what was written. Without it the rows are written all the same.
+async fn anchor(target: &Target, locked: &LockedSession) -> Option<Anchor> {
+    read_anchor(locked.session(), &target.service.name)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::warn!(service = %target.service.name, %error, "the end of the journal could not be read");
+            None
+        })
 }
 
 async fn exists(workshop: &Workshop<'_>, target: &Target) -> Result<bool, ServiceError> {
@@ -155,6 +171,7 @@ struct Story<'a> {
     adopted: usize,
     undone: usize,
     next: Vec<String>,
+    anchors: Vec<Anchor>,
 }
 
 impl<'a> Story<'a> {
@@ -178,6 +195,7 @@ impl<'a> Story<'a> {
             adopted: 0,
             undone: 0,
             next: Vec::new(),
+            anchors: Vec::new(),
         }
     }
 
@@ -315,6 +333,7 @@ impl<'a> Story<'a> {
             exit_code: self.status,
             totals: totals.lasting(self.started.elapsed()),
             next: self.next,
+            anchors: self.anchors,
         });
         self.status
     }

@@ -1,13 +1,19 @@
 //! Taking an adoption back.
 
-use shared::domain::{Refusal, RefusalKind, ServiceName, Version};
-use shared::inspect::{ServiceError, Target};
-use shared::postgres::{LockedSession, read_adoption, read_history, remove_adoption};
+use std::time::Duration;
 
-/// Removes what an adoption wrote, while nothing of ours was applied since. Gives how many migrations it was.
+use shared::domain::{Checksum, Direction, Refusal, RefusalKind, ServiceName, Version};
+use shared::inspect::{ServiceError, Target};
+use shared::postgres::{
+    Attempt, AttemptOutcome, LockedSession, RunIdentity, install, read_adoption, read_history,
+    remove_adoption,
+};
+
+/// Takes back what an adoption wrote, while nothing of ours was applied since. Gives how many migrations it was.
 pub(super) async fn undo(
     target: &Target,
     locked: &mut LockedSession,
+    identity: &RunIdentity,
 ) -> Result<usize, ServiceError> {
     let name = &target.service.name;
     let failed = |source| ServiceError::query(&target.address, source);
@@ -54,9 +60,33 @@ pub(super) async fn undo(
         )
         .into());
     }
-    remove_adoption(locked, &target.history_table, name)
+    let attempts: Vec<Attempt<'_>> = history
+        .applied
+        .iter()
+        .map(|row| Attempt {
+            run: identity,
+            service: name,
+            version: row.version,
+            name: &row.name,
+            direction: Direction::Down,
+            checksum: row.checksum.unwrap_or_else(|| Checksum::new(0)),
+            outcome: AttemptOutcome::AdoptionUndone,
+            duration: Duration::ZERO,
+            attempts: 0,
+            statements: None,
+            sqlstate: None,
+            message: None,
+        })
+        .collect();
+    if !locked.session().is_installed(false) {
+        install(locked.session_mut(), &target.history_table, false)
+            .await
+            .map_err(failed)?;
+    }
+    remove_adoption(locked, &target.history_table, &attempts)
         .await
-        .map_err(failed)
+        .map_err(failed)?;
+    Ok(attempts.len())
 }
 
 /// Refuses to take back what is not there.

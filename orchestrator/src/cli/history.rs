@@ -1,5 +1,7 @@
 //! `history`: every attempt, from the journals.
 
+use std::path::PathBuf;
+
 use shared::command::{CommandError, Context, print_document, select};
 use shared::domain::ExitStatus;
 use shared::inspect::{ServiceError, inspect};
@@ -8,12 +10,19 @@ use shared::report::Role;
 use shared::report::table::{Align, Cell, columns};
 use shared::report::units::duration;
 
+use super::history_verify;
+
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   orchestrator history policy
   orchestrator history --limit 5
-  orchestrator history policy --output json")]
+  orchestrator history policy --output json
+  orchestrator history --anchor-out anchor-2026-11-22.json     what the journals are now, to be kept elsewhere
+  orchestrator history --verify --anchor anchor-2026-11-22.json
+
+--verify finds rows that were edited, removed, inserted or moved since they were written; exit code 4 when there are any. An
+anchor also finds the newest rows removed, and all of them written anew by somebody who computed the hashes again.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
@@ -21,6 +30,15 @@ pub(super) struct Args {
     /// At most so many attempts of each service, the newest
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    /// Verify that the rows are those that were written
+    #[arg(long, conflicts_with = "limit")]
+    verify: bool,
+    /// What the journals were at an earlier moment: a file of --anchor-out, or the JSON events of a run
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    anchor: Option<PathBuf>,
+    /// Write what the journals are now to a new file; with --verify only when there is nothing wrong
+    #[arg(long, value_name = "FILE", conflicts_with = "limit")]
+    anchor_out: Option<PathBuf>,
 }
 
 #[derive(serde::Serialize)]
@@ -30,6 +48,14 @@ struct Document {
 }
 
 pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    if args.verify {
+        let services = super::or_all(&args.services);
+        let (anchor, out) = (args.anchor.as_deref(), args.anchor_out.as_deref());
+        return history_verify::verify_journals(context, &services, anchor, out).await;
+    }
+    if let Some(file) = &args.anchor_out {
+        return history_verify::take_anchors(context, &super::or_all(&args.services), file).await;
+    }
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let connections = context.connections();
@@ -63,7 +89,7 @@ fn for_people(context: &Context, attempts: &[JournalRow]) -> String {
         .map(|row| {
             let role = match row.outcome.as_str() {
                 "applied" | "adopted" => Role::Good,
-                "reverted" => Role::Plain,
+                "reverted" | "adoption_undone" => Role::Plain,
                 _ => Role::Bad,
             };
             let why = [row.sqlstate.as_deref(), row.message.as_deref()];

@@ -8,6 +8,7 @@ mod drift;
 mod generate;
 mod graph;
 mod history;
+mod history_verify;
 mod local;
 mod plan;
 mod psql;

@@ -33,6 +33,7 @@ pub(super) fn refuse_run(
         exit_code: ExitStatus::Refused,
         totals: Totals::default(),
         next: vec![format!("{}: {}", refusal.message, refusal.next)],
+        anchors: Vec::new(),
     });
     Ok(ExitStatus::Refused)
 }

@@ -14,7 +14,8 @@ use super::lane::{Go, LaneTask, Message};
 use super::{OnFailure, Recorder, Run, RunEnd, gate_watch};
 use crate::config::EngineSettings;
 use crate::domain::{
-    Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome, Totals,
+    Anchor, Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome,
+    Totals,
 };
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
@@ -79,6 +80,8 @@ struct Dispatcher<'a, 'r> {
     first_failure: Option<ServiceName>,
     gates_open: usize,
     next: Vec<String>,
+    /// The ends of the journals that were written, by service.
+    anchors: BTreeMap<ServiceName, Anchor>,
 }
 
 impl<'a, 'r> Dispatcher<'a, 'r> {
@@ -135,6 +138,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             first_failure: None,
             gates_open: 0,
             next: Vec::new(),
+            anchors: BTreeMap::new(),
         }
     }
 
@@ -224,6 +228,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 goes: receiver,
                 cancelled: self.cancelled.clone(),
                 halted: self.halt.subscribe(),
+                wrote: false,
+                anchor: None,
             };
             self.board.activate(&service);
             self.tasks.spawn(task.run());
@@ -252,7 +258,12 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     self.service_stopped(&service, &error);
                 }
             }
-            Message::Released { service } => self.released(&service),
+            Message::Released { service, anchor } => {
+                if let Some(anchor) = anchor {
+                    self.anchors.insert(service.clone(), anchor);
+                }
+                self.released(&service);
+            }
             Message::GateEnded { index, end } => self.gate_ended(index, end),
         }
     }

@@ -9,14 +9,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::EngineSettings;
 use crate::domain::{
-    Direction, EventKind, Failure, Migration, Refusal, RefusalKind, ServiceName, Version,
+    Anchor, Direction, EventKind, Failure, Migration, Refusal, RefusalKind, ServiceName, Version,
 };
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{
     CancelHandle, ConnectError, Connections, LockedSession, RunIdentity, Session, install,
-    read_history,
+    is_connection_lost, read_anchor, read_history,
 };
 use crate::reconcile::{History, State, reconcile};
 use crate::runner::{StepContext, StepDone, execute};
@@ -47,7 +47,11 @@ pub(super) enum Message {
         error: ServiceError,
     },
     /// The task is over, the lock is given back.
-    Released { service: ServiceName },
+    Released {
+        service: ServiceName,
+        /// The end of its journal, where that was written.
+        anchor: Option<Anchor>,
+    },
     /// A gate is met, or will not be.
     GateEnded { index: usize, end: GateEnd },
 }
@@ -72,6 +76,9 @@ pub(super) struct LaneTask {
     pub(super) goes: mpsc::UnboundedReceiver<Go>,
     pub(super) cancelled: watch::Receiver<u32>,
     pub(super) halted: watch::Receiver<u32>,
+    /// Whether an attempt was made, which the journal tells of.
+    pub(super) wrote: bool,
+    pub(super) anchor: Option<Anchor>,
 }
 
 impl LaneTask {
@@ -84,15 +91,38 @@ impl LaneTask {
                 error,
             });
         }
-        self.tell(Message::Released { service });
+        let anchor = self.anchor.take();
+        self.tell(Message::Released { service, anchor });
     }
 
     async fn stretch(&mut self) -> Result<(), ServiceError> {
         let session = self.open().await?;
         let mut locked = self.lock(session).await?;
         let worked = self.work(&mut locked).await;
+        if self.wrote {
+            self.anchor = self.look_up_anchor(locked.session()).await;
+        }
         drop(locked.release().await);
         worked
+    }
+
+    /// The end of the journal, under the lock where the session still holds it. Without one the journal is written all the same.
+    async fn look_up_anchor(&self, session: &Session) -> Option<Anchor> {
+        let (target, service) = (&self.target, &self.target.service.name);
+        match read_anchor(session, service).await {
+            Ok(anchor) => return anchor,
+            Err(error) if !is_connection_lost(&error) => {
+                tracing::warn!(%service, %error, "the end of the journal could not be read");
+                return None;
+            }
+            Err(_) => {}
+        }
+        let looked = self
+            .connections
+            .session(&target.address, &target.history_table)
+            .await
+            .ok()?;
+        read_anchor(&looked, service).await.ok().flatten()
     }
 
     async fn open(&mut self) -> Result<Session, ServiceError> {
@@ -170,6 +200,7 @@ impl LaneTask {
             if !locked.session().is_installed(with_progress) {
                 self.install(locked, with_progress).await?;
             }
+            self.wrote = true;
             let result = self.execute(locked, &go, migration, &history).await;
             self.tell(Message::Finished {
                 step: go.step,

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    ColumnOrder, Direction, ExitStatus, Gate, Refusal, SchemaDifference, ServiceName, Totals,
-    Verdict, Version,
+    Anchor, ColumnOrder, Direction, ExitStatus, Gate, Refusal, SchemaDifference, ServiceName,
+    Totals, Verdict, Version,
 };
 
 /// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
@@ -213,6 +213,8 @@ pub enum EventKind {
         totals: Totals,
         /// What to do next, when not everything is done.
         next: Vec<String>,
+        /// The ends of the journals that were written.
+        anchors: Vec<Anchor>,
     },
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a file, talks to a server or prints. Floor 0.
 
+mod anchor;
 mod checksum;
 mod difference;
 mod directive;
@@ -15,6 +16,7 @@ mod refusal;
 mod service;
 mod version;
 
+pub use anchor::Anchor;
 pub use checksum::Checksum;
 pub use difference::{ColumnOrder, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};

@@ -60,7 +60,8 @@ pub async fn read_adoption(
         .client()
         .query_typed(
             "SELECT DISTINCT ON (version) version, outcome FROM orchestrator.journal \
-             WHERE service = $1 AND outcome IN ('adopted', 'applied', 'reverted') ORDER BY version, id DESC",
+             WHERE service = $1 AND outcome IN ('adopted', 'adoption_undone', 'applied', 'reverted') \
+             ORDER BY version, id DESC",
             &[(&service.as_str(), Type::TEXT)],
         )
         .await?;
@@ -69,54 +70,51 @@ pub async fn read_adoption(
         let version = Version::new(version);
         match outcome.as_str() {
             "adopted" => state.adopted.push(version),
+            "adoption_undone" => {}
             _ => state.touched.push(version),
         }
     }
     Ok(state)
 }
 
-/// Takes an adoption back: deletes its history and journal rows, and drops tables of ours that are empty then. Gives how
-/// many migrations count as applied no longer.
+/// Takes an adoption back: deletes its history rows and writes into the journal that it was undone. A journal that tells of
+/// nothing but adoptions that were undone goes, and so do tables of ours that are empty then; rows are never taken out of
+/// a journal that stays, since that would break its chain.
 pub async fn remove_adoption(
     locked: &mut LockedSession,
     history_table: &str,
-    service: &ServiceName,
-) -> Result<usize, tokio_postgres::Error> {
+    attempts: &[Attempt<'_>],
+) -> Result<(), tokio_postgres::Error> {
     let session = locked.session_mut();
     session.client().batch_execute("BEGIN").await?;
     let removed = async {
-        let removed = delete_rows(session, history_table, service).await?;
+        for attempt in attempts {
+            record_done(session, history_table, "", attempt, false).await?;
+        }
+        session
+            .client()
+            .batch_execute(EMPTY_JOURNAL_OF_UNDONE_ADOPTIONS)
+            .await?;
         drop_empty_tables(session, history_table).await?;
-        session.client().batch_execute("COMMIT").await?;
-        Ok(removed)
+        session.client().batch_execute("COMMIT").await
     }
     .await;
     if removed.is_err() {
         roll_back(session).await;
     }
-    removed
+    removed?;
+    // It is done by now, whatever becomes of the connection.
+    if let Err(error) = session.refresh(history_table).await {
+        tracing::debug!(%error, "the connection was lost after COMMIT");
+    }
+    Ok(())
 }
 
-async fn delete_rows(
-    session: &Session,
-    history_table: &str,
-    service: &ServiceName,
-) -> Result<usize, tokio_postgres::Error> {
-    let table = qualified(session, history_table);
-    let rows = session
-        .client()
-        .query_typed(
-            &format!(
-                "WITH journal AS (DELETE FROM orchestrator.journal WHERE service = $1 AND outcome = 'adopted' RETURNING version), \
-                   history AS (DELETE FROM {table} WHERE version IN (SELECT version FROM journal) RETURNING version) \
-                 SELECT pg_catalog.count(*) FROM history"
-            ),
-            &[(&service.as_str(), Type::TEXT)],
-        )
-        .await?;
-    let removed: i64 = rows.first().map_or(0, |row| row.get(0));
-    Ok(usize::try_from(removed).unwrap_or_default())
-}
+/// Other services that share the database may have adopted, or applied, too.
+const EMPTY_JOURNAL_OF_UNDONE_ADOPTIONS: &str = "DELETE FROM orchestrator.journal \
+    WHERE NOT EXISTS (SELECT FROM orchestrator.journal WHERE outcome NOT IN ('adopted', 'adoption_undone')) \
+      AND 'adoption_undone' = ALL (SELECT DISTINCT ON (service, version) outcome FROM orchestrator.journal \
+        ORDER BY service, version, id DESC)";
 
 /// Where several services share a database, or an attempt failed, the tables hold more and stay.
 async fn drop_empty_tables(

@@ -1,5 +1,6 @@
 //! refinery's history table in one database.
 
+use super::chain::begin_chain;
 use super::journal::INSTALL_JOURNAL;
 use super::progress::INSTALL_PROGRESS;
 use super::{Session, progress};
@@ -83,10 +84,15 @@ pub async fn install(
     Ok(())
 }
 
-/// What creates history table and journal where they are missing.
+/// What creates history table and journal where they are missing, and chains a journal that was made before there was a chain.
 pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> String {
     let history = create_history_table(&qualified(session, history_table));
-    format!("{history}; {INSTALL_JOURNAL}")
+    let chain = if session.has_unchained_journal() {
+        begin_chain()
+    } else {
+        String::new()
+    };
+    format!("{history}; {INSTALL_JOURNAL} {chain}")
 }
 
 /// The history table's quoted, qualified name.

@@ -9,6 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::Session;
+use super::chain::{insert_attempt, is_taken};
 use super::history::qualified;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 
@@ -17,7 +18,7 @@ use crate::domain::{Checksum, Direction, ServiceName, Version};
 pub(super) const INSTALL_JOURNAL: &str = "
 CREATE SCHEMA IF NOT EXISTS orchestrator;
 CREATE TABLE IF NOT EXISTS orchestrator.journal (
-    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id               bigint      NOT NULL,
     run_id           uuid        NOT NULL,
     service          text        NOT NULL,
     version          bigint      NOT NULL,
@@ -36,7 +37,10 @@ CREATE TABLE IF NOT EXISTS orchestrator.journal (
     client_user      text        NOT NULL,
     client_host      text        NOT NULL,
     client_address   inet,
-    program_version  text        NOT NULL
+    program_version  text        NOT NULL,
+    previous_hash    bytea,
+    hash             bytea,
+    CONSTRAINT journal_chain PRIMARY KEY (id)
 );
 ";
 
@@ -78,6 +82,8 @@ pub enum AttemptOutcome {
     Cancelled,
     /// Taken over from the former tool: it counts as applied, and was not run.
     Adopted,
+    /// That was taken back: it does not count as applied any more.
+    AdoptionUndone,
 }
 
 impl AttemptOutcome {
@@ -88,6 +94,7 @@ impl AttemptOutcome {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Adopted => "adopted",
+            Self::AdoptionUndone => "adoption_undone",
         }
     }
 }
@@ -150,7 +157,10 @@ pub async fn record_done(
     let rows = session
         .client()
         .query_typed(
-            &format!("WITH history AS ({history}){progress} {INSERT_ATTEMPT} RETURNING pg_catalog.pg_backend_pid()"),
+            &format!(
+                "WITH history AS ({history}){progress} {} RETURNING pg_catalog.pg_backend_pid()",
+                insert_attempt()
+            ),
             &parameters,
         )
         .await?;
@@ -159,45 +169,57 @@ pub async fn record_done(
         .is_some_and(|row| row.get::<_, i32>(0) == session.pid()))
 }
 
+/// How often a failed attempt is written again after another row took its place in the chain.
+const MOST_TRIES: usize = 100;
+
+/// How long the row of a failed attempt waits for one that is being written.
+const LONGEST_WAIT: &str = "10s";
+
 /// Writes the journal row of an attempt that did not succeed, in a transaction of its own.
+///
+/// After a lost connection this is written without the advisory lock, so that another run may write a row meanwhile: the
+/// key of the chain lets one of them in, and the other goes behind it.
 pub async fn record_failed(
     session: &Session,
     attempt: &Attempt<'_>,
 ) -> Result<(), tokio_postgres::Error> {
-    // A no-transaction file may have changed role, `search_path` or time limits before it failed.
-    let client = session.client();
-    client.batch_execute("BEGIN").await?;
-    let written = async {
-        session.become_bookkeeper().await?;
-        append(client, attempt).await
+    let mut tries = 1;
+    loop {
+        match write_failed(session, attempt).await {
+            Err(error) if tries < MOST_TRIES && is_taken(&error) => tries += 1,
+            written => return written,
+        }
     }
-    .await;
-    let end = if written.is_ok() {
-        "COMMIT"
-    } else {
-        "ROLLBACK"
-    };
-    client.batch_execute(end).await?;
-    written
 }
 
-async fn append(client: &Client, attempt: &Attempt<'_>) -> Result<(), tokio_postgres::Error> {
+/// All is sent at once: a client that is lost here does not leave the end of the chain locked.
+async fn write_failed(
+    session: &Session,
+    attempt: &Attempt<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    let client = session.client();
+    let statement = insert_attempt();
     let values = Values::of(attempt);
-    client
-        .execute_typed(INSERT_ATTEMPT, &values.parameters())
-        .await
-        .map(drop)
+    let parameters = values.parameters();
+    let limit = format!("SET LOCAL lock_timeout = '{LONGEST_WAIT}'");
+    // A no-transaction file may have changed role, `search_path` or time limits before it failed.
+    let (begun, prepared, limited, written, ended) = tokio::join!(
+        biased;
+        client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        session.become_bookkeeper(),
+        client.batch_execute(&limit),
+        client.execute_typed(&statement, &parameters),
+        // After an error this is a ROLLBACK.
+        client.batch_execute("COMMIT"),
+    );
+    begun?;
+    prepared?;
+    limited?;
+    written?;
+    ended
 }
 
-const INSERT_ATTEMPT: &str = "INSERT INTO orchestrator.journal \
-    (run_id, service, version, name, direction, checksum, outcome, started_at, duration_ms, attempts, \
-     statements_done, statements, sqlstate, message, database_user, client_user, client_host, client_address, \
-     program_version) \
-    VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7, \
-      pg_catalog.clock_timestamp() - $8::int8 * interval '1 millisecond', \
-      $8, $9, $10, $11, $12, $13, session_user, $14, $15, pg_catalog.inet_client_addr(), $16)";
-
-/// An attempt as the parameters 1 to 16 of [`INSERT_ATTEMPT`].
+/// An attempt as the parameters 1 to 16 of [`insert_attempt`].
 struct Values<'a> {
     attempt: &'a Attempt<'a>,
     run_id: String,
@@ -290,7 +312,7 @@ pub struct JournalRow {
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
-    /// `applied`, `reverted`, `failed`, `cancelled` or `adopted`.
+    /// `applied`, `reverted`, `failed`, `cancelled`, `adopted` or `adoption_undone`.
     pub outcome: String,
     /// When it began (RFC 3339, UTC).
     pub started_at: String,

@@ -46,6 +46,8 @@ struct Facts {
     progress_readable: Option<bool>,
     read_only: bool,
     journal_readable: Option<bool>,
+    /// Whether the journal's rows are chained: the key of one that was made before is named otherwise.
+    journal_chained: bool,
     /// As the server counts it, such as 150018.
     server_version: i32,
     checks_client: bool,
@@ -127,11 +129,17 @@ impl Session {
         self.facts.journal_readable
     }
 
+    /// Whether there is a journal whose rows are not chained yet.
+    pub(super) fn has_unchained_journal(&self) -> bool {
+        self.facts.journal_readable.is_some() && !self.facts.journal_chained
+    }
+
     /// Whether the tables are there that a kind of file needs: history and journal, and progress for one that runs
     /// statement by statement.
     pub fn is_installed(&self, with_progress: bool) -> bool {
         self.has_history()
             && self.facts.journal_readable.is_some()
+            && self.facts.journal_chained
             && (!with_progress || self.facts.progress_readable.is_some())
     }
 
@@ -139,6 +147,7 @@ impl Session {
     pub(super) fn mark_installed(&mut self, with_progress: bool) {
         self.facts.history_schema = Some(self.history_schema().to_owned());
         self.facts.journal_readable = Some(true);
+        self.facts.journal_chained = true;
         if with_progress {
             self.facts.progress_readable = Some(true);
         }
@@ -272,7 +281,9 @@ impl Facts {
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.journal')::oid, 'SELECT') \
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
-                   pg_catalog.current_setting('server_version_num')::int4",
+                   pg_catalog.current_setting('server_version_num')::int4, \
+                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                     THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END",
                 &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
@@ -286,6 +297,7 @@ impl Facts {
             progress_readable: row.get(4),
             read_only: row.get(5),
             journal_readable: row.get(6),
+            journal_chained: row.get(8),
             server_version,
             checks_client: server_version >= CLIENT_CONNECTION_CHECK,
         })

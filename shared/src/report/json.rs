@@ -197,7 +197,7 @@ mod tests {
         {"seq":25,"service":"policy","version":1753250000000,"event":"migration_adopted","name":"initial_schema","stands_for":["public.migrations 1 InitialSchema1"]}
         {"seq":26,"service":"policy","event":"adoption_undone","migrations":1}
         {"seq":27,"event":"cancel_requested","times":1}
-        {"seq":28,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"]}
+        {"seq":28,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

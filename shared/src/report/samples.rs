@@ -4,9 +4,9 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use crate::domain::{
-    Blocker, ColumnOrder, Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate, Holder,
-    Proof, Refusal, RefusalKind, SchemaDifference, ServiceName, ServiceOutcome, Totals, Verdict,
-    Version,
+    Anchor, Blocker, ColumnOrder, Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate,
+    Holder, Proof, Refusal, RefusalKind, SchemaDifference, ServiceName, ServiceOutcome, Totals,
+    Verdict, Version,
 };
 
 /// The events of a run so far.
@@ -292,6 +292,13 @@ impl Story {
             exit_code,
             totals,
             next: next.iter().map(|&it| it.to_owned()).collect(),
+            anchors: vec![Anchor {
+                service: name("policy"),
+                database: "soc_policies".to_owned(),
+                rows: 3,
+                id: 3,
+                hash: Some("5feceb66".to_owned()),
+            }],
         };
         self.push(None, None, kind);
     }

@@ -3,7 +3,7 @@
 use tokio_postgres::error::SqlState;
 
 use crate::domain::{Direction, ExitStatus, Failure, Script};
-use crate::postgres::{ServerError, is_connection_lost};
+use crate::postgres::{ServerError, is_connection_lost, is_place_taken};
 use crate::sql;
 
 /// A failed attempt, before it is decided whether to try again.
@@ -90,7 +90,8 @@ impl Fault {
         matches!(self, Self::Server { error, .. } if error.sqlstate == state.code())
     }
 
-    /// Whether trying again can help: a lock not obtained in time, a deadlock, a serialisation failure.
+    /// Whether trying again can help: a lock not obtained in time, a deadlock, a serialisation failure, a row of
+    /// another run in the journal at the same moment.
     pub(super) fn is_retryable(&self) -> bool {
         [
             SqlState::LOCK_NOT_AVAILABLE,
@@ -99,6 +100,7 @@ impl Fault {
         ]
         .iter()
         .any(|state| self.is(state))
+            || matches!(self, Self::Server { error, .. } if is_place_taken(error))
     }
 
     pub(super) fn progress(&self) -> Option<(usize, usize)> {

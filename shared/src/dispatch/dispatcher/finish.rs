@@ -47,6 +47,7 @@ impl Dispatcher<'_, '_> {
             exit_code: self.status,
             totals,
             next: std::mem::take(&mut self.next),
+            anchors: std::mem::take(&mut self.anchors).into_values().collect(),
         });
         RunEnd {
             status: self.status,

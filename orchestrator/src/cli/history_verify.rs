@@ -1,0 +1,254 @@
+//! `history --verify` and `history --anchor-out`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use shared::command::{CommandError, Context, print_document, select};
+use shared::domain::{Anchor, ExitStatus, ServiceName};
+use shared::inspect::{ServiceError, Target};
+use shared::postgres::{ConnectError, Connections, read_anchor};
+use shared::report::units::count;
+use shared::report::{Palette, Role};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::journal::{AnchorFile, Verification, refuse_existing_anchor, verify};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    services: Vec<Entry<'a>>,
+}
+
+/// What was found of a service, or why nothing was.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Read(&'a Verification),
+    Failed {
+        name: &'a ServiceName,
+        error: String,
+        next: Option<String>,
+        exit_code: ExitStatus,
+    },
+}
+
+type Verified<'a> = (&'a ServiceName, Result<Verification, ServiceError>);
+
+/// Verifies journals, each for itself: one that cannot be read does not hide what is wrong with another.
+pub(super) async fn verify_journals(
+    context: &Context,
+    services: &[String],
+    anchor: Option<&Path>,
+    out: Option<&Path>,
+) -> Result<ExitStatus, CommandError> {
+    if let Some(out) = out {
+        refuse_existing_anchor(out)?;
+    }
+    let anchors = anchor
+        .map(|path| AnchorFile::read(path, &context.fleet))
+        .transpose()?;
+    let targets = targets(context, services).await?;
+    let mut wanted: BTreeMap<&ServiceName, &Anchor> = BTreeMap::new();
+    if let Some(file) = &anchors {
+        for (name, target) in &targets {
+            if let Some(anchor) = file.of(name, target.address.database())? {
+                wanted.insert(name, anchor);
+            }
+        }
+        if wanted.is_empty() {
+            return Err(CommandError::usage(
+                format!(
+                    "{}: no anchor of any service that is verified",
+                    anchor.unwrap_or(Path::new("")).display()
+                ),
+                "name the services that it vouches for, or another anchor",
+            ));
+        }
+    }
+    let connections = context.connections();
+    // What is wanted is taken before it is judged: rows that a run adds in between are in neither.
+    let taken = match out {
+        Some(_) => Some(anchors_now(&connections, &targets).await?),
+        None => None,
+    };
+    let verified: Vec<Verified<'_>> = stream::iter(&targets)
+        .map(|(name, target)| {
+            let (connections, anchor) = (&connections, wanted.get(name).copied());
+            async move { (name, verify(connections, target, anchor).await) }
+        })
+        .buffered(context.jobs().max(1))
+        .collect()
+        .await;
+    let status = verified
+        .iter()
+        .fold(ExitStatus::Done, |worst, (_, one)| match one {
+            Ok(found) if found.findings.is_empty() => worst,
+            Ok(_) => worst.or_worse(ExitStatus::Findings),
+            Err(error) => worst.or_worse(error.exit_status()),
+        });
+    if let (Some(out), Some(taken), ExitStatus::Done) = (out, taken, status) {
+        taken.write(out)?;
+    }
+    if context.is_for_people() {
+        let taken_at = anchors.as_ref().map(AnchorFile::taken_at);
+        super::print(&for_people(&verified, taken_at, context.terminal.out))?;
+    } else {
+        print_document(&Document {
+            schema: 1,
+            services: verified.iter().map(entry).collect(),
+        })?;
+    }
+    Ok(status)
+}
+
+/// Writes what the journals are now.
+pub(super) async fn take_anchors(
+    context: &Context,
+    services: &[String],
+    out: &Path,
+) -> Result<ExitStatus, CommandError> {
+    refuse_existing_anchor(out)?;
+    let targets = targets(context, services).await?;
+    let taken = anchors_now(&context.connections(), &targets).await?;
+    taken.write(out)?;
+    if context.is_for_people() {
+        let journals = count(taken.len(), "anchor");
+        super::print(&format!(
+            "{journals} written to {}: keep it where nobody who may write to the databases can change it\n",
+            out.display()
+        ))?;
+    } else {
+        print_document(&taken)?;
+    }
+    Ok(ExitStatus::Done)
+}
+
+async fn targets(
+    context: &Context,
+    services: &[String],
+) -> Result<BTreeMap<ServiceName, Arc<Target>>, CommandError> {
+    let selected = select(&context.fleet, services, false)?;
+    context.targets(&selected.names, &selected, false).await
+}
+
+async fn anchors_now(
+    connections: &Connections,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+) -> Result<AnchorFile, CommandError> {
+    let mut anchors = Vec::new();
+    for (name, target) in targets {
+        let opened = connections
+            .session(&target.address, &target.history_table)
+            .await;
+        let found = match opened {
+            Ok(session) => read_anchor(&session, name)
+                .await
+                .map_err(|source| ServiceError::query(&target.address, source))?,
+            Err(ConnectError::DatabaseMissing { .. }) => None,
+            Err(error) => return Err(ServiceError::from(error).into()),
+        };
+        anchors.push(found.unwrap_or_else(|| Anchor {
+            service: name.clone(),
+            database: target.address.database().to_owned(),
+            rows: 0,
+            id: 0,
+            hash: None,
+        }));
+    }
+    Ok(AnchorFile::taken_now(anchors))
+}
+
+fn entry<'a>((name, verified): &'a Verified<'a>) -> Entry<'a> {
+    match verified {
+        Ok(found) => Entry::Read(found),
+        Err(error) => Entry::Failed {
+            name,
+            error: error.chain(),
+            next: error.next(),
+            exit_code: error.exit_status(),
+        },
+    }
+}
+
+fn for_people(
+    verified: &[Verified<'_>],
+    taken_at: Option<OffsetDateTime>,
+    palette: Palette,
+) -> String {
+    let names = verified
+        .iter()
+        .map(|(name, _)| name.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for (name, one) in verified {
+        let name = format!("{:names$}", name.as_str());
+        match one {
+            Ok(found) => text.push_str(&lines(&name, found, taken_at, palette)),
+            Err(error) => {
+                let word = palette.paint(Role::Bad, "error   ");
+                text.push_str(&format!("{word}  {name}  {}\n", error.chain()));
+                if let Some(next) = error.next() {
+                    text.push_str(&format!("  next: {next}\n"));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn lines(
+    name: &str,
+    found: &Verification,
+    taken_at: Option<OffsetDateTime>,
+    palette: Palette,
+) -> String {
+    let line = |role: Role, word: &str, rest: &str| {
+        let word = palette.paint(role, &format!("{word:<8}"));
+        format!("{word}  {name}  {}: {rest}\n", found.database)
+    };
+    let anchored = match taken_at {
+        Some(_) if !found.anchored => "; the anchor does not name it".to_owned(),
+        Some(taken_at) => format!("; the anchor of {} holds", minute(taken_at)),
+        None => String::new(),
+    };
+    let before = match found.before_chain {
+        0 => String::new(),
+        rows if rows == found.rows => {
+            "; all of them from before there was a chain, which the next run begins: nothing vouches for them yet"
+                .to_owned()
+        }
+        rows => format!(
+            "; the {} from before there was a chain as they were when it began",
+            count(rows, "row")
+        ),
+    };
+    if found.findings.is_empty() {
+        return match (found.newest_id, &found.newest_started_at) {
+            (Some(id), Some(at)) => {
+                let at = at.get(..19).unwrap_or(at).replace('T', " ");
+                let rows = count(found.rows, "row");
+                let rest = format!("{rows}, up to {id} of {at} UTC{before}{anchored}");
+                line(Role::Good, "verified", &rest)
+            }
+            _ => line(Role::Quiet, "empty", "no journal yet"),
+        };
+    }
+    let number = count(found.findings.len(), "finding");
+    let rows = count(found.rows, "row");
+    let mut text = line(Role::Bad, "changed", &format!("{number} in {rows}"));
+    for finding in &found.findings {
+        text.push_str(&format!("  {}\n", finding.message));
+    }
+    text
+}
+
+/// A time as people read it.
+fn minute(time: OffsetDateTime) -> String {
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    time.format(&form).unwrap_or_default()
+}

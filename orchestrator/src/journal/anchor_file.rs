@@ -1,0 +1,159 @@
+//! The file in which anchors are kept, outside the databases that they vouch for.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use shared::command::CommandError;
+use shared::domain::{Anchor, Fleet, ServiceName};
+use time::OffsetDateTime;
+
+const SCHEMA: u32 = 1;
+
+/// Anchors of several services, taken at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AnchorFile {
+    #[serde(default = "schema")]
+    schema: u32,
+    /// When they were taken. The last line of a run calls it `time`.
+    #[serde(with = "time::serde::rfc3339", alias = "time")]
+    taken_at: OffsetDateTime,
+    anchors: Vec<Anchor>,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+fn schema() -> u32 {
+    SCHEMA
+}
+
+impl AnchorFile {
+    /// Anchors that are taken now.
+    pub fn taken_now(anchors: Vec<Anchor>) -> Self {
+        Self {
+            schema: SCHEMA,
+            taken_at: OffsetDateTime::now_utc(),
+            anchors,
+            path: PathBuf::new(),
+        }
+    }
+
+    /// Reads a file that `--anchor-out` wrote, or the events of a run, whose last line has its anchors.
+    ///
+    /// # Errors
+    /// When it cannot be read, has another form, or names a service that is not in the fleet.
+    pub fn read(path: &Path, fleet: &Fleet) -> Result<Self, CommandError> {
+        let wrong = |what: String| {
+            CommandError::usage(
+                format!("{}: {what}", path.display()),
+                "name a file of `history --anchor-out`, or the events that a run printed with --output json",
+            )
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let last_line = text.trim_end().lines().next_back().unwrap_or_default();
+        let file: Self = serde_json::from_str(&text)
+            .or_else(|error| serde_json::from_str(last_line).map_err(|_| error))
+            .map_err(|error| wrong(format!("no anchors: {error}")))?;
+        if file.schema != SCHEMA {
+            return Err(wrong(format!(
+                "its schema is {}, and this program knows {SCHEMA}",
+                file.schema
+            )));
+        }
+        for (at, anchor) in file.anchors.iter().enumerate() {
+            let name = &anchor.service;
+            if fleet.service(name).is_none() {
+                return Err(wrong(format!("{name} is no service here")));
+            }
+            if file.anchors[..at].iter().any(|it| it.service == *name) {
+                return Err(wrong(format!("{name} stands there twice")));
+            }
+            let is_hash = |hash: &str| hash.len() == 64 && hash.bytes().all(is_lower_hexadecimal);
+            if anchor.hash.as_deref().is_some_and(|hash| !is_hash(hash)) {
+                return Err(wrong(format!("the hash of {name} is no SHA-256")));
+            }
+            if anchor.rows < 0 || (anchor.rows == 0) != (anchor.id == 0) {
+                return Err(wrong(format!(
+                    "the rows and the id of {name} do not go together"
+                )));
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            ..file
+        })
+    }
+
+    /// When the anchors were taken.
+    pub fn taken_at(&self) -> OffsetDateTime {
+        self.taken_at
+    }
+
+    /// The anchor of a service.
+    ///
+    /// # Errors
+    /// When it is that of another database.
+    pub fn of(
+        &self,
+        service: &ServiceName,
+        database: &str,
+    ) -> Result<Option<&Anchor>, CommandError> {
+        let anchor = self.anchors.iter().find(|it| it.service == *service);
+        match anchor {
+            Some(anchor) if anchor.database != database => Err(CommandError::usage(
+                format!(
+                    "{}: the anchor of {service} is that of database {}, and {service} is in {database} here",
+                    self.path.display(),
+                    anchor.database
+                ),
+                "name an anchor that was taken here, or --environment",
+            )),
+            anchor => Ok(anchor),
+        }
+    }
+
+    /// How many services it vouches for.
+    pub fn len(&self) -> usize {
+        self.anchors.len()
+    }
+
+    /// Whether it vouches for none.
+    pub fn is_empty(&self) -> bool {
+        self.anchors.is_empty()
+    }
+
+    /// Writes a new file.
+    ///
+    /// # Errors
+    /// When there is one, or it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), CommandError> {
+        refuse_existing_anchor(path)?;
+        let failed = |source: std::io::Error| CommandError::Io {
+            what: format!("{} cannot be written", path.display()),
+            source,
+        };
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
+        let mut file = std::fs::File::create_new(path).map_err(failed)?;
+        file.write_all(format!("{text}\n").as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(failed)
+    }
+}
+
+fn is_lower_hexadecimal(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+/// Refuses to write over an anchor: a newer one does not vouch for what was changed in between.
+///
+/// # Errors
+/// When there is a file.
+pub fn refuse_existing_anchor(path: &Path) -> Result<(), CommandError> {
+    if path.exists() {
+        return Err(CommandError::usage(
+            format!("{} exists: an anchor is not written over", path.display()),
+            "name another file, for example with the date in its name",
+        ));
+    }
+    Ok(())
+}
