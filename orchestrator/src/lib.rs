@@ -6,12 +6,13 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `adopt`, `drift`, `journal`, `schema`, `scratch` |
+//! | 4 | `adopt`, `doctor`, `drift`, `journal`, `schema`, `scratch` |
 //! | 3 | `generate` |
 //! | 1 | `graph`, `embedded` |
 
 pub mod adopt;
 pub mod cli;
+pub mod doctor;
 pub mod drift;
 pub mod embedded;
 pub mod generate;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::config::DatabaseAddress;
-use crate::domain::{ExitStatus, Refusal, Service};
+use crate::domain::{ExitStatus, Refusal, RefusalKind, Service};
 use crate::postgres::{
     AdoptionState, ConnectError, Connections, LockError, Session, read_adoption, read_history,
     read_legacy_versions,
 };
 use crate::reconcile::History;
+
+/// What to do about a pooler in transaction mode.
+pub const POOLER_NEXT: &str = "connect to the server directly, or to a pool in session mode";
 
 /// One service and where its database is.
 #[derive(Clone, Debug)]
@@ -124,6 +127,22 @@ impl ServiceError {
                 None => format!("the connection was lost ({source})"),
             },
             lost,
+        }
+    }
+
+    /// The error of an advisory lock that was not obtained.
+    pub fn lock(target: &Target, source: LockError) -> Self {
+        match source {
+            LockError::Pooled => Self::Refused(Refusal {
+                kind: RefusalKind::Pooler,
+                service: Some(target.service.name.clone()),
+                message: format!("{}: {source}", target.address),
+                next: POOLER_NEXT.to_owned(),
+            }),
+            source => Self::Lock {
+                address: target.address.to_string(),
+                source: Box::new(source),
+            },
         }
     }
 

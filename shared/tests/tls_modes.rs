@@ -9,6 +9,9 @@
 
 mod support;
 
+use std::time::Duration;
+
+use shared::postgres::Connections;
 use support::{Server, try_connect};
 
 const MODES: [&str; 6] = [
@@ -42,6 +45,13 @@ async fn by_us(address: &str) -> Outcome {
         .query_one(QUESTION, &[])
         .await
         .expect("answers");
+    // With TLS or without: a server is not taken for a pooler.
+    let connections = Connections::new(support::options(Duration::ZERO), 1);
+    let session = connections
+        .session(&support::address(address), "history")
+        .await
+        .expect("a second connection");
+    assert!(session.is_direct(), "{address}");
     Some(row.get(0))
 }
 

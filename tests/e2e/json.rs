@@ -137,10 +137,26 @@ fn the_documents_have_their_form() {
         "db_one",
         "ALTER TABLE a ADD COLUMN note text, DROP COLUMN id; ALTER TABLE a ADD COLUMN id bigint",
     );
-    let drift = orchestrator
-        .scratch_beside()
-        .run(&["drift", "--output", "json"]);
+    let orchestrator = orchestrator.scratch_beside();
+    let drift = orchestrator.run(&["drift", "--output", "json"]);
     assert_snapshot!("drift", pretty(&form(&drift.json())));
+
+    server.query(
+        "db_one",
+        "ALTER TABLE a ADD CONSTRAINT noted CHECK (note <> '') NOT VALID, ADD CONSTRAINT known CHECK (id > 0) NOT VALID",
+    );
+    services
+        .service("gone", &[])
+        .migration(1, "a", "SELECT 1;\n");
+    let doctor = orchestrator
+        .env(
+            "GONE_DATABASE_URL",
+            "postgresql://postgres@127.0.0.1:1/db_gone",
+        )
+        .run(&["doctor", "--output", "json"]);
+    let mut doctor = doctor.json();
+    doctor["fixed"] = doctor["findings"].clone();
+    assert_snapshot!("doctor", pretty(&form(&doctor)));
 }
 
 #[test]

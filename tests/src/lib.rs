@@ -6,6 +6,8 @@
 mod binaries;
 mod facts;
 mod legacy;
+mod page;
+mod pooler;
 mod programs;
 mod rows;
 mod running;
@@ -17,6 +19,8 @@ mod wait;
 pub use binaries::binaries;
 pub use facts::{Facts, LegacyFacts, legacy_facts, synchronised_facts};
 pub use legacy::database_of;
+pub use page::{Page, PageUser};
+pub use pooler::Pooler;
 pub use programs::{Outcome, Program};
 pub use running::Running;
 pub use server::Server;

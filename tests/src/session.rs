@@ -14,16 +14,25 @@ pub struct Session {
 impl Server {
     /// Connects to a database.
     pub fn session(&self, database: &str) -> Session {
-        let runtime = crate::server::runtime();
-        let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls)
-                .await
-                .expect("a connection");
-            tokio::spawn(connection);
-            client
-        });
-        Session { client, runtime }
+        connect(&self.url(database))
     }
+
+    /// Connects to a database as another role.
+    pub fn session_as(&self, role: &str, password: &str, database: &str) -> Session {
+        connect(&self.url_as(role, password, database))
+    }
+}
+
+fn connect(url: &str) -> Session {
+    let runtime = crate::server::runtime();
+    let client = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls)
+            .await
+            .expect("a connection");
+        tokio::spawn(connection);
+        client
+    });
+    Session { client, runtime }
 }
 
 impl Session {
@@ -32,6 +41,12 @@ impl Session {
         self.runtime
             .block_on(self.client.batch_execute(sql))
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// Runs SQL that must fail.
+    pub fn fails(&self, sql: &str) {
+        let outcome = self.runtime.block_on(self.client.batch_execute(sql));
+        assert!(outcome.is_err(), "{sql} succeeds");
     }
 
     /// The first value of a query.

@@ -4,6 +4,7 @@ mod adopt;
 mod adopt_lines;
 mod completions;
 mod differences;
+mod doctor;
 mod drift;
 mod generate;
 mod graph;
@@ -73,6 +74,8 @@ enum Command {
     History(history::Args),
     /// Compare live schemas with what their applied migrations make
     Drift(drift::Args),
+    /// Find what is wrong with the databases, and how to resolve it
+    Doctor(doctor::Args),
     /// Take databases over from TypeORM, after proving what was applied
     Adopt(adopt::Args),
     /// The schema that a service's migrations produce
@@ -132,6 +135,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::Generate(args) => generate::generate(&context, &args),
         Command::History(args) => history::history(&context, &args).await,
         Command::Drift(args) => drift::drift(&context, &args).await,
+        Command::Doctor(args) => doctor::doctor(&context, &args).await,
         Command::Adopt(args) => adopt::adopt(&context, &args).await,
         Command::Schema(args) => schema::schema(&context, &args).await,
         Command::Psql(args) => psql::psql(&context, &args).await,

@@ -9,6 +9,7 @@
 mod choice;
 mod cluster_wide;
 mod error;
+mod leftovers;
 mod name;
 mod replay;
 mod roles;
@@ -17,6 +18,7 @@ mod workshop;
 
 pub use choice::ScratchServerChoice;
 pub use error::ScratchError;
+pub use leftovers::dead_databases;
 pub use replay::Replay;
 pub use scratch_server::ScratchServer;
 pub use workshop::Workshop;

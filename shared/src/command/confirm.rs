@@ -10,10 +10,8 @@ pub fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandEr
     if yes || !context.configuration.is_production() {
         return Ok(());
     }
-    let asks = std::io::stdin().is_terminal()
-        && std::io::stderr().is_terminal()
-        && context.globals.output == OutputChoice::Human;
-    if asks && answer_is_yes(what)? {
+    let question = format!("This will {what} in production. Go on? [y/N] ");
+    if answer_is_yes(context, &question)? {
         return Ok(());
     }
     Err(Refusal {
@@ -27,13 +25,20 @@ pub fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandEr
     .into())
 }
 
-fn answer_is_yes(what: &str) -> Result<bool, CommandError> {
+/// Asks on the terminal. No where there is none to ask on.
+pub fn answer_is_yes(context: &Context, question: &str) -> Result<bool, CommandError> {
+    let asks = std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal()
+        && context.globals.output == OutputChoice::Human;
+    if !asks {
+        return Ok(false);
+    }
     let failed = |source| CommandError::Io {
         what: "the question cannot be asked on this terminal".to_owned(),
         source,
     };
     let mut err = std::io::stderr().lock();
-    write!(err, "This will {what} in production. Go on? [y/N] ").map_err(failed)?;
+    write!(err, "{question}").map_err(failed)?;
     err.flush().map_err(failed)?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(failed)?;

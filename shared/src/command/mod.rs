@@ -23,7 +23,7 @@ pub use args::{
     CheckedRevert, FailureChoice, GlobalArgs, LogFormat, OutputChoice, RevertArgs, RunArgs,
     StatusArgs,
 };
-pub use confirm::confirm;
+pub use confirm::{answer_is_yes, confirm};
 pub use context::{Context, Invocation};
 pub use dry_run::{print_plan, print_sql};
 pub use error::{CommandError, report_error};

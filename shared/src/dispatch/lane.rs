@@ -155,6 +155,7 @@ impl LaneTask {
         let messages = self.messages.clone();
         LockedSession::acquire(
             session,
+            &self.connections,
             self.engine.advisory_lock_wait,
             &mut self.halted,
             |holder| {
@@ -166,10 +167,7 @@ impl LaneTask {
             },
         )
         .await
-        .map_err(|source| ServiceError::Lock {
-            address: self.target.address.to_string(),
-            source: Box::new(source),
-        })
+        .map_err(|source| ServiceError::lock(&self.target, source))
     }
 
     async fn work(&mut self, locked: &mut LockedSession) -> Result<(), ServiceError> {

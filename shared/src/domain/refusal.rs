@@ -26,6 +26,8 @@ pub enum RefusalKind {
     Unconfirmed,
     /// The server takes no writes.
     ReadOnly,
+    /// A pooler in transaction mode stands in between.
+    Pooler,
     /// The live schema differs from what migrations produce.
     Drift,
     /// The former tool's history is not that of our migrations.

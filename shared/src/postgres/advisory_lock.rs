@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
-use super::Session;
+use super::{Connections, Session};
 use crate::domain::Holder;
 
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
@@ -26,13 +26,22 @@ pub struct LockedSession {
 impl LockedSession {
     /// Waits up to `wait` for the lock, calling `waiting` whenever the holder changes.
     ///
-    /// `cancelled` ends the wait as soon as it is not zero.
+    /// `cancelled` ends the wait as soon as it is not zero. Refuses a session whose server process serves others, too.
     pub async fn acquire(
         session: Session,
+        connections: &Connections,
         wait: Duration,
         cancelled: &mut watch::Receiver<u32>,
         mut waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<Self, LockError> {
+        // Before the lock: it would stay behind in the pool.
+        if connections
+            .shares_its_process(&session)
+            .await
+            .map_err(LockError::Lost)?
+        {
+            return Err(LockError::Pooled);
+        }
         let deadline = Instant::now() + wait;
         let mut pause = FIRST_PAUSE;
         let mut named: Option<Option<Holder>> = None;
@@ -162,6 +171,11 @@ pub enum LockError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// The session's server process serves others between its transactions.
+    #[error(
+        "a pooler in transaction mode stands in between: the advisory lock of a run would protect nothing; nothing was changed"
+    )]
+    Pooled,
     /// The user cancelled while it was waited for.
     #[error("cancelled while waiting for the advisory lock")]
     Cancelled,

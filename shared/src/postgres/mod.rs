@@ -18,6 +18,7 @@ mod history;
 mod journal;
 mod legacy_history;
 pub mod local_server;
+mod pooler;
 mod progress;
 mod session;
 mod tls;

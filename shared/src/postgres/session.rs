@@ -32,6 +32,7 @@ pub struct Session {
     pub(super) connection: Connection,
     address: DatabaseAddress,
     facts: Facts,
+    announced: Option<i32>,
     permit: Option<Permit>,
     used: bool,
 }
@@ -65,10 +66,12 @@ impl Session {
         let facts = Facts::read(&connection, history_table)
             .await
             .map_err(|error| ConnectError::classify(address, error))?;
+        let announced = super::pooler::announced_process(&connection.client).await;
         Ok(Self {
             connection,
             address: address.clone(),
             facts,
+            announced,
             permit,
             used: false,
         })
@@ -87,6 +90,11 @@ impl Session {
     /// The server process of this session.
     pub fn pid(&self) -> i32 {
         self.facts.pid
+    }
+
+    /// Whether nothing stands between us and the server that takes part in the protocol, as a pooler does.
+    pub fn is_direct(&self) -> bool {
+        self.announced == Some(self.facts.pid)
     }
 
     /// Gives back the right to a connection, once this one is lost: looking up what became of its work needs another,
@@ -132,6 +140,16 @@ impl Session {
     /// Whether there is a journal whose rows are not chained yet.
     pub(super) fn has_unchained_journal(&self) -> bool {
         self.facts.journal_readable.is_some() && !self.facts.journal_chained
+    }
+
+    /// Whether there is a journal that this role may read.
+    pub fn has_readable_journal(&self) -> bool {
+        self.facts.journal_readable == Some(true)
+    }
+
+    /// The quoted, qualified name of the history table.
+    pub fn qualified_history(&self, history_table: &str) -> String {
+        super::history::qualified(self, history_table)
     }
 
     /// Whether the tables are there that a kind of file needs: history and journal, and progress for one that runs

@@ -1,0 +1,203 @@
+//! `doctor`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::command::{CommandError, Context, answer_is_yes, print_document, select};
+use shared::domain::{ExitStatus, ServiceName};
+use shared::inspect::Target;
+use shared::report::units::count;
+use shared::report::{Palette, Role};
+
+use crate::doctor::{
+    Examination, Finding, Remedy, Repaired, Severity, Unreachable, examine, repair,
+};
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator doctor
+  orchestrator doctor policy --idle-after 1min
+  orchestrator doctor --fix                     do what is safe, ask before the rest
+  orchestrator doctor --fix --yes
+
+Looks for sessions idle in a transaction and those that wait for them, invalid indexes, constraints that are NOT VALID,
+interrupted steps, prepared transactions, holders of the advisory lock, history and journal that disagree, pending detaches
+of partitions, dead scratch databases, a pg_dump that is too old, and a pooler in transaction mode. Without --fix nothing is
+written. Exit code 4 when something is found, and left.")]
+pub(super) struct Args {
+    /// Names of services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Do what is safe, and ask before what is not
+    #[arg(long)]
+    fix: bool,
+    /// Do not ask
+    #[arg(long, requires = "fix")]
+    yes: bool,
+    /// From when on an idle session is in the way
+    #[arg(long, value_name = "DURATION", default_value = "5min", value_parser = humantime::parse_duration)]
+    idle_after: Duration,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    findings: &'a [Finding],
+    fixed: &'a [Finding],
+    unreachable: &'a [Unreachable],
+}
+
+pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
+    let targets = context.targets(&selected.names, &selected, false).await?;
+    let mut examination = examine(context, &targets, args.idle_after).await?;
+    let mut fixed = Vec::new();
+    if args.fix {
+        fixed = fix(context, &targets, &examination, args.yes).await?;
+        if !fixed.is_empty() {
+            examination = examine(context, &targets, args.idle_after).await?;
+        }
+    }
+    if context.is_for_people() {
+        super::print(&for_people(&examination, &fixed, context.terminal.out))?;
+    } else {
+        print_document(&Document {
+            schema: 1,
+            findings: &examination.findings,
+            fixed: &fixed,
+            unreachable: &examination.unreachable,
+        })?;
+    }
+    Ok(status(&examination))
+}
+
+fn status(examination: &Examination) -> ExitStatus {
+    let found = if examination.counted() > 0 {
+        ExitStatus::Findings
+    } else {
+        ExitStatus::Done
+    };
+    let unreachable = examination.unreachable.iter();
+    unreachable.fold(found, |worst, one| worst.or_worse(one.exit_code))
+}
+
+/// Repairs what can be, with consent where it takes one; gives what was repaired.
+async fn fix(
+    context: &Context,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    examination: &Examination,
+    yes: bool,
+) -> Result<Vec<Finding>, CommandError> {
+    let mut fixed = Vec::new();
+    for finding in &examination.findings {
+        let Some(remedy) = &finding.remedy else {
+            continue;
+        };
+        let target = match &finding.service {
+            Some(name) => targets.get(name),
+            None => targets
+                .values()
+                .find(|target| target.address.server_key() == finding.place),
+        };
+        let Some(target) = target else { continue };
+        if !consent(context, finding, remedy, yes)? {
+            continue;
+        }
+        match repair(context, target, remedy).await {
+            Repaired::Done => fixed.push(finding.clone()),
+            Repaired::RunAtWork => tracing::warn!(
+                database = finding.place,
+                "not done, since a run is at work there: {}",
+                finding.next
+            ),
+            Repaired::Failed(why) => {
+                tracing::warn!(database = finding.place, "{} failed: {why}", finding.next);
+            }
+        }
+    }
+    Ok(fixed)
+}
+
+fn consent(
+    context: &Context,
+    finding: &Finding,
+    remedy: &Remedy,
+    yes: bool,
+) -> Result<bool, CommandError> {
+    let asks = remedy.asks || context.configuration.is_production();
+    if !asks || yes {
+        return Ok(true);
+    }
+    let question = format!(
+        "{}: {}\n  {}\nDo it? [y/N] ",
+        finding.place, finding.what, finding.next
+    );
+    answer_is_yes(context, &question)
+}
+
+fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) -> String {
+    let mut text = String::new();
+    let subject = |finding: &Finding| match &finding.service {
+        Some(name) => format!("{name} ({})", finding.place),
+        None => finding.place.clone(),
+    };
+    for finding in fixed {
+        let word = palette.paint(Role::Good, "fixed  ");
+        text.push_str(&format!("{word}  {}: {}\n", subject(finding), finding.what));
+        text.push_str(&format!("  done: {}\n", finding.next));
+    }
+    for finding in &examination.findings {
+        let role = match finding.severity {
+            Severity::Error => Role::Bad,
+            Severity::Warning => Role::Warning,
+            Severity::Note => Role::Quiet,
+        };
+        let word = palette.paint(role, &format!("{:<7}", finding.severity.as_str()));
+        text.push_str(&format!("{word}  {}: {}\n", subject(finding), finding.what));
+        text.push_str(&format!("  next: {}\n", finding.next));
+    }
+    for one in &examination.unreachable {
+        let word = palette.paint(Role::Bad, "error  ");
+        text.push_str(&format!("{word}  {}: {}\n", one.name, one.error));
+        if let Some(next) = &one.next {
+            text.push_str(&format!("  next: {next}\n"));
+        }
+    }
+    text.push_str(&summary(examination, fixed));
+    text
+}
+
+fn summary(examination: &Examination, fixed: &[Finding]) -> String {
+    let databases = count(examination.examined, "database");
+    let left = match examination.counted() {
+        0 if examination.unreachable.is_empty() => ": nothing is wrong".to_owned(),
+        0 => String::new(),
+        number => format!(": {}", count(number, "finding")),
+    };
+    let mut text = format!("{databases} examined{left}");
+    if !fixed.is_empty() {
+        text.push_str(&format!(", {} fixed", fixed.len()));
+    }
+    let can_fix = |asks| {
+        let findings = examination.findings.iter();
+        findings
+            .filter_map(|finding| finding.remedy.as_ref())
+            .any(|remedy| remedy.asks == asks)
+    };
+    if can_fix(true) {
+        text.push_str("\nnext: orchestrator doctor --fix (asks first), or --fix --yes");
+    } else if can_fix(false) {
+        text.push_str("\nnext: orchestrator doctor --fix");
+    }
+    if !examination.unreachable.is_empty() {
+        text.push_str(&format!(
+            "\n{} could not be examined",
+            count(examination.unreachable.len(), "database")
+        ));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,136 @@
+//! All checks, in the order in which their findings are told.
+
+use std::time::Duration;
+
+use shared::config::DatabaseAddress;
+use shared::domain::{Service, ServiceName};
+use shared::reconcile::History;
+
+use super::queries::{DatabaseRows, JournalEnd, ServerRows};
+use super::{
+    Finding, Remedy, Severity, constraints, histories, indexes, locks, partitions, pg_dump,
+    pooling, prepared, scratch_databases, sessions, steps, versions,
+};
+
+/// What is known of one service's database.
+pub(super) struct Database<'a> {
+    pub service: &'a Service,
+    /// Services that share the database.
+    pub neighbours: Vec<&'a Service>,
+    pub address: &'a DatabaseAddress,
+    /// The flags that a command must repeat to mean the same databases.
+    pub flags: &'a str,
+    /// The qualified name of the history table.
+    pub history_table: String,
+    pub history: &'a History,
+    /// How the journal ends for each version; `None` without a journal.
+    pub journal: Option<Vec<JournalEnd>>,
+    pub rows: DatabaseRows,
+    /// Whether a pooler gives our server process to others.
+    pub is_pooled: bool,
+    /// From when on an idle session is in the way.
+    pub idle_after: Duration,
+}
+
+/// What is known of one server.
+pub(super) struct ServerFacts {
+    pub address: DatabaseAddress,
+    pub rows: ServerRows,
+    pub pg_dump: Option<pg_dump::PgDump>,
+}
+
+/// The checks of a service's database.
+const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 11] = [
+    pooling::check,
+    steps::check,
+    histories::check,
+    locks::check,
+    sessions::hidden,
+    sessions::idle,
+    sessions::blocked,
+    prepared::check,
+    indexes::check,
+    constraints::check,
+    partitions::check,
+];
+
+/// The checks of a server.
+const SERVER_CHECKS: [fn(&ServerFacts) -> Vec<Finding>; 2] =
+    [versions::check, scratch_databases::check];
+
+impl Database<'_> {
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        DATABASE_CHECKS
+            .iter()
+            .flat_map(|check| check(self))
+            .collect()
+    }
+
+    pub(super) fn finding(
+        &self,
+        kind: &'static str,
+        severity: Severity,
+        what: String,
+        next: String,
+        remedy: Option<Remedy>,
+    ) -> Finding {
+        Finding {
+            kind,
+            severity,
+            service: Some(self.service.name.clone()),
+            place: self.address.to_string(),
+            what,
+            next,
+            remedy,
+        }
+    }
+
+    pub(super) fn name(&self) -> &ServiceName {
+        &self.service.name
+    }
+
+    /// Whether a run is at work: what looks half-done then is being done.
+    pub(super) fn is_running(&self) -> bool {
+        !self.rows.holders.is_empty()
+    }
+
+    /// The command that finishes or undoes what was interrupted.
+    pub(super) fn resume(&self) -> Option<String> {
+        let interruption = self.history.interrupted.first()?;
+        Some(self.orchestrator(steps::command(interruption.direction)))
+    }
+
+    /// `orchestrator run policy`, with the flags that were given.
+    pub(super) fn orchestrator(&self, command: &str) -> String {
+        format!("orchestrator {command} {}{}", self.name(), self.flags)
+    }
+
+    pub(super) fn idle_limit(&self) -> i64 {
+        i64::try_from(self.idle_after.as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+impl ServerFacts {
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        SERVER_CHECKS.iter().flat_map(|check| check(self)).collect()
+    }
+
+    pub(super) fn finding(
+        &self,
+        kind: &'static str,
+        severity: Severity,
+        what: String,
+        next: String,
+        remedy: Option<Remedy>,
+    ) -> Finding {
+        Finding {
+            kind,
+            severity,
+            service: None,
+            place: self.address.server_key(),
+            what,
+            next,
+            remedy,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Going through databases and servers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use shared::command::{CommandError, Context};
+use shared::domain::{Service, ServiceName};
+use shared::inspect::{ServiceError, Target, inspect};
+
+use super::checks::{Database, ServerFacts};
+use super::pg_dump::PgDump;
+use super::queries::{DatabaseRows, ServerRows, journal_ends};
+use super::{Finding, Severity, Unreachable};
+
+/// What was found in the fleet.
+#[derive(Default)]
+pub struct Examination {
+    /// What is wrong, server by server and service by service.
+    pub findings: Vec<Finding>,
+    /// What could not be looked at.
+    pub unreachable: Vec<Unreachable>,
+    /// Databases that were examined.
+    pub examined: usize,
+}
+
+impl Examination {
+    /// The findings that count.
+    pub fn counted(&self) -> usize {
+        let findings = self.findings.iter();
+        findings.filter(|it| it.severity != Severity::Note).count()
+    }
+}
+
+/// Examines databases, each server once. Writes nothing.
+pub async fn examine(
+    context: &Context,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    idle_after: Duration,
+) -> Result<Examination, CommandError> {
+    let folder = context.globals.pg_bin.clone();
+    let pg_dump = tokio::task::spawn_blocking(move || PgDump::find(folder.as_deref()))
+        .await
+        .map_err(|error| CommandError::Program {
+            message: format!("looking for pg_dump was interrupted: {error}"),
+        })?;
+    let mut examination = Examination::default();
+    let mut servers: BTreeMap<String, &Target> = BTreeMap::new();
+    let mut databases = Vec::new();
+    let examined: Vec<_> = stream::iter(targets.values())
+        .map(|target| async move {
+            let neighbours = neighbours(context, targets, target);
+            let findings = database(context, target, neighbours, idle_after).await;
+            (target, findings)
+        })
+        .buffered(context.jobs().max(1))
+        .collect()
+        .await;
+    for (target, result) in examined {
+        match result {
+            Ok(Some(findings)) => {
+                servers.entry(target.address.server_key()).or_insert(target);
+                examination.examined += 1;
+                databases.extend(findings);
+            }
+            Ok(None) => databases.push(absent(target)),
+            Err(error) => examination.unreachable.push(Unreachable {
+                name: target.service.name.clone(),
+                error: error.chain(),
+                next: error.next(),
+                exit_code: error.exit_status(),
+            }),
+        }
+    }
+    for target in servers.into_values() {
+        match server(context, target, pg_dump.clone()).await {
+            Ok(findings) => examination.findings.extend(findings),
+            Err(error) => examination.unreachable.push(Unreachable {
+                name: target.service.name.clone(),
+                error: error.chain(),
+                next: error.next(),
+                exit_code: error.exit_status(),
+            }),
+        }
+    }
+    for finding in databases {
+        // Services that share a database find the same in it.
+        let is_known = |known: &Finding| {
+            known.kind == finding.kind && known.place == finding.place && known.what == finding.what
+        };
+        if finding.is_of_service() || !examination.findings.iter().any(is_known) {
+            examination.findings.push(finding);
+        }
+    }
+    Ok(examination)
+}
+
+/// The other services in the database of a target. Where the address of one was not asked for, the name of its database tells.
+fn neighbours<'a>(
+    context: &'a Context,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    target: &Target,
+) -> Vec<&'a Service> {
+    let others = context.fleet.services();
+    others
+        .filter(|other| other.name != target.service.name)
+        .filter(|other| match targets.get(&other.name) {
+            Some(known) => known.address.database_key() == target.address.database_key(),
+            None => other.database == target.service.database,
+        })
+        .collect()
+}
+
+fn absent(target: &Target) -> Finding {
+    Finding {
+        kind: "database_absent",
+        severity: Severity::Note,
+        service: Some(target.service.name.clone()),
+        place: target.address.to_string(),
+        what: "the database does not exist yet".to_owned(),
+        next: format!("orchestrator run {}", target.service.name),
+        remedy: None,
+    }
+}
+
+/// The findings of one database; `None` when it does not exist.
+async fn database(
+    context: &Context,
+    target: &Target,
+    neighbours: Vec<&Service>,
+    idle_after: Duration,
+) -> Result<Option<Vec<Finding>>, ServiceError> {
+    let failed = |error| ServiceError::query(&target.address, error);
+    let connections = context.connections();
+    let inspection = inspect(&connections, target).await?;
+    let Some(session) = inspection.session else {
+        return Ok(None);
+    };
+    let is_pooled = connections
+        .shares_its_process(&session)
+        .await
+        .map_err(failed)?;
+    let database = Database {
+        service: &target.service,
+        neighbours,
+        address: &target.address,
+        flags: &context.invocation.flags,
+        history_table: session.qualified_history(&target.history_table),
+        history: &inspection.history,
+        journal: journal_ends(&session, &target.service.name)
+            .await
+            .map_err(failed)?,
+        rows: DatabaseRows::read(session.client()).await.map_err(failed)?,
+        is_pooled,
+        idle_after,
+    };
+    Ok(Some(database.findings()))
+}
+
+async fn server(
+    context: &Context,
+    target: &Target,
+    pg_dump: Option<PgDump>,
+) -> Result<Vec<Finding>, ServiceError> {
+    let connections = context.connections();
+    let session = connections
+        .session(&target.address, &target.history_table)
+        .await?;
+    let rows = ServerRows::read(session.client())
+        .await
+        .map_err(|error| ServiceError::query(&target.address, error))?;
+    let server = ServerFacts {
+        address: target.address.clone(),
+        rows,
+        pg_dump,
+    };
+    Ok(server.findings())
+}

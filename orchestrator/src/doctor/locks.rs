@@ -1,0 +1,30 @@
+//! Who holds the advisory lock of a run.
+
+use shared::report::units::age;
+
+use super::checks::Database;
+use super::sessions::who;
+use super::{Finding, Remedy, Repair, Severity};
+
+pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
+    let limit = database.idle_limit();
+    let holders = database.rows.holders.iter();
+    holders
+        .map(|holder| {
+            let what = format!("{} holds the advisory lock of a run", who(holder));
+            // The program never rests for long between two statements: its machine may be gone without a word.
+            if holder.state != "idle" || holder.state_age < limit {
+                let next = "nothing: a run is at work".to_owned();
+                return database.finding("advisory_lock", Severity::Note, what, next, None);
+            }
+            let sql = format!(
+                "SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity \
+                 WHERE pid = {} AND state = 'idle' AND state_change <= pg_catalog.clock_timestamp() - interval '{limit} s'",
+                holder.pid
+            );
+            let what = format!("{what}, and has done nothing for {}", age(holder.state_age));
+            let remedy = Remedy::asks(Repair::Terminate(sql.clone()));
+            database.finding("advisory_lock", Severity::Warning, what, sql, Some(remedy))
+        })
+        .collect()
+}

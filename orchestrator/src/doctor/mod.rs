@@ -1,0 +1,26 @@
+//! Doctor: what is wrong with the databases of the fleet, and what resolves it. Floor 4.
+//!
+//! Reading ([`queries`]) and judging are apart: a check is a pure function of what was read, one file for each kind, and all
+//! of them stand in one table (`checks`). Not responsible for asking people or for printing.
+
+mod checks;
+mod constraints;
+mod examine;
+mod finding;
+mod histories;
+mod indexes;
+mod locks;
+mod partitions;
+mod pg_dump;
+mod pooling;
+mod prepared;
+pub mod queries;
+mod repair;
+mod scratch_databases;
+mod sessions;
+mod steps;
+mod versions;
+
+pub use examine::{Examination, examine};
+pub use finding::{Finding, Remedy, Repair, Severity, Unreachable};
+pub use repair::{Repaired, repair};

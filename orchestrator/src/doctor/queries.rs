@@ -1,0 +1,302 @@
+//! What the checks read from catalogs and statistics. Writes nothing.
+
+use shared::domain::{ServiceName, Version};
+use shared::postgres::{ADVISORY_LOCK_KEY, Session};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Error, Row};
+
+/// A session of somebody else.
+#[derive(Clone, Debug, Default)]
+pub struct SessionRow {
+    /// The server process.
+    pub pid: i32,
+    /// Its user.
+    pub user: String,
+    /// Its application.
+    pub application: String,
+    /// Its state, as `pg_stat_activity` has it.
+    pub state: String,
+    /// Seconds since its state changed.
+    pub state_age: i64,
+    /// Seconds since its transaction began.
+    pub transaction_age: i64,
+    /// Its last statement.
+    pub query: String,
+    /// The processes that it waits for; 0 is a prepared transaction.
+    pub blockers: Vec<i32>,
+}
+
+/// An index that is not valid.
+#[derive(Clone, Debug)]
+pub struct IndexRow {
+    /// Its name as SQL has it.
+    pub qualified: String,
+    /// Its bare name.
+    pub name: String,
+    /// Its table as SQL has it.
+    pub table: String,
+    /// Whether it is the one of a partitioned table.
+    pub partitioned: bool,
+    /// Whether somebody builds it right now.
+    pub under_way: bool,
+}
+
+/// A constraint that was never validated.
+#[derive(Clone, Debug)]
+pub struct ConstraintRow {
+    /// Its table as SQL has it.
+    pub table: String,
+    /// Its name as SQL has it.
+    pub name: String,
+}
+
+/// A prepared transaction.
+#[derive(Clone, Debug)]
+pub struct PreparedRow {
+    /// Its name, as an SQL literal.
+    pub literal: String,
+    /// Who prepared it.
+    pub owner: String,
+    /// Seconds since.
+    pub age: i64,
+}
+
+/// A partition that is neither attached nor detached.
+#[derive(Clone, Debug)]
+pub struct DetachRow {
+    /// The partitioned table as SQL has it.
+    pub parent: String,
+    /// The partition as SQL has it.
+    pub partition: String,
+}
+
+/// What a service's database shows.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseRows {
+    /// Sessions idle in a transaction, oldest first.
+    pub idle: Vec<SessionRow>,
+    /// Sessions that wait for another's lock.
+    pub blocked: Vec<SessionRow>,
+    /// Sessions that hold the advisory lock of a run.
+    pub holders: Vec<SessionRow>,
+    /// Sessions of which this user may not see what they do.
+    pub hidden: usize,
+    /// Indexes that are not valid.
+    pub indexes: Vec<IndexRow>,
+    /// Constraints that are not validated.
+    pub constraints: Vec<ConstraintRow>,
+    /// Prepared transactions.
+    pub prepared: Vec<PreparedRow>,
+    /// Pending detaches.
+    pub detaches: Vec<DetachRow>,
+}
+
+/// What a server shows.
+#[derive(Clone, Debug, Default)]
+pub struct ServerRows {
+    /// As in `15.18 (Debian …)`.
+    pub version: String,
+    /// As in 150018.
+    pub version_number: i32,
+    /// Scratch databases whose owner is dead.
+    pub dead_scratch: Vec<String>,
+}
+
+/// How the journal ends for one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalEnd {
+    /// The version.
+    pub version: Version,
+    /// Its name.
+    pub name: String,
+    /// `applied`, `adopted` or `reverted`.
+    pub outcome: String,
+    /// When that began (UTC, to the second).
+    pub started_at: String,
+    /// When the first row of the service was written (UTC, to the second).
+    pub journal_began: String,
+}
+
+impl DatabaseRows {
+    /// Reads everything of one database.
+    pub async fn read(client: &Client) -> Result<Self, Error> {
+        let sessions = client
+            .query_typed(
+                // Only clients: no parallel workers, no vacuum. Of other users' sessions not even the type may be seen.
+                "SELECT a.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), COALESCE(a.state, ''), \
+                   COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change), 0)::int8, \
+                   COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start), 0)::int8, \
+                   pg_catalog.left(pg_catalog.regexp_replace(COALESCE(a.query, ''), '\\s+', ' ', 'g'), 120), \
+                   CASE WHEN a.wait_event_type = 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END, \
+                   EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' \
+                     AND l.granted AND l.objsubid = 1 AND l.database = a.datid \
+                     AND l.classid::int8 = ($1 >> 32) AND l.objid::int8 = ($1 & 4294967295)) \
+                 FROM pg_catalog.pg_stat_activity a \
+                 WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
+                   AND COALESCE(a.backend_type, 'client backend') = 'client backend' ORDER BY a.xact_start NULLS LAST, a.pid",
+                &[(&ADVISORY_LOCK_KEY, Type::INT8)],
+            )
+            .await?;
+        let mut found = Self::default();
+        for row in &sessions {
+            let session = session(row);
+            if session.state.is_empty() {
+                found.hidden += 1;
+            }
+            if session.state.starts_with("idle in transaction") {
+                found.idle.push(session.clone());
+            }
+            if row.get(8) {
+                found.holders.push(session.clone());
+            }
+            if !session.blockers.is_empty() {
+                found.blocked.push(session);
+            }
+        }
+        found.indexes = indexes(client).await?;
+        found.constraints = constraints(client).await?;
+        found.prepared = prepared(client).await?;
+        found.detaches = detaches(client).await?;
+        Ok(found)
+    }
+}
+
+fn session(row: &Row) -> SessionRow {
+    SessionRow {
+        pid: row.get(0),
+        user: row.get(1),
+        application: row.get(2),
+        state: row.get(3),
+        state_age: row.get(4),
+        transaction_age: row.get(5),
+        query: row.get(6),
+        blockers: row.get(7),
+    }
+}
+
+async fn indexes(client: &Client) -> Result<Vec<IndexRow>, Error> {
+    let rows = client
+        .query_typed(
+            // Who may not see the progress of others sees their locks: building takes this one on the table, as vacuum does.
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relname::text, i.indrelid::pg_catalog.regclass::text, \
+               c.relkind = 'I', EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p \
+                 WHERE p.index_relid = i.indexrelid OR (p.relid = i.indrelid AND p.command ~ 'CONCURRENTLY')) \
+               OR EXISTS (SELECT FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid) \
+                 WHERE l.relation = i.indrelid AND l.database = (SELECT oid FROM pg_catalog.pg_database \
+                     WHERE datname = pg_catalog.current_database()) \
+                   AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted \
+                   AND COALESCE(a.backend_type, '') <> 'autovacuum worker') \
+             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE NOT i.indisvalid AND n.nspname !~ '^pg_temp' ORDER BY 1",
+            &[],
+        )
+        .await?;
+    let index = |row: &Row| IndexRow {
+        qualified: row.get(0),
+        name: row.get(1),
+        table: row.get(2),
+        partitioned: row.get(3),
+        under_way: row.get(4),
+    };
+    Ok(rows.iter().map(index).collect())
+}
+
+async fn constraints(client: &Client) -> Result<Vec<ConstraintRow>, Error> {
+    let rows = client
+        .query_typed(
+            // PostgreSQL 18 has constraints that nobody enforces: these cannot be validated, and are meant so.
+            "SELECT c.conrelid::pg_catalog.regclass::text, pg_catalog.quote_ident(c.conname) FROM pg_catalog.pg_constraint c \
+             WHERE NOT c.convalidated AND c.conrelid <> 0 AND c.conparentid = 0 \
+               AND COALESCE((pg_catalog.to_jsonb(c)->>'conenforced')::bool, true) ORDER BY 1, 2",
+            &[],
+        )
+        .await?;
+    let constraint = |row: &Row| ConstraintRow {
+        table: row.get(0),
+        name: row.get(1),
+    };
+    Ok(rows.iter().map(constraint).collect())
+}
+
+async fn prepared(client: &Client) -> Result<Vec<PreparedRow>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT pg_catalog.quote_literal(gid), owner::text, \
+               extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::int8 \
+             FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database() ORDER BY prepared",
+            &[],
+        )
+        .await?;
+    let prepared = |row: &Row| PreparedRow {
+        literal: row.get(0),
+        owner: row.get(1),
+        age: row.get(2),
+    };
+    Ok(rows.iter().map(prepared).collect())
+}
+
+async fn detaches(client: &Client) -> Result<Vec<DetachRow>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT inhparent::pg_catalog.regclass::text, inhrelid::pg_catalog.regclass::text \
+             FROM pg_catalog.pg_inherits WHERE inhdetachpending ORDER BY 1, 2",
+            &[],
+        )
+        .await?;
+    let detach = |row: &Row| DetachRow {
+        parent: row.get(0),
+        partition: row.get(1),
+    };
+    Ok(rows.iter().map(detach).collect())
+}
+
+impl ServerRows {
+    /// Reads everything of one server.
+    pub async fn read(client: &Client) -> Result<Self, Error> {
+        let rows = client
+            .query_typed(
+                "SELECT pg_catalog.current_setting('server_version'), \
+                   pg_catalog.current_setting('server_version_num')::int4",
+                &[],
+            )
+            .await?;
+        let version = rows.first().map(|row| (row.get(0), row.get(1)));
+        let (version, version_number) = version.unwrap_or_default();
+        Ok(Self {
+            version,
+            version_number,
+            dead_scratch: crate::scratch::dead_databases(client).await?,
+        })
+    }
+}
+
+/// How the journal ends for each version of a service; `None` where there is none, or no right to read it.
+pub async fn journal_ends(
+    session: &Session,
+    service: &ServiceName,
+) -> Result<Option<Vec<JournalEnd>>, Error> {
+    if !session.has_readable_journal() {
+        return Ok(None);
+    }
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT DISTINCT ON (version) version, name, outcome, \
+               pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS'), \
+               (SELECT pg_catalog.to_char(min(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') \
+                FROM orchestrator.journal WHERE service = $1) \
+             FROM orchestrator.journal WHERE service = $1 AND outcome IN ('applied', 'adopted', 'reverted') \
+             ORDER BY version, id DESC",
+            &[(&service.as_str(), Type::TEXT)],
+        )
+        .await?;
+    let end = |row: &Row| JournalEnd {
+        version: Version::new(row.get(0)),
+        name: row.get(1),
+        outcome: row.get(2),
+        started_at: row.get(3),
+        journal_began: row.get(4),
+    };
+    Ok(Some(rows.iter().map(end).collect()))
+}

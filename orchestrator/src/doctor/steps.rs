@@ -1,0 +1,36 @@
+//! Migrations and reverts that were begun and not finished.
+
+use shared::domain::Direction;
+
+use super::checks::Database;
+use super::{Finding, Severity};
+
+/// The command that goes on in a direction.
+pub(super) const fn command(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "run",
+        Direction::Down => "revert",
+    }
+}
+
+pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
+    let interrupted = database.history.interrupted.iter();
+    interrupted
+        .map(|interruption| {
+            let noun = match interruption.direction {
+                Direction::Up => "migration",
+                Direction::Down => "the revert of",
+            };
+            let so_far = format!("{} of {} statements", interruption.done, interruption.total);
+            let version = interruption.version;
+            if database.is_running() {
+                let what = format!("{noun} {version} is under way: {so_far}");
+                let next = "nothing: a run is at work".to_owned();
+                return database.finding("interrupted_step", Severity::Note, what, next, None);
+            }
+            let next = database.orchestrator(command(interruption.direction));
+            let what = format!("{noun} {version} was interrupted after {so_far}");
+            database.finding("interrupted_step", Severity::Error, what, next, None)
+        })
+        .collect()
+}

@@ -1,0 +1,34 @@
+//! Scratch databases of dead commands, seen without touching them.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::{Client, Error};
+
+use super::name;
+
+/// The scratch databases of a server whose owner's lock nobody holds.
+pub async fn dead_databases(client: &Client) -> Result<Vec<String>, Error> {
+    let databases = client
+        .query_typed(
+            "SELECT datname::text FROM pg_catalog.pg_database WHERE NOT datistemplate ORDER BY 1",
+            &[],
+        )
+        .await?;
+    // After the databases: a command takes its lock before it makes its first one.
+    let locks = client
+        .query_typed(
+            "SELECT (classid::int8 << 32) | objid::int8 FROM pg_catalog.pg_locks \
+             WHERE locktype = 'advisory' AND granted AND objsubid = 1",
+            &[],
+        )
+        .await?;
+    let held: BTreeSet<i64> = locks.iter().map(|row| row.get(0)).collect();
+    let dead = |database: &String| {
+        name::owner(database).is_some_and(|owner| !held.contains(&name::lock_key(owner)))
+    };
+    Ok(databases
+        .iter()
+        .map(|row| row.get(0))
+        .filter(dead)
+        .collect())
+}

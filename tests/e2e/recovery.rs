@@ -1,0 +1,95 @@
+//! `docs/recovery.md`, read and done: what the page speaks of is brought about before each command.
+
+use std::time::Duration;
+
+use tests::{Page, PageUser, Program, Server, Session};
+
+const PAGE: &str = include_str!("../../docs/recovery.md");
+const USER: &str = "migrator";
+const PASSWORD: &str = "secret";
+const POLICIES: &str = "soc_policies";
+
+#[test]
+fn every_command_of_the_page_does_what_the_page_says() {
+    let server = Server::with(&[("max_prepared_transactions", "5")]);
+    server.query(
+        "postgres",
+        &format!(
+            "CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}' CREATEDB; GRANT pg_monitor, pg_signal_backend TO {USER}; \
+             CREATE ROLE app LOGIN PASSWORD 'app'"
+        ),
+    );
+    let url = server.url_as(USER, PASSWORD, "postgres");
+    let orchestrator = Program::named("orchestrator").env("ORCHESTRATOR_SERVER_URL", &url);
+    orchestrator.expect(&["all"], 0);
+
+    let mut sessions: Vec<Session> = Vec::new();
+    let mut looks = 0;
+    let user = PageUser {
+        name: USER.to_owned(),
+        password: PASSWORD.to_owned(),
+    };
+    Page::new("docs/recovery.md", PAGE).perform(&server, &user, |command| match command {
+        "orchestrator doctor policy --idle-after 1s" => {
+            let session = server.session_as("app", "app", POLICIES);
+            session.run("BEGIN; SELECT 'for the report'");
+            sessions.push(session);
+            // It is to be idle for longer than the page asks for.
+            std::thread::sleep(Duration::from_millis(2100));
+        }
+        "orchestrator run policy --yes" if looks == 0 => {
+            orchestrator.expect(&["revert", "policy"], 0);
+            server.query(POLICIES, "CREATE TABLE \"IDX_risk_controls_controlId\" ()");
+            server.query(
+                POLICIES,
+                &format!("ALTER TABLE \"IDX_risk_controls_controlId\" OWNER TO {USER}"),
+            );
+        }
+        "orchestrator doctor policy" => {
+            looks += 1;
+            bring_about(&server, looks);
+        }
+        "PGPORT=1 orchestrator doctor policy" => {
+            put_back(&server, &orchestrator);
+        }
+        _ => {}
+    });
+    assert_eq!(looks, 5);
+}
+
+/// Runs the SQL of the finding.
+fn put_back(server: &Server, orchestrator: &Program) {
+    let document = orchestrator
+        .expect(&["doctor", "policy", "--output", "json"], 4)
+        .json();
+    let next = document["findings"][0]["next"].as_str().expect("words");
+    let (_, sql) = next.split_once("makes: ").expect("SQL");
+    server.query(POLICIES, sql);
+}
+
+/// What `doctor` is to find the n-th time.
+fn bring_about(server: &Server, look: usize) {
+    match look {
+        2 => {
+            server.query(
+                POLICIES,
+                "SET ROLE migrator; CREATE TABLE notes (id int); INSERT INTO notes VALUES (1), (1)",
+            );
+            let session = server.session_as(USER, PASSWORD, POLICIES);
+            session.fails("CREATE UNIQUE INDEX CONCURRENTLY notes_id ON notes (id)");
+        }
+        3 => drop(server.query(
+            POLICIES,
+            "ALTER TABLE notes ADD CONSTRAINT notes_id_positive CHECK (id > 0) NOT VALID",
+        )),
+        4 => {
+            let session = server.session_as(USER, PASSWORD, POLICIES);
+            session.run("BEGIN; LOCK TABLE notes; PREPARE TRANSACTION 'payroll-4711'");
+        }
+        5 => drop(server.query(
+            POLICIES,
+            "DROP TABLE notes; DELETE FROM refinery_schema_history WHERE version = 1795341600000",
+        )),
+        _ => {}
+    }
+}
