@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::domain::{
-    Direction, Fleet, Gate, Migration, Refusal, RefusalKind, Service, ServiceName, Version,
+    Direction, ExitStatus, Fleet, Gate, Migration, Refusal, RefusalKind, Service, ServiceName,
+    Version,
 };
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::Connections;
@@ -117,17 +118,25 @@ pub async fn wait(
 ) -> GateEnd {
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
+    let mut has_answered = false;
     loop {
-        let missing = match unmet(connections, target, gate).await {
+        let end = match unmet(connections, target, gate).await {
             Ok(None) => return GateEnd::Met(started.elapsed()),
-            Ok(Some(missing)) => missing,
+            Ok(Some(missing)) => {
+                has_answered = true;
+                GateEnd::TimedOut(missing)
+            }
+            // A database that answered before will do so again: its server is being started again, or the network was down.
+            Err(error) if has_answered && error.exit_status() == ExitStatus::Unavailable => {
+                GateEnd::Failed(error)
+            }
             Err(error) => return GateEnd::Failed(error),
         };
         let Some(rest) = deadline
             .checked_duration_since(Instant::now())
             .filter(|rest| !rest.is_zero())
         else {
-            return GateEnd::TimedOut(missing);
+            return end;
         };
         tokio::select! {
             () = tokio::time::sleep(pause.min(rest)) => {}

@@ -13,6 +13,9 @@ use crate::reconcile::History;
 /// What to do about a pooler in transaction mode.
 pub const POOLER_NEXT: &str = "connect to the server directly, or to a pool in session mode";
 
+/// What to do about a connection that was lost.
+const RUN_AGAIN: &str = "run again when the server is back";
+
 /// One service and where its database is.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -38,8 +41,19 @@ pub struct Inspection {
     pub session: Option<Session>,
 }
 
-/// Looks at a target's database. A missing database has an empty history.
+/// Looks at a target's database. A missing database has an empty history. A connection that is lost is opened again once:
+/// looking changes nothing.
 pub async fn inspect(
+    connections: &Connections,
+    target: &Target,
+) -> Result<Inspection, ServiceError> {
+    match inspect_once(connections, target).await {
+        Err(error) if error.is_connection_lost() => inspect_once(connections, target).await,
+        inspected => inspected,
+    }
+}
+
+async fn inspect_once(
     connections: &Connections,
     target: &Target,
 ) -> Result<Inspection, ServiceError> {
@@ -57,26 +71,25 @@ pub async fn inspect(
         }
         Err(error) => return Err(error.into()),
     };
-    let failed = |source| ServiceError::query(&target.address, source);
-    let mut history = read_history(&session, &target.service.name, &target.history_table)
-        .await
-        .map_err(failed)?;
-    if history.applied.is_empty() && history.interrupted.is_empty() {
-        let adoption = read_adoption(&session, &target.service.name)
-            .await
-            .map_err(failed)?;
-        // What was adopted and then reverted is ours: the former tool's rows say nothing any more.
-        if adoption == AdoptionState::default() {
-            history.legacy = read_legacy_versions(&session, target.legacy_table.as_deref())
-                .await
-                .map_err(failed)?;
-        }
-    }
+    let pulse = session.pulse();
+    let history = connections.watch(&pulse, look(&session, target)).await;
     Ok(Inspection {
         exists: true,
-        history,
+        history: history.map_err(|source| ServiceError::query(&target.address, source))?,
         session: Some(session),
     })
+}
+
+async fn look(session: &Session, target: &Target) -> Result<History, tokio_postgres::Error> {
+    let mut history = read_history(session, &target.service.name, &target.history_table).await?;
+    if history.applied.is_empty() && history.interrupted.is_empty() {
+        let adoption = read_adoption(session, &target.service.name).await?;
+        // What was adopted and then reverted is ours: the former tool's rows say nothing any more.
+        if adoption == AdoptionState::default() {
+            history.legacy = read_legacy_versions(session, target.legacy_table.as_deref()).await?;
+        }
+    }
+    Ok(history)
 }
 
 /// Why a service cannot be looked at or gone on with, other than by a failed step.
@@ -106,6 +119,14 @@ pub enum ServiceError {
     /// It would not be safe.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Whether it may be undone depends on a database that cannot be looked at.
+    #[error("{message}")]
+    Unsure {
+        /// What depends on it.
+        message: String,
+        /// What to do next.
+        next: String,
+    },
     /// The database does not exist, and may not be created.
     #[error("{address}: the database does not exist, and it is not created {why}")]
     MayNotCreate {
@@ -146,6 +167,18 @@ impl ServiceError {
         }
     }
 
+    /// Whether the connection was lost, rather than something refused.
+    pub fn is_connection_lost(&self) -> bool {
+        match self {
+            Self::Lock { source, .. } => matches!(**source, LockError::Lost(_)),
+            Self::Query { lost, .. } => *lost,
+            Self::Connect(_)
+            | Self::Refused(_)
+            | Self::Unsure { .. }
+            | Self::MayNotCreate { .. } => false,
+        }
+    }
+
     /// The exit code that it leads to.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
@@ -154,7 +187,7 @@ impl ServiceError {
             Self::Lock { source, .. } if matches!(**source, LockError::Cancelled) => {
                 ExitStatus::Cancelled
             }
-            Self::Lock { .. } => ExitStatus::Unavailable,
+            Self::Lock { .. } | Self::Unsure { .. } => ExitStatus::Unavailable,
             Self::Query { lost: true, .. } => ExitStatus::Unavailable,
             Self::Query { lost: false, .. } => ExitStatus::Failed,
             Self::Refused(_) | Self::MayNotCreate { .. } => ExitStatus::Refused,
@@ -165,9 +198,14 @@ impl ServiceError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.next.clone()),
+            Self::Unsure { next, .. } => Some(next.clone()),
             Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
                 Some("wait for the other run to end, and run again".to_owned())
             }
+            Self::Lock { source, .. } if matches!(**source, LockError::Lost(_)) => {
+                Some(RUN_AGAIN.to_owned())
+            }
+            Self::Query { lost: true, .. } => Some(RUN_AGAIN.to_owned()),
             Self::MayNotCreate { address, .. } => Some(format!(
                 "create it, or pass --create-databases outside production ({address})"
             )),

@@ -121,10 +121,10 @@ impl Context {
             retry_for: RETRY_CONNECT_FOR,
         };
         let context = Self {
-            connections: Arc::new(Connections::new(
-                options,
-                configuration.max_connections().get(),
-            )),
+            connections: Arc::new(
+                Connections::new(options, configuration.max_connections().get())
+                    .patient_for(configuration.engine().stall_timeout),
+            ),
             invocation: Invocation {
                 program: program.to_owned(),
                 flags: repeated_flags(&globals),

@@ -7,7 +7,8 @@ use super::gather::gather_histories;
 use super::plan_run::Planned;
 use super::{CommandError, Context, Gathered, Selected};
 use crate::domain::{
-    Direction, Migration, Refusal, RefusalKind, Requirement, Service, ServiceName, Version,
+    Direction, ExitStatus, Migration, Refusal, RefusalKind, Requirement, Service, ServiceName,
+    Version,
 };
 use crate::inspect::{ServiceError, Target};
 use crate::planning::{self, Order};
@@ -62,9 +63,9 @@ pub async fn planned_revert(
                 }
             }
             // It stays as it is, and so must what it requires in turn: look again without it.
-            Dependent::Refused(service, refusal) => {
+            Dependent::Stopped(service, error) => {
                 scopes.remove(&service);
-                stopped.push((service, refusal.into()));
+                stopped.push((service, error));
             }
         }
     }
@@ -142,7 +143,7 @@ enum Dependent {
     /// It would have to be undone, too, from this version on.
     Found(ServiceName, Version),
     /// This service must stay as it is.
-    Refused(ServiceName, Refusal),
+    Stopped(ServiceName, ServiceError),
 }
 
 /// The migrations that a scope takes back; `None` where the service or its history is not known.
@@ -183,8 +184,10 @@ fn next_dependent(
         else {
             continue;
         };
-        let cannot_go = stopped.iter().any(|(name, _)| *name == service.name);
-        if with_dependents && !cannot_go {
+        let stopped_by = stopped
+            .iter()
+            .find_map(|(name, error)| (*name == service.name).then_some(error));
+        if with_dependents && stopped_by.is_none() {
             return Dependent::Found(service.name.clone(), migration.version);
         }
         let standing = if gathered.histories.contains_key(&service.name) {
@@ -192,25 +195,26 @@ fn next_dependent(
         } else {
             "of which nobody can say whether it is applied"
         };
-        let next = if cannot_go {
-            format!("see to {} first", service.name)
-        } else {
-            context
-                .invocation
-                .revert_with_dependents(&requirement.service, scope)
-        };
-        return Dependent::Refused(
-            requirement.service.clone(),
-            Refusal {
-                kind: RefusalKind::Required,
-                service: Some(requirement.service.clone()),
-                message: format!(
-                    "{requirement} is required by {}, {standing}",
-                    migration.script.path
-                ),
-                next,
-            },
+        let stays = requirement.service.clone();
+        let message = format!(
+            "{requirement} is required by {}, {standing}",
+            migration.script.path
         );
+        let next = match stopped_by {
+            Some(_) => format!("see to {} first", service.name),
+            None => context.invocation.revert_with_dependents(&stays, scope),
+        };
+        let error = match stopped_by.map(ServiceError::exit_status) {
+            // No refusal: it may go once that database is back.
+            Some(ExitStatus::Unavailable) => ServiceError::Unsure { message, next },
+            _ => ServiceError::from(Refusal {
+                kind: RefusalKind::Required,
+                service: Some(stays.clone()),
+                message,
+                next,
+            }),
+        };
+        return Dependent::Stopped(stays, error);
     }
     Dependent::None
 }

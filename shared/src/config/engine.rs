@@ -24,6 +24,8 @@ pub struct EngineSettings {
     pub advisory_lock_wait: Duration,
     /// How long to wait for a server to answer, for each host; zero is without limit.
     pub connect_timeout: Duration,
+    /// After how long without an answer a connection is looked after from outside; zero is never.
+    pub stall_timeout: Duration,
 }
 
 impl Default for EngineSettings {
@@ -35,6 +37,7 @@ impl Default for EngineSettings {
             concurrently_timeout: Duration::from_secs(30 * 60),
             advisory_lock_wait: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(15),
         }
     }
 }
@@ -80,6 +83,7 @@ impl EngineSettings {
             concurrently_timeout: duration("concurrently_timeout", default.concurrently_timeout)?,
             advisory_lock_wait: duration("advisory_lock_wait", default.advisory_lock_wait)?,
             connect_timeout: duration("connect_timeout", default.connect_timeout)?,
+            stall_timeout: duration("stall_timeout", default.stall_timeout)?,
         };
         // Zero would let a migration queue for a lock without end, and every live query behind it.
         if settings.lock_timeout.is_zero()

@@ -39,16 +39,19 @@ pub struct EngineLayer {
     pub advisory_lock_wait: Option<String>,
     /// How long to wait for a server to answer.
     pub connect_timeout: Option<String>,
+    /// After how long a silent connection is looked into.
+    pub stall_timeout: Option<String>,
 }
 
 impl EngineLayer {
-    const KEYS: [&str; 6] = [
+    const KEYS: [&str; 7] = [
         "lock_timeout",
         "lock_retries",
         "statement_timeout",
         "concurrently_timeout",
         "advisory_lock_wait",
         "connect_timeout",
+        "stall_timeout",
     ];
 
     pub(super) fn from_variables(variables: &BTreeMap<String, String>) -> Self {
@@ -66,6 +69,7 @@ impl EngineLayer {
             concurrently_timeout: read("concurrently_timeout"),
             advisory_lock_wait: read("advisory_lock_wait"),
             connect_timeout: read("connect_timeout"),
+            stall_timeout: read("stall_timeout"),
         }
     }
 
@@ -77,6 +81,7 @@ impl EngineLayer {
             "concurrently_timeout" => self.concurrently_timeout.as_deref(),
             "advisory_lock_wait" => self.advisory_lock_wait.as_deref(),
             "connect_timeout" => self.connect_timeout.as_deref(),
+            "stall_timeout" => self.stall_timeout.as_deref(),
             _ => None,
         }
     }

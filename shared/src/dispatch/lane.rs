@@ -96,9 +96,15 @@ impl LaneTask {
     }
 
     async fn stretch(&mut self) -> Result<(), ServiceError> {
-        let session = self.open().await?;
-        let mut locked = self.lock(session).await?;
-        let worked = self.work(&mut locked).await;
+        let (mut locked, history) = match self.begin().await {
+            // Nothing has been done yet. The session may have been ended while it waited for other services.
+            Err(error) if error.is_connection_lost() => {
+                tracing::warn!(service = %self.target.service.name, error = %error.chain(), "connecting again");
+                self.begin().await?
+            }
+            begun => begun?,
+        };
+        let worked = self.work(&mut locked, &history).await;
         if self.wrote {
             self.anchor = self.look_up_anchor(locked.session()).await;
         }
@@ -109,7 +115,12 @@ impl LaneTask {
     /// The end of the journal, under the lock where the session still holds it. Without one the journal is written all the same.
     async fn look_up_anchor(&self, session: &Session) -> Option<Anchor> {
         let (target, service) = (&self.target, &self.target.service.name);
-        match read_anchor(session, service).await {
+        let pulse = session.pulse();
+        match self
+            .connections
+            .watch(&pulse, read_anchor(session, service))
+            .await
+        {
             Ok(anchor) => return anchor,
             Err(error) if !is_connection_lost(&error) => {
                 tracing::warn!(%service, %error, "the end of the journal could not be read");
@@ -123,6 +134,15 @@ impl LaneTask {
             .await
             .ok()?;
         read_anchor(&looked, service).await.ok().flatten()
+    }
+
+    /// Obtains the lock, and reads the history again under it.
+    async fn begin(&mut self) -> Result<(LockedSession, History), ServiceError> {
+        let session = self.open().await?;
+        let mut locked = self.lock(session).await?;
+        self.refuse_read_only(locked.session())?;
+        let history = self.read_again(&mut locked).await?;
+        Ok((locked, history))
     }
 
     async fn open(&mut self) -> Result<Session, ServiceError> {
@@ -170,9 +190,11 @@ impl LaneTask {
         .map_err(|source| ServiceError::lock(&self.target, source))
     }
 
-    async fn work(&mut self, locked: &mut LockedSession) -> Result<(), ServiceError> {
-        self.refuse_read_only(locked.session())?;
-        let history = self.read_again(locked).await?;
+    async fn work(
+        &mut self,
+        locked: &mut LockedSession,
+        history: &History,
+    ) -> Result<(), ServiceError> {
         self.tell(Message::Ready {
             service: self.target.service.name.clone(),
             cancel: locked.session().cancel_handle(),
@@ -182,7 +204,7 @@ impl LaneTask {
             let Some(migration) = target.service.migration(go.version) else {
                 continue;
             };
-            if self.is_done_already(&history, &go)? {
+            if self.is_done_already(history, &go)? {
                 self.happened(
                     Some(go.version),
                     EventKind::MigrationUnchanged {
@@ -199,7 +221,7 @@ impl LaneTask {
                 self.install(locked, with_progress).await?;
             }
             self.wrote = true;
-            let result = self.execute(locked, &go, migration, &history).await;
+            let result = self.execute(locked, &go, migration, history).await;
             self.tell(Message::Finished {
                 step: go.step,
                 result,
@@ -227,21 +249,16 @@ impl LaneTask {
     /// Reads the history again, now that nobody else can change it.
     async fn read_again(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
         let target = &self.target;
-        let failed = |error| ServiceError::query(&target.address, error);
-        if !locked.session().is_installed(true) {
-            locked
-                .session_mut()
-                .refresh(&target.history_table)
-                .await
-                .map_err(failed)?;
-        }
-        read_history(
-            locked.session(),
-            &target.service.name,
-            &target.history_table,
-        )
-        .await
-        .map_err(failed)
+        let pulse = locked.session().pulse();
+        let session = locked.session_mut();
+        let reading = async {
+            if !session.is_installed(true) {
+                session.refresh(&target.history_table).await?;
+            }
+            read_history(session, &target.service.name, &target.history_table).await
+        };
+        let read = self.connections.watch(&pulse, reading).await;
+        read.map_err(|error| ServiceError::query(&target.address, error))
     }
 
     /// Whether another run did a step since it was planned. Refuses what has become inconsistent since.
@@ -266,10 +283,11 @@ impl LaneTask {
         locked: &mut LockedSession,
         with_progress: bool,
     ) -> Result<(), ServiceError> {
+        let pulse = locked.session().pulse();
         let table = &self.target.history_table;
-        install(locked.session_mut(), table, with_progress)
-            .await
-            .map_err(|error| ServiceError::query(&self.target.address, error))
+        let installing = install(locked.session_mut(), table, with_progress);
+        let installed = self.connections.watch(&pulse, installing).await;
+        installed.map_err(|error| ServiceError::query(&self.target.address, error))
     }
 
     async fn execute(

@@ -123,6 +123,11 @@ pub enum EventKind {
         /// The sessions that stood in the way when it was looked at.
         blockers: Vec<Blocker>,
     },
+    /// The connection was lost during a step: what was committed is being looked up.
+    ConnectionLost {
+        /// How it was lost.
+        message: String,
+    },
     /// A migration is applied and committed.
     MigrationApplied {
         /// Its name.
@@ -345,6 +350,8 @@ pub struct Failure {
     pub statements: Option<usize>,
     /// Whether nothing of this file is left in the database.
     pub rolled_back: bool,
+    /// Whether the connection was lost, and what was committed could not be looked up.
+    pub outcome_unknown: bool,
     /// How long the attempt took, in milliseconds.
     pub duration_ms: u64,
     /// What to do next.

@@ -35,26 +35,51 @@ pub async fn blockers_of(client: &Client, pid: i32) -> Result<Vec<Blocker>, toki
         .collect())
 }
 
-/// Waits until a server process has ended: what a lost connection had begun is over then, one way or the other.
-/// `false` when it is still there at the end.
-pub async fn wait_until_gone(
+/// How long a server process without a client is given to notice that by itself.
+const GRACE: &str = "1 second";
+
+/// Waits until the server process of a lost connection has ended: what it had begun is over then, one way or the other.
+///
+/// One that waits for a client which will never speak again is ended: it would keep its locks. So is one that is still at
+/// work after `longest`, where its work `comes_to_nothing` in any case. `false` when it is still there in the end.
+pub async fn end_orphan(
     client: &Client,
     pid: i32,
     longest: Duration,
+    comes_to_nothing: bool,
 ) -> Result<bool, tokio_postgres::Error> {
-    let deadline = Instant::now() + longest;
+    let mut deadline = Instant::now() + longest;
+    let mut may_end = comes_to_nothing;
     loop {
         let rows = client
             .query_typed(
-                "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = $1)",
+                &format!(
+                    "SELECT COALESCE(state LIKE 'idle%', false) \
+                       AND state_change < pg_catalog.clock_timestamp() - interval '{GRACE}' \
+                     FROM pg_catalog.pg_stat_activity WHERE pid = $1"
+                ),
                 &[(&pid, Type::INT4)],
             )
             .await?;
-        if rows.first().is_some_and(|row| !row.get::<_, bool>(0)) {
+        let Some(row) = rows.first() else {
             return Ok(true);
+        };
+        let waits_for_client = row.get::<_, Option<bool>>(0) == Some(true);
+        let late = Instant::now() >= deadline;
+        if waits_for_client || (late && may_end) {
+            client
+                .query_typed(
+                    "SELECT pg_catalog.pg_terminate_backend($1)",
+                    &[(&pid, Type::INT4)],
+                )
+                .await?;
         }
-        if Instant::now() >= deadline {
-            return Ok(false);
+        if late {
+            if !may_end {
+                return Ok(false);
+            }
+            may_end = false;
+            deadline = Instant::now() + longest;
         }
         tokio::time::sleep(PAUSE).await;
     }

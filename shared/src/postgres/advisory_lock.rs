@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{Connections, Session};
 use crate::domain::Holder;
@@ -17,6 +17,9 @@ pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long to wait for the answer to giving the lock back.
+const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 
 /// A session that holds the lock. Migrations are applied and undone through this type only.
 pub struct LockedSession {
@@ -28,6 +31,18 @@ impl LockedSession {
     ///
     /// `cancelled` ends the wait as soon as it is not zero. Refuses a session whose server process serves others, too.
     pub async fn acquire(
+        session: Session,
+        connections: &Connections,
+        wait: Duration,
+        cancelled: &mut watch::Receiver<u32>,
+        waiting: impl FnMut(Option<Holder>) + Send,
+    ) -> Result<Self, LockError> {
+        let pulse = session.pulse();
+        let obtained = Self::obtain(session, connections, wait, cancelled, waiting);
+        connections.watch(&pulse, obtained).await
+    }
+
+    async fn obtain(
         session: Session,
         connections: &Connections,
         wait: Duration,
@@ -97,16 +112,18 @@ impl LockedSession {
         Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
-    /// Gives the lock back. An error means that the connection, and with it the lock, is gone anyway.
+    /// Gives the lock back. An error means that the connection, and with it the lock, is gone anyway; a server that does not
+    /// answer gives the lock back when the connection is closed.
     pub async fn release(self) -> Session {
-        let unlocked = self
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&ADVISORY_LOCK_KEY, Type::INT8)];
+        let unlocking = self
             .session
             .client()
-            .query_typed(
-                "SELECT pg_catalog.pg_advisory_unlock($1)",
-                &[(&ADVISORY_LOCK_KEY, Type::INT8)],
-            )
-            .await;
+            .query_typed("SELECT pg_catalog.pg_advisory_unlock($1)", &parameters);
+        let Ok(unlocked) = tokio::time::timeout(LONGEST_RELEASE, unlocking).await else {
+            self.session.pulse().give_up();
+            return self.session;
+        };
         match unlocked {
             Ok(rows) if rows.first().is_some_and(|row| row.get(0)) => {}
             Ok(_) => tracing::warn!(

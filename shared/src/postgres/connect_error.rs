@@ -152,6 +152,11 @@ impl ConnectError {
         )
     }
 
+    /// Whether no server answered.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
     /// Whether another host of the same address may do better.
     pub(super) fn concerns_one_host(&self) -> bool {
         matches!(

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::stall::{self, Pulse};
 use super::{ConnectError, ConnectOptions, Connection, Session, connect};
 use crate::config::DatabaseAddress;
 
@@ -13,6 +15,7 @@ use crate::config::DatabaseAddress;
 pub struct Connections {
     options: ConnectOptions,
     limit: usize,
+    patience: Duration,
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
@@ -26,8 +29,22 @@ impl Connections {
         Self {
             options,
             limit: limit.max(1),
+            patience: Duration::ZERO,
             servers: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// After how long without an answer a session is looked after from outside; zero is never.
+    #[must_use]
+    pub fn patient_for(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Awaits `work` on a session. When it is sure that no answer will come any more, the session's connection is closed on
+    /// this side, and `work` ends with an error of a lost connection. The connection that looks is beyond the bound.
+    pub async fn watch<T>(&self, pulse: &Pulse, work: impl Future<Output = T>) -> T {
+        stall::watch(pulse, &self.options, self.patience, work).await
     }
 
     /// The most connections to one server.
@@ -48,7 +65,7 @@ impl Connections {
     /// Creates the address's database where it does not exist. Gives whether it was created here.
     pub async fn create_database(&self, address: &DatabaseAddress) -> Result<bool, ConnectError> {
         let _permit = self.permit(address).await;
-        super::create_database::create_database(address, &self.options).await
+        super::create_database::create_database(address, &self.options, self.patience).await
     }
 
     /// Drops the address's database where it exists: for scratch databases only.

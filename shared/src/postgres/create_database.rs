@@ -1,8 +1,11 @@
 //! Creating a missing database, and dropping a scratch one.
 
+use std::time::Duration;
+
 use tokio_postgres::error::SqlState;
 
 use super::history::quote_identifier;
+use super::stall::{self, Pulse};
 use super::{ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
@@ -28,16 +31,18 @@ pub(super) async fn connect_to_maintenance(
 pub(super) async fn create_database(
     address: &DatabaseAddress,
     options: &ConnectOptions,
+    patience: Duration,
 ) -> Result<bool, ConnectError> {
     let connection = connect_to_maintenance(address, options).await?;
-    let name = address.database();
-    let created = connection
-        .client
-        .batch_execute(&format!(
-            "CREATE DATABASE {} TEMPLATE template0",
-            quote_identifier(name)
-        ))
-        .await;
+    let pulse = Pulse::of(&connection, address)
+        .await
+        .map_err(|error| ConnectError::classify(address, error))?;
+    let statement = format!(
+        "CREATE DATABASE {} TEMPLATE template0",
+        quote_identifier(address.database())
+    );
+    let creating = connection.client.batch_execute(&statement);
+    let created = stall::watch(&pulse, options, patience, creating).await;
     match created {
         Ok(()) => Ok(true),
         // 42P04; two at once can also collide in the catalog's unique index (23505).

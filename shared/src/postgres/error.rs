@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::io;
 
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 /// An error or a notice of a PostgreSQL server. Source: PostgreSQL documentation, "Error and Notice Message Fields".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,14 +83,19 @@ impl From<&DbError> for ServerError {
     }
 }
 
-/// Whether the connection is gone: the server closed it, the network broke, or the server ended the session (57P01
-/// to 57P03, 57P05 and all of class 08).
+/// Whether the connection is gone: the server closed it, the network broke, or the server ended the session, which it says
+/// with FATAL.
 #[must_use]
 pub fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
     match error.as_db_error() {
         Some(said) => {
             let code = said.code().code();
-            code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05")
+            code.starts_with("08")
+                || matches!(code, "57P01" | "57P02" | "57P03" | "57P05")
+                || matches!(
+                    said.parsed_severity(),
+                    Some(Severity::Fatal | Severity::Panic)
+                )
         }
         None => {
             error.is_closed()

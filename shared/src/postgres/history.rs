@@ -75,7 +75,7 @@ pub async fn install(
         .client()
         // The first migration's commit writes this one to disk, too; if neither gets there, both are made again.
         .batch_execute(&format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; {create} {progress} COMMIT"
+            "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '10s'; {create} {progress} COMMIT"
         ))
         .await?;
     // "already exists, skipping" is our own noise, not the migration's.

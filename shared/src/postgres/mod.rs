@@ -21,9 +21,10 @@ pub mod local_server;
 mod pooler;
 mod progress;
 mod session;
+mod stall;
 mod tls;
 
-pub use activity::{blockers_of, wait_until_gone};
+pub use activity::{blockers_of, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
 pub use advisory_lock::{ADVISORY_LOCK_KEY, LockError, LockedSession};
 pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};
@@ -42,4 +43,5 @@ pub use progress::{
     Progress, ProgressState, clear_intent, read_progress, record_intent, record_statement,
 };
 pub use session::{Session, SessionSettings};
+pub use stall::{Pulse, beside};
 pub use tls::TlsSetupError;

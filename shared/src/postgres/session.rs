@@ -8,8 +8,10 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
+use super::connection::no_answer;
 use super::connections::Permit;
 use super::history::quote_identifier;
+use super::stall::{Pulse, SERVER_START};
 use super::{ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
@@ -17,6 +19,13 @@ use crate::config::DatabaseAddress;
 const CLIENT_CONNECTION_CHECK: i32 = 140_000;
 const IDLE_SESSION_TIMEOUT: i32 = 140_000;
 const TRANSACTION_TIMEOUT: i32 = 170_000;
+
+/// After this long without a word from us, in milliseconds, the server ends a session that runs files: a program that was
+/// stopped, or cut off, would keep its locks, and live traffic would queue behind them.
+const LONGEST_SILENCE: u32 = 60_000;
+
+/// How long history and journal wait for a lock where no file's limit applies.
+const BOOKKEEPING_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The settings that hold while a file runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +44,7 @@ pub struct Session {
     announced: Option<i32>,
     permit: Option<Permit>,
     used: bool,
+    lock_timeout: Duration,
 }
 
 /// What is asked once, right after connecting.
@@ -52,6 +62,7 @@ struct Facts {
     /// As the server counts it, such as 150018.
     server_version: i32,
     checks_client: bool,
+    server_start: String,
 }
 
 impl Session {
@@ -63,9 +74,15 @@ impl Session {
         permit: Option<Permit>,
     ) -> Result<Self, ConnectError> {
         let connection = connect(address, options).await?;
-        let facts = Facts::read(&connection, history_table)
-            .await
-            .map_err(|error| ConnectError::classify(address, error))?;
+        // A server that lets us in and then keeps silent must not hang us.
+        let looking = Facts::read(&connection, history_table);
+        let facts = match super::attempt::limit(address, options) {
+            Some(limit) => tokio::time::timeout(limit, looking)
+                .await
+                .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
+            None => looking.await,
+        };
+        let facts = facts.map_err(|error| ConnectError::classify(address, error))?;
         let announced = super::pooler::announced_process(&connection.client).await;
         Ok(Self {
             connection,
@@ -74,6 +91,7 @@ impl Session {
             announced,
             permit,
             used: false,
+            lock_timeout: BOOKKEEPING_LOCK_TIMEOUT,
         })
     }
 
@@ -90,6 +108,16 @@ impl Session {
     /// The server process of this session.
     pub fn pid(&self) -> i32 {
         self.facts.pid
+    }
+
+    /// What it takes to look at this session from outside.
+    pub fn pulse(&self) -> Pulse {
+        Pulse {
+            address: self.address.clone(),
+            pid: self.facts.pid,
+            server_start: self.facts.server_start.clone(),
+            driver: self.connection.task.abort_handle(),
+        }
     }
 
     /// Whether nothing stands between us and the server that takes part in the protocol, as a pooler does.
@@ -197,6 +225,7 @@ impl Session {
             set => set?,
         }
         self.used = true;
+        self.lock_timeout = settings.lock_timeout;
         Ok(())
     }
 
@@ -208,13 +237,17 @@ impl Session {
         } else {
             ""
         };
-        // Limits that a database or role has for its application would end a migration, or the session that holds the lock.
-        let mut unlimited = String::from("; SET idle_in_transaction_session_timeout = 0");
+        // Limits that a database or role has for its application would end a migration, or the session that holds the lock:
+        // these are ours. A client whose machine is gone is noticed after half a minute.
+        let mut limits = format!(
+            "; SET idle_in_transaction_session_timeout = {LONGEST_SILENCE}; SET tcp_keepalives_idle = 15; \
+             SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+        );
         if self.facts.server_version >= IDLE_SESSION_TIMEOUT {
-            unlimited.push_str("; SET idle_session_timeout = 0");
+            limits.push_str(&format!("; SET idle_session_timeout = {LONGEST_SILENCE}"));
         }
         if self.facts.server_version >= TRANSACTION_TIMEOUT {
-            unlimited.push_str("; SET transaction_timeout = 0");
+            limits.push_str("; SET transaction_timeout = 0");
         }
         let reset = if self.used {
             "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
@@ -224,7 +257,7 @@ impl Session {
         };
         self.client()
             .batch_execute(&format!(
-                "{reset}SET lock_timeout = {}; SET statement_timeout = {}{unlimited}{check_client}",
+                "{reset}SET lock_timeout = {}; SET statement_timeout = {}{limits}{check_client}",
                 settings.lock_timeout.as_millis(),
                 settings.statement_timeout.as_millis(),
             ))
@@ -247,8 +280,9 @@ impl Session {
     }
 
     /// Inside a transaction: deferred constraints speak up, rather than in COMMIT, where the server names no statement;
-    /// then, to the end of the transaction, the original role, a safe `search_path` and no time limits hold,
-    /// whatever the file did, so that history and journal can be written.
+    /// then, to the end of the transaction, the original role, a safe `search_path` and no limit of the statements' time hold,
+    /// whatever the file did, so that history and journal can be written. The wait for a lock stays limited, since the
+    /// transaction may hold others.
     pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
         let role = match self.facts.role.as_str() {
             "none" => "NONE".to_owned(),
@@ -257,7 +291,8 @@ impl Session {
         self.client()
             .batch_execute(&format!(
                 "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; SET LOCAL search_path = pg_catalog; \
-                 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+                 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}",
+                self.lock_timeout.as_millis()
             ))
             .await
     }
@@ -285,6 +320,7 @@ impl Facts {
         let rows = connection
             .client
             .query_typed(
+                &format!(
                 "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('role'), \
                    COALESCE((SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = \
                      (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($2))), \
@@ -301,7 +337,8 @@ impl Facts {
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
                    pg_catalog.current_setting('server_version_num')::int4, \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                     THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END",
+                     THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
+                   {SERVER_START}"),
                 &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
@@ -318,6 +355,7 @@ impl Facts {
             journal_chained: row.get(8),
             server_version,
             checks_client: server_version >= CLIENT_CONNECTION_CHECK,
+            server_start: row.get(9),
         })
     }
 }

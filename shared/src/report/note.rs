@@ -79,6 +79,7 @@ pub(super) fn note(
         EventKind::MigrationStarted { .. }
         | EventKind::StatementFinished { .. }
         | EventKind::MigrationRetrying { .. }
+        | EventKind::ConnectionLost { .. }
         | EventKind::ServerNotice { .. } => within_a_step(kind, version, standing, detail),
         EventKind::MigrationApplied { .. }
         | EventKind::MigrationReverted { .. }
@@ -195,6 +196,12 @@ fn within_a_step(
             let text = format!("{own} try {attempt} of {attempts}, again in {pause}; {why}");
             let subject = format!("{own} {sqlstate} {:?}", pids(blockers));
             Some(Note::new("retrying", Role::Warning, text).waiting_for(subject))
+        }
+        EventKind::ConnectionLost { message } => {
+            let own = running(version, standing);
+            let why = one_line(message, SENTENCE);
+            let text = format!("{own} {why}; looking up what was committed");
+            Some(Note::new("lost", Role::Warning, text))
         }
         EventKind::ServerNotice { severity, message } => {
             let text = one_line(message, 2 * SENTENCE);

@@ -158,6 +158,12 @@ impl Story {
         self.push(Some(service), Some(version), kind);
     }
 
+    pub fn lost(&mut self, service: &str, version: i64) {
+        let message = "the connection to the server was lost: connection reset by peer".to_owned();
+        let kind = EventKind::ConnectionLost { message };
+        self.push(Some(service), Some(version), kind);
+    }
+
     pub fn applied(&mut self, service: &str, version: i64, migration: &str, duration_ms: u64) {
         let name = migration.to_owned();
         let kind = EventKind::MigrationApplied { name, duration_ms };
@@ -321,6 +327,7 @@ pub fn failure() -> Failure {
         statements_done: None,
         statements: None,
         rolled_back: true,
+        outcome_unknown: false,
         duration_ms: 31,
         next: "mend the file, then orchestrator run policy".to_owned(),
         exit_code: ExitStatus::Failed,

@@ -202,6 +202,7 @@ impl Standing {
             EventKind::RunStarted { .. }
             | EventKind::DatabaseCreated { .. }
             | EventKind::ServerNotice { .. }
+            | EventKind::ConnectionLost { .. }
             | EventKind::AdoptionProven(_)
             | EventKind::DriftFound(_)
             | EventKind::MigrationAdopted { .. }

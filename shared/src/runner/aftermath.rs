@@ -2,61 +2,145 @@
 
 use std::time::Duration;
 
-use super::step::StepContext;
-use crate::postgres::{Attempt, Session, record_failed, run_succeeded, wait_until_gone};
+use tokio::time::Instant;
 
-/// How long the lost server process may take to end. The server looks after its client every two seconds.
+use super::fault::Fault;
+use super::step::StepContext;
+use crate::postgres::{
+    Attempt, ConnectError, ProgressState, Session, end_orphan, read_progress, record_failed,
+    run_succeeded,
+};
+
+/// How long a server that is being started again, or a network that is down, is waited for.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long the lost server process may go on with a statement. The server looks after its client every two seconds.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// Whether the step was committed, judged by this run's journal row once the lost server process is gone.
-pub(super) async fn succeeded(lost: &Session, context: &StepContext<'_>) -> bool {
-    let looked = async {
-        let session = context
-            .connections
-            .session(lost.address(), context.history_table)
-            .await
-            .map_err(|error| error.to_string())?;
-        let gone = wait_until_gone(session.client(), lost.pid(), LONGEST_WAIT)
-            .await
-            .map_err(|error| error.to_string())?;
-        if !gone {
-            tracing::warn!(
-                service = %context.service.name,
-                pid = lost.pid(),
-                "the server process of the lost connection is still at work; the next run waits for it"
-            );
+/// What became of a step whose connection was lost.
+pub(super) enum Outcome {
+    /// It was committed.
+    Done,
+    /// It was not.
+    NotDone {
+        /// Of a no-transaction file: how many statements are recorded as done, and whether another was begun.
+        recorded: Option<(usize, bool)>,
+    },
+    /// That could not be found out, and why.
+    Unknown(String),
+}
+
+/// The outcome, and the connection that it was looked up on.
+pub(super) struct Aftermath {
+    pub(super) outcome: Outcome,
+    session: Option<Session>,
+}
+
+/// Finds out what became of the step, once the lost server process is gone.
+///
+/// Without COMMIT nothing of a transaction stays: that is known, also where the server cannot be reached.
+pub(super) async fn look_up(lost: &Session, context: &StepContext<'_>, fault: &Fault) -> Aftermath {
+    let certain = fault.is_before_commit() && !context.script().directives.no_transaction;
+    let deadline = Instant::now()
+        + if certain {
+            Duration::ZERO
+        } else {
+            LONGEST_OUTAGE
+        };
+    loop {
+        let why = match connect(lost, context).await {
+            Ok(session) => match found(&session, lost, context).await {
+                Ok(outcome) => {
+                    return Aftermath {
+                        outcome,
+                        session: Some(session),
+                    };
+                }
+                Err(error) => crate::inspect::ServiceError::query(lost.address(), error).chain(),
+            },
+            Err(error) if error.is_transient() || error.is_unreachable() => {
+                crate::inspect::ServiceError::from(error).chain()
+            }
+            Err(error) => {
+                let why = crate::inspect::ServiceError::from(error).chain();
+                return Aftermath::without_session(certain, why);
+            }
+        };
+        if Instant::now() >= deadline || context.is_cancelled_now() {
+            return Aftermath::without_session(certain, why);
         }
-        run_succeeded(
-            session.client(),
-            context.run.run_id,
-            &context.service.name,
-            context.migration.version,
-            context.direction,
-        )
-        .await
-        .map_err(|error| error.to_string())
-    };
-    match looked.await {
-        Ok(succeeded) => succeeded,
-        Err(error) => {
-            tracing::warn!(service = %context.service.name, %error, "the outcome could not be looked up");
-            false
-        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Writes the journal row of the attempt on a new connection.
-pub(super) async fn write_failed(
-    lost: &Session,
-    context: &StepContext<'_>,
-    attempt: &Attempt<'_>,
-) -> Result<(), String> {
-    let session = context
+async fn connect(lost: &Session, context: &StepContext<'_>) -> Result<Session, ConnectError> {
+    context
         .connections
         .session(lost.address(), context.history_table)
         .await
-        .map_err(|error| error.to_string())?;
-    record_failed(&session, attempt)
-        .await
-        .map_err(|error| error.to_string())
+}
+
+async fn found(
+    session: &Session,
+    lost: &Session,
+    context: &StepContext<'_>,
+) -> Result<Outcome, tokio_postgres::Error> {
+    let no_transaction = context.script().directives.no_transaction;
+    // Without COMMIT a transaction comes to nothing: there is nothing to wait for. A statement that cannot be rolled back
+    // is better finished than left half-done.
+    let gone = end_orphan(session.client(), lost.pid(), LONGEST_WAIT, !no_transaction).await?;
+    let service = &context.service.name;
+    let (version, direction) = (context.migration.version, context.direction);
+    if run_succeeded(
+        session.client(),
+        context.run.run_id,
+        service,
+        version,
+        direction,
+    )
+    .await?
+    {
+        return Ok(Outcome::Done);
+    }
+    if !gone {
+        return Ok(Outcome::Unknown(format!(
+            "server process {} is still at work on it, and the next run waits for its end",
+            lost.pid()
+        )));
+    }
+    if !no_transaction {
+        return Ok(Outcome::NotDone { recorded: None });
+    }
+    let states = read_progress(session.client(), &context.progress(0)).await?;
+    let done = states
+        .iter()
+        .filter(|(_, state)| *state == ProgressState::Done)
+        .count();
+    Ok(Outcome::NotDone {
+        recorded: Some((done, states.len() > done)),
+    })
+}
+
+impl Aftermath {
+    fn without_session(certain: bool, why: String) -> Self {
+        Self {
+            outcome: if certain {
+                Outcome::NotDone { recorded: None }
+            } else {
+                Outcome::Unknown(why)
+            },
+            session: None,
+        }
+    }
+
+    /// Writes the journal row of the attempt on the new connection.
+    pub(super) async fn write_failed(&self, attempt: &Attempt<'_>) -> Result<(), String> {
+        let Some(session) = &self.session else {
+            return Err("the server cannot be reached".to_owned());
+        };
+        record_failed(session, attempt)
+            .await
+            .map_err(|error| error.to_string())
+    }
 }

@@ -2,6 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
+use super::aftermath::Outcome;
 use crate::domain::{Direction, ExitStatus, Failure, Script};
 use crate::postgres::{ServerError, is_connection_lost, is_place_taken};
 use crate::sql;
@@ -103,6 +104,17 @@ impl Fault {
             || matches!(self, Self::Server { error, .. } if is_place_taken(error))
     }
 
+    /// Whether the connection was lost before COMMIT was sent.
+    pub(super) fn is_before_commit(&self) -> bool {
+        matches!(
+            self,
+            Self::Lost {
+                committing: false,
+                ..
+            }
+        )
+    }
+
     pub(super) fn progress(&self) -> Option<(usize, usize)> {
         match self {
             Self::Server { progress, .. }
@@ -123,6 +135,8 @@ pub(super) struct Telling<'a> {
     pub(super) attempts: u32,
     pub(super) cancelled: bool,
     pub(super) run_again: String,
+    /// What became of it, where the connection was lost.
+    pub(super) outcome: Option<&'a Outcome>,
 }
 
 impl Telling<'_> {
@@ -144,6 +158,7 @@ impl Telling<'_> {
             statements_done: progress.map(|(done, _)| done),
             statements: progress.map(|(_, total)| total),
             rolled_back: progress.is_none_or(|(done, _)| done == 0),
+            outcome_unknown: false,
             duration_ms: self.duration_ms,
             next: String::new(),
             exit_code: ExitStatus::Failed,
@@ -158,22 +173,11 @@ impl Telling<'_> {
                 self.point(&mut failure, *offset);
                 self.advise(&mut failure, fault);
             }
-            Fault::Lost {
-                source, committing, ..
-            } => {
-                failure.message = match ServerError::from_error(source) {
-                    Some(server) => format!("the server ended the connection: {}", server.message),
-                    None => format!("the connection to the server was lost{}", cause(source)),
-                };
+            Fault::Lost { source, .. } => {
+                failure.message = loss(source);
                 failure.exit_code = ExitStatus::Unavailable;
-                failure.next = if *committing {
-                    format!(
-                        "see what was committed: orchestrator status; then run again: {}",
-                        self.run_again
-                    )
-                } else {
-                    format!("run again when the server is back: {}", self.run_again)
-                };
+                failure.next = format!("run again when the server is back: {}", self.run_again);
+                self.tell_outcome(&mut failure);
             }
             Fault::LockGone { .. } => {
                 "the advisory lock was lost while the file ran".clone_into(&mut failure.message);
@@ -199,6 +203,30 @@ impl Telling<'_> {
             }
         }
         failure
+    }
+
+    fn tell_outcome(&self, failure: &mut Failure) {
+        match self.outcome {
+            Some(Outcome::NotDone {
+                recorded: Some((done, begun)),
+            }) => {
+                failure.statements_done = Some(*done);
+                failure.rolled_back = *done == 0 && !begun;
+            }
+            Some(Outcome::Unknown(why)) => {
+                failure.rolled_back = false;
+                failure.outcome_unknown = true;
+                failure.message = format!(
+                    "{}; what was committed is not known: {why}",
+                    failure.message
+                );
+                failure.next = format!(
+                    "see what was committed: orchestrator status; then run again: {}",
+                    self.run_again
+                );
+            }
+            Some(Outcome::Done | Outcome::NotDone { recorded: None }) | None => {}
+        }
     }
 
     fn point(&self, failure: &mut Failure, offset: Option<usize>) {
@@ -259,6 +287,14 @@ fn line_of(text: &str, line: u32) -> Option<String> {
     text.lines()
         .nth(index)
         .map(|line| line.trim_end().to_owned())
+}
+
+/// How a connection was lost, in words.
+pub(super) fn loss(source: &tokio_postgres::Error) -> String {
+    match ServerError::from_error(source) {
+        Some(server) => format!("the server ended the connection: {}", server.message),
+        None => format!("the connection to the server was lost{}", cause(source)),
+    }
 }
 
 fn cause(error: &tokio_postgres::Error) -> String {

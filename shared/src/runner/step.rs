@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
-use super::aftermath;
-use super::fault::{Fault, Telling};
+use super::aftermath::{self, Outcome};
+use super::fault::{self, Fault, Telling};
 use super::{statements, transactional, units};
 use crate::config::{DatabaseAddress, EngineSettings};
 use crate::domain::{
@@ -17,7 +17,7 @@ use crate::domain::{
 use crate::planning;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
-    SessionSettings, blockers_of, read_progress, record_failed,
+    SessionSettings, beside, blockers_of, read_progress, record_failed,
 };
 
 /// The longest pause between two attempts.
@@ -172,12 +172,18 @@ pub async fn execute(
         }
         Err(failed) => failed,
     };
-    if let Fault::Lost { .. } = &fault {
+    let mut aftermath = None;
+    if let Fault::Lost { source, .. } = &fault {
+        context.report(EventKind::ConnectionLost {
+            message: fault::loss(source),
+        });
         locked.session_mut().forget_connection();
-        if aftermath::succeeded(locked.session(), context).await {
+        let found = aftermath::look_up(locked.session(), context, &fault).await;
+        if matches!(found.outcome, Outcome::Done) {
             report_success(context, started);
             return Ok(StepDone::SessionSpent);
         }
+        aftermath = Some(found);
     }
     let mut failure = Telling {
         script: context.script(),
@@ -187,10 +193,11 @@ pub async fn execute(
         attempts,
         cancelled: context.is_cancelled(),
         run_again: context.run_again.to_owned(),
+        outcome: aftermath.as_ref().map(|found| &found.outcome),
     }
     .failure(&fault);
-    if context.script().directives.no_transaction {
-        failure.rolled_back = left_nothing(locked, context, &fault).await;
+    if aftermath.is_none() && context.script().directives.no_transaction {
+        failure.rolled_back = left_nothing(locked, context).await;
     }
     let attempt = Attempt {
         outcome: if failure.exit_code == ExitStatus::Cancelled {
@@ -202,7 +209,15 @@ pub async fn execute(
         message: Some(&failure.message),
         ..context.done(started, attempts, fault.progress())
     };
-    write_failed(locked, context, &fault, &attempt).await;
+    let written = match &aftermath {
+        Some(found) => found.write_failed(&attempt).await,
+        None => record_failed(locked.session(), &attempt)
+            .await
+            .map_err(|error| error.to_string()),
+    };
+    if let Err(error) = written {
+        tracing::warn!(service = %context.service.name, %error, "the failed attempt could not be written to the journal");
+    }
     let failure = Box::new(failure);
     context.report(EventKind::MigrationFailed(failure.clone()));
     Err(failure)
@@ -230,7 +245,10 @@ async fn try_until_done(
         let tried = {
             let address = locked.session().address().clone();
             let pid = locked.session().pid();
-            let step = try_once(locked, context, started, attempt);
+            let pulse = locked.session().pulse();
+            let step = context
+                .connections
+                .watch(&pulse, try_once(locked, context, started, attempt));
             beside(step, look_for_blockers(&address, pid, context, &seen)).await
         };
         context.report_notices(locked.session_mut());
@@ -280,19 +298,6 @@ async fn try_once(
     }
 }
 
-/// Polls `step` to its end, and `beside` for as long as that takes. The step is never dropped half way.
-async fn beside<T>(step: impl Future<Output = T>, beside: impl Future<Output = ()>) -> T {
-    tokio::pin!(step, beside);
-    let mut watching = true;
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut step => return result,
-            () = &mut beside, if watching => watching = false,
-        }
-    }
-}
-
 /// Half a lock time-out into an attempt, asks a second connection who stands in the way.
 async fn look_for_blockers(
     address: &DatabaseAddress,
@@ -311,10 +316,7 @@ async fn look_for_blockers(
 }
 
 /// Whether a no-transaction file that failed has left nothing behind: neither statements done nor one half-done.
-async fn left_nothing(locked: &LockedSession, context: &StepContext<'_>, fault: &Fault) -> bool {
-    if matches!(fault, Fault::Lost { .. }) {
-        return false;
-    }
+async fn left_nothing(locked: &LockedSession, context: &StepContext<'_>) -> bool {
     let recorded = read_progress(locked.session().client(), &context.progress(0)).await;
     recorded.is_ok_and(|statements| statements.is_empty())
 }
@@ -333,24 +335,6 @@ fn report_success(context: &StepContext<'_>, started: Instant) {
         Direction::Up => EventKind::MigrationApplied { name, duration_ms },
         Direction::Down => EventKind::MigrationReverted { name, duration_ms },
     });
-}
-
-/// Writes the journal row of an attempt that failed: on this connection, or on a new one where it was lost.
-async fn write_failed(
-    locked: &LockedSession,
-    context: &StepContext<'_>,
-    fault: &Fault,
-    attempt: &Attempt<'_>,
-) {
-    let written = match fault {
-        Fault::Lost { .. } => aftermath::write_failed(locked.session(), context, attempt).await,
-        _ => record_failed(locked.session(), attempt)
-            .await
-            .map_err(|error| error.to_string()),
-    };
-    if let Err(error) = written {
-        tracing::warn!(service = %context.service.name, %error, "the failed attempt could not be written to the journal");
-    }
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {
