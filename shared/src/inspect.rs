@@ -14,7 +14,7 @@ use crate::reconcile::History;
 pub const POOLER_NEXT: &str = "connect to the server directly, or to a pool in session mode";
 
 /// What to do about a connection that was lost.
-const RUN_AGAIN: &str = "run again when the server is back";
+const RUN_AGAIN: &str = "run again, once the server can be reached";
 
 /// One service and where its database is.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! lock for just that long.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -15,11 +16,14 @@ use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{
-    CancelHandle, ConnectError, Connections, LockedSession, RunIdentity, Session, install,
-    is_connection_lost, read_anchor, read_history,
+    CancelHandle, ConnectError, Connections, LockedSession, RunIdentity, Session, end_orphan,
+    install, is_connection_lost, read_anchor, read_history,
 };
 use crate::reconcile::{History, State, reconcile};
 use crate::runner::{StepContext, StepDone, execute};
+
+/// How long a lost server process may be at work on a statement of ours.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
 
 /// What tasks tell the dispatcher.
 pub(super) enum Message {
@@ -105,6 +109,9 @@ impl LaneTask {
             begun => begun?,
         };
         let worked = self.work(&mut locked, &history).await;
+        if worked.as_ref().is_err_and(ServiceError::is_connection_lost) {
+            self.end_orphan(locked.session().pid()).await;
+        }
         if self.wrote {
             self.anchor = self.look_up_anchor(locked.session()).await;
         }
@@ -139,10 +146,28 @@ impl LaneTask {
     /// Obtains the lock, and reads the history again under it.
     async fn begin(&mut self) -> Result<(LockedSession, History), ServiceError> {
         let session = self.open().await?;
-        let mut locked = self.lock(session).await?;
-        self.refuse_read_only(locked.session())?;
-        let history = self.read_again(&mut locked).await?;
-        Ok((locked, history))
+        let pid = session.pid();
+        let begun = async {
+            let mut locked = self.lock(session).await?;
+            self.refuse_read_only(locked.session())?;
+            let history = self.read_again(&mut locked).await?;
+            Ok((locked, history))
+        }
+        .await;
+        if begun.as_ref().is_err_and(ServiceError::is_connection_lost) {
+            self.end_orphan(pid).await;
+        }
+        begun
+    }
+
+    /// A lost server process may hold the lock, and wait for a client that will never speak again.
+    async fn end_orphan(&self, pid: i32) {
+        let (address, table) = (&self.target.address, &self.target.history_table);
+        if let Ok(session) = self.connections.session(address, table).await
+            && let Err(error) = end_orphan(session.client(), pid, LONGEST_FAREWELL, true).await
+        {
+            tracing::debug!(%error, pid, "the lost server process could not be ended");
+        }
     }
 
     async fn open(&mut self) -> Result<Session, ServiceError> {

@@ -60,8 +60,11 @@ impl LockedSession {
         let deadline = Instant::now() + wait;
         let mut pause = FIRST_PAUSE;
         let mut named: Option<Option<Holder>> = None;
+        // One round trip: the client pipelines what is polled together.
+        let first = tokio::try_join!(biased; session.guard(), try_lock(&session));
+        let (_, mut obtained) = first.map_err(LockError::Lost)?;
         loop {
-            if try_lock(&session).await.map_err(LockError::Lost)? {
+            if obtained {
                 return Ok(Self { session });
             }
             let holder = holder(&session).await.map_err(LockError::Lost)?;
@@ -83,6 +86,7 @@ impl LockedSession {
                 Ok(_) = cancelled.wait_for(|times| *times > 0) => return Err(LockError::Cancelled),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
+            obtained = try_lock(&session).await.map_err(LockError::Lost)?;
         }
     }
 

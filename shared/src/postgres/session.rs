@@ -21,8 +21,9 @@ const IDLE_SESSION_TIMEOUT: i32 = 140_000;
 const TRANSACTION_TIMEOUT: i32 = 170_000;
 
 /// After this long without a word from us, in milliseconds, the server ends a session that runs files: a program that was
-/// stopped, or cut off, would keep its locks, and live traffic would queue behind them.
-const LONGEST_SILENCE: u32 = 60_000;
+/// stopped, or cut off, would keep its locks, and live traffic would queue behind them. Shorter than another run waits for
+/// the advisory lock by default.
+const LONGEST_SILENCE: u32 = 45_000;
 
 /// How long history and journal wait for a lock where no file's limit applies.
 const BOOKKEEPING_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -231,16 +232,38 @@ impl Session {
 
     /// The one place that sets session settings; one message to the server.
     async fn reset_and_set(&self, settings: &SessionSettings) -> Result<(), tokio_postgres::Error> {
+        let reset = if self.used {
+            "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
+             DISCARD SEQUENCES; DISCARD TEMP; "
+        } else {
+            ""
+        };
         // PostgreSQL 14: the server notices a client that was killed while a statement runs.
         let check_client = if self.facts.checks_client {
             "; SET client_connection_check_interval = 2000"
         } else {
             ""
         };
+        self.client()
+            .batch_execute(&format!(
+                "{reset}SET lock_timeout = {}; SET statement_timeout = {}; {}{check_client}",
+                settings.lock_timeout.as_millis(),
+                settings.statement_timeout.as_millis(),
+                self.guards(),
+            ))
+            .await
+    }
+
+    /// Makes the server end this session when we fall silent: whoever holds the advisory lock must not keep it for ever.
+    pub(super) async fn guard(&self) -> Result<(), tokio_postgres::Error> {
+        self.client().batch_execute(&self.guards()).await
+    }
+
+    fn guards(&self) -> String {
         // Limits that a database or role has for its application would end a migration, or the session that holds the lock:
         // these are ours. A client whose machine is gone is noticed after half a minute.
         let mut limits = format!(
-            "; SET idle_in_transaction_session_timeout = {LONGEST_SILENCE}; SET tcp_keepalives_idle = 15; \
+            "SET idle_in_transaction_session_timeout = {LONGEST_SILENCE}; SET tcp_keepalives_idle = 15; \
              SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
         );
         if self.facts.server_version >= IDLE_SESSION_TIMEOUT {
@@ -249,19 +272,7 @@ impl Session {
         if self.facts.server_version >= TRANSACTION_TIMEOUT {
             limits.push_str("; SET transaction_timeout = 0");
         }
-        let reset = if self.used {
-            "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
-             DISCARD SEQUENCES; DISCARD TEMP; "
-        } else {
-            ""
-        };
-        self.client()
-            .batch_execute(&format!(
-                "{reset}SET lock_timeout = {}; SET statement_timeout = {}{limits}{check_client}",
-                settings.lock_timeout.as_millis(),
-                settings.statement_timeout.as_millis(),
-            ))
-            .await
+        limits
     }
 
     /// Sets `lock_timeout` for one statement and gives back what it was.
