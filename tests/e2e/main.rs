@@ -38,4 +38,5 @@ mod session_defaults;
 mod synchronised_auth;
 mod synchronised_client;
 mod takeover;
+mod traffic;
 mod triggers;

@@ -108,6 +108,18 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<String>,
     },
+    /// A statement waits for a lock that somebody else holds.
+    MigrationBlocked {
+        /// How long it has waited, in milliseconds.
+        waited_ms: u64,
+        /// Who stands in the way; told again when that changes.
+        blockers: Vec<Blocker>,
+    },
+    /// The wait is over: the statement has its lock.
+    MigrationUnblocked {
+        /// How long it had waited, in milliseconds.
+        waited_ms: u64,
+    },
     /// Locks were not to be had; everything was rolled back and will be tried again.
     MigrationRetrying {
         /// The attempt that failed, from 1.
@@ -120,7 +132,7 @@ pub enum EventKind {
         sqlstate: String,
         /// PostgreSQL's words.
         message: String,
-        /// The sessions that stood in the way when it was looked at.
+        /// Who stood in the way when it was looked at.
         blockers: Vec<Blocker>,
     },
     /// The connection was lost during a step: what was committed is being looked up.
@@ -296,10 +308,10 @@ pub struct Holder {
     pub state: String,
 }
 
-/// A session that holds a lock somebody waits for.
+/// Who holds a lock that somebody waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Blocker {
-    /// The server process.
+    /// The server process; 0 for a prepared transaction, which has none.
     pub pid: i32,
     /// The database user.
     pub user: String,
@@ -311,6 +323,12 @@ pub struct Blocker {
     pub transaction_age_s: i64,
     /// Its current or last statement, shortened.
     pub query: String,
+    /// The identifier of a prepared transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<String>,
+    /// The processes that it waits for itself; they are named as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<i32>,
 }
 
 /// A step that failed, with everything needed to mend it.
@@ -348,6 +366,9 @@ pub struct Failure {
     /// Statements in the file (no-transaction files only).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statements: Option<usize>,
+    /// Who stood in the way of a lock that was not to be had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blockers: Vec<Blocker>,
     /// Whether nothing of this file is left in the database.
     pub rolled_back: bool,
     /// Whether the connection was lost, and what was committed could not be looked up.

@@ -1,4 +1,4 @@
-//! Other sessions: who stands in the way, and whether one is gone.
+//! Other sessions: who stands in the way, what one waits for, cancelling it, and whether it is gone.
 
 use std::time::Duration;
 
@@ -6,20 +6,51 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use super::stall::{Pulse, SERVER_START};
 use crate::domain::Blocker;
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The sessions that a waiting server process waits for, by age of transaction.
-pub async fn blockers_of(client: &Client, pid: i32) -> Result<Vec<Blocker>, tokio_postgres::Error> {
+/// The most blockers that are named.
+const MOST_BLOCKERS: i64 = 50;
+
+/// Who a waiting server process waits for, directly or through others that wait themselves: those that wait for nobody
+/// come first, the oldest transaction before younger ones.
+///
+/// A prepared transaction has no process: it is found by its lock on the same object, and named by its identifier.
+pub(super) async fn blockers_of(
+    client: &Client,
+    pid: i32,
+) -> Result<Vec<Blocker>, tokio_postgres::Error> {
     let rows = client
         .query_typed(
-            "SELECT a.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), COALESCE(a.state, ''), \
-                COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start), 0)::int8, \
-                pg_catalog.left(pg_catalog.regexp_replace(COALESCE(a.query, ''), '\\s+', ' ', 'g'), 120) \
-             FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY (pg_catalog.pg_blocking_pids($1)) \
-             ORDER BY a.xact_start NULLS LAST, a.pid",
-            &[(&pid, Type::INT4)],
+            "WITH RECURSIVE chain (pid) AS ( \
+                SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) \
+                UNION SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(c.pid)) FROM chain c WHERE c.pid <> 0), \
+              session AS ( \
+                SELECT a.pid, COALESCE(a.usename::text, '') AS owner, \
+                  COALESCE(NULLIF(a.application_name, ''), NULLIF(a.backend_type, 'client backend'), '') AS application, \
+                  COALESCE(a.state, '') AS state, a.xact_start AS since, \
+                  pg_catalog.left(pg_catalog.regexp_replace(COALESCE(a.query, ''), '\\s+', ' ', 'g'), 120) AS query, \
+                  NULL::text AS prepared, \
+                  CASE WHEN a.wait_event_type = 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}'::int4[] END AS waits_for \
+                FROM pg_catalog.pg_stat_activity a WHERE a.pid IN (SELECT pid FROM chain) AND a.pid <> $1), \
+              prepared AS ( \
+                SELECT DISTINCT 0, p.owner::text, '', 'prepared transaction', p.prepared, '', p.gid, '{}'::int4[] \
+                FROM pg_catalog.pg_locks w \
+                JOIN pg_catalog.pg_locks g ON g.granted AND g.pid IS NULL AND g.locktype = w.locktype \
+                  AND (g.database, g.relation, g.page, g.tuple, g.virtualxid, g.transactionid, g.classid, g.objid, g.objsubid) \
+                    IS NOT DISTINCT FROM \
+                    (w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid) \
+                JOIN pg_catalog.pg_locks x ON x.pid IS NULL AND x.locktype = 'transactionid' \
+                  AND x.virtualtransaction = g.virtualtransaction \
+                JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid \
+                WHERE NOT w.granted AND (w.pid = $1 OR w.pid IN (SELECT pid FROM chain)) AND 0 IN (SELECT pid FROM chain)) \
+             SELECT b.pid, b.owner, b.application, b.state, \
+               COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - b.since), 0)::int8, b.query, b.prepared, b.waits_for \
+             FROM (SELECT * FROM session UNION ALL SELECT * FROM prepared) b \
+             ORDER BY pg_catalog.cardinality(b.waits_for) > 0, b.since NULLS LAST, b.pid LIMIT $2",
+            &[(&pid, Type::INT4), (&MOST_BLOCKERS, Type::INT8)],
         )
         .await?;
     Ok(rows
@@ -31,8 +62,77 @@ pub async fn blockers_of(client: &Client, pid: i32) -> Result<Vec<Blocker>, toki
             state: row.get(3),
             transaction_age_s: row.get(4),
             query: row.get(5),
+            prepared: row.get(6),
+            waits_for: row.get(7),
         })
         .collect())
+}
+
+/// What a server process waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LockWait {
+    /// When its transaction began, in seconds: tells one transaction from the next.
+    pub transaction: f64,
+    /// Whether others queue behind the wait: it is for a lock on a table or an index that readers or writers conflict
+    /// with.
+    pub strong: bool,
+}
+
+/// What a server process waits for at this moment; `None` when it works, or is idle, or is one of another server.
+pub(super) async fn lock_wait(
+    client: &Client,
+    pulse: &Pulse,
+) -> Result<Option<LockWait>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            &format!("SELECT COALESCE(extract(epoch FROM a.xact_start), 0)::float8, \
+               EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = $1 AND NOT l.granted AND l.locktype = 'relation' \
+                 AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) \
+             FROM pg_catalog.pg_stat_get_activity($1) a WHERE a.wait_event_type = 'Lock' AND {SERVER_START} = $2"),
+            &[(&pulse.pid, Type::INT4), (&pulse.server_start, Type::TEXT)],
+        )
+        .await?;
+    Ok(rows.first().map(|row| LockWait {
+        transaction: row.get(0),
+        strong: row.get(1),
+    }))
+}
+
+/// Cancels the statement of a server process if it still waits for a lock in that transaction. Gives whether it did.
+/// The signal is sent when this returns: it cannot hit a statement that is sent afterwards.
+pub(super) async fn cancel_lock_wait(
+    client: &Client,
+    pulse: &Pulse,
+    transaction: f64,
+) -> Result<bool, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            &format!("SELECT pg_catalog.pg_cancel_backend($1) FROM pg_catalog.pg_stat_get_activity($1) a \
+             WHERE a.wait_event_type = 'Lock' AND extract(epoch FROM a.xact_start)::float8 = $3 AND {SERVER_START} = $2"),
+            &[
+                (&pulse.pid, Type::INT4),
+                (&pulse.server_start, Type::TEXT),
+                (&transaction, Type::FLOAT8),
+            ],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Cancels the statement of a server process that has run for some moments: bookkeeping is over in less, and better
+/// not disturbed. Gives whether it did; the signal is sent when this returns.
+pub(super) async fn cancel_statement(
+    client: &Client,
+    pulse: &Pulse,
+) -> Result<bool, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            &format!("SELECT pg_catalog.pg_cancel_backend($1) FROM pg_catalog.pg_stat_get_activity($1) a \
+             WHERE a.state = 'active' AND a.query_start < pg_catalog.clock_timestamp() - interval '100 ms' AND {SERVER_START} = $2"),
+            &[(&pulse.pid, Type::INT4), (&pulse.server_start, Type::TEXT)],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// How long a server process without a client is given to notice that by itself.

@@ -1,13 +1,13 @@
 //! Opening sessions, never more to one server at a time than configured.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::stall::{self, Pulse};
-use super::{ConnectError, ConnectOptions, Connection, Session, connect};
+use super::{ConnectError, ConnectOptions, Connection, Lookout, Session};
 use crate::config::DatabaseAddress;
 
 /// The connections of one run.
@@ -17,6 +17,7 @@ pub struct Connections {
     limit: usize,
     patience: Duration,
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
+    lookouts: Mutex<HashMap<String, Weak<Lookout>>>,
 }
 
 /// The right to one connection; given back when dropped.
@@ -31,6 +32,7 @@ impl Connections {
             limit: limit.max(1),
             patience: Duration::ZERO,
             servers: Mutex::new(HashMap::new()),
+            lookouts: Mutex::new(HashMap::new()),
         }
     }
 
@@ -74,11 +76,17 @@ impl Connections {
         super::create_database::drop_database(address, &self.options).await
     }
 
-    /// A plain connection for a short look beside a session; `None` where none is free or to be had.
-    pub async fn try_connect(&self, address: &DatabaseAddress) -> Option<(Connection, Permit)> {
-        let permit = self.server(address).try_acquire_owned().ok()?;
-        let connection = connect(address, &self.options).await.ok()?;
-        Some((connection, Permit(permit)))
+    /// The lookout of a server, for a user of it: who may see a session is who opened it. Its one connection is beyond
+    /// the bound: where lanes hold all others, somebody has to see whom they wait for.
+    pub fn lookout(&self, address: &DatabaseAddress) -> Arc<Lookout> {
+        let key = format!("{}@{}", address.user(), address.server_key());
+        let mut lookouts = self.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lookouts.entry(key).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let lookout = Arc::new(Lookout::new(address.clone(), &self.options));
+            *known = Arc::downgrade(&lookout);
+            lookout
+        })
     }
 
     /// A connection to the server's maintenance database that is kept for as long as a command takes. It is beyond the bound:

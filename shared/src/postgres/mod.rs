@@ -18,13 +18,14 @@ mod history;
 mod journal;
 mod legacy_history;
 pub mod local_server;
+mod lookout;
 mod pooler;
 mod progress;
 mod session;
 mod stall;
 mod tls;
 
-pub use activity::{blockers_of, end_orphan};
+pub use activity::{LockWait, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
 pub use advisory_lock::{ADVISORY_LOCK_KEY, LockError, LockedSession};
 pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};
@@ -39,9 +40,10 @@ pub use journal::{
     record_failed, run_succeeded,
 };
 pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};
+pub use lookout::Lookout;
 pub use progress::{
     Progress, ProgressState, clear_intent, read_progress, record_intent, record_statement,
 };
 pub use session::{Session, SessionSettings};
-pub use stall::{Pulse, beside};
+pub use stall::Pulse;
 pub use tls::TlsSetupError;

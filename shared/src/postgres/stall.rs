@@ -30,6 +30,11 @@ pub struct Pulse {
 pub(super) const SERVER_START: &str = "pg_catalog.to_char(pg_catalog.pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
 
 impl Pulse {
+    /// The server process.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Closes the connection on this side.
     pub(super) fn give_up(&self) {
         self.driver.abort();
@@ -83,7 +88,7 @@ pub(super) async fn watch<T>(
 }
 
 /// Polls `work` to its end, and `companion` for as long as that takes.
-pub async fn beside<T>(work: impl Future<Output = T>, companion: impl Future<Output = ()>) -> T {
+async fn beside<T>(work: impl Future<Output = T>, companion: impl Future<Output = ()>) -> T {
     tokio::pin!(work, companion);
     let mut accompanied = true;
     loop {

@@ -60,10 +60,24 @@ fn step(standing: &Standing, running: &Running) -> Words {
         running.step,
         standing.steps.max(running.step),
     );
-    if let Some((attempt, attempts, blocker)) = &running.retry {
-        text.push_str(&format!("  try {attempt} of {attempts} found it locked"));
-        if let Some(blocker) = blocker {
-            text.push_str(&format!(" by {}", words::blocker(blocker)));
+    // Who they are stands in the line above, which was written when it began to wait.
+    if let Some(who) = words::identities(&running.blockers) {
+        if let Some((attempt, attempts, _)) = &running.retry {
+            let next = (attempt + 1).min(*attempts);
+            text.push_str(&format!("  try {next} of {attempts}"));
+        }
+        text.push_str(&format!("  waits for {who}"));
+        return Words {
+            verb: "blocked",
+            role: Role::Warning,
+            text,
+            subject,
+        };
+    }
+    if let Some((attempt, attempts, blockers)) = &running.retry {
+        text.push_str(&format!("  try {attempt} of {attempts} gave way"));
+        if let Some(who) = words::identities(blockers) {
+            text.push_str(&format!(" to {who}"));
         }
         return Words {
             verb: "retrying",
@@ -135,11 +149,17 @@ mod tests {
         );
         story.service_started("policy", 1);
         story.started("policy", 1, "add_column", 1, None);
+        story.blocked("policy", 1, 500, &[991, 992]);
+        assert_eq!(
+            line(&story),
+            "blocked | 1/1  1 add_column  waits for pid 991 and pid 992"
+        );
+        story.unblocked("policy", 1, 900);
+        assert_eq!(line(&story), "applying | 1/1  1 add_column");
         story.retrying("policy", 1, 2, &[991]);
         assert_eq!(
             line(&story),
-            "retrying | 1/1  1 add_column  try 2 of 10 found it locked by pid 991 (app, psql, idle in transaction for \
-             5 min 02 s): UPDATE policies SET title = 'x'"
+            "retrying | 1/1  1 add_column  try 2 of 10 gave way to pid 991"
         );
     }
 

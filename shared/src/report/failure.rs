@@ -8,9 +8,13 @@ use super::snippet::Snippet;
 use super::style::{Palette, Role};
 use super::text::{clean, hanging};
 use super::units::count;
+use super::words;
 
 /// Columns for the line of the file where nothing else limits them.
 const DEFAULT_WIDTH: usize = 120;
+
+/// Blockers that are named; those at the root come first.
+const BLOCKERS: usize = 4;
 
 /// Which step failed, as its event says, and what the run had done there before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +45,10 @@ pub fn render(
         if let Some(text) = text {
             lines.extend(note(name, text, gutter, palette, width));
         }
+    }
+    for blocker in failure.blockers.iter().take(BLOCKERS) {
+        let text = words::blocker(blocker);
+        lines.extend(note("locked by", &text, gutter, palette, width));
     }
     lines.extend(note(
         "state",

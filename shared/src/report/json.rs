@@ -65,6 +65,8 @@ mod tests {
         story.started("policy", POLICY, "add_indexes", 2, Some((7, 2)));
         story.statement("policy", POLICY, 3, 7, 15);
         story.recovered("policy", POLICY, 4, 7);
+        story.blocked("policy", POLICY, 500, &[991, 0]);
+        story.unblocked("policy", POLICY, 900);
         story.retrying("policy", POLICY, 1, &[991]);
         story.lost("policy", POLICY);
         story.applied("policy", POLICY, "add_indexes", 424);
@@ -116,6 +118,8 @@ mod tests {
             EventKind::ServiceStarted { .. } => "service_started",
             EventKind::MigrationStarted { .. } => "migration_started",
             EventKind::StatementFinished { .. } => "statement_finished",
+            EventKind::MigrationBlocked { .. } => "migration_blocked",
+            EventKind::MigrationUnblocked { .. } => "migration_unblocked",
             EventKind::MigrationRetrying { .. } => "migration_retrying",
             EventKind::ConnectionLost { .. } => "connection_lost",
             EventKind::MigrationApplied { .. } => "migration_applied",
@@ -156,7 +160,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 24, "a kind of event has no sample");
+        assert_eq!(names.len(), 26, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -183,24 +187,26 @@ mod tests {
         {"seq":9,"service":"policy","version":1753250000000,"event":"migration_started","name":"add_indexes","direction":"up","step":2,"statements":7,"resumed_after":2}
         {"seq":10,"service":"policy","version":1753250000000,"event":"statement_finished","statement":3,"statements":7,"duration_ms":15}
         {"seq":11,"service":"policy","version":1753250000000,"event":"statement_finished","statement":4,"statements":7,"duration_ms":0,"recovered":"the index policies_title_idx exists and is valid"}
-        {"seq":12,"service":"policy","version":1753250000000,"event":"migration_retrying","attempt":1,"attempts":10,"pause_ms":250,"sqlstate":"55P03","message":"canceling statement due to lock timeout","blockers":[{"pid":991,"user":"app","application":"psql","state":"idle in transaction","transaction_age_s":301,"query":"UPDATE policies\n   SET title = 'x'"}]}
-        {"seq":13,"service":"policy","version":1753250000000,"event":"connection_lost","message":"the connection to the server was lost: connection reset by peer"}
-        {"seq":14,"service":"policy","version":1753250000000,"event":"migration_applied","name":"add_indexes","duration_ms":424}
-        {"seq":15,"service":"policy","version":1753250000000,"event":"migration_reverted","name":"add_indexes","duration_ms":424}
-        {"seq":16,"service":"policy","version":1753250000000,"event":"migration_unchanged","name":"add_indexes"}
-        {"seq":17,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":"42703","message":"column \"titel\" does not exist","hint":"Perhaps you meant to reference the column \"policies.title\".","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":14,"column":27,"source_line":"\tSELECT id, lower(title), titel FROM policies;","rolled_back":true,"outcome_unknown":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
-        {"seq":18,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":null,"message":"column \"titel\" does not exist","detail":"a detail","context":"a context","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":null,"column":null,"statements_done":2,"statements":7,"rolled_back":false,"outcome_unknown":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
-        {"seq":19,"service":"policy","version":1753250000000,"event":"server_notice","severity":"NOTICE","message":"skipping"}
-        {"seq":20,"service":"policy","event":"service_failed","message":"policy: edited","next":"take the edit back","refusal":{"kind":"divergent","service":"policy","message":"edited","next":"take the edit back"},"exit_code":3}
-        {"seq":21,"service":"policy","event":"service_failed","message":"connection refused","next":"start the server, or name another with --config","exit_code":5}
-        {"seq":22,"service":"policy","event":"service_skipped","because":"auth failed","steps":2}
-        {"seq":23,"service":"policy","event":"service_finished","outcome":"failed","applied":1,"reverted":0,"duration_ms":500}
-        {"seq":24,"service":"policy","version":1753250000000,"event":"adoption_proven","name":"initial_schema","adopted":1,"pending":2,"legacy_rows":["public.migrations 1 InitialSchema1"],"accepted":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"15.18"}
-        {"seq":25,"service":"policy","version":1753250000000,"event":"drift_found","name":"initial_schema","differences":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"18.4"}
-        {"seq":26,"service":"policy","version":1753250000000,"event":"migration_adopted","name":"initial_schema","stands_for":["public.migrations 1 InitialSchema1"]}
-        {"seq":27,"service":"policy","event":"adoption_undone","migrations":1}
-        {"seq":28,"event":"cancel_requested","times":1}
-        {"seq":29,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":12,"service":"policy","version":1753250000000,"event":"migration_blocked","waited_ms":500,"blockers":[{"pid":991,"user":"app","application":"psql","state":"idle in transaction","transaction_age_s":300,"query":"UPDATE policies\n   SET title = 'x'"},{"pid":0,"user":"app","application":"psql","state":"prepared transaction","transaction_age_s":300,"query":"","prepared":"transfer","waits_for":[991]}]}
+        {"seq":13,"service":"policy","version":1753250000000,"event":"migration_unblocked","waited_ms":900}
+        {"seq":14,"service":"policy","version":1753250000000,"event":"migration_retrying","attempt":1,"attempts":10,"pause_ms":250,"sqlstate":"55P03","message":"canceling statement due to lock timeout","blockers":[{"pid":991,"user":"app","application":"psql","state":"idle in transaction","transaction_age_s":301,"query":"UPDATE policies\n   SET title = 'x'"}]}
+        {"seq":15,"service":"policy","version":1753250000000,"event":"connection_lost","message":"the connection to the server was lost: connection reset by peer"}
+        {"seq":16,"service":"policy","version":1753250000000,"event":"migration_applied","name":"add_indexes","duration_ms":424}
+        {"seq":17,"service":"policy","version":1753250000000,"event":"migration_reverted","name":"add_indexes","duration_ms":424}
+        {"seq":18,"service":"policy","version":1753250000000,"event":"migration_unchanged","name":"add_indexes"}
+        {"seq":19,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":"42703","message":"column \"titel\" does not exist","hint":"Perhaps you meant to reference the column \"policies.title\".","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":14,"column":27,"source_line":"\tSELECT id, lower(title), titel FROM policies;","rolled_back":true,"outcome_unknown":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
+        {"seq":20,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":null,"message":"column \"titel\" does not exist","detail":"a detail","context":"a context","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":null,"column":null,"statements_done":2,"statements":7,"rolled_back":false,"outcome_unknown":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
+        {"seq":21,"service":"policy","version":1753250000000,"event":"server_notice","severity":"NOTICE","message":"skipping"}
+        {"seq":22,"service":"policy","event":"service_failed","message":"policy: edited","next":"take the edit back","refusal":{"kind":"divergent","service":"policy","message":"edited","next":"take the edit back"},"exit_code":3}
+        {"seq":23,"service":"policy","event":"service_failed","message":"connection refused","next":"start the server, or name another with --config","exit_code":5}
+        {"seq":24,"service":"policy","event":"service_skipped","because":"auth failed","steps":2}
+        {"seq":25,"service":"policy","event":"service_finished","outcome":"failed","applied":1,"reverted":0,"duration_ms":500}
+        {"seq":26,"service":"policy","version":1753250000000,"event":"adoption_proven","name":"initial_schema","adopted":1,"pending":2,"legacy_rows":["public.migrations 1 InitialSchema1"],"accepted":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"15.18"}
+        {"seq":27,"service":"policy","version":1753250000000,"event":"drift_found","name":"initial_schema","differences":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"18.4"}
+        {"seq":28,"service":"policy","version":1753250000000,"event":"migration_adopted","name":"initial_schema","stands_for":["public.migrations 1 InitialSchema1"]}
+        {"seq":29,"service":"policy","event":"adoption_undone","migrations":1}
+        {"seq":30,"event":"cancel_requested","times":1}
+        {"seq":31,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

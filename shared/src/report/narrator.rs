@@ -2,7 +2,7 @@
 //!
 //! A fold without any output of its own, so that the plain and the live reporter say the same. Floor 4.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::{Event, EventKind, Failure, ServiceName, Totals, Verdict};
 
@@ -37,8 +37,8 @@ pub struct Narrator {
     /// Whether a service gets one line when it is through, instead of one for each migration.
     by_service: bool,
     tally: Tally,
-    /// What every service was last said to wait for: said again only when it changes.
-    waits: HashMap<Option<ServiceName>, String>,
+    /// What every service was said to wait for: the same is not said again.
+    waits: HashMap<Option<ServiceName>, HashSet<String>>,
     /// Who was first told a message that others may get too.
     told: HashMap<String, Option<ServiceName>>,
     /// What was said to do next.
@@ -223,10 +223,10 @@ impl Narrator {
     /// The line for a note, unless the service is known to wait for the same.
     fn note(&mut self, event: &Event, note: Note) -> Option<String> {
         if let Some(subject) = &note.waits_for {
-            if self.waits.get(&event.service) == Some(subject) {
+            let known = self.waits.entry(event.service.clone()).or_default();
+            if !known.insert(subject.clone()) {
                 return None;
             }
-            self.waits.insert(event.service.clone(), subject.clone());
         }
         let time = note.milliseconds.map(duration).unwrap_or_default();
         let name = event.service.as_ref().map_or("", ServiceName::as_str);

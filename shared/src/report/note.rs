@@ -78,6 +78,8 @@ pub(super) fn note(
         | EventKind::ServiceStarted { .. } => before_the_steps(kind, detail),
         EventKind::MigrationStarted { .. }
         | EventKind::StatementFinished { .. }
+        | EventKind::MigrationBlocked { .. }
+        | EventKind::MigrationUnblocked { .. }
         | EventKind::MigrationRetrying { .. }
         | EventKind::ConnectionLost { .. }
         | EventKind::ServerNotice { .. } => within_a_step(kind, version, standing, detail),
@@ -172,6 +174,20 @@ fn within_a_step(
                 None => None,
             }
         }
+        EventKind::MigrationBlocked {
+            waited_ms,
+            blockers,
+        } => {
+            let own = running(version, standing);
+            let text = format!("{own} waits for {}", words::blockers(blockers));
+            let subject = format!("{own} {:?}", identities(blockers));
+            let note = Note::new("blocked", Role::Warning, text).waiting_for(subject);
+            Some(note.lasting(*waited_ms))
+        }
+        EventKind::MigrationUnblocked { waited_ms } => {
+            let text = format!("{} has the lock", running(version, standing));
+            Some(Note::new("unblocked", Role::Good, text).lasting(*waited_ms))
+        }
         EventKind::MigrationRetrying {
             attempt,
             attempts,
@@ -181,20 +197,14 @@ fn within_a_step(
             blockers,
         } => {
             let own = running(version, standing);
-            let why = match blockers.as_slice() {
-                [] => format!("{} ({sqlstate})", one_line(message, SENTENCE)),
-                [first] => format!("locked by {}", words::blocker(first)),
-                [first, ..] => {
-                    let number = blockers.len();
-                    format!(
-                        "locked by {number} sessions, first {}",
-                        words::blocker(first)
-                    )
-                }
+            // Who they are has been said while it waited for them.
+            let why = match words::identities(blockers) {
+                None => format!("{} ({sqlstate})", one_line(message, SENTENCE)),
+                Some(who) => format!("gave way to {who}"),
             };
             let pause = duration(*pause_ms);
             let text = format!("{own} try {attempt} of {attempts}, again in {pause}; {why}");
-            let subject = format!("{own} {sqlstate} {:?}", pids(blockers));
+            let subject = format!("{own} {sqlstate} {:?}", identities(blockers));
             Some(Note::new("retrying", Role::Warning, text).waiting_for(subject))
         }
         EventKind::ConnectionLost { message } => {
@@ -279,8 +289,11 @@ fn running(version: Option<Version>, standing: Option<&Standing>) -> String {
     }
 }
 
-fn pids(blockers: &[Blocker]) -> Vec<i32> {
-    let mut pids: Vec<i32> = blockers.iter().map(|blocker| blocker.pid).collect();
-    pids.sort_unstable();
-    pids
+fn identities(blockers: &[Blocker]) -> Vec<(i32, Option<&str>)> {
+    let mut identities: Vec<_> = blockers
+        .iter()
+        .map(|blocker| (blocker.pid, blocker.prepared.as_deref()))
+        .collect();
+    identities.sort_unstable();
+    identities
 }

@@ -135,25 +135,31 @@ impl Story {
         self.push(Some(service), Some(version), kind);
     }
 
+    pub fn blocked(&mut self, service: &str, version: i64, waited_ms: u64, pids: &[i32]) {
+        let blockers = pids.iter().map(|pid| blocker(*pid, 300)).collect();
+        let kind = EventKind::MigrationBlocked {
+            waited_ms,
+            blockers,
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn unblocked(&mut self, service: &str, version: i64, waited_ms: u64) {
+        let kind = EventKind::MigrationUnblocked { waited_ms };
+        self.push(Some(service), Some(version), kind);
+    }
+
     pub fn retrying(&mut self, service: &str, version: i64, attempt: u32, pids: &[i32]) {
-        let blockers = pids
-            .iter()
-            .map(|pid| Blocker {
-                pid: *pid,
-                user: "app".to_owned(),
-                application: "psql".to_owned(),
-                state: "idle in transaction".to_owned(),
-                transaction_age_s: 300 + i64::from(attempt),
-                query: "UPDATE policies\n   SET title = 'x'".to_owned(),
-            })
-            .collect();
         let kind = EventKind::MigrationRetrying {
             attempt,
             attempts: 10,
             pause_ms: 250 * u64::from(attempt),
             sqlstate: "55P03".to_owned(),
             message: "canceling statement due to lock timeout".to_owned(),
-            blockers,
+            blockers: pids
+                .iter()
+                .map(|pid| blocker(*pid, 300 + i64::from(attempt)))
+                .collect(),
         };
         self.push(Some(service), Some(version), kind);
     }
@@ -310,6 +316,30 @@ impl Story {
     }
 }
 
+/// A session that is idle in its transaction; without a process a prepared transaction.
+fn blocker(pid: i32, transaction_age_s: i64) -> Blocker {
+    let session = Blocker {
+        pid,
+        user: "app".to_owned(),
+        application: "psql".to_owned(),
+        state: "idle in transaction".to_owned(),
+        transaction_age_s,
+        query: "UPDATE policies\n   SET title = 'x'".to_owned(),
+        prepared: None,
+        waits_for: Vec::new(),
+    };
+    if pid != 0 {
+        return session;
+    }
+    Blocker {
+        state: "prepared transaction".to_owned(),
+        query: String::new(),
+        prepared: Some("transfer".to_owned()),
+        waits_for: vec![991],
+        ..session
+    }
+}
+
 /// A statement that names an unknown column, in a file that ran in one transaction.
 pub fn failure() -> Failure {
     Failure {
@@ -326,6 +356,7 @@ pub fn failure() -> Failure {
         source_line: Some("\tSELECT id, lower(title), titel FROM policies;".to_owned()),
         statements_done: None,
         statements: None,
+        blockers: Vec::new(),
         rolled_back: true,
         outcome_unknown: false,
         duration_ms: 31,

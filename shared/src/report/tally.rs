@@ -84,7 +84,9 @@ pub(super) struct Running {
     /// Statements done and all, in no-transaction files.
     pub statements: Option<(usize, usize)>,
     /// The attempt that failed last, the most attempts, and who was in the way.
-    pub retry: Option<(u32, u32, Option<Blocker>)>,
+    pub retry: Option<(u32, u32, Vec<Blocker>)>,
+    /// Who it waits for at the moment.
+    pub blockers: Vec<Blocker>,
 }
 
 impl Standing {
@@ -146,6 +148,7 @@ impl Standing {
                     step: *step,
                     statements: statements.map(|all| (resumed_after.unwrap_or(0), all)),
                     retry: None,
+                    blockers: Vec::new(),
                 });
             }
             EventKind::StatementFinished {
@@ -156,6 +159,17 @@ impl Standing {
                 if let Activity::Running(running) = &mut self.activity {
                     running.statements = Some((*statement, *statements));
                     running.retry = None;
+                    running.blockers.clear();
+                }
+            }
+            EventKind::MigrationBlocked { blockers, .. } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.blockers.clone_from(blockers);
+                }
+            }
+            EventKind::MigrationUnblocked { .. } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.blockers.clear();
                 }
             }
             EventKind::MigrationRetrying {
@@ -165,7 +179,8 @@ impl Standing {
                 ..
             } => {
                 if let Activity::Running(running) = &mut self.activity {
-                    running.retry = Some((*attempt, *attempts, blockers.first().cloned()));
+                    running.retry = Some((*attempt, *attempts, blockers.clone()));
+                    running.blockers.clear();
                 }
             }
             EventKind::MigrationApplied { name, .. } => {

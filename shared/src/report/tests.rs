@@ -362,19 +362,26 @@ fn a_retry_names_whom_it_met() {
     story.run_started(&["policy"], &[], 1);
     story.service_started("policy", 1);
     story.started("policy", POLICY, "add_column", 1, None);
+    story.blocked("policy", POLICY, 510, &[991]);
     story.retrying("policy", POLICY, 1, &[991]);
+    story.blocked("policy", POLICY, 500, &[991]);
     story.retrying("policy", POLICY, 2, &[991]);
+    story.blocked("policy", POLICY, 500, &[991, 992]);
     story.retrying("policy", POLICY, 3, &[991, 992]);
     story.retrying("policy", POLICY, 4, &[992, 991]);
     story.retrying("policy", POLICY, 5, &[]);
+    story.unblocked("policy", POLICY, 900);
     story.applied("policy", POLICY, "add_column", 2_100);
     story.finished("policy", ServiceOutcome::Done, 1, 0, 2_110);
     story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_120), &[]);
     assert_snapshot!(told(&story, Verbosity::Normal), @r"
     Applying 1 migration to policy.
-    retrying               policy  1753250000000 add_column try 1 of 10, again in 0.25 s; locked by pid 991 (app, psql, idle in transaction for 5 min 01 s): UPDATE policies SET title = 'x'
-    retrying               policy  1753250000000 add_column try 3 of 10, again in 0.75 s; locked by 2 sessions, first pid 991 (app, psql, idle in transaction for 5 min 03 s): UPDATE policies SET title = 'x'
+    blocked        0.51 s  policy  1753250000000 add_column waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
+    retrying               policy  1753250000000 add_column try 1 of 10, again in 0.25 s; gave way to pid 991
+    blocked        0.50 s  policy  1753250000000 add_column waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x', and pid 992
+    retrying               policy  1753250000000 add_column try 3 of 10, again in 0.75 s; gave way to pid 991 and pid 992
     retrying               policy  1753250000000 add_column try 5 of 10, again in 1.25 s; canceling statement due to lock timeout (55P03)
+    unblocked      0.90 s  policy  1753250000000 add_column has the lock
     applied        2.10 s  policy  1753250000000 add_column
     1 service, 1 migration applied in 2.12 s
     ");

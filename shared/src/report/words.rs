@@ -10,6 +10,8 @@ use super::units::age;
 
 /// Columns of a statement that somebody else runs.
 const QUERY: usize = 60;
+/// Blockers that are named by their numbers before the rest is counted.
+const PIDS: usize = 3;
 /// Versions that are named before the rest is counted.
 const VERSIONS: usize = 3;
 
@@ -57,18 +59,53 @@ pub(super) fn holder(holder: Option<&Holder>) -> String {
     format!("pid {} ({})", holder.pid, facts.join(", "))
 }
 
-/// `pid 991 (app, psql, idle in transaction for 5 min 02 s): UPDATE policies …`.
+/// `pid 991 (app, psql, idle in transaction for 5 min 02 s): UPDATE policies …`, or for a prepared transaction
+/// `prepared transaction 'transfer' (app, for 5 min 02 s)`.
 pub(super) fn blocker(blocker: &Blocker) -> String {
     let mut facts = session(&blocker.user, &blocker.application);
-    facts.push(format!(
-        "{} for {}",
-        one_line(&blocker.state, QUERY),
-        age(blocker.transaction_age_s)
-    ));
+    let since = age(blocker.transaction_age_s);
+    if blocker.prepared.is_some() {
+        facts.push(format!("for {since}"));
+    } else if blocker.state.is_empty() {
+        facts.push(format!("in a transaction for {since}"));
+    } else {
+        facts.push(format!("{} for {since}", one_line(&blocker.state, QUERY)));
+    }
     facts.retain(|fact| !fact.is_empty());
     let query = one_line(&blocker.query, QUERY);
     let colon = if query.is_empty() { "" } else { ": " };
-    format!("pid {} ({}){colon}{query}", blocker.pid, facts.join(", "))
+    format!("{} ({}){colon}{query}", identity(blocker), facts.join(", "))
+}
+
+/// The first blocker, and who else.
+pub(super) fn blockers(blockers: &[Blocker]) -> String {
+    match blockers {
+        [] => "a lock".to_owned(),
+        [only] => blocker(only),
+        [first, others @ ..] => format!(
+            "{}, and {}",
+            blocker(first),
+            identities(others).unwrap_or_default()
+        ),
+    }
+}
+
+/// `pid 991, pid 992 and 3 more`; `None` for nobody.
+pub(super) fn identities(blockers: &[Blocker]) -> Option<String> {
+    let (last, others) = blockers.split_last()?;
+    let named: Vec<String> = others.iter().take(PIDS).map(identity).collect();
+    Some(match others.len().saturating_sub(PIDS) {
+        0 if named.is_empty() => identity(last),
+        0 => format!("{} and {}", named.join(", "), identity(last)),
+        rest => format!("{} and {} more", named.join(", "), rest + 1),
+    })
+}
+
+fn identity(blocker: &Blocker) -> String {
+    match &blocker.prepared {
+        Some(name) => format!("prepared transaction '{}'", one_line(name, QUERY)),
+        None => format!("pid {}", blocker.pid),
+    }
 }
 
 fn session(user: &str, application: &str) -> Vec<String> {
@@ -113,8 +150,26 @@ mod tests {
             state: "active".to_owned(),
             transaction_age_s: 7,
             query: String::new(),
+            prepared: None,
+            waits_for: Vec::new(),
         };
         assert_eq!(super::blocker(&blocker), "pid 991 (app, active for 7 s)");
+        let prepared = Blocker {
+            pid: 0,
+            prepared: Some("transfer".to_owned()),
+            ..blocker
+        };
+        let name = "prepared transaction 'transfer'";
+        assert_eq!(super::blocker(&prepared), format!("{name} (app, for 7 s)"));
+        let many = vec![prepared; 5];
+        assert_eq!(
+            blockers(&many),
+            format!("{name} (app, for 7 s), and {name}, {name}, {name} and {name}")
+        );
+        assert_eq!(
+            identities(&many),
+            Some(format!("{name}, {name}, {name} and 2 more"))
+        );
     }
 
     #[test]

@@ -157,6 +157,7 @@ impl Telling<'_> {
             source_line: None,
             statements_done: progress.map(|(done, _)| done),
             statements: progress.map(|(_, total)| total),
+            blockers: Vec::new(),
             rolled_back: progress.is_none_or(|(done, _)| done == 0),
             outcome_unknown: false,
             duration_ms: self.duration_ms,

@@ -6,10 +6,12 @@
 mod aftermath;
 mod fault;
 mod leftovers;
+mod remedy;
 mod script;
 mod statements;
 mod step;
 mod transactional;
 mod units;
+mod watch;
 
 pub use step::{StepContext, StepDone, execute};

@@ -9,6 +9,7 @@ use super::leftovers::{self, Finding};
 use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
+use super::watch::Watch;
 use crate::domain::EventKind;
 use crate::postgres::{
     Attempt, LockedSession, Progress, ProgressState, clear_intent, read_progress, record_done,
@@ -20,6 +21,7 @@ use crate::sql::{Statement, StatementKind};
 pub(super) async fn attempt<'a>(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
+    watch: &Watch<'_>,
     attempt: impl Fn(usize, usize) -> Attempt<'a>,
 ) -> Result<(), Fault> {
     let units = units(context.script()).map_err(Fault::Script)?;
@@ -45,6 +47,7 @@ pub(super) async fn attempt<'a>(
         let runner = UnitRunner {
             locked,
             context,
+            watch,
             progress: &progress,
             number,
         };
@@ -123,6 +126,7 @@ async fn rollback(locked: &LockedSession) {
 struct UnitRunner<'a> {
     locked: &'a LockedSession,
     context: &'a StepContext<'a>,
+    watch: &'a Watch<'a>,
     progress: &'a Progress<'a>,
     number: usize,
 }
@@ -285,7 +289,11 @@ impl UnitRunner<'_> {
             })
             .await?;
         }
-        let ran = self.unlimited(statement.text, statement.offset).await;
+        let ran = if waits_without_blocking(kind) {
+            self.unlimited(statement.text, statement.offset).await
+        } else {
+            run_statement(session.client(), statement.text, statement.offset).await
+        };
         match ran {
             Ok(()) => {
                 self.in_transaction("BEGIN", async || Ok(())).await?;
@@ -319,13 +327,20 @@ impl UnitRunner<'_> {
             .batch_execute("BEGIN")
             .await
             .map_err(Fault::of)?;
-        session.become_bookkeeper().await.map_err(Fault::of)?;
-        work().await.map_err(Fault::of)?;
-        session
-            .client()
-            .batch_execute("COMMIT")
-            .await
-            .map_err(Fault::of)
+        let worked = async {
+            session.become_bookkeeper().await?;
+            work().await?;
+            session.client().batch_execute("COMMIT").await
+        };
+        match worked.await.map_err(Fault::of) {
+            Ok(()) => Ok(()),
+            Err(fault) => {
+                if !matches!(fault, Fault::Lost { .. }) {
+                    rollback(self.locked).await;
+                }
+                Err(fault)
+            }
+        }
     }
 
     /// Runs a statement that waits for other transactions without blocking anybody: it gets the long time limit, for
@@ -342,7 +357,9 @@ impl UnitRunner<'_> {
             .exchange_lock_timeout(&limit)
             .await
             .map_err(Fault::of)?;
+        self.watch.be_patient(true);
         let ran = run_statement(session.client(), sql, offset).await;
+        self.watch.be_patient(false);
         if !matches!(ran, Err(Fault::Lost { .. })) {
             session
                 .exchange_lock_timeout(&before)
@@ -351,4 +368,16 @@ impl UnitRunner<'_> {
         }
         ran
     }
+}
+
+/// Whether a statement waits for others' transactions under locks that readers and writers do not conflict with. The
+/// other statements that want no transaction around them (`VACUUM FULL`, `CLUSTER`, a procedure) lock like any.
+fn waits_without_blocking(kind: &StatementKind) -> bool {
+    matches!(
+        kind,
+        StatementKind::CreateIndexConcurrently { .. }
+            | StatementKind::DropIndexConcurrently { .. }
+            | StatementKind::ReindexConcurrently { .. }
+            | StatementKind::DetachPartitionConcurrently { .. }
+    )
 }

@@ -1,6 +1,5 @@
 //! One step: announce, try, try again where that helps, record, report.
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
@@ -9,15 +8,15 @@ use tokio::sync::watch;
 
 use super::aftermath::{self, Outcome};
 use super::fault::{self, Fault, Telling};
+use super::remedy::remedy;
+use super::watch::Watch;
 use super::{statements, transactional, units};
-use crate::config::{DatabaseAddress, EngineSettings};
-use crate::domain::{
-    Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service,
-};
+use crate::config::EngineSettings;
+use crate::domain::{Direction, EventKind, ExitStatus, Failure, Migration, Script, Service};
 use crate::planning;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
-    SessionSettings, beside, blockers_of, read_progress, record_failed,
+    SessionSettings, read_progress, record_failed,
 };
 
 /// The longest pause between two attempts.
@@ -161,7 +160,8 @@ pub async fn execute(
         statements: count_statements(context),
         resumed_after: context.resumed_after,
     });
-    let (fault, attempts) = match try_until_done(locked, context, started).await {
+    let watch = Watch::new(context, locked.session(), context.settings().lock_timeout);
+    let (fault, attempts) = match try_until_done(locked, context, &watch, started).await {
         Ok(()) => {
             report_success(context, started);
             return Ok(if changes_new_sessions(context.script()) {
@@ -196,6 +196,14 @@ pub async fn execute(
         outcome: aftermath.as_ref().map(|found| &found.outcome),
     }
     .failure(&fault);
+    if fault.is_retryable() && failure.exit_code == ExitStatus::Unavailable {
+        failure.blockers = watch.blockers();
+        failure.next = format!(
+            "{} and run again: {}",
+            remedy(&failure.blockers),
+            context.run_again
+        );
+    }
     if aftermath.is_none() && context.script().directives.no_transaction {
         failure.rolled_back = left_nothing(locked, context).await;
     }
@@ -235,21 +243,17 @@ fn changes_new_sessions(script: &Script) -> bool {
 async fn try_until_done(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
+    watch: &Watch<'_>,
     started: Instant,
 ) -> Result<(), (Fault, u32)> {
     let most = context.engine.lock_retries.saturating_add(1);
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let seen = OnceLock::new();
         let tried = {
-            let address = locked.session().address().clone();
-            let pid = locked.session().pid();
             let pulse = locked.session().pulse();
-            let step = context
-                .connections
-                .watch(&pulse, try_once(locked, context, started, attempt));
-            beside(step, look_for_blockers(&address, pid, context, &seen)).await
+            let step = try_once(locked, context, watch, started, attempt);
+            watch.over(context.connections.watch(&pulse, step)).await
         };
         context.report_notices(locked.session_mut());
         let Err(fault) = tried else { return Ok(()) };
@@ -264,7 +268,7 @@ async fn try_until_done(
                 pause_ms: millis(jittered),
                 sqlstate: error.sqlstate.clone(),
                 message: error.message.clone(),
-                blockers: seen.into_inner().unwrap_or_default(),
+                blockers: watch.blockers(),
             });
         }
         let mut cancelled = context.cancelled.clone();
@@ -280,6 +284,7 @@ async fn try_until_done(
 async fn try_once(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
+    watch: &Watch<'_>,
     started: Instant,
     attempt: u32,
 ) -> Result<(), Fault> {
@@ -289,29 +294,12 @@ async fn try_once(
         .await
         .map_err(Fault::of)?;
     if context.script().directives.no_transaction {
-        statements::attempt(locked, context, |done, total| {
+        statements::attempt(locked, context, watch, |done, total| {
             context.done(started, attempt, Some((done, total)))
         })
         .await
     } else {
         transactional::attempt(locked, context, || context.done(started, attempt, None)).await
-    }
-}
-
-/// Half a lock time-out into an attempt, asks a second connection who stands in the way.
-async fn look_for_blockers(
-    address: &DatabaseAddress,
-    pid: i32,
-    context: &StepContext<'_>,
-    seen: &OnceLock<Vec<Blocker>>,
-) {
-    tokio::time::sleep(context.settings().lock_timeout / 2).await;
-    let found = async {
-        let (connection, _permit) = context.connections.try_connect(address).await?;
-        blockers_of(&connection.client, pid).await.ok()
-    };
-    if let Some(blockers) = found.await {
-        let _ = seen.set(blockers);
     }
 }
 

@@ -1,0 +1,93 @@
+//! A second connection to a server, from which a session is watched that cannot speak for itself while it waits.
+//!
+//! Responsible for one such connection per server, shared by all who watch, and gone with the last of them. Not for
+//! what is done about what is seen (`runner`). Floor 2.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::activity::{self, LockWait};
+use super::create_database::connect_to_maintenance;
+use super::stall::Pulse;
+use super::{ConnectOptions, Connection, connect};
+use crate::config::DatabaseAddress;
+use crate::domain::Blocker;
+
+/// Longer than a look takes on a server that answers at all.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+
+/// Looks at the sessions of one server. Where no connection is to be had, it sees nothing, and the limits that are set
+/// in the watched session itself have to do.
+#[derive(Debug)]
+pub struct Lookout {
+    address: DatabaseAddress,
+    options: ConnectOptions,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Lookout {
+    pub(super) fn new(address: DatabaseAddress, options: &ConnectOptions) -> Self {
+        Self {
+            address,
+            options: ConnectOptions {
+                retry_for: Duration::ZERO,
+                ..options.clone()
+            },
+            connection: Mutex::new(None),
+        }
+    }
+
+    /// What a server process waits for (`Some(None)`: for nothing); `None` where that cannot be seen.
+    pub async fn lock_wait(&self, pulse: &Pulse) -> Option<Option<LockWait>> {
+        self.ask(async |connection| activity::lock_wait(&connection.client, pulse).await)
+            .await
+    }
+
+    /// Who stands in the way of a server process; `None` where that cannot be seen.
+    pub async fn blockers(&self, pid: i32) -> Option<Vec<Blocker>> {
+        self.ask(async |connection| activity::blockers_of(&connection.client, pid).await)
+            .await
+    }
+
+    /// Cancels the statement of a server process if it still waits for a lock in that transaction.
+    pub async fn cancel_lock_wait(&self, pulse: &Pulse, transaction: f64) -> Option<bool> {
+        self.ask(async |connection| {
+            activity::cancel_lock_wait(&connection.client, pulse, transaction).await
+        })
+        .await
+    }
+
+    /// Cancels the statement of a server process, unless it has only just begun.
+    pub async fn cancel_statement(&self, pulse: &Pulse) -> Option<bool> {
+        self.ask(async |connection| activity::cancel_statement(&connection.client, pulse).await)
+            .await
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl AsyncFnOnce(&Connection) -> Result<T, tokio_postgres::Error>,
+    ) -> Option<T> {
+        let mut kept = self.connection.lock().await;
+        let looked = tokio::time::timeout(LONGEST_LOOK, async {
+            if kept.is_none() {
+                *kept = self.open().await;
+            }
+            question(kept.as_ref()?).await.ok()
+        });
+        let answer = looked.await.ok().flatten();
+        // A connection that did not answer is not kept.
+        if answer.is_none() {
+            *kept = None;
+        }
+        answer
+    }
+
+    /// In the maintenance database: a connection to the service's own would stand in the way of what wants it alone.
+    async fn open(&self) -> Option<Connection> {
+        match connect_to_maintenance(&self.address, &self.options).await {
+            Ok(connection) => Some(connection),
+            Err(_) => connect(&self.address, &self.options).await.ok(),
+        }
+    }
+}
