@@ -116,6 +116,9 @@ pub enum ServiceError {
         /// Whether the connection was lost, rather than the statement refused.
         lost: bool,
     },
+    /// The user cancelled while it was waited for.
+    #[error("cancelled while connecting")]
+    Cancelled,
     /// It would not be safe.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -173,6 +176,7 @@ impl ServiceError {
             Self::Lock { source, .. } => matches!(**source, LockError::Lost(_)),
             Self::Query { lost, .. } => *lost,
             Self::Connect(_)
+            | Self::Cancelled
             | Self::Refused(_)
             | Self::Unsure { .. }
             | Self::MayNotCreate { .. } => false,
@@ -184,6 +188,7 @@ impl ServiceError {
         match self {
             Self::Connect(ConnectError::Configuration { .. }) => ExitStatus::Usage,
             Self::Connect(_) => ExitStatus::Unavailable,
+            Self::Cancelled => ExitStatus::Cancelled,
             Self::Lock { source, .. } if matches!(**source, LockError::Cancelled) => {
                 ExitStatus::Cancelled
             }

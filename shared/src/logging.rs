@@ -1,5 +1,7 @@
 //! The log on standard error, the runtime, and the one place where an error of a program is printed. Floor 5.
 
+use std::io::Write;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::command::{CommandError, GlobalArgs, LogFormat};
@@ -15,7 +17,9 @@ pub fn start(globals: &GlobalArgs) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false);
+        .with_target(false)
+        // It would tell standard error, and panic where that is gone: as when the terminal went away.
+        .log_internal_errors(false);
     let started = match globals.log_format {
         LogFormat::Text => log.with_ansi(false).without_time().try_init(),
         LogFormat::Json => log.json().try_init(),
@@ -35,8 +39,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
         })
 }
 
-/// Prints the error that ended a program.
-#[allow(clippy::print_stderr, reason = "the end of a program that failed")]
+/// Prints the error that ended a program; where nobody reads along any more, to nobody.
 pub fn say_error(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -190,3 +190,99 @@ fn between_two_attempts_at_a_lock() {
     orchestrator.expect(&["all"], 0);
     assert_eq!(server.applied("db_a"), [1, 2]);
 }
+
+/// A container runtime sends SIGTERM once, and SIGKILL some seconds later.
+#[test]
+fn sigterm_gives_the_step_its_grace_and_then_cancels_it() {
+    let server = Server::start();
+    let services = two_services("CREATE TABLE first (id int); SELECT pg_sleep(60)");
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let run = orchestrator.watch(&["all", "--stop-grace", "1s"]);
+    wait_until("the sleep", || asleep(&server) == 1);
+    run.signal(Signal::SIGTERM);
+    let first = run.wait_for_event("cancel_requested");
+    assert_eq!(first["cause"], "SIGTERM");
+    assert_eq!(first["cancels_in_ms"], 1000);
+    let outcome = run.end_within(SOON);
+    assert_cancelled(&outcome);
+    let asked = outcome.events_of("cancel_requested");
+    assert_eq!(asked[1]["cause"], "grace_over", "{asked:?}");
+    assert_eq!(
+        outcome.events_of("migration_failed")[0]["rolled_back"],
+        true
+    );
+    assert!(server.applied("db_a").is_empty());
+}
+
+#[test]
+fn in_a_pipeline_people_are_told_of_the_grace_and_not_of_keys() {
+    let server = Server::start();
+    let services = two_services("SELECT pg_sleep(0.7); CREATE TABLE first (id int)");
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let child = orchestrator.start(&["all"]);
+    wait_until("the sleep", || asleep(&server) == 1);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, Signal::SIGTERM).unwrap();
+    let outcome = Outcome::of(child);
+    assert_eq!(outcome.code, 130);
+    let told = "Stopping: steps under way are finished, nothing new is started. In 8.00 s, or at once after a second signal, they are cancelled on the server.";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    assert_eq!(server.applied("db_a"), [1]);
+}
+
+#[test]
+fn before_the_first_step_is_planned() {
+    let services = two_services("CREATE TABLE first (id int)");
+    for arguments in [&["all"][..], &["revert", "a"][..]] {
+        // Accepts, and never says a word.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let orchestrator = Program::named("orchestrator")
+            .env(
+                "ORCHESTRATOR_SERVER_URL",
+                &format!("postgresql://soc@127.0.0.1:{port}/postgres"),
+            )
+            .services(&services);
+        let run = orchestrator.watch(arguments);
+        let connected = silent.accept().unwrap();
+        run.signal(Signal::SIGTERM);
+        let outcome = run.end_within(SOON);
+        assert_cancelled(&outcome);
+        assert_eq!(outcome.events().len(), 2, "{}", outcome.stdout);
+        drop(connected);
+    }
+}
+
+#[test]
+fn a_second_wish_that_comes_before_the_statement_cancels_it_all_the_same() {
+    let server = Server::start();
+    let services = two_services("CREATE TABLE first (id int)");
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    orchestrator.expect(&["all"], 0);
+    // The step is under way, and pauses between two attempts at the lock or waits for it.
+    services.service("a", &[]).migration(
+        3,
+        "third",
+        "ALTER TABLE first ADD COLUMN b int; SELECT pg_sleep(60)",
+    );
+    let run = orchestrator.watch(&["all"]);
+    run.wait_for_event("migration_started");
+    signal_twice(&run);
+    assert_cancelled(&run.end_within(SOON));
+    assert_eq!(server.applied("db_a"), [1, 2]);
+    assert_eq!(
+        server.value(
+            "db_a",
+            "SELECT outcome FROM orchestrator.journal WHERE version = 3"
+        ),
+        "cancelled"
+    );
+}
+
+fn asleep(server: &Server) -> usize {
+    let count = server.value(
+        "postgres",
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+    );
+    count.parse().unwrap_or_default()
+}

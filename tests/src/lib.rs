@@ -14,6 +14,7 @@ mod running;
 mod server;
 mod services;
 mod session;
+mod terminal;
 mod wait;
 
 pub use binaries::binaries;
@@ -26,4 +27,5 @@ pub use running::Running;
 pub use server::Server;
 pub use services::{SERVICES, ServiceFolder, Services};
 pub use session::Session;
+pub use terminal::{CTRL_C, CTRL_Z, Terminal, TerminalMode};
 pub use wait::wait_until;

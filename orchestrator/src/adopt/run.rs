@@ -8,7 +8,7 @@ use futures_util::stream;
 use shared::dispatch::Recorder;
 use shared::domain::{
     Anchor, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
-    Totals, Verdict, Version,
+    StopCause, Totals, Verdict, Version,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LockError, LockedSession, RunIdentity, read_anchor};
@@ -316,7 +316,11 @@ impl<'a> Story<'a> {
     }
 
     fn cancelled<'n>(mut self, names: impl Iterator<Item = &'n ServiceName>) -> ExitStatus {
-        self.recorder.run(EventKind::CancelRequested { times: 1 });
+        self.recorder.run(EventKind::CancelRequested {
+            times: 1,
+            cause: StopCause::Interrupt,
+            cancels_in_ms: None,
+        });
         for name in names {
             self.skip(name);
         }

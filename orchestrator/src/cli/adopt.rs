@@ -73,7 +73,8 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
             context,
             args.yes,
             &format!("take back the adoption of {services}"),
-        )?;
+        )
+        .await?;
         let cancelled = watch_signals();
         return Ok(undo_adoption(&workshop, &targets, reporter.as_mut(), cancelled).await);
     }
@@ -82,7 +83,8 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
             context,
             args.yes,
             &format!("write the history of {services}"),
-        )?;
+        )
+        .await?;
     }
     let adoption = Adoption {
         dry_run: args.dry_run,

@@ -103,7 +103,7 @@ async fn fix(
                 .find(|target| target.address.server_key() == finding.place),
         };
         let Some(target) = target else { continue };
-        if !consent(context, finding, remedy, yes)? {
+        if !consent(context, finding, remedy, yes).await? {
             continue;
         }
         match repair(context, target, remedy).await {
@@ -121,7 +121,7 @@ async fn fix(
     Ok(fixed)
 }
 
-fn consent(
+async fn consent(
     context: &Context,
     finding: &Finding,
     remedy: &Remedy,
@@ -135,7 +135,7 @@ fn consent(
         "{}: {}\n  {}\nDo it? [y/N] ",
         finding.place, finding.what, finding.next
     );
-    answer_is_yes(context, &question)
+    answer_is_yes(context, &question).await
 }
 
 fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::command::Context;
 use shared::config::DatabaseAddress;
-use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, dispatch};
+use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, Stops, dispatch};
 use shared::domain::{Direction, Event, EventKind, ExitStatus, Migration, Service};
 use shared::inspect::Target;
 use shared::planning::{self, Chain, Order};
@@ -109,7 +109,7 @@ impl<'a> Replay<'a> {
             connections: self.context.connections(),
         };
         let (_keep, never) = watch::channel(0);
-        let end = dispatch(run, &mut recorder, never).await;
+        let end = dispatch(run, &mut recorder, Stops::counted(never)).await;
         match end.status {
             ExitStatus::Done => Ok(()),
             _ => Err(ScratchError::Replay {

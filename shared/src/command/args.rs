@@ -122,6 +122,14 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub advisory_lock_wait: Option<String>,
+    /// After SIGTERM the step at hand may go on for so long, then it is cancelled, as in 25s
+    #[arg(
+        long,
+        value_name = "TIME",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub stop_grace: Option<String>,
 }
 
 /// Who reads the output.

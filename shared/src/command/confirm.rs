@@ -2,16 +2,18 @@
 
 use std::io::{IsTerminal, Write};
 
-use super::{CommandError, Context, OutputChoice};
+use tokio::sync::oneshot;
+
+use super::{CommandError, Context, OutputChoice, watch_signals};
 use crate::domain::{Refusal, RefusalKind};
 
 /// Nothing outside production, or with `--yes`. In production an answer on the terminal, else a refusal.
-pub fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
+pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
     if yes || !context.configuration.is_production() {
         return Ok(());
     }
     let question = format!("This will {what} in production. Go on? [y/N] ");
-    if answer_is_yes(context, &question)? {
+    if answer_is_yes(context, &question).await? {
         return Ok(());
     }
     Err(Refusal {
@@ -26,7 +28,7 @@ pub fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandEr
 }
 
 /// Asks on the terminal. No where there is none to ask on.
-pub fn answer_is_yes(context: &Context, question: &str) -> Result<bool, CommandError> {
+pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, CommandError> {
     let asks = std::io::stdin().is_terminal()
         && std::io::stderr().is_terminal()
         && context.globals.output == OutputChoice::Human;
@@ -37,10 +39,30 @@ pub fn answer_is_yes(context: &Context, question: &str) -> Result<bool, CommandE
         what: "the question cannot be asked on this terminal".to_owned(),
         source,
     };
-    let mut err = std::io::stderr().lock();
-    write!(err, "{question}").map_err(failed)?;
-    err.flush().map_err(failed)?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+    let say = |text: &str| {
+        let mut err = std::io::stderr().lock();
+        err.write_all(text.as_bytes()).and_then(|()| err.flush())
+    };
+    let mut stops = watch_signals();
+    say(question).map_err(failed)?;
+    // A thread of its own: nothing can end the wait for a line, and the program does not wait for the thread.
+    let (sender, answer) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line).map(|_| line);
+        // The question may have been cancelled meanwhile.
+        let _ = sender.send(read);
+    });
+    tokio::select! {
+        Ok(read) = answer => {
+            let line = read.map_err(failed)?;
+            Ok(matches!(line.trim(), "y" | "Y" | "yes" | "Yes"))
+        }
+        Ok(_) = stops.wait_for(|times| *times > 0) => {
+            // What comes next begins on a line of its own.
+            let _ = say("\n");
+            Err(CommandError::Cancelled)
+        }
+        else => Ok(false),
+    }
 }

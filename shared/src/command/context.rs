@@ -357,6 +357,7 @@ fn overrides(globals: &GlobalArgs) -> Overrides {
         .engine
         .advisory_lock_wait
         .clone_from(&globals.advisory_lock_wait);
+    overrides.engine.stop_grace.clone_from(&globals.stop_grace);
     overrides
 }
 

@@ -63,6 +63,9 @@ pub enum CommandError {
         /// For the shell.
         status: ExitStatus,
     },
+    /// The user cancelled before anything was begun.
+    #[error("cancelled before anything was begun; nothing was changed")]
+    Cancelled,
     /// A program that we call.
     #[error("{message}")]
     Program {
@@ -108,6 +111,7 @@ impl CommandError {
             Self::Service(error) => error.exit_status(),
             Self::Refused(_) => ExitStatus::Refused,
             Self::Stopped { status, .. } => *status,
+            Self::Cancelled => ExitStatus::Cancelled,
             Self::LocalServer(_) => ExitStatus::Unavailable,
             Self::Io { .. } | Self::Program { .. } => ExitStatus::Failed,
         }
@@ -127,6 +131,10 @@ impl CommandError {
 
 /// An error with its chain, as people read it.
 pub fn report_error(error: &CommandError, palette: Palette) -> String {
+    // What the user asked for is no error.
+    if matches!(error, CommandError::Cancelled) {
+        return palette.paint(Role::Warning, &error.to_string());
+    }
     let mut text = format!("{} {error}", palette.paint(Role::Bad, "error:"));
     let mut said = error.to_string();
     let mut source = std::error::Error::source(error);

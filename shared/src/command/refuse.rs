@@ -1,22 +1,28 @@
-//! A refusal that comes before the first step, told as events: programs wait for `run_finished` then, too.
+//! A refusal, or a cancellation, that comes before the first step, told as events: programs wait for `run_finished` then, too.
 
 use super::{CommandError, Context};
 use crate::dispatch::Recorder;
 use crate::domain::{EVENT_SCHEMA, EventKind, ExitStatus, Totals, Verdict};
 use crate::postgres::RunIdentity;
 
-/// Ends a run that was refused as a whole: with an error for people, with events for programs.
+/// Ends a run that was refused or cancelled as a whole: with an error for people, with events for programs.
 pub(super) fn refuse_run(
     context: &Context,
     command: &'static str,
     error: CommandError,
 ) -> Result<ExitStatus, CommandError> {
-    let CommandError::Refused(refusal) = error else {
-        return Err(error);
-    };
     if context.is_for_people() {
-        return Err(CommandError::Refused(refusal));
+        return Err(error);
     }
+    let (verdict, next) = match &error {
+        CommandError::Refused(refusal) => (
+            Verdict::Refused,
+            vec![format!("{}: {}", refusal.message, refusal.next)],
+        ),
+        CommandError::Cancelled => (Verdict::Cancelled, Vec::new()),
+        _ => return Err(error),
+    };
+    let status = error.exit_status();
     let identity = RunIdentity::of_this_process();
     let mut reporter = context.reporter();
     let mut recorder = Recorder::new(reporter.as_mut(), identity.run_id);
@@ -29,11 +35,11 @@ pub(super) fn refuse_run(
         program_version: identity.program_version,
     });
     recorder.run(EventKind::RunFinished {
-        verdict: Verdict::Refused,
-        exit_code: ExitStatus::Refused,
+        verdict,
+        exit_code: status,
         totals: Totals::default(),
-        next: vec![format!("{}: {}", refusal.message, refusal.next)],
+        next,
         anchors: Vec::new(),
     });
-    Ok(ExitStatus::Refused)
+    Ok(status)
 }

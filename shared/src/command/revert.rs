@@ -1,5 +1,6 @@
 //! `revert`: undo applied migrations, the newest first.
 
+use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::run::{Asked, execute, hold_everything_back, named_version, refused};
 use super::{
@@ -29,18 +30,29 @@ pub async fn revert(
             Scope::Steps(usize::try_from(steps.unwrap_or(1)).unwrap_or(usize::MAX))
         }
     };
-    let mut targets = context.targets(&selected.names, selected, false).await?;
-    let mut gathered = gather(&context.connections(), &targets).await?;
-    let mut planned = planned_revert(
-        context,
-        selected,
-        &mut gathered,
-        &mut targets,
-        scope,
-        asked.with_dependents,
-        order,
-    )
-    .await?;
+    let stops = watch_stops(context.configuration.engine().stop_grace);
+    let preparation = async {
+        let mut targets = context.targets(&selected.names, selected, false).await?;
+        let mut gathered = gather(&context.connections(), &targets).await?;
+        let planned = planned_revert(
+            context,
+            selected,
+            &mut gathered,
+            &mut targets,
+            scope,
+            asked.with_dependents,
+            order,
+        )
+        .await?;
+        Ok::<_, CommandError>((targets, gathered, planned))
+    };
+    let Some(prepared) = stops.unless_asked(preparation).await else {
+        return match args.dry_run {
+            true => Err(CommandError::Cancelled),
+            false => refuse_run(context, "revert", CommandError::Cancelled),
+        };
+    };
+    let (targets, gathered, mut planned) = prepared?;
     if args.dry_run {
         print_sql(context, &targets, &planned.plan)?;
         return match planned.stopped.first() {
@@ -53,7 +65,7 @@ pub async fn revert(
     }
     if !planned.plan.steps.is_empty() {
         let what = format!("undo {}", count(planned.plan.steps.len(), "migration"));
-        if let Err(error) = confirm(context, args.yes, &what) {
+        if let Err(error) = confirm(context, args.yes, &what).await {
             return refuse_run(context, "revert", error);
         }
     }
@@ -61,6 +73,7 @@ pub async fn revert(
         command: "revert",
         on_failure: args.on_failure,
         wait: std::time::Duration::ZERO,
+        stops,
     };
     execute(context, selected, targets, gathered, planned, how, |name| {
         context.invocation.revert(name)

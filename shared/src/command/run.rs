@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::interrupt::watch_stops;
 use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::{
     CommandError, Context, FailureChoice, Gathered, RunArgs, Selected, confirm, gather,
-    planned_run, print_sql, watch_signals,
+    planned_run, print_sql,
 };
-use crate::dispatch::{LaneInput, OnFailure, Recorder, Run, dispatch};
+use crate::dispatch::{LaneInput, OnFailure, Recorder, Run, Stops, dispatch};
 use crate::domain::{ExitStatus, Plan, ServiceName};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
@@ -26,11 +27,22 @@ pub async fn run(
     order: &dyn Order,
 ) -> Result<ExitStatus, CommandError> {
     check_version(context, selected, args)?;
-    let targets = context
-        .targets(&selected.names, selected, args.create_databases)
-        .await?;
-    let mut gathered = gather(&context.connections(), &targets).await?;
-    let mut planned = planned_run(context, selected, &mut gathered, args.to, order).await?;
+    let stops = watch_stops(context.configuration.engine().stop_grace);
+    let preparation = async {
+        let targets = context
+            .targets(&selected.names, selected, args.create_databases)
+            .await?;
+        let mut gathered = gather(&context.connections(), &targets).await?;
+        let planned = planned_run(context, selected, &mut gathered, args.to, order).await?;
+        Ok::<_, CommandError>((targets, gathered, planned))
+    };
+    let Some(prepared) = stops.unless_asked(preparation).await else {
+        return match args.dry_run {
+            true => Err(CommandError::Cancelled),
+            false => refuse_run(context, "run", CommandError::Cancelled),
+        };
+    };
+    let (targets, gathered, mut planned) = prepared?;
     if args.dry_run {
         return dry_run(context, &targets, &planned, args);
     }
@@ -47,7 +59,7 @@ pub async fn run(
             count(planned.plan.steps.len(), "migration"),
             count(services, "database")
         );
-        if let Err(error) = confirm(context, args.yes, &what) {
+        if let Err(error) = confirm(context, args.yes, &what).await {
             return refuse_run(context, "run", error);
         }
     }
@@ -55,6 +67,7 @@ pub async fn run(
         command: "run",
         on_failure: args.on_failure,
         wait: args.wait.unwrap_or_default(),
+        stops,
     };
     execute(
         context,
@@ -73,6 +86,7 @@ pub(super) struct Asked {
     pub(super) command: &'static str,
     pub(super) on_failure: FailureChoice,
     pub(super) wait: Duration,
+    pub(super) stops: Stops,
 }
 
 /// Hands a plan to the dispatcher.
@@ -133,7 +147,7 @@ pub(super) async fn execute(
         engine: *context.configuration.engine(),
         connections: context.connections(),
     };
-    Ok(dispatch(run, &mut recorder, watch_signals()).await.status)
+    Ok(dispatch(run, &mut recorder, asked.stops).await.status)
 }
 
 /// A session that waits for its turn would only occupy a connection.

@@ -26,6 +26,8 @@ pub struct EngineSettings {
     pub connect_timeout: Duration,
     /// After how long without an answer a connection is looked after from outside; zero is never.
     pub stall_timeout: Duration,
+    /// After how long SIGTERM cancels the statement at hand; zero is never.
+    pub stop_grace: Duration,
 }
 
 impl Default for EngineSettings {
@@ -38,6 +40,8 @@ impl Default for EngineSettings {
             advisory_lock_wait: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(15),
+            // Docker follows up with SIGKILL after 10 s.
+            stop_grace: Duration::from_secs(8),
         }
     }
 }
@@ -84,6 +88,7 @@ impl EngineSettings {
             advisory_lock_wait: duration("advisory_lock_wait", default.advisory_lock_wait)?,
             connect_timeout: duration("connect_timeout", default.connect_timeout)?,
             stall_timeout: duration("stall_timeout", default.stall_timeout)?,
+            stop_grace: duration("stop_grace", default.stop_grace)?,
         };
         // Zero would let a migration queue for a lock without end, and every live query behind it.
         if settings.lock_timeout.is_zero()

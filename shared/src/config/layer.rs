@@ -41,10 +41,12 @@ pub struct EngineLayer {
     pub connect_timeout: Option<String>,
     /// After how long a silent connection is looked into.
     pub stall_timeout: Option<String>,
+    /// After how long SIGTERM cancels the statement at hand.
+    pub stop_grace: Option<String>,
 }
 
 impl EngineLayer {
-    const KEYS: [&str; 7] = [
+    const KEYS: [&str; 8] = [
         "lock_timeout",
         "lock_retries",
         "statement_timeout",
@@ -52,6 +54,7 @@ impl EngineLayer {
         "advisory_lock_wait",
         "connect_timeout",
         "stall_timeout",
+        "stop_grace",
     ];
 
     pub(super) fn from_variables(variables: &BTreeMap<String, String>) -> Self {
@@ -70,6 +73,7 @@ impl EngineLayer {
             advisory_lock_wait: read("advisory_lock_wait"),
             connect_timeout: read("connect_timeout"),
             stall_timeout: read("stall_timeout"),
+            stop_grace: read("stop_grace"),
         }
     }
 
@@ -82,6 +86,7 @@ impl EngineLayer {
             "advisory_lock_wait" => self.advisory_lock_wait.as_deref(),
             "connect_timeout" => self.connect_timeout.as_deref(),
             "stall_timeout" => self.stall_timeout.as_deref(),
+            "stop_grace" => self.stop_grace.as_deref(),
             _ => None,
         }
     }

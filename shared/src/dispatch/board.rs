@@ -124,6 +124,14 @@ impl Board {
         Some(step)
     }
 
+    /// Whether a step of a service is under way.
+    pub(super) fn is_running(&self, service: &ServiceName) -> bool {
+        self.lanes
+            .get(service)
+            .and_then(|lane| lane.steps.get(lane.done))
+            .is_some_and(|&step| self.states[step] == StepState::Running)
+    }
+
     /// A step is done and committed.
     pub(super) fn done(&mut self, step: usize) {
         self.states[step] = StepState::Done;

@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 
 use super::board::Board;
 use super::lane::{Go, LaneTask, Message};
-use super::{OnFailure, Recorder, Run, RunEnd, gate_watch};
+use super::{OnFailure, Recorder, Run, RunEnd, Stops, gate_watch};
 use crate::config::EngineSettings;
 use crate::domain::{
     Anchor, Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome,
-    Totals,
+    StopCause, Totals,
 };
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
@@ -23,11 +23,7 @@ use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
 use crate::runner::StepDone;
 
 /// Runs a plan to its end, whatever that is.
-pub async fn dispatch(
-    run: Run,
-    recorder: &mut Recorder<'_>,
-    cancelled: watch::Receiver<u32>,
-) -> RunEnd {
+pub async fn dispatch(run: Run, recorder: &mut Recorder<'_>, stops: Stops) -> RunEnd {
     let started = Instant::now();
     recorder.run(EventKind::RunStarted {
         schema: EVENT_SCHEMA,
@@ -38,7 +34,7 @@ pub async fn dispatch(
         program_version: run.identity.program_version,
     });
     let (sender, messages) = mpsc::unbounded_channel();
-    Dispatcher::new(run, recorder, cancelled, sender, started)
+    Dispatcher::new(run, recorder, stops, sender, started)
         .run(messages)
         .await
 }
@@ -72,6 +68,7 @@ struct Dispatcher<'a, 'r> {
     sender: mpsc::UnboundedSender<Message>,
     tasks: JoinSet<()>,
     cancelled: watch::Receiver<u32>,
+    stops: Stops,
     /// Ends every wait, for a lock or a gate, once nothing new is to start.
     halt: watch::Sender<u32>,
     started: Instant,
@@ -88,7 +85,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
     fn new(
         run: Run,
         recorder: &'a mut Recorder<'r>,
-        cancelled: watch::Receiver<u32>,
+        stops: Stops,
         sender: mpsc::UnboundedSender<Message>,
         started: Instant,
     ) -> Self {
@@ -130,7 +127,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             held_back: run.held_back,
             sender,
             tasks: JoinSet::new(),
-            cancelled,
+            cancelled: stops.times.clone(),
+            stops,
             halt: watch::Sender::new(0),
             started,
             status: ExitStatus::Done,
@@ -149,7 +147,9 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         }
         self.watch_gates();
         let mut cancelled = self.cancelled.clone();
-        cancelled.mark_changed();
+        // Asked while the run was planned: nothing is started.
+        let asked_before = *cancelled.borrow_and_update();
+        self.cancel(asked_before);
         let mut watching = true;
         loop {
             self.start_what_is_ready();
@@ -158,14 +158,16 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 break;
             }
             tokio::select! {
-                Some(message) = messages.recv() => self.receive(message),
+                // A wish to stop comes before what would start something new.
+                biased;
                 changed = cancelled.changed(), if watching => match changed {
                     Ok(()) => {
                         let times = *cancelled.borrow_and_update();
-                        self.cancel(times).await;
+                        self.cancel(times);
                     }
                     Err(_) => watching = false,
                 },
+                Some(message) = messages.recv() => self.receive(message),
             }
         }
         self.stop();
@@ -465,24 +467,39 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         self.halt.send_replace(1);
     }
 
-    async fn cancel(&mut self, times: u32) {
+    fn cancel(&mut self, times: u32) {
         if times == 0 {
             return;
         }
         self.stop();
         self.status = self.status.or_worse(ExitStatus::Cancelled);
-        self.recorder.run(EventKind::CancelRequested { times });
+        let cause = (*self.stops.cause.borrow()).unwrap_or(StopCause::Interrupt);
+        let is_timed = times == 1 && cause == StopCause::Terminate && !self.stops.grace.is_zero();
+        self.recorder.run(EventKind::CancelRequested {
+            times,
+            cause,
+            cancels_in_ms: is_timed.then(|| millis(self.stops.grace)),
+        });
         if times > 1 {
-            let handles: Vec<CancelHandle> = self
-                .lanes
-                .values()
-                .filter_map(|lane| lane.cancel.clone())
-                .collect();
-            for handle in handles {
+            self.cancel_between_steps();
+        }
+    }
+
+    /// Cancels what services do on the server before and after their steps. A step sees to its own statements: a request
+    /// that came late would hit what is written after it.
+    fn cancel_between_steps(&mut self) {
+        for (service, lane) in &self.lanes {
+            let Some(handle) = lane.cancel.clone() else {
+                continue;
+            };
+            if self.board.is_running(service) {
+                continue;
+            }
+            self.tasks.spawn(async move {
                 if let Err(error) = handle.cancel().await {
                     tracing::warn!(%error, "a statement could not be cancelled");
                 }
-            }
+            });
         }
     }
 }

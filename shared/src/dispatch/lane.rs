@@ -175,7 +175,12 @@ impl LaneTask {
             return Ok(session);
         }
         let (address, table) = (&self.target.address, &self.target.history_table);
-        match self.connections.session(address, table).await {
+        // Nothing is written while it connects: that may be dropped half way.
+        let connected = tokio::select! {
+            connected = self.connections.session(address, table) => connected,
+            Ok(_) = self.halted.wait_for(|halted| *halted > 0) => return Err(ServiceError::Cancelled),
+        };
+        match connected {
             Err(ConnectError::DatabaseMissing { .. }) if self.target.may_create => {
                 if self.connections.create_database(address).await? {
                     self.happened(

@@ -12,4 +12,4 @@ mod run;
 
 pub use dispatcher::dispatch;
 pub use recorder::Recorder;
-pub use run::{LaneInput, OnFailure, Run, RunEnd};
+pub use run::{LaneInput, OnFailure, Run, RunEnd, Stops};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::config::EngineSettings;
-use crate::domain::{ExitStatus, Plan, ServiceName, Totals};
+use crate::domain::{ExitStatus, Plan, ServiceName, StopCause, Totals};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, RunIdentity, Session};
 
@@ -26,6 +28,38 @@ pub struct LaneInput {
     pub session: Option<Session>,
     /// The command that goes on after a failure.
     pub run_again: String,
+}
+
+/// The user's wish to stop.
+#[derive(Clone, Debug)]
+pub struct Stops {
+    /// How often it was expressed: 1 finishes the step at hand, 2 cancels it on the server.
+    pub times: watch::Receiver<u32>,
+    /// How it was expressed last.
+    pub cause: watch::Receiver<Option<StopCause>>,
+    /// After how long SIGTERM counts for two; zero is never.
+    pub grace: Duration,
+}
+
+impl Stops {
+    /// Counted elsewhere, without a cause.
+    pub fn counted(times: watch::Receiver<u32>) -> Self {
+        Self {
+            times,
+            cause: watch::channel(None).1,
+            grace: Duration::ZERO,
+        }
+    }
+
+    /// Awaits `work`; `None` when the user wants to stop first. For work that may be dropped half way.
+    pub async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut times = self.times.clone();
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            Ok(_) = times.wait_for(|times| *times > 0) => None,
+        }
+    }
 }
 
 /// A run, ready to go.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Anchor, ColumnOrder, Direction, ExitStatus, Gate, Refusal, SchemaDifference, ServiceName,
-    Totals, Verdict, Version,
+    StopCause, Totals, Verdict, Version,
 };
 
 /// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
@@ -218,6 +218,11 @@ pub enum EventKind {
     CancelRequested {
         /// 1: finish the step at hand. 2: cancel it on the server.
         times: u32,
+        /// How the user asked.
+        cause: StopCause,
+        /// In how many milliseconds it is cancelled on the server unasked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cancels_in_ms: Option<u64>,
     },
     /// Last event.
     RunFinished {

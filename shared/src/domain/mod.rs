@@ -14,6 +14,7 @@ mod outcome;
 mod plan;
 mod refusal;
 mod service;
+mod stop;
 mod version;
 
 pub use anchor::Anchor;
@@ -30,4 +31,5 @@ pub use outcome::{Totals, Verdict};
 pub use plan::{Direction, Gate, Hazard, Plan, Step};
 pub use refusal::{Refusal, RefusalKind};
 pub use service::{Service, ServiceName, ServiceNameError};
+pub use stop::StopCause;
 pub use version::Version;

@@ -98,7 +98,7 @@ mod tests {
         story.skipped("policy", "auth failed", 2);
         story.finished("policy", ServiceOutcome::Failed, 1, 0, 500);
         story.adoption("policy", POLICY);
-        story.cancel(1);
+        story.terminate();
         story.run_finished(
             ExitStatus::Failed,
             totals(1, 0, 1, 2, 510),
@@ -205,8 +205,9 @@ mod tests {
         {"seq":27,"service":"policy","version":1753250000000,"event":"drift_found","name":"initial_schema","differences":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"18.4"}
         {"seq":28,"service":"policy","version":1753250000000,"event":"migration_adopted","name":"initial_schema","stands_for":["public.migrations 1 InitialSchema1"]}
         {"seq":29,"service":"policy","event":"adoption_undone","migrations":1}
-        {"seq":30,"event":"cancel_requested","times":1}
-        {"seq":31,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":30,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
+        {"seq":31,"event":"cancel_requested","times":2,"cause":"grace_over"}
+        {"seq":32,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

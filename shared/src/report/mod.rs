@@ -12,6 +12,7 @@ mod narrator;
 mod note;
 mod plain;
 mod reporter;
+mod screen;
 mod snippet;
 pub mod style;
 pub mod table;

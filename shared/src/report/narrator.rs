@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{Event, EventKind, Failure, ServiceName, Totals, Verdict};
+use crate::domain::{Event, EventKind, Failure, ServiceName, StopCause, Totals, Verdict};
 
 use super::closing;
 use super::failure::{self, FailedStep};
@@ -73,7 +73,11 @@ impl Narrator {
                 let kind = failure::kind(*exit_code, refusal.as_deref());
                 return vec![self.service_failure(event.service.as_ref(), kind, message, next)];
             }
-            EventKind::CancelRequested { times } => return vec![self.cancel(*times)],
+            EventKind::CancelRequested {
+                times,
+                cause,
+                cancels_in_ms,
+            } => return vec![self.cancel(*times, *cause, *cancels_in_ms)],
             EventKind::RunFinished {
                 verdict,
                 totals,
@@ -180,12 +184,33 @@ impl Narrator {
         ))
     }
 
-    fn cancel(&self, times: u32) -> Line {
+    fn cancel(&self, times: u32, cause: StopCause, cancels_in_ms: Option<u64>) -> Line {
         let text = if times < 2 {
-            "Stopping: steps under way are finished, nothing new is started. Press Ctrl-C again to cancel them on the server."
+            let why = match cause {
+                StopCause::Hangup => "Stopping, as the terminal went away",
+                _ => "Stopping",
+            };
+            let otherwise = match cancels_in_ms {
+                Some(grace) => format!(
+                    "In {}, or at once after a second signal, they are cancelled on the server.",
+                    duration(grace)
+                ),
+                None if self.terminal.live => {
+                    "Press Ctrl-C again to cancel them on the server.".to_owned()
+                }
+                None => "A second signal cancels them on the server.".to_owned(),
+            };
+            format!("{why}: steps under way are finished, nothing new is started. {otherwise}")
         } else {
-            "Cancelling the steps under way on the server, and waiting until they are rolled back."
+            let why = match cause {
+                StopCause::GraceOver => "The time to finish is over: cancelling",
+                _ => "Cancelling",
+            };
+            format!(
+                "{why} the steps under way on the server, and waiting until they are rolled back."
+            )
         };
+        let text = text.as_str();
         let lines: Vec<String> = hanging("", text, self.terminal.width)
             .iter()
             .map(|line| self.terminal.err.paint(Role::Warning, line))

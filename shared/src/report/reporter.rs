@@ -5,13 +5,13 @@
 use std::io::{Stderr, Stdout};
 
 use anstream::{AutoStream, ColorChoice};
-use indicatif::ProgressDrawTarget;
 
 use crate::domain::Event;
 
 use super::json::JsonLines;
 use super::live::LiveProgress;
 use super::plain::PlainLines;
+use super::screen::screen;
 use super::style::{Palette, Terminal};
 
 /// Something that is told every event of a run, in order, from one thread.
@@ -52,7 +52,7 @@ pub fn reporter(output: Output, verbosity: Verbosity, terminal: Terminal) -> Box
             let (out, err) = streams(terminal);
             // Quietly there is nothing to redraw.
             if terminal.live && verbosity != Verbosity::Quiet {
-                let target = ProgressDrawTarget::stderr();
+                let target = screen();
                 Box::new(LiveProgress::new(verbosity, terminal, target, out, err))
             } else {
                 Box::new(PlainLines::new(verbosity, terminal, out, err))

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::domain::{
     Anchor, Blocker, ColumnOrder, Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate,
-    Holder, Proof, Refusal, RefusalKind, SchemaDifference, ServiceName, ServiceOutcome, Totals,
-    Verdict, Version,
+    Holder, Proof, Refusal, RefusalKind, SchemaDifference, ServiceName, ServiceOutcome, StopCause,
+    Totals, Verdict, Version,
 };
 
 /// The events of a run so far.
@@ -295,7 +295,27 @@ impl Story {
     }
 
     pub fn cancel(&mut self, times: u32) {
-        self.push(None, None, EventKind::CancelRequested { times });
+        let kind = EventKind::CancelRequested {
+            times,
+            cause: StopCause::Interrupt,
+            cancels_in_ms: None,
+        };
+        self.push(None, None, kind);
+    }
+
+    /// SIGTERM, and what follows when the step takes too long.
+    pub fn terminate(&mut self) {
+        for (times, cause, cancels_in_ms) in [
+            (1, StopCause::Terminate, Some(8_000)),
+            (2, StopCause::GraceOver, None),
+        ] {
+            let kind = EventKind::CancelRequested {
+                times,
+                cause,
+                cancels_in_ms,
+            };
+            self.push(None, None, kind);
+        }
     }
 
     pub fn run_finished(&mut self, exit_code: ExitStatus, totals: Totals, next: &[&str]) {

@@ -501,7 +501,7 @@ fn a_cancelled_run_says_what_was_left_out() {
     Cancelled after 1 min 02 s: 1 migration failed, 2 migrations applied, 2 not started
     next: orchestrator all
     --- stderr ---
-    Stopping: steps under way are finished, nothing new is started. Press Ctrl-C again to cancel them on the server.
+    Stopping: steps under way are finished, nothing new is started. A second signal cancels them on the server.
     Cancelling the steps under way on the server, and waiting until they are rolled back.
     cancelled[57014]: canceling statement due to user request
       --> services/policy/migrations/V1753260000000__add_policy_templates.sql:14:27
