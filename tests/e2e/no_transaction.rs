@@ -3,102 +3,10 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
-use tests::{Program, Running, Server, Services, wait_until};
+use serde_json::json;
+use tests::{Running, wait_until};
 
-/// A server, a service `shop` with a table `t`, and what is done to them.
-struct Shop {
-    server: Server,
-    services: Services,
-    orchestrator: Program,
-}
-
-impl Shop {
-    fn new() -> Self {
-        Self::with(&[])
-    }
-
-    fn with(settings: &[(&str, &str)]) -> Self {
-        let server = Server::with(settings);
-        let services = Services::new();
-        let orchestrator = Program::orchestrator(&server).services(&services);
-        let shop = Self {
-            server,
-            services,
-            orchestrator,
-        };
-        shop.file(1, "CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2)");
-        shop.orchestrator.expect(&["all"], 0);
-        shop
-    }
-
-    /// Writes migration `version`; of 2 and above it is no-transaction.
-    fn file(&self, version: i64, sql: &str) {
-        self.services
-            .service("shop", &[])
-            .migration(version, "step", &marked(version, sql));
-    }
-
-    fn reversible(&self, version: i64, sql: &str, revert: &str) {
-        self.services.service("shop", &[]).reversible(
-            version,
-            "step",
-            &marked(version, sql),
-            &marked(version, revert),
-        );
-    }
-
-    fn all(&self, code: i32) -> Vec<Value> {
-        self.orchestrator
-            .expect(&["all", "--output", "json"], code)
-            .events()
-    }
-
-    /// What `status` says of a migration.
-    fn status(&self, version: i64) -> Value {
-        let status = self
-            .orchestrator
-            .expect(&["status", "--output", "json"], 0)
-            .json();
-        let migrations = status["services"][0]["migrations"].as_array().unwrap();
-        migrations
-            .iter()
-            .find(|migration| migration["version"] == version)
-            .cloned()
-            .unwrap_or_else(|| panic!("{status}"))
-    }
-
-    #[track_caller]
-    fn assert_interrupted(&self, version: i64, done: usize, total: usize) {
-        let migration = self.status(version);
-        assert_eq!(migration["state"], "interrupted", "{migration}");
-        assert_eq!(
-            (&migration["done"], &migration["total"]),
-            (&json!(done), &json!(total)),
-            "{migration}"
-        );
-    }
-
-    fn value(&self, sql: &str) -> String {
-        self.server.value("db_shop", sql)
-    }
-
-    /// Every index of `t` with its validity.
-    fn indexes(&self) -> Vec<Vec<String>> {
-        self.server.query(
-            "db_shop",
-            "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1::text",
-        )
-    }
-}
-
-fn marked(version: i64, sql: &str) -> String {
-    if version > 1 {
-        format!("-- migration: no-transaction\n{sql}")
-    } else {
-        sql.to_owned()
-    }
-}
+use crate::shop::Shop;
 
 #[test]
 fn every_kind_of_statement_has_its_way() {

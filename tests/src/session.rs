@@ -49,6 +49,11 @@ impl Session {
         assert!(outcome.is_err(), "{sql} succeeds");
     }
 
+    /// Runs SQL; gives the error.
+    pub fn try_run(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        self.runtime.block_on(self.client.batch_execute(sql))
+    }
+
     /// The first value of a query.
     pub fn value(&self, sql: &str) -> String {
         let messages = self

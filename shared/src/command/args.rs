@@ -162,6 +162,24 @@ pub enum FailureChoice {
     Continue,
 }
 
+/// What became of a statement of which the engine cannot know that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutcomeChoice {
+    /// It ran to its end: go on after it.
+    Done,
+    /// Run it from its beginning.
+    Again,
+}
+
+impl From<OutcomeChoice> for crate::config::UnknownOutcome {
+    fn from(choice: OutcomeChoice) -> Self {
+        match choice {
+            OutcomeChoice::Done => Self::Done,
+            OutcomeChoice::Again => Self::Again,
+        }
+    }
+}
+
 /// Flags of `run`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
@@ -180,6 +198,9 @@ pub struct RunArgs {
     /// Create missing databases also on a server that is not on this machine (never in production)
     #[arg(long)]
     pub create_databases: bool,
+    /// What became of a statement that commits by itself and was interrupted, where a run refuses to guess
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub unknown_outcome: Option<OutcomeChoice>,
     /// Do not ask in production
     #[arg(long, short)]
     pub yes: bool,
@@ -203,6 +224,9 @@ pub struct RevertArgs {
     /// What to do with the other services when one fails
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub on_failure: FailureChoice,
+    /// What became of a statement that commits by itself and was interrupted, where a run refuses to guess
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub unknown_outcome: Option<OutcomeChoice>,
     /// Do not ask in production
     #[arg(long, short)]
     pub yes: bool,

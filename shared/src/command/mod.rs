@@ -20,8 +20,8 @@ mod selection;
 mod status;
 
 pub use args::{
-    CheckedRevert, FailureChoice, GlobalArgs, LogFormat, OutputChoice, RevertArgs, RunArgs,
-    StatusArgs,
+    CheckedRevert, FailureChoice, GlobalArgs, LogFormat, OutcomeChoice, OutputChoice, RevertArgs,
+    RunArgs, StatusArgs,
 };
 pub use confirm::{answer_is_yes, confirm};
 pub use context::{Context, Invocation};

@@ -2,7 +2,7 @@
 
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
-use super::run::{Asked, execute, hold_everything_back, named_version, refused};
+use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version, refused};
 use super::{
     CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, planned_revert,
     print_sql,
@@ -23,6 +23,7 @@ pub async fn revert(
     if let Some(to) = args.to {
         named_version(context, selected, to)?;
     }
+    check_outcome(selected, args.unknown_outcome)?;
     let scope = match (args.to, args.all, args.steps) {
         (Some(version), _, _) => Scope::To(version),
         (None, true, _) => Scope::All,
@@ -74,6 +75,7 @@ pub async fn revert(
         on_failure: args.on_failure,
         wait: std::time::Duration::ZERO,
         stops,
+        unknown_outcome: args.unknown_outcome,
     };
     execute(context, selected, targets, gathered, planned, how, |name| {
         context.invocation.revert(name)

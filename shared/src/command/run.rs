@@ -8,9 +8,10 @@ use super::interrupt::watch_stops;
 use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::{
-    CommandError, Context, FailureChoice, Gathered, RunArgs, Selected, confirm, gather,
-    planned_run, print_sql,
+    CommandError, Context, FailureChoice, Gathered, OutcomeChoice, RunArgs, Selected, confirm,
+    gather, planned_run, print_sql,
 };
+use crate::config::EngineSettings;
 use crate::dispatch::{LaneInput, OnFailure, Recorder, Run, Stops, dispatch};
 use crate::domain::{ExitStatus, Plan, ServiceName};
 use crate::gates;
@@ -27,6 +28,7 @@ pub async fn run(
     order: &dyn Order,
 ) -> Result<ExitStatus, CommandError> {
     check_version(context, selected, args)?;
+    check_outcome(selected, args.unknown_outcome)?;
     let stops = watch_stops(context.configuration.engine().stop_grace);
     let preparation = async {
         let targets = context
@@ -68,6 +70,7 @@ pub async fn run(
         on_failure: args.on_failure,
         wait: args.wait.unwrap_or_default(),
         stops,
+        unknown_outcome: args.unknown_outcome,
     };
     execute(
         context,
@@ -87,6 +90,7 @@ pub(super) struct Asked {
     pub(super) on_failure: FailureChoice,
     pub(super) wait: Duration,
     pub(super) stops: Stops,
+    pub(super) unknown_outcome: Option<OutcomeChoice>,
 }
 
 /// Hands a plan to the dispatcher.
@@ -144,7 +148,10 @@ pub(super) async fn execute(
         },
         wait: asked.wait,
         meet_gate: Box::new(move |service| invocation.meet(service)),
-        engine: *context.configuration.engine(),
+        engine: EngineSettings {
+            unknown_outcome: asked.unknown_outcome.map(Into::into),
+            ..*context.configuration.engine()
+        },
         connections: context.connections(),
     };
     Ok(dispatch(run, &mut recorder, asked.stops).await.status)
@@ -166,6 +173,20 @@ fn check_version(
 ) -> Result<(), CommandError> {
     let Some(to) = args.to else { return Ok(()) };
     named_version(context, selected, to)
+}
+
+/// What became of a statement was looked up in one database.
+pub(super) fn check_outcome(
+    selected: &Selected,
+    outcome: Option<OutcomeChoice>,
+) -> Result<(), CommandError> {
+    if outcome.is_some() && selected.only().is_none() {
+        return Err(CommandError::usage(
+            "--unknown-outcome is about a statement of one service, but several are selected",
+            "name one service",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a version is one of the one service that is named.

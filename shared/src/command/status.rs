@@ -9,12 +9,13 @@ use tokio::task::JoinSet;
 use super::print::print_text;
 use super::{CommandError, Context, Selected, StatusArgs, print_document};
 use crate::domain::{ExitStatus, ServiceName, Version};
-use crate::inspect::{ServiceError, Target, inspect};
+use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
 use crate::reconcile::{State, reconcile};
 use crate::report::table::{Align, Cell, columns};
 use crate::report::units::duration;
 use crate::report::{Palette, Role};
+use crate::runner::left_behind;
 
 /// `status` of one service.
 #[derive(Debug, Serialize)]
@@ -37,6 +38,8 @@ struct MigrationStatus {
     name: String,
     #[serde(flatten)]
     state: State,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<String>,
     applied_on: Option<String>,
     duration_ms: Option<i64>,
     reversible: bool,
@@ -84,6 +87,7 @@ async fn read_one(
             .map_err(|source| ServiceError::query(&target.address, source))?,
         None => HashMap::new(),
     };
+    let mut left = left_by_version(&inspection, target).await?;
     let reconciliation = reconcile(&target.service, &inspection.history);
     let migrations: Vec<MigrationStatus> = reconciliation
         .standings()
@@ -92,6 +96,7 @@ async fn read_one(
             version: standing.version,
             name: standing.name.to_owned(),
             state: standing.state,
+            left: left.remove(&standing.version).unwrap_or_default(),
             applied_on: standing.applied_on.map(str::to_owned),
             duration_ms: standing
                 .applied_on
@@ -111,6 +116,29 @@ async fn read_one(
         error: None,
         exit_status: ExitStatus::Done,
     })
+}
+
+/// What interrupted files have left half-done.
+async fn left_by_version(
+    inspection: &Inspection,
+    target: &Target,
+) -> Result<HashMap<Version, Vec<String>>, ServiceError> {
+    let mut found: HashMap<Version, Vec<String>> = HashMap::new();
+    let Some(session) = &inspection.session else {
+        return Ok(found);
+    };
+    for interruption in &inspection.history.interrupted {
+        let (_, left) = left_behind(
+            session.client(),
+            &target.service.name,
+            interruption.version,
+            interruption.direction,
+        )
+        .await
+        .map_err(|source| ServiceError::query(&target.address, source))?;
+        found.entry(interruption.version).or_default().extend(left);
+    }
+    Ok(found)
 }
 
 fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
@@ -292,12 +320,23 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
     } else {
         ""
     };
-    format!(
+    let mut text = format!(
         "{} ({}): {} applied, {} pending{absent}
 
 {table}",
         service.name, service.database, service.applied, service.pending
-    )
+    );
+    for migration in &service.migrations {
+        for what in &migration.left {
+            text.push_str(&format!(
+                "\n{} {} {}: {what}\n",
+                palette.paint(Role::Warning, "left by"),
+                migration.version,
+                migration.name
+            ));
+        }
+    }
+    text
 }
 
 fn words_of(state: State) -> String {

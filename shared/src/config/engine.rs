@@ -28,6 +28,17 @@ pub struct EngineSettings {
     pub stall_timeout: Duration,
     /// After how long SIGTERM cancels the statement at hand; zero is never.
     pub stop_grace: Duration,
+    /// What became of a statement of which that cannot be known; given for one run, never configured.
+    pub unknown_outcome: Option<UnknownOutcome>,
+}
+
+/// What became of a statement that commits by itself and was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownOutcome {
+    /// It ran to its end: go on after it.
+    Done,
+    /// It did not, or may run twice: run it from its beginning.
+    Again,
 }
 
 impl Default for EngineSettings {
@@ -42,6 +53,7 @@ impl Default for EngineSettings {
             stall_timeout: Duration::from_secs(15),
             // Docker follows up with SIGKILL after 10 s.
             stop_grace: Duration::from_secs(8),
+            unknown_outcome: None,
         }
     }
 }
@@ -89,6 +101,7 @@ impl EngineSettings {
             connect_timeout: duration("connect_timeout", default.connect_timeout)?,
             stall_timeout: duration("stall_timeout", default.stall_timeout)?,
             stop_grace: duration("stop_grace", default.stop_grace)?,
+            unknown_outcome: None,
         };
         // Zero would let a migration queue for a lock without end, and every live query behind it.
         if settings.lock_timeout.is_zero()

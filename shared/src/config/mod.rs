@@ -15,7 +15,7 @@ mod project_root;
 
 pub use address::DatabaseAddress;
 pub use configuration::{Configuration, Overrides};
-pub use engine::EngineSettings;
+pub use engine::{EngineSettings, UnknownOutcome};
 pub use error::ConfigError;
 pub use layer::EngineLayer;
 pub use location::{Location, Selection};

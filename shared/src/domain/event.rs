@@ -71,7 +71,8 @@ pub enum EventKind {
         /// How long it took, in milliseconds.
         waited_ms: u64,
     },
-    /// Another run holds the database's advisory lock.
+    /// Another run holds the database's advisory lock; or, with a version, another session is at work on the indexes of a
+    /// table on which a statement has left something.
     LockWaiting {
         /// Who holds it, where the server says.
         holder: Option<Holder>,
@@ -104,7 +105,7 @@ pub enum EventKind {
         statements: usize,
         /// How long it took, in milliseconds.
         duration_ms: u64,
-        /// Why it was not run but counted as done, where that is so.
+        /// What an earlier attempt had left of it, and what became of that, where there was something.
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<String>,
     },
@@ -378,6 +379,9 @@ pub struct Failure {
     pub rolled_back: bool,
     /// Whether the connection was lost, and what was committed could not be looked up.
     pub outcome_unknown: bool,
+    /// What is half-done in the database, and what the next run does about it (no-transaction files only).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// How long the attempt took, in milliseconds.
     pub duration_ms: u64,
     /// What to do next.

@@ -46,7 +46,7 @@ pub struct Progress<'a> {
 pub enum ProgressState {
     /// It was about to be run; whether it did is to be looked up in the catalog.
     Intent {
-        /// What was noted of the catalog before.
+        /// What was noted of the catalog before, a JSON object; `None` also where that was in another database.
         note: Option<String>,
     },
     /// It is done.
@@ -56,16 +56,21 @@ pub enum ProgressState {
 /// What is recorded of a file: one entry per statement that was begun, by number from 1.
 pub async fn read_progress(
     client: &Client,
-    progress: &Progress<'_>,
+    service: &ServiceName,
+    version: Version,
+    direction: Direction,
 ) -> Result<Vec<(usize, ProgressState)>, tokio_postgres::Error> {
     let rows = client
         .query_typed(
-            "SELECT statement, state, note FROM orchestrator.progress \
+            // A note is about oids: in a database that was restored from a backup they mean nothing.
+            "SELECT statement, state, CASE WHEN note LIKE '{%' \
+               AND (note::pg_catalog.jsonb ->> 'database')::pg_catalog.oid = (SELECT oid FROM pg_catalog.pg_database \
+                 WHERE datname = pg_catalog.current_database()) THEN note END FROM orchestrator.progress \
              WHERE service = $1 AND version = $2 AND direction = $3 ORDER BY statement",
             &[
-                (&progress.service.as_str(), Type::TEXT),
-                (&progress.version.number(), Type::INT8),
-                (&progress.direction.as_str(), Type::TEXT),
+                (&service.as_str(), Type::TEXT),
+                (&version.number(), Type::INT8),
+                (&direction.as_str(), Type::TEXT),
             ],
         )
         .await?;
@@ -90,7 +95,7 @@ pub async fn record_statement(
     write(client, progress, statement, "done", None).await
 }
 
-/// Records that a statement that cannot be rolled back is about to run, with what the catalog shows before.
+/// Records that a statement that cannot be rolled back is about to run, with what the catalog shows before: a JSON object.
 pub async fn record_intent(
     client: &Client,
     progress: &Progress<'_>,
@@ -131,7 +136,8 @@ async fn write(
     client
         .execute_typed(
             "INSERT INTO orchestrator.progress (service, version, direction, statement, statements, checksum, state, note, run_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::uuid) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, ($8::text::pg_catalog.jsonb || pg_catalog.jsonb_build_object('database', \
+               (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))::text, $9::text::uuid) \
              ON CONFLICT (service, version, direction, statement) DO UPDATE \
              SET state = excluded.state, note = excluded.note, run_id = excluded.run_id, \
                  recorded_at = pg_catalog.clock_timestamp()",

@@ -214,6 +214,10 @@ fn aftermath(failure: &Failure, step: FailedStep<'_>) -> String {
             "whether {subject} was committed is not known; the next run looks before it does anything"
         ),
     };
+    let own = std::iter::once(own.as_str())
+        .chain(failure.left.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join("; left: ");
     let verb = match failure.direction {
         Direction::Up => "applied",
         Direction::Down => "reverted",

@@ -84,6 +84,7 @@ mod tests {
             statements_done: Some(2),
             statements: Some(7),
             rolled_back: false,
+            left: vec!["the INVALID index public.policies_title_idx".to_owned()],
             ..failure()
         };
         story.failed("policy", POLICY, half);
@@ -195,7 +196,7 @@ mod tests {
         {"seq":17,"service":"policy","version":1753250000000,"event":"migration_reverted","name":"add_indexes","duration_ms":424}
         {"seq":18,"service":"policy","version":1753250000000,"event":"migration_unchanged","name":"add_indexes"}
         {"seq":19,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":"42703","message":"column \"titel\" does not exist","hint":"Perhaps you meant to reference the column \"policies.title\".","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":14,"column":27,"source_line":"\tSELECT id, lower(title), titel FROM policies;","rolled_back":true,"outcome_unknown":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
-        {"seq":20,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":null,"message":"column \"titel\" does not exist","detail":"a detail","context":"a context","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":null,"column":null,"statements_done":2,"statements":7,"rolled_back":false,"outcome_unknown":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
+        {"seq":20,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":null,"message":"column \"titel\" does not exist","detail":"a detail","context":"a context","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":null,"column":null,"statements_done":2,"statements":7,"rolled_back":false,"outcome_unknown":false,"left":["the INVALID index public.policies_title_idx"],"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
         {"seq":21,"service":"policy","version":1753250000000,"event":"server_notice","severity":"NOTICE","message":"skipping"}
         {"seq":22,"service":"policy","event":"service_failed","message":"policy: edited","next":"take the edit back","refusal":{"kind":"divergent","service":"policy","message":"edited","next":"take the edit back"},"exit_code":3}
         {"seq":23,"service":"policy","event":"service_failed","message":"connection refused","next":"start the server, or name another with --config","exit_code":5}

@@ -379,6 +379,7 @@ pub fn failure() -> Failure {
         blockers: Vec::new(),
         rolled_back: true,
         outcome_unknown: false,
+        left: Vec::new(),
         duration_ms: 31,
         next: "mend the file, then orchestrator run policy".to_owned(),
         exit_code: ExitStatus::Failed,

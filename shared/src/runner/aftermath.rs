@@ -112,7 +112,7 @@ async fn found(
     if !no_transaction {
         return Ok(Outcome::NotDone { recorded: None });
     }
-    let states = read_progress(session.client(), &context.progress(0)).await?;
+    let states = read_progress(session.client(), service, version, direction).await?;
     let done = states
         .iter()
         .filter(|(_, state)| *state == ProgressState::Done)
@@ -132,6 +132,15 @@ impl Aftermath {
             },
             session: None,
         }
+    }
+
+    /// What a no-transaction file has left; `None` where that cannot be asked.
+    pub(super) async fn left_behind(
+        &self,
+        context: &StepContext<'_>,
+    ) -> Option<(bool, Vec<String>)> {
+        let session = self.session.as_ref()?;
+        context.left_behind(session.client()).await.ok()
     }
 
     /// Writes the journal row of the attempt on the new connection.

@@ -15,6 +15,8 @@ pub(super) enum Fault {
         error: Box<ServerError>,
         offset: Option<usize>,
         progress: Option<(usize, usize)>,
+        /// The statement may have committed a part of its work: it is not tried again.
+        once: bool,
     },
     /// The connection was lost. After `COMMIT` was sent, the outcome has to be looked up.
     Lost {
@@ -26,6 +28,14 @@ pub(super) enum Fault {
     LockGone { progress: Option<(usize, usize)> },
     /// The user cancelled between two statements or two attempts.
     Cancelled { progress: Option<(usize, usize)> },
+    /// A look at the database says that the step must not go on.
+    Halted {
+        message: String,
+        next: String,
+        exit_code: ExitStatus,
+        offset: Option<usize>,
+        progress: Option<(usize, usize)>,
+    },
     /// The file cannot be run as it stands.
     Script(crate::planning::ScriptError),
 }
@@ -42,12 +52,44 @@ impl Fault {
                 error: Box::new(server),
                 offset,
                 progress: None,
+                once: false,
             },
             _ => Self::Lost {
                 source: error,
                 committing: false,
                 progress: None,
             },
+        }
+    }
+
+    /// Going on would do harm; what to do instead.
+    pub(super) fn refused(message: String, next: String) -> Self {
+        Self::Halted {
+            message,
+            next,
+            exit_code: ExitStatus::Refused,
+            offset: None,
+            progress: None,
+        }
+    }
+
+    /// Says which statement a look at the database was for.
+    pub(super) fn pointing_at(self, place: usize) -> Self {
+        match self {
+            Self::Halted {
+                message,
+                next,
+                exit_code,
+                progress,
+                ..
+            } => Self::Halted {
+                message,
+                next,
+                exit_code,
+                offset: Some(place),
+                progress,
+            },
+            other => other,
         }
     }
 
@@ -68,10 +110,16 @@ impl Fault {
     pub(super) fn after(self, done: usize, total: usize) -> Self {
         let reached = Some((done, total));
         match self {
-            Self::Server { error, offset, .. } => Self::Server {
+            Self::Server {
+                error,
+                offset,
+                once,
+                ..
+            } => Self::Server {
                 error,
                 offset,
                 progress: reached,
+                once,
             },
             Self::Lost {
                 source, committing, ..
@@ -81,6 +129,19 @@ impl Fault {
                 progress: reached,
             },
             Self::LockGone { .. } => Self::LockGone { progress: reached },
+            Self::Halted {
+                message,
+                next,
+                exit_code,
+                offset,
+                ..
+            } => Self::Halted {
+                message,
+                next,
+                exit_code,
+                offset,
+                progress: reached,
+            },
             Self::Cancelled { .. } => Self::Cancelled { progress: reached },
             Self::Script(error) => Self::Script(error),
         }
@@ -91,9 +152,32 @@ impl Fault {
         matches!(self, Self::Server { error, .. } if error.sqlstate == state.code())
     }
 
-    /// Whether trying again can help: a lock not obtained in time, a deadlock, a serialisation failure, a row of
-    /// another run in the journal at the same moment.
+    /// Says that the statement must not be tried again by itself.
+    pub(super) fn only_once(self) -> Self {
+        match self {
+            Self::Server {
+                error,
+                offset,
+                progress,
+                ..
+            } => Self::Server {
+                error,
+                offset,
+                progress,
+                once: true,
+            },
+            other => other,
+        }
+    }
+
+    /// Whether the step is tried again.
     pub(super) fn is_retryable(&self) -> bool {
+        self.is_passing() && !matches!(self, Self::Server { once: true, .. })
+    }
+
+    /// Whether the error passes: a lock not obtained in time, a deadlock, a serialisation failure, a row of
+    /// another run in the journal at the same moment.
+    fn is_passing(&self) -> bool {
         [
             SqlState::LOCK_NOT_AVAILABLE,
             SqlState::T_R_DEADLOCK_DETECTED,
@@ -119,6 +203,7 @@ impl Fault {
         match self {
             Self::Server { progress, .. }
             | Self::Lost { progress, .. }
+            | Self::Halted { progress, .. }
             | Self::LockGone { progress }
             | Self::Cancelled { progress } => *progress,
             Self::Script(_) => None,
@@ -137,6 +222,16 @@ pub(super) struct Telling<'a> {
     pub(super) run_again: String,
     /// What became of it, where the connection was lost.
     pub(super) outcome: Option<&'a Outcome>,
+    /// What is left of a no-transaction file.
+    pub(super) remains: Option<Remains>,
+}
+
+/// What is left of a no-transaction file that did not come to its end.
+pub(super) struct Remains {
+    /// Whether anything is recorded of it: it is then interrupted, and must not be edited.
+    pub(super) recorded: bool,
+    /// What is half-done, in words.
+    pub(super) left: Vec<String>,
 }
 
 impl Telling<'_> {
@@ -158,7 +253,14 @@ impl Telling<'_> {
             statements_done: progress.map(|(done, _)| done),
             statements: progress.map(|(_, total)| total),
             blockers: Vec::new(),
-            rolled_back: progress.is_none_or(|(done, _)| done == 0),
+            rolled_back: match &self.remains {
+                Some(remains) => !remains.recorded,
+                None => progress.is_none_or(|(done, _)| done == 0),
+            },
+            left: match &self.remains {
+                Some(remains) => remains.left.clone(),
+                None => Vec::new(),
+            },
             outcome_unknown: false,
             duration_ms: self.duration_ms,
             next: String::new(),
@@ -185,6 +287,18 @@ impl Telling<'_> {
                 failure.exit_code = ExitStatus::Failed;
                 "take pg_advisory_unlock_all() out of the file; behind a pooler in transaction mode connect to PostgreSQL directly"
                     .clone_into(&mut failure.next);
+            }
+            Fault::Halted {
+                message,
+                next,
+                exit_code,
+                offset,
+                ..
+            } => {
+                failure.message.clone_from(message);
+                failure.next.clone_from(next);
+                failure.exit_code = *exit_code;
+                self.point(&mut failure, *offset);
             }
             Fault::Cancelled { .. } => {
                 "cancelled".clone_into(&mut failure.message);
@@ -243,7 +357,7 @@ impl Telling<'_> {
         if self.cancelled && fault.is(&SqlState::QUERY_CANCELED) {
             failure.exit_code = ExitStatus::Cancelled;
             failure.next = format!("go on: {}", self.run_again);
-        } else if fault.is_retryable() {
+        } else if fault.is_passing() {
             failure.exit_code = ExitStatus::Unavailable;
             failure.message = format!("{} (tried {} times)", failure.message, self.attempts);
             failure.next = format!(
@@ -272,6 +386,11 @@ impl Telling<'_> {
             failure.next = format!(
                 "mend the data and run again (it goes on after statement {}): {}; to change the file, undo it first with revert",
                 failure.statements_done.unwrap_or_default(),
+                self.run_again
+            );
+        } else if !failure.rolled_back {
+            failure.next = format!(
+                "mend the data and run again: {}; to change the file, undo it first with revert",
                 self.run_again
             );
         } else {

@@ -14,4 +14,5 @@ mod transactional;
 mod units;
 mod watch;
 
+pub use leftovers::left_behind;
 pub use step::{StepContext, StepDone, execute};

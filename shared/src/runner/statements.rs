@@ -5,12 +5,12 @@ use std::time::Instant;
 use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
-use super::leftovers::{self, Finding};
+use super::leftovers::{Before, Finding, Look, remains};
 use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
 use super::watch::Watch;
-use crate::domain::EventKind;
+use crate::domain::{Direction, EventKind, Script};
 use crate::postgres::{
     Attempt, LockedSession, Progress, ProgressState, clear_intent, read_progress, record_done,
     record_intent, record_statement,
@@ -27,9 +27,7 @@ pub(super) async fn attempt<'a>(
     let units = units(context.script()).map_err(Fault::Script)?;
     let total = units.len();
     let progress = context.progress(total);
-    let known = read_progress(locked.session().client(), &progress)
-        .await
-        .map_err(Fault::of)?;
+    let known = recorded(locked, &progress).await?;
     let mut done = known
         .iter()
         .filter(|(_, state)| *state == ProgressState::Done)
@@ -123,6 +121,22 @@ async fn rollback(locked: &LockedSession) {
     }
 }
 
+/// What earlier attempts recorded of the file.
+async fn recorded(
+    locked: &LockedSession,
+    progress: &Progress<'_>,
+) -> Result<Vec<(usize, ProgressState)>, Fault> {
+    let client = locked.session().client();
+    read_progress(
+        client,
+        progress.service,
+        progress.version,
+        progress.direction,
+    )
+    .await
+    .map_err(Fault::of)
+}
+
 struct UnitRunner<'a> {
     locked: &'a LockedSession,
     context: &'a StepContext<'a>,
@@ -161,6 +175,10 @@ impl UnitRunner<'_> {
         statement: &Statement<'_>,
         state: Option<&ProgressState>,
     ) -> Result<Option<String>, Fault> {
+        // Only what the server refused in a transaction has an intent: it has run outside of one, and may be done.
+        if state.is_some() {
+            return self.outside(statement, &StatementKind::Other, state).await;
+        }
         let client = self.locked.session().client();
         let ran = self
             .in_transaction("BEGIN", async || {
@@ -250,71 +268,85 @@ impl UnitRunner<'_> {
         kind: &StatementKind,
         state: Option<&ProgressState>,
     ) -> Result<Option<String>, Fault> {
-        let session = self.locked.session();
-        let finding = leftovers::look(session.client(), kind, state)
-            .await
-            .map_err(Fault::of)?;
-        let note = match finding {
+        let look = Look {
+            client: self.locked.session().client(),
+            context: self.context,
+        };
+        match look.at(statement, kind, state).await? {
             Finding::Done(why) => {
                 self.in_transaction("BEGIN", async || Ok(())).await?;
-                return Ok(Some(why));
+                Ok(Some(why))
             }
-            Finding::FinishWith(sql) => {
-                self.unlimited(&sql, statement.offset).await?;
-                self.in_transaction("BEGIN", async || Ok(())).await?;
-                return Ok(Some(
-                    "finished what an interrupted attempt had begun".to_owned(),
-                ));
+            Finding::Finish {
+                sql,
+                before,
+                recovered,
+            } => {
+                self.intend(&before).await?;
+                // It takes the strongest lock: it is no more patient than other statements.
+                let client = self.locked.session().client();
+                let finished = run_statement(client, &sql, statement.offset).await;
+                self.settle(finished, Some(&before)).await?;
+                Ok(Some(recovered))
             }
             Finding::Run {
                 first,
-                note,
-                intent,
+                before,
+                recovered,
             } => {
                 for sql in first {
-                    self.unlimited(&sql, statement.offset).await?;
+                    self.patiently(&sql, statement.offset).await?;
                 }
-                intent.then_some(note)
-            }
-        };
-        if let Some(note) = &note {
-            self.as_bookkeeper(async || {
-                record_intent(
-                    session.client(),
-                    self.progress,
-                    self.number,
-                    note.as_deref(),
-                )
-                .await
-            })
-            .await?;
-        }
-        let ran = if waits_without_blocking(kind) {
-            self.unlimited(statement.text, statement.offset).await
-        } else {
-            run_statement(session.client(), statement.text, statement.offset).await
-        };
-        match ran {
-            Ok(()) => {
-                self.in_transaction("BEGIN", async || Ok(())).await?;
-                Ok(None)
-            }
-            Err(fault) => {
-                // Where that cannot be seen, the intent stays, and with it the look at the next attempt.
-                if let Some(note) = &note
-                    && matches!(fault, Fault::Server { .. })
-                    && !leftovers::leaves_traces(session.client(), kind, note.as_deref())
-                        .await
-                        .unwrap_or(true)
-                {
-                    self.as_bookkeeper(async || {
-                        clear_intent(session.client(), self.progress, self.number).await
-                    })
-                    .await?;
+                if let Some(before) = &before {
+                    self.intend(before).await?;
                 }
-                Err(fault)
+                let ran = if waits_without_blocking(kind) {
+                    self.patiently(statement.text, statement.offset).await
+                } else {
+                    let client = self.locked.session().client();
+                    run_statement(client, statement.text, statement.offset).await
+                };
+                self.settle(ran, before.as_ref()).await?;
+                Ok(recovered)
             }
         }
+    }
+
+    async fn intend(&self, before: &Before) -> Result<(), Fault> {
+        let client = self.locked.session().client();
+        self.as_bookkeeper(async || {
+            record_intent(client, self.progress, self.number, Some(&before.note())).await
+        })
+        .await
+    }
+
+    /// Records what became of a statement that ran outside of a transaction.
+    async fn settle(&self, ran: Result<(), Fault>, before: Option<&Before>) -> Result<(), Fault> {
+        let client = self.locked.session().client();
+        let fault = match ran {
+            Ok(()) => return self.in_transaction("BEGIN", async || Ok(())).await,
+            Err(fault) => fault,
+        };
+        let (Some(before), Fault::Server { .. }) = (before, &fault) else {
+            return Err(fault);
+        };
+        if let Before::Untraceable { text, .. } = before {
+            let failed = Before::Untraceable {
+                text: text.clone(),
+                failed: true,
+            };
+            self.intend(&failed).await?;
+            return Err(fault.only_once());
+        }
+        if remains(client, before)
+            .await
+            .is_ok_and(|left| left.is_empty())
+        {
+            self.as_bookkeeper(async || clear_intent(client, self.progress, self.number).await)
+                .await?;
+        }
+        // Else the intent stays, and with it the look at the next attempt.
+        Err(fault)
     }
 
     async fn as_bookkeeper(
@@ -345,7 +377,7 @@ impl UnitRunner<'_> {
 
     /// Runs a statement that waits for other transactions without blocking anybody: it gets the long time limit, for
     /// each try that fails would leave an INVALID index behind.
-    async fn unlimited(&self, sql: &str, offset: usize) -> Result<(), Fault> {
+    async fn patiently(&self, sql: &str, offset: usize) -> Result<(), Fault> {
         let session = self.locked.session();
         let limit = self
             .context
@@ -380,4 +412,53 @@ fn waits_without_blocking(kind: &StatementKind) -> bool {
             | StatementKind::ReindexConcurrently { .. }
             | StatementKind::DetachPartitionConcurrently { .. }
     )
+}
+
+/// Before the revert of a file that was interrupted: ends what that has left and no revert would name, the copies of a
+/// `REINDEX` and a pending detachment. An INVALID index has the name by which the revert drops it.
+pub(super) async fn clear_away(
+    locked: &LockedSession,
+    context: &StepContext<'_>,
+    watch: &Watch<'_>,
+    up: &Script,
+) -> Result<(), Fault> {
+    let units = units(up).map_err(Fault::Script)?;
+    let progress = Progress {
+        direction: Direction::Up,
+        ..context.progress(units.len())
+    };
+    let client = locked.session().client();
+    let known = recorded(locked, &progress).await?;
+    for (number, state) in &known {
+        let Some(Unit {
+            form: Form::Outside(statement, kind),
+        }) = units.get(number.wrapping_sub(1))
+        else {
+            continue;
+        };
+        let before = Before::of(Some(state));
+        if !matches!(before, Some(Before::Reindex { .. } | Before::Detach { .. })) {
+            continue;
+        }
+        let runner = UnitRunner {
+            locked,
+            context,
+            watch,
+            progress: &progress,
+            number: *number,
+        };
+        match (Look { client, context })
+            .at(statement, kind, Some(state))
+            .await?
+        {
+            Finding::Finish { sql, .. } => run_statement(client, &sql, 0).await?,
+            Finding::Run { first, .. } => {
+                for sql in first {
+                    runner.patiently(&sql, 0).await?;
+                }
+            }
+            Finding::Done(_) => {}
+        }
+    }
+    Ok(())
 }

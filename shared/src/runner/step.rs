@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
+use tokio_postgres::Client;
 
-use super::aftermath::{self, Outcome};
-use super::fault::{self, Fault, Telling};
+use super::aftermath::{self, Aftermath, Outcome};
+use super::fault::{self, Fault, Remains, Telling};
 use super::remedy::remedy;
 use super::watch::Watch;
-use super::{statements, transactional, units};
+use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
 use crate::domain::{Direction, EventKind, ExitStatus, Failure, Migration, Script, Service};
 use crate::planning;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
-    SessionSettings, read_progress, record_failed,
+    SessionSettings, record_failed,
 };
 
 /// The longest pause between two attempts.
@@ -111,6 +112,20 @@ impl StepContext<'_> {
         }
     }
 
+    /// What the file has left: whether anything is recorded of it, and what is half-done.
+    pub(super) async fn left_behind(
+        &self,
+        client: &Client,
+    ) -> Result<(bool, Vec<String>), tokio_postgres::Error> {
+        leftovers::left_behind(
+            client,
+            &self.service.name,
+            self.migration.version,
+            self.direction,
+        )
+        .await
+    }
+
     fn settings(&self) -> SessionSettings {
         let directives = &self.script().directives;
         SessionSettings {
@@ -185,6 +200,11 @@ pub async fn execute(
         }
         aftermath = Some(found);
     }
+    let remains = if context.script().directives.no_transaction {
+        Some(what_remains(locked, context, aftermath.as_ref()).await)
+    } else {
+        None
+    };
     let mut failure = Telling {
         script: context.script(),
         name: &context.migration.name,
@@ -194,6 +214,7 @@ pub async fn execute(
         cancelled: context.is_cancelled(),
         run_again: context.run_again.to_owned(),
         outcome: aftermath.as_ref().map(|found| &found.outcome),
+        remains,
     }
     .failure(&fault);
     if fault.is_retryable() && failure.exit_code == ExitStatus::Unavailable {
@@ -203,9 +224,6 @@ pub async fn execute(
             remedy(&failure.blockers),
             context.run_again
         );
-    }
-    if aftermath.is_none() && context.script().directives.no_transaction {
-        failure.rolled_back = left_nothing(locked, context).await;
     }
     let attempt = Attempt {
         outcome: if failure.exit_code == ExitStatus::Cancelled {
@@ -293,6 +311,11 @@ async fn try_once(
         .prepare(&context.settings())
         .await
         .map_err(Fault::of)?;
+    let up = &context.migration.script;
+    if context.direction == Direction::Down && context.has_progress && up.directives.no_transaction
+    {
+        statements::clear_away(locked, context, watch, up).await?;
+    }
     if context.script().directives.no_transaction {
         statements::attempt(locked, context, watch, |done, total| {
             context.done(started, attempt, Some((done, total)))
@@ -303,10 +326,19 @@ async fn try_once(
     }
 }
 
-/// Whether a no-transaction file that failed has left nothing behind: neither statements done nor one half-done.
-async fn left_nothing(locked: &LockedSession, context: &StepContext<'_>) -> bool {
-    let recorded = read_progress(locked.session().client(), &context.progress(0)).await;
-    recorded.is_ok_and(|statements| statements.is_empty())
+/// What a no-transaction file that failed has left behind: statements done, and those that are half-done.
+async fn what_remains(
+    locked: &LockedSession,
+    context: &StepContext<'_>,
+    aftermath: Option<&Aftermath>,
+) -> Remains {
+    let read = match aftermath {
+        Some(found) => found.left_behind(context).await,
+        None => context.left_behind(locked.session().client()).await.ok(),
+    };
+    // Where it cannot be looked up: rather too careful.
+    let (recorded, left) = read.unwrap_or((true, Vec::new()));
+    Remains { recorded, left }
 }
 
 fn count_statements(context: &StepContext<'_>) -> Option<usize> {

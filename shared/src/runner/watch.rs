@@ -101,14 +101,17 @@ impl<'a> Watch<'a> {
         attempt: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
         self.gave_way.store(false, Ordering::Relaxed);
-        let watching = async {
-            tokio::join!(self.watch_waits(), self.watch_cancellation());
-        };
-        tokio::pin!(attempt, watching);
-        let ended = tokio::select! {
-            biased;
-            ended = &mut attempt => ended,
-            () = &mut watching => attempt.await,
+        let ended = {
+            let watching = async {
+                tokio::join!(self.watch_waits(), self.watch_cancellation());
+            };
+            // The watch ends with this block: it may hold the lookout, for which a strike would wait below.
+            tokio::pin!(attempt, watching);
+            tokio::select! {
+                biased;
+                ended = &mut attempt => ended,
+                () = &mut watching => attempt.await,
+            }
         };
         // A signal that is still under way must not hit the next statement.
         if let Some(strike) = self.take_strike() {
@@ -126,6 +129,7 @@ impl<'a> Watch<'a> {
                 mut error,
                 offset,
                 progress,
+                once,
             } if ours && !self.context.is_cancelled_now() => {
                 SqlState::LOCK_NOT_AVAILABLE
                     .code()
@@ -138,6 +142,7 @@ impl<'a> Watch<'a> {
                     error,
                     offset,
                     progress,
+                    once,
                 }
             }
             other => other,

@@ -110,7 +110,7 @@ fn create(mut cursor: Cursor<'_>) -> Option<StatementKind> {
         let local = is_switched_off(&cursor, "connect") || is_switched_off(&cursor, "create_slot");
         return (!local).then_some(StatementKind::OutsideTransaction("CREATE SUBSCRIPTION"));
     }
-    cursor.accept("unique");
+    let unique = cursor.accept("unique");
     if !cursor.accept_all(&["index", "concurrently"]) {
         return None;
     }
@@ -130,6 +130,8 @@ fn create(mut cursor: Cursor<'_>) -> Option<StatementKind> {
         index,
         table,
         if_not_exists,
+        unique,
+        definition: cursor.rest().to_owned(),
     })
 }
 
@@ -343,11 +345,16 @@ mod tests {
 
     #[test]
     fn concurrent_index_statements() {
-        let create = |index: Option<&str>, table, if_not_exists| CreateIndexConcurrently {
-            index: index.map(name),
-            table: name(table),
-            if_not_exists,
+        let build = |unique, index: Option<&str>, table, definition: &str, if_not_exists| {
+            CreateIndexConcurrently {
+                index: index.map(name),
+                table: name(table),
+                if_not_exists,
+                unique,
+                definition: definition.to_owned(),
+            }
         };
+        let create = |index, table, definition| build(false, index, table, definition, false);
         let drop = |indexes: &[&str], if_exists| DropIndexConcurrently {
             indexes: indexes.iter().copied().map(name).collect(),
             if_exists,
@@ -356,23 +363,23 @@ mod tests {
         let cases = [
             (
                 "create index concurrently I on T (a)",
-                create(Some("i"), "t", false),
+                create(Some("i"), "t", "(a)"),
             ),
             (
                 "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I x\" ON ONLY s.\"T\" USING gin (a)",
-                create(Some("s.I x"), "s.T", true),
+                build(true, Some("s.I x"), "s.T", "USING gin (a)", true),
             ),
             (
                 "create index concurrently on only (db.s.t) (a)",
-                create(None, "s.t", false),
+                create(None, "s.t", "(a)"),
             ),
             (
                 "create index concurrently U&\"\\0041\" on t(a)",
-                create(Some("A"), "t", false),
+                create(Some("A"), "t", "(a)"),
             ),
             (
                 "create index concurrently U&\"!0041\" uescape '!' on t(a)",
-                create(Some("A"), "t", false),
+                create(Some("A"), "t", "(a)"),
             ),
             ("create index i on t (a)", Other),
             ("create index concurrently", Other),

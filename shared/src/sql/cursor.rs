@@ -108,6 +108,11 @@ impl<'a> Cursor<'a> {
         Some(name)
     }
 
+    /// What is still ahead, as it stands in the text.
+    pub(super) fn rest(&self) -> &'a str {
+        self.lexer.rest().trim_start()
+    }
+
     /// A string literal of any kind.
     pub(super) fn string(&mut self) -> Option<String> {
         let token = self.accept_if(|token| {

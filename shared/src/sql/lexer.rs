@@ -129,6 +129,11 @@ impl<'a> Lexer<'a> {
         Self { sql, at: 0 }
     }
 
+    /// What has not been walked over.
+    pub(super) fn rest(&self) -> &'a str {
+        self.sql.get(self.at..).unwrap_or_default()
+    }
+
     /// Goes on at `offset`, which must lie on a character boundary.
     pub(super) fn jump(&mut self, offset: usize) {
         self.at = offset.min(self.sql.len());

@@ -8,6 +8,7 @@
 mod classify;
 mod cursor;
 mod hazard;
+mod lasting;
 mod lexer;
 mod literal;
 mod name;
@@ -19,6 +20,7 @@ mod statement;
 
 pub use classify::classify;
 pub use hazard::{Hazard, file_hazards, hazards};
+pub use lasting::{Lasting, LastingChange, is_repeatable, lasting_change};
 pub use lexer::{Problem, SplitError};
 pub use name::Name;
 pub use position::{Position, leading_comment_lines, position_at, position_of_character};

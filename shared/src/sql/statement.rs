@@ -52,6 +52,10 @@ pub enum StatementKind {
         table: Name,
         /// `IF NOT EXISTS`, which takes an invalid index for a good one.
         if_not_exists: bool,
+        /// `UNIQUE`.
+        unique: bool,
+        /// All that stands behind the table: `USING gin (a) WHERE …`.
+        definition: String,
     },
     /// `DROP INDEX CONCURRENTLY`.
     DropIndexConcurrently {

@@ -1,0 +1,111 @@
+//! Whether an index is what a statement would build.
+//!
+//! The server is asked: the statement builds its index on an empty copy of the table, in a transaction that is rolled
+//! back, and the two are compared as the catalog has them. Nothing of SQL has to be understood for that.
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+
+use super::Look;
+use super::indexes::Wanted;
+use crate::runner::fault::Fault;
+
+/// Of two indexes everything that a definition says, but for their names, tables and tablespaces.
+const SAME: &str = "
+    SELECT count(DISTINCT d.definition) = 1 FROM (
+        SELECT pg_catalog.jsonb_build_array(i.indisunique, pg_catalog.to_jsonb(i) -> 'indnullsnotdistinct', i.indnatts,
+            i.indnkeyatts, i.indoption::text, i.indclass::text, i.indcollation::text, c.relam, c.reloptions::text,
+            pg_catalog.pg_get_expr(i.indpred, i.indrelid),
+            (SELECT pg_catalog.array_agg(pg_catalog.pg_get_indexdef(i.indexrelid, n, false) ORDER BY n)
+               FROM pg_catalog.generate_series(1, i.indnatts) n)) AS definition
+        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+        WHERE i.indexrelid = $1 OR i.indrelid = pg_catalog.to_regclass($2)
+    ) d";
+
+impl Look<'_> {
+    /// Which of the indexes of a table are what the statement would build; `None` where that cannot be found out.
+    pub(super) async fn built_by(
+        &self,
+        wanted: &Wanted<'_>,
+        table: u32,
+        indexes: &[u32],
+    ) -> Result<Option<Vec<u32>>, Fault> {
+        if indexes.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        self.client
+            .batch_execute("BEGIN")
+            .await
+            .map_err(Fault::of)?;
+        let compared = self.compare(wanted, table, indexes).await;
+        self.client
+            .batch_execute("ROLLBACK")
+            .await
+            .map_err(Fault::of)?;
+        match compared {
+            Ok(same) => Ok(Some(same)),
+            Err(error) if is_passing(&error) => Err(Fault::of(error)),
+            Err(error) => {
+                tracing::debug!(%error, "the index could not be built on a copy of its table");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn compare(
+        &self,
+        wanted: &Wanted<'_>,
+        table: u32,
+        indexes: &[u32],
+    ) -> Result<Vec<u32>, Error> {
+        let rows = self
+            .client
+            .query_typed(
+                // The copy has the name of the table: its columns may be written with it.
+                "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('pg_temp.%I', c.relname) \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
+                &[(&table, Type::OID)],
+            )
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(Vec::new());
+        };
+        let (original, copy): (&str, &str) = (row.get(0), row.get(1));
+        let unique = if wanted.unique { "UNIQUE " } else { "" };
+        self.client
+            .batch_execute(&format!("CREATE TEMPORARY TABLE {copy} (LIKE {original})"))
+            .await?;
+        self.client
+            .batch_execute(&format!(
+                "CREATE {unique}INDEX ON {copy} {}",
+                wanted.definition
+            ))
+            .await?;
+        let mut same = Vec::new();
+        for index in indexes {
+            let rows = self
+                .client
+                .query_typed(SAME, &[(index, Type::OID), (&copy, Type::TEXT)])
+                .await?;
+            if rows.first().is_some_and(|row| row.get(0)) {
+                same.push(*index);
+            }
+        }
+        Ok(same)
+    }
+}
+
+/// Whether the error says nothing about the definition: the lock on the table was not to be had, the user cancelled, the
+/// connection is lost.
+fn is_passing(error: &Error) -> bool {
+    [
+        &SqlState::LOCK_NOT_AVAILABLE,
+        &SqlState::T_R_DEADLOCK_DETECTED,
+        &SqlState::QUERY_CANCELED,
+    ]
+    .iter()
+    .any(|state| error.code() == Some(state))
+        || error.as_db_error().is_none()
+        || crate::postgres::is_connection_lost(error)
+}

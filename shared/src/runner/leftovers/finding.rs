@@ -1,0 +1,176 @@
+//! What to do with a statement, after a look at the catalog.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::before::Before;
+use super::{indexes, objects, partitions, reindex};
+use crate::config::UnknownOutcome;
+use crate::postgres::ProgressState;
+use crate::runner::fault::Fault;
+use crate::runner::step::StepContext;
+use crate::sql::{Name, Statement, StatementKind, is_repeatable, lasting_change};
+
+/// What to do with a statement.
+#[derive(Debug)]
+pub(in crate::runner) enum Finding {
+    /// It is done; why we know.
+    Done(String),
+    /// It is half-done, and another statement finishes it.
+    Finish {
+        /// The other statement.
+        sql: String,
+        /// What to note with the intent.
+        before: Before,
+        /// What was found.
+        recovered: String,
+    },
+    /// Run it, after these statements.
+    Run {
+        /// Drop what an earlier attempt has left.
+        first: Vec<String>,
+        /// What to note with the intent. `None` where no intent is worth recording: the catalog already shows the result,
+        /// which this file then did not bring about.
+        before: Option<Before>,
+        /// What was found and is dropped.
+        recovered: Option<String>,
+    },
+}
+
+impl Finding {
+    /// Run it; this is what the catalog shows before.
+    pub(super) fn run(before: Before) -> Self {
+        Self::Run {
+            first: Vec::new(),
+            before: Some(before),
+            recovered: None,
+        }
+    }
+
+    /// Run it, and let the server say what is wrong with it.
+    pub(super) fn run_as_it_is() -> Self {
+        Self::run(Before::Repeatable)
+    }
+}
+
+/// A look at the catalog for one statement.
+pub(in crate::runner) struct Look<'a> {
+    pub(in crate::runner) client: &'a Client,
+    pub(in crate::runner) context: &'a StepContext<'a>,
+}
+
+impl Look<'_> {
+    /// Looks a statement up. `state` is what an earlier attempt recorded of it.
+    pub(in crate::runner) async fn at(
+        &self,
+        statement: &Statement<'_>,
+        kind: &StatementKind,
+        state: Option<&ProgressState>,
+    ) -> Result<Finding, Fault> {
+        let finding = self.find(statement, kind, state).await;
+        finding.map_err(|fault| fault.pointing_at(statement.offset))
+    }
+
+    async fn find(
+        &self,
+        statement: &Statement<'_>,
+        kind: &StatementKind,
+        state: Option<&ProgressState>,
+    ) -> Result<Finding, Fault> {
+        let earlier = Before::of(state);
+        match kind {
+            StatementKind::CreateIndexConcurrently {
+                index,
+                table,
+                if_not_exists,
+                unique,
+                definition,
+            } => {
+                let wanted = indexes::Wanted {
+                    name: index.as_ref(),
+                    table,
+                    if_not_exists: *if_not_exists,
+                    unique: *unique,
+                    definition,
+                };
+                indexes::created(self, &wanted, earlier.as_ref()).await
+            }
+            StatementKind::DropIndexConcurrently { indexes, .. } => {
+                indexes::dropped(self, indexes, earlier.as_ref()).await
+            }
+            StatementKind::ReindexConcurrently { target } => {
+                reindex::reindexed(self, target, earlier.as_ref()).await
+            }
+            StatementKind::DetachPartitionConcurrently {
+                table, partition, ..
+            } => partitions::detached(self, table, partition, earlier.as_ref()).await,
+            _ => match lasting_change(statement) {
+                Some(change) => objects::changed(self, &change, earlier.as_ref()).await,
+                None if is_repeatable(statement) => Ok(Finding::run_as_it_is()),
+                None => self.untraceable(statement, earlier.as_ref(), state.is_some()),
+            },
+        }
+    }
+
+    /// A procedure that commits by itself: it is never run a second time without being asked.
+    fn untraceable(
+        &self,
+        statement: &Statement<'_>,
+        earlier: Option<&Before>,
+        intended: bool,
+    ) -> Result<Finding, Fault> {
+        let text = beginning(statement.text);
+        let failed = matches!(earlier, Some(Before::Untraceable { failed: true, .. }));
+        if intended && !failed {
+            match self.context.engine.unknown_outcome {
+                None => return Err(self.unknown_outcome(&text)),
+                Some(UnknownOutcome::Done) => {
+                    return Ok(Finding::Done(
+                        "counted as done, as --unknown-outcome says".to_owned(),
+                    ));
+                }
+                Some(UnknownOutcome::Again) => {}
+            }
+        }
+        Ok(Finding::run(Before::Untraceable {
+            text,
+            failed: false,
+        }))
+    }
+
+    fn unknown_outcome(&self, text: &str) -> Fault {
+        Fault::refused(
+            format!(
+                "an interrupted run had begun `{text}`; whether it ran to its end cannot be known"
+            ),
+            format!(
+                "look at what it did, then run again with --unknown-outcome done (to go on after it) or --unknown-outcome again \
+                 (to run it from its beginning): {}; or undo the file: orchestrator revert {}",
+                self.context.run_again, self.context.service.name
+            ),
+        )
+    }
+
+    /// The relation of that name, as the session's `search_path` has it.
+    pub(super) async fn relation(&self, name: &Name) -> Result<Option<u32>, Fault> {
+        let rows = self
+            .client
+            .query_typed(
+                "SELECT pg_catalog.to_regclass($1)::oid",
+                &[(&name.to_string(), Type::TEXT)],
+            )
+            .await
+            .map_err(Fault::of)?;
+        Ok(rows.first().and_then(|row| row.get(0)))
+    }
+}
+
+/// As much of a statement as a message can hold, on one line.
+fn beginning(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
