@@ -68,7 +68,9 @@ impl Lookout {
         &self,
         question: impl AsyncFnOnce(&Connection) -> Result<T, tokio_postgres::Error>,
     ) -> Option<T> {
-        let mut kept = self.connection.lock().await;
+        let mut kept = tokio::time::timeout(LONGEST_LOOK, self.connection.lock())
+            .await
+            .ok()?;
         let looked = tokio::time::timeout(LONGEST_LOOK, async {
             if kept.is_none() {
                 *kept = self.open().await;
