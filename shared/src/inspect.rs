@@ -72,21 +72,30 @@ async fn inspect_once(
         Err(error) => return Err(error.into()),
     };
     let pulse = session.pulse();
-    let history = connections.watch(&pulse, look(&session, target)).await;
+    let history = connections.watch(&pulse, look(&session, target)).await?;
     Ok(Inspection {
         exists: true,
-        history: history.map_err(|source| ServiceError::query(&target.address, source))?,
+        history,
         session: Some(session),
     })
 }
 
-async fn look(session: &Session, target: &Target) -> Result<History, tokio_postgres::Error> {
-    let mut history = read_history(session, &target.service.name, &target.history_table).await?;
+async fn look(session: &Session, target: &Target) -> Result<History, ServiceError> {
+    let failed =
+        |what: &'static str| move |source| ServiceError::unreadable(&target.address, what, source);
+    let service = &target.service.name;
+    let mut history = read_history(session, service, &target.history_table)
+        .await
+        .map_err(failed("the history"))?;
     if history.applied.is_empty() && history.interrupted.is_empty() {
-        let adoption = read_adoption(session, &target.service.name).await?;
+        let adoption = read_adoption(session, service)
+            .await
+            .map_err(failed("the journal"))?;
         // What was adopted and then reverted is ours: the former tool's rows say nothing any more.
         if adoption == AdoptionState::default() {
-            history.legacy = read_legacy_versions(session, target.legacy_table.as_deref()).await?;
+            history.legacy = read_legacy_versions(session, target.legacy_table.as_deref())
+                .await
+                .map_err(failed("the former tool's history"))?;
         }
     }
     Ok(history)
@@ -148,7 +157,12 @@ impl ServiceError {
             address: address.to_string(),
             message: match crate::postgres::ServerError::from_error(&source) {
                 Some(error) => error.to_string(),
-                None => format!("the connection was lost ({source})"),
+                None if lost => format!("the connection was lost ({source})"),
+                // What the server sent is not what was asked for: a value that is no UTF-8, for instance.
+                None => match std::error::Error::source(&source) {
+                    Some(cause) => format!("{source}: {cause}"),
+                    None => source.to_string(),
+                },
             },
             lost,
         }
@@ -180,6 +194,22 @@ impl ServiceError {
             | Self::Refused(_)
             | Self::Unsure { .. }
             | Self::MayNotCreate { .. } => false,
+        }
+    }
+
+    /// The error of reading a table of ours that somebody may have changed.
+    fn unreadable(address: &DatabaseAddress, what: &str, source: tokio_postgres::Error) -> Self {
+        match Self::query(address, source) {
+            Self::Query {
+                address,
+                message,
+                lost: false,
+            } => Self::Query {
+                address,
+                message: format!("{what} cannot be read: {message}"),
+                lost: false,
+            },
+            error => error,
         }
     }
 

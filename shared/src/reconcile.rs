@@ -111,11 +111,7 @@ pub struct Reconciliation<'a> {
 
 /// Compares a service with its history.
 pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliation<'a> {
-    let rows: HashMap<Version, &AppliedMigration> = history
-        .applied
-        .iter()
-        .map(|row| (row.version, row))
-        .collect();
+    let rows = one_row_each(service, history);
     let newest_applied = history.applied.iter().map(|row| row.version).max();
     let mut standings: Vec<Standing<'a>> = service
         .migrations
@@ -132,9 +128,7 @@ pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliati
         })
         .collect();
     standings.extend(
-        history
-            .applied
-            .iter()
+        rows.values()
             .filter(|row| service.migration(row.version).is_none())
             .map(|row| Standing {
                 version: row.version,
@@ -150,6 +144,29 @@ pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliati
         history,
         standings,
     }
+}
+
+/// A table that lost its key may hold a version twice: it counts once, and as edited where one of its rows says so.
+fn one_row_each<'a>(
+    service: &Service,
+    history: &'a History,
+) -> HashMap<Version, &'a AppliedMigration> {
+    let is_that_of_the_file = |row: &AppliedMigration| {
+        let migration = service.migration(row.version);
+        migration.is_some_and(|migration| row.checksum == Some(migration.checksum))
+    };
+    let mut rows: HashMap<Version, &AppliedMigration> =
+        HashMap::with_capacity(history.applied.len());
+    for row in &history.applied {
+        rows.entry(row.version)
+            .and_modify(|known| {
+                if is_that_of_the_file(known) {
+                    *known = row;
+                }
+            })
+            .or_insert(row);
+    }
+    rows
 }
 
 fn state_of(
@@ -307,7 +324,9 @@ impl<'a> Reconciliation<'a> {
         }
         if let Some(interruption) = self.interruption(Direction::Up) {
             let migration = self.service.migration(interruption.version);
-            if migration.map(|migration| migration.checksum) != interruption.checksum {
+            let is_as_it_was =
+                migration.is_some_and(|it| Some(it.checksum) == interruption.checksum);
+            if !is_as_it_was {
                 let what = migration.map_or_else(
                     || format!("migration {} was removed", interruption.version),
                     |migration| format!("{} was edited", migration.script.path),

@@ -15,6 +15,7 @@ mod data_migrations;
 mod doctor;
 mod drift;
 mod exclusive;
+mod foreign_history;
 mod fresh_clone;
 mod fresh_platform;
 mod gates;

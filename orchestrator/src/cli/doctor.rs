@@ -9,7 +9,7 @@ use shared::command::{CommandError, Context, answer_is_yes, print_document, sele
 use shared::domain::{ExitStatus, ServiceName};
 use shared::inspect::Target;
 use shared::report::units::count;
-use shared::report::{Palette, Role};
+use shared::report::{Palette, Role, clean};
 
 use crate::doctor::{
     Examination, Finding, Remedy, Repaired, Severity, Unreachable, examine, repair,
@@ -133,7 +133,9 @@ async fn consent(
     }
     let question = format!(
         "{}: {}\n  {}\nDo it? [y/N] ",
-        finding.place, finding.what, finding.next
+        finding.place,
+        clean(&finding.what),
+        clean(&finding.next)
     );
     answer_is_yes(context, &question).await
 }
@@ -146,8 +148,12 @@ fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) ->
     };
     for finding in fixed {
         let word = palette.paint(Role::Good, "fixed  ");
-        text.push_str(&format!("{word}  {}: {}\n", subject(finding), finding.what));
-        text.push_str(&format!("  done: {}\n", finding.next));
+        text.push_str(&format!(
+            "{word}  {}: {}\n",
+            subject(finding),
+            clean(&finding.what)
+        ));
+        text.push_str(&format!("  done: {}\n", clean(&finding.next)));
     }
     for finding in &examination.findings {
         let role = match finding.severity {
@@ -156,12 +162,16 @@ fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) ->
             Severity::Note => Role::Quiet,
         };
         let word = palette.paint(role, &format!("{:<7}", finding.severity.as_str()));
-        text.push_str(&format!("{word}  {}: {}\n", subject(finding), finding.what));
-        text.push_str(&format!("  next: {}\n", finding.next));
+        text.push_str(&format!(
+            "{word}  {}: {}\n",
+            subject(finding),
+            clean(&finding.what)
+        ));
+        text.push_str(&format!("  next: {}\n", clean(&finding.next)));
     }
     for one in &examination.unreachable {
         let word = palette.paint(Role::Bad, "error  ");
-        text.push_str(&format!("{word}  {}: {}\n", one.name, one.error));
+        text.push_str(&format!("{word}  {}: {}\n", one.name, clean(&one.error)));
         if let Some(next) = &one.next {
             text.push_str(&format!("  next: {next}\n"));
         }

@@ -11,7 +11,7 @@ use shared::domain::{Anchor, ExitStatus, ServiceName};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{ConnectError, Connections, read_anchor};
 use shared::report::units::count;
-use shared::report::{Palette, Role};
+use shared::report::{Palette, Role, clean};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -191,7 +191,7 @@ fn for_people(
             Ok(found) => text.push_str(&lines(&name, found, taken_at, palette)),
             Err(error) => {
                 let word = palette.paint(Role::Bad, "error   ");
-                text.push_str(&format!("{word}  {name}  {}\n", error.chain()));
+                text.push_str(&format!("{word}  {name}  {}\n", clean(&error.chain())));
                 if let Some(next) = error.next() {
                     text.push_str(&format!("  next: {next}\n"));
                 }

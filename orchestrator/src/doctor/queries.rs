@@ -282,21 +282,23 @@ pub async fn journal_ends(
     let rows = session
         .client()
         .query_typed(
-            "SELECT DISTINCT ON (version) version, name, outcome, \
-               pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS'), \
-               (SELECT pg_catalog.to_char(min(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') \
-                FROM orchestrator.journal WHERE service = $1) \
+            "SELECT DISTINCT ON (version) COALESCE(version, 0)::int8, COALESCE(name::text, ''), outcome::text, \
+               COALESCE(pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS'), ''), \
+               COALESCE((SELECT pg_catalog.to_char(min(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') \
+                FROM orchestrator.journal WHERE service = $1), '') \
              FROM orchestrator.journal WHERE service = $1 AND outcome IN ('applied', 'adopted', 'reverted') \
              ORDER BY version, id DESC",
             &[(&service.as_str(), Type::TEXT)],
         )
         .await?;
-    let end = |row: &Row| JournalEnd {
-        version: Version::new(row.get(0)),
-        name: row.get(1),
-        outcome: row.get(2),
-        started_at: row.get(3),
-        journal_began: row.get(4),
+    let end = |row: &Row| {
+        Ok(JournalEnd {
+            version: Version::new(row.try_get(0)?),
+            name: row.try_get(1)?,
+            outcome: row.try_get(2)?,
+            started_at: row.try_get(3)?,
+            journal_began: row.try_get(4)?,
+        })
     };
-    Ok(Some(rows.iter().map(end).collect()))
+    rows.iter().map(end).collect::<Result<_, Error>>().map(Some)
 }

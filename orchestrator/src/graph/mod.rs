@@ -5,6 +5,8 @@
 mod cycle;
 mod fleet_graph;
 mod order;
+#[cfg(test)]
+mod properties;
 mod show;
 
 pub use cycle::CycleError;

@@ -35,7 +35,9 @@ impl FileName {
         let version = version
             .parse()
             .map_err(|_| FileNameProblem::VersionTooLarge)?;
-        if let Some(stray) = name.chars().find(|c| !c.is_alphanumeric() && *c != '_') {
+        // What is numeric without being a digit (`²`, `½`) is part of no word to refinery.
+        let belongs = |c: char| c.is_alphabetic() || c.is_ascii_digit() || c == '_';
+        if let Some(stray) = name.chars().find(|c| !belongs(*c)) {
             return Err(FileNameProblem::Character(stray));
         }
         if name.is_empty() {
@@ -122,6 +124,7 @@ mod tests {
     fn each_misnamed_file_says_why() {
         for (file, problem) in [
             ("V1__a-b.sql", FileNameProblem::Character('-')),
+            ("V1__m².sql", FileNameProblem::Character('²')),
             ("V1.5__x.sql", FileNameProblem::Version),
             ("V__x.sql", FileNameProblem::Version),
             ("V1_x.sql", FileNameProblem::Form),

@@ -5,7 +5,7 @@ use crate::domain::{ExitStatus, Refusal};
 use crate::inspect::ServiceError;
 use crate::planning::ScriptError;
 use crate::postgres::local_server::LocalServerError;
-use crate::report::{Palette, Role};
+use crate::report::{Palette, Role, clean};
 use crate::source::SourceError;
 
 /// Why a command did not get as far as a run.
@@ -135,19 +135,19 @@ pub fn report_error(error: &CommandError, palette: Palette) -> String {
     if matches!(error, CommandError::Cancelled) {
         return palette.paint(Role::Warning, &error.to_string());
     }
-    let mut text = format!("{} {error}", palette.paint(Role::Bad, "error:"));
     let mut said = error.to_string();
+    let mut text = format!("{} {}", palette.paint(Role::Bad, "error:"), clean(&said));
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let words = cause.to_string();
         if !said.contains(&words) {
-            text.push_str(&format!("\n  because: {words}"));
+            text.push_str(&format!("\n  because: {}", clean(&words)));
             said.push_str(&words);
         }
         source = cause.source();
     }
     if let Some(next) = error.next() {
-        text.push_str(&format!("\n  next: {next}"));
+        text.push_str(&format!("\n  next: {}", clean(&next)));
     }
     text
 }

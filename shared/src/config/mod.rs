@@ -12,6 +12,8 @@ mod locate;
 mod location;
 mod origin;
 mod project_root;
+#[cfg(all(test, unix))]
+mod properties;
 
 pub use address::DatabaseAddress;
 pub use configuration::{Configuration, Overrides};

@@ -53,19 +53,21 @@ pub(super) async fn blockers_of(
             &[(&pid, Type::INT4), (&MOST_BLOCKERS, Type::INT8)],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| Blocker {
-            pid: row.get(0),
-            user: row.get(1),
-            application: row.get(2),
-            state: row.get(3),
-            transaction_age_s: row.get(4),
-            query: row.get(5),
-            prepared: row.get(6),
-            waits_for: row.get(7),
+    // What others run is text of theirs: in a database without an encoding it need not be UTF-8.
+    rows.iter()
+        .map(|row| {
+            Ok(Blocker {
+                pid: row.try_get(0)?,
+                user: row.try_get(1)?,
+                application: row.try_get(2)?,
+                state: row.try_get(3)?,
+                transaction_age_s: row.try_get(4)?,
+                query: row.try_get(5)?,
+                prepared: row.try_get(6)?,
+                waits_for: row.try_get(7)?,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// What a server process waits for.

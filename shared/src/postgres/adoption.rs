@@ -59,13 +59,16 @@ pub async fn read_adoption(
     let rows = session
         .client()
         .query_typed(
-            "SELECT DISTINCT ON (version) version, outcome FROM orchestrator.journal \
+            "SELECT DISTINCT ON (version) COALESCE(version, 0)::int8, outcome::text FROM orchestrator.journal \
              WHERE service = $1 AND outcome IN ('adopted', 'adoption_undone', 'applied', 'reverted') \
              ORDER BY version, id DESC",
             &[(&service.as_str(), Type::TEXT)],
         )
         .await?;
-    let ends: BTreeMap<i64, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let ends = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<BTreeMap<i64, String>, tokio_postgres::Error>>()?;
     for (version, outcome) in ends {
         let version = Version::new(version);
         match outcome.as_str() {
@@ -184,10 +187,10 @@ pub async fn appliers(
     let rows = session
         .client()
         .query_typed(
-            "SELECT DISTINCT database_user FROM orchestrator.journal \
-             WHERE service = $1 AND outcome = 'applied' ORDER BY 1",
+            "SELECT DISTINCT database_user::text FROM orchestrator.journal \
+             WHERE service = $1 AND outcome = 'applied' AND database_user IS NOT NULL ORDER BY 1",
             &[(&service.as_str(), Type::TEXT)],
         )
         .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.try_get(0)).collect()
 }

@@ -104,22 +104,22 @@ pub async fn read_chain(session: &Session) -> Result<Option<Vec<ChainRow>>, toki
         .client()
         .query_typed(
             &format!(
-                "SELECT id, ARRAY[{TEXTS}]::text[], {hashes} FROM orchestrator.journal ORDER BY id"
+                "SELECT COALESCE(id, 0)::int8, ARRAY[{TEXTS}]::text[], {hashes} FROM orchestrator.journal ORDER BY id"
             ),
             &[],
         )
         .await?;
     let rows = rows.iter().map(|row| {
-        let texts: Vec<Option<String>> = row.get(1);
-        ChainRow {
-            id: row.get(0),
+        let texts: Vec<Option<String>> = row.try_get(1)?;
+        Ok(ChainRow {
+            id: row.try_get(0)?,
             started_at: texts.get(8).cloned().flatten().unwrap_or_default(),
             texts,
-            previous: row.get(2),
-            hash: row.get(3),
-        }
+            previous: row.try_get(2)?,
+            hash: row.try_get(3)?,
+        })
     });
-    Ok(Some(rows.collect()))
+    rows.collect::<Result<_, _>>().map(Some)
 }
 
 /// Where a database's journal ends; `None` where there is no journal.
@@ -139,7 +139,7 @@ pub async fn read_anchor(
         .client()
         .query_typed(
             &format!(
-                "SELECT (SELECT pg_catalog.count(*) FROM orchestrator.journal), id, {hash} \
+                "SELECT (SELECT pg_catalog.count(*) FROM orchestrator.journal), COALESCE(id, 0)::int8, {hash} \
                  FROM orchestrator.journal ORDER BY id DESC LIMIT 1"
             ),
             &[],
@@ -154,7 +154,7 @@ pub async fn read_anchor(
         hash,
     };
     Ok(Some(match rows.first() {
-        Some(row) => anchor(row.get(0), row.get(1), row.get(2)),
+        Some(row) => anchor(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?),
         None => anchor(0, 0, None),
     }))
 }

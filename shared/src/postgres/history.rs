@@ -37,29 +37,37 @@ pub async fn read_history(
     })
 }
 
+/// Other programs write this table, too, and it may have been made by hand: whatever its columns are, and whatever is in
+/// them, there is a history or an error.
 async fn read_rows(
     session: &Session,
     history_table: &str,
 ) -> Result<Vec<AppliedMigration>, tokio_postgres::Error> {
+    let table = qualified(session, history_table);
     let rows = session
         .client()
         .query_typed(
             &format!(
-                "SELECT version::int8, COALESCE(name, ''), COALESCE(applied_on, ''), checksum FROM {} ORDER BY 1",
-                qualified(session, history_table)
+                "SELECT version::int8, COALESCE(name::text, ''), COALESCE(applied_on::text, ''), checksum::text \
+                 FROM {table} ORDER BY 1"
             ),
             &[],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| AppliedMigration {
-            version: Version::new(row.get(0)),
-            name: row.get(1),
-            applied_on: row.get(2),
-            checksum: row.get::<_, Option<&str>>(3).and_then(Checksum::parse),
-        })
-        .collect())
+    let mut applied = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Some(version) = row.try_get(0)? else {
+            tracing::warn!("{table} has a row without a version, which says nothing: delete it");
+            continue;
+        };
+        applied.push(AppliedMigration {
+            version: Version::new(version),
+            name: row.try_get(1)?,
+            applied_on: row.try_get(2)?,
+            checksum: row.try_get::<_, Option<&str>>(3)?.and_then(Checksum::parse),
+        });
+    }
+    Ok(applied)
 }
 
 /// Creates history table and journal where they are missing, and the progress table where a file needs it. Call it

@@ -350,37 +350,42 @@ pub async fn read_journal(
     let rows = session
         .client()
         .query_typed(
-            "SELECT id, run_id::text, service, version, name, direction, outcome, \
-               pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
-               duration_ms, attempts, statements_done, statements, sqlstate, message, database_user, client_user, \
-               client_host, program_version \
+            // Somebody may have changed the table: a time without end has no text, and a row may lack anything.
+            "SELECT COALESCE(id, 0)::int8, COALESCE(run_id::text, ''), service::text, COALESCE(version, 0)::int8, \
+               COALESCE(name::text, ''), COALESCE(direction::text, ''), COALESCE(outcome::text, ''), \
+               COALESCE(pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
+                 started_at::text, ''), \
+               COALESCE(duration_ms, 0)::int8, COALESCE(attempts, 0)::int4, statements_done::int4, statements::int4, \
+               sqlstate::text, message::text, COALESCE(database_user::text, ''), COALESCE(client_user::text, ''), \
+               COALESCE(client_host::text, ''), COALESCE(program_version::text, '') \
              FROM orchestrator.journal WHERE service = $1 ORDER BY id DESC LIMIT $2",
             &[(&service.as_str(), Type::TEXT), (&limit, Type::INT8)],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| JournalRow {
-            id: row.get(0),
-            run_id: row.get(1),
-            service: row.get(2),
-            version: Version::new(row.get(3)),
-            name: row.get(4),
-            direction: row.get(5),
-            outcome: row.get(6),
-            started_at: row.get(7),
-            duration_ms: row.get(8),
-            attempts: row.get(9),
-            statements_done: row.get(10),
-            statements: row.get(11),
-            sqlstate: row.get(12),
-            message: row.get(13),
-            database_user: row.get(14),
-            client_user: row.get(15),
-            client_host: row.get(16),
-            program_version: row.get(17),
+    rows.iter()
+        .map(|row| {
+            Ok(JournalRow {
+                id: row.try_get(0)?,
+                run_id: row.try_get(1)?,
+                service: row.try_get(2)?,
+                version: Version::new(row.try_get(3)?),
+                name: row.try_get(4)?,
+                direction: row.try_get(5)?,
+                outcome: row.try_get(6)?,
+                started_at: row.try_get(7)?,
+                duration_ms: row.try_get(8)?,
+                attempts: row.try_get(9)?,
+                statements_done: row.try_get(10)?,
+                statements: row.try_get(11)?,
+                sqlstate: row.try_get(12)?,
+                message: row.try_get(13)?,
+                database_user: row.try_get(14)?,
+                client_user: row.try_get(15)?,
+                client_host: row.try_get(16)?,
+                program_version: row.try_get(17)?,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// How long each applied migration took, in milliseconds, as far as the journal knows.
@@ -394,13 +399,13 @@ pub async fn durations(
     let rows = session
         .client()
         .query_typed(
-            "SELECT DISTINCT ON (version) version, duration_ms FROM orchestrator.journal \
-             WHERE service = $1 AND outcome = 'applied' ORDER BY version, id DESC",
+            "SELECT DISTINCT ON (version) version::int8, duration_ms::int8 FROM orchestrator.journal \
+             WHERE service = $1 AND outcome = 'applied' AND version IS NOT NULL AND duration_ms IS NOT NULL \
+             ORDER BY version, id DESC",
             &[(&service.as_str(), Type::TEXT)],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| (Version::new(row.get(0)), row.get(1)))
-        .collect())
+    rows.iter()
+        .map(|row| Ok((Version::new(row.try_get(0)?), row.try_get(1)?)))
+        .collect()
 }

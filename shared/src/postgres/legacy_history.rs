@@ -131,19 +131,21 @@ async fn read_rows(
         .client()
         .query_typed(
             &format!(
-                "SELECT id::int8, \"timestamp\", name::text FROM {}.{} ORDER BY id",
+                "SELECT COALESCE(id, 0)::int8, COALESCE(\"timestamp\", 0)::int8, COALESCE(name::text, '') \
+                 FROM {}.{} ORDER BY id",
                 quote_identifier(schema),
                 quote_identifier(table)
             ),
             &[],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| LegacyRow {
-            id: row.get(0),
-            version: Version::new(row.get(1)),
-            name: row.get(2),
+    rows.iter()
+        .map(|row| {
+            Ok(LegacyRow {
+                id: row.try_get(0)?,
+                version: Version::new(row.try_get(1)?),
+                name: row.try_get(2)?,
+            })
         })
-        .collect())
+        .collect()
 }

@@ -62,10 +62,9 @@ pub async fn read_progress(
 ) -> Result<Vec<(usize, ProgressState)>, tokio_postgres::Error> {
     let rows = client
         .query_typed(
-            // A note is about oids: in a database that was restored from a backup they mean nothing.
-            "SELECT statement, state, CASE WHEN note LIKE '{%' \
-               AND (note::pg_catalog.jsonb ->> 'database')::pg_catalog.oid = (SELECT oid FROM pg_catalog.pg_database \
-                 WHERE datname = pg_catalog.current_database()) THEN note END FROM orchestrator.progress \
+            "SELECT COALESCE(statement, 0)::int4, COALESCE(state::text, ''), note::text, \
+               (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+             FROM orchestrator.progress \
              WHERE service = $1 AND version = $2 AND direction = $3 ORDER BY statement",
             &[
                 (&service.as_str(), Type::TEXT),
@@ -74,16 +73,28 @@ pub async fn read_progress(
             ],
         )
         .await?;
-    Ok(rows
-        .iter()
+    rows.iter()
         .map(|row| {
-            let state = match row.get::<_, &str>(1) {
+            let state = match row.try_get(1)? {
                 "done" => ProgressState::Done,
-                _ => ProgressState::Intent { note: row.get(2) },
+                _ => ProgressState::Intent {
+                    note: row
+                        .try_get::<_, Option<String>>(2)?
+                        .filter(|note| is_about(note, row.get(3))),
+                },
             };
-            (number(row.get(0)), state)
+            Ok((number(row.try_get(0)?), state))
         })
-        .collect())
+        .collect()
+}
+
+/// Whether a note was written in this database: it is about oids, which mean nothing in one that was restored from a backup.
+fn is_about(note: &str, database: u32) -> bool {
+    serde_json::from_str::<serde_json::Value>(note).is_ok_and(|note| {
+        let written_in = &note["database"];
+        written_in.as_u64() == Some(database.into())
+            || written_in.as_str() == Some(database.to_string().as_str())
+    })
 }
 
 /// Records that a statement is done. Inside the caller's transaction, or on its own.
@@ -164,24 +175,26 @@ pub(super) async fn interruptions(
 ) -> Result<Vec<Interruption>, tokio_postgres::Error> {
     let rows = client
         .query_typed(
-            "SELECT version, direction, min(checksum), count(*) FILTER (WHERE state = 'done'), max(statements) \
+            "SELECT COALESCE(version, 0)::int8, COALESCE(direction::text, ''), COALESCE(min(checksum)::text, ''), \
+               count(*) FILTER (WHERE state = 'done'), COALESCE(max(statements), 0)::int4 \
              FROM orchestrator.progress WHERE service = $1 GROUP BY version, direction ORDER BY version",
             &[(&service.as_str(), Type::TEXT)],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| Interruption {
-            version: Version::new(row.get(0)),
-            direction: match row.get::<_, &str>(1) {
-                "down" => Direction::Down,
-                _ => Direction::Up,
-            },
-            checksum: Checksum::parse(row.get(2)),
-            done: usize::try_from(row.get::<_, i64>(3)).unwrap_or_default(),
-            total: number(row.get(4)),
+    rows.iter()
+        .map(|row| {
+            Ok(Interruption {
+                version: Version::new(row.try_get(0)?),
+                direction: match row.try_get(1)? {
+                    "down" => Direction::Down,
+                    _ => Direction::Up,
+                },
+                checksum: Checksum::parse(row.try_get(2)?),
+                done: usize::try_from(row.try_get::<_, i64>(3)?).unwrap_or_default(),
+                total: number(row.try_get(4)?),
+            })
         })
-        .collect())
+        .collect()
 }
 
 fn number(value: i32) -> usize {

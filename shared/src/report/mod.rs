@@ -27,6 +27,7 @@ pub use narrator::{Line, Narrator};
 pub use plain::PlainLines;
 pub use reporter::{Output, Reporter, Verbosity, reporter};
 pub use style::{Colour, Palette, Role, Terminal};
+pub use text::clean;
 
 #[cfg(test)]
 mod samples;

@@ -10,7 +10,7 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// Text from a server or a file without the control characters by which it could steer the terminal. Line ends and tabs stay.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|character| *character != '\r')
         .map(|character| match character {

@@ -55,7 +55,17 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
             Ok(())
         }
         "irreversible" => once(word, &mut directives.irreversible, quoted(word, argument)?),
-        "lock-timeout" => once(word, &mut directives.lock_timeout, duration(word, argument)?),
+        "lock-timeout" => {
+            let limit = duration(word, argument)?;
+            // PostgreSQL takes 0 for no limit at all.
+            if limit.is_zero() {
+                return Err(
+                    "`lock-timeout` is at least 1ms: without a limit, live queries would queue behind a waiting migration"
+                        .to_owned(),
+                );
+            }
+            once(word, &mut directives.lock_timeout, limit)
+        }
         "statement-timeout" => once(word, &mut directives.statement_timeout, duration(word, argument)?),
         "allow" => {
             let (rule, reason) = argument
@@ -97,10 +107,16 @@ fn quoted(word: &str, argument: &str) -> Result<String, String> {
 
 fn duration(word: &str, argument: &str) -> Result<Duration, String> {
     // PostgreSQL holds its time-outs as int4 milliseconds.
+    let is_held = |duration: &Duration| {
+        duration.subsec_nanos().is_multiple_of(1_000_000)
+            && i32::try_from(duration.as_millis()).is_ok()
+    };
     humantime::parse_duration(argument)
         .ok()
-        .filter(|duration| i32::try_from(duration.as_millis()).is_ok())
-        .ok_or_else(|| format!("`{word}` wants a duration of at most 24 days, as in 500ms, 2s or 10min, not `{argument}`"))
+        .filter(is_held)
+        .ok_or_else(|| format!(
+            "`{word}` wants a duration of whole milliseconds and at most 24 days, as in 500ms, 2s or 10min, not `{argument}`"
+        ))
 }
 
 /// What is wrong with a directive, and where.
@@ -156,6 +172,9 @@ mod tests {
             ("irreversible \"\"", "a reason in double quotes"),
             ("lock-timeout soon", "wants a duration"),
             ("lock-timeout 60days", "wants a duration"),
+            ("lock-timeout 0s", "at least 1ms"),
+            ("lock-timeout 999us", "whole milliseconds"),
+            ("statement-timeout 1500us", "whole milliseconds"),
             ("allow rule", "a rule and a reason"),
             (
                 "batch table=users key=id size=5000",

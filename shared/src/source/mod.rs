@@ -7,6 +7,8 @@ mod definition;
 mod directives;
 mod disk;
 mod embedded;
+#[cfg(test)]
+mod properties;
 mod refinery_format;
 
 pub use assemble::SourceError;

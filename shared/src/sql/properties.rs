@@ -6,9 +6,10 @@
 
 use proptest::prelude::*;
 
+use super::lexer::{Lexer, TokenKind};
 use super::{
-    StatementKind, classify, file_hazards, hazards, leading_comment_lines, position_at,
-    position_of_character, split,
+    Name, Statement, StatementKind, classify, file_hazards, hazards, leading_comment_lines,
+    position_at, position_of_character, split,
 };
 
 /// Scraps that open, close and end things, in any order.
@@ -102,8 +103,96 @@ fn separators() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+/// Statements that must be told apart, and some that only look like them.
+fn kinds() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "begin isolation level serializable",
+        "start transaction",
+        "commit work and chain",
+        "rollback to savepoint a",
+        "release a",
+        "prepare transaction 'x'",
+        "set local lock_timeout = '1s'",
+        "reset all",
+        "copy s.t (a, b) from stdin with (format csv)",
+        "copy (select 1) to stdout",
+        "cluster verbose",
+        "create unique index concurrently if not exists \"I\" on only s.t using gin (a, lower(b))",
+        "create index concurrently on t(a)",
+        "create subscription s connection 'x' publication p with (connect = false)",
+        "drop index concurrently if exists s.i, j cascade",
+        "reindex (verbose, concurrently on) table s.t",
+        "reindex index concurrently i",
+        "alter table only s.t detach partition p.q concurrently",
+        "alter table t detach partition q finalize",
+        "alter type s.e add value if not exists U&'d!0061' uescape '!' before 'c'",
+        "alter database d set tablespace x",
+        "alter system reset all",
+        "vacuum (full) t",
+        "discard all",
+        "alter table t drop column c, alter d type int using d::int",
+        "delete from t",
+        "with x as (delete from t where a) update u set b = 1",
+        "truncate t, u",
+        "select 'begin', $$commit$$, E'a\\'' as \"end\", a<=b",
+    ])
+}
+
+/// What may stand between any two tokens.
+fn blanks() -> impl Strategy<Value = String> {
+    let blank = prop::sample::select(vec![
+        " ",
+        "\n",
+        "\t",
+        "\r\n",
+        "\u{c}",
+        "/* ; */",
+        "/* /* ' */ \" $$ */",
+        "-- it's ;\n",
+        "--\r",
+    ]);
+    prop::collection::vec(blank, 1..3).prop_map(|blanks| blanks.concat())
+}
+
+fn identifiers() -> impl Strategy<Value = String> {
+    let longest = prop_oneof!["[a-z_][a-z0-9_]{0,9}", "\\PC{1,12}", "[\"\\$ ;'é.]{1,9}"];
+    let keywords = prop::sample::select(vec![
+        "on",
+        "only",
+        "if",
+        "exists",
+        "concurrently",
+        "select",
+        "u&",
+        "e",
+    ]);
+    prop_oneof![longest, keywords.prop_map(str::to_owned)]
+}
+
+fn is_blank(text: &str) -> bool {
+    split(text).is_ok_and(|statements| statements.is_empty())
+}
+
+/// More than elsewhere, since a text is soon judged.
+fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig {
+        cases: config.cases.saturating_mul(4),
+        ..config
+    }
+}
+
+/// The kind of a statement, without what it quotes of its text.
+fn kind_alone(statement: &Statement<'_>) -> StatementKind {
+    let mut kind = classify(statement);
+    if let StatementKind::CreateIndexConcurrently { definition, .. } = &mut kind {
+        definition.clear();
+    }
+    kind
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases())]
 
     #[test]
     fn nothing_panics_and_statements_lie_where_they_say(text in texts(), index in 0_usize..200) {
@@ -116,14 +205,18 @@ proptest! {
         match split(&text) {
             Ok(statements) => {
                 let mut end = 0;
+                let mut has_data = false;
                 for statement in &statements {
                     prop_assert!(statement.offset >= end);
+                    // The rows behind COPY … FROM STDIN belong to no statement.
+                    prop_assert!(has_data || is_blank(&text[end..statement.offset]));
                     prop_assert!(!statement.text.is_empty());
                     end = statement.offset + statement.text.len();
                     prop_assert_eq!(&text[statement.offset..end], statement.text);
-                    classify(statement);
+                    has_data = classify(statement) == StatementKind::CopyFromStdin;
                     hazards(statement);
                 }
+                prop_assert!(has_data || is_blank(&text[end..]));
                 file_hazards(&statements);
             }
             Err(error) => prop_assert!(text.is_char_boundary(error.offset) && error.offset < text.len()),
@@ -132,7 +225,7 @@ proptest! {
 
     #[test]
     fn classification_takes_any_text(text in texts()) {
-        let statement = super::Statement { text: &text, offset: 0 };
+        let statement = Statement { text: &text, offset: 0 };
         classify(&statement);
         hazards(&statement);
     }
@@ -167,5 +260,34 @@ proptest! {
         for (index, (offset, _)) in text.char_indices().enumerate() {
             prop_assert_eq!(position_of_character(&text, index as u32 + 1), Some(offset));
         }
+    }
+
+    #[test]
+    fn blanks_and_case_change_no_kind(text in kinds(), blanks in prop::collection::vec(blanks(), 32), flips in any::<u64>()) {
+        let mut lexer = Lexer::new(text);
+        let mut other = String::new();
+        let mut between = blanks.iter().cycle();
+        for index in 0.. {
+            let Some(token) = lexer.next_token().unwrap() else { break };
+            match token.kind {
+                TokenKind::Word if flips >> (index % 64) & 1 == 1 => other.push_str(&token.text.to_ascii_uppercase()),
+                _ => other.push_str(token.text),
+            }
+            other.push_str(between.next().unwrap());
+        }
+        let (one, other) = (Statement { text, offset: 0 }, split(&other).unwrap()[0]);
+        prop_assert_eq!(kind_alone(&other), kind_alone(&one), "{}", other.text);
+        prop_assert_eq!(hazards(&other), hazards(&one), "{}", other.text);
+    }
+
+    #[test]
+    fn a_name_that_is_printed_is_read_back(schema in prop::option::of(identifiers()), name in identifiers()) {
+        let name = Name { schema, name };
+        prop_assume!(name.name.len() < 64 && name.schema.as_ref().is_none_or(|schema| schema.len() < 64));
+        let text = format!("reindex index concurrently {name}");
+        let again = split(&text).unwrap();
+        prop_assert_eq!(again.len(), 1);
+        let target = super::ReindexTarget::Index(name);
+        prop_assert_eq!(classify(&again[0]), StatementKind::ReindexConcurrently { target });
     }
 }
