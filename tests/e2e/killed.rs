@@ -1,95 +1,16 @@
-//! After SIGKILL, lost connections and server crashes at any moment, one more run gives the undisturbed catalog.
+//! After SIGKILL and server crashes at any moment, with all services of the platform at work at once, one more run gives the
+//! undisturbed catalog.
 //!
-//! The moments are random; the seed is printed by a test that fails, and `TESTS_SEED` repeats its choices.
+//! `faults` and `faults_random` strike at chosen points of small fleets; here the moments are random. The seed is printed by a test that
+//! fails, and `TESTS_SEED` repeats its choices.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use tests::{Outcome, Program, Running, SERVICES, Server, Services};
+use tests::{Outcome, Program, Running, SERVICES, Server, database_of};
 
-/// A fleet of which every kind of migration is a part.
-fn fixture() -> Services {
-    let services = Services::new();
-    services
-        .service("base", &[])
-        .reversible(
-            1,
-            "tables",
-            "CREATE TABLE t (a int, b text); INSERT INTO t SELECT i, i::text FROM generate_series(1, 300) i; SELECT pg_sleep(0.02)",
-            "SELECT pg_sleep(0.02); DROP TABLE t",
-        )
-        .reversible(
-            2,
-            "indexes",
-            "-- migration: no-transaction
-             CREATE INDEX CONCURRENTLY t_a ON t (a);
-             CREATE INDEX CONCURRENTLY ON t (b);
-             INSERT INTO t VALUES (0, 'once');
-             CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t_ab ON t (a, b);",
-            "-- migration: no-transaction
-             DROP INDEX CONCURRENTLY t_ab;
-             DELETE FROM t WHERE a = 0;
-             DROP INDEX CONCURRENTLY t_b_idx;
-             DROP INDEX CONCURRENTLY t_a;",
-        )
-        .reversible(3, "column", "ALTER TABLE t ADD COLUMN c int DEFAULT 7", "ALTER TABLE t DROP COLUMN c");
-    services
-        .service("enums", &[])
-        .reversible(
-            1,
-            "type",
-            "CREATE TYPE mood AS ENUM ('sad')",
-            "DROP TYPE mood",
-        )
-        .reversible(
-            2,
-            "value",
-            "-- migration: no-transaction
-             ALTER TYPE mood ADD VALUE 'ok';
-             CREATE TABLE moods (m mood DEFAULT 'ok');
-             INSERT INTO moods VALUES ('ok'), ('sad');",
-            "-- migration: no-transaction
-             DROP TABLE moods;
-             BEGIN;
-             ALTER TYPE mood RENAME TO old_mood;
-             CREATE TYPE mood AS ENUM ('sad');
-             DROP TYPE old_mood;
-             COMMIT;",
-        );
-    services.service("blocks", &["base"]).reversible(
-        1,
-        "block",
-        "-- migration: no-transaction
-             CREATE SCHEMA side;
-             SET search_path = side;
-             BEGIN;
-             CREATE TABLE u (id int);
-             INSERT INTO u VALUES (1);
-             COMMIT AND CHAIN;
-             INSERT INTO u VALUES (2);
-             COMMIT;
-             VACUUM u;
-             CREATE TABLE v AS SELECT count(*) FROM u;
-             CREATE INDEX CONCURRENTLY ON u (id);
-             REINDEX TABLE CONCURRENTLY u;",
-        "DROP SCHEMA side CASCADE",
-    );
-    services.service("parts", &["base"]).reversible(
-        1,
-        "partition",
-        "-- migration: no-transaction
-         -- migration: requires enums@1
-         CREATE TABLE p (a int) PARTITION BY LIST (a);
-         CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
-         INSERT INTO p VALUES (1);
-         ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;",
-        "DROP TABLE p, p1",
-    );
-    services
-}
-
-/// Services with their databases, and how they look undisturbed.
+/// The platform's databases, and how they look undisturbed.
 struct Fleet {
     server: Server,
     orchestrator: Program,
@@ -100,17 +21,12 @@ struct Fleet {
     versions: BTreeMap<String, Vec<i64>>,
     lasting: Duration,
     random: fastrand::Rng,
-    /// Where services on disk lie, for as long as they are needed.
-    _services: Option<Services>,
 }
 
 impl Fleet {
-    fn of(
-        orchestrator: Program,
-        server: Server,
-        databases: &[&str],
-        services: Option<Services>,
-    ) -> Self {
+    fn new() -> Self {
+        let server = Server::start();
+        let orchestrator = Program::orchestrator(&server);
         let seed = std::env::var("TESTS_SEED")
             .ok()
             .and_then(|seed| seed.parse().ok())
@@ -119,13 +35,12 @@ impl Fleet {
         let mut fleet = Self {
             server,
             orchestrator,
-            databases: databases.iter().map(|&name| name.to_owned()).collect(),
+            databases: SERVICES.map(|(_, database)| database.to_owned()).into(),
             undisturbed: BTreeMap::new(),
             reverted: BTreeMap::new(),
             versions: BTreeMap::new(),
             lasting: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
-            _services: services,
         };
         fleet.orchestrator.expect(&["all"], 0);
         fleet.undisturbed = fleet.contents();
@@ -137,18 +52,6 @@ impl Fleet {
         fleet.lasting = started.elapsed();
         fleet.drop_databases();
         fleet
-    }
-
-    fn fixture() -> Self {
-        let server = Server::start();
-        let services = fixture();
-        let orchestrator = Program::orchestrator(&server).services(&services);
-        Self::of(
-            orchestrator,
-            server,
-            &["db_base", "db_enums", "db_blocks", "db_parts"],
-            Some(services),
-        )
     }
 
     fn contents(&self) -> BTreeMap<String, String> {
@@ -259,10 +162,10 @@ impl Fleet {
             outcome.stderr
         );
         for event in outcome.events_of("migration_applied") {
-            let database = format!("db_{}", event["service"].as_str().expect("a service"));
+            let database = database_of(event["service"].as_str().expect("a service"));
             let version = event["version"].as_i64().expect("a version");
             assert!(
-                self.server.applied(&database).contains(&version),
+                self.server.applied(database).contains(&version),
                 "{database}: {version}: {}",
                 outcome.stdout
             );
@@ -284,43 +187,13 @@ impl Fleet {
 
 #[test]
 fn sigkill_at_random_moments_converges_up_and_down() {
-    Fleet::fixture().kill_up_and_down(4, 3);
-}
-
-#[test]
-fn sigkill_of_the_platform_at_random_moments_converges_up_and_down() {
-    let server = Server::start();
-    let orchestrator = Program::orchestrator(&server);
-    let databases = SERVICES.map(|(_, database)| database);
-    Fleet::of(orchestrator, server, &databases, None).kill_up_and_down(2, 3);
-}
-
-#[test]
-fn terminated_sessions_at_random_moments_are_told_truly_and_converge() {
-    let mut fleet = Fleet::fixture();
-    for _ in 0..5 {
-        for choice in ["true", "random() < 0.3"] {
-            let run = fleet.start_for_a_while(&["all"]);
-            fleet.server.query(
-                "postgres",
-                &format!(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                     WHERE datname LIKE 'db\\_%' AND pid <> pg_backend_pid() AND {choice}"
-                ),
-            );
-            let outcome = run.end_within(Duration::from_secs(60));
-            fleet.assert_truthful(&outcome);
-        }
-        fleet.complete(&["all"]);
-        fleet.assert_up();
-        fleet.drop_databases();
-    }
+    Fleet::new().kill_up_and_down(2, 3);
 }
 
 #[test]
 fn crashes_of_the_server_at_random_moments_are_told_truly_and_converge() {
-    let mut fleet = Fleet::fixture();
-    for _ in 0..4 {
+    let mut fleet = Fleet::new();
+    for _ in 0..2 {
         for _ in 0..2 {
             let run = fleet.start_for_a_while(&["all"]);
             fleet.server.cluster().stop_immediate().unwrap();

@@ -15,6 +15,8 @@ mod data_migrations;
 mod doctor;
 mod drift;
 mod exclusive;
+mod faults;
+mod faults_random;
 mod foreign_history;
 mod fresh_clone;
 mod fresh_platform;

@@ -88,6 +88,14 @@ impl Running {
         let _ = kill(pid, signal);
     }
 
+    /// Whether it has ended by now.
+    pub fn has_ended(&mut self) -> bool {
+        self.child
+            .try_wait()
+            .expect("the program's state")
+            .is_some()
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Outcome {
         let status = self.child.wait().expect("the program ends");

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use super::connection::no_answer;
 use super::history::quote_identifier;
 use super::stall::{self, Pulse};
-use super::{ConnectError, ConnectOptions, Connection, connect};
+use super::{ConnectError, ConnectOptions, Connection, attempt, connect};
 use crate::config::DatabaseAddress;
 
 /// Databases to connect to while the wanted one does not exist.
@@ -34,9 +35,15 @@ pub(super) async fn create_database(
     patience: Duration,
 ) -> Result<bool, ConnectError> {
     let connection = connect_to_maintenance(address, options).await?;
-    let pulse = Pulse::of(&connection, address)
-        .await
-        .map_err(|error| ConnectError::classify(address, error))?;
+    let looking = Pulse::of(&connection, address);
+    // What tells a silent connection is not known yet: a limit has to do.
+    let pulse = match attempt::limit(address, options) {
+        Some(limit) => tokio::time::timeout(limit, looking)
+            .await
+            .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
+        None => looking.await,
+    }
+    .map_err(|error| ConnectError::classify(address, error))?;
     let statement = format!(
         "CREATE DATABASE {} TEMPLATE template0",
         quote_identifier(address.database())
