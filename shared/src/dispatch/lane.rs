@@ -16,8 +16,8 @@ use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{
-    CancelHandle, ConnectError, Connections, LockedSession, RunIdentity, Session, end_orphan,
-    install, is_connection_lost, read_anchor, read_history,
+    CancelHandle, ConnectError, Connections, LockedSession, Pulse, RunIdentity, Session,
+    end_orphan, install, is_connection_lost, read_anchor, read_history,
 };
 use crate::reconcile::{History, State, reconcile};
 use crate::runner::{StepContext, StepDone, execute};
@@ -110,7 +110,7 @@ impl LaneTask {
         };
         let worked = self.work(&mut locked, &history).await;
         if worked.as_ref().is_err_and(ServiceError::is_connection_lost) {
-            self.end_orphan(locked.session().pid()).await;
+            self.end_orphan(&locked.session().pulse()).await;
         }
         if self.wrote {
             self.anchor = self.look_up_anchor(locked.session()).await;
@@ -146,7 +146,7 @@ impl LaneTask {
     /// Obtains the lock, and reads the history again under it.
     async fn begin(&mut self) -> Result<(LockedSession, History), ServiceError> {
         let session = self.open().await?;
-        let pid = session.pid();
+        let pulse = session.pulse();
         let begun = async {
             let mut locked = self.lock(session).await?;
             self.refuse_read_only(locked.session())?;
@@ -155,18 +155,18 @@ impl LaneTask {
         }
         .await;
         if begun.as_ref().is_err_and(ServiceError::is_connection_lost) {
-            self.end_orphan(pid).await;
+            self.end_orphan(&pulse).await;
         }
         begun
     }
 
     /// A lost server process may hold the lock, and wait for a client that will never speak again.
-    async fn end_orphan(&self, pid: i32) {
+    async fn end_orphan(&self, lost: &Pulse) {
         let (address, table) = (&self.target.address, &self.target.history_table);
         if let Ok(session) = self.connections.session(address, table).await
-            && let Err(error) = end_orphan(session.client(), pid, LONGEST_FAREWELL, true).await
+            && let Err(error) = end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await
         {
-            tracing::debug!(%error, pid, "the lost server process could not be ended");
+            tracing::debug!(%error, pid = lost.pid(), "the lost server process could not be ended");
         }
     }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
-use super::stall::{Pulse, SERVER_START};
+use super::stall::{BACKEND_START, Pulse, SERVER_START};
 use crate::domain::Blocker;
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -146,10 +146,19 @@ const GRACE: &str = "1 second";
 /// work after `longest`, where its work `comes_to_nothing` in any case. `false` when it is still there in the end.
 pub async fn end_orphan(
     client: &Client,
-    pid: i32,
+    lost: &Pulse,
     longest: Duration,
     comes_to_nothing: bool,
 ) -> Result<bool, tokio_postgres::Error> {
+    // A server that was started again gives the same numbers to others.
+    let it = format!(
+        "FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND {SERVER_START} = $2 AND {BACKEND_START} = $3"
+    );
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&lost.pid, Type::INT4),
+        (&lost.server_start, Type::TEXT),
+        (&lost.backend_start, Type::TEXT),
+    ];
     let mut deadline = Instant::now() + longest;
     let mut may_end = comes_to_nothing;
     loop {
@@ -157,10 +166,9 @@ pub async fn end_orphan(
             .query_typed(
                 &format!(
                     "SELECT COALESCE(state LIKE 'idle%', false) \
-                       AND state_change < pg_catalog.clock_timestamp() - interval '{GRACE}' \
-                     FROM pg_catalog.pg_stat_activity WHERE pid = $1"
+                       AND state_change < pg_catalog.clock_timestamp() - interval '{GRACE}' {it}"
                 ),
-                &[(&pid, Type::INT4)],
+                &parameters,
             )
             .await?;
         let Some(row) = rows.first() else {
@@ -171,8 +179,8 @@ pub async fn end_orphan(
         if waits_for_client || (late && may_end) {
             client
                 .query_typed(
-                    "SELECT pg_catalog.pg_terminate_backend($1)",
-                    &[(&pid, Type::INT4)],
+                    &format!("SELECT pg_catalog.pg_terminate_backend(pid) {it}"),
+                    &parameters,
                 )
                 .await?;
         }

@@ -11,7 +11,7 @@ use tokio_postgres::types::Type;
 use super::connection::no_answer;
 use super::connections::Permit;
 use super::history::quote_identifier;
-use super::stall::{Pulse, SERVER_START};
+use super::stall::{Pulse, SERVER_START, own_start};
 use super::{ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
@@ -64,6 +64,7 @@ struct Facts {
     server_version: i32,
     checks_client: bool,
     server_start: String,
+    backend_start: String,
 }
 
 impl Session {
@@ -117,6 +118,7 @@ impl Session {
             address: self.address.clone(),
             pid: self.facts.pid,
             server_start: self.facts.server_start.clone(),
+            backend_start: self.facts.backend_start.clone(),
             driver: self.connection.task.abort_handle(),
         }
     }
@@ -349,7 +351,7 @@ impl Facts {
                    pg_catalog.current_setting('server_version_num')::int4, \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
-                   {SERVER_START}"),
+                   {SERVER_START}, COALESCE({}, '')", own_start()),
                 &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
@@ -367,6 +369,7 @@ impl Facts {
             server_version,
             checks_client: server_version >= CLIENT_CONNECTION_CHECK,
             server_start: row.get(9),
+            backend_start: row.get(10),
         })
     }
 }

@@ -23,11 +23,24 @@ pub struct Pulse {
     pub(super) pid: i32,
     /// When its server started: of several hosts of an address, another one may answer.
     pub(super) server_start: String,
+    /// When its server process was started: another one may get its number.
+    pub(super) backend_start: String,
     pub(super) driver: AbortHandle,
 }
 
 /// When a server started, as text that no setting of a session changes.
 pub(super) const SERVER_START: &str = "pg_catalog.to_char(pg_catalog.pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
+
+/// The same of a row of `pg_stat_activity`.
+pub(super) const BACKEND_START: &str =
+    "pg_catalog.to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
+
+/// When the server process of this session was started.
+pub(super) fn own_start() -> String {
+    format!(
+        "(SELECT {BACKEND_START} FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()))"
+    )
+}
 
 impl Pulse {
     /// The server process.
@@ -45,16 +58,20 @@ impl Pulse {
         connection: &Connection,
         address: &DatabaseAddress,
     ) -> Result<Self, tokio_postgres::Error> {
-        let asked = format!("SELECT pg_catalog.pg_backend_pid(), {SERVER_START}");
+        let asked = format!(
+            "SELECT pg_catalog.pg_backend_pid(), {SERVER_START}, COALESCE({}, '')",
+            own_start()
+        );
         let row = connection.client.query_typed(&asked, &[]).await?;
-        let (pid, server_start) = row
+        let (pid, server_start, backend_start) = row
             .first()
-            .map(|row| (row.get(0), row.get(1)))
+            .map(|row| (row.get(0), row.get(1), row.get(2)))
             .unwrap_or_default();
         Ok(Self {
             address: address.clone(),
             pid,
             server_start,
+            backend_start,
             driver: connection.task.abort_handle(),
         })
     }
@@ -162,12 +179,13 @@ async fn found(
             &format!(
                 "SELECT {SERVER_START} = $3, a.pid IS NOT NULL, a.state LIKE 'idle%', \
                    a.state_change < pg_catalog.clock_timestamp() - $2 * interval '1 second' \
-                 FROM (SELECT) AS one LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = $1"
+                 FROM (SELECT) AS one LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = $1 AND {BACKEND_START} = $4"
             ),
             &[
                 (&pulse.pid, Type::INT4),
                 (&seconds, Type::FLOAT8),
                 (&pulse.server_start, Type::TEXT),
+                (&pulse.backend_start, Type::TEXT),
             ],
         )
         .await?;
@@ -177,6 +195,8 @@ async fn found(
     let (same_server, is_there): (bool, bool) = (row.get(0), row.get(1));
     let (idle, long_ago): (Option<bool>, Option<bool>) = (row.get(2), row.get(3));
     Ok(match (idle, long_ago) {
+        // It was started again meanwhile, and knows nothing of us; of several hosts another one may have answered.
+        _ if !same_server && pulse.address.endpoints().len() == 1 => Look::Over,
         _ if !same_server => Look::Unknown,
         _ if !is_there => Look::Over,
         (Some(true), Some(true)) => Look::Over,

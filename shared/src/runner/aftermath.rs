@@ -89,7 +89,13 @@ async fn found(
     let no_transaction = context.script().directives.no_transaction;
     // Without COMMIT a transaction comes to nothing: there is nothing to wait for. A statement that cannot be rolled back
     // is better finished than left half-done.
-    let gone = end_orphan(session.client(), lost.pid(), LONGEST_WAIT, !no_transaction).await?;
+    let gone = end_orphan(
+        session.client(),
+        &lost.pulse(),
+        LONGEST_WAIT,
+        !no_transaction,
+    )
+    .await?;
     let service = &context.service.name;
     let (version, direction) = (context.migration.version, context.direction);
     if run_succeeded(
