@@ -218,7 +218,10 @@ impl DatabaseAddress {
             }
         };
         let path = |path: &Path| path.display().to_string();
-        set("PGHOST", list(&|endpoint| endpoint.host()));
+        // Not the address in the place of a name: a certificate would be compared with it.
+        if self.server.endpoints.iter().any(Endpoint::has_host) {
+            set("PGHOST", list(&|endpoint| endpoint.given_host().to_owned()));
+        }
         if self
             .server
             .endpoints
@@ -386,6 +389,14 @@ mod tests {
     fn an_address_is_local_only_if_every_host_is() {
         assert!(parse("postgres://localhost,127.0.0.1/d").is_local());
         assert!(!parse("postgres://localhost,db.example.com/d").is_local());
+    }
+
+    #[test]
+    fn programs_of_postgresql_get_no_host_name_where_only_an_address_is_given() {
+        let variables = parse("hostaddr=::1 user=u dbname=d").libpq_environment();
+        let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+        assert!(names.contains(&"PGHOSTADDR"), "{names:?}");
+        assert!(!names.contains(&"PGHOST"), "{names:?}");
     }
 
     #[test]

@@ -94,6 +94,11 @@ impl Endpoint {
         }
     }
 
+    /// `host` as written; empty if only `hostaddr` is given.
+    pub(super) fn given_host(&self) -> &str {
+        &self.host
+    }
+
     /// `hostaddr` as written.
     pub(super) fn given_address(&self) -> Option<IpAddr> {
         self.address
