@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
 use super::stall::{BACKEND_START, Pulse, SERVER_START};
-use crate::domain::Blocker;
+use crate::domain::{Blocker, Holder};
 
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,6 +68,46 @@ pub(super) async fn blockers_of(
             })
         })
         .collect()
+}
+
+/// Who holds a lock `l`, with its session `a`, as [`read_holder`] reads it.
+pub(super) const HOLDER: &str = "l.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), \
+    pg_catalog.host(a.client_addr), \
+    COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start), 0)::int8, COALESCE(a.state, '')";
+
+pub(super) fn read_holder(row: &Row) -> Holder {
+    Holder {
+        pid: row.get(0),
+        user: row.get(1),
+        application: row.get(2),
+        client: row.get(3),
+        connected_s: row.get(4),
+        state: row.get(5),
+    }
+}
+
+/// Another session that builds or drops an index of one of the tables: it holds SHARE UPDATE EXCLUSIVE from its
+/// beginning to its end, which every role can see, unlike the progress of others.
+pub async fn builder_on(
+    client: &Client,
+    tables: &[u32],
+) -> Result<Option<Holder>, tokio_postgres::Error> {
+    // An autovacuum gives way to whoever wants the lock.
+    let rows = client
+        .query_typed(
+            &format!(
+                "SELECT {HOLDER} FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+                 WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.granted \
+                   AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid() \
+                   AND l.database = (SELECT oid FROM pg_catalog.pg_database \
+                     WHERE datname = pg_catalog.current_database()) \
+                   AND a.backend_type IS DISTINCT FROM 'autovacuum worker' \
+                 ORDER BY a.backend_start LIMIT 1"
+            ),
+            &[(&tables, Type::OID_ARRAY)],
+        )
+        .await?;
+    Ok(rows.first().map(read_holder))
 }
 
 /// What a server process waits for.

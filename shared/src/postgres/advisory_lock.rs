@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::activity::{HOLDER, read_holder};
 use super::{Connections, Session};
 use crate::domain::Holder;
 
@@ -154,24 +155,16 @@ async fn holder(session: &Session) -> Result<Option<Holder>, tokio_postgres::Err
     let rows = session
         .client()
         .query_typed(
-            "SELECT a.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), host(a.client_addr), \
-                COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start), 0)::int8, \
-                COALESCE(a.state, '') \
-             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) \
-             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-               AND l.classid::int8 = ($1 >> 32) AND l.objid::int8 = ($1 & 4294967295) \
-               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+            &format!(
+                "SELECT {HOLDER} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+                   AND l.classid::int8 = ($1 >> 32) AND l.objid::int8 = ($1 & 4294967295) \
+                   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+            ),
             &[(&ADVISORY_LOCK_KEY, Type::INT8)],
         )
         .await?;
-    Ok(rows.first().map(|row| Holder {
-        pid: row.get(0),
-        user: row.get(1),
-        application: row.get(2),
-        client: row.get(3),
-        connected_s: row.get(4),
-        state: row.get(5),
-    }))
+    Ok(rows.first().map(read_holder))
 }
 
 fn pid(holder: &Option<Holder>) -> Option<i32> {

@@ -25,7 +25,7 @@ mod session;
 mod stall;
 mod tls;
 
-pub use activity::{LockWait, end_orphan};
+pub use activity::{LockWait, builder_on, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
 pub use advisory_lock::{ADVISORY_LOCK_KEY, LockError, LockedSession};
 pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};

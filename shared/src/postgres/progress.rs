@@ -91,9 +91,8 @@ pub async fn read_progress(
 /// Whether a note was written in this database: it is about oids, which mean nothing in one that was restored from a backup.
 fn is_about(note: &str, database: u32) -> bool {
     serde_json::from_str::<serde_json::Value>(note).is_ok_and(|note| {
-        let written_in = &note["database"];
-        written_in.as_u64() == Some(database.into())
-            || written_in.as_str() == Some(database.to_string().as_str())
+        // `jsonb_build_object` writes an oid as a string.
+        note["database"].as_str() == Some(database.to_string().as_str())
     })
 }
 
