@@ -6,12 +6,14 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `adopt`, `doctor`, `drift`, `journal`, `schema`, `scratch` |
-//! | 3 | `generate` |
+//! | 4 | `adopt`, `backup`, `doctor`, `drift`, `journal`, `schema`, `scratch` |
+//! | 3 | `client_program`, `generate` |
 //! | 1 | `graph`, `embedded` |
 
 pub mod adopt;
+pub mod backup;
 pub mod cli;
+pub mod client_program;
 pub mod doctor;
 pub mod drift;
 pub mod embedded;

@@ -3,13 +3,13 @@
 //! The migrations are run by the engine itself on a scratch database, which is dropped again whatever happens.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use shared::command::CommandError;
 use shared::config::DatabaseAddress;
 use shared::domain::{Migration, Service};
 use shared::source::DEFAULT_HISTORY_TABLE;
 
+use crate::client_program::ClientProgram;
 use crate::scratch::{Replay, ScratchError, Workshop};
 
 /// The schema of a service at its newest version, normalised.
@@ -17,7 +17,7 @@ pub async fn dump(
     workshop: &Workshop<'_>,
     service: &Service,
     server: &DatabaseAddress,
-    pg_dump: &Path,
+    pg_dump: &ClientProgram,
 ) -> Result<String, ScratchError> {
     let migrations: Vec<&Migration> = service.migrations.iter().collect();
     let replay = Replay::prepare(workshop, service, server, &[], &migrations).await?;
@@ -29,12 +29,12 @@ pub async fn dump(
     Ok(normalise(&text))
 }
 
-async fn run_pg_dump(database: &DatabaseAddress, pg_dump: &Path) -> Result<String, CommandError> {
-    let mut command = tokio::process::Command::new(pg_dump);
-    for variable in shared::config::address::LIBPQ_VARIABLES {
-        command.env_remove(variable);
-    }
-    let output = command
+async fn run_pg_dump(
+    database: &DatabaseAddress,
+    pg_dump: &ClientProgram,
+) -> Result<String, CommandError> {
+    let output = pg_dump
+        .against(database)
         .args([
             "--schema-only",
             "--no-owner",
@@ -42,12 +42,10 @@ async fn run_pg_dump(database: &DatabaseAddress, pg_dump: &Path) -> Result<Strin
             "--exclude-schema=orchestrator",
         ])
         .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))
-        .envs(database.libpq_environment())
-        .stdin(Stdio::null())
         .output()
         .await
         .map_err(|source| CommandError::Io {
-            what: format!("{} cannot be run", pg_dump.display()),
+            what: format!("{pg_dump} cannot be run"),
             source,
         })?;
     if !output.status.success() {

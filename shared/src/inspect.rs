@@ -139,6 +139,16 @@ pub enum ServiceError {
         /// What to do next.
         next: String,
     },
+    /// What was to be done before the first step failed.
+    #[error("{message}")]
+    Precaution {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do next.
+        next: String,
+        /// The exit code that it leads to.
+        exit_code: ExitStatus,
+    },
     /// The database does not exist, and may not be created.
     #[error("{address}: the database does not exist, and it is not created {why}")]
     MayNotCreate {
@@ -193,6 +203,7 @@ impl ServiceError {
             | Self::Cancelled
             | Self::Refused(_)
             | Self::Unsure { .. }
+            | Self::Precaution { .. }
             | Self::MayNotCreate { .. } => false,
         }
     }
@@ -226,6 +237,7 @@ impl ServiceError {
             Self::Query { lost: true, .. } => ExitStatus::Unavailable,
             Self::Query { lost: false, .. } => ExitStatus::Failed,
             Self::Refused(_) | Self::MayNotCreate { .. } => ExitStatus::Refused,
+            Self::Precaution { exit_code, .. } => *exit_code,
         }
     }
 
@@ -233,7 +245,7 @@ impl ServiceError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.next.clone()),
-            Self::Unsure { next, .. } => Some(next.clone()),
+            Self::Unsure { next, .. } | Self::Precaution { next, .. } => Some(next.clone()),
             Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
                 Some("wait for the other run to end, and run again".to_owned())
             }

@@ -114,8 +114,8 @@ async fn serve(
         all: false,
     };
     match cli.command {
-        None => run(&context, &selected, &cli.run, &Chain).await,
-        Some(Command::Run(args)) => run(&context, &selected, &args, &Chain).await,
+        None => run(&context, &selected, &cli.run, &Chain, None).await,
+        Some(Command::Run(args)) => run(&context, &selected, &args, &Chain, None).await,
         Some(Command::Status(args)) => status(&context, &selected, &args).await,
         Some(Command::Revert(args)) => {
             let asked = CheckedRevert {

@@ -38,10 +38,10 @@ pub(super) struct Args {
 
 pub(super) async fn all(context: &Context, args: &AllArgs) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &["all".to_owned()], false)?;
-    run_services(context, &selected, &args.run, &GraphOrder).await
+    run_services(context, &selected, &args.run, &GraphOrder, None).await
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &args.services, args.with_dependencies)?;
-    run_services(context, &selected, &args.run, &GraphOrder).await
+    run_services(context, &selected, &args.run, &GraphOrder, None).await
 }

@@ -3,8 +3,8 @@
 use shared::command::{CommandError, Context, Selected, print_document, select, watch_signals};
 use shared::config::DatabaseAddress;
 use shared::domain::{ExitStatus, Service};
-use shared::postgres::local_server::Binaries;
 
+use crate::client_program::ClientProgram;
 use crate::scratch::{ScratchServerChoice, Workshop};
 
 #[derive(clap::Args, Debug)]
@@ -103,16 +103,11 @@ async fn server(
     Ok((local, ScratchServerChoice::Local))
 }
 
-fn pg_dump(context: &Context) -> Result<std::path::PathBuf, CommandError> {
-    let binaries = Binaries::find(context.globals.pg_bin.as_deref()).map_err(|error| {
-        CommandError::Program {
-            message: error.to_string(),
-        }
-    })?;
-    binaries.program("pg_dump").ok_or_else(|| CommandError::Program {
+fn pg_dump(context: &Context) -> Result<ClientProgram, CommandError> {
+    let folder = context.globals.pg_bin.as_deref();
+    ClientProgram::find("pg_dump", folder, 0).map_err(|error| CommandError::Program {
         message: format!(
-            "there is no pg_dump in {}; install PostgreSQL's client programs there, or give another folder with --pg-bin",
-            binaries.folder().display()
+            "{error}; install PostgreSQL's client programs, or give their folder with --pg-bin"
         ),
     })
 }

@@ -8,9 +8,11 @@ use shared::reconcile::History;
 
 use super::queries::{DatabaseRows, JournalEnd, ServerRows};
 use super::{
-    Finding, Remedy, Severity, constraints, histories, indexes, locks, partitions, pg_dump,
-    pooling, prepared, scratch_databases, sessions, steps, versions,
+    Finding, Remedy, Severity, constraints, histories, indexes, locks, partitions, pooling,
+    prepared, scratch_databases, sessions, steps, versions,
 };
+
+use crate::client_program::{ClientProgram, ClientProgramError};
 
 /// What is known of one service's database.
 pub(super) struct Database<'a> {
@@ -36,7 +38,7 @@ pub(super) struct Database<'a> {
 pub(super) struct ServerFacts {
     pub address: DatabaseAddress,
     pub rows: ServerRows,
-    pub pg_dump: Option<pg_dump::PgDump>,
+    pub pg_dump: Result<ClientProgram, ClientProgramError>,
 }
 
 /// The checks of a service's database.

@@ -10,9 +10,9 @@ use shared::domain::{Service, ServiceName};
 use shared::inspect::{ServiceError, Target, inspect};
 
 use super::checks::{Database, ServerFacts};
-use super::pg_dump::PgDump;
 use super::queries::{DatabaseRows, ServerRows, journal_ends};
 use super::{Finding, Severity, Unreachable};
+use crate::client_program::ClientProgram;
 
 /// What was found in the fleet.
 #[derive(Default)]
@@ -39,12 +39,6 @@ pub async fn examine(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     idle_after: Duration,
 ) -> Result<Examination, CommandError> {
-    let folder = context.globals.pg_bin.clone();
-    let pg_dump = tokio::task::spawn_blocking(move || PgDump::find(folder.as_deref()))
-        .await
-        .map_err(|error| CommandError::Program {
-            message: format!("looking for pg_dump was interrupted: {error}"),
-        })?;
     let mut examination = Examination::default();
     let mut servers: BTreeMap<String, &Target> = BTreeMap::new();
     let mut databases = Vec::new();
@@ -74,7 +68,7 @@ pub async fn examine(
         }
     }
     for target in servers.into_values() {
-        match server(context, target, pg_dump.clone()).await {
+        match server(context, target).await {
             Ok(findings) => examination.findings.extend(findings),
             Err(error) => examination.unreachable.push(Unreachable {
                 name: target.service.name.clone(),
@@ -158,11 +152,7 @@ async fn database(
     Ok(Some(database.findings()))
 }
 
-async fn server(
-    context: &Context,
-    target: &Target,
-    pg_dump: Option<PgDump>,
-) -> Result<Vec<Finding>, ServiceError> {
+async fn server(context: &Context, target: &Target) -> Result<Vec<Finding>, ServiceError> {
     let connections = context.connections();
     let session = connections
         .session(&target.address, &target.history_table)
@@ -170,6 +160,12 @@ async fn server(
     let rows = ServerRows::read(session.client())
         .await
         .map_err(|error| ServiceError::query(&target.address, error))?;
+    let folder = context.globals.pg_bin.clone();
+    let major = rows.version_number / 10_000;
+    let finding = move || ClientProgram::find("pg_dump", folder.as_deref(), major);
+    let Ok(pg_dump) = tokio::task::spawn_blocking(finding).await else {
+        return Err(ServiceError::Cancelled);
+    };
     let server = ServerFacts {
         address: target.address.clone(),
         rows,

@@ -11,7 +11,6 @@ mod histories;
 mod indexes;
 mod locks;
 mod partitions;
-mod pg_dump;
 mod pooling;
 mod prepared;
 pub mod queries;

@@ -2,6 +2,7 @@
 
 use super::checks::ServerFacts;
 use super::{Finding, Severity};
+use crate::client_program::ClientProgramError;
 
 /// The oldest major version that is supported.
 const OLDEST: i32 = 14;
@@ -21,27 +22,18 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
             None,
         ));
     }
-    match &server.pg_dump {
-        None => found.push(server.finding(
+    if let Err(error) = &server.pg_dump {
+        let severity = match error {
+            ClientProgramError::Absent { .. } => Severity::Note,
+            ClientProgramError::TooOld { .. } => Severity::Warning,
+        };
+        found.push(server.finding(
             "pg_dump_version",
-            Severity::Note,
-            "there is no pg_dump on this machine: no backup can be made from here".to_owned(),
+            severity,
+            format!("no backup can be made from here: {error}"),
             format!("install the client programs of PostgreSQL {major}, or give their folder with --pg-bin"),
             None,
-        )),
-        Some(pg_dump) if pg_dump.major < major => found.push(server.finding(
-            "pg_dump_version",
-            Severity::Warning,
-            format!(
-                "{} is of version {}, and refuses to dump this server (PostgreSQL {})",
-                pg_dump.path.display(),
-                pg_dump.version,
-                server.rows.version
-            ),
-            format!("install the client programs of PostgreSQL {major}, or give their folder with --pg-bin"),
-            None,
-        )),
-        Some(_) => {}
+        ));
     }
     found
 }

@@ -91,6 +91,7 @@ impl<'a> Replay<'a> {
             target: Arc::new(target),
             session: None,
             run_again: String::new(),
+            held: None,
         };
         let run = Run {
             command: "run",
@@ -104,6 +105,7 @@ impl<'a> Replay<'a> {
             jobs: 1,
             on_failure: OnFailure::Stop,
             wait: std::time::Duration::ZERO,
+            precaution: None,
             meet_gate: Box::new(|_| String::new()),
             engine: *self.context.configuration.engine(),
             connections: self.context.connections(),

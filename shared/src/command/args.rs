@@ -95,7 +95,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub log_format: LogFormat,
-    /// Folder with initdb, pg_ctl and postgres, for the local server
+    /// Folder with PostgreSQL's programs: initdb, pg_ctl and postgres for the local server, pg_dump and pg_restore
     #[arg(
         long,
         value_name = "DIR",

@@ -76,6 +76,7 @@ pub async fn revert(
         wait: std::time::Duration::ZERO,
         stops,
         unknown_outcome: args.unknown_outcome,
+        precaution: None,
     };
     execute(context, selected, targets, gathered, planned, how, |name| {
         context.invocation.revert(name)

@@ -12,7 +12,7 @@ use super::{
     gather, planned_run, print_sql,
 };
 use crate::config::EngineSettings;
-use crate::dispatch::{LaneInput, OnFailure, Recorder, Run, Stops, dispatch};
+use crate::dispatch::{LaneInput, OnFailure, Precaution, Recorder, Run, Stops, dispatch};
 use crate::domain::{ExitStatus, Plan, ServiceName};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
@@ -20,12 +20,13 @@ use crate::planning::Order;
 use crate::postgres::RunIdentity;
 use crate::report::units::count;
 
-/// Applies what is pending in the selected services.
+/// Applies what is pending in the selected services, once the precaution is taken.
 pub async fn run(
     context: &Context,
     selected: &Selected,
     args: &RunArgs,
     order: &dyn Order,
+    precaution: Option<Arc<dyn Precaution>>,
 ) -> Result<ExitStatus, CommandError> {
     check_version(context, selected, args)?;
     check_outcome(selected, args.unknown_outcome)?;
@@ -71,6 +72,7 @@ pub async fn run(
         wait: args.wait.unwrap_or_default(),
         stops,
         unknown_outcome: args.unknown_outcome,
+        precaution,
     };
     execute(
         context,
@@ -91,6 +93,7 @@ pub(super) struct Asked {
     pub(super) wait: Duration,
     pub(super) stops: Stops,
     pub(super) unknown_outcome: Option<OutcomeChoice>,
+    pub(super) precaution: Option<Arc<dyn Precaution>>,
 }
 
 /// Hands a plan to the dispatcher.
@@ -126,6 +129,7 @@ pub(super) async fn execute(
                 target,
                 session: gathered.sessions.remove(&name),
                 run_again: run_again(&name),
+                held: None,
             };
             (name, lane)
         })
@@ -147,6 +151,7 @@ pub(super) async fn execute(
             FailureChoice::Continue => OnFailure::Continue,
         },
         wait: asked.wait,
+        precaution: asked.precaution,
         meet_gate: Box::new(move |service| invocation.meet(service)),
         engine: EngineSettings {
             unknown_outcome: asked.unknown_outcome.map(Into::into),

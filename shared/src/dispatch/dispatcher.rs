@@ -10,7 +10,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::board::Board;
+use super::held::Held;
 use super::lane::{Go, LaneTask, Message};
+use super::secure::secure;
 use super::{OnFailure, Recorder, Run, RunEnd, Stops, gate_watch};
 use crate::config::EngineSettings;
 use crate::domain::{
@@ -23,7 +25,7 @@ use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
 use crate::runner::StepDone;
 
 /// Runs a plan to its end, whatever that is.
-pub async fn dispatch(run: Run, recorder: &mut Recorder<'_>, stops: Stops) -> RunEnd {
+pub async fn dispatch(mut run: Run, recorder: &mut Recorder<'_>, stops: Stops) -> RunEnd {
     let started = Instant::now();
     recorder.run(EventKind::RunStarted {
         schema: EVENT_SCHEMA,
@@ -33,6 +35,13 @@ pub async fn dispatch(run: Run, recorder: &mut Recorder<'_>, stops: Stops) -> Ru
         steps: run.plan.steps.len(),
         program_version: run.identity.program_version,
     });
+    if run.precaution.is_some()
+        && let Err(stopped) = secure(&mut run, recorder, &stops).await
+    {
+        // Nothing has been begun, and nothing will be.
+        run.stopped.push(stopped);
+        run.on_failure = OnFailure::Stop;
+    }
     let (sender, messages) = mpsc::unbounded_channel();
     Dispatcher::new(run, recorder, stops, sender, started)
         .run(messages)
@@ -43,6 +52,7 @@ pub async fn dispatch(run: Run, recorder: &mut Recorder<'_>, stops: Stops) -> Ru
 struct Lane {
     target: Arc<Target>,
     session: Option<Session>,
+    held: Option<Held>,
     run_again: String,
     goes: Option<mpsc::UnboundedSender<Go>>,
     cancel: Option<CancelHandle>,
@@ -101,6 +111,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 let lane = Lane {
                     target: input.target,
                     session: input.session,
+                    held: input.held,
                     run_again: input.run_again,
                     goes: None,
                     cancel: None,
@@ -222,6 +233,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             let task = LaneTask {
                 target: Arc::clone(&lane.target),
                 session: lane.session.take(),
+                held: lane.held.take(),
                 connections: Arc::clone(&self.connections),
                 engine: self.engine,
                 run: Arc::clone(&self.run),

@@ -4,26 +4,22 @@
 //! lock for just that long.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::entrance::{Entrance, end_orphan_of};
+use super::held::Held;
 use crate::config::EngineSettings;
-use crate::domain::{
-    Anchor, Direction, EventKind, Failure, Migration, Refusal, RefusalKind, ServiceName, Version,
-};
+use crate::domain::{Anchor, Direction, EventKind, Failure, Migration, ServiceName, Version};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{
-    CancelHandle, ConnectError, Connections, LockedSession, Pulse, RunIdentity, Session,
-    end_orphan, install, is_connection_lost, read_anchor, read_history,
+    CancelHandle, Connections, LockedSession, RunIdentity, Session, install, is_connection_lost,
+    read_anchor,
 };
 use crate::reconcile::{History, State, reconcile};
 use crate::runner::{StepContext, StepDone, execute};
-
-/// How long a lost server process may be at work on a statement of ours.
-const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
 
 /// What tasks tell the dispatcher.
 pub(super) enum Message {
@@ -72,6 +68,7 @@ pub(super) struct Go {
 pub(super) struct LaneTask {
     pub(super) target: Arc<Target>,
     pub(super) session: Option<Session>,
+    pub(super) held: Option<Held>,
     pub(super) connections: Arc<Connections>,
     pub(super) engine: EngineSettings,
     pub(super) run: Arc<RunIdentity>,
@@ -100,17 +97,21 @@ impl LaneTask {
     }
 
     async fn stretch(&mut self) -> Result<(), ServiceError> {
-        let (mut locked, history) = match self.begin().await {
-            // Nothing has been done yet. The session may have been ended while it waited for other services.
-            Err(error) if error.is_connection_lost() => {
-                tracing::warn!(service = %self.target.service.name, error = %error.chain(), "connecting again");
-                self.begin().await?
-            }
-            begun => begun?,
+        let (mut locked, history) = match self.held.take() {
+            Some(held) => held.take().await?,
+            None => match self.begin().await {
+                // Nothing has been done yet. The session may have been ended while it waited for other services.
+                Err(error) if error.is_connection_lost() => {
+                    tracing::warn!(service = %self.target.service.name, error = %error.chain(), "connecting again");
+                    self.begin().await?
+                }
+                begun => begun?,
+            },
         };
         let worked = self.work(&mut locked, &history).await;
         if worked.as_ref().is_err_and(ServiceError::is_connection_lost) {
-            self.end_orphan(&locked.session().pulse()).await;
+            let pulse = locked.session().pulse();
+            end_orphan_of(&self.target, &self.connections, &pulse).await;
         }
         if self.wrote {
             self.anchor = self.look_up_anchor(locked.session()).await;
@@ -145,79 +146,15 @@ impl LaneTask {
 
     /// Obtains the lock, and reads the history again under it.
     async fn begin(&mut self) -> Result<(LockedSession, History), ServiceError> {
-        let session = self.open().await?;
-        let pulse = session.pulse();
-        let begun = async {
-            let mut locked = self.lock(session).await?;
-            self.refuse_read_only(locked.session())?;
-            let history = self.read_again(&mut locked).await?;
-            Ok((locked, history))
-        }
-        .await;
-        if begun.as_ref().is_err_and(ServiceError::is_connection_lost) {
-            self.end_orphan(&pulse).await;
-        }
-        begun
-    }
-
-    /// A lost server process may hold the lock, and wait for a client that will never speak again.
-    async fn end_orphan(&self, lost: &Pulse) {
-        let (address, table) = (&self.target.address, &self.target.history_table);
-        if let Ok(session) = self.connections.session(address, table).await
-            && let Err(error) = end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await
-        {
-            tracing::debug!(%error, pid = lost.pid(), "the lost server process could not be ended");
-        }
-    }
-
-    async fn open(&mut self) -> Result<Session, ServiceError> {
-        if let Some(session) = self.session.take() {
-            return Ok(session);
-        }
-        let (address, table) = (&self.target.address, &self.target.history_table);
-        // Nothing is written while it connects: that may be dropped half way.
-        let connected = tokio::select! {
-            connected = self.connections.session(address, table) => connected,
-            Ok(_) = self.halted.wait_for(|halted| *halted > 0) => return Err(ServiceError::Cancelled),
+        let session = self.session.take();
+        let entrance = Entrance {
+            target: &self.target,
+            connections: &self.connections,
+            engine: &self.engine,
+            beyond_the_bound: false,
+            say: &|kind| self.happened(None, kind),
         };
-        match connected {
-            Err(ConnectError::DatabaseMissing { .. }) if self.target.may_create => {
-                if self.connections.create_database(address).await? {
-                    self.happened(
-                        None,
-                        EventKind::DatabaseCreated {
-                            database: address.database().to_owned(),
-                        },
-                    );
-                }
-                Ok(self.connections.session(address, table).await?)
-            }
-            Err(ConnectError::DatabaseMissing { .. }) => Err(ServiceError::MayNotCreate {
-                address: address.to_string(),
-                why: "in production, nor on a server elsewhere without --create-databases",
-            }),
-            other => Ok(other?),
-        }
-    }
-
-    async fn lock(&mut self, session: Session) -> Result<LockedSession, ServiceError> {
-        let service = self.target.service.name.clone();
-        let messages = self.messages.clone();
-        LockedSession::acquire(
-            session,
-            &self.connections,
-            self.engine.advisory_lock_wait,
-            &mut self.halted,
-            |holder| {
-                let _ = messages.send(Message::Happened {
-                    service: service.clone(),
-                    version: None,
-                    kind: EventKind::LockWaiting { holder },
-                });
-            },
-        )
-        .await
-        .map_err(|source| ServiceError::lock(&self.target, source))
+        entrance.enter(session, &mut self.halted.clone()).await
     }
 
     async fn work(
@@ -258,37 +195,6 @@ impl LaneTask {
             });
         }
         Ok(())
-    }
-
-    fn refuse_read_only(&self, session: &Session) -> Result<(), ServiceError> {
-        if !session.is_read_only() {
-            return Ok(());
-        }
-        Err(Refusal {
-            kind: RefusalKind::ReadOnly,
-            service: Some(self.target.service.name.clone()),
-            message: format!(
-                "{} takes no writes: it is a standby, or default_transaction_read_only is on",
-                self.target.address
-            ),
-            next: "connect to the primary, as a role that may write".to_owned(),
-        }
-        .into())
-    }
-
-    /// Reads the history again, now that nobody else can change it.
-    async fn read_again(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
-        let target = &self.target;
-        let pulse = locked.session().pulse();
-        let session = locked.session_mut();
-        let reading = async {
-            if !session.is_installed(true) {
-                session.refresh(&target.history_table).await?;
-            }
-            read_history(session, &target.service.name, &target.history_table).await
-        };
-        let read = self.connections.watch(&pulse, reading).await;
-        read.map_err(|error| ServiceError::query(&target.address, error))
     }
 
     /// Whether another run did a step since it was planned. Refuses what has become inconsistent since.

@@ -5,11 +5,16 @@
 
 mod board;
 mod dispatcher;
+mod entrance;
 mod gate_watch;
+mod held;
 mod lane;
 mod recorder;
 mod run;
+mod secure;
 
 pub use dispatcher::dispatch;
+pub use held::Held;
 pub use recorder::Recorder;
 pub use run::{LaneInput, OnFailure, Run, RunEnd, Stops};
+pub use secure::{Precaution, Secured};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::held::Held;
+use super::secure::Precaution;
 use crate::config::EngineSettings;
 use crate::domain::{ExitStatus, Plan, ServiceName, StopCause, Totals};
 use crate::inspect::{ServiceError, Target};
@@ -28,6 +30,8 @@ pub struct LaneInput {
     pub session: Option<Session>,
     /// The command that goes on after a failure.
     pub run_again: String,
+    /// The database, where it is locked for this run already.
+    pub held: Option<Held>,
 }
 
 /// The user's wish to stop.
@@ -88,6 +92,8 @@ pub struct Run {
     pub wait: Duration,
     /// The command that meets a gate on a service.
     pub meet_gate: Box<dyn Fn(&ServiceName) -> String + Send + Sync>,
+    /// What is done under the locks of all databases that will change, before any of them does.
+    pub precaution: Option<Arc<dyn Precaution>>,
     /// Time limits and retries.
     pub engine: EngineSettings,
     /// Where sessions come from.

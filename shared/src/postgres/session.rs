@@ -128,9 +128,10 @@ impl Session {
         self.announced == Some(self.facts.pid)
     }
 
-    /// Gives back the right to a connection, once this one is lost: looking up what became of its work needs another,
-    /// which would never be free where every permit is held by a lost session.
-    pub fn forget_connection(&mut self) {
+    /// Gives back the right to a connection. Of one that is lost: looking up what became of its work needs another, which
+    /// would never be free where every permit is held by a lost session. Of one that is held for a whole run: it would keep
+    /// others from ever beginning.
+    pub fn release_permit(&mut self) {
         self.permit = None;
     }
 

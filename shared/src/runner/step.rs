@@ -192,7 +192,7 @@ pub async fn execute(
         context.report(EventKind::ConnectionLost {
             message: fault::loss(source),
         });
-        locked.session_mut().forget_connection();
+        locked.session_mut().release_permit();
         let found = aftermath::look_up(locked.session(), context, &fault).await;
         if matches!(found.outcome, Outcome::Done) {
             report_success(context, started);

@@ -170,6 +170,11 @@ impl Binaries {
     }
 }
 
+/// The folders that have a program such as `pg_dump`, among those that may hold server binaries, best first.
+pub fn folders_with(program: &str) -> impl Iterator<Item = PathBuf> {
+    candidates().filter(move |folder| is_program(&folder.join(program)))
+}
+
 /// All folders that may hold server binaries, best first; lazily, because `pg_config` costs a process.
 fn candidates() -> impl Iterator<Item = PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();

@@ -22,7 +22,7 @@ mod throwaway;
 mod version;
 
 pub use account::Account;
-pub use binaries::{Binaries, BinariesError};
+pub use binaries::{Binaries, BinariesError, folders_with};
 pub use error::LocalServerError;
 pub use running::{Origin, Running, Status};
 pub use server::LocalServer;

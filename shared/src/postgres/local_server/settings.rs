@@ -29,10 +29,11 @@ log_line_prefix = '%m [%p] %q%u@%d '
 
 /// Settings by which throw-away servers gain speed. What was committed survives a crash of the server
 /// (tests do that), not one of the machine.
-pub(super) const THROWAWAY: [(&str, &str); 9] = [
+pub(super) const THROWAWAY: [(&str, &str); 10] = [
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("max_connections", "200"),
+    ("max_prepared_transactions", "64"),
     ("shared_buffers", "32MB"),
     ("jit", "off"),
     // Below the data folder, so that a killed server leaves nothing elsewhere.

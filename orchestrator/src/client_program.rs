@@ -1,0 +1,158 @@
+//! PostgreSQL's client programs on this machine: `pg_dump`, `pg_restore`. Floor 3.
+//!
+//! Responsible for which one is used, and for running it against a database without a password on its command line. Not
+//! for what it is asked to do.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use shared::config::DatabaseAddress;
+use shared::config::address::LIBPQ_VARIABLES;
+use shared::postgres::local_server::folders_with;
+
+/// A client program, and its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientProgram {
+    /// Where it is.
+    pub path: PathBuf,
+    /// As it says it, such as `15.18`.
+    pub version: String,
+    /// The first number of that.
+    pub major: i32,
+}
+
+/// Why there is none that could be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientProgramError {
+    /// There is none.
+    #[error("there is no {name} {place}")]
+    Absent {
+        /// The program.
+        name: &'static str,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// Every one is older than the server.
+    #[error("{found} is older than the server ({major}), which it cannot read")]
+    TooOld {
+        /// The newest one.
+        found: Box<ClientProgram>,
+        /// The server's major version.
+        major: i32,
+    },
+}
+
+impl ClientProgram {
+    /// A program at least as new as a server of version `major`: of the folder given, else the first that is found where
+    /// server binaries are. Blocks.
+    ///
+    /// # Errors
+    /// When there is none, or only older ones.
+    pub fn find(
+        name: &'static str,
+        folder: Option<&Path>,
+        major: i32,
+    ) -> Result<Self, ClientProgramError> {
+        let mut newest: Option<Self> = None;
+        for found in Self::all(name, folder) {
+            if found.major >= major {
+                return Ok(found);
+            }
+            newest = newest
+                .filter(|newest| newest.major >= found.major)
+                .or(Some(found));
+        }
+        Err(match newest {
+            Some(found) => ClientProgramError::TooOld {
+                found: Box::new(found),
+                major,
+            },
+            None => ClientProgramError::Absent {
+                name,
+                place: match folder {
+                    Some(folder) => format!("in {}", folder.display()),
+                    None => "in PATH, by pg_config or in the usual folders".to_owned(),
+                },
+            },
+        })
+    }
+
+    /// The one that is used where the server is not known. Blocks.
+    pub fn first(name: &'static str, folder: Option<&Path>) -> Option<Self> {
+        Self::all(name, folder).next()
+    }
+
+    fn all(name: &'static str, folder: Option<&Path>) -> impl Iterator<Item = Self> {
+        let folders: Box<dyn Iterator<Item = PathBuf>> = match folder {
+            Some(folder) => Box::new(std::iter::once(folder.to_owned())),
+            None => Box::new(folders_with(name)),
+        };
+        folders.filter_map(move |folder| Self::at(name, folder.join(name)))
+    }
+
+    fn at(name: &str, path: PathBuf) -> Option<Self> {
+        let output = std::process::Command::new(&path)
+            .arg("--version")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        Self::parse(name, path, &String::from_utf8_lossy(&output.stdout))
+    }
+
+    /// `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`
+    fn parse(name: &str, path: PathBuf, text: &str) -> Option<Self> {
+        let version = text.strip_prefix(name)?.strip_prefix(" (PostgreSQL) ")?;
+        let version = version.split_whitespace().next()?.to_owned();
+        let digits = version.find(|c: char| !c.is_ascii_digit());
+        let major = version[..digits.unwrap_or(version.len())].parse().ok()?;
+        Some(Self {
+            path,
+            version,
+            major,
+        })
+    }
+
+    /// The program, to be run against a database: address and password stand in its environment, where no other user of
+    /// the machine can read them. It ends when the command is dropped.
+    pub fn against(&self, database: &DatabaseAddress) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.path);
+        for variable in LIBPQ_VARIABLES {
+            command.env_remove(variable);
+        }
+        command
+            .envs(database.libpq_environment())
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+impl fmt::Display for ClientProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_what_it_says() {
+        let parse = |text: &str| ClientProgram::parse("pg_dump", PathBuf::from("pg_dump"), text);
+        let found = parse("pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n");
+        assert_eq!(
+            found.map(|it| (it.version, it.major)),
+            Some(("15.18".to_owned(), 15))
+        );
+        assert_eq!(
+            parse("pg_dump (PostgreSQL) 19beta1\n").map(|it| it.major),
+            Some(19)
+        );
+        assert_eq!(parse("something else"), None);
+        assert_eq!(parse("pg_restore (PostgreSQL) 15.18\n"), None);
+    }
+}
