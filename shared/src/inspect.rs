@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::DatabaseAddress;
-use crate::domain::{ExitStatus, Refusal, RefusalKind, Service};
+use crate::domain::{ExitStatus, Refusal, RefusalKind, Service, with_causes};
 use crate::postgres::{
     AdoptionState, ConnectError, Connections, LockError, Session, read_adoption, read_history,
     read_legacy_versions,
@@ -262,16 +262,6 @@ impl ServiceError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            let words = error.to_string();
-            if !text.contains(&words) {
-                text.push_str(": ");
-                text.push_str(&words);
-            }
-            source = error.source();
-        }
-        text
+        with_causes(self)
     }
 }

@@ -16,7 +16,7 @@ pub fn neighbours(context: &Context, target: &Target) -> Vec<(Arc<Service>, Stri
         .services()
         .filter(|service| service.name != target.service.name)
         .filter_map(|service| {
-            let history_table = history_table(context, service);
+            let history_table = context.history_table(service).to_owned();
             let may_share = history_table != target.history_table
                 && (history_table != DEFAULT_HISTORY_TABLE
                     || target.history_table != DEFAULT_HISTORY_TABLE);
@@ -24,15 +24,6 @@ pub fn neighbours(context: &Context, target: &Target) -> Vec<(Arc<Service>, Stri
                 .then(|| (Arc::new(service.clone()), history_table))
         })
         .collect()
-}
-
-fn history_table(context: &Context, service: &Service) -> String {
-    context
-        .configuration
-        .history_table(service.name.as_str())
-        .or(service.history_table.as_deref())
-        .unwrap_or(DEFAULT_HISTORY_TABLE)
-        .to_owned()
 }
 
 /// A service whose place cannot be told is not beside anyone: the same question was answered for the target.

@@ -1,7 +1,7 @@
 //! Why migrations could not be replayed.
 
 use shared::command::CommandError;
-use shared::domain::{ExitStatus, Refusal};
+use shared::domain::{ExitStatus, Refusal, with_causes};
 use shared::inspect::ServiceError;
 use shared::postgres::{ConnectError, ServerError};
 
@@ -59,7 +59,7 @@ impl ScratchError {
 
     /// The whole chain in one line.
     pub fn chain(&self) -> String {
-        chain(self)
+        with_causes(self)
     }
 
     /// What to do next.
@@ -99,27 +99,12 @@ impl From<ScratchError> for CommandError {
         match error {
             ScratchError::Command(error) => error,
             error => Self::Stopped {
-                message: chain(&error),
+                message: with_causes(&error),
                 next: error.next(),
                 status: error.exit_status(),
             },
         }
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 impl From<Refusal> for ScratchError {

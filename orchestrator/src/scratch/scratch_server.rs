@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::config::DatabaseAddress;
+use shared::domain::with_causes;
 use shared::postgres::{Connection, Connections};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::error::chain;
 use super::{ScratchError, name};
 
 /// One server on which a command makes scratch databases.
@@ -61,7 +61,7 @@ impl ScratchServer {
                 self.standing().remove(address.database());
                 Err(ScratchError::MayNotCreate {
                     server: self.address.server_key(),
-                    message: chain(&error),
+                    message: with_causes(&error),
                 })
             }
         }
@@ -76,7 +76,7 @@ impl ScratchServer {
             }
             Err(error) => tracing::warn!(
                 database = database.database(),
-                error = chain(&error),
+                error = with_causes(&error),
                 "a scratch database was not dropped; the next command that needs one tries again"
             ),
         }

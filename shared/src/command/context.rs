@@ -152,6 +152,14 @@ impl Context {
             .or_else(|| self.dependents.iter().find(|service| service.name == *name))
     }
 
+    /// The history table of a service: what the configuration says, else the service itself.
+    pub fn history_table<'a>(&'a self, service: &'a Service) -> &'a str {
+        self.configuration
+            .history_table(service.name.as_str())
+            .or(service.history_table.as_deref())
+            .unwrap_or(DEFAULT_HISTORY_TABLE)
+    }
+
     /// The connections of this process.
     pub fn connections(&self) -> Arc<Connections> {
         Arc::clone(&self.connections)
@@ -196,12 +204,7 @@ impl Context {
                 continue;
             };
             let address = self.address(service, selected).await?;
-            let history_table = self
-                .configuration
-                .history_table(name.as_str())
-                .or(service.history_table.as_deref())
-                .unwrap_or(DEFAULT_HISTORY_TABLE)
-                .to_owned();
+            let history_table = self.history_table(service).to_owned();
             let may_create = self
                 .configuration
                 .creation_allowed(&address, create_databases);

@@ -3,6 +3,7 @@
 //! Nothing here reads a file, talks to a server or prints. Floor 0.
 
 mod anchor;
+mod causes;
 mod checksum;
 mod difference;
 mod directive;
@@ -18,6 +19,7 @@ mod stop;
 mod version;
 
 pub use anchor::Anchor;
+pub use causes::with_causes;
 pub use checksum::Checksum;
 pub use difference::{ColumnOrder, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
