@@ -1,8 +1,8 @@
 //! After every fault at every point of a run, one more run gives the undisturbed result, and the first told the truth.
 //!
 //! A point is one side of one request to the server (see `Proxy`); every request of a run that is not disturbed is one.
-//! What takes long is done at some points only, chosen by the seed. `TESTS_FAULTS=all` takes all of them;
-//! `TESTS_FAULTS=cut:up:db_base.1.17:after` repeats the one that a failure names.
+//! What takes long is done at some points only, chosen by the seed. `TESTS_FAULTS=all` takes all of them, `TESTS_FAULTS=sparse` a
+//! quarter of those; `TESTS_FAULTS=cut:up:db_base.1.17:after` repeats the one that a failure names.
 
 pub(crate) mod fault;
 mod fixture;
@@ -25,6 +25,10 @@ const VARIABLE: &str = "TESTS_FAULTS";
 /// Every so many cases pg_dump is asked, too.
 const DUMPED: usize = 8;
 
+/// How often a case is tried whose point is not reached: on a busy machine a look from a second connection may come in
+/// between, and shift the numbers behind it.
+const MOST_TRIES: usize = 5;
+
 /// Goes up with a fault at one point and down with a fault at another.
 struct Case<'a> {
     fault: Fault,
@@ -34,6 +38,19 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// Runs it until its points are reached. Gives how many were not.
+    fn reach(&self, world: &World<'_>, undisturbed: &Undisturbed) -> Result<usize, String> {
+        let mut missed = self.run(world, undisturbed)?;
+        for _ in 1..MOST_TRIES {
+            if missed == 0 {
+                break;
+            }
+            world.drop_databases();
+            missed = self.run(world, undisturbed)?;
+        }
+        Ok(missed)
+    }
+
     /// Gives how many of its points were not reached.
     fn run(&self, world: &World<'_>, undisturbed: &Undisturbed) -> Result<usize, String> {
         let mut missed = 0;
@@ -69,7 +86,11 @@ impl Case<'_> {
 /// Tries a fault at every `step`-th point, up and down, and tells all that went wrong.
 fn strike_everywhere(fault: Fault, step: usize) {
     let wanted = std::env::var(VARIABLE).unwrap_or_default();
-    let step = if wanted == "all" { 1 } else { step };
+    let step = match wanted.as_str() {
+        "all" => 1,
+        "sparse" => step * 4,
+        _ => step,
+    };
     let undisturbed = undisturbed();
     let seed = seed();
     let chosen = |direction: Direction| -> Vec<&Point> {
@@ -107,9 +128,8 @@ fn strike_everywhere(fault: Fault, step: usize) {
         cases.len(),
         failures.join("\n\n")
     );
-    // On a busy machine a look from a second connection may come in between, and shift the numbers behind it.
     assert!(
-        missed * 10 <= cases.len(),
+        missed * 20 <= cases.len().max(20),
         "TESTS_SEED={seed}: {missed} points of {} cases were not reached",
         cases.len()
     );
@@ -135,7 +155,7 @@ fn run_all(cases: &[Case<'_>], workers: usize, undisturbed: &Undisturbed) -> (Ve
                 let new_world = || World::new(&undisturbed.services, &undisturbed.databases);
                 let mut world = new_world();
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let ran = catch_unwind(AssertUnwindSafe(|| case.run(&world, undisturbed)));
+                    let ran = catch_unwind(AssertUnwindSafe(|| case.reach(&world, undisturbed)));
                     let failure = match ran {
                         Ok(Ok(points)) => {
                             missed.fetch_add(points, Ordering::Relaxed);
