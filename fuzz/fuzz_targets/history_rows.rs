@@ -229,6 +229,7 @@ fn history(service: &Service, files: &Files<'_>) -> History {
     History {
         applied,
         interrupted: interrupted.collect(),
+        owed: Vec::new(),
         legacy,
     }
 }

@@ -82,6 +82,7 @@ pub async fn unmet(
         .iter()
         .filter(|interruption| interruption.direction == Direction::Down)
         .map(|interruption| interruption.version)
+        .chain(history.outstanding().map(|owed| owed.version))
         .collect();
     let versions: Vec<Version> = gate
         .versions

@@ -2,12 +2,14 @@
 //!
 //! Pure functions; reading the history is the business of `postgres::history`. Floor 1.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::domain::{
-    Checksum, Direction, Migration, Refusal, RefusalKind, Service, ServiceName, Version,
+    CatalogState, Checksum, Direction, Migration, Refusal, RefusalKind, Service, ServiceName,
+    Version,
 };
 
 /// One row of the history table.
@@ -38,6 +40,17 @@ pub struct Interruption {
     pub total: usize,
 }
 
+/// A revert that a compensation has yet to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedRevert {
+    /// The migration.
+    pub version: Version,
+    /// The run that is undone.
+    pub run_id: Uuid,
+    /// What failed in that run.
+    pub because: String,
+}
+
 /// What a service's database says of its migrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
@@ -45,8 +58,53 @@ pub struct History {
     pub applied: Vec<AppliedMigration>,
     /// Half-done files; the engine leaves at most one.
     pub interrupted: Vec<Interruption>,
+    /// What compensations have recorded as theirs to undo, ascending by version; [`History::outstanding`] leaves out what
+    /// is undone already.
+    pub owed: Vec<OwedRevert>,
     /// The versions in the former tool's history, ascending; read only where there are no rows of ours.
     pub legacy: Vec<Version>,
+}
+
+impl History {
+    /// The reverts that a compensation has yet to do. One of a migration that is not applied any more is void.
+    pub fn outstanding(&self) -> impl Iterator<Item = &OwedRevert> {
+        self.owed.iter().filter(|owed| self.stands(owed.version))
+    }
+
+    /// This history once these migrations are undone.
+    #[must_use]
+    pub fn without(&self, versions: &BTreeSet<Version>) -> Self {
+        let mut rest = self.clone();
+        rest.applied.retain(|row| !versions.contains(&row.version));
+        rest.interrupted
+            .retain(|interruption| !versions.contains(&interruption.version));
+        rest.owed.retain(|owed| !versions.contains(&owed.version));
+        rest
+    }
+
+    /// How a database stands, seen from a run that was to apply these migrations.
+    pub fn seen_from(&self, versions: &BTreeSet<Version>) -> CatalogState {
+        let is_half_done = self
+            .interrupted
+            .iter()
+            .any(|interruption| versions.contains(&interruption.version));
+        let applied: BTreeSet<Version> = self.applied.iter().map(|row| row.version).collect();
+        match versions.intersection(&applied).count() {
+            _ if is_half_done => CatalogState::Between,
+            0 => CatalogState::Old,
+            all if all == versions.len() => CatalogState::New,
+            _ => CatalogState::Between,
+        }
+    }
+
+    /// Whether a migration is applied, or half-done in either direction.
+    fn stands(&self, version: Version) -> bool {
+        self.applied.iter().any(|row| row.version == version)
+            || self
+                .interrupted
+                .iter()
+                .any(|interruption| interruption.version == version)
+    }
 }
 
 /// The state of one migration.
@@ -224,6 +282,7 @@ impl<'a> Reconciliation<'a> {
     ///
     /// An interrupted one is first: it is finished before anything newer.
     pub fn to_apply(&self, to: Option<Version>) -> Result<Vec<&'a Migration>, Refusal> {
+        self.refuse_owed_reverts()?;
         self.refuse_inconsistency()?;
         self.refuse_legacy_history()?;
         if let Some(interruption) = self.interruption(Direction::Down) {
@@ -243,6 +302,30 @@ impl<'a> Reconciliation<'a> {
             .filter(|standing| to.is_none_or(|to| standing.version <= to))
             .filter_map(|standing| standing.migration)
             .collect())
+    }
+
+    /// What is to be undone is nothing to build on.
+    fn refuse_owed_reverts(&self) -> Result<(), Refusal> {
+        let owed: Vec<&OwedRevert> = self.history.outstanding().collect();
+        let Some(newest) = owed.last() else {
+            return Ok(());
+        };
+        let versions: Vec<String> = owed.iter().map(|owed| owed.version.to_string()).collect();
+        let run_id = newest.run_id;
+        Err(self.refusal(
+            RefusalKind::CompensationInterrupted,
+            format!(
+                "the compensation of run {run_id} is not finished ({}): {} still to be undone",
+                newest.because,
+                match versions.as_slice() {
+                    [only] => format!("{only} is"),
+                    many => format!("{} are", many.join(", ")),
+                }
+            ),
+            format!(
+                "finish it: orchestrator revert all --run {run_id}   (or finish it and go on: run with --on-failure revert)"
+            ),
+        ))
     }
 
     /// A database that the former tool migrated looks empty to us: running on it would make everything a second time.

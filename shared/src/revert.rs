@@ -1,5 +1,7 @@
 //! Choosing what to undo in one service. Pure; the order over services is the caller's. Floor 3.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{Migration, Refusal, RefusalKind, Service, Version};
 use crate::reconcile::{Reconciliation, State};
 
@@ -16,29 +18,112 @@ pub enum Scope {
     From(Version),
 }
 
+/// Those of `wanted` that are applied or half-done, newest first. Whether there is a way back is not asked:
+/// [`refuse_irreversible`] does.
+///
+/// Refuses to take away what a newer migration stands on, and what was edited since.
+pub fn select_these<'a>(
+    service: &Service,
+    reconciliation: &Reconciliation<'a>,
+    wanted: &BTreeSet<Version>,
+) -> Result<Vec<&'a Migration>, Refusal> {
+    let candidates = reconciliation.revertible()?;
+    let chosen: Vec<&Migration> = candidates
+        .iter()
+        .copied()
+        .filter(|migration| wanted.contains(&migration.version))
+        .collect();
+    let on_top = candidates
+        .iter()
+        .take_while(|candidate| {
+            chosen
+                .last()
+                .is_some_and(|oldest| candidate.version > oldest.version)
+        })
+        .find(|candidate| !wanted.contains(&candidate.version));
+    if let (Some(on_top), Some(oldest)) = (on_top, chosen.last()) {
+        return Err(Refusal {
+            kind: RefusalKind::OnTop,
+            service: Some(service.name.clone()),
+            message: format!(
+                "{} cannot be undone: the newer {} was applied by another run",
+                oldest.version, on_top.version
+            ),
+            next: format!("undo that first: orchestrator revert {}", service.name),
+        });
+    }
+    for migration in &chosen {
+        refuse_divergent(service, reconciliation, migration)?;
+    }
+    Ok(chosen)
+}
+
+/// Refuses a migration that has no way back.
+pub fn refuse_irreversible(service: &Service, migration: &Migration) -> Result<(), Refusal> {
+    let refuse = |message: String, next: String| Refusal {
+        kind: RefusalKind::Irreversible,
+        service: Some(service.name.clone()),
+        message,
+        next,
+    };
+    if let Some(reason) = &migration.script.directives.irreversible {
+        return Err(refuse(
+            format!("{} is irreversible: {reason}", migration.script.path),
+            "undo it with a new migration".to_owned(),
+        ));
+    }
+    if migration.revert.is_none() {
+        return Err(refuse(
+            format!("{} has no revert file", migration.script.path),
+            format!(
+                "write {}, or undo it with a new migration",
+                migration.script.path.replace("/migrations/", "/reverts/")
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn refuse_divergent(
+    service: &Service,
+    reconciliation: &Reconciliation<'_>,
+    migration: &Migration,
+) -> Result<(), Refusal> {
+    let divergent = reconciliation.standings().iter().any(|standing| {
+        standing.version == migration.version && standing.state == State::Divergent
+    });
+    if !divergent {
+        return Ok(());
+    }
+    Err(Refusal {
+        kind: RefusalKind::Divergent,
+        service: Some(service.name.clone()),
+        message: format!(
+            "{} was edited after it was applied, so its revert may not fit",
+            migration.script.path
+        ),
+        next: "restore the file as it was applied, then revert".to_owned(),
+    })
+}
+
 /// The migrations to undo, newest first. Refuses what has no way back.
 pub fn select<'a>(
     service: &Service,
     reconciliation: &Reconciliation<'a>,
     scope: Scope,
 ) -> Result<Vec<&'a Migration>, Refusal> {
-    let refuse = |kind, message: String, next: String| Refusal {
-        kind,
-        service: Some(service.name.clone()),
-        message,
-        next,
-    };
     let candidates = reconciliation.revertible()?;
     if let Scope::To(version) = scope
         && !candidates
             .iter()
             .any(|migration| migration.version == version)
     {
-        return Err(refuse(
-            RefusalKind::Irreversible,
-            format!("{version} is not applied, so nothing can be undone down to it"),
-            format!("see what is applied: orchestrator status {}", service.name),
-        ));
+        return Err(Refusal {
+            kind: RefusalKind::Irreversible,
+            service: Some(service.name.clone()),
+            message: format!("{version} is not applied, so nothing can be undone down to it"),
+            next: format!("see what is applied: orchestrator status {}", service.name),
+        });
     }
     let chosen: Vec<&Migration> = candidates
         .into_iter()
@@ -52,36 +137,8 @@ pub fn select<'a>(
         .map(|(_, migration)| migration)
         .collect();
     for migration in &chosen {
-        let divergent = reconciliation.standings().iter().any(|standing| {
-            standing.version == migration.version && standing.state == State::Divergent
-        });
-        if divergent {
-            return Err(refuse(
-                RefusalKind::Divergent,
-                format!(
-                    "{} was edited after it was applied, so its revert may not fit",
-                    migration.script.path
-                ),
-                "restore the file as it was applied, then revert".to_owned(),
-            ));
-        }
-        if let Some(reason) = &migration.script.directives.irreversible {
-            return Err(refuse(
-                RefusalKind::Irreversible,
-                format!("{} is irreversible: {reason}", migration.script.path),
-                "undo it with a new migration".to_owned(),
-            ));
-        }
-        if migration.revert.is_none() {
-            return Err(refuse(
-                RefusalKind::Irreversible,
-                format!("{} has no revert file", migration.script.path),
-                format!(
-                    "write {}, or undo it with a new migration",
-                    migration.script.path.replace("/migrations/", "/reverts/")
-                ),
-            ));
-        }
+        refuse_divergent(service, reconciliation, migration)?;
+        refuse_irreversible(service, migration)?;
     }
     Ok(chosen)
 }

@@ -94,6 +94,7 @@ fn histories() -> impl Strategy<Value = History> {
         .prop_map(|(applied, interrupted, legacy)| History {
             applied,
             interrupted,
+            owed: Vec::new(),
             legacy,
         })
 }

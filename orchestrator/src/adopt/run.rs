@@ -185,6 +185,7 @@ impl<'a> Story<'a> {
             unchanged: Vec::new(),
             steps: targets.len(),
             program_version: identity.program_version,
+            undoes_on_failure: false,
         });
         Self {
             recorder,

@@ -24,7 +24,7 @@ Examples:
   orchestrator doctor --fix --yes
 
 Looks for sessions idle in a transaction and those that wait for them, invalid indexes, constraints that are NOT VALID,
-interrupted steps, prepared transactions, holders of the advisory lock, history and journal that disagree, pending detaches
+interrupted steps and compensations, prepared transactions, holders of the advisory lock, history and journal that disagree, pending detaches
 of partitions, dead scratch databases, a pg_dump that is too old, and a pooler in transaction mode. Without --fix nothing is
 written. Exit code 4 when something is found, and left.")]
 pub(super) struct Args {

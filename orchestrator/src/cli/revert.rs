@@ -15,13 +15,14 @@ Examples:
   orchestrator revert policy --to 1753260000000    everything newer; this version stays
   orchestrator revert workflow --all --with-dependents
   orchestrator revert all                          the last migration of every service
-  orchestrator revert all --all                    every service, back to empty databases")]
+  orchestrator revert all --all                    every service, back to empty databases
+  orchestrator revert all --run ID                 what this run has applied; also when undoing it was interrupted")]
 pub(super) struct Args {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<String>,
     /// Also undo what other services have applied that requires it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "run")]
     with_dependents: bool,
     #[command(flatten)]
     revert: RevertArgs,

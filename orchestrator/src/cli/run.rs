@@ -11,6 +11,7 @@ Examples:
   orchestrator all
   orchestrator all --dry-run
   orchestrator all --jobs 4 --on-failure continue
+  orchestrator all --on-failure revert      when one fails, undoes what this run has applied
   orchestrator all --output json | jq -c 'select(.event == \"run_finished\")'")]
 pub(super) struct AllArgs {
     #[command(flatten)]

@@ -8,8 +8,8 @@ use shared::reconcile::History;
 
 use super::queries::{DatabaseRows, JournalEnd, ServerRows};
 use super::{
-    Finding, Remedy, Severity, constraints, histories, indexes, locks, partitions, pooling,
-    prepared, scratch_databases, sessions, steps, versions,
+    Finding, Remedy, Severity, compensation, constraints, histories, indexes, locks, partitions,
+    pooling, prepared, scratch_databases, sessions, steps, versions,
 };
 
 use crate::client_program::{ClientProgram, ClientProgramError};
@@ -42,9 +42,10 @@ pub(super) struct ServerFacts {
 }
 
 /// The checks of a service's database.
-const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 11] = [
+const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 12] = [
     pooling::check,
     steps::check,
+    compensation::check,
     histories::check,
     locks::check,
     sessions::hidden,

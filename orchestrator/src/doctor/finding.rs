@@ -53,7 +53,10 @@ impl Finding {
     pub(super) fn is_of_service(&self) -> bool {
         matches!(
             self.kind,
-            "interrupted_step" | "history_and_journal" | "database_absent"
+            "interrupted_step"
+                | "compensation_interrupted"
+                | "history_and_journal"
+                | "database_absent"
         )
     }
 }

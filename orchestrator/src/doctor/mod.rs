@@ -4,6 +4,7 @@
 //! of them stand in one table (`checks`). Not responsible for asking people or for printing.
 
 mod checks;
+mod compensation;
 mod constraints;
 mod examine;
 mod finding;

@@ -109,6 +109,7 @@ impl<'a> Replay<'a> {
             meet_gate: Box::new(|_| String::new()),
             engine: *self.context.configuration.engine(),
             connections: self.context.connections(),
+            reverts: None,
         };
         let (_keep, never) = watch::channel(0);
         let end = dispatch(run, &mut recorder, Stops::counted(never)).await;

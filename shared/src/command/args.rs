@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use uuid::Uuid;
 
 use crate::domain::Version;
 use crate::report::Colour;
@@ -160,6 +161,8 @@ pub enum FailureChoice {
     Stop,
     /// Go on with what does not depend on it.
     Continue,
+    /// Start nothing new, and undo what this run has applied, in the reverse order (`run` only).
+    Revert,
 }
 
 /// What became of a statement of which the engine cannot know that.
@@ -218,6 +221,9 @@ pub struct RevertArgs {
     /// Undo everything newer than this version of the service, which stays
     #[arg(long, value_name = "VERSION")]
     pub to: Option<Version>,
+    /// Undo what this run has applied and nobody has undone since; its number is in every event and in `history`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["steps", "all", "to"])]
+    pub run: Option<Uuid>,
     /// Print the SQL that would run, and write nothing
     #[arg(long)]
     pub dry_run: bool,

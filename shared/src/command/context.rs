@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 use super::{CommandError, GlobalArgs, OutputChoice, Selected};
 use crate::config::{Configuration, DatabaseAddress, Location, Overrides, Selection, project_root};
@@ -40,6 +41,15 @@ impl Invocation {
         }
     }
 
+    /// The command that runs a service again after all that a run had applied was undone, its dependencies' part too.
+    pub fn run_undoing(&self, service: &ServiceName) -> String {
+        let run = self.run(service);
+        match &self.service {
+            Some(own) if own == service => format!("{run} --on-failure revert"),
+            _ => format!("{run} --with-dependencies --on-failure revert"),
+        }
+    }
+
     /// The command that reverts a service.
     pub fn revert(&self, service: &ServiceName) -> String {
         match &self.service {
@@ -60,6 +70,25 @@ impl Invocation {
             "orchestrator revert {service}{how_much} --with-dependents{}",
             self.flags
         )
+    }
+
+    /// The command that undoes what a run has applied: in the one service that the run was about, or in all.
+    pub fn undo(&self, only: Option<&ServiceName>, run_id: Uuid) -> String {
+        let flags = &self.flags;
+        match (only, &self.service) {
+            (Some(only), Some(own)) if only == own => {
+                format!("{} revert --run {run_id}{flags}", self.program)
+            }
+            (Some(only), _) => format!("orchestrator revert {only} --run {run_id}{flags}"),
+            (None, _) => format!("orchestrator revert all --run {run_id}{flags}"),
+        }
+    }
+
+    /// The command that brings services back from a backup.
+    pub fn restore(&self, services: &[&ServiceName], from: &str) -> String {
+        let names: Vec<&str> = services.iter().map(|name| name.as_str()).collect();
+        let names = names.join(" ");
+        format!("orchestrator restore {names} --from {from}{}", self.flags)
     }
 
     /// The command that brings a service and all it needs to the newest version.

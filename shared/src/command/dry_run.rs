@@ -11,6 +11,7 @@ use super::{CommandError, Context, print_document};
 use crate::domain::{Direction, Plan, ServiceName};
 use crate::inspect::Target;
 use crate::planning;
+use crate::revert;
 
 /// A plan as a JSON document.
 #[derive(Serialize)]
@@ -43,6 +44,12 @@ pub fn print_sql(
             continue;
         };
         let script = planning::script(migration, step.direction);
+        if step.direction == Direction::Down
+            && let Err(refusal) = revert::refuse_irreversible(&target.service, migration)
+        {
+            let _ = writeln!(text, "-- it would stop here: {}\n", refusal.message);
+            break;
+        }
         let verb = match step.direction {
             Direction::Up => "apply",
             Direction::Down => "revert",

@@ -4,6 +4,7 @@
 //! services (the caller brings an [`Order`](crate::planning::Order)), nor for doing the work (`dispatch`). Floor 4.
 
 mod args;
+mod compensation;
 mod confirm;
 mod context;
 mod dry_run;
@@ -15,6 +16,7 @@ mod plan_run;
 mod print;
 mod refuse;
 mod revert;
+mod revert_run;
 mod run;
 mod selection;
 mod status;

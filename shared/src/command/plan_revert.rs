@@ -94,7 +94,7 @@ pub async fn planned_revert(
 }
 
 /// The services with a migration that requires something of these.
-fn requiring_services<'n>(
+pub(super) fn requiring_services<'n>(
     context: &Context,
     names: impl Iterator<Item = &'n ServiceName>,
 ) -> BTreeSet<ServiceName> {
@@ -114,7 +114,7 @@ fn requiring_services<'n>(
         .collect()
 }
 
-async fn look_at_more(
+pub(super) async fn look_at_more(
     context: &Context,
     selected: &Selected,
     gathered: &mut Gathered,
@@ -217,6 +217,30 @@ fn next_dependent(
         return Dependent::Stopped(stays, error);
     }
     Dependent::None
+}
+
+/// Refuses, service by service, what would be taken away under migrations of other services that stay.
+pub(super) fn refuse_standing_requirements(
+    context: &Context,
+    gathered: &Gathered,
+    undone: &BTreeMap<&ServiceName, BTreeSet<Version>>,
+    stopped: &mut Vec<(ServiceName, ServiceError)>,
+) {
+    for service in context.fleet.services().chain(&context.dependents) {
+        let Some((migration, requirement)) = standing_requirement(service, gathered, undone) else {
+            continue;
+        };
+        let refusal = Refusal {
+            kind: RefusalKind::Required,
+            service: Some(requirement.service.clone()),
+            message: format!(
+                "{requirement} is required by {}, which another run has applied",
+                migration.script.path
+            ),
+            next: format!("undo that first: orchestrator revert {}", service.name),
+        };
+        stopped.push((requirement.service.clone(), refusal.into()));
+    }
 }
 
 /// The oldest applied migration of a service that requires something to be undone and is not undone itself.

@@ -33,6 +33,7 @@ pub(super) fn refuse_run(
         unchanged: Vec::new(),
         steps: 0,
         program_version: identity.program_version,
+        undoes_on_failure: false,
     });
     recorder.run(EventKind::RunFinished {
         verdict,

@@ -2,6 +2,7 @@
 
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
+use super::revert_run::revert_run;
 use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version, refused};
 use super::{
     CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, planned_revert,
@@ -20,6 +21,16 @@ pub async fn revert(
     order: &dyn Order,
 ) -> Result<ExitStatus, CommandError> {
     let args = &asked.args;
+    if args.on_failure == FailureChoice::Revert {
+        return Err(CommandError::usage(
+            "--on-failure revert is about what a run applies, and a revert applies nothing",
+            "give stop or continue",
+        ));
+    }
+    if let Some(run_id) = args.run {
+        check_outcome(selected, args.unknown_outcome)?;
+        return revert_run(context, selected, asked, run_id, order).await;
+    }
     if let Some(to) = args.to {
         named_version(context, selected, to)?;
     }
@@ -77,6 +88,8 @@ pub async fn revert(
         stops,
         unknown_outcome: args.unknown_outcome,
         precaution: None,
+        first: Vec::new(),
+        order,
     };
     execute(context, selected, targets, gathered, planned, how, |name| {
         context.invocation.revert(name)

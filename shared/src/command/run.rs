@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::compensation::{reverts, undone_first};
 use super::interrupt::watch_stops;
 use super::plan_run::Planned;
 use super::refuse::refuse_run;
@@ -12,8 +13,10 @@ use super::{
     gather, planned_run, print_sql,
 };
 use crate::config::EngineSettings;
-use crate::dispatch::{LaneInput, OnFailure, Precaution, Recorder, Run, Stops, dispatch};
-use crate::domain::{ExitStatus, Plan, ServiceName};
+use crate::dispatch::{
+    Compensation, LaneInput, OnFailure, Precaution, Recorder, Run, Stops, dispatch,
+};
+use crate::domain::{ExitStatus, Plan, Refusal, RefusalKind, ServiceName, Step};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
 use crate::planning::Order;
@@ -32,12 +35,19 @@ pub async fn run(
     check_outcome(selected, args.unknown_outcome)?;
     let stops = watch_stops(context.configuration.engine().stop_grace);
     let preparation = async {
-        let targets = context
+        let mut targets = context
             .targets(&selected.names, selected, args.create_databases)
             .await?;
         let mut gathered = gather(&context.connections(), &targets).await?;
-        let planned = planned_run(context, selected, &mut gathered, args.to, order).await?;
-        Ok::<_, CommandError>((targets, gathered, planned))
+        let (first, in_the_way) = match args.on_failure {
+            FailureChoice::Revert => {
+                undone_first(context, selected, &mut gathered, &mut targets, order).await?
+            }
+            FailureChoice::Stop | FailureChoice::Continue => (Vec::new(), Vec::new()),
+        };
+        let mut planned = planned_run(context, selected, &mut gathered, args.to, order).await?;
+        planned.stopped.extend(in_the_way);
+        Ok::<_, CommandError>((targets, gathered, first, planned))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
         return match args.dry_run {
@@ -45,20 +55,36 @@ pub async fn run(
             false => refuse_run(context, "run", CommandError::Cancelled),
         };
     };
-    let (targets, gathered, mut planned) = prepared?;
+    let (targets, gathered, mut first, mut planned) = prepared?;
     if args.dry_run {
-        return dry_run(context, &targets, &planned, args);
+        return dry_run(context, &targets, &first, planned, args);
     }
     if args.wait.is_none() {
         refuse_unmet_gates(context, &mut planned);
     }
-    if args.on_failure == FailureChoice::Stop {
+    if args.on_failure != FailureChoice::Continue {
         hold_everything_back(&mut planned);
     }
-    if !planned.plan.steps.is_empty() {
+    if !planned.stopped.is_empty() {
+        first.clear();
+    }
+    first.retain(|compensation| !compensation.plan.steps.is_empty());
+    if let (Some(compensation), true) = (first.first(), precaution.is_some()) {
+        let error = finish_first(context, selected, compensation).into();
+        return refuse_run(context, "run", error);
+    }
+    if !planned.plan.steps.is_empty() || !first.is_empty() {
+        let undone: usize = first.iter().map(|it| it.plan.steps.len()).sum();
         let services = planned.plan.services().len();
+        let undo = match undone {
+            0 => String::new(),
+            undone => format!(
+                "undo {} that an earlier run has left, then ",
+                count(undone, "migration")
+            ),
+        };
         let what = format!(
-            "apply {} to {}",
+            "{undo}apply {} to {}",
             count(planned.plan.steps.len(), "migration"),
             count(services, "database")
         );
@@ -73,6 +99,8 @@ pub async fn run(
         stops,
         unknown_outcome: args.unknown_outcome,
         precaution,
+        first,
+        order,
     };
     execute(
         context,
@@ -81,19 +109,41 @@ pub async fn run(
         gathered,
         planned,
         asked,
-        |name| context.invocation.run(name),
+        |name| match args.on_failure {
+            FailureChoice::Revert => context.invocation.run_undoing(name),
+            FailureChoice::Stop | FailureChoice::Continue => context.invocation.run(name),
+        },
     )
     .await
 }
 
+/// The precaution is for what this run does: it comes after what an earlier one has left to be undone.
+fn finish_first(context: &Context, selected: &Selected, compensation: &Compensation) -> Refusal {
+    let Compensation {
+        of_run, because, ..
+    } = compensation;
+    Refusal {
+        kind: RefusalKind::CompensationInterrupted,
+        service: None,
+        message: format!("the compensation of run {of_run} is not finished ({because})"),
+        next: format!(
+            "finish it, and run again: {}",
+            context.invocation.undo(selected.only(), *of_run)
+        ),
+    }
+}
+
 /// How the user wants a plan to be carried out.
-pub(super) struct Asked {
+pub(super) struct Asked<'c> {
     pub(super) command: &'static str,
     pub(super) on_failure: FailureChoice,
     pub(super) wait: Duration,
     pub(super) stops: Stops,
     pub(super) unknown_outcome: Option<OutcomeChoice>,
     pub(super) precaution: Option<Arc<dyn Precaution>>,
+    /// What is undone before.
+    pub(super) first: Vec<Compensation>,
+    pub(super) order: &'c dyn Order,
 }
 
 /// Hands a plan to the dispatcher.
@@ -103,17 +153,25 @@ pub(super) async fn execute(
     targets: BTreeMap<ServiceName, Arc<Target>>,
     mut gathered: Gathered,
     planned: Planned,
-    asked: Asked,
+    asked: Asked<'_>,
     run_again: impl Fn(&ServiceName) -> String,
 ) -> Result<ExitStatus, CommandError> {
     let identity = RunIdentity::of_this_process();
     let mut reporter = context.reporter();
     let mut recorder = Recorder::new(reporter.as_mut(), identity.run_id);
-    keep_sessions_of_first_steps(&mut gathered, &planned.plan);
+    if asked.first.is_empty() {
+        keep_sessions_of_first_steps(&mut gathered, &planned.plan);
+    } else {
+        gathered.sessions.clear();
+    }
     let concerned = |name: &ServiceName| {
         planned.plan.steps.iter().any(|step| step.service == *name)
             || planned.stopped.iter().any(|(stopped, _)| stopped == name)
             || planned.held_back.iter().any(|(held, _, _)| held == name)
+            || asked
+                .first
+                .iter()
+                .any(|it| it.plan.steps.iter().any(|step| step.service == *name))
     };
     let unchanged = selected
         .names
@@ -149,6 +207,7 @@ pub(super) async fn execute(
         on_failure: match asked.on_failure {
             FailureChoice::Stop => OnFailure::Stop,
             FailureChoice::Continue => OnFailure::Continue,
+            FailureChoice::Revert => OnFailure::Revert,
         },
         wait: asked.wait,
         precaution: asked.precaution,
@@ -158,6 +217,7 @@ pub(super) async fn execute(
             ..*context.configuration.engine()
         },
         connections: context.connections(),
+        reverts: Some(reverts(context, selected, asked.first, asked.order)),
     };
     Ok(dispatch(run, &mut recorder, asked.stops).await.status)
 }
@@ -302,9 +362,16 @@ pub(super) fn hold_everything_back(planned: &mut Planned) {
 fn dry_run(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-    planned: &Planned,
+    first: &[Compensation],
+    mut planned: Planned,
     args: &RunArgs,
 ) -> Result<ExitStatus, CommandError> {
+    // What is undone comes before; nobody runs this plan, so the order is all that counts.
+    let undone: Vec<Step> = first
+        .iter()
+        .flat_map(|compensation| compensation.plan.steps.iter().cloned())
+        .collect();
+    planned.plan.steps.splice(0..0, undone);
     print_sql(context, targets, &planned.plan)?;
     if let Some((_, error)) = planned.stopped.first() {
         return Err(refused(error));

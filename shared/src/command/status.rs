@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::print::print_text;
 use super::{CommandError, Context, Selected, StatusArgs, print_document};
 use crate::domain::{ExitStatus, ServiceName, Version};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
-use crate::reconcile::{State, reconcile};
+use crate::reconcile::{History, State, reconcile};
 use crate::report::table::{Align, Cell, columns};
-use crate::report::units::duration;
-use crate::report::{Palette, Role};
+use crate::report::units::{count, duration};
+use crate::report::{Palette, Role, clean};
 use crate::runner::left_behind;
 
 /// `status` of one service.
@@ -27,9 +28,19 @@ struct ServiceStatus {
     pending: usize,
     migrations: Vec<MigrationStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    compensation: Option<CompensationStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip)]
     exit_status: ExitStatus,
+}
+
+/// Reverts that a compensation has recorded and not done yet.
+#[derive(Debug, Serialize)]
+struct CompensationStatus {
+    run_id: Uuid,
+    because: String,
+    versions: Vec<Version>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,8 +124,18 @@ async fn read_one(
         applied: reconciliation.applied_count(),
         pending: reconciliation.pending_count(),
         migrations,
+        compensation: compensation(&inspection.history),
         error: None,
         exit_status: ExitStatus::Done,
+    })
+}
+
+fn compensation(history: &History) -> Option<CompensationStatus> {
+    let owed = history.outstanding().last()?;
+    Some(CompensationStatus {
+        run_id: owed.run_id,
+        because: owed.because.clone(),
+        versions: history.outstanding().map(|owed| owed.version).collect(),
     })
 }
 
@@ -149,6 +170,7 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
         applied: 0,
         pending: 0,
         migrations: Vec::new(),
+        compensation: None,
         error: Some(error.chain()),
         exit_status: error.exit_status(),
     }
@@ -176,7 +198,7 @@ pub async fn status(
     let unfinished = |migration: &MigrationStatus| migration.state != State::Applied;
     let pending = found
         .iter()
-        .any(|service| service.migrations.iter().any(unfinished));
+        .any(|service| service.compensation.is_some() || service.migrations.iter().any(unfinished));
     Ok(if args.exit_code && pending {
         worst.or_worse(ExitStatus::Findings)
     } else {
@@ -258,6 +280,10 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
     if service.error.is_some() {
         return (Role::Bad, "unknown".to_owned());
     }
+    if let Some(compensation) = &service.compensation {
+        let left = count(compensation.versions.len(), "migration");
+        return (Role::Bad, format!("{left} to be undone"));
+    }
     let odd = service
         .migrations
         .iter()
@@ -326,6 +352,20 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
 {table}",
         service.name, service.database, service.applied, service.pending
     );
+    if let Some(compensation) = &service.compensation {
+        let versions: Vec<String> = compensation
+            .versions
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        text.push_str(&format!(
+            "\n{} {} ({}); undo the rest: orchestrator revert all --run {}\n",
+            palette.paint(Role::Bad, "to be undone:"),
+            versions.join(", "),
+            clean(&compensation.because),
+            compensation.run_id
+        ));
+    }
     for migration in &service.migrations {
         for what in &migration.left {
             text.push_str(&format!(

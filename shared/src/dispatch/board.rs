@@ -116,12 +116,33 @@ impl Board {
 
     /// The step that a service at work may do now; `None` sends it home.
     pub(super) fn next_step(&mut self, service: &ServiceName) -> Option<usize> {
+        let step = self.ready(service)?;
+        self.states[step] = StepState::Running;
+        Some(step)
+    }
+
+    /// The step that [`Board::next_step`] would let go.
+    pub(super) fn ready(&self, service: &ServiceName) -> Option<usize> {
         if self.stopping {
             return None;
         }
-        let step = self.ready_step(self.lanes.get(service)?)?;
-        self.states[step] = StepState::Running;
-        Some(step)
+        self.ready_step(self.lanes.get(service)?)
+    }
+
+    /// The one step of a service that is visited is done.
+    pub(super) fn end_visit(&mut self, service: &ServiceName) {
+        let step = self
+            .lanes
+            .get(service)
+            .and_then(|lane| lane.steps.get(lane.done));
+        if let Some(&step) = step {
+            self.done(step);
+        }
+    }
+
+    /// Whether every step is done.
+    pub(super) fn is_all_done(&self) -> bool {
+        self.states.iter().all(|state| *state == StepState::Done)
     }
 
     /// Whether a step of a service is under way.

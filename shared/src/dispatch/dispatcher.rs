@@ -1,6 +1,9 @@
 //! The dispatcher: the loop that owns a run.
 
+mod cancel;
+mod compensate;
 mod finish;
+mod gates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,31 +12,38 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::compensate::Undoing;
 use super::board::Board;
+use super::compensation::migrations;
 use super::held::Held;
 use super::lane::{Go, LaneTask, Message};
 use super::secure::secure;
-use super::{OnFailure, Recorder, Run, RunEnd, Stops, gate_watch};
+use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stops};
 use crate::config::EngineSettings;
 use crate::domain::{
     Anchor, Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome,
-    StopCause, Totals,
+    Totals, millis,
 };
-use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
 use crate::runner::StepDone;
 
 /// Runs a plan to its end, whatever that is.
-pub async fn dispatch(mut run: Run, recorder: &mut Recorder<'_>, stops: Stops) -> RunEnd {
+pub async fn dispatch<'a>(
+    mut run: Run<'a>,
+    recorder: &'a mut Recorder<'_>,
+    stops: Stops,
+) -> RunEnd {
     let started = Instant::now();
+    let steps = run.steps();
     recorder.run(EventKind::RunStarted {
         schema: EVENT_SCHEMA,
         command: run.command,
-        services: run.plan.services().into_iter().cloned().collect(),
+        services: run.services(),
         unchanged: run.unchanged.clone(),
-        steps: run.plan.steps.len(),
+        steps,
         program_version: run.identity.program_version,
+        undoes_on_failure: run.on_failure == OnFailure::Revert,
     });
     if run.precaution.is_some()
         && let Err(stopped) = secure(&mut run, recorder, &stops).await
@@ -42,10 +52,7 @@ pub async fn dispatch(mut run: Run, recorder: &mut Recorder<'_>, stops: Stops) -
         run.stopped.push(stopped);
         run.on_failure = OnFailure::Stop;
     }
-    let (sender, messages) = mpsc::unbounded_channel();
-    Dispatcher::new(run, recorder, stops, sender, started)
-        .run(messages)
-        .await
+    Dispatcher::new(run, recorder, stops, started).run().await
 }
 
 /// What the dispatcher keeps of one service.
@@ -57,6 +64,8 @@ struct Lane {
     goes: Option<mpsc::UnboundedSender<Go>>,
     cancel: Option<CancelHandle>,
     began: Option<Instant>,
+    /// Whether it was told that the service is at work, in this part of the run.
+    announced: bool,
     applied: usize,
     reverted: usize,
     outcome: Option<ServiceOutcome>,
@@ -64,6 +73,17 @@ struct Lane {
 
 struct Dispatcher<'a, 'r> {
     board: Board,
+    databases: BTreeMap<ServiceName, String>,
+    jobs: usize,
+    /// What this run is to apply.
+    planned: Migrations,
+    /// What it has applied so far, wholly or half.
+    applied: Migrations,
+    reverts: Option<Reverts<'a>>,
+    undoing: Option<Undoing>,
+    /// What failed first, in this part of the run.
+    why: Option<String>,
+    is_undone: bool,
     lanes: BTreeMap<ServiceName, Lane>,
     gate_targets: BTreeMap<ServiceName, Arc<Target>>,
     recorder: &'a mut Recorder<'r>,
@@ -92,14 +112,8 @@ struct Dispatcher<'a, 'r> {
 }
 
 impl<'a, 'r> Dispatcher<'a, 'r> {
-    fn new(
-        run: Run,
-        recorder: &'a mut Recorder<'r>,
-        stops: Stops,
-        sender: mpsc::UnboundedSender<Message>,
-        started: Instant,
-    ) -> Self {
-        let databases = run
+    fn new(run: Run<'a>, recorder: &'a mut Recorder<'r>, stops: Stops, started: Instant) -> Self {
+        let databases: BTreeMap<ServiceName, String> = run
             .lanes
             .iter()
             .map(|(name, lane)| (name.clone(), lane.target.address.database_key()))
@@ -116,6 +130,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     goes: None,
                     cancel: None,
                     began: None,
+                    announced: false,
                     applied: 0,
                     reverted: 0,
                     outcome: None,
@@ -124,7 +139,15 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             })
             .collect();
         Self {
+            planned: migrations(&run.plan),
             board: Board::new(run.plan, &databases, run.jobs),
+            databases,
+            jobs: run.jobs,
+            applied: Migrations::new(),
+            reverts: run.reverts,
+            undoing: None,
+            why: None,
+            is_undone: false,
             lanes,
             gate_targets: run.gate_targets,
             recorder,
@@ -136,7 +159,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             meet_gate: run.meet_gate,
             stopped: run.stopped,
             held_back: run.held_back,
-            sender,
+            // Each part of the run listens for itself.
+            sender: mpsc::unbounded_channel().0,
             tasks: JoinSet::new(),
             cancelled: stops.times.clone(),
             stops,
@@ -151,16 +175,37 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         }
     }
 
-    async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) -> RunEnd {
+    async fn run(mut self) -> RunEnd {
         for (service, error) in std::mem::take(&mut self.stopped) {
             self.service_stopped(&service, &error);
             self.service_finished(&service);
         }
+        if self.undo_earlier_runs().await {
+            self.go_forward().await;
+        }
+        self.tell_left_over();
+        self.undo_this_run().await;
+        self.finish()
+    }
+
+    async fn go_forward(&mut self) {
+        let mut messages = self.listen();
         self.watch_gates();
-        let mut cancelled = self.cancelled.clone();
         // Asked while the run was planned: nothing is started.
-        let asked_before = *cancelled.borrow_and_update();
+        let asked_before = *self.cancelled.borrow_and_update();
         self.cancel(asked_before);
+        self.drive(&mut messages).await;
+    }
+
+    /// A channel for one part of the run: nothing of an earlier part comes through it.
+    fn listen(&mut self) -> mpsc::UnboundedReceiver<Message> {
+        let (sender, messages) = mpsc::unbounded_channel();
+        self.sender = sender;
+        messages
+    }
+
+    /// Goes through the board, until nothing is left that could be started.
+    async fn drive(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
         let mut watching = true;
         loop {
             self.start_what_is_ready();
@@ -171,9 +216,9 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             tokio::select! {
                 // A wish to stop comes before what would start something new.
                 biased;
-                changed = cancelled.changed(), if watching => match changed {
+                changed = self.cancelled.changed(), if watching => match changed {
                     Ok(()) => {
-                        let times = *cancelled.borrow_and_update();
+                        let times = *self.cancelled.borrow_and_update();
                         self.cancel(times);
                     }
                     Err(_) => watching = false,
@@ -183,48 +228,15 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         }
         self.stop();
         while self.tasks.join_next().await.is_some() {}
-        self.finish()
-    }
-
-    fn watch_gates(&mut self) {
-        let deadline = self.started + self.wait;
-        for (index, gate) in self.board.plan().gates.clone().into_iter().enumerate() {
-            let Some(target) = self.gate_targets.get(&gate.service).cloned() else {
-                continue;
-            };
-            for service in self.waiting_for(index) {
-                self.recorder
-                    .service(&service, EventKind::GateWaiting { gate: gate.clone() });
-            }
-            self.gates_open += 1;
-            self.tasks.spawn(gate_watch::watch(
-                index,
-                gate,
-                target,
-                Arc::clone(&self.connections),
-                deadline,
-                self.halt.subscribe(),
-                self.sender.clone(),
-            ));
-        }
-    }
-
-    /// The services with a step behind a gate.
-    fn waiting_for(&self, gate: usize) -> Vec<ServiceName> {
-        let mut services: Vec<ServiceName> = self
-            .board
-            .plan()
-            .steps
-            .iter()
-            .filter(|step| step.gates.contains(&gate))
-            .map(|step| step.service.clone())
-            .collect();
-        services.dedup();
-        services
     }
 
     fn start_what_is_ready(&mut self) {
         for service in self.board.startable() {
+            if self.has_no_way_back(&service) {
+                self.service_finished(&service);
+                return;
+            }
+            let work = self.work_of(&service);
             let Some(lane) = self.lanes.get_mut(&service) else {
                 continue;
             };
@@ -237,7 +249,11 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 connections: Arc::clone(&self.connections),
                 engine: self.engine,
                 run: Arc::clone(&self.run),
-                run_again: lane.run_again.clone(),
+                run_again: match &self.undoing {
+                    Some(undoing) => undoing.resume.clone(),
+                    None => lane.run_again.clone(),
+                },
+                work,
                 messages: self.sender.clone(),
                 goes: receiver,
                 cancelled: self.cancelled.clone(),
@@ -246,6 +262,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 anchor: None,
             };
             self.board.activate(&service);
+            self.begin_visit(&service);
             self.tasks.spawn(task.run());
         }
     }
@@ -262,6 +279,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             },
             Message::Ready { service, cancel } => self.ready(&service, cancel),
             Message::Finished { step, result } => self.finished(step, result),
+            Message::Recorded { service } => self.end_visit(&service),
             Message::Unchanged { step } => {
                 self.board.done(step);
                 let service = self.board.plan().steps[step].service.clone();
@@ -286,11 +304,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         let steps = self.board.step_count(service);
         if let Some(lane) = self.lanes.get_mut(service) {
             lane.cancel = Some(cancel);
-            if lane
-                .began
-                .replace(lane.began.unwrap_or_else(Instant::now))
-                .is_none()
-            {
+            lane.began.get_or_insert_with(Instant::now);
+            if !std::mem::replace(&mut lane.announced, true) {
                 self.recorder
                     .service(service, EventKind::ServiceStarted { steps });
             }
@@ -300,6 +315,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
 
     /// Gives a service its next step, or sends it home.
     fn let_go_on(&mut self, service: &ServiceName) {
+        self.has_no_way_back(service);
         let next = self.board.next_step(service);
         let Some(lane) = self.lanes.get_mut(service) else {
             return;
@@ -323,6 +339,15 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
     fn finished(&mut self, step: usize, result: Result<StepDone, Box<Failure>>) {
         let planned = &self.board.plan().steps[step];
         let (service, direction) = (planned.service.clone(), planned.direction);
+        let version = planned.version;
+        let leaves_something = match &result {
+            Ok(_) => true,
+            Err(failure) => !failure.rolled_back || failure.outcome_unknown,
+        };
+        if direction == Direction::Up && leaves_something {
+            let applied = self.applied.entry(service.clone()).or_default();
+            applied.insert(version);
+        }
         match result {
             Ok(done) => {
                 self.board.done(step);
@@ -356,7 +381,11 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     ExitStatus::Cancelled => self.totals.cancelled += 1,
                     _ => self.totals.failed += 1,
                 }
-                self.fail(&service, status, Some(next));
+                let why = match direction {
+                    Direction::Up => format!("{service} {version} failed"),
+                    Direction::Down => format!("the revert of {service} {version} failed"),
+                };
+                self.fail(&service, status, Some(next), why);
                 self.send_home(&service);
             }
         }
@@ -383,14 +412,25 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 exit_code: error.exit_status(),
             },
         );
-        self.fail(service, error.exit_status(), error.next());
+        let why = match error {
+            ServiceError::Refused(refusal) => refusal.to_string(),
+            other => format!("{service}: {}", other.chain()),
+        };
+        self.fail(service, error.exit_status(), error.next(), why);
     }
 
-    fn fail(&mut self, service: &ServiceName, status: ExitStatus, next: Option<String>) {
+    fn fail(
+        &mut self,
+        service: &ServiceName,
+        status: ExitStatus,
+        next: Option<String>,
+        why: String,
+    ) {
         self.status = self.status.or_worse(status);
         self.next.extend(next);
         self.first_failure.get_or_insert_with(|| service.clone());
-        if self.on_failure == OnFailure::Stop {
+        self.why.get_or_insert(why);
+        if self.undoing.is_some() || self.on_failure != OnFailure::Continue {
             self.stop();
         }
         if let Some(lane) = self.lanes.get_mut(service) {
@@ -406,11 +446,15 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
     fn released(&mut self, service: &ServiceName) {
         self.board.deactivate(service);
         let complete = self.board.is_complete(service);
+        let complete_as = match &self.undoing {
+            Some(undoing) => undoing.outcome(service),
+            None => Some(ServiceOutcome::Done),
+        };
         if let Some(lane) = self.lanes.get_mut(service) {
             lane.goes = None;
             lane.cancel = None;
-            if complete {
-                lane.outcome.get_or_insert(ServiceOutcome::Done);
+            if complete && let Some(outcome) = complete_as {
+                lane.outcome.get_or_insert(outcome);
             }
             if lane.outcome.is_some() {
                 self.service_finished(service);
@@ -433,89 +477,4 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             },
         );
     }
-
-    fn gate_ended(&mut self, index: usize, end: GateEnd) {
-        self.gates_open -= 1;
-        let gate = self.board.plan().gates[index].clone();
-        let services = self.waiting_for(index);
-        match end {
-            GateEnd::Met(waited) => {
-                self.board.gate_met(index);
-                for service in services {
-                    self.recorder.service(
-                        &service,
-                        EventKind::GateMet {
-                            gate: gate.clone(),
-                            waited_ms: millis(waited),
-                        },
-                    );
-                }
-            }
-            GateEnd::TimedOut(missing) => {
-                for service in services {
-                    let command = (self.meet_gate)(&missing.service);
-                    let refusal = gates::refusal(&service, &missing, &command, Some(self.wait));
-                    self.gate_failed(&service, &ServiceError::Refused(refusal));
-                }
-            }
-            GateEnd::Failed(error) => {
-                for service in services {
-                    self.gate_failed(&service, &error);
-                }
-            }
-            GateEnd::Cancelled => {}
-        }
-    }
-
-    /// A service that waits behind a gate is not at work: it ends here.
-    fn gate_failed(&mut self, service: &ServiceName, error: &ServiceError) {
-        self.service_stopped(service, error);
-        self.service_finished(service);
-    }
-
-    /// Nothing new starts, and nobody waits any longer for a lock or a gate.
-    fn stop(&mut self) {
-        self.board.stop();
-        self.halt.send_replace(1);
-    }
-
-    fn cancel(&mut self, times: u32) {
-        if times == 0 {
-            return;
-        }
-        self.stop();
-        self.status = self.status.or_worse(ExitStatus::Cancelled);
-        let cause = (*self.stops.cause.borrow()).unwrap_or(StopCause::Interrupt);
-        let is_timed = times == 1 && cause == StopCause::Terminate && !self.stops.grace.is_zero();
-        self.recorder.run(EventKind::CancelRequested {
-            times,
-            cause,
-            cancels_in_ms: is_timed.then(|| millis(self.stops.grace)),
-        });
-        if times > 1 {
-            self.cancel_between_steps();
-        }
-    }
-
-    /// Cancels what services do on the server before and after their steps. A step sees to its own statements: a request
-    /// that came late would hit what is written after it.
-    fn cancel_between_steps(&mut self) {
-        for (service, lane) in &self.lanes {
-            let Some(handle) = lane.cancel.clone() else {
-                continue;
-            };
-            if self.board.is_running(service) {
-                continue;
-            }
-            self.tasks.spawn(async move {
-                if let Err(error) = handle.cancel().await {
-                    tracing::warn!(%error, "a statement could not be cancelled");
-                }
-            });
-        }
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

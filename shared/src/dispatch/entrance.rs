@@ -127,7 +127,7 @@ impl Entrance<'_> {
         let pulse = locked.session().pulse();
         let session = locked.session_mut();
         let reading = async {
-            if !session.is_installed(true) {
+            if !session.knows_all_tables() {
                 session.refresh(&target.history_table).await?;
             }
             read_history(session, &target.service.name, &target.history_table).await

@@ -3,9 +3,13 @@
 //! A task lives for one stretch of steps that can run without waiting for another database, and holds the advisory
 //! lock for just that long.
 
+mod record;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
 
 use super::entrance::{Entrance, end_orphan_of};
 use super::held::Held;
@@ -39,6 +43,8 @@ pub(super) enum Message {
         step: usize,
         result: Result<StepDone, Box<Failure>>,
     },
+    /// The service's database knows what a compensation owes.
+    Recorded { service: ServiceName },
     /// Another run did the step in the meantime.
     Unchanged { step: usize },
     /// The service cannot go on.
@@ -64,6 +70,18 @@ pub(super) struct Go {
     pub(super) direction: Direction,
 }
 
+/// What a task does once it has the lock.
+pub(super) enum Work {
+    /// The steps that it is given the go for.
+    Steps,
+    /// It records that these migrations of a run are to be undone.
+    Record {
+        of_run: Uuid,
+        because: String,
+        versions: BTreeSet<Version>,
+    },
+}
+
 /// Everything a task needs.
 pub(super) struct LaneTask {
     pub(super) target: Arc<Target>,
@@ -73,6 +91,7 @@ pub(super) struct LaneTask {
     pub(super) engine: EngineSettings,
     pub(super) run: Arc<RunIdentity>,
     pub(super) run_again: String,
+    pub(super) work: Work,
     pub(super) messages: mpsc::UnboundedSender<Message>,
     pub(super) goes: mpsc::UnboundedReceiver<Go>,
     pub(super) cancelled: watch::Receiver<u32>,
@@ -108,7 +127,23 @@ impl LaneTask {
                 begun => begun?,
             },
         };
-        let worked = self.work(&mut locked, &history).await;
+        let worked = match &self.work {
+            Work::Steps => self.steps(&mut locked, &history).await,
+            Work::Record {
+                of_run,
+                because,
+                versions,
+            } => {
+                let recording =
+                    self.record(&mut locked, &history, (*of_run, because.as_str()), versions);
+                let recorded = recording.await;
+                if recorded.is_ok() {
+                    let service = self.target.service.name.clone();
+                    self.tell(Message::Recorded { service });
+                }
+                recorded
+            }
+        };
         if worked.as_ref().is_err_and(ServiceError::is_connection_lost) {
             let pulse = locked.session().pulse();
             end_orphan_of(&self.target, &self.connections, &pulse).await;
@@ -157,7 +192,7 @@ impl LaneTask {
         entrance.enter(session, &mut self.halted.clone()).await
     }
 
-    async fn work(
+    async fn steps(
         &mut self,
         locked: &mut LockedSession,
         history: &History,
@@ -241,6 +276,11 @@ impl LaneTask {
                 interruption.version == go.version && interruption.direction == go.direction
             })
             .map(|interruption| interruption.done);
+        let because = history
+            .owed
+            .iter()
+            .find(|owed| owed.version == go.version && go.direction == Direction::Down)
+            .map(|owed| format!("compensation: {}", owed.because));
         let context = StepContext {
             run: &self.run,
             service: &self.target.service,
@@ -258,6 +298,7 @@ impl LaneTask {
             cancelled: self.cancelled.clone(),
             report: &report,
             run_again: &self.run_again,
+            because: because.as_deref(),
         };
         execute(locked, &context).await
     }

@@ -4,6 +4,7 @@
 //! for what anybody sees (`report`). Floor 4. `docs/design/run-engine.md` has the state diagram.
 
 mod board;
+mod compensation;
 mod dispatcher;
 mod entrance;
 mod gate_watch;
@@ -13,6 +14,7 @@ mod recorder;
 mod run;
 mod secure;
 
+pub use compensation::{Compensation, Migrations, PlanReverts, Reverts};
 pub use dispatcher::dispatch;
 pub use held::Held;
 pub use recorder::Recorder;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::Reverts;
 use super::held::Held;
 use super::secure::Precaution;
 use crate::config::EngineSettings;
@@ -20,6 +21,8 @@ pub enum OnFailure {
     Stop,
     /// Go on with them.
     Continue,
+    /// Start nothing new, and undo what this run has applied.
+    Revert,
 }
 
 /// One service of the run.
@@ -67,7 +70,7 @@ impl Stops {
 }
 
 /// A run, ready to go.
-pub struct Run {
+pub struct Run<'c> {
     /// `run` or `revert`.
     pub command: &'static str,
     /// Who and where from.
@@ -98,6 +101,35 @@ pub struct Run {
     pub engine: EngineSettings,
     /// Where sessions come from.
     pub connections: Arc<Connections>,
+    /// How to undo, in a run that may have to.
+    pub reverts: Option<Reverts<'c>>,
+}
+
+impl Run<'_> {
+    /// The services with steps, in the order in which these begin.
+    pub(super) fn services(&self) -> Vec<ServiceName> {
+        let mut names: Vec<ServiceName> = Vec::new();
+        for plan in self.plans() {
+            for name in plan.services() {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        names
+    }
+
+    /// How many steps there are.
+    pub(super) fn steps(&self) -> usize {
+        self.plans().map(|plan| plan.steps.len()).sum()
+    }
+
+    fn plans(&self) -> impl Iterator<Item = &Plan> {
+        let first = self.reverts.iter().flat_map(|reverts| &reverts.first);
+        first
+            .map(|compensation| &compensation.plan)
+            .chain([&self.plan])
+    }
 }
 
 /// How a run ended.

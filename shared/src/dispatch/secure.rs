@@ -38,7 +38,7 @@ pub struct Secured {
 
 /// Locks every database of a run, and takes its precaution. Where that fails, nothing has been begun and no lock is held.
 pub(super) async fn secure(
-    run: &mut Run,
+    run: &mut Run<'_>,
     recorder: &mut Recorder<'_>,
     stops: &Stops,
 ) -> Result<(), (ServiceName, ServiceError)> {
@@ -68,7 +68,7 @@ pub(super) async fn secure(
 }
 
 async fn lock_and_take(
-    run: &mut Run,
+    run: &mut Run<'_>,
     stops: &Stops,
     say: &(dyn Fn(&ServiceName, EventKind) + Send + Sync),
 ) -> Result<(), (ServiceName, ServiceError)> {
@@ -97,7 +97,7 @@ async fn lock_and_take(
 }
 
 async fn lock(
-    run: &mut Run,
+    run: &mut Run<'_>,
     halted: &mut watch::Receiver<u32>,
     say: &(dyn Fn(&ServiceName, EventKind) + Send + Sync),
 ) -> Result<(), (ServiceName, ServiceError)> {

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Anchor, ColumnOrder, Direction, ExitStatus, Gate, Refusal, SchemaDifference, ServiceName,
-    StopCause, Totals, Verdict, Version,
+    Anchor, ColumnOrder, CompensationStop, Direction, ExitStatus, Gate, Refusal, SchemaDifference,
+    ServiceName, StopCause, Totals, Verdict, Version,
 };
 
 /// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
@@ -53,6 +53,9 @@ pub enum EventKind {
         steps: usize,
         /// The version of this program.
         program_version: &'static str,
+        /// Whether what it has applied is undone when something fails.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        undoes_on_failure: bool,
     },
     /// A database did not exist and was created.
     DatabaseCreated {
@@ -178,6 +181,24 @@ pub enum EventKind {
     },
     /// A step failed.
     MigrationFailed(Box<Failure>),
+    /// What a run has applied is about to be undone.
+    CompensationStarted {
+        /// The run: this one, or an earlier one whose compensation was interrupted.
+        of_run: Uuid,
+        /// What failed in it.
+        because: String,
+        /// How many migrations are undone.
+        steps: usize,
+    },
+    /// All that the run had applied is undone.
+    CompensationFinished {
+        /// The run.
+        of_run: Uuid,
+        /// How many migrations were undone.
+        reverted: usize,
+    },
+    /// The compensation stopped before its end.
+    CompensationStopped(Box<CompensationStop>),
     /// A server message (`RAISE NOTICE`, a warning) during a step.
     ServerNotice {
         /// `NOTICE`, `WARNING`, …
@@ -295,6 +316,8 @@ pub enum ServiceOutcome {
     Skipped,
     /// It was not started, or not finished, because the user cancelled.
     Cancelled,
+    /// All that this run had applied to it is undone, because of another.
+    Reverted,
 }
 
 /// Who holds the advisory lock of a database.

@@ -5,12 +5,14 @@
 mod anchor;
 mod causes;
 mod checksum;
+mod compensation;
 mod difference;
 mod directive;
 mod event;
 mod exit;
 mod fleet;
 mod migration;
+mod millis;
 mod outcome;
 mod plan;
 mod refusal;
@@ -21,6 +23,7 @@ mod version;
 pub use anchor::Anchor;
 pub use causes::with_causes;
 pub use checksum::Checksum;
+pub use compensation::{CatalogState, CompensationStop, DatabaseState};
 pub use difference::{ColumnOrder, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{
@@ -29,6 +32,7 @@ pub use event::{
 pub use exit::ExitStatus;
 pub use fleet::{Fleet, FleetError};
 pub use migration::{Migration, Script};
+pub use millis::millis;
 pub use outcome::{Totals, Verdict};
 pub use plan::{Direction, Gate, Hazard, Plan, Step};
 pub use refusal::{Refusal, RefusalKind};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::ExitStatus;
+use super::{ExitStatus, millis};
 
 /// The one-word result of a run, last in its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -16,6 +16,8 @@ pub enum Verdict {
     NothingToDo,
     /// A step failed.
     Failed,
+    /// Something failed, and all that the run had applied is undone again.
+    Reverted,
     /// Something was refused; what is not refused may have been done.
     Refused,
     /// A database, a lock or a connection could not be had.
@@ -71,7 +73,7 @@ impl Totals {
     /// Sets the duration.
     #[must_use]
     pub fn lasting(mut self, duration: Duration) -> Self {
-        self.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.duration_ms = millis(duration);
         self
     }
 }

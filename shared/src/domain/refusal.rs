@@ -22,6 +22,10 @@ pub enum RefusalKind {
     Required,
     /// A half-done migration was edited, or is half-done in the other direction.
     Interrupted,
+    /// A compensation has begun and has reverts left to do.
+    CompensationInterrupted,
+    /// A newer migration stands on what would be undone.
+    OnTop,
     /// Production wants a confirmation.
     Unconfirmed,
     /// The server takes no writes.

@@ -3,7 +3,7 @@
 use super::chain::begin_chain;
 use super::journal::INSTALL_JOURNAL;
 use super::progress::INSTALL_PROGRESS;
-use super::{Session, progress};
+use super::{Session, compensation, progress};
 use crate::domain::{Checksum, ServiceName, Version};
 use crate::reconcile::{AppliedMigration, History};
 use crate::source::create_history_table;
@@ -30,9 +30,22 @@ pub async fn read_history(
         }
         None => Vec::new(),
     };
+    let owed = match session.compensation_readable() {
+        Some(true) => compensation::read_owed(session.client(), service).await?,
+        // Where the whole schema may not be read, that has just been said.
+        Some(false) if session.progress_readable() == Some(true) => {
+            tracing::warn!(
+                %service,
+                "no right to read orchestrator.compensation: reverts that are still to be done would not be seen"
+            );
+            Vec::new()
+        }
+        Some(false) | None => Vec::new(),
+    };
     Ok(History {
         applied,
         interrupted,
+        owed,
         legacy: Vec::new(),
     })
 }

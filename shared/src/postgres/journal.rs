@@ -128,7 +128,7 @@ pub struct Attempt<'a> {
     pub message: Option<&'a str>,
 }
 
-/// Writes history row and journal row of a finished migration and clears its progress, inside the caller's
+/// Writes history row and journal row of a finished migration and clears its progress and what was owed of it, inside the caller's
 /// transaction and in one statement. Gives whether this is still the server process that the session began with.
 pub async fn record_done(
     session: &Session,
@@ -151,6 +151,12 @@ pub async fn record_done(
     } else {
         ""
     };
+    // Undone, nothing is owed any more; applied anew, what was left of an earlier compensation is void.
+    let compensation = if session.compensation_readable().is_some() {
+        ", compensation AS (DELETE FROM orchestrator.compensation WHERE service = $2 AND version = $3 RETURNING version)"
+    } else {
+        ""
+    };
     let values = Values::of(attempt);
     let mut parameters = values.parameters();
     parameters.push((&applied_on, Type::TEXT));
@@ -158,7 +164,7 @@ pub async fn record_done(
         .client()
         .query_typed(
             &format!(
-                "WITH history AS ({history}){progress} {} RETURNING pg_catalog.pg_backend_pid()",
+                "WITH history AS ({history}){progress}{compensation} {} RETURNING pg_catalog.pg_backend_pid()",
                 insert_attempt()
             ),
             &parameters,

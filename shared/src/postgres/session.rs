@@ -65,6 +65,7 @@ struct Facts {
     checks_client: bool,
     server_start: String,
     backend_start: String,
+    compensation_readable: Option<bool>,
 }
 
 impl Session {
@@ -162,6 +163,21 @@ impl Session {
     /// Whether `orchestrator.progress` exists (`Some`) and may be read by this role.
     pub(super) fn progress_readable(&self) -> Option<bool> {
         self.facts.progress_readable
+    }
+
+    /// Whether `orchestrator.compensation` exists (`Some`) and may be read by this role.
+    pub(super) fn compensation_readable(&self) -> Option<bool> {
+        self.facts.compensation_readable
+    }
+
+    /// Whether all tables are known that only some databases have: else they may have been made since it was looked.
+    pub fn knows_all_tables(&self) -> bool {
+        self.is_installed(true) && self.facts.compensation_readable.is_some()
+    }
+
+    /// Notes that the table of compensations is there.
+    pub(super) fn mark_compensation_installed(&mut self) {
+        self.facts.compensation_readable = Some(true);
     }
 
     /// Whether `orchestrator.journal` exists (`Some`) and may be read by this role.
@@ -352,7 +368,10 @@ impl Facts {
                    pg_catalog.current_setting('server_version_num')::int4, \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
-                   {SERVER_START}, COALESCE({}, '')", own_start()),
+                   {SERVER_START}, COALESCE({}, ''), \
+                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                     THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.compensation')::oid, 'SELECT') \
+                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END", own_start()),
                 &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
@@ -371,6 +390,7 @@ impl Facts {
             checks_client: server_version >= CLIENT_CONNECTION_CHECK,
             server_start: row.get(9),
             backend_start: row.get(10),
+            compensation_readable: row.get(11),
         })
     }
 }

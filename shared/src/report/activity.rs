@@ -38,11 +38,11 @@ pub(super) fn words(standing: &Standing) -> Option<Words> {
             subject: "lock".to_owned(),
         }),
         Activity::Ready => {
-            let step = standing.done() + standing.elsewhere;
+            let (step, steps) = standing.progress();
             Some(Words {
                 verb: "ready",
                 role: Role::Quiet,
-                text: match standing.steps.max(step) {
+                text: match steps.max(step) {
                     0 => String::new(),
                     steps => format!("{step}/{steps}"),
                 },
@@ -58,7 +58,7 @@ fn step(standing: &Standing, running: &Running) -> Words {
     let mut text = format!(
         "{}/{}  {subject}",
         running.step,
-        standing.steps.max(running.step),
+        standing.progress().1.max(running.step),
     );
     // Who they are stands in the line above, which was written when it began to wait.
     if let Some(who) = words::identities(&running.blockers) {

@@ -42,21 +42,23 @@ pub(super) fn announce(
 
 /// The final table with an empty line around it; empty when the run was about one service.
 pub(super) fn table(tally: &Tally, terminal: Terminal) -> String {
+    // A run that applies may have had to undo.
+    let undid = !tally.reverts && tally.services.iter().any(|it| it.reverted > 0);
     let rows: Vec<Vec<Cell>> = tally
         .involved()
-        .map(|standing| row(standing, tally.reverts))
+        .map(|standing| row(standing, tally, undid))
         .collect();
     if rows.is_empty() || tally.services.len() < 2 {
         return String::new();
     }
     let done = if tally.reverts { "reverted" } else { "applied" };
-    let table = columns(
-        &["service", done, "duration", "state"],
-        &rows,
-        &[Align::Left, Align::Right, Align::Right, Align::Left],
-        terminal.out,
-        terminal.width,
-    );
+    let mut headers = vec!["service", done, "duration", "state"];
+    let mut alignments = vec![Align::Left, Align::Right, Align::Right, Align::Left];
+    if undid {
+        headers.insert(2, "reverted");
+        alignments.insert(2, Align::Right);
+    }
+    let table = columns(&headers, &rows, &alignments, terminal.out, terminal.width);
     let up_to_date = tally.up_to_date();
     let mut text = format!("\n{table}");
     if !up_to_date.is_empty() {
@@ -75,13 +77,13 @@ pub(super) fn table(tally: &Tally, terminal: Terminal) -> String {
     text
 }
 
-fn row(standing: &Standing, reverts: bool) -> Vec<Cell> {
-    let done = if reverts {
+fn row(standing: &Standing, tally: &Tally, undid: bool) -> Vec<Cell> {
+    let done = if tally.reverts {
         standing.reverted
     } else {
         standing.applied
     };
-    let is_whole = standing.outcome == Some(ServiceOutcome::Done) || standing.steps == 0;
+    let is_whole = standing.outcome == Some(ServiceOutcome::Done) || standing.steps <= done;
     let number = if is_whole {
         done.to_string()
     } else {
@@ -93,21 +95,28 @@ fn row(standing: &Standing, reverts: bool) -> Vec<Cell> {
     } else {
         String::new()
     };
-    vec![
+    let mut cells = vec![
         standing.name.as_str().into(),
         number.into(),
         took.into(),
-        state(standing),
-    ]
+        state(standing, tally.is_left),
+    ];
+    if undid {
+        cells.insert(2, standing.reverted.to_string().into());
+    }
+    cells
 }
 
-fn state(standing: &Standing) -> Cell {
+fn state(standing: &Standing, is_left: bool) -> Cell {
     let because = standing
         .because
         .as_deref()
         .map(|because| format!(": {}", one_line(because, 200)))
         .unwrap_or_default();
     match standing.outcome {
+        Some(ServiceOutcome::Done) if is_left && standing.applied > standing.reverted => {
+            Cell::new(Role::Warning, "not undone")
+        }
         Some(ServiceOutcome::Done) => Cell::new(Role::Good, "done"),
         Some(ServiceOutcome::Unchanged) => Cell::new(Role::Quiet, "up to date"),
         Some(ServiceOutcome::Failed) => match &standing.failed {
@@ -120,6 +129,7 @@ fn state(standing: &Standing) -> Cell {
         Some(ServiceOutcome::Refused) => Cell::new(Role::Bad, "refused"),
         Some(ServiceOutcome::Unavailable) => Cell::new(Role::Bad, "unavailable"),
         Some(ServiceOutcome::Skipped) => Cell::new(Role::Warning, format!("skipped{because}")),
+        Some(ServiceOutcome::Reverted) => Cell::new(Role::Warning, "reverted"),
         Some(ServiceOutcome::Cancelled) => Cell::new(Role::Warning, "cancelled"),
         None => Cell::new(Role::Warning, format!("not finished{because}")),
     }
@@ -149,8 +159,13 @@ pub(super) fn summary(tally: &Tally, verdict: Verdict, totals: &Totals) -> Strin
                 done(totals)
             )
         }
-        Verdict::Failed | Verdict::Refused | Verdict::Unavailable | Verdict::Cancelled => {
+        Verdict::Failed
+        | Verdict::Reverted
+        | Verdict::Refused
+        | Verdict::Unavailable
+        | Verdict::Cancelled => {
             let word = match verdict {
+                Verdict::Reverted => "Reverted",
                 Verdict::Refused => "Refused",
                 Verdict::Unavailable => "Unavailable",
                 Verdict::Cancelled => "Cancelled",
@@ -214,6 +229,6 @@ pub(super) fn role(verdict: Verdict) -> Role {
         Verdict::Done => Role::Good,
         Verdict::NothingToDo => Role::Plain,
         Verdict::Cancelled => Role::Warning,
-        Verdict::Failed | Verdict::Refused | Verdict::Unavailable => Role::Bad,
+        Verdict::Failed | Verdict::Reverted | Verdict::Refused | Verdict::Unavailable => Role::Bad,
     }
 }

@@ -99,6 +99,7 @@ mod tests {
         story.skipped("policy", "auth failed", 2);
         story.finished("policy", ServiceOutcome::Failed, 1, 0, 500);
         story.adoption("policy", POLICY);
+        story.compensation();
         story.terminate();
         story.run_finished(
             ExitStatus::Failed,
@@ -131,6 +132,9 @@ mod tests {
             EventKind::ServiceFailed { .. } => "service_failed",
             EventKind::ServiceSkipped { .. } => "service_skipped",
             EventKind::ServiceFinished { .. } => "service_finished",
+            EventKind::CompensationStarted { .. } => "compensation_started",
+            EventKind::CompensationFinished { .. } => "compensation_finished",
+            EventKind::CompensationStopped(_) => "compensation_stopped",
             EventKind::AdoptionProven(_) => "adoption_proven",
             EventKind::DriftFound(_) => "drift_found",
             EventKind::MigrationAdopted { .. } => "migration_adopted",
@@ -161,7 +165,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 26, "a kind of event has no sample");
+        assert_eq!(names.len(), 29, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -206,9 +210,12 @@ mod tests {
         {"seq":27,"service":"policy","version":1753250000000,"event":"drift_found","name":"initial_schema","differences":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"18.4"}
         {"seq":28,"service":"policy","version":1753250000000,"event":"migration_adopted","name":"initial_schema","stands_for":["public.migrations 1 InitialSchema1"]}
         {"seq":29,"service":"policy","event":"adoption_undone","migrations":1}
-        {"seq":30,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
-        {"seq":31,"event":"cancel_requested","times":2,"cause":"grace_over"}
-        {"seq":32,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":30,"event":"compensation_started","of_run":"01983f2a-0000-7000-8000-000000000001","because":"control 1 failed","steps":3}
+        {"seq":31,"event":"compensation_finished","of_run":"01983f2a-0000-7000-8000-000000000001","reverted":3}
+        {"seq":32,"event":"compensation_stopped","of_run":"01983f2a-0000-7000-8000-000000000001","because":"the revert of policy 1753250000000 failed","databases":[{"service":"policy","database":"soc_policies","state":"between","version":1753250000000}],"next":["orchestrator revert all --run …"]}
+        {"seq":33,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
+        {"seq":34,"event":"cancel_requested","times":2,"cause":"grace_over"}
+        {"seq":35,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

@@ -62,6 +62,12 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
         match (&event.kind, &event.service) {
             (EventKind::RunStarted { .. }, _) => self.start_whole(),
             (EventKind::RunFinished { .. }, _) => self.clear(),
+            (EventKind::CompensationStarted { .. }, _) => {
+                if let Some(bar) = &self.whole {
+                    let steps = self.narrator.tally().steps;
+                    bar.set_length(u64::try_from(steps).unwrap_or(u64::MAX));
+                }
+            }
             (_, Some(name)) => {
                 self.draw_service(name);
                 if let Some(bar) = &self.whole {

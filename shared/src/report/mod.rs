@@ -18,6 +18,7 @@ pub mod style;
 pub mod table;
 mod tally;
 mod text;
+mod undoing;
 pub mod units;
 mod words;
 

@@ -13,6 +13,7 @@ use super::reporter::Verbosity;
 use super::style::{Role, Terminal};
 use super::tally::{Standing, Tally};
 use super::text::{hanging, width};
+use super::undoing;
 use super::units::duration;
 
 /// Columns of the word that a line begins with.
@@ -84,6 +85,10 @@ impl Narrator {
                 next,
                 ..
             } => return vec![self.close(*verdict, totals, next)],
+            EventKind::CompensationStopped(stop) => {
+                let Terminal { err, width, .. } = self.terminal;
+                return vec![Line::Err(undoing::stopped(stop, err, width))];
+            }
             _ if self.verbosity == Verbosity::Quiet => Vec::new(),
             EventKind::RunStarted {
                 services,
@@ -107,6 +112,20 @@ impl Narrator {
                     ));
                 }
                 lines
+            }
+            // A run that undoes, and nothing else, has announced what it is about.
+            EventKind::CompensationStarted { .. } | EventKind::CompensationFinished { .. }
+                if self.tally.reverts =>
+            {
+                Vec::new()
+            }
+            EventKind::CompensationStarted {
+                of_run,
+                because,
+                steps,
+            } => self.paragraph(&undoing::started(event.run_id, *of_run, because, *steps)),
+            EventKind::CompensationFinished { of_run, .. } => {
+                self.paragraph(&undoing::finished(event.run_id, *of_run))
             }
             kind => {
                 let note = note(kind, event.version, self.standing(event), self.detail());
@@ -149,7 +168,11 @@ impl Narrator {
         let step = FailedStep {
             service: event.service.as_ref(),
             version: event.version,
-            done_before: self.standing(event).map_or(0, Standing::done),
+            // What is undone does not stay.
+            done_before: match self.tally.undoes_on_failure {
+                true => 0,
+                false => self.standing(event).map_or(0, Standing::done),
+            },
         };
         let Terminal { err, width, .. } = self.terminal;
         let block = failure::render(failure, step, err, width);
@@ -216,6 +239,10 @@ impl Narrator {
             .map(|line| self.terminal.err.paint(Role::Warning, line))
             .collect();
         Line::Err(lines.join("\n"))
+    }
+
+    fn paragraph(&self, text: &str) -> Vec<String> {
+        hanging("", text, self.terminal.width)
     }
 
     fn close(&self, verdict: Verdict, totals: &Totals, next: &[String]) -> Line {

@@ -96,6 +96,9 @@ pub(super) fn note(
         | EventKind::RunStarted { .. }
         | EventKind::MigrationFailed(_)
         | EventKind::ServiceFailed { .. }
+        | EventKind::CompensationStarted { .. }
+        | EventKind::CompensationFinished { .. }
+        | EventKind::CompensationStopped(_)
         | EventKind::CancelRequested { .. }
         | EventKind::RunFinished { .. } => None,
     }
@@ -239,7 +242,10 @@ fn after_a_step(
             let note = Note::new("applied", Role::Good, named(version, name));
             Some(note.lasting(*duration_ms))
         }
-        EventKind::MigrationReverted { name, duration_ms } if !detail.by_service => {
+        // What a compensation undoes is worth a line each.
+        EventKind::MigrationReverted { name, duration_ms }
+            if !detail.by_service || standing.is_some_and(|it| it.undo_steps.is_some()) =>
+        {
             let note = Note::new("reverted", Role::Good, named(version, name));
             Some(note.lasting(*duration_ms))
         }

@@ -4,9 +4,9 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use crate::domain::{
-    Anchor, Blocker, ColumnOrder, Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate,
-    Holder, Proof, Refusal, RefusalKind, SchemaDifference, ServiceName, ServiceOutcome, StopCause,
-    Totals, Verdict, Version,
+    Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Direction, Drift,
+    Event, EventKind, ExitStatus, Failure, Gate, Holder, Proof, Refusal, RefusalKind,
+    SchemaDifference, ServiceName, ServiceOutcome, StopCause, Totals, Verdict, Version,
 };
 
 /// The events of a run so far.
@@ -49,6 +49,7 @@ impl Story {
             unchanged: unchanged.iter().map(|it| name(it)).collect(),
             steps,
             program_version: "0.1.0",
+            undoes_on_failure: false,
         };
         self.push(None, None, kind);
     }
@@ -248,6 +249,35 @@ impl Story {
             duration_ms,
         };
         self.push(Some(service), None, kind);
+    }
+
+    pub fn compensation(&mut self) {
+        let of_run = Uuid::from_u128(0x0198_3f2a_0000_7000_8000_0000_0000_0001);
+        let stop = CompensationStop {
+            of_run,
+            because: "the revert of policy 1753250000000 failed".to_owned(),
+            databases: vec![DatabaseState {
+                service: name("policy"),
+                database: "soc_policies".to_owned(),
+                state: CatalogState::Between,
+                version: Some(Version::new(1_753_250_000_000)),
+            }],
+            next: vec!["orchestrator revert all --run …".to_owned()],
+        };
+        for kind in [
+            EventKind::CompensationStarted {
+                of_run,
+                because: "control 1 failed".to_owned(),
+                steps: 3,
+            },
+            EventKind::CompensationFinished {
+                of_run,
+                reverted: 3,
+            },
+            EventKind::CompensationStopped(Box::new(stop)),
+        ] {
+            self.push(None, None, kind);
+        }
     }
 
     pub fn adoption(&mut self, service: &str, version: i64) {

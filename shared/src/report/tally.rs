@@ -13,6 +13,10 @@ use crate::domain::{
 pub(super) struct Tally {
     /// Whether it undoes migrations.
     pub reverts: bool,
+    /// Whether what it has applied is undone when something fails.
+    pub undoes_on_failure: bool,
+    /// Whether not all of that could be undone.
+    pub is_left: bool,
     /// Steps in the whole run.
     pub steps: usize,
     /// Services with steps, in the order of the plan, and those that were heard of otherwise.
@@ -32,6 +36,8 @@ pub(super) struct Standing {
     pub applied: usize,
     /// Migrations undone.
     pub reverted: usize,
+    /// While it is compensated: how many reverts there are, and how many migrations had been undone before.
+    pub undo_steps: Option<(usize, usize)>,
     /// Steps that another run did in the meantime.
     pub elsewhere: usize,
     /// What it is doing.
@@ -96,6 +102,7 @@ impl Standing {
             steps: 0,
             applied: 0,
             reverted: 0,
+            undo_steps: None,
             elsewhere: 0,
             activity: Activity::Idle,
             newest: None,
@@ -109,6 +116,14 @@ impl Standing {
     /// Migrations that this run applied or undid.
     pub(super) fn done(&self) -> usize {
         self.applied + self.reverted
+    }
+
+    /// Steps done and in all, of what is under way: applying, or undoing that.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        match self.undo_steps {
+            Some((steps, before)) => (self.reverted - before, steps),
+            None => (self.done() + self.elsewhere, self.steps),
+        }
     }
 
     /// Whether there turned out to be nothing to do.
@@ -132,7 +147,10 @@ impl Standing {
             }
             EventKind::GateMet { .. } => self.activity = Activity::Ready,
             EventKind::ServiceStarted { steps } => {
-                self.steps = *steps;
+                match &mut self.undo_steps {
+                    Some((undo_steps, _)) => *undo_steps = *steps,
+                    None => self.steps = *steps,
+                }
                 self.activity = Activity::Ready;
             }
             EventKind::MigrationStarted {
@@ -222,6 +240,9 @@ impl Standing {
             | EventKind::DriftFound(_)
             | EventKind::MigrationAdopted { .. }
             | EventKind::AdoptionUndone { .. }
+            | EventKind::CompensationStarted { .. }
+            | EventKind::CompensationFinished { .. }
+            | EventKind::CompensationStopped(_)
             | EventKind::CancelRequested { .. }
             | EventKind::RunFinished { .. } => {}
         }
@@ -241,13 +262,33 @@ impl Tally {
             services,
             unchanged,
             steps,
+            undoes_on_failure,
             ..
         } = &event.kind
         {
+            self.undoes_on_failure = *undoes_on_failure;
             self.reverts = *command == "revert";
             self.steps = *steps;
             self.services = services.iter().cloned().map(Standing::new).collect();
             self.unchanged = unchanged.iter().cloned().collect();
+        }
+        match &event.kind {
+            EventKind::CompensationStarted { of_run, steps, .. } => {
+                // Else they were counted from the beginning.
+                if *of_run == event.run_id {
+                    self.steps = self.done() + steps;
+                }
+                for standing in &mut self.services {
+                    standing.undo_steps = Some((0, standing.reverted));
+                }
+            }
+            EventKind::CompensationFinished { .. } | EventKind::CompensationStopped(_) => {
+                self.is_left = matches!(event.kind, EventKind::CompensationStopped(_));
+                for standing in &mut self.services {
+                    standing.undo_steps = None;
+                }
+            }
+            _ => {}
         }
         if let Some(name) = &event.service {
             self.entry(name).absorb(event.version, &event.kind);

@@ -10,7 +10,7 @@ use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
 use super::watch::Watch;
-use crate::domain::{Direction, EventKind, Script};
+use crate::domain::{Direction, EventKind, Script, millis};
 use crate::postgres::{
     Attempt, LockedSession, Progress, ProgressState, clear_intent, read_progress, record_done,
     record_intent, record_statement,
@@ -67,7 +67,7 @@ pub(super) async fn attempt<'a>(
             context.report(EventKind::StatementFinished {
                 statement: number,
                 statements: total,
-                duration_ms: super::step::millis(started.elapsed()),
+                duration_ms: millis(started.elapsed()),
                 recovered,
             });
         }

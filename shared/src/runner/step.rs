@@ -13,7 +13,9 @@ use super::remedy::remedy;
 use super::watch::Watch;
 use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
-use crate::domain::{Direction, EventKind, ExitStatus, Failure, Migration, Script, Service};
+use crate::domain::{
+    Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, millis,
+};
 use crate::planning;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
@@ -52,6 +54,8 @@ pub struct StepContext<'a> {
     pub report: &'a (dyn Fn(EventKind) + Send + Sync),
     /// The command that goes on after a failure.
     pub run_again: &'a str,
+    /// Why it is undone, where a compensation does it.
+    pub because: Option<&'a str>,
 }
 
 /// What became of a step that did not fail.
@@ -157,7 +161,7 @@ impl StepContext<'_> {
             attempts,
             statements,
             sqlstate: None,
-            message: None,
+            message: self.because,
         }
     }
 }
@@ -355,8 +359,4 @@ fn report_success(context: &StepContext<'_>, started: Instant) {
         Direction::Up => EventKind::MigrationApplied { name, duration_ms },
         Direction::Down => EventKind::MigrationReverted { name, duration_ms },
     });
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

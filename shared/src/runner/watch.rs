@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
-use super::step::{StepContext, millis};
-use crate::domain::{Blocker, EventKind};
+use super::step::StepContext;
+use crate::domain::{Blocker, EventKind, millis};
 use crate::postgres::{CancelHandle, LockWait, Lookout, Pulse, Session};
 
 /// The first look, at the latest: most migrations are through by then, and cost no second connection.

@@ -5,7 +5,8 @@ use super::Dispatcher;
 use crate::domain::{EventKind, ServiceOutcome, Verdict};
 
 impl Dispatcher<'_, '_> {
-    pub(super) fn finish(mut self) -> RunEnd {
+    /// Who was not started, and because of whom.
+    pub(super) fn tell_left_over(&mut self) {
         let cancelled = *self.cancelled.borrow() > 0;
         let mut left_over = self.board.left_over();
         left_over.extend(
@@ -40,10 +41,17 @@ impl Dispatcher<'_, '_> {
             }
             self.service_finished(&service);
         }
+    }
+
+    pub(super) fn finish(mut self) -> RunEnd {
         let totals = self.totals.lasting(self.started.elapsed());
         self.next.dedup();
         self.recorder.run(EventKind::RunFinished {
-            verdict: Verdict::of(self.status, totals.applied + totals.reverted),
+            verdict: if self.is_undone {
+                Verdict::Reverted
+            } else {
+                Verdict::of(self.status, totals.applied + totals.reverted)
+            },
             exit_code: self.status,
             totals,
             next: std::mem::take(&mut self.next),

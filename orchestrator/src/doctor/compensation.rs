@@ -1,0 +1,26 @@
+//! Compensations that were interrupted.
+
+use super::checks::Database;
+use super::{Finding, Severity};
+
+pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
+    let owed: Vec<_> = database.history.outstanding().collect();
+    let Some(newest) = owed.last() else {
+        return Vec::new();
+    };
+    let kind = "compensation_interrupted";
+    let versions: Vec<String> = owed.iter().map(|owed| owed.version.to_string()).collect();
+    let versions = versions.join(", ");
+    let run = newest.run_id;
+    let because = &newest.because;
+    if database.is_running() {
+        let what = format!("run {run} is being undone ({because}), still to do: {versions}");
+        let next = "nothing: a run is at work".to_owned();
+        return vec![database.finding(kind, Severity::Note, what, next, None)];
+    }
+    let what = format!(
+        "the compensation of run {run} is not finished ({because}), still to be undone: {versions}"
+    );
+    let next = format!("orchestrator revert all --run {run}{}", database.flags);
+    vec![database.finding(kind, Severity::Error, what, next, None)]
+}

@@ -1,0 +1,249 @@
+//! What runs have left, and the plan to undo it: for `--on-failure revert`, `revert --run`, and what a killed one left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::gather::gather_histories;
+use super::plan_revert::{look_at_more, refuse_standing_requirements, requiring_services};
+use super::{CommandError, Context, Gathered, Selected};
+use crate::dispatch::{Compensation, Migrations, PlanReverts, Reverts};
+use crate::domain::{Direction, Plan, ServiceName};
+use crate::inspect::{ServiceError, Target};
+use crate::planning::{self, Order};
+use crate::postgres::{ConnectError, Connections, RunTraces, read_traces};
+use crate::reconcile::reconcile;
+use crate::revert;
+
+/// Why a run is undone that nothing is recorded of yet.
+const ASKED_FOR: &str = "asked for with --run";
+
+/// What one run has left.
+pub(super) struct Left {
+    /// Whether any of the databases knows the run.
+    pub(super) known: bool,
+    migrations: Migrations,
+    because: String,
+}
+
+/// The runs of which something is still to be undone, the newest first.
+pub(super) fn owed_runs(selected: &Selected, gathered: &Gathered) -> Vec<Uuid> {
+    let runs: BTreeSet<Uuid> = gathered
+        .histories
+        .iter()
+        .filter(|(name, _)| selected.names.contains(*name))
+        .flat_map(|(_, history)| history.outstanding().map(|owed| owed.run_id))
+        .collect();
+    // Their numbers begin with the time.
+    runs.into_iter().rev().collect()
+}
+
+/// Looks for what a run has left: what it has applied, and what it has recorded to undo.
+pub(super) async fn left_by(
+    connections: &Arc<Connections>,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    gathered: &mut Gathered,
+    run_id: Uuid,
+) -> Result<Left, CommandError> {
+    let mut left = Left {
+        known: false,
+        migrations: Migrations::new(),
+        because: ASKED_FOR.to_owned(),
+    };
+    for (name, history) in &gathered.histories {
+        for owed in history.outstanding().filter(|owed| owed.run_id == run_id) {
+            left.known = true;
+            left.because.clone_from(&owed.because);
+            let versions = left.migrations.entry(name.clone()).or_default();
+            versions.insert(owed.version);
+        }
+    }
+    let mut looking = JoinSet::new();
+    for (name, target) in targets {
+        if gathered.histories.contains_key(name) {
+            let (name, target) = (name.clone(), Arc::clone(target));
+            let connections = Arc::clone(connections);
+            looking.spawn(async move { (name, traces(&connections, &target, run_id).await) });
+        }
+    }
+    while let Some(looked) = looking.join_next().await {
+        let (name, traces) = looked.map_err(|error| CommandError::Program {
+            message: format!("looking at a database was interrupted: {error}"),
+        })?;
+        match traces {
+            Ok(traces) => {
+                left.known |= traces.known;
+                if !traces.left.is_empty() {
+                    let versions = left.migrations.entry(name).or_default();
+                    versions.extend(traces.left);
+                }
+            }
+            Err(error) => gathered.stopped.push((name, error)),
+        }
+    }
+    Ok(left)
+}
+
+async fn traces(
+    connections: &Connections,
+    target: &Target,
+    run_id: Uuid,
+) -> Result<RunTraces, ServiceError> {
+    let (address, table) = (&target.address, &target.history_table);
+    let session = match connections.session(address, table).await {
+        Ok(session) => session,
+        Err(ConnectError::DatabaseMissing { .. }) => return Ok(RunTraces::default()),
+        Err(error) => return Err(error.into()),
+    };
+    let pulse = session.pulse();
+    let looking = read_traces(&session, &target.service.name, run_id);
+    let looked = connections.watch(&pulse, looking).await;
+    looked.map_err(|error| ServiceError::query(address, error))
+}
+
+/// The reverts of what a run has left, in order, and the services that are in the way. Looks at further databases, where
+/// migrations of other services require what would be undone.
+pub(super) async fn planned_compensation(
+    context: &Context,
+    selected: &Selected,
+    gathered: &mut Gathered,
+    targets: &mut BTreeMap<ServiceName, Arc<Target>>,
+    wanted: &Migrations,
+    order: &dyn Order,
+) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), CommandError> {
+    let mut stopped = Vec::new();
+    let needed = requiring_services(context, wanted.keys());
+    look_at_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
+    let mut steps = Vec::new();
+    let mut undone = BTreeMap::new();
+    for (name, versions) in wanted {
+        let (Some(service), Some(history)) =
+            (context.fleet.service(name), gathered.histories.get(name))
+        else {
+            continue;
+        };
+        match revert::select_these(service, &reconcile(service, history), versions) {
+            Ok(migrations) => {
+                undone.insert(name, migrations.iter().map(|it| it.version).collect());
+                for migration in migrations {
+                    steps.push(planning::step(service, migration, Direction::Down)?);
+                }
+            }
+            Err(refusal) => stopped.push((name.clone(), refusal.into())),
+        }
+    }
+    refuse_standing_requirements(context, gathered, &undone, &mut stopped);
+    let plan = order.arrange(&context.fleet, steps, Direction::Down);
+    Ok((plan, stopped))
+}
+
+/// The compensation of one run, and the services that are in the way.
+pub(super) async fn compensation(
+    context: &Context,
+    selected: &Selected,
+    gathered: &mut Gathered,
+    targets: &mut BTreeMap<ServiceName, Arc<Target>>,
+    (of_run, left): (Uuid, &Left),
+    order: &dyn Order,
+) -> Result<(Compensation, Vec<(ServiceName, ServiceError)>), CommandError> {
+    let wanted = &left.migrations;
+    let (plan, stopped) =
+        planned_compensation(context, selected, gathered, targets, wanted, order).await?;
+    let because = left.because.clone();
+    let compensation = Compensation {
+        of_run,
+        because,
+        plan,
+    };
+    Ok((compensation, stopped))
+}
+
+/// What earlier runs have left to be undone in the selected services, before anything new is applied there; and the
+/// services that are in the way. The histories are then as they will be after that.
+pub(super) async fn undone_first(
+    context: &Context,
+    selected: &Selected,
+    gathered: &mut Gathered,
+    targets: &mut BTreeMap<ServiceName, Arc<Target>>,
+    order: &dyn Order,
+) -> Result<(Vec<Compensation>, Vec<(ServiceName, ServiceError)>), CommandError> {
+    let mut first = Vec::new();
+    let mut stopped = Vec::new();
+    for of_run in owed_runs(selected, gathered) {
+        let left = left_by(&context.connections(), targets, gathered, of_run).await?;
+        let found = (of_run, &left);
+        let (compensation, in_the_way) =
+            compensation(context, selected, gathered, targets, found, order).await?;
+        stopped.extend(in_the_way);
+        for (name, versions) in &left.migrations {
+            if let Some(history) = gathered.histories.get_mut(name) {
+                *history = history.without(versions);
+            }
+        }
+        first.push(compensation);
+    }
+    Ok((first, stopped))
+}
+
+/// How a run of these services undoes.
+pub(super) fn reverts<'c>(
+    context: &'c Context,
+    selected: &'c Selected,
+    first: Vec<Compensation>,
+    order: &'c dyn Order,
+) -> Reverts<'c> {
+    let plan: PlanReverts<'c> = Box::new(move |wanted: Migrations| {
+        Box::pin(async move {
+            match plan_now(context, selected, &wanted, order).await {
+                Ok((plan, stopped)) if stopped.is_empty() => Ok(plan),
+                Ok((_, stopped)) => Err(stopped),
+                Err(error) => Err(unplanned(&wanted, &error)),
+            }
+        })
+    });
+    Reverts {
+        first,
+        plan,
+        resume: Box::new(move |of_run| context.invocation.undo(selected.only(), of_run)),
+        restore: Box::new(move |services, from| context.invocation.restore(services, from)),
+        restore_from: None,
+    }
+}
+
+/// The reverts of migrations, from what is in the databases now.
+async fn plan_now(
+    context: &Context,
+    selected: &Selected,
+    wanted: &Migrations,
+    order: &dyn Order,
+) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), CommandError> {
+    let mut targets = context.targets(wanted.keys(), selected, false).await?;
+    let mut gathered = gather_histories(&context.connections(), &targets).await?;
+    let unreachable = std::mem::take(&mut gathered.stopped);
+    if !unreachable.is_empty() {
+        return Ok((Plan::default(), unreachable));
+    }
+    planned_compensation(
+        context,
+        selected,
+        &mut gathered,
+        &mut targets,
+        wanted,
+        order,
+    )
+    .await
+}
+
+fn unplanned(wanted: &Migrations, error: &CommandError) -> Vec<(ServiceName, ServiceError)> {
+    let error = || ServiceError::Unsure {
+        message: format!("the reverts could not be planned: {error}"),
+        next: "see to that, and undo it then".to_owned(),
+    };
+    let first = wanted.keys().next();
+    first
+        .map(|name| (name.clone(), error()))
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,97 @@
+//! `revert --run`: undo what one run has applied.
+
+use uuid::Uuid;
+
+use super::compensation::{compensation, left_by};
+use super::interrupt::watch_stops;
+use super::plan_run::Planned;
+use super::refuse::refuse_run;
+use super::run::{Asked, execute, hold_everything_back, refused};
+use super::{
+    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, print_sql,
+};
+use crate::domain::{ExitStatus, Plan};
+use crate::planning::Order;
+use crate::report::units::count;
+
+/// Undoes what a run has applied in the selected services and nobody has undone since: by choice, or because it failed
+/// and its compensation was interrupted.
+pub(super) async fn revert_run(
+    context: &Context,
+    selected: &Selected,
+    asked: &CheckedRevert,
+    run_id: Uuid,
+    order: &dyn Order,
+) -> Result<ExitStatus, CommandError> {
+    let args = &asked.args;
+    let stops = watch_stops(context.configuration.engine().stop_grace);
+    let preparation = async {
+        let mut targets = context.targets(&selected.names, selected, false).await?;
+        let mut gathered = gather(&context.connections(), &targets).await?;
+        // A session that waits would only occupy a connection.
+        gathered.sessions.clear();
+        let left = left_by(&context.connections(), &targets, &mut gathered, run_id).await?;
+        let found = (run_id, &left);
+        let (compensation, in_the_way) =
+            compensation(context, selected, &mut gathered, &mut targets, found, order).await?;
+        let mut stopped = std::mem::take(&mut gathered.stopped);
+        stopped.extend(in_the_way);
+        Ok::<_, CommandError>((targets, gathered, left.known, compensation, stopped))
+    };
+    let Some(prepared) = stops.unless_asked(preparation).await else {
+        return match args.dry_run {
+            true => Err(CommandError::Cancelled),
+            false => refuse_run(context, "revert", CommandError::Cancelled),
+        };
+    };
+    let (targets, gathered, known, compensation, stopped) = prepared?;
+    // A database that could not be looked at may know it.
+    if !known && stopped.is_empty() {
+        return Err(CommandError::usage(
+            format!("the databases of these services know no run {run_id}"),
+            "see the runs: orchestrator history --output json",
+        ));
+    }
+    if args.dry_run {
+        print_sql(context, &targets, &compensation.plan)?;
+        return match stopped.first() {
+            Some((_, error)) => Err(refused(error)),
+            None => Ok(ExitStatus::Done),
+        };
+    }
+    let mut planned = Planned {
+        plan: Plan::default(),
+        stopped,
+        held_back: Vec::new(),
+        gate_targets: [].into(),
+    };
+    let mut first = Vec::new();
+    if planned.stopped.is_empty() {
+        first.push(compensation);
+    } else {
+        planned.plan = compensation.plan;
+        hold_everything_back(&mut planned);
+    }
+    first.retain(|compensation| !compensation.plan.steps.is_empty());
+    if let Some(compensation) = first.first() {
+        let migrations = count(compensation.plan.steps.len(), "migration");
+        let what = format!("undo {migrations} of run {run_id}");
+        if let Err(error) = confirm(context, args.yes, &what).await {
+            return refuse_run(context, "revert", error);
+        }
+    }
+    let how = Asked {
+        command: "revert",
+        on_failure: FailureChoice::Stop,
+        wait: std::time::Duration::ZERO,
+        stops,
+        unknown_outcome: args.unknown_outcome,
+        precaution: None,
+        first,
+        order,
+    };
+    execute(context, selected, targets, gathered, planned, how, |name| {
+        context.invocation.undo(Some(name), run_id)
+    })
+    .await
+}

@@ -1,0 +1,87 @@
+//! Gates: waiting for what databases outside the run must have first.
+
+use std::sync::Arc;
+
+use super::super::gate_watch;
+use super::Dispatcher;
+use crate::domain::{EventKind, ServiceName, millis};
+use crate::gates::{self, GateEnd};
+use crate::inspect::ServiceError;
+
+impl Dispatcher<'_, '_> {
+    pub(super) fn watch_gates(&mut self) {
+        let deadline = self.started + self.wait;
+        for (index, gate) in self.board.plan().gates.clone().into_iter().enumerate() {
+            let Some(target) = self.gate_targets.get(&gate.service).cloned() else {
+                continue;
+            };
+            for service in self.waiting_for(index) {
+                self.recorder
+                    .service(&service, EventKind::GateWaiting { gate: gate.clone() });
+            }
+            self.gates_open += 1;
+            self.tasks.spawn(gate_watch::watch(
+                index,
+                gate,
+                target,
+                Arc::clone(&self.connections),
+                deadline,
+                self.halt.subscribe(),
+                self.sender.clone(),
+            ));
+        }
+    }
+
+    /// The services with a step behind a gate.
+    fn waiting_for(&self, gate: usize) -> Vec<ServiceName> {
+        let mut services: Vec<ServiceName> = self
+            .board
+            .plan()
+            .steps
+            .iter()
+            .filter(|step| step.gates.contains(&gate))
+            .map(|step| step.service.clone())
+            .collect();
+        services.dedup();
+        services
+    }
+
+    pub(super) fn gate_ended(&mut self, index: usize, end: GateEnd) {
+        self.gates_open -= 1;
+        let gate = self.board.plan().gates[index].clone();
+        let services = self.waiting_for(index);
+        match end {
+            GateEnd::Met(waited) => {
+                self.board.gate_met(index);
+                for service in services {
+                    self.recorder.service(
+                        &service,
+                        EventKind::GateMet {
+                            gate: gate.clone(),
+                            waited_ms: millis(waited),
+                        },
+                    );
+                }
+            }
+            GateEnd::TimedOut(missing) => {
+                for service in services {
+                    let command = (self.meet_gate)(&missing.service);
+                    let refusal = gates::refusal(&service, &missing, &command, Some(self.wait));
+                    self.gate_failed(&service, &ServiceError::Refused(refusal));
+                }
+            }
+            GateEnd::Failed(error) => {
+                for service in services {
+                    self.gate_failed(&service, &error);
+                }
+            }
+            GateEnd::Cancelled => {}
+        }
+    }
+
+    /// A service that waits behind a gate is not at work: it ends here.
+    fn gate_failed(&mut self, service: &ServiceName, error: &ServiceError) {
+        self.service_stopped(service, error);
+        self.service_finished(service);
+    }
+}

@@ -1,0 +1,40 @@
+//! Recording what a compensation owes in one database, under the lock and before any of its reverts begins.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::LaneTask;
+use crate::domain::Version;
+use crate::inspect::ServiceError;
+use crate::postgres::{LockedSession, record_owed};
+use crate::reconcile::{History, reconcile};
+use crate::revert;
+
+impl LaneTask {
+    /// Records those of a run's migrations that still stand. Refuses where another run has built on them since: planned
+    /// without the lock, they may have been free.
+    pub(super) async fn record(
+        &self,
+        locked: &mut LockedSession,
+        history: &History,
+        of_run: (Uuid, &str),
+        versions: &BTreeSet<Version>,
+    ) -> Result<(), ServiceError> {
+        let target = &self.target;
+        let reconciliation = reconcile(&target.service, history);
+        let standing: Vec<Version> =
+            revert::select_these(&target.service, &reconciliation, versions)?
+                .iter()
+                .map(|migration| migration.version)
+                .collect();
+        if standing.is_empty() {
+            return Ok(());
+        }
+        let pulse = locked.session().pulse();
+        let name = &target.service.name;
+        let recording = record_owed(locked.session_mut(), name, of_run, &standing);
+        let recorded = self.connections.watch(&pulse, recording).await;
+        recorded.map_err(|error| ServiceError::query(&target.address, error))
+    }
+}
