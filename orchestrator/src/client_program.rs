@@ -44,8 +44,8 @@ pub enum ClientProgramError {
 }
 
 impl ClientProgram {
-    /// A program at least as new as a server of version `major`: of the folder given, else the first that is found where
-    /// server binaries are. Blocks.
+    /// A program at least as new as a server of version `major`: of the folder given, else one of the server's own version where
+    /// server binaries are, else the first there that is newer. Blocks.
     ///
     /// # Errors
     /// When there is none, or only older ones.
@@ -54,14 +54,23 @@ impl ClientProgram {
         folder: Option<&Path>,
         major: i32,
     ) -> Result<Self, ClientProgramError> {
+        let mut newer: Option<Self> = None;
         let mut newest: Option<Self> = None;
         for found in Self::all(name, folder) {
-            if found.major >= major {
+            // What a newer one writes says more than an older server understands.
+            if found.major == major {
                 return Ok(found);
             }
-            newest = newest
-                .filter(|newest| newest.major >= found.major)
-                .or(Some(found));
+            if found.major > major {
+                newer = newer.or(Some(found));
+            } else {
+                newest = newest
+                    .filter(|newest| newest.major >= found.major)
+                    .or(Some(found));
+            }
+        }
+        if let Some(found) = newer {
+            return Ok(found);
         }
         Err(match newest {
             Some(found) => ClientProgramError::TooOld {

@@ -373,6 +373,7 @@ fn every_event_and_field_is_described() {
         .migration(1, "waits", "SELECT 1;\n");
     collect(json(&["all"]));
     adoptions(&server, &services, &mut collect);
+    backups(&server, &mut collect);
 
     assert!(forms.len() >= 16, "{:?}", forms.keys());
     for (kind, form) in &forms {
@@ -393,6 +394,37 @@ fn every_event_and_field_is_described() {
         "events",
         pretty(&forms.into_iter().collect::<Map<_, _>>().into())
     );
+}
+
+/// Every event of a backup.
+fn backups(server: &Server, collect: &mut impl FnMut(Outcome)) {
+    let services = Services::new();
+    services
+        .service("kept", &[])
+        .migration(1, "first", "CREATE TABLE a (id int);\n");
+    let orchestrator = Program::orchestrator(server).services(&services);
+    let json = |arguments: &[&str]| orchestrator.run(&[arguments, &["--output", "json"]].concat());
+    collect(json(&["all", "--backup"]));
+    services
+        .service("kept", &[])
+        .migration(2, "second", "CREATE TABLE b (id int);\n");
+    collect(json(&["all", "--backup"]));
+    let holder = server.session("db_kept");
+    holder.run("BEGIN; LOCK TABLE a");
+    let blocked = orchestrator.watch(&["backup", "all", "--keep", "1"]);
+    blocked.wait_for_event("backup_progress");
+    blocked.wait_for_event("backup_blocked");
+    holder.run("ROLLBACK");
+    let mut outcome = blocked.end();
+    // Whether a dump this short is caught at a table is chance.
+    let settled = |line: &&str| !line.contains("\"table\":");
+    outcome.stdout = outcome
+        .stdout
+        .lines()
+        .filter(settled)
+        .collect::<Vec<_>>()
+        .join("\n");
+    collect(outcome);
 }
 
 /// Every event of `adopt`.

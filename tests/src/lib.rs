@@ -4,6 +4,7 @@
 //! programs as a user would. Nothing is shared between tests, so they run in parallel and in any order.
 
 mod binaries;
+mod client_programs;
 mod facts;
 mod legacy;
 mod page;
@@ -19,6 +20,7 @@ mod terminal;
 mod wait;
 
 pub use binaries::binaries;
+pub use client_programs::ClientPrograms;
 pub use facts::{Facts, LegacyFacts, legacy_facts, synchronised_facts};
 pub use legacy::database_of;
 pub use page::{Page, PageUser};

@@ -339,6 +339,7 @@ impl<'a> Story<'a> {
             totals: totals.lasting(self.started.elapsed()),
             next: self.next,
             anchors: self.anchors,
+            backup: None,
         });
         self.status
     }

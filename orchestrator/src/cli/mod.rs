@@ -2,6 +2,8 @@
 
 mod adopt;
 mod adopt_lines;
+mod backup;
+mod backup_args;
 mod completions;
 mod differences;
 mod doctor;
@@ -78,6 +80,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Take databases over from TypeORM, after proving what was applied
     Adopt(adopt::Args),
+    /// Dump databases, verify the dumps, and write down what they hold
+    Backup(backup::Args),
     /// The schema that a service's migrations produce
     Schema(schema::Args),
     /// The project's own PostgreSQL
@@ -137,6 +141,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::Drift(args) => drift::drift(&context, &args).await,
         Command::Doctor(args) => doctor::doctor(&context, &args).await,
         Command::Adopt(args) => adopt::adopt(&context, &args).await,
+        Command::Backup(args) => backup::backup(&context, &args).await,
         Command::Schema(args) => schema::schema(&context, &args).await,
         Command::Psql(args) => psql::psql(&context, &args).await,
         Command::Local(_) | Command::Completions(_) => Ok(ExitStatus::Done),

@@ -1,8 +1,12 @@
 //! `all` and `run`.
 
+use std::sync::Arc;
+
 use shared::command::{CommandError, Context, RunArgs, run as run_services, select};
+use shared::dispatch::Precaution;
 use shared::domain::ExitStatus;
 
+use super::backup_args::BackupArgs;
 use crate::graph::GraphOrder;
 
 #[derive(clap::Args, Debug)]
@@ -11,11 +15,14 @@ Examples:
   orchestrator all
   orchestrator all --dry-run
   orchestrator all --jobs 4 --on-failure continue
-  orchestrator all --on-failure revert      when one fails, undoes what this run has applied
+  orchestrator all --on-failure revert             when one fails, undoes what this run has applied
+  orchestrator all --backup                        dumps what will change first
   orchestrator all --output json | jq -c 'select(.event == \"run_finished\")'")]
 pub(super) struct AllArgs {
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    backup: PrecautionArgs,
 }
 
 #[derive(clap::Args, Debug)]
@@ -35,14 +42,46 @@ pub(super) struct Args {
     with_dependencies: bool,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    backup: PrecautionArgs,
+}
+
+/// What is done before the first step.
+#[derive(clap::Args, Debug)]
+struct PrecautionArgs {
+    /// Dump every database that will change first, under its lock; without a backup nothing is begun
+    #[arg(long)]
+    backup: bool,
+    #[command(flatten)]
+    args: BackupArgs,
+}
+
+impl PrecautionArgs {
+    async fn precaution(
+        &self,
+        context: &Context,
+    ) -> Result<Option<Arc<dyn Precaution>>, CommandError> {
+        if self.backup {
+            return Ok(Some(Arc::new(self.args.backup(context).await?)));
+        }
+        match self.args.first_given() {
+            None => Ok(None),
+            Some(flag) => Err(CommandError::usage(
+                format!("{flag} is about a backup, and none is asked for"),
+                "add --backup",
+            )),
+        }
+    }
 }
 
 pub(super) async fn all(context: &Context, args: &AllArgs) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &["all".to_owned()], false)?;
-    run_services(context, &selected, &args.run, &GraphOrder, None).await
+    let precaution = args.backup.precaution(context).await?;
+    run_services(context, &selected, &args.run, &GraphOrder, precaution).await
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &args.services, args.with_dependencies)?;
-    run_services(context, &selected, &args.run, &GraphOrder, None).await
+    let precaution = args.backup.precaution(context).await?;
+    run_services(context, &selected, &args.run, &GraphOrder, precaution).await
 }

@@ -21,17 +21,20 @@ pub(super) async fn provide(
                 .any(|migration| migration.script.text.contains(role.as_str()))
     });
     for role in named {
-        if !exists(server, role).await?
-            && let Err(error) = server
-                .keeper()
-                .batch_execute(&format!("CREATE ROLE {} NOLOGIN", catalog::quote(role)))
-                .await
-        {
-            // Another replay may have been quicker; if it was something else, the migration tells.
-            tracing::debug!(role, %error, "the role was not made");
+        if !exists(server, role).await? {
+            make(server, role).await;
         }
     }
     Ok(())
+}
+
+/// Makes a role.
+pub(super) async fn make(server: &ScratchServer, role: &str) {
+    let statement = format!("CREATE ROLE {} NOLOGIN", catalog::quote(role));
+    if let Err(error) = server.keeper().batch_execute(&statement).await {
+        // It is there, or another command was quicker; if it was something else, whoever needs the role tells.
+        tracing::debug!(role, %error, "the role was not made");
+    }
 }
 
 /// The roles that the migrations create and that are not there yet: [`remove`] takes them away after the replay.

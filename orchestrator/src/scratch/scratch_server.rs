@@ -67,6 +67,29 @@ impl ScratchServer {
         }
     }
 
+    /// Makes an empty scratch database with further options of `CREATE DATABASE`: an encoding, a locale.
+    pub async fn create_database_with(
+        &self,
+        options: &str,
+    ) -> Result<DatabaseAddress, ScratchError> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let address = self
+            .address
+            .with_database(name::database(self.owner, number));
+        self.standing().insert(address.database().to_owned());
+        let statement = format!(
+            "CREATE DATABASE {} TEMPLATE template0 {options}",
+            catalog::quote(address.database())
+        );
+        match self.keeper.client.batch_execute(&statement).await {
+            Ok(()) => Ok(address),
+            Err(error) => {
+                self.standing().remove(address.database());
+                Err(ScratchError::query(&self.address.server_key(), &error))
+            }
+        }
+    }
+
     /// Drops a scratch database, whoever is connected to it. A failure is told and stops nothing: the next command tries
     /// again.
     pub async fn drop_database(&self, database: &DatabaseAddress) {
@@ -97,6 +120,22 @@ impl ScratchServer {
             .query("SELECT pg_catalog.current_setting('server_version')", &[])
             .await?;
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+    }
+
+    /// The major version of the server.
+    pub async fn major(&self) -> Result<i32, ScratchError> {
+        let version = self.version().await?;
+        let digits = version.find(|c: char| !c.is_ascii_digit());
+        Ok(version[..digits.unwrap_or(version.len())]
+            .parse()
+            .unwrap_or_default())
+    }
+
+    /// Makes roles that are not there, without login and without rights. They stay.
+    pub async fn provide_roles(&self, roles: &[String]) {
+        for role in roles {
+            super::roles::make(self, role).await;
+        }
     }
 
     /// Statements for the server as a whole.

@@ -1,6 +1,6 @@
 //! Looking at the databases of services, many at a time, before anything is changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -16,6 +16,8 @@ use crate::reconcile::History;
 pub struct Gathered {
     /// Their histories; an absent database has an empty one.
     pub histories: BTreeMap<ServiceName, History>,
+    /// Databases that do not exist.
+    pub absent: BTreeSet<ServiceName>,
     /// Sessions that are open, for going on with.
     pub sessions: BTreeMap<ServiceName, Session>,
     /// Databases that cannot be looked at.
@@ -63,6 +65,9 @@ async fn look(
         })?;
         match inspection {
             Ok(inspection) => {
+                if !inspection.exists {
+                    gathered.absent.insert(name.clone());
+                }
                 gathered.histories.insert(name.clone(), inspection.history);
                 if let Some(session) = inspection.session {
                     gathered.sessions.insert(name, session);

@@ -41,6 +41,7 @@ pub(super) fn refuse_run(
         totals: Totals::default(),
         next,
         anchors: Vec::new(),
+        backup: None,
     });
     Ok(status)
 }

@@ -10,7 +10,7 @@ use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::{
     CommandError, Context, FailureChoice, Gathered, OutcomeChoice, RunArgs, Selected, confirm,
-    gather, planned_run, print_sql,
+    gather, planned_run, print_sql, print_text,
 };
 use crate::config::EngineSettings;
 use crate::dispatch::{
@@ -57,7 +57,15 @@ pub async fn run(
     };
     let (targets, gathered, mut first, mut planned) = prepared?;
     if args.dry_run {
-        return dry_run(context, &targets, &first, planned, args);
+        return dry_run(
+            context,
+            &targets,
+            &gathered,
+            &first,
+            planned,
+            args,
+            precaution.as_deref(),
+        );
     }
     if args.wait.is_none() {
         refuse_unmet_gates(context, &mut planned);
@@ -362,10 +370,26 @@ pub(super) fn hold_everything_back(planned: &mut Planned) {
 fn dry_run(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
+    gathered: &Gathered,
     first: &[Compensation],
     mut planned: Planned,
     args: &RunArgs,
+    precaution: Option<&dyn Precaution>,
 ) -> Result<ExitStatus, CommandError> {
+    if let Some(precaution) = precaution
+        && context.is_for_people()
+    {
+        let mut databases: Vec<&str> = planned
+            .plan
+            .services()
+            .into_iter()
+            .filter(|name| !gathered.absent.contains(*name))
+            .filter_map(|name| targets.get(name).map(|target| target.address.database()))
+            .collect();
+        databases.sort_unstable();
+        databases.dedup();
+        print_text(&format!("-- {}\n", precaution.announce(&databases)))?;
+    }
     // What is undone comes before; nobody runs this plan, so the order is all that counts.
     let undone: Vec<Step> = first
         .iter()

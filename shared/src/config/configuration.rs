@@ -113,6 +113,18 @@ impl Configuration {
         self.max_connections
     }
 
+    /// The folder of backups, where a variable or a file names one; a relative path is one below the project's folder.
+    #[must_use]
+    pub fn backup_folder(&self) -> Option<&Path> {
+        self.variable("ORCHESTRATOR_BACKUP_FOLDER")
+            .map(Path::new)
+            .or_else(|| {
+                self.files
+                    .iter()
+                    .find_map(|layer| layer.settings.backup.folder.as_deref())
+            })
+    }
+
     /// The history table of a service, where a file overrides it.
     #[must_use]
     pub fn history_table(&self, service: &str) -> Option<&str> {

@@ -14,9 +14,10 @@ use serde::Deserialize;
 use super::{ConfigError, Origin};
 
 /// The sections of a file with their keys; `services` holds a section of these keys for each service.
-const SECTIONS: [(&str, &[&str]); 3] = [
+const SECTIONS: [(&str, &[&str]); 4] = [
     ("server", &["url", "max_connections"]),
     ("engine", &EngineLayer::KEYS),
+    ("backup", &["folder"]),
     (
         "services",
         &["url", "database", "history_table", "legacy_table"],
@@ -109,7 +110,14 @@ pub(super) struct FileLayer {
 pub(super) struct FileSettings {
     pub(super) server: ServerSection,
     pub(super) engine: EngineLayer,
+    pub(super) backup: BackupSection,
     pub(super) services: BTreeMap<String, ServiceSection>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BackupSection {
+    pub(super) folder: Option<PathBuf>,
 }
 
 #[derive(Clone, Default, Deserialize)]

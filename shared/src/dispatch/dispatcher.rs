@@ -45,14 +45,27 @@ pub async fn dispatch<'a>(
         program_version: run.identity.program_version,
         undoes_on_failure: run.on_failure == OnFailure::Revert,
     });
-    if run.precaution.is_some()
-        && let Err(stopped) = secure(&mut run, recorder, &stops).await
-    {
-        // Nothing has been begun, and nothing will be.
-        run.stopped.push(stopped);
-        run.on_failure = OnFailure::Stop;
+    let mut backup = None;
+    if run.precaution.is_some() {
+        match secure(&mut run, recorder, &stops).await {
+            Ok(taken) => {
+                if let Some(reverts) = &mut run.reverts {
+                    reverts.restore_from.clone_from(&taken);
+                }
+                backup = taken;
+            }
+            // Told as what it is when the dispatcher sees it.
+            Err((_, error)) if error.exit_status() == ExitStatus::Cancelled => {}
+            // Nothing has been begun, and nothing will be.
+            Err(stopped) => {
+                run.stopped.push(stopped);
+                run.on_failure = OnFailure::Stop;
+            }
+        }
     }
-    Dispatcher::new(run, recorder, stops, started).run().await
+    let mut dispatcher = Dispatcher::new(run, recorder, stops, started);
+    dispatcher.backup = backup;
+    dispatcher.run().await
 }
 
 /// What the dispatcher keeps of one service.
@@ -109,6 +122,8 @@ struct Dispatcher<'a, 'r> {
     next: Vec<String>,
     /// The ends of the journals that were written, by service.
     anchors: BTreeMap<ServiceName, Anchor>,
+    /// The backup that was taken before the first step.
+    backup: Option<String>,
 }
 
 impl<'a, 'r> Dispatcher<'a, 'r> {
@@ -172,6 +187,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             gates_open: 0,
             next: Vec::new(),
             anchors: BTreeMap::new(),
+            backup: None,
         }
     }
 

@@ -19,4 +19,4 @@ pub use dispatcher::dispatch;
 pub use held::Held;
 pub use recorder::Recorder;
 pub use run::{LaneInput, OnFailure, Run, RunEnd, Stops};
-pub use secure::{Precaution, Secured};
+pub use secure::{Precaution, Say, Secured, Stopped, under_locks};

@@ -6,34 +6,62 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
 
 use super::entrance::Entrance;
 use super::held::Held;
-use super::{Recorder, Run, Stops};
-use crate::domain::{EventKind, ServiceName};
-use crate::inspect::{ServiceError, Target};
-use crate::reconcile::History;
+use super::{LaneInput, Recorder, Run, Stops};
+use crate::config::EngineSettings;
+use crate::domain::{Direction, EventKind, Plan, ServiceName};
+use crate::inspect::{ServiceError, Target, inspect};
+use crate::postgres::Connections;
+use crate::reconcile::{History, State, reconcile};
+
+/// Tells what happens, to a service or (`None`) as a whole.
+pub type Say<'a> = dyn Fn(Option<&ServiceName>, EventKind) + Send + Sync + 'a;
+
+/// What stopped a precaution, and the service that it is about.
+pub type Stopped = (ServiceName, ServiceError);
 
 /// Something to be done once all databases that will change are locked, and before any of them does.
 pub trait Precaution: Send + Sync {
-    /// Does it. May be dropped half way, when the user cancels. An error, with the service that it is about, keeps the run
-    /// from beginning.
+    /// Does it; gives the name of what was made, for whoever needs it later. An error keeps the run from beginning. It sees
+    /// itself to the user's wish to stop, and to leaving nothing behind then.
     fn take<'a>(
         &'a self,
+        run_id: Uuid,
         secured: Vec<Secured>,
-        say: &'a (dyn Fn(&ServiceName, EventKind) + Send + Sync),
-    ) -> BoxFuture<'a, Result<(), (ServiceName, ServiceError)>>;
+        say: &'a Say<'a>,
+        stops: &'a Stops,
+    ) -> BoxFuture<'a, Result<Option<String>, Stopped>>;
+
+    /// What it would do about these databases, in one line: for a dry run.
+    fn announce(&self, databases: &[&str]) -> String;
 }
 
-/// A database that is locked for this run.
+/// A database that is locked.
 pub struct Secured {
     /// The service and its database.
     pub target: Arc<Target>,
     /// What was read under the lock.
     pub history: History,
+    /// Whether it did not exist before, and was created just now.
+    pub is_new: bool,
+    /// Whether nothing is left to do there: another run did it since this one was planned.
+    pub is_done: bool,
+}
+
+/// What it takes to lock databases.
+struct Ground<'a> {
+    run_id: Uuid,
+    connections: &'a Arc<Connections>,
+    engine: EngineSettings,
+    /// What is going to be done, where it is a run.
+    plan: Option<&'a Plan>,
 }
 
 /// Locks every database of a run, and takes its precaution. Where that fails, nothing has been begun and no lock is held.
@@ -41,93 +69,197 @@ pub(super) async fn secure(
     run: &mut Run<'_>,
     recorder: &mut Recorder<'_>,
     stops: &Stops,
-) -> Result<(), (ServiceName, ServiceError)> {
-    let (sender, mut events) = mpsc::unbounded_channel();
-    let say = move |service: &ServiceName, kind: EventKind| {
-        // Heard until this function ends.
-        let _ = sender.send((service.clone(), kind));
+) -> Result<Option<String>, Stopped> {
+    let nothing_can_be_done = run.plan.steps.is_empty() && !run.stopped.is_empty();
+    let Some(precaution) = run.precaution.take().filter(|_| !nothing_can_be_done) else {
+        return Ok(None);
     };
-    let ended = {
-        let securing = lock_and_take(run, stops, &say);
-        tokio::pin!(securing);
-        loop {
-            tokio::select! {
-                biased;
-                Some((service, kind)) = events.recv() => recorder.service(&service, kind),
-                ended = &mut securing => break ended,
-            }
-        }
+    let ground = Ground {
+        run_id: run.identity.run_id,
+        connections: &run.connections,
+        engine: run.engine,
+        plan: Some(&run.plan),
     };
-    while let Ok((service, kind)) = events.try_recv() {
-        recorder.service(&service, kind);
-    }
+    let names: Vec<ServiceName> = run.plan.services().into_iter().cloned().collect();
+    let (say, events) = channel();
+    let securing = ground.lock_and_take(&mut run.lanes, &names, precaution.as_ref(), &say, stops);
+    let ended = heard(recorder, events, securing).await;
     if ended.is_err() {
         run.lanes.values_mut().for_each(|lane| lane.held = None);
     }
     ended
 }
 
-async fn lock_and_take(
-    run: &mut Run<'_>,
+/// Does something under the locks of databases that exist, which are given back afterwards.
+pub async fn under_locks(
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    run_id: Uuid,
+    connections: &Arc<Connections>,
+    engine: EngineSettings,
+    work: &dyn Precaution,
+    recorder: &mut Recorder<'_>,
     stops: &Stops,
-    say: &(dyn Fn(&ServiceName, EventKind) + Send + Sync),
-) -> Result<(), (ServiceName, ServiceError)> {
-    let mut halted = stops.times.clone();
-    lock(run, &mut halted, say).await?;
-    let Some(precaution) = run.precaution.take() else {
-        return Ok(());
+) -> Result<Option<String>, Stopped> {
+    let ground = Ground {
+        run_id,
+        connections,
+        engine,
+        plan: None,
     };
-    let secured: Vec<Secured> = run
-        .lanes
-        .values()
-        .filter_map(|lane| {
-            Some(Secured {
-                target: Arc::clone(&lane.target),
-                history: lane.held.as_ref()?.history().clone(),
-            })
+    let names: Vec<ServiceName> = targets.keys().cloned().collect();
+    let mut lanes: BTreeMap<ServiceName, LaneInput> = targets
+        .iter()
+        .map(|(name, target)| {
+            let lane = LaneInput {
+                target: Arc::clone(target),
+                session: None,
+                run_again: String::new(),
+                held: None,
+            };
+            (name.clone(), lane)
         })
         .collect();
-    let Some(name) = secured.first().map(|it| it.target.service.name.clone()) else {
-        return Ok(());
+    let (say, events) = channel();
+    let working = ground.lock_and_take(&mut lanes, &names, work, &say, stops);
+    heard(recorder, events, working).await
+}
+
+type Told = (Option<ServiceName>, EventKind);
+
+fn channel() -> (
+    impl Fn(Option<&ServiceName>, EventKind) + Send + Sync,
+    mpsc::UnboundedReceiver<Told>,
+) {
+    let (sender, events) = mpsc::unbounded_channel();
+    let say = move |service: Option<&ServiceName>, kind: EventKind| {
+        // Heard until the work has ended.
+        let _ = sender.send((service.cloned(), kind));
     };
-    match stops.unless_asked(precaution.take(secured, say)).await {
-        Some(taken) => taken,
-        None => Err((name, ServiceError::Cancelled)),
+    (say, events)
+}
+
+/// Awaits work, and records what it tells meanwhile.
+async fn heard<T>(
+    recorder: &mut Recorder<'_>,
+    mut events: mpsc::UnboundedReceiver<Told>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut record = |(service, kind): Told| match service {
+        Some(service) => recorder.service(&service, kind),
+        None => recorder.run(kind),
+    };
+    tokio::pin!(work);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            Some(told) = events.recv() => record(told),
+            ended = &mut work => break ended,
+        }
+    };
+    while let Ok(told) = events.try_recv() {
+        record(told);
+    }
+    ended
+}
+
+impl Ground<'_> {
+    async fn lock_and_take(
+        &self,
+        lanes: &mut BTreeMap<ServiceName, LaneInput>,
+        names: &[ServiceName],
+        precaution: &dyn Precaution,
+        say: &Say<'_>,
+        stops: &Stops,
+    ) -> Result<Option<String>, Stopped> {
+        let mut halted = stops.times.clone();
+        let new = self.lock(lanes, names, &mut halted, say).await?;
+        let mut secured = Vec::new();
+        for name in names {
+            let Some(lane) = lanes.get(name) else {
+                continue;
+            };
+            let target = &lane.target;
+            let history = match &lane.held {
+                Some(held) => held.history().clone(),
+                // The lock of its database is held for another service.
+                None => inspect(self.connections, target)
+                    .await
+                    .map(|inspection| inspection.history)
+                    .map_err(|error| (name.clone(), error))?,
+            };
+            secured.push(Secured {
+                is_new: new.contains(&target.address.database_key()),
+                is_done: self
+                    .plan
+                    .is_some_and(|plan| is_done(plan, target, &history)),
+                target: Arc::clone(target),
+                history,
+            });
+        }
+        precaution.take(self.run_id, secured, say, stops).await
+    }
+
+    /// Gives the databases that were created for it.
+    async fn lock(
+        &self,
+        lanes: &mut BTreeMap<ServiceName, LaneInput>,
+        names: &[ServiceName],
+        halted: &mut watch::Receiver<u32>,
+        say: &Say<'_>,
+    ) -> Result<Vec<String>, Stopped> {
+        // Services that share a database share its lock: the one with the first step holds it.
+        let mut holders: BTreeMap<String, &ServiceName> = BTreeMap::new();
+        for name in names {
+            if let Some(lane) = lanes.get(name) {
+                let database = lane.target.address.database_key();
+                holders.entry(database).or_insert(name);
+            }
+        }
+        let mut new = Vec::new();
+        for (database, name) in holders {
+            let Some(lane) = lanes.get_mut(name) else {
+                continue;
+            };
+            let session = lane.session.take().map(|mut session| {
+                session.release_permit();
+                session
+            });
+            let created = AtomicBool::new(false);
+            let entrance = Entrance {
+                target: &lane.target,
+                connections: self.connections,
+                engine: &self.engine,
+                beyond_the_bound: true,
+                say: &|kind| {
+                    if matches!(kind, EventKind::DatabaseCreated { .. }) {
+                        created.store(true, Ordering::Relaxed);
+                    }
+                    say(Some(name), kind);
+                },
+            };
+            match entrance.enter(session, halted).await {
+                Ok((locked, history)) => lane.held = Some(Held::keep(locked, history)),
+                Err(error) => return Err((name.clone(), error)),
+            }
+            if created.into_inner() {
+                new.push(database);
+            }
+        }
+        Ok(new)
     }
 }
 
-async fn lock(
-    run: &mut Run<'_>,
-    halted: &mut watch::Receiver<u32>,
-    say: &(dyn Fn(&ServiceName, EventKind) + Send + Sync),
-) -> Result<(), (ServiceName, ServiceError)> {
-    // Services that share a database share its lock: the one with the first step holds it.
-    let mut holders: BTreeMap<String, ServiceName> = BTreeMap::new();
-    for name in run.plan.services() {
-        if let Some(lane) = run.lanes.get(name) {
-            let database = lane.target.address.database_key();
-            holders.entry(database).or_insert_with(|| name.clone());
-        }
-    }
-    for name in holders.into_values() {
-        let Some(lane) = run.lanes.get_mut(&name) else {
-            continue;
-        };
-        let session = lane.session.take().map(|mut session| {
-            session.release_permit();
-            session
-        });
-        let entrance = Entrance {
-            target: &lane.target,
-            connections: &run.connections,
-            engine: &run.engine,
-            beyond_the_bound: true,
-            say: &|kind| say(&name, kind),
-        };
-        match entrance.enter(session, halted).await {
-            Ok((locked, history)) => lane.held = Some(Held::keep(locked, history)),
-            Err(error) => return Err((name, error)),
-        }
-    }
-    Ok(())
+/// Whether nothing of what was planned for a service is left to do.
+fn is_done(plan: &Plan, target: &Target, history: &History) -> bool {
+    let reconciliation = reconcile(&target.service, history);
+    let is_applied = |version| {
+        reconciliation
+            .standings()
+            .iter()
+            .any(|standing| standing.version == version && standing.state == State::Applied)
+    };
+    plan.steps
+        .iter()
+        .filter(|step| step.service == target.service.name)
+        .all(|step| (step.direction == Direction::Up) == is_applied(step.version))
 }

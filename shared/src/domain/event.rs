@@ -43,7 +43,7 @@ pub enum EventKind {
     RunStarted {
         /// The version of the events' schema: [`EVENT_SCHEMA`].
         schema: u32,
-        /// `run`, `revert` or `adopt`.
+        /// `run`, `revert`, `adopt` or `backup`.
         command: &'static str,
         /// The services with steps, in the order of the plan.
         services: Vec<ServiceName>,
@@ -79,6 +79,64 @@ pub enum EventKind {
     LockWaiting {
         /// Who holds it, where the server says.
         holder: Option<Holder>,
+    },
+    /// A dump of a service's database is begun, under its lock.
+    BackupStarted {
+        /// The database.
+        database: String,
+        /// Its size, in bytes.
+        database_bytes: u64,
+    },
+    /// A dump goes on; told once a second at most.
+    BackupProgress {
+        /// Written so far, in bytes: compressed.
+        bytes: u64,
+        /// The size of the database, in bytes.
+        of_bytes: u64,
+        /// The table at hand, as `pg_dump` names it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        table: Option<String>,
+        /// Tables begun.
+        tables: usize,
+        /// Tables in all.
+        of_tables: usize,
+    },
+    /// A dump waits for a lock that somebody else holds.
+    BackupBlocked {
+        /// How long it has waited, in milliseconds.
+        waited_ms: u64,
+        /// Who stands in the way; told again when that changes.
+        blockers: Vec<Blocker>,
+    },
+    /// A dump is written and verified.
+    BackupFinished {
+        /// Where it lies.
+        path: String,
+        /// Its size, in bytes.
+        bytes: u64,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// A database, or (without a service) any, is not dumped.
+    BackupSkipped {
+        /// Why not.
+        because: String,
+    },
+    /// A backup is whole: its manifest is written.
+    BackupTaken {
+        /// The manifest.
+        manifest: String,
+        /// The services whose databases it holds.
+        services: Vec<ServiceName>,
+        /// The size of all dumps, in bytes.
+        bytes: u64,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// An older backup was removed, as enough newer ones are there.
+    BackupRemoved {
+        /// Its folder.
+        path: String,
     },
     /// A service holds its lock and begins its steps.
     ServiceStarted {
@@ -259,6 +317,9 @@ pub enum EventKind {
         next: Vec<String>,
         /// The ends of the journals that were written.
         anchors: Vec<Anchor>,
+        /// The manifest of the backup that was taken before the first step.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        backup: Option<String>,
     },
 }
 

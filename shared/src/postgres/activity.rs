@@ -70,6 +70,24 @@ pub(super) async fn blockers_of(
         .collect()
 }
 
+/// Who sessions of this `application_name` wait for; empty when none of them waits.
+pub(super) async fn blockers_of_application(
+    client: &Client,
+    application: &str,
+) -> Result<Vec<Blocker>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT pid FROM pg_catalog.pg_stat_activity \
+             WHERE application_name = $1 AND wait_event_type = 'Lock' ORDER BY query_start, pid LIMIT 1",
+            &[(&application, Type::TEXT)],
+        )
+        .await?;
+    match rows.first() {
+        Some(row) => blockers_of(client, row.try_get(0)?).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 /// Who holds a lock `l`, with its session `a`, as [`read_holder`] reads it.
 pub(super) const HOLDER: &str = "l.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), \
     pg_catalog.host(a.client_addr), \

@@ -50,6 +50,14 @@ impl Lookout {
             .await
     }
 
+    /// Who sessions of this `application_name` wait for; empty when none of them waits, `None` where that cannot be seen.
+    pub async fn blockers_of_application(&self, application: &str) -> Option<Vec<Blocker>> {
+        self.ask(async |connection| {
+            activity::blockers_of_application(&connection.client, application).await
+        })
+        .await
+    }
+
     /// Cancels the statement of a server process if it still waits for a lock in that transaction.
     pub async fn cancel_lock_wait(&self, pulse: &Pulse, transaction: f64) -> Option<bool> {
         self.ask(async |connection| {

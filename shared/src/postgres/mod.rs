@@ -15,6 +15,7 @@ mod connection;
 mod connections;
 mod create_database;
 mod error;
+mod exported_snapshot;
 mod history;
 mod journal;
 mod legacy_history;
@@ -36,6 +37,7 @@ pub use connect_error::ConnectError;
 pub use connection::{CancelError, CancelHandle, Connection};
 pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
+pub use exported_snapshot::export_snapshot;
 pub use history::{install, read_history};
 pub use journal::{
     Attempt, AttemptOutcome, JournalRow, RunIdentity, durations, read_journal, record_done,

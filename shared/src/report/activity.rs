@@ -4,6 +4,7 @@
 
 use crate::domain::Direction;
 
+use super::backup;
 use super::style::Role;
 use super::tally::{Activity, Running, Standing};
 use super::words;
@@ -37,6 +38,7 @@ pub(super) fn words(standing: &Standing) -> Option<Words> {
             text: format!("for the lock held by {}", words::holder(holder.as_ref())),
             subject: "lock".to_owned(),
         }),
+        Activity::Dumping(dumping) => Some(backup::words(dumping)),
         Activity::Ready => {
             let (step, steps) = standing.progress();
             Some(Words {

@@ -4,6 +4,7 @@
 //! Floor 4; uses only `domain`.
 
 mod activity;
+mod backup;
 mod closing;
 pub mod failure;
 mod json;
@@ -29,6 +30,7 @@ pub use plain::PlainLines;
 pub use reporter::{Output, Reporter, Verbosity, reporter};
 pub use style::{Colour, Palette, Role, Terminal};
 pub use text::clean;
+pub use words::blockers;
 
 #[cfg(test)]
 mod samples;

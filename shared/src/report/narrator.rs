@@ -4,8 +4,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use time::OffsetDateTime;
+
 use crate::domain::{Event, EventKind, Failure, ServiceName, StopCause, Totals, Verdict};
 
+use super::backup;
 use super::closing;
 use super::failure::{self, FailedStep};
 use super::note::{Detail, Note, note};
@@ -18,6 +21,8 @@ use super::units::duration;
 
 /// Columns of the word that a line begins with.
 pub(super) const VERB: usize = 9;
+/// The pause between two lines about the progress of one dump.
+const PROGRESS: time::Duration = time::Duration::seconds(10);
 /// Columns of the time behind it: `12 min 05 s`.
 pub(super) const TIME: usize = 11;
 
@@ -44,6 +49,8 @@ pub struct Narrator {
     told: HashMap<String, Option<ServiceName>>,
     /// What was said to do next.
     advised: Vec<String>,
+    /// When the progress of a dump was told last.
+    progressed: HashMap<Option<ServiceName>, OffsetDateTime>,
 }
 
 impl Narrator {
@@ -57,6 +64,7 @@ impl Narrator {
             waits: HashMap::new(),
             told: HashMap::new(),
             advised: Vec::new(),
+            progressed: HashMap::new(),
         }
     }
 
@@ -102,7 +110,9 @@ impl Narrator {
                     let text = format!("run {}, version {program_version}", event.run_id);
                     lines.push(self.terminal.out.paint(Role::Quiet, &text));
                 }
-                if *steps > 0 {
+                if self.tally.backs_up {
+                    lines.push(backup::announce(services.len()));
+                } else if *steps > 0 {
                     let reverts = self.tally.reverts;
                     lines.push(closing::announce(
                         services,
@@ -126,6 +136,11 @@ impl Narrator {
             } => self.paragraph(&undoing::started(event.run_id, *of_run, because, *steps)),
             EventKind::CompensationFinished { of_run, .. } => {
                 self.paragraph(&undoing::finished(event.run_id, *of_run))
+            }
+            EventKind::BackupStarted { .. } | EventKind::BackupProgress { .. }
+                if !self.is_progress_due(event) =>
+            {
+                Vec::new()
             }
             kind => {
                 let note = note(kind, event.version, self.standing(event), self.detail());
@@ -161,7 +176,23 @@ impl Narrator {
             // Where there is only one service, its migrations are what people want to see.
             by_service: self.by_service && self.tally.services.len() > 1,
             tabled: self.tally.services.len() > 1,
+            backs_up: self.tally.backs_up,
         }
+    }
+
+    /// Whether the progress of a dump is worth a line that stays: where it is not seen live, now and then.
+    fn is_progress_due(&mut self, event: &Event) -> bool {
+        if matches!(event.kind, EventKind::BackupStarted { .. }) {
+            self.progressed.insert(event.service.clone(), event.time);
+            return true;
+        }
+        let told = self.progressed.entry(event.service.clone());
+        let told = told.or_insert(event.time);
+        let is_due = !self.terminal.live && event.time - *told >= PROGRESS;
+        if is_due {
+            *told = event.time;
+        }
+        is_due
     }
 
     fn failure(&mut self, event: &Event, failure: &Failure) -> Line {

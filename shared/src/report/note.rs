@@ -4,6 +4,7 @@
 
 use crate::domain::{Blocker, EventKind, ServiceOutcome, Version};
 
+use super::backup;
 use super::style::Role;
 use super::tally::{Activity, Migration, Standing};
 use super::text::{clean, one_line};
@@ -39,10 +40,12 @@ pub(super) struct Detail {
     pub by_service: bool,
     /// There will be a table in the end, which says who was skipped because of whom.
     pub tabled: bool,
+    /// It is about a backup, and nothing else: the last line names it.
+    pub backs_up: bool,
 }
 
 impl Note {
-    fn new(verb: &'static str, role: Role, text: String) -> Self {
+    pub(super) fn new(verb: &'static str, role: Role, text: String) -> Self {
         Self {
             verb,
             role,
@@ -52,12 +55,12 @@ impl Note {
         }
     }
 
-    fn lasting(mut self, milliseconds: u64) -> Self {
+    pub(super) fn lasting(mut self, milliseconds: u64) -> Self {
         self.milliseconds = Some(milliseconds);
         self
     }
 
-    fn waiting_for(mut self, subject: String) -> Self {
+    pub(super) fn waiting_for(mut self, subject: String) -> Self {
         self.waits_for = Some(format!("{} {subject}", self.verb));
         self
     }
@@ -76,6 +79,13 @@ pub(super) fn note(
         | EventKind::GateMet { .. }
         | EventKind::LockWaiting { .. }
         | EventKind::ServiceStarted { .. } => before_the_steps(kind, detail),
+        EventKind::BackupStarted { .. }
+        | EventKind::BackupProgress { .. }
+        | EventKind::BackupBlocked { .. }
+        | EventKind::BackupFinished { .. }
+        | EventKind::BackupSkipped { .. }
+        | EventKind::BackupTaken { .. }
+        | EventKind::BackupRemoved { .. } => backup::note(kind, detail),
         EventKind::MigrationStarted { .. }
         | EventKind::StatementFinished { .. }
         | EventKind::MigrationBlocked { .. }

@@ -14,6 +14,7 @@ use crate::domain::{
 pub struct Story {
     pub events: Vec<Event>,
     command: &'static str,
+    backup: Option<String>,
 }
 
 impl Story {
@@ -21,6 +22,7 @@ impl Story {
         Self {
             events: Vec::new(),
             command: "run",
+            backup: None,
         }
     }
 
@@ -39,6 +41,18 @@ impl Story {
     pub fn reverting(mut self) -> Self {
         self.command = "revert";
         self
+    }
+
+    pub fn backing_up(mut self) -> Self {
+        self.command = "backup";
+        self
+    }
+
+    /// The last event was recorded some seconds after the first.
+    pub fn late(&mut self, seconds: i64) {
+        if let Some(event) = self.events.last_mut() {
+            event.time += time::Duration::seconds(seconds);
+        }
     }
 
     pub fn run_started(&mut self, services: &[&str], unchanged: &[&str], steps: usize) {
@@ -79,6 +93,76 @@ impl Story {
             state: "idle".to_owned(),
         });
         self.push(Some(service), None, EventKind::LockWaiting { holder });
+    }
+
+    pub fn dump_begins(&mut self, service: &str) {
+        let kind = EventKind::BackupStarted {
+            database: format!("soc_{service}"),
+            database_bytes: 80_000_000,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn dump_goes_on(&mut self, service: &str, megabytes: u64) {
+        let kind = EventKind::BackupProgress {
+            bytes: megabytes * 1_000_000,
+            of_bytes: 80_000_000,
+            table: None,
+            tables: 0,
+            of_tables: 12,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    /// Every event of a backup.
+    pub fn backup(&mut self, service: &str) {
+        let path = "backups/20261122T180000Z-00000001";
+        let kinds = [
+            EventKind::BackupSkipped {
+                because: "it was created just now, and is empty".to_owned(),
+            },
+            EventKind::BackupStarted {
+                database: "soc_policies".to_owned(),
+                database_bytes: 80_000_000,
+            },
+            EventKind::BackupBlocked {
+                waited_ms: 500,
+                blockers: vec![blocker(991, 300)],
+            },
+            EventKind::BackupProgress {
+                bytes: 5_000_000,
+                of_bytes: 80_000_000,
+                table: None,
+                tables: 0,
+                of_tables: 12,
+            },
+            EventKind::BackupProgress {
+                bytes: 12_000_000,
+                of_bytes: 80_000_000,
+                table: Some("public.policies".to_owned()),
+                tables: 3,
+                of_tables: 12,
+            },
+            EventKind::BackupFinished {
+                path: format!("{path}/policy.dump"),
+                bytes: 20_000_000,
+                duration_ms: 2_400,
+            },
+        ];
+        for kind in kinds {
+            self.push(Some(service), None, kind);
+        }
+        let manifest = format!("{path}/manifest.json");
+        let taken = EventKind::BackupTaken {
+            manifest: manifest.clone(),
+            services: vec![name(service)],
+            bytes: 20_000_000,
+            duration_ms: 2_500,
+        };
+        self.push(None, None, taken);
+        let path = "backups/20261101T180000Z-00000001".to_owned();
+        self.push(None, None, EventKind::BackupRemoved { path });
+        self.backup = Some(manifest);
     }
 
     pub fn service_started(&mut self, service: &str, steps: usize) {
@@ -361,13 +445,14 @@ impl Story {
                 id: 3,
                 hash: Some("5feceb66".to_owned()),
             }],
+            backup: self.backup.clone(),
         };
         self.push(None, None, kind);
     }
 }
 
 /// A session that is idle in its transaction; without a process a prepared transaction.
-fn blocker(pid: i32, transaction_age_s: i64) -> Blocker {
+pub fn blocker(pid: i32, transaction_age_s: i64) -> Blocker {
     let session = Blocker {
         pid,
         user: "app".to_owned(),

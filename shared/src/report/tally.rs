@@ -23,6 +23,10 @@ pub(super) struct Tally {
     pub services: Vec<Standing>,
     /// Services that had nothing to do from the start.
     pub unchanged: BTreeSet<ServiceName>,
+    /// Whether it is about a backup, and nothing else.
+    pub backs_up: bool,
+    /// The backup that was taken.
+    pub backup: Option<Backup>,
 }
 
 /// How one service stands.
@@ -40,6 +44,8 @@ pub(super) struct Standing {
     pub undo_steps: Option<(usize, usize)>,
     /// Steps that another run did in the meantime.
     pub elsewhere: usize,
+    /// Whether its database was dumped.
+    pub dumped: bool,
     /// What it is doing.
     pub activity: Activity,
     /// The last migration applied or undone.
@@ -72,6 +78,8 @@ pub(super) enum Activity {
     AtGate(Gate),
     /// It waits for its advisory lock.
     ForLock(Option<Holder>),
+    /// Its database is dumped.
+    Dumping(Dumping),
     /// It has its lock; no step has been let go.
     Ready,
     /// A step is under way.
@@ -95,6 +103,59 @@ pub(super) struct Running {
     pub blockers: Vec<Blocker>,
 }
 
+/// A dump that is under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dumping {
+    /// Written so far, in bytes.
+    pub bytes: u64,
+    /// The size of the database, in bytes.
+    pub of_bytes: u64,
+    /// The table at hand.
+    pub table: Option<String>,
+    /// Tables begun.
+    pub tables: usize,
+    /// Tables in all.
+    pub of_tables: usize,
+    /// Who it waits for at the moment.
+    pub blockers: Vec<Blocker>,
+}
+
+impl Dumping {
+    fn absorb(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::BackupProgress {
+                bytes,
+                of_bytes,
+                table,
+                tables,
+                of_tables,
+            } => {
+                *self = Self {
+                    bytes: *bytes,
+                    of_bytes: *of_bytes,
+                    table: table.clone(),
+                    tables: *tables,
+                    of_tables: *of_tables,
+                    blockers: Vec::new(),
+                };
+            }
+            EventKind::BackupBlocked { blockers, .. } => self.blockers.clone_from(blockers),
+            _ => {}
+        }
+    }
+}
+
+/// A backup that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Backup {
+    /// Its manifest.
+    pub manifest: String,
+    /// How many services it holds.
+    pub services: usize,
+    /// Their dumps, in bytes.
+    pub bytes: u64,
+}
+
 impl Standing {
     fn new(name: ServiceName) -> Self {
         Self {
@@ -104,6 +165,7 @@ impl Standing {
             reverted: 0,
             undo_steps: None,
             elsewhere: 0,
+            dumped: false,
             activity: Activity::Idle,
             newest: None,
             failed: None,
@@ -232,8 +294,26 @@ impl Standing {
                 self.duration_ms = *duration_ms;
                 self.activity = Activity::Idle;
             }
+            EventKind::BackupStarted { database_bytes, .. } => {
+                self.activity = Activity::Dumping(Dumping {
+                    of_bytes: *database_bytes,
+                    ..Dumping::default()
+                });
+            }
+            EventKind::BackupProgress { .. } | EventKind::BackupBlocked { .. } => {
+                if let Activity::Dumping(dumping) = &mut self.activity {
+                    dumping.absorb(kind);
+                }
+            }
+            EventKind::BackupFinished { .. } => {
+                self.dumped = true;
+                self.activity = Activity::Idle;
+            }
             EventKind::RunStarted { .. }
             | EventKind::DatabaseCreated { .. }
+            | EventKind::BackupSkipped { .. }
+            | EventKind::BackupTaken { .. }
+            | EventKind::BackupRemoved { .. }
             | EventKind::ServerNotice { .. }
             | EventKind::ConnectionLost { .. }
             | EventKind::AdoptionProven(_)
@@ -268,6 +348,7 @@ impl Tally {
         {
             self.undoes_on_failure = *undoes_on_failure;
             self.reverts = *command == "revert";
+            self.backs_up = *command == "backup";
             self.steps = *steps;
             self.services = services.iter().cloned().map(Standing::new).collect();
             self.unchanged = unchanged.iter().cloned().collect();
@@ -290,6 +371,19 @@ impl Tally {
             }
             _ => {}
         }
+        if let EventKind::BackupTaken {
+            manifest,
+            services,
+            bytes,
+            ..
+        } = &event.kind
+        {
+            self.backup = Some(Backup {
+                manifest: manifest.clone(),
+                services: services.len(),
+                bytes: *bytes,
+            });
+        }
         if let Some(name) = &event.service {
             self.entry(name).absorb(event.version, &event.kind);
         }
@@ -300,8 +394,11 @@ impl Tally {
         self.services.iter().find(|standing| standing.name == *name)
     }
 
-    /// Steps that are done, here or by another run.
+    /// Steps that are done, here or by another run; of a backup: databases that are dumped.
     pub(super) fn done(&self) -> usize {
+        if self.backs_up {
+            return self.services.iter().filter(|it| it.dumped).count();
+        }
         self.services
             .iter()
             .map(|standing| standing.done() + standing.elsewhere)

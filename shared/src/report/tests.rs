@@ -609,3 +609,57 @@ fn verbosely_statements_and_notices_are_said() {
     1 service, 1 migration applied in 3 min 20 s
     ");
 }
+
+#[test]
+fn a_backup_says_what_it_dumped_and_where() {
+    let mut story = Story::new().backing_up();
+    story.run_started(&["policy"], &[], 1);
+    story.backup("policy");
+    story.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 2_600), &[]);
+    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    Backing up 1 service.
+    skipped                policy  no backup: it was created just now, and is empty
+    blocked        0.50 s  policy  the dump waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
+    dumped         2.40 s  policy  20.0 MB: policy.dump
+    removed                        the older backup backups/20261101T180000Z-00000001
+    1 service backed up (20.0 MB) in 2.60 s: backups/20261122T180000Z-00000001/manifest.json
+    ");
+}
+
+#[test]
+fn a_run_with_a_backup_names_it_before_the_first_step() {
+    let mut story = Story::new();
+    story.run_started(&["policy"], &[], 1);
+    story.backup("policy");
+    story.applied("policy", POLICY, "initial_schema", 20);
+    story.finished("policy", ServiceOutcome::Done, 1, 0, 30);
+    story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_600), &[]);
+    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    Applying 1 migration to policy.
+    skipped                policy  no backup: it was created just now, and is empty
+    blocked        0.50 s  policy  the dump waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
+    dumped         2.40 s  policy  20.0 MB: policy.dump
+    backed up      2.50 s          1 service, 20.0 MB: backups/20261122T180000Z-00000001/manifest.json
+    removed                        the older backup backups/20261101T180000Z-00000001
+    applied        0.02 s  policy  1753250000000 initial_schema
+    1 service, 1 migration applied in 2.60 s
+    ");
+}
+
+#[test]
+fn in_a_log_the_progress_of_a_dump_is_told_now_and_then() {
+    let mut story = Story::new().backing_up();
+    story.run_started(&["policy"], &[], 1);
+    story.dump_begins("policy");
+    for (megabytes, seconds) in [(1, 1), (2, 9), (3, 10), (4, 19), (5, 20)] {
+        story.dump_goes_on("policy", megabytes);
+        story.late(seconds);
+    }
+    let (out, _) = streams(&story, Verbosity::Normal, None);
+    let told: Vec<&str> = out.lines().filter(|line| line.contains("MB of")).collect();
+    assert_eq!(told.len(), 2, "{out}");
+    assert!(
+        told[0].contains("3.0 MB of") && told[1].contains("5.0 MB of"),
+        "{out}"
+    );
+}

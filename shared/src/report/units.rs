@@ -53,6 +53,23 @@ fn long(seconds: u64) -> String {
     }
 }
 
+/// A size: `512 B`, `12.3 MB`, in powers of 1,000.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1_000_000_000_000, "TB"),
+        (1_000_000_000, "GB"),
+        (1_000_000, "MB"),
+        (1_000, "kB"),
+    ];
+    match UNITS.iter().find(|(size, _)| number >= *size) {
+        Some((size, unit)) => {
+            let tenths = number / (size / 10);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{number} B"),
+    }
+}
+
 /// A number with its noun: `1 migration`, `3 migrations`. For nouns whose plural ends in `s`.
 pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
@@ -112,6 +129,14 @@ mod tests {
         assert_eq!(day(20_240_131_120_000).as_deref(), Some("2024-01-31"));
         assert_eq!(day(20_249_931_120_000), None);
         assert_eq!(day(7), None);
+    }
+
+    #[test]
+    fn sizes_have_one_decimal() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_049), "1.0 kB");
+        assert_eq!(bytes(12_345_678), "12.3 MB");
+        assert_eq!(bytes(2_000_000_000), "2.0 GB");
     }
 
     #[test]

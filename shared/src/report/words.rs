@@ -78,7 +78,7 @@ pub(super) fn blocker(blocker: &Blocker) -> String {
 }
 
 /// The first blocker, and who else.
-pub(super) fn blockers(blockers: &[Blocker]) -> String {
+pub fn blockers(blockers: &[Blocker]) -> String {
     match blockers {
         [] => "a lock".to_owned(),
         [only] => blocker(only),

@@ -56,6 +56,7 @@ impl Dispatcher<'_, '_> {
             totals,
             next: std::mem::take(&mut self.next),
             anchors: std::mem::take(&mut self.anchors).into_values().collect(),
+            backup: self.backup.take(),
         });
         RunEnd {
             status: self.status,

@@ -1,0 +1,224 @@
+//! Why there is no backup.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use shared::domain::{Blocker, ExitStatus, with_causes};
+use shared::inspect::ServiceError;
+use shared::report::blockers;
+
+use super::ManifestError;
+use crate::client_program::ClientProgramError;
+use crate::scratch::ScratchError;
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// `pg_dump` or `pg_restore` is not there, or too old.
+    #[error(transparent)]
+    Program(#[from] ClientProgramError),
+    /// The folder cannot be made or written.
+    #[error("no backup can be written to {}", path.display())]
+    Folder {
+        /// The folder, or what is in it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program does not start.
+    #[error("{program} cannot be run")]
+    NotRun {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// `pg_dump` did not get through.
+    #[error("{database}: pg_dump failed: {said}")]
+    Dump {
+        /// The database.
+        database: String,
+        /// The folder of the dump.
+        folder: PathBuf,
+        /// Its words, or how it ended.
+        said: String,
+    },
+    /// Somebody holds a lock that a reader conflicts with.
+    #[error(
+        "{database}: the dump waited {} for {}", humantime::format_duration(*waited), blockers(who)
+    )]
+    Blocked {
+        /// The database.
+        database: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// Who holds it.
+        who: Vec<Blocker>,
+    },
+    /// The dump is not what it should be.
+    #[error("{}: the dump of {database} is not sound: {why}", path.display())]
+    Unsound {
+        /// The database.
+        database: String,
+        /// The dump.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// It could not be restored for a test.
+    #[error("{database}: the dump could not be restored for a test")]
+    Scratch {
+        /// The database.
+        database: String,
+        /// Why.
+        source: ScratchError,
+    },
+    /// The manifest cannot be written.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The database cannot be reached, or says no.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+impl BackupError {
+    /// The exit code that it leads to.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Program(_) | Self::Folder { .. } => ExitStatus::Usage,
+            Self::Blocked { .. } => ExitStatus::Unavailable,
+            Self::Dump { said, .. } if is_unavailable(said) => ExitStatus::Unavailable,
+            Self::Service(error) => error.exit_status(),
+            Self::Scratch { source, .. } => source.exit_status(),
+            Self::NotRun { .. } | Self::Dump { .. } | Self::Unsound { .. } | Self::Manifest(_) => {
+                ExitStatus::Failed
+            }
+        }
+    }
+
+    /// What to do next.
+    pub fn next(&self) -> String {
+        match self {
+            Self::Program(ClientProgramError::Absent { name, .. }) => {
+                format!("install {name}, or name its folder with --pg-bin")
+            }
+            Self::Program(ClientProgramError::TooOld { major, .. }) => format!(
+                "install the client programs of PostgreSQL {major} or newer, or name their folder with --pg-bin"
+            ),
+            Self::Folder { source, .. } if is_full(&source.to_string()) => MAKE_ROOM.to_owned(),
+            Self::Folder { .. } => {
+                "name a folder that can be written to with --backup-folder".to_owned()
+            }
+            Self::NotRun { .. } => "see whether it can be executed, or name a folder with others with --pg-bin".to_owned(),
+            Self::Dump { said, .. } => after_dump(said).to_owned(),
+            Self::Blocked { .. } => {
+                "wait for them to end, or end them, and try again; --lock-timeout and --lock-retries say how long to wait"
+                    .to_owned()
+            }
+            Self::Unsound { .. } => "try again; if it happens again, look at the disk and at pg_dump".to_owned(),
+            Self::Scratch { source, .. } => source.next().unwrap_or_else(|| {
+                "see the words of pg_restore, or choose a server with --scratch-server".to_owned()
+            }),
+            Self::Manifest(_) => MAKE_ROOM.to_owned(),
+            Self::Service(error) => error
+                .next()
+                .unwrap_or_else(|| "try again once the database can be reached".to_owned()),
+        }
+    }
+}
+
+impl From<BackupError> for ServiceError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Service(error) => error,
+            error => Self::Precaution {
+                message: with_causes(&error),
+                next: error.next(),
+                exit_code: error.exit_status(),
+            },
+        }
+    }
+}
+
+const MAKE_ROOM: &str =
+    "make room there (--keep removes old backups), or name another folder with --backup-folder";
+
+fn is_full(words: &str) -> bool {
+    ["No space left", "quota exceeded", "File too large"]
+        .iter()
+        .any(|sign| words.contains(sign))
+}
+
+fn is_locked(said: &str) -> bool {
+    ["statement timeout", "lock timeout", "could not obtain lock"]
+        .iter()
+        .any(|sign| said.contains(sign))
+}
+
+/// Whether it is the server, or a lock, that could not be had.
+fn is_unavailable(said: &str) -> bool {
+    is_locked(said)
+        || [
+            "connection to server",
+            "server closed the connection",
+            "terminating connection",
+            "the database system is",
+        ]
+        .iter()
+        .any(|sign| said.contains(sign))
+}
+
+fn after_dump(said: &str) -> &'static str {
+    if is_full(said) {
+        MAKE_ROOM
+    } else if said.contains("row-level security") {
+        "back up as the owner of the table, or as a role with BYPASSRLS"
+    } else if said.contains("permission denied") {
+        "back up as a role that may read everything: the owner, or a member of pg_read_all_data"
+    } else if is_locked(said) {
+        "somebody alters a table: wait for that to end, and try again"
+    } else if is_unavailable(said) {
+        "try again once the server can be reached"
+    } else {
+        "mend what pg_dump complains of, and try again"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dump(said: &str) -> BackupError {
+        BackupError::Dump {
+            database: "soc_auth".to_owned(),
+            folder: PathBuf::from("backups"),
+            said: said.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_words_of_pg_dump_lead_to_what_helps() {
+        let full = dump("could not write to output file: No space left on device");
+        assert_eq!(full.exit_status(), ExitStatus::Failed);
+        assert!(
+            full.next().starts_with("make room there"),
+            "{}",
+            full.next()
+        );
+        let locked = dump(
+            "query failed: ERROR:  canceling statement due to statement timeout; query was: LOCK TABLE a",
+        );
+        assert_eq!(locked.exit_status(), ExitStatus::Unavailable);
+        assert!(
+            locked.next().contains("alters a table"),
+            "{}",
+            locked.next()
+        );
+        let forbidden = dump("query failed: ERROR:  permission denied for table a");
+        assert_eq!(forbidden.exit_status(), ExitStatus::Failed);
+        assert!(forbidden.next().contains("pg_read_all_data"));
+        let gone = dump("connection to server at \"h\", port 1 failed");
+        assert_eq!(gone.exit_status(), ExitStatus::Unavailable);
+    }
+}

@@ -1,0 +1,270 @@
+//! The folder of one backup.
+//!
+//! Responsible for who may read it, that it is on the disk, and that one which did not become a backup is removed. Not for
+//! what is written into it. Blocks.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use uuid::Uuid;
+
+use super::{BackupError, DumpFile, MANIFEST, Manifest};
+
+/// What whoever works on a folder, or reads it, holds a lock on.
+const LOCK: &str = "lock";
+
+const STAMP: &[BorrowedFormatItem<'static>] =
+    format_description!("[year][month][day]T[hour][minute][second]Z");
+
+/// The folder of a backup that is being taken. Dropped before [`Self::finish`], it is removed.
+///
+/// While somebody is at work its file `lock` is locked, by this process and by each `pg_dump`, which inherits it: a folder
+/// without a manifest whose lock is free belongs to nobody any more.
+pub(super) struct BackupFolder {
+    path: PathBuf,
+    lock: File,
+    is_finished: bool,
+}
+
+impl BackupFolder {
+    /// Makes a new folder below `root`, which only this user may read.
+    pub(super) fn create(
+        root: &Path,
+        started_at: OffsetDateTime,
+        run_id: Uuid,
+    ) -> Result<Self, BackupError> {
+        let stamp = started_at.format(STAMP).unwrap_or_default();
+        let number = run_id.simple().to_string();
+        let path = root.join(format!("{stamp}-{}", &number[number.len() - 8..]));
+        let failed = |source| BackupError::Folder {
+            path: root.to_owned(),
+            source,
+        };
+        private().recursive(true).create(root).map_err(failed)?;
+        private().create(&path).map_err(failed)?;
+        let lock = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(path.join(LOCK))
+            .and_then(|lock| match lock.try_lock() {
+                Ok(()) => Ok(lock),
+                Err(error) => Err(error.into()),
+            });
+        match lock {
+            Ok(lock) => Ok(Self {
+                path,
+                lock,
+                is_finished: false,
+            }),
+            Err(source) => {
+                let _ = fs::remove_dir_all(&path);
+                Err(failed(source))
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        self.path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The lock, for a process that works on the folder.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        self.lock.try_clone()
+    }
+
+    /// Writes the manifest: from now on it is a backup.
+    pub(super) fn finish(&mut self, manifest: &Manifest) -> Result<PathBuf, BackupError> {
+        let path = manifest.write(&self.path)?;
+        self.is_finished = true;
+        let sealed = fs::set_permissions(&path, Permissions::from_mode(0o600))
+            .and_then(|()| File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all());
+        if let Err(error) = sealed {
+            tracing::warn!(%error, path = %path.display(), "the folder of the backups was not written to the disk at once");
+        }
+        Ok(path)
+    }
+}
+
+impl Drop for BackupFolder {
+    fn drop(&mut self) {
+        if !self.is_finished
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(
+                %error,
+                path = %self.path.display(),
+                "the folder of a backup that failed was not removed; it holds no backup"
+            );
+        }
+    }
+}
+
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+/// Whether nobody works on a folder, nor reads it. Gives the lock, to be held while it is removed; a folder without a lock
+/// file was not made by this program.
+pub(super) fn claim(folder: &Path) -> Option<File> {
+    let lock = File::open(folder.join(LOCK)).ok()?;
+    lock.try_lock().ok()?;
+    Some(lock)
+}
+
+/// Makes a dump's files readable for this user only, puts them on the disk, and reads them back for their checksums. The
+/// paths are relative to the folder.
+pub(super) fn seal(folder: &Path, dump: &str) -> io::Result<Vec<DumpFile>> {
+    let path = folder.join(dump);
+    let mut names = Vec::new();
+    if path.is_dir() {
+        for entry in fs::read_dir(&path)? {
+            let name = entry?.file_name();
+            names.push(format!("{dump}/{}", name.to_string_lossy()));
+        }
+        names.sort();
+    } else {
+        names.push(dump.to_owned());
+    }
+    let mut files = Vec::new();
+    for name in names {
+        let path = folder.join(&name);
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        File::open(&path)?.sync_all()?;
+        let (bytes, sha256) = digest(&path)?;
+        files.push(DumpFile {
+            path: name,
+            bytes,
+            sha256,
+        });
+    }
+    if path.is_dir() {
+        File::open(&path)?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()?;
+    Ok(files)
+}
+
+/// Size and SHA-256 of a file.
+pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+    let digits: String = hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok((bytes, digits))
+}
+
+/// What a dump takes on the disk so far.
+pub(super) fn written(dump: &Path) -> u64 {
+    let Ok(about) = fs::metadata(dump) else {
+        return 0;
+    };
+    if !about.is_dir() {
+        return about.len();
+    }
+    fs::read_dir(dump)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.metadata().ok())
+        .map(|about| about.len())
+        .sum()
+}
+
+/// The folders below `root` that this program may have made, the newest first by name.
+pub(super) fn folders(root: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(root)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir() && (path.join(LOCK).exists() || path.join(MANIFEST).exists()))
+        .collect();
+    found.sort();
+    found.reverse();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(root: &Path) -> BackupFolder {
+        BackupFolder::create(root, OffsetDateTime::UNIX_EPOCH, Uuid::now_v7()).unwrap()
+    }
+
+    #[test]
+    fn a_folder_that_is_not_finished_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let made = folder(root.path());
+        assert!(made.name().starts_with("19700101T000000Z-"));
+        fs::write(made.path().join("auth.dump"), "half").unwrap();
+        drop(made);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn nobody_else_may_look_into_it() {
+        let root = tempfile::tempdir().unwrap();
+        let made = folder(&root.path().join("new/backups"));
+        for path in [made.path(), &root.path().join("new/backups")] {
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
+        }
+        let dump = made.path().join("auth.dump");
+        fs::write(&dump, "abc").unwrap();
+        let files = seal(made.path(), "auth.dump").unwrap();
+        assert_eq!(
+            fs::metadata(&dump).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(files[0].bytes, 3);
+        assert!(
+            files[0].sha256.starts_with("ba7816bf"),
+            "{}",
+            files[0].sha256
+        );
+    }
+
+    #[test]
+    fn a_folder_is_claimed_by_one_only_and_not_while_it_is_worked_on() {
+        let root = tempfile::tempdir().unwrap();
+        let made = folder(root.path());
+        assert!(claim(made.path()).is_none());
+        let inherited = made.lock().unwrap();
+        let path = made.path().to_owned();
+        std::mem::forget(made);
+        assert!(
+            claim(&path).is_none(),
+            "a process that inherited it is at work"
+        );
+        drop(inherited);
+    }
+}

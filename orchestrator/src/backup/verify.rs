@@ -1,0 +1,247 @@
+//! Whether a dump is sound: its table of contents is read, and, where that is wanted, it is restored and compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Stdio;
+
+use catalog::{Kind, Snapshot, compare};
+use shared::config::DatabaseAddress;
+use shared::inspect::ServiceError;
+use shared::postgres::Connections;
+use shared::report::units::count;
+use shared::source::DEFAULT_HISTORY_TABLE;
+
+use super::dump::Words;
+use super::facts::{Facts, count_rows};
+use super::{BackupError, DumpFormat};
+use crate::client_program::ClientProgram;
+use crate::scratch::{ScratchError, ScratchServer};
+
+/// How a dump is verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Verification {
+    /// Its table of contents is whole, and every table is in it.
+    #[default]
+    List,
+    /// It is restored into a scratch database, where schema and number of rows are the same.
+    Restore,
+}
+
+/// A dump that is looked at.
+pub(super) struct Dumped<'a> {
+    pub(super) database: &'a str,
+    pub(super) path: &'a Path,
+    pub(super) format: DumpFormat,
+    pub(super) jobs: u16,
+    pub(super) facts: &'a Facts,
+    pub(super) program: &'a ClientProgram,
+}
+
+/// What a database was like at the moment of its dump.
+pub(super) struct Original {
+    pub(super) schema: Snapshot,
+    pub(super) rows: BTreeMap<String, u64>,
+}
+
+impl Dumped<'_> {
+    fn unsound(&self, why: impl Into<String>) -> BackupError {
+        BackupError::Unsound {
+            database: self.database.to_owned(),
+            path: self.path.to_owned(),
+            why: why.into(),
+        }
+    }
+
+    /// Reads the table of contents, and looks for the rows of every table in it.
+    pub(super) async fn list(&self) -> Result<(), BackupError> {
+        let mut command = tokio::process::Command::new(&self.program.path);
+        command.env("LC_ALL", "C").arg("--list").arg(self.path);
+        let output = self.run(&mut command).await?;
+        let (mut entries, mut with_rows) = (None, BTreeSet::new());
+        for line in String::from_utf8_lossy(&output).lines() {
+            if let Some(number) = line.strip_prefix(";     TOC Entries: ") {
+                entries = number.trim().parse::<usize>().ok();
+            } else if let Some(oid) = oid_with_rows(line) {
+                with_rows.insert(oid);
+            }
+        }
+        if entries.unwrap_or(0) == 0 {
+            return Err(self.unsound("its table of contents is empty"));
+        }
+        let absent: Vec<&str> = self
+            .facts
+            .tables
+            .iter()
+            .filter(|(oid, _)| !with_rows.contains(oid))
+            .map(|(_, table)| table.as_str())
+            .collect();
+        match absent.as_slice() {
+            [] => Ok(()),
+            [first, ..] => {
+                let tables = count(absent.len(), "table");
+                Err(self.unsound(format!("the rows of {tables} are not in it, {first} first")))
+            }
+        }
+    }
+
+    /// Restores it, and compares.
+    pub(super) async fn restore(
+        &self,
+        server: &ScratchServer,
+        connections: &Connections,
+        original: &Original,
+        is_elsewhere: bool,
+    ) -> Result<(), BackupError> {
+        let failed = |source| BackupError::Scratch {
+            database: self.database.to_owned(),
+            source,
+        };
+        if is_elsewhere {
+            server.provide_roles(&self.facts.roles).await;
+        }
+        let major = server.major().await.map_err(failed)?;
+        let options = self.facts.properties.creation_options(major);
+        let scratch = server
+            .create_database_with(&options)
+            .await
+            .map_err(failed)?;
+        let restored = async {
+            self.fill(&scratch, major).await?;
+            self.compare(&scratch, connections, original).await
+        }
+        .await;
+        server.drop_database(&scratch).await;
+        restored
+    }
+
+    async fn fill(&self, scratch: &DatabaseAddress, major: i32) -> Result<(), BackupError> {
+        let mut command = self.program.against(scratch);
+        // A subscription would stand in the way of dropping the database, and is no data.
+        command
+            .args(["--no-password", "--no-subscriptions"])
+            .arg(format!("--dbname={}", scratch.database()));
+        // A newer program sets what an older server does not know, and that is no reason to end.
+        if self.program.major == major {
+            command.arg("--exit-on-error");
+        }
+        if self.format == DumpFormat::Directory {
+            command.arg(format!("--jobs={}", self.jobs));
+        }
+        self.run(command.arg(self.path)).await.map(drop)
+    }
+
+    async fn compare(
+        &self,
+        scratch: &DatabaseAddress,
+        connections: &Connections,
+        original: &Original,
+    ) -> Result<(), BackupError> {
+        let query = |error| BackupError::Service(ServiceError::query(scratch, error));
+        let session = connections
+            .session(scratch, DEFAULT_HISTORY_TABLE)
+            .await
+            .map_err(ServiceError::from)?;
+        let client = session.client();
+        let restored = catalog::read(client).await.map_err(query)?;
+        let without = |schema: Snapshot| schema.without(|it| it.kind == Kind::Subscription);
+        let found = compare(&without(original.schema.clone()), &without(restored));
+        if let Some(first) = found.differences.first() {
+            let number = count(found.differences.len(), "object");
+            return Err(self.unsound(format!(
+                "restored, it differs in {number}: {:?} {} first",
+                first.kind, first.object
+            )));
+        }
+        let rows = count_rows(client, &self.facts.tables)
+            .await
+            .map_err(query)?;
+        for (table, expected) in &original.rows {
+            let found = rows.get(table).copied().unwrap_or_default();
+            if found != *expected {
+                return Err(self.unsound(format!(
+                    "restored, {table} has {found} rows instead of {expected}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(&self, command: &mut tokio::process::Command) -> Result<Vec<u8>, BackupError> {
+        let output = command
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|source| BackupError::NotRun {
+                program: self.program.to_string(),
+                source,
+            })?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() || has_only_harmless_errors(&stderr) {
+            return Ok(output.stdout);
+        }
+        let mut words = Words::default();
+        stderr.lines().for_each(|line| words.hear(line));
+        Err(self.unsound(format!(
+            "pg_restore says: {}",
+            words.or_how_it_ended(output.status)
+        )))
+    }
+}
+
+/// Whether nothing failed but settings that an older server does not know: `SET transaction_timeout = 0`.
+fn has_only_harmless_errors(stderr: &str) -> bool {
+    let mut errors = stderr
+        .lines()
+        .filter(|line| line.starts_with("pg_restore: error: "))
+        .peekable();
+    errors.peek().is_some()
+        && errors.all(|line| line.contains("unrecognized configuration parameter"))
+}
+
+/// The table of an entry such as `3345; 0 16385 TABLE DATA public policies soc`.
+fn oid_with_rows(line: &str) -> Option<u32> {
+    let (_, entry) = line.split_once("; ")?;
+    let (_, entry) = entry.split_once(' ')?;
+    let (oid, kind) = entry.split_once(' ')?;
+    kind.starts_with("TABLE DATA ").then(|| oid.parse().ok())?
+}
+
+impl From<(&str, ScratchError)> for BackupError {
+    fn from((database, source): (&str, ScratchError)) -> Self {
+        Self::Scratch {
+            database: database.to_owned(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_a_server_does_not_know_are_no_failure() {
+        let unknown = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"\n\
+                       Command was: SET transaction_timeout = 0;\npg_restore: warning: errors ignored on restore: 1\n";
+        assert!(has_only_harmless_errors(unknown));
+        let failed = "pg_restore: error: could not uncompress data: (null)\n";
+        assert!(!has_only_harmless_errors(&format!("{unknown}{failed}")));
+        assert!(!has_only_harmless_errors(failed));
+        assert!(!has_only_harmless_errors(""));
+    }
+
+    #[test]
+    fn the_entries_with_rows_name_their_tables() {
+        assert_eq!(
+            oid_with_rows("3345; 0 16385 TABLE DATA public a b c postgres"),
+            Some(16_385)
+        );
+        assert_eq!(
+            oid_with_rows("215; 1259 16385 TABLE public a postgres"),
+            None
+        );
+        assert_eq!(oid_with_rows(";     TOC Entries: 12"), None);
+        assert_eq!(oid_with_rows(""), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! The flags of backups, the same for `backup` and `run --backup`.
+
+use std::path::PathBuf;
+
+use shared::command::{CommandError, Context};
+
+use crate::backup::{Backup, DumpFormat, ProvingGround, Verification};
+use crate::scratch::ScratchServerChoice;
+
+/// Where backups are, where nothing says otherwise: below the project's folder.
+const FOLDER: &str = "backups";
+/// Sessions of one dump in the directory format.
+const DUMP_JOBS: u16 = 4;
+
+/// Flags of a backup.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Backup options")]
+pub(super) struct BackupArgs {
+    /// Where backups are, each in a folder of its own [default: backups] [also: ORCHESTRATOR_BACKUP_FOLDER]
+    #[arg(long, value_name = "DIR")]
+    pub backup_folder: Option<PathBuf>,
+    /// One file for each database, or a folder that several jobs write [default: custom]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub backup_format: Option<DumpFormat>,
+    /// Jobs of one dump, with --backup-format directory [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub dump_jobs: Option<u16>,
+    /// Keep the newest N backups of each service, and remove older ones
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub keep: Option<u16>,
+    /// Read the list of contents of each dump, or restore it into a scratch database and compare [default: list]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub verify: Option<Verification>,
+    /// Where --verify restore makes scratch databases: same (beside the live ones), local (the project's own server), or a
+    /// URL [default: same]
+    #[arg(
+        long,
+        value_name = "SERVER",
+        env = "ORCHESTRATOR_SCRATCH_SERVER",
+        hide_env_values = true
+    )]
+    pub scratch_server: Option<ScratchServerChoice>,
+}
+
+impl BackupArgs {
+    /// The first flag that is given and means nothing without a backup.
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        [
+            ("--backup-folder", self.backup_folder.is_some()),
+            ("--backup-format", self.backup_format.is_some()),
+            ("--dump-jobs", self.dump_jobs.is_some()),
+            ("--keep", self.keep.is_some()),
+            ("--verify", self.verify.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// How backups are taken with these flags.
+    pub(super) async fn backup(&self, context: &Context) -> Result<Backup, CommandError> {
+        let format = self.backup_format.unwrap_or_default();
+        if self.dump_jobs.is_some() && format != DumpFormat::Directory {
+            return Err(CommandError::usage(
+                "--dump-jobs is about the directory format: a dump in the custom format is written by one job",
+                "add --backup-format directory",
+            ));
+        }
+        let engine = context.configuration.engine();
+        let verification = self.verify.unwrap_or_default();
+        let proving_ground = match verification {
+            Verification::List => ProvingGround::beside(),
+            Verification::Restore => self.proving_ground(context).await?,
+        };
+        Ok(Backup {
+            root: backup_folder(context, self.backup_folder.as_ref()),
+            format,
+            dump_jobs: self.dump_jobs.unwrap_or(DUMP_JOBS),
+            keep: self.keep.map(usize::from),
+            verification,
+            proving_ground,
+            pg_bin: context.globals.pg_bin.clone(),
+            // As long as a step would try for it.
+            patience: engine.lock_timeout * engine.lock_retries.saturating_add(1),
+            jobs: context.jobs(),
+            connections: context.connections(),
+        })
+    }
+
+    async fn proving_ground(&self, context: &Context) -> Result<ProvingGround, CommandError> {
+        Ok(match &self.scratch_server {
+            None | Some(ScratchServerChoice::Same) => ProvingGround::beside(),
+            Some(ScratchServerChoice::Local) => {
+                ProvingGround::at(context.local_address("postgres").await?)
+            }
+            Some(ScratchServerChoice::At(url)) => {
+                ProvingGround::at(context.configuration.scratch_server(url)?)
+            }
+        })
+    }
+}
+
+/// The folder of backups: the flag's, else that of the configuration, else the project's.
+pub(super) fn backup_folder(context: &Context, given: Option<&PathBuf>) -> PathBuf {
+    match given {
+        Some(folder) => folder.clone(),
+        None => {
+            let configured = context.configuration.backup_folder();
+            let named = configured.map_or_else(|| PathBuf::from(FOLDER), PathBuf::from);
+            context.project_root.join(named)
+        }
+    }
+}
