@@ -37,6 +37,8 @@ pub struct Inspection {
     pub exists: bool,
     /// What it says of the service's migrations.
     pub history: History,
+    /// Whether something of an atomic release is prepared in it.
+    pub in_doubt: bool,
     /// The session that was used, for whoever goes on with it.
     pub session: Option<Session>,
 }
@@ -66,6 +68,7 @@ async fn inspect_once(
             return Ok(Inspection {
                 exists: false,
                 history: History::default(),
+                in_doubt: false,
                 session: None,
             });
         }
@@ -76,6 +79,7 @@ async fn inspect_once(
     Ok(Inspection {
         exists: true,
         history,
+        in_doubt: session.is_in_doubt(),
         session: Some(session),
     })
 }
@@ -149,6 +153,16 @@ pub enum ServiceError {
         /// The exit code that it leads to.
         exit_code: ExitStatus,
     },
+    /// Its part of an atomic release could not be carried out.
+    #[error("{message}")]
+    Release {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do next.
+        next: String,
+        /// The exit code that it leads to.
+        exit_code: ExitStatus,
+    },
     /// The database does not exist, and may not be created.
     #[error("{address}: the database does not exist, and it is not created {why}")]
     MayNotCreate {
@@ -194,6 +208,11 @@ impl ServiceError {
         }
     }
 
+    /// Whether the server was reached, and refused.
+    pub fn is_of_the_server(&self) -> bool {
+        matches!(self, Self::Query { lost: false, .. })
+    }
+
     /// Whether the connection was lost, rather than something refused.
     pub fn is_connection_lost(&self) -> bool {
         match self {
@@ -204,6 +223,7 @@ impl ServiceError {
             | Self::Refused(_)
             | Self::Unsure { .. }
             | Self::Precaution { .. }
+            | Self::Release { .. }
             | Self::MayNotCreate { .. } => false,
         }
     }
@@ -237,7 +257,7 @@ impl ServiceError {
             Self::Query { lost: true, .. } => ExitStatus::Unavailable,
             Self::Query { lost: false, .. } => ExitStatus::Failed,
             Self::Refused(_) | Self::MayNotCreate { .. } => ExitStatus::Refused,
-            Self::Precaution { exit_code, .. } => *exit_code,
+            Self::Precaution { exit_code, .. } | Self::Release { exit_code, .. } => *exit_code,
         }
     }
 
@@ -245,7 +265,9 @@ impl ServiceError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.next.clone()),
-            Self::Unsure { next, .. } | Self::Precaution { next, .. } => Some(next.clone()),
+            Self::Unsure { next, .. }
+            | Self::Precaution { next, .. }
+            | Self::Release { next, .. } => Some(next.clone()),
             Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
                 Some("wait for the other run to end, and run again".to_owned())
             }

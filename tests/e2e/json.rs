@@ -374,6 +374,7 @@ fn every_event_and_field_is_described() {
     collect(json(&["all"]));
     adoptions(&server, &services, &mut collect);
     backups(&server, &mut collect);
+    releases(&mut collect);
 
     assert!(forms.len() >= 16, "{:?}", forms.keys());
     for (kind, form) in &forms {
@@ -455,6 +456,44 @@ fn adoptions(server: &Server, services: &Services, collect: &mut impl FnMut(Outc
     assert_finishes(&undone, "done");
     collect(undone);
     assert_finishes(&json(&["adopt", "old", "--undo"]), "refused");
+}
+
+/// Every event of an atomic release, and of one that was interrupted.
+fn releases(collect: &mut impl FnMut(Outcome)) {
+    let (server, services) = (Server::start(), Services::new());
+    for name in ["one", "two"] {
+        services
+            .service(name, &[])
+            .migration(1, "a", "CREATE TABLE a (id int);\n");
+    }
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let atomic = ["all", "--atomic", "--output", "json"];
+    orchestrator.expect(&atomic, 0);
+    services
+        .service("one", &[])
+        .migration(2, "b", "ALTER TABLE a ADD COLUMN b int;\n");
+    services
+        .service("two", &["one"])
+        .migration(2, "b", "SELECT nothing;\n");
+    collect(orchestrator.expect(&atomic, 1));
+    // As a killed run would have left it, decided.
+    let release = "01983f2a-0000-7000-8000-000000000001";
+    server.query(
+        "db_one",
+        &format!(
+            "INSERT INTO orchestrator.releases (run_id, participants, decision) VALUES ('{release}', \
+               '[{{\"number\": 1, \"database\": \"two\", \"services\": [\"two\"]}}]', 'commit')"
+        ),
+    );
+    let gid = format!("orchestrator:{release}:1:one");
+    server.query(
+        "db_two",
+        &format!("BEGIN; CREATE TABLE late (id int); PREPARE TRANSACTION '{gid}'"),
+    );
+    services
+        .service("two", &["one"])
+        .migration(2, "b", "ALTER TABLE a ADD COLUMN b int;\n");
+    collect(orchestrator.expect(&atomic, 0));
 }
 
 #[test]

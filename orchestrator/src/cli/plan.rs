@@ -1,6 +1,8 @@
 //! `plan`: the steps of a run, without running them.
 
-use shared::command::{CommandError, Context, gather, planned_run, print_plan, refused, select};
+use shared::command::{
+    CommandError, Context, gather, planned_run, print_plan, refused, select, warn_in_doubt,
+};
 use shared::domain::{ExitStatus, Plan, Version};
 use shared::report::Role;
 use shared::report::table::{Align, Cell, columns};
@@ -40,6 +42,7 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     }
     let targets = context.targets(&selected.names, &selected, false).await?;
     let mut gathered = gather(&context.connections(), &targets).await?;
+    warn_in_doubt(&gathered);
     let planned = planned_run(context, &selected, &mut gathered, args.to, &GraphOrder).await?;
     if context.is_for_people() {
         super::print(&for_people(context, &planned.plan))?;

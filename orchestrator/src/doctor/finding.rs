@@ -98,6 +98,8 @@ pub enum Repair {
     Locked(String),
     /// A statement that ends a session.
     Terminate(String),
+    /// What an interrupted atomic release left prepared, here and elsewhere.
+    ResolveRelease,
     /// The removal of a scratch database.
     DropScratch(DatabaseAddress),
 }

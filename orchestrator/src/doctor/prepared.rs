@@ -1,23 +1,54 @@
 //! Prepared transactions, which hold their locks until somebody decides.
 
+use shared::postgres::Gid;
 use shared::report::units::age;
 
 use super::checks::Database;
-use super::{Finding, Severity};
+use super::queries::PreparedRow;
+use super::{Finding, Remedy, Repair, Severity};
 
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let prepared = database.rows.prepared.iter();
     prepared
-        .map(|transaction| {
-            let literal = &transaction.literal;
-            let what = format!(
-                "the prepared transaction {literal} of {} has been in doubt for {}, and keeps its locks",
-                transaction.owner,
-                age(transaction.age)
-            );
-            // Only its coordinator knows which of the two: nothing for --fix.
-            let next = format!("ask its coordinator, then: COMMIT PREPARED {literal} or ROLLBACK PREPARED {literal}");
-            database.finding("prepared_transaction", Severity::Warning, what, next, None)
+        .map(|transaction| match Gid::parse(&transaction.gid) {
+            Some(gid) => of_a_release(database, transaction, &gid),
+            None => of_others(database, transaction),
         })
         .collect()
+}
+
+/// Part of an atomic release: its decision can be looked up.
+fn of_a_release(database: &Database<'_>, transaction: &PreparedRow, gid: &Gid) -> Finding {
+    let what = format!(
+        "the atomic release {} was interrupted {} ago, and keeps its locks here; its decision stands in the database of {}",
+        gid.run_id,
+        age(transaction.age),
+        gid.coordinator
+    );
+    let (severity, next) = if database.is_running() {
+        // It may be that run's own, in the moment between its two phases.
+        (
+            Severity::Note,
+            "a run is at work here: see again when it has ended".to_owned(),
+        )
+    } else {
+        let next = "finish it as it was decided, or roll it back: orchestrator doctor --fix";
+        (Severity::Error, next.to_owned())
+    };
+    let remedy = (severity == Severity::Error).then(|| Remedy::safe(Repair::ResolveRelease));
+    database.finding("release_in_doubt", severity, what, next, remedy)
+}
+
+fn of_others(database: &Database<'_>, transaction: &PreparedRow) -> Finding {
+    let literal = &transaction.literal;
+    let what = format!(
+        "the prepared transaction {literal} of {} has been in doubt for {}, and keeps its locks",
+        transaction.owner,
+        age(transaction.age)
+    );
+    // Only its coordinator knows which of the two: nothing for --fix.
+    let next = format!(
+        "ask its coordinator, then: COMMIT PREPARED {literal} or ROLLBACK PREPARED {literal}"
+    );
+    database.finding("prepared_transaction", Severity::Warning, what, next, None)
 }

@@ -53,7 +53,9 @@ pub struct ConstraintRow {
 /// A prepared transaction.
 #[derive(Clone, Debug)]
 pub struct PreparedRow {
-    /// Its name, as an SQL literal.
+    /// Its name.
+    pub gid: String,
+    /// The same as an SQL literal.
     pub literal: String,
     /// Who prepared it.
     pub owner: String,
@@ -223,7 +225,7 @@ async fn prepared(client: &Client) -> Result<Vec<PreparedRow>, Error> {
     let rows = client
         .query_typed(
             "SELECT pg_catalog.quote_literal(gid), owner::text, \
-               extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::int8 \
+               extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::int8, gid \
              FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database() ORDER BY prepared",
             &[],
         )
@@ -232,6 +234,7 @@ async fn prepared(client: &Client) -> Result<Vec<PreparedRow>, Error> {
         literal: row.get(0),
         owner: row.get(1),
         age: row.get(2),
+        gid: row.get(3),
     };
     Ok(rows.iter().map(prepared).collect())
 }

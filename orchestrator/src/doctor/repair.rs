@@ -1,8 +1,9 @@
 //! Doing what resolves a finding.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use shared::command::{Context, watch_signals};
+use shared::command::{CommandError, Context, Selected, resolve_in_doubt, watch_signals};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{LockError, LockedSession, SessionSettings};
 
@@ -20,10 +21,11 @@ pub enum Repaired {
 }
 
 /// Does what a remedy says, in the database of a target.
-pub async fn repair(context: &Context, target: &Target, remedy: &Remedy) -> Repaired {
+pub async fn repair(context: &Context, target: &Arc<Target>, remedy: &Remedy) -> Repaired {
     let done = match &remedy.repair {
         Repair::Locked(sql) => locked(context, target, sql).await,
         Repair::Terminate(sql) => terminate(context, target, sql).await,
+        Repair::ResolveRelease => return release(context, target).await,
         Repair::DropScratch(address) => context
             .connections()
             .drop_database(address)
@@ -32,10 +34,36 @@ pub async fn repair(context: &Context, target: &Target, remedy: &Remedy) -> Repa
     };
     match done {
         Ok(()) => Repaired::Done,
-        Err(ServiceError::Lock { source, .. }) if matches!(*source, LockError::TimedOut { .. }) => {
+        Err(error) => unrepaired(&error),
+    }
+}
+
+fn unrepaired(error: &ServiceError) -> Repaired {
+    match error {
+        ServiceError::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
             Repaired::RunAtWork
         }
-        Err(error) => Repaired::Failed(error.chain()),
+        error => Repaired::Failed(error.chain()),
+    }
+}
+
+/// In all databases of the release: where another finding was about the same one, there is nothing left to do here.
+async fn release(context: &Context, target: &Arc<Target>) -> Repaired {
+    let name = &target.service.name;
+    let selected = Selected {
+        named: [name.clone()].into(),
+        names: [name.clone()].into(),
+        all: false,
+    };
+    let halted = watch_signals();
+    let resolved = resolve_in_doubt(context, &selected, [target], Duration::ZERO, halted).await;
+    match resolved {
+        Ok(resolved) => match resolved.iter().flat_map(|it| &it.left).next() {
+            Some(left) => Repaired::Failed(format!("the database of {left} cannot be reached")),
+            None => Repaired::Done,
+        },
+        Err(CommandError::Service(error)) => unrepaired(&error),
+        Err(error) => Repaired::Failed(error.to_string()),
     }
 }
 

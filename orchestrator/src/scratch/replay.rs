@@ -106,6 +106,8 @@ impl<'a> Replay<'a> {
             on_failure: OnFailure::Stop,
             wait: std::time::Duration::ZERO,
             precaution: None,
+            atomic: false,
+            resolved: Vec::new(),
             meet_gate: Box::new(|_| String::new()),
             engine: *self.context.configuration.engine(),
             connections: self.context.connections(),

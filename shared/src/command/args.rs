@@ -198,6 +198,9 @@ pub struct RunArgs {
     /// What to do with the other services when one fails
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub on_failure: FailureChoice,
+    /// All migrations of all services commit, or none: one atomic release, by two-phase commit
+    #[arg(long)]
+    pub atomic: bool,
     /// Create missing databases also on a server that is not on this machine (never in production)
     #[arg(long)]
     pub create_databases: bool,

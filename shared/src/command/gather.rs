@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::CommandError;
-use crate::domain::ServiceName;
+use super::{CommandError, Context, Selected, resolve_in_doubt};
+use crate::dispatch::Stops;
+use crate::domain::{Resolved, ServiceName};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, Session};
 use crate::reconcile::History;
@@ -20,6 +21,8 @@ pub struct Gathered {
     pub absent: BTreeSet<ServiceName>,
     /// Sessions that are open, for going on with.
     pub sessions: BTreeMap<ServiceName, Session>,
+    /// Services in whose databases something of an atomic release is prepared.
+    pub in_doubt: BTreeSet<ServiceName>,
     /// Databases that cannot be looked at.
     pub stopped: Vec<(ServiceName, ServiceError)>,
 }
@@ -31,6 +34,41 @@ pub async fn gather(
 ) -> Result<Gathered, CommandError> {
     // A session that is kept holds one of the connections: somebody else may wait for it.
     look(connections, targets, targets.len() < connections.limit()).await
+}
+
+/// Looks at databases, and first finishes the interrupted atomic releases that are found in them.
+pub(super) async fn gather_resolved(
+    context: &Context,
+    selected: &Selected,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    stops: &Stops,
+) -> Result<(Gathered, Vec<Resolved>), CommandError> {
+    let gathered = gather(&context.connections(), targets).await?;
+    if gathered.in_doubt.is_empty() {
+        return Ok((gathered, Vec::new()));
+    }
+    let in_doubt = gathered.in_doubt.clone();
+    // Their sessions occupy connections.
+    drop(gathered);
+    let resolved = resolve_in_doubt(
+        context,
+        selected,
+        in_doubt.iter().filter_map(|name| targets.get(name)),
+        context.configuration.engine().advisory_lock_wait,
+        stops.times.clone(),
+    )
+    .await?;
+    Ok((gather(&context.connections(), targets).await?, resolved))
+}
+
+/// Says where an interrupted atomic release is in doubt, for those who only look.
+pub fn warn_in_doubt(gathered: &Gathered) {
+    for service in &gathered.in_doubt {
+        tracing::warn!(
+            %service,
+            "an interrupted atomic release is prepared in its database: the next run, or orchestrator doctor --fix, finishes it"
+        );
+    }
 }
 
 /// Looks at more databases, while sessions of others are kept.
@@ -69,6 +107,9 @@ async fn look(
                     gathered.absent.insert(name.clone());
                 }
                 gathered.histories.insert(name.clone(), inspection.history);
+                if inspection.in_doubt {
+                    gathered.in_doubt.insert(name.clone());
+                }
                 if let Some(session) = inspection.session {
                     gathered.sessions.insert(name, session);
                 }

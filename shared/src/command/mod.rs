@@ -4,12 +4,14 @@
 //! services (the caller brings an [`Order`](crate::planning::Order)), nor for doing the work (`dispatch`). Floor 4.
 
 mod args;
+mod atomic;
 mod compensation;
 mod confirm;
 mod context;
 mod dry_run;
 mod error;
 mod gather;
+mod in_doubt;
 mod interrupt;
 mod plan_revert;
 mod plan_run;
@@ -29,7 +31,8 @@ pub use confirm::{answer_is_yes, confirm};
 pub use context::{Context, Invocation};
 pub use dry_run::{print_plan, print_sql};
 pub use error::{CommandError, report_error};
-pub use gather::{Gathered, gather};
+pub use gather::{Gathered, gather, warn_in_doubt};
+pub use in_doubt::resolve_in_doubt;
 pub use interrupt::watch_signals;
 pub use plan_revert::planned_revert;
 pub use plan_run::{Planned, planned_run};

@@ -1,5 +1,6 @@
 //! `revert`: undo applied migrations, the newest first.
 
+use super::gather::{gather_resolved, warn_in_doubt};
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::revert_run::revert_run;
@@ -45,7 +46,11 @@ pub async fn revert(
     let stops = watch_stops(context.configuration.engine().stop_grace);
     let preparation = async {
         let mut targets = context.targets(&selected.names, selected, false).await?;
-        let mut gathered = gather(&context.connections(), &targets).await?;
+        let (mut gathered, resolved) = match args.dry_run {
+            true => (gather(&context.connections(), &targets).await?, Vec::new()),
+            false => gather_resolved(context, selected, &targets, &stops).await?,
+        };
+        warn_in_doubt(&gathered);
         let planned = planned_revert(
             context,
             selected,
@@ -56,7 +61,7 @@ pub async fn revert(
             order,
         )
         .await?;
-        Ok::<_, CommandError>((targets, gathered, planned))
+        Ok::<_, CommandError>((targets, gathered, planned, resolved))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
         return match args.dry_run {
@@ -64,7 +69,7 @@ pub async fn revert(
             false => refuse_run(context, "revert", CommandError::Cancelled),
         };
     };
-    let (targets, gathered, mut planned) = prepared?;
+    let (targets, gathered, mut planned, resolved) = prepared?;
     if args.dry_run {
         print_sql(context, &targets, &planned.plan)?;
         return match planned.stopped.first() {
@@ -90,6 +95,8 @@ pub async fn revert(
         precaution: None,
         first: Vec::new(),
         order,
+        atomic: false,
+        resolved,
     };
     execute(context, selected, targets, gathered, planned, how, |name| {
         context.invocation.revert(name)

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::compensation::{compensation, left_by};
+use super::gather::{gather_resolved, warn_in_doubt};
 use super::interrupt::watch_stops;
 use super::plan_run::Planned;
 use super::refuse::refuse_run;
@@ -27,7 +28,11 @@ pub(super) async fn revert_run(
     let stops = watch_stops(context.configuration.engine().stop_grace);
     let preparation = async {
         let mut targets = context.targets(&selected.names, selected, false).await?;
-        let mut gathered = gather(&context.connections(), &targets).await?;
+        let (mut gathered, resolved) = match args.dry_run {
+            true => (gather(&context.connections(), &targets).await?, Vec::new()),
+            false => gather_resolved(context, selected, &targets, &stops).await?,
+        };
+        warn_in_doubt(&gathered);
         // A session that waits would only occupy a connection.
         gathered.sessions.clear();
         let left = left_by(&context.connections(), &targets, &mut gathered, run_id).await?;
@@ -36,7 +41,14 @@ pub(super) async fn revert_run(
             compensation(context, selected, &mut gathered, &mut targets, found, order).await?;
         let mut stopped = std::mem::take(&mut gathered.stopped);
         stopped.extend(in_the_way);
-        Ok::<_, CommandError>((targets, gathered, left.known, compensation, stopped))
+        Ok::<_, CommandError>((
+            targets,
+            gathered,
+            left.known,
+            compensation,
+            stopped,
+            resolved,
+        ))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
         return match args.dry_run {
@@ -44,7 +56,7 @@ pub(super) async fn revert_run(
             false => refuse_run(context, "revert", CommandError::Cancelled),
         };
     };
-    let (targets, gathered, known, compensation, stopped) = prepared?;
+    let (targets, gathered, known, compensation, stopped, resolved) = prepared?;
     // A database that could not be looked at may know it.
     if !known && stopped.is_empty() {
         return Err(CommandError::usage(
@@ -87,6 +99,8 @@ pub(super) async fn revert_run(
         stops,
         unknown_outcome: args.unknown_outcome,
         precaution: None,
+        atomic: false,
+        resolved,
         first,
         order,
     };

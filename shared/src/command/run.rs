@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compensation::{reverts, undone_first};
+use super::gather::{gather_resolved, warn_in_doubt};
 use super::interrupt::watch_stops;
 use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::{
-    CommandError, Context, FailureChoice, Gathered, OutcomeChoice, RunArgs, Selected, confirm,
-    gather, planned_run, print_sql, print_text,
+    CommandError, Context, FailureChoice, Gathered, OutcomeChoice, RunArgs, Selected, atomic,
+    confirm, gather, planned_run, print_sql, print_text,
 };
 use crate::config::EngineSettings;
 use crate::dispatch::{
     Compensation, LaneInput, OnFailure, Precaution, Recorder, Run, Stops, dispatch,
 };
-use crate::domain::{ExitStatus, Plan, Refusal, RefusalKind, ServiceName, Step};
+use crate::domain::{ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
 use crate::planning::Order;
@@ -33,12 +34,17 @@ pub async fn run(
 ) -> Result<ExitStatus, CommandError> {
     check_version(context, selected, args)?;
     check_outcome(selected, args.unknown_outcome)?;
+    atomic::check_flags(args)?;
     let stops = watch_stops(context.configuration.engine().stop_grace);
     let preparation = async {
         let mut targets = context
             .targets(&selected.names, selected, args.create_databases)
             .await?;
-        let mut gathered = gather(&context.connections(), &targets).await?;
+        let (mut gathered, resolved) = match args.dry_run {
+            true => (gather(&context.connections(), &targets).await?, Vec::new()),
+            false => gather_resolved(context, selected, &targets, &stops).await?,
+        };
+        warn_in_doubt(&gathered);
         let (first, in_the_way) = match args.on_failure {
             FailureChoice::Revert => {
                 undone_first(context, selected, &mut gathered, &mut targets, order).await?
@@ -47,7 +53,7 @@ pub async fn run(
         };
         let mut planned = planned_run(context, selected, &mut gathered, args.to, order).await?;
         planned.stopped.extend(in_the_way);
-        Ok::<_, CommandError>((targets, gathered, first, planned))
+        Ok::<_, CommandError>((targets, gathered, first, planned, resolved))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
         return match args.dry_run {
@@ -55,7 +61,15 @@ pub async fn run(
             false => refuse_run(context, "run", CommandError::Cancelled),
         };
     };
-    let (targets, gathered, mut first, mut planned) = prepared?;
+    let (targets, gathered, mut first, mut planned, resolved) = prepared?;
+    if args.atomic
+        && let Err(error) = atomic::check_plan(context, &targets, &planned.plan).await
+    {
+        return match args.dry_run {
+            true => Err(error),
+            false => refuse_run(context, "run", error),
+        };
+    }
     if args.dry_run {
         return dry_run(
             context,
@@ -109,6 +123,8 @@ pub async fn run(
         precaution,
         first,
         order,
+        atomic: args.atomic,
+        resolved,
     };
     execute(
         context,
@@ -118,6 +134,7 @@ pub async fn run(
         planned,
         asked,
         |name| match args.on_failure {
+            _ if args.atomic => atomic::run_again(context, selected),
             FailureChoice::Revert => context.invocation.run_undoing(name),
             FailureChoice::Stop | FailureChoice::Continue => context.invocation.run(name),
         },
@@ -152,6 +169,8 @@ pub(super) struct Asked<'c> {
     /// What is undone before.
     pub(super) first: Vec<Compensation>,
     pub(super) order: &'c dyn Order,
+    pub(super) atomic: bool,
+    pub(super) resolved: Vec<Resolved>,
 }
 
 /// Hands a plan to the dispatcher.
@@ -219,6 +238,8 @@ pub(super) async fn execute(
         },
         wait: asked.wait,
         precaution: asked.precaution,
+        atomic: asked.atomic,
+        resolved: asked.resolved,
         meet_gate: Box::new(move |service| invocation.meet(service)),
         engine: EngineSettings {
             unknown_outcome: asked.unknown_outcome.map(Into::into),

@@ -27,6 +27,9 @@ struct ServiceStatus {
     applied: usize,
     pending: usize,
     migrations: Vec<MigrationStatus>,
+    /// Whether an interrupted atomic release is prepared in its database.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    release_in_doubt: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     compensation: Option<CompensationStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +128,7 @@ async fn read_one(
         pending: reconciliation.pending_count(),
         migrations,
         compensation: compensation(&inspection.history),
+        release_in_doubt: inspection.in_doubt,
         error: None,
         exit_status: ExitStatus::Done,
     })
@@ -171,6 +175,7 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
         pending: 0,
         migrations: Vec::new(),
         compensation: None,
+        release_in_doubt: false,
         error: Some(error.chain()),
         exit_status: error.exit_status(),
     }
@@ -290,6 +295,10 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         .find(|migration| !matches!(migration.state, State::Applied | State::Pending));
     match odd {
         Some(migration) => (role_of(migration.state), words_of(migration.state)),
+        None if service.release_in_doubt => (
+            Role::Bad,
+            "an atomic release is in doubt: orchestrator doctor --fix".to_owned(),
+        ),
         None if service.database_exists == Some(false) => {
             (Role::Warning, "no database yet".to_owned())
         }

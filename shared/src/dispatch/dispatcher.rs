@@ -13,12 +13,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::compensate::Undoing;
+use super::atomic::{Release, enter};
 use super::board::Board;
 use super::compensation::migrations;
 use super::held::Held;
 use super::lane::{Go, LaneTask, Message};
 use super::secure::secure;
-use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stops};
+use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stopped, Stops};
 use crate::config::EngineSettings;
 use crate::domain::{
     Anchor, Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome,
@@ -45,8 +46,20 @@ pub async fn dispatch<'a>(
         program_version: run.identity.program_version,
         undoes_on_failure: run.on_failure == OnFailure::Revert,
     });
+    for resolved in std::mem::take(&mut run.resolved) {
+        recorder.run(EventKind::ReleaseResolved(Box::new(resolved)));
+    }
     let mut backup = None;
-    if run.precaution.is_some() {
+    if run.atomic && !run.plan.steps.is_empty() {
+        match enter(&mut run, recorder, &stops).await {
+            Ok(entry) => {
+                return Release::new(run, entry, recorder, stops, started)
+                    .run()
+                    .await;
+            }
+            Err(stopped) => begin_nothing(&mut run, stopped),
+        }
+    } else if run.precaution.is_some() {
         match secure(&mut run, recorder, &stops).await {
             Ok(taken) => {
                 if let Some(reverts) = &mut run.reverts {
@@ -54,18 +67,20 @@ pub async fn dispatch<'a>(
                 }
                 backup = taken;
             }
-            // Told as what it is when the dispatcher sees it.
-            Err((_, error)) if error.exit_status() == ExitStatus::Cancelled => {}
-            // Nothing has been begun, and nothing will be.
-            Err(stopped) => {
-                run.stopped.push(stopped);
-                run.on_failure = OnFailure::Stop;
-            }
+            Err(stopped) => begin_nothing(&mut run, stopped),
         }
     }
     let mut dispatcher = Dispatcher::new(run, recorder, stops, started);
     dispatcher.backup = backup;
     dispatcher.run().await
+}
+
+/// Has a run tell why it does not begin. What the user cancelled is told as that when the dispatcher sees it.
+fn begin_nothing(run: &mut Run<'_>, stopped: Stopped) {
+    if stopped.1.exit_status() != ExitStatus::Cancelled {
+        run.stopped.push(stopped);
+    }
+    run.on_failure = OnFailure::Stop;
 }
 
 /// What the dispatcher keeps of one service.

@@ -11,7 +11,7 @@ use crate::config::EngineSettings;
 use crate::domain::{EventKind, Refusal, RefusalKind};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
-    ConnectError, Connections, LockedSession, Pulse, Session, end_orphan, read_history,
+    ConnectError, Connections, LockedSession, Pulse, Session, end_orphan, is_in_doubt, read_history,
 };
 use crate::reconcile::History;
 
@@ -130,10 +130,35 @@ impl Entrance<'_> {
             if !session.knows_all_tables() {
                 session.refresh(&target.history_table).await?;
             }
-            read_history(session, &target.service.name, &target.history_table).await
+            // One round trip: the client pipelines what is polled together.
+            tokio::try_join!(
+                biased;
+                read_history(session, &target.service.name, &target.history_table),
+                is_in_doubt(session.client()),
+            )
         };
         let read = self.connections.watch(&pulse, reading).await;
-        read.map_err(|error| ServiceError::query(&target.address, error))
+        let (history, in_doubt) =
+            read.map_err(|error| ServiceError::query(&target.address, error))?;
+        if in_doubt {
+            return Err(self.refuse_in_doubt());
+        }
+        Ok(history)
+    }
+
+    /// What was left prepared has been finished before the run was planned: this came since, from a server process that went on
+    /// alone. What it holds and what it will have changed is not known to the plan.
+    fn refuse_in_doubt(&self) -> ServiceError {
+        Refusal {
+            kind: RefusalKind::ReleaseInDoubt,
+            service: Some(self.target.service.name.clone()),
+            message: format!(
+                "{}: an atomic release was interrupted just now, and is still prepared here",
+                self.target.address
+            ),
+            next: "run again: that finishes it first".to_owned(),
+        }
+        .into()
     }
 }
 

@@ -206,7 +206,7 @@ impl LaneTask {
             let Some(migration) = target.service.migration(go.version) else {
                 continue;
             };
-            if self.is_done_already(history, &go)? {
+            if is_done_already(&target, history, go.version, go.direction)? {
                 self.happened(
                     Some(go.version),
                     EventKind::MigrationUnchanged {
@@ -230,23 +230,6 @@ impl LaneTask {
             });
         }
         Ok(())
-    }
-
-    /// Whether another run did a step since it was planned. Refuses what has become inconsistent since.
-    fn is_done_already(&self, history: &History, go: &Go) -> Result<bool, ServiceError> {
-        let reconciliation = reconcile(&self.target.service, history);
-        let standing = reconciliation
-            .standings()
-            .iter()
-            .find(|standing| standing.version == go.version);
-        let state = standing.map(|standing| standing.state);
-        match go.direction {
-            Direction::Up => {
-                reconciliation.to_apply(None)?;
-                Ok(state == Some(State::Applied))
-            }
-            Direction::Down => Ok(matches!(state, Some(State::Pending | State::OutOfOrder))),
-        }
     }
 
     async fn install(
@@ -299,6 +282,7 @@ impl LaneTask {
             report: &report,
             run_again: &self.run_again,
             because: because.as_deref(),
+            in_release: false,
         };
         execute(locked, &context).await
     }
@@ -314,5 +298,27 @@ impl LaneTask {
     fn tell(&self, message: Message) {
         // The dispatcher listens until every task has ended.
         let _ = self.messages.send(message);
+    }
+}
+
+/// Whether another run did a step since it was planned. Refuses what has become inconsistent since.
+pub(super) fn is_done_already(
+    target: &Target,
+    history: &History,
+    version: Version,
+    direction: Direction,
+) -> Result<bool, ServiceError> {
+    let reconciliation = reconcile(&target.service, history);
+    let standing = reconciliation
+        .standings()
+        .iter()
+        .find(|standing| standing.version == version);
+    let state = standing.map(|standing| standing.state);
+    match direction {
+        Direction::Up => {
+            reconciliation.to_apply(None)?;
+            Ok(state == Some(State::Applied))
+        }
+        Direction::Down => Ok(matches!(state, Some(State::Pending | State::OutOfOrder))),
     }
 }

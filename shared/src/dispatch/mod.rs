@@ -3,6 +3,7 @@
 //! Responsible for what starts when, for cancellation and for the verdict. Not for how a step is done (`runner`), nor
 //! for what anybody sees (`report`). Floor 4. `docs/design/run-engine.md` has the state diagram.
 
+mod atomic;
 mod board;
 mod compensation;
 mod dispatcher;
@@ -14,6 +15,7 @@ mod recorder;
 mod run;
 mod secure;
 
+pub use atomic::finish_elsewhere;
 pub use compensation::{Compensation, Migrations, PlanReverts, Reverts};
 pub use dispatcher::dispatch;
 pub use held::Held;

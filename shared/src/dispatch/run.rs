@@ -10,7 +10,7 @@ use super::Reverts;
 use super::held::Held;
 use super::secure::Precaution;
 use crate::config::EngineSettings;
-use crate::domain::{ExitStatus, Plan, ServiceName, StopCause, Totals};
+use crate::domain::{ExitStatus, Plan, Resolved, ServiceName, StopCause, Totals};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, RunIdentity, Session};
 
@@ -97,6 +97,10 @@ pub struct Run<'c> {
     pub meet_gate: Box<dyn Fn(&ServiceName) -> String + Send + Sync>,
     /// What is done under the locks of all databases that will change, before any of them does.
     pub precaution: Option<Arc<dyn Precaution>>,
+    /// Whether all of it is to be one atomic release.
+    pub atomic: bool,
+    /// Interrupted releases that were finished before it was planned.
+    pub resolved: Vec<Resolved>,
     /// Time limits and retries.
     pub engine: EngineSettings,
     /// Where sessions come from.

@@ -64,16 +64,17 @@ struct Ground<'a> {
     plan: Option<&'a Plan>,
 }
 
-/// Locks every database of a run, and takes its precaution. Where that fails, nothing has been begun and no lock is held.
+/// Locks every database of a run, and takes its precaution, if it has one. Where that fails, nothing has been begun and no lock is held.
 pub(super) async fn secure(
     run: &mut Run<'_>,
     recorder: &mut Recorder<'_>,
     stops: &Stops,
 ) -> Result<Option<String>, Stopped> {
     let nothing_can_be_done = run.plan.steps.is_empty() && !run.stopped.is_empty();
-    let Some(precaution) = run.precaution.take().filter(|_| !nothing_can_be_done) else {
+    let precaution = run.precaution.take();
+    if nothing_can_be_done {
         return Ok(None);
-    };
+    }
     let ground = Ground {
         run_id: run.identity.run_id,
         connections: &run.connections,
@@ -82,7 +83,7 @@ pub(super) async fn secure(
     };
     let names: Vec<ServiceName> = run.plan.services().into_iter().cloned().collect();
     let (say, events) = channel();
-    let securing = ground.lock_and_take(&mut run.lanes, &names, precaution.as_ref(), &say, stops);
+    let securing = ground.lock_and_take(&mut run.lanes, &names, precaution.as_deref(), &say, stops);
     let ended = heard(recorder, events, securing).await;
     if ended.is_err() {
         run.lanes.values_mut().for_each(|lane| lane.held = None);
@@ -120,7 +121,7 @@ pub async fn under_locks(
         })
         .collect();
     let (say, events) = channel();
-    let working = ground.lock_and_take(&mut lanes, &names, work, &say, stops);
+    let working = ground.lock_and_take(&mut lanes, &names, Some(work), &say, stops);
     heard(recorder, events, working).await
 }
 
@@ -167,12 +168,15 @@ impl Ground<'_> {
         &self,
         lanes: &mut BTreeMap<ServiceName, LaneInput>,
         names: &[ServiceName],
-        precaution: &dyn Precaution,
+        precaution: Option<&dyn Precaution>,
         say: &Say<'_>,
         stops: &Stops,
     ) -> Result<Option<String>, Stopped> {
         let mut halted = stops.times.clone();
         let new = self.lock(lanes, names, &mut halted, say).await?;
+        let Some(precaution) = precaution else {
+            return Ok(None);
+        };
         let mut secured = Vec::new();
         for name in names {
             let Some(lane) = lanes.get(name) else {

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Anchor, ColumnOrder, CompensationStop, Direction, ExitStatus, Gate, Refusal, SchemaDifference,
-    ServiceName, StopCause, Totals, Verdict, Version,
+    Anchor, ColumnOrder, CompensationStop, Decision, Direction, ExitStatus, Gate, HeldLock,
+    Refusal, SchemaDifference, ServiceName, StopCause, Totals, Verdict, Version,
 };
 
 /// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
@@ -221,6 +221,53 @@ pub enum EventKind {
         /// Its name.
         name: String,
     },
+    /// A migration of an atomic release has run in its database's open transaction; nothing is committed yet.
+    MigrationExecuted {
+        /// Its name.
+        name: String,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// A migration that had been executed was rolled back with its release.
+    MigrationRolledBack {
+        /// Its name.
+        name: String,
+        /// Because of whom or what.
+        because: String,
+    },
+    /// A service's part of an atomic release is prepared: it survives a crash, and holds its locks until the decision.
+    ServicePrepared {
+        /// The identifier of the prepared transaction.
+        gid: String,
+        /// How long the transaction had been open, in milliseconds.
+        open_ms: u64,
+    },
+    /// What becomes of an atomic release is recorded: from here on it is only carried out.
+    ReleaseDecided {
+        /// The same for every database.
+        decision: Decision,
+        /// The service in whose database the decision stands.
+        coordinator: ServiceName,
+    },
+    /// A service's part of an atomic release is committed, and its locks are given back.
+    ServiceCommitted {
+        /// From prepared to committed, in milliseconds: during this time nothing could have ended it but the decision.
+        held_ms: u64,
+        /// From its first statement to its commit, in milliseconds.
+        open_ms: u64,
+        /// The locks on relations that others knew before, held until then.
+        locks: Vec<HeldLock>,
+    },
+    /// An atomic release is committed in all its databases.
+    ReleaseCommitted {
+        /// The databases.
+        databases: usize,
+        /// From the first commit that was sent to the last that was answered, in milliseconds: readers of several databases may have seen
+        /// some of them at the old and some at the new version.
+        window_ms: u64,
+    },
+    /// What an earlier, interrupted atomic release had left prepared was finished as decided, or rolled back.
+    ReleaseResolved(Box<Resolved>),
     /// The live schema is that of this version: it and all older ones count as applied.
     AdoptionProven(Box<Proof>),
     /// The live schema is that of no version that could be adopted; this one is the nearest.
@@ -323,6 +370,21 @@ pub enum EventKind {
     },
 }
 
+/// What became of an atomic release that had been interrupted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Resolved {
+    /// The run that had begun it.
+    pub release: Uuid,
+    /// The service in whose database its decision stands.
+    pub coordinator: ServiceName,
+    /// What was decided, then or now.
+    pub decision: Decision,
+    /// The services in whose databases something was still prepared, and is not any more.
+    pub finished: Vec<ServiceName>,
+    /// The services whose databases could not be reached: their next run finishes it there.
+    pub left: Vec<ServiceName>,
+}
+
 /// What a takeover rests on.
 #[derive(Clone, Debug, Serialize)]
 pub struct Proof {
@@ -373,6 +435,8 @@ pub enum ServiceOutcome {
     Refused,
     /// Its database or its lock could not be had.
     Unavailable,
+    /// What it had done was rolled back with its atomic release.
+    RolledBack,
     /// It was not started, or not finished, because of another.
     Skipped,
     /// It was not started, or not finished, because the user cancelled.

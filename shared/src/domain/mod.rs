@@ -16,6 +16,7 @@ mod millis;
 mod outcome;
 mod plan;
 mod refusal;
+mod release;
 mod service;
 mod stop;
 mod version;
@@ -27,7 +28,8 @@ pub use compensation::{CatalogState, CompensationStop, DatabaseState};
 pub use difference::{ColumnOrder, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{
-    Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, Proof, ServiceOutcome,
+    Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, Proof, Resolved,
+    ServiceOutcome,
 };
 pub use exit::ExitStatus;
 pub use fleet::{Fleet, FleetError};
@@ -36,6 +38,7 @@ pub use millis::millis;
 pub use outcome::{Totals, Verdict};
 pub use plan::{Direction, Gate, Hazard, Plan, Step};
 pub use refusal::{Refusal, RefusalKind};
+pub use release::{Decision, HeldLock};
 pub use service::{Service, ServiceName, ServiceNameError};
 pub use stop::StopCause;
 pub use version::Version;

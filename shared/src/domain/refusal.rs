@@ -42,6 +42,10 @@ pub enum RefusalKind {
     Empty,
     /// There is no adoption to undo, or more stands on it.
     NotAdopted,
+    /// It cannot be one atomic release.
+    NotAtomic,
+    /// An atomic release was interrupted, and it cannot be found out here what was decided on it.
+    ReleaseInDoubt,
 }
 
 /// One refusal, with the way out.

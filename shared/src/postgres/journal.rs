@@ -80,6 +80,8 @@ pub enum AttemptOutcome {
     Failed,
     /// The user cancelled it.
     Cancelled,
+    /// It had run, and was rolled back with its atomic release.
+    RolledBack,
     /// Taken over from the former tool: it counts as applied, and was not run.
     Adopted,
     /// That was taken back: it does not count as applied any more.
@@ -93,6 +95,7 @@ impl AttemptOutcome {
             Self::Reverted => "reverted",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::RolledBack => "rolled_back",
             Self::Adopted => "adopted",
             Self::AdoptionUndone => "adoption_undone",
         }
@@ -318,7 +321,7 @@ pub struct JournalRow {
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
-    /// `applied`, `reverted`, `failed`, `cancelled`, `adopted` or `adoption_undone`.
+    /// `applied`, `reverted`, `failed`, `cancelled`, `rolled_back`, `adopted` or `adoption_undone`.
     pub outcome: String,
     /// When it began (RFC 3339, UTC).
     pub started_at: String,

@@ -22,7 +22,9 @@ mod legacy_history;
 pub mod local_server;
 mod lookout;
 mod pooler;
+mod prepared;
 mod progress;
+mod release;
 mod session;
 mod stall;
 mod tls;
@@ -45,9 +47,14 @@ pub use journal::{
 };
 pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};
 pub use lookout::Lookout;
+pub use prepared::{
+    Gid, KnownRelations, PreparedSlots, finish_prepared, is_in_doubt, is_prepared,
+    prepare_transaction, read_in_doubt, read_locks, read_prepared_slots, read_relations,
+};
 pub use progress::{
     Progress, ProgressState, clear_intent, read_progress, record_intent, record_statement,
 };
+pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
 pub use session::{Session, SessionSettings};
 pub use stall::Pulse;
 pub use tls::TlsSetupError;

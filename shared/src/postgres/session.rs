@@ -28,6 +28,23 @@ const LONGEST_SILENCE: u32 = 45_000;
 /// How long history and journal wait for a lock where no file's limit applies.
 const BOOKKEEPING_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The constraints that can be deferred, and those of them that are deferred to begin with, as lists for `SET CONSTRAINTS`. That
+/// takes all constraints of a name, and none that cannot be deferred.
+const DEFERRABLE: &str = "SELECT pg_catalog.string_agg(name, ', '), pg_catalog.string_agg(name, ', ') FILTER (WHERE deferred) \
+    FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.conname) AS name, \
+        pg_catalog.bool_and(c.condeferred) AS deferred \
+      FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace \
+      WHERE n.nspname !~ '^pg_' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+      GROUP BY n.nspname, c.conname HAVING pg_catalog.bool_or(c.condeferrable)) AS constraints";
+
+/// What makes a session as good as new, but for its advisory locks.
+const RESET: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
+    DISCARD SEQUENCES; DISCARD TEMP; ";
+
+/// What of that does not keep a transaction from being prepared.
+const RESET_WITHIN: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; DEALLOCATE ALL; \
+    DISCARD SEQUENCES; ";
+
 /// The settings that hold while a file runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
@@ -66,6 +83,8 @@ struct Facts {
     server_start: String,
     backend_start: String,
     compensation_readable: Option<bool>,
+    /// Whether something of an atomic release is prepared in this database.
+    in_doubt: bool,
 }
 
 impl Session {
@@ -190,6 +209,11 @@ impl Session {
         self.facts.journal_readable.is_some() && !self.facts.journal_chained
     }
 
+    /// Whether something of an atomic release was prepared in this database when it was looked at last.
+    pub fn is_in_doubt(&self) -> bool {
+        self.facts.in_doubt
+    }
+
     /// Whether there is a journal that this role may read.
     pub fn has_readable_journal(&self) -> bool {
         self.facts.journal_readable == Some(true)
@@ -233,14 +257,14 @@ impl Session {
         &mut self,
         settings: &SessionSettings,
     ) -> Result<(), tokio_postgres::Error> {
-        match self.reset_and_set(settings).await {
+        match self.reset_and_set(settings, RESET).await {
             // Servers on some platforms know the setting and refuse any value but 0.
             Err(error)
                 if self.facts.checks_client
                     && error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) =>
             {
                 self.facts.checks_client = false;
-                self.reset_and_set(settings).await?;
+                self.reset_and_set(settings, RESET).await?;
             }
             set => set?,
         }
@@ -249,14 +273,24 @@ impl Session {
         Ok(())
     }
 
+    /// The same between two files of one transaction that is to be prepared: with temporary objects or notifications it could not be,
+    /// so that there is nothing of the kind to discard.
+    pub async fn prepare_within(
+        &mut self,
+        settings: &SessionSettings,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.reset_and_set(settings, RESET_WITHIN).await?;
+        self.lock_timeout = settings.lock_timeout;
+        Ok(())
+    }
+
     /// The one place that sets session settings; one message to the server.
-    async fn reset_and_set(&self, settings: &SessionSettings) -> Result<(), tokio_postgres::Error> {
-        let reset = if self.used {
-            "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
-             DISCARD SEQUENCES; DISCARD TEMP; "
-        } else {
-            ""
-        };
+    async fn reset_and_set(
+        &self,
+        settings: &SessionSettings,
+        reset: &str,
+    ) -> Result<(), tokio_postgres::Error> {
+        let reset = if self.used { reset } else { "" };
         // PostgreSQL 14: the server notices a client that was killed while a statement runs.
         let check_client = if self.facts.checks_client {
             "; SET client_connection_check_interval = 2000"
@@ -314,13 +348,35 @@ impl Session {
     /// whatever the file did, so that history and journal can be written. The wait for a lock stays limited, since the
     /// transaction may hold others.
     pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
+        self.keep_books("SET CONSTRAINTS ALL IMMEDIATE; ").await
+    }
+
+    /// The same in a transaction that goes on with another file. `SET CONSTRAINTS ALL` would hold for that one, too, and for what it
+    /// makes: the constraints that there are speak up by their names, and then wait again where they are made to.
+    pub async fn become_bookkeeper_within(&self) -> Result<(), tokio_postgres::Error> {
+        let rows = self.client().query_typed(DEFERRABLE, &[]).await?;
+        let names = |index| {
+            let row = rows.first();
+            row.and_then(|row| row.get::<_, Option<String>>(index))
+        };
+        let mut constraints = String::new();
+        if let Some(all) = names(0) {
+            constraints.push_str(&format!("SET CONSTRAINTS {all} IMMEDIATE; "));
+        }
+        if let Some(deferred) = names(1) {
+            constraints.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
+        }
+        self.keep_books(&constraints).await
+    }
+
+    async fn keep_books(&self, constraints: &str) -> Result<(), tokio_postgres::Error> {
         let role = match self.facts.role.as_str() {
             "none" => "NONE".to_owned(),
             role => quote_identifier(role),
         };
         self.client()
             .batch_execute(&format!(
-                "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; SET LOCAL search_path = pg_catalog; \
+                "{constraints}SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; SET LOCAL search_path = pg_catalog; \
                  SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}",
                 self.lock_timeout.as_millis()
             ))
@@ -371,7 +427,8 @@ impl Facts {
                    {SERVER_START}, COALESCE({}, ''), \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.compensation')::oid, 'SELECT') \
-                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END", own_start()),
+                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, {}",
+                own_start(), super::prepared::in_doubt()),
                 &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
             )
             .await?;
@@ -391,6 +448,7 @@ impl Facts {
             server_start: row.get(9),
             backend_start: row.get(10),
             compensation_readable: row.get(11),
+            in_doubt: row.get(12),
         })
     }
 }

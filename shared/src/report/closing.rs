@@ -129,6 +129,9 @@ fn state(standing: &Standing, is_left: bool) -> Cell {
         },
         Some(ServiceOutcome::Refused) => Cell::new(Role::Bad, "refused"),
         Some(ServiceOutcome::Unavailable) => Cell::new(Role::Bad, "unavailable"),
+        Some(ServiceOutcome::RolledBack) => {
+            Cell::new(Role::Warning, format!("rolled back{because}"))
+        }
         Some(ServiceOutcome::Skipped) => Cell::new(Role::Warning, format!("skipped{because}")),
         Some(ServiceOutcome::Reverted) => Cell::new(Role::Warning, "reverted"),
         Some(ServiceOutcome::Cancelled) => Cell::new(Role::Warning, "cancelled"),

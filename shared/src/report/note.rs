@@ -2,7 +2,7 @@
 //!
 //! A pure function of an event and of how its service stands; failures, first and last words are elsewhere. Floor 4.
 
-use crate::domain::{Blocker, EventKind, ServiceOutcome, Version};
+use crate::domain::{Blocker, Decision, EventKind, ServiceOutcome, Version};
 
 use super::backup;
 use super::style::Role;
@@ -98,6 +98,13 @@ pub(super) fn note(
         | EventKind::MigrationUnchanged { .. }
         | EventKind::ServiceSkipped { .. }
         | EventKind::ServiceFinished { .. } => after_a_step(kind, version, standing, detail),
+        EventKind::MigrationExecuted { .. }
+        | EventKind::MigrationRolledBack { .. }
+        | EventKind::ServicePrepared { .. }
+        | EventKind::ReleaseDecided { .. }
+        | EventKind::ServiceCommitted { .. }
+        | EventKind::ReleaseCommitted { .. }
+        | EventKind::ReleaseResolved(_) => of_a_release(kind, version, detail),
         // `adopt` has a reporter of its own.
         EventKind::AdoptionProven(_)
         | EventKind::DriftFound(_)
@@ -248,6 +255,8 @@ fn after_a_step(
     detail: Detail,
 ) -> Option<Note> {
     match kind {
+        // Of a migration that was executed before, the line of its service says that it is committed.
+        EventKind::MigrationApplied { .. } if standing.is_some_and(|it| it.executed > 0) => None,
         EventKind::MigrationApplied { name, duration_ms } if !detail.by_service => {
             let note = Note::new("applied", Role::Good, named(version, name));
             Some(note.lasting(*duration_ms))
@@ -276,6 +285,61 @@ fn after_a_step(
             let text = collapsed(standing?)?;
             Some(Note::new("done", Role::Good, text).lasting(*duration_ms))
         }
+        _ => None,
+    }
+}
+
+/// The lines of an atomic release.
+fn of_a_release(kind: &EventKind, version: Option<Version>, detail: Detail) -> Option<Note> {
+    match kind {
+        EventKind::MigrationExecuted { name, duration_ms } if !detail.by_service => {
+            let note = Note::new("executed", Role::Accent, named(version, name));
+            Some(note.lasting(*duration_ms))
+        }
+        EventKind::MigrationRolledBack { name, because } if detail.verbose || !detail.tabled => {
+            let text = format!("{}: {}", named(version, name), one_line(because, SENTENCE));
+            Some(Note::new("undone", Role::Warning, text))
+        }
+        EventKind::ServicePrepared { gid, open_ms } if detail.verbose => {
+            let note = Note::new("prepared", Role::Quiet, clean(gid));
+            Some(note.lasting(*open_ms))
+        }
+        EventKind::ReleaseDecided {
+            decision,
+            coordinator,
+        } => {
+            let (role, what) = match decision {
+                Decision::Commit => (Role::Good, "commit everywhere"),
+                Decision::Rollback => (Role::Warning, "roll back everywhere"),
+            };
+            let text = format!("{what} (recorded in the database of {coordinator})");
+            Some(Note::new("decided", role, text))
+        }
+        EventKind::ServiceCommitted {
+            held_ms,
+            open_ms,
+            locks,
+        } => {
+            let open = duration(*open_ms);
+            let text = format!(
+                "{}; its transaction was open for {open}",
+                words::locks(locks)
+            );
+            Some(Note::new("committed", Role::Good, text).lasting(*held_ms))
+        }
+        EventKind::ReleaseCommitted {
+            databases,
+            window_ms,
+        } => {
+            let databases = count(*databases, "database");
+            let text = format!("{databases}, from the first commit to the last");
+            Some(Note::new("released", Role::Good, text).lasting(*window_ms))
+        }
+        EventKind::ReleaseResolved(resolved) => Some(Note::new(
+            "resolved",
+            Role::Warning,
+            words::resolved(resolved),
+        )),
         _ => None,
     }
 }

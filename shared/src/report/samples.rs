@@ -4,9 +4,10 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use crate::domain::{
-    Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Direction, Drift,
-    Event, EventKind, ExitStatus, Failure, Gate, Holder, Proof, Refusal, RefusalKind,
-    SchemaDifference, ServiceName, ServiceOutcome, StopCause, Totals, Verdict, Version,
+    Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision,
+    Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate, HeldLock, Holder, Proof,
+    Refusal, RefusalKind, Resolved, SchemaDifference, ServiceName, ServiceOutcome, StopCause,
+    Totals, Verdict, Version,
 };
 
 /// The events of a run so far.
@@ -259,6 +260,61 @@ impl Story {
         let name = migration.to_owned();
         let kind = EventKind::MigrationApplied { name, duration_ms };
         self.push(Some(service), Some(version), kind);
+    }
+
+    /// A release of one service, from its files to its commit.
+    pub fn released(&mut self, service: &str, version: i64, migration: &str) {
+        let executed = EventKind::MigrationExecuted {
+            name: migration.to_owned(),
+            duration_ms: 424,
+        };
+        self.push(Some(service), Some(version), executed);
+        let gid = format!("orchestrator:01983f2a-0000-7000-8000-000000000001:1:{service}");
+        let prepared = EventKind::ServicePrepared { gid, open_ms: 500 };
+        self.push(Some(service), None, prepared);
+        let decided = EventKind::ReleaseDecided {
+            decision: Decision::Commit,
+            coordinator: name(service),
+        };
+        self.push(None, None, decided);
+        let lock = |relation: &str, mode: &str| HeldLock {
+            relation: relation.to_owned(),
+            mode: mode.to_owned(),
+        };
+        let committed = EventKind::ServiceCommitted {
+            held_ms: 12,
+            open_ms: 512,
+            locks: vec![
+                lock("public.controls", "RowShareLock"),
+                lock("public.policies", "AccessExclusiveLock"),
+                lock("public.policies", "AccessShareLock"),
+            ],
+        };
+        self.push(Some(service), None, committed);
+        let released = EventKind::ReleaseCommitted {
+            databases: 1,
+            window_ms: 4,
+        };
+        self.push(None, None, released);
+    }
+
+    pub fn rolled_back(&mut self, service: &str, version: i64, migration: &str, because: &str) {
+        let kind = EventKind::MigrationRolledBack {
+            name: migration.to_owned(),
+            because: because.to_owned(),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn resolved(&mut self, coordinator: &str, left: &[&str]) {
+        let kind = EventKind::ReleaseResolved(Box::new(Resolved {
+            release: Uuid::from_u128(0x0198_3f2a_0000_7000_8000_0000_0000_0000),
+            coordinator: name(coordinator),
+            decision: Decision::Rollback,
+            finished: vec![name(coordinator)],
+            left: left.iter().map(|it| name(it)).collect(),
+        }));
+        self.push(None, None, kind);
     }
 
     pub fn reverted(&mut self, service: &str, version: i64, migration: &str, duration_ms: u64) {

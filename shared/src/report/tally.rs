@@ -42,6 +42,8 @@ pub(super) struct Standing {
     pub reverted: usize,
     /// While it is compensated: how many reverts there are, and how many migrations had been undone before.
     pub undo_steps: Option<(usize, usize)>,
+    /// Migrations that ran in the open transaction of an atomic release.
+    pub executed: usize,
     /// Steps that another run did in the meantime.
     pub elsewhere: usize,
     /// Whether its database was dumped.
@@ -164,6 +166,7 @@ impl Standing {
             applied: 0,
             reverted: 0,
             undo_steps: None,
+            executed: 0,
             elsewhere: 0,
             dumped: false,
             activity: Activity::Idle,
@@ -180,11 +183,12 @@ impl Standing {
         self.applied + self.reverted
     }
 
-    /// Steps done and in all, of what is under way: applying, or undoing that.
+    /// Steps done and in all, of what is under way: applying, or undoing that. Those count that ran in the open transaction of an
+    /// atomic release.
     pub(super) fn progress(&self) -> (usize, usize) {
         match self.undo_steps {
             Some((steps, before)) => (self.reverted - before, steps),
-            None => (self.done() + self.elsewhere, self.steps),
+            None => (self.done().max(self.executed) + self.elsewhere, self.steps),
         }
     }
 
@@ -263,6 +267,14 @@ impl Standing {
                     running.blockers.clear();
                 }
             }
+            EventKind::MigrationExecuted { .. } => {
+                self.executed += 1;
+                self.activity = Activity::Ready;
+            }
+            EventKind::MigrationRolledBack { because, .. } => {
+                self.because = Some(because.clone());
+                self.activity = Activity::Idle;
+            }
             EventKind::MigrationApplied { name, .. } => {
                 self.applied += 1;
                 self.finish_step(migration(name));
@@ -316,6 +328,11 @@ impl Standing {
             | EventKind::BackupRemoved { .. }
             | EventKind::ServerNotice { .. }
             | EventKind::ConnectionLost { .. }
+            | EventKind::ServicePrepared { .. }
+            | EventKind::ReleaseDecided { .. }
+            | EventKind::ServiceCommitted { .. }
+            | EventKind::ReleaseCommitted { .. }
+            | EventKind::ReleaseResolved(_)
             | EventKind::AdoptionProven(_)
             | EventKind::DriftFound(_)
             | EventKind::MigrationAdopted { .. }
@@ -401,7 +418,7 @@ impl Tally {
         }
         self.services
             .iter()
-            .map(|standing| standing.done() + standing.elsewhere)
+            .map(|standing| standing.done().max(standing.executed) + standing.elsewhere)
             .sum()
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Texts that come from a server are made safe here and cut to a phrase. Floor 4.
 
-use crate::domain::{Blocker, Gate, Holder, ServiceName};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::domain::{Blocker, Decision, Gate, HeldLock, Holder, Resolved, ServiceName};
 
 use super::tally::Migration;
 use super::text::{clean, one_line};
@@ -12,6 +15,10 @@ use super::units::age;
 const QUERY: usize = 60;
 /// Blockers that are named by their numbers before the rest is counted.
 const PIDS: usize = 3;
+/// Relations whose locks are named before the rest is counted.
+const LOCKS: usize = 3;
+/// Services that are named before the rest is counted.
+const NAMES: usize = 12;
 /// Versions that are named before the rest is counted.
 const VERSIONS: usize = 3;
 
@@ -110,6 +117,73 @@ fn identity(blocker: &Blocker) -> String {
 
 fn session(user: &str, application: &str) -> Vec<String> {
     vec![one_line(user, QUERY), one_line(application, QUERY)]
+}
+
+/// `held AccessExclusiveLock on public.policies, ShareLock on public.users and 3 more`: the strongest mode of each relation.
+pub(super) fn locks(locks: &[HeldLock]) -> String {
+    let mut strongest: BTreeMap<&str, &str> = BTreeMap::new();
+    for lock in locks {
+        let known = strongest.entry(&lock.relation).or_insert(&lock.mode);
+        if strength(&lock.mode) > strength(known) {
+            *known = &lock.mode;
+        }
+    }
+    let mut held: Vec<(&str, &str)> = strongest.into_iter().collect();
+    held.sort_by_key(|(relation, mode)| (Reverse(strength(mode)), *relation));
+    if held.is_empty() {
+        return "held no lock that others could wait for".to_owned();
+    }
+    let rest = held.len().saturating_sub(LOCKS);
+    let named: Vec<String> = held
+        .iter()
+        .take(LOCKS)
+        .map(|(relation, mode)| format!("{} on {}", clean(mode), one_line(relation, QUERY)))
+        .collect();
+    let more = if rest == 0 {
+        String::new()
+    } else {
+        format!(" and {rest} more")
+    };
+    format!("held {}{more}", named.join(", "))
+}
+
+/// PostgreSQL's modes, the weakest first.
+fn strength(mode: &str) -> usize {
+    let modes = [
+        "AccessShareLock",
+        "RowShareLock",
+        "RowExclusiveLock",
+        "ShareUpdateExclusiveLock",
+        "ShareLock",
+        "ShareRowExclusiveLock",
+        "ExclusiveLock",
+        "AccessExclusiveLock",
+    ];
+    modes
+        .iter()
+        .position(|known| *known == mode)
+        .unwrap_or_default()
+}
+
+/// `an interrupted release was committed in auth and policy, as it had been decided`.
+pub(super) fn resolved(resolved: &Resolved) -> String {
+    let what = match resolved.decision {
+        Decision::Commit => "committed",
+        Decision::Rollback => "rolled back",
+    };
+    let place = match resolved.finished.as_slice() {
+        [] => String::new(),
+        finished => format!(" in {}", names(finished, NAMES)),
+    };
+    let left = match resolved.left.as_slice() {
+        [] => String::new(),
+        left => format!(
+            "; {} could not be reached, where the next run does so",
+            names(left, NAMES)
+        ),
+    };
+    let id = resolved.release;
+    format!("the interrupted atomic release {id} was {what}{place}{left}")
 }
 
 /// `auth, client, policy`, or `auth, client and 5 more` when there are more than `most`.

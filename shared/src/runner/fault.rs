@@ -224,6 +224,8 @@ pub(super) struct Telling<'a> {
     pub(super) outcome: Option<&'a Outcome>,
     /// What is left of a no-transaction file.
     pub(super) remains: Option<Remains>,
+    /// Whether it is part of an atomic release.
+    pub(super) in_release: bool,
 }
 
 /// What is left of a no-transaction file that did not come to its end.
@@ -363,6 +365,20 @@ impl Telling<'_> {
             failure.next = format!(
                 "end what holds the lock, or wait for it, and run again: {}",
                 self.run_again
+            );
+        } else if self.in_release
+            && (fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE)
+                || fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)
+                || fault.is(&SqlState::INVALID_TRANSACTION_TERMINATION))
+        {
+            // Also where the value was added by an earlier file, which is right without --atomic.
+            let why = if fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
+                "a new value of an enum is usable only after its commit"
+            } else {
+                "it cannot run in a transaction with other files"
+            };
+            failure.next = format!(
+                "{why}, so not in one atomic release: run without --atomic (--on-failure revert undoes what was applied)"
             );
         } else if !self.script.directives.no_transaction
             && (fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)

@@ -13,6 +13,8 @@ mod step;
 mod transactional;
 mod units;
 mod watch;
+mod within;
 
 pub use leftovers::left_behind;
 pub use step::{StepContext, StepDone, execute};
+pub use within::{Executed, FailedWithin, OpenTransaction, execute_within, record_rolled_back};

@@ -14,7 +14,7 @@ use super::watch::Watch;
 use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
 use crate::domain::{
-    Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, millis,
+    Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, millis,
 };
 use crate::planning;
 use crate::postgres::{
@@ -24,7 +24,7 @@ use crate::postgres::{
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything that a step needs besides the session.
 pub struct StepContext<'a> {
@@ -56,6 +56,8 @@ pub struct StepContext<'a> {
     pub run_again: &'a str,
     /// Why it is undone, where a compensation does it.
     pub because: Option<&'a str>,
+    /// Whether it is part of an atomic release.
+    pub in_release: bool,
 }
 
 /// What became of a step that did not fail.
@@ -130,7 +132,7 @@ impl StepContext<'_> {
         .await
     }
 
-    fn settings(&self) -> SessionSettings {
+    pub(super) fn settings(&self) -> SessionSettings {
         let directives = &self.script().directives;
         SessionSettings {
             lock_timeout: directives.lock_timeout.unwrap_or(self.engine.lock_timeout),
@@ -140,7 +142,7 @@ impl StepContext<'_> {
         }
     }
 
-    fn done(
+    pub(super) fn done(
         &self,
         started: Instant,
         attempts: u32,
@@ -191,13 +193,26 @@ pub async fn execute(
         }
         Err(failed) => failed,
     };
+    fail(locked, context, started, &fault, attempts, watch.blockers()).await
+}
+
+/// Ends a step that did not come through: finds out what became of it, records it, reports it. After a lost connection it may
+/// turn out that it is done.
+pub(super) async fn fail(
+    locked: &mut LockedSession,
+    context: &StepContext<'_>,
+    started: Instant,
+    fault: &Fault,
+    attempts: u32,
+    blockers: Vec<Blocker>,
+) -> Result<StepDone, Box<Failure>> {
     let mut aftermath = None;
-    if let Fault::Lost { source, .. } = &fault {
+    if let Fault::Lost { source, .. } = fault {
         context.report(EventKind::ConnectionLost {
             message: fault::loss(source),
         });
         locked.session_mut().release_permit();
-        let found = aftermath::look_up(locked.session(), context, &fault).await;
+        let found = aftermath::look_up(locked.session(), context, fault).await;
         if matches!(found.outcome, Outcome::Done) {
             report_success(context, started);
             return Ok(StepDone::SessionSpent);
@@ -219,10 +234,11 @@ pub async fn execute(
         run_again: context.run_again.to_owned(),
         outcome: aftermath.as_ref().map(|found| &found.outcome),
         remains,
+        in_release: context.in_release,
     }
-    .failure(&fault);
+    .failure(fault);
     if fault.is_retryable() && failure.exit_code == ExitStatus::Unavailable {
-        failure.blockers = watch.blockers();
+        failure.blockers = blockers;
         failure.next = format!(
             "{} and run again: {}",
             remedy(&failure.blockers),
@@ -282,25 +298,47 @@ async fn try_until_done(
         if !fault.is_retryable() || attempt >= most || context.is_cancelled() {
             return Err((fault, attempt));
         }
-        let jittered = pause.mul_f64(0.5 + fastrand::f64());
-        if let Fault::Server { error, .. } = &fault {
-            context.report(EventKind::MigrationRetrying {
-                attempt,
-                attempts: most,
-                pause_ms: millis(jittered),
-                sqlstate: error.sqlstate.clone(),
-                message: error.message.clone(),
-                blockers: watch.blockers(),
-            });
+        if !step_back(
+            context,
+            &fault,
+            (attempt, most),
+            watch.blockers(),
+            &mut pause,
+        )
+        .await
+        {
+            return Err((fault, attempt));
         }
-        let mut cancelled = context.cancelled.clone();
-        tokio::select! {
-            () = tokio::time::sleep(jittered) => {}
-            Ok(_) = cancelled.wait_for(|times| *times > 0) => return Err((fault, attempt)),
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
         attempt += 1;
     }
+}
+
+/// Waits before the next attempt, and longer each time; `false` when the user wants to stop meanwhile.
+pub(super) async fn step_back(
+    context: &StepContext<'_>,
+    fault: &Fault,
+    (attempt, most): (u32, u32),
+    blockers: Vec<Blocker>,
+    pause: &mut Duration,
+) -> bool {
+    let jittered = pause.mul_f64(0.5 + fastrand::f64());
+    if let Fault::Server { error, .. } = fault {
+        context.report(EventKind::MigrationRetrying {
+            attempt,
+            attempts: most,
+            pause_ms: millis(jittered),
+            sqlstate: error.sqlstate.clone(),
+            message: error.message.clone(),
+            blockers,
+        });
+    }
+    let mut cancelled = context.cancelled.clone();
+    tokio::select! {
+        () = tokio::time::sleep(jittered) => {}
+        Ok(_) = cancelled.wait_for(|times| *times > 0) => return false,
+    }
+    *pause = (*pause * 2).min(LONGEST_PAUSE);
+    true
 }
 
 async fn try_once(

@@ -13,7 +13,7 @@ pub(super) async fn attempt<'a>(
 ) -> Result<(), Fault> {
     let client = locked.session().client();
     client.batch_execute("BEGIN").await.map_err(Fault::of)?;
-    match inside(locked, context, attempt).await {
+    match inside(locked, context, attempt, Ending::Commits).await {
         Ok(()) => client
             .batch_execute("COMMIT")
             .await
@@ -29,20 +29,43 @@ pub(super) async fn attempt<'a>(
     }
 }
 
-async fn inside<'a>(
+/// What comes after a file in its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Its commit.
+    Commits,
+    /// Perhaps another file.
+    GoesOn,
+}
+
+/// A file with its history row and its journal row, in the transaction at hand.
+pub(super) async fn inside<'a>(
     locked: &LockedSession,
     context: &StepContext<'_>,
     attempt: impl Fn() -> Attempt<'a>,
+    ending: Ending,
 ) -> Result<(), Fault> {
     let session = locked.session();
     run_file(session.client(), &context.script().text).await?;
+    if ending == Ending::GoesOn {
+        session
+            .become_bookkeeper_within()
+            .await
+            .map_err(Fault::of)?;
+    }
+    let become_bookkeeper = async {
+        match ending {
+            Ending::Commits => session.become_bookkeeper().await,
+            Ending::GoesOn => Ok(()),
+        }
+    };
     let applied_on = context.applied_on();
     let attempt = attempt();
     // One round trip: the client pipelines what is polled together, and the server answers in order. `biased`: of
     // several errors the first is the cause, those after it only say that the transaction is aborted.
     let ((), held, same_process) = tokio::try_join!(
         biased;
-        session.become_bookkeeper(),
+        become_bookkeeper,
         still_held(locked, context),
         record_done(
             session,

@@ -17,6 +17,7 @@ mod position;
 mod properties;
 mod split;
 mod statement;
+mod unpreparable;
 
 pub use classify::classify;
 pub use hazard::{Hazard, file_hazards, hazards};
@@ -26,3 +27,4 @@ pub use name::Name;
 pub use position::{Position, leading_comment_lines, position_at, position_of_character};
 pub use split::split;
 pub use statement::{ReindexTarget, Statement, StatementKind};
+pub use unpreparable::unpreparable;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tests::{Proxy, Reached, Running, Side};
+use tests::{Proxy, Reached, Running, Server, Side};
 
 use super::truth;
 use super::undisturbed::{Point, Undisturbed};
@@ -73,7 +73,7 @@ impl Fault {
 
     /// How long a connection may be silent, and how long one may take to come about. Short only where it matters: on a busy
     /// machine an ordinary request may take a second, too.
-    fn patience(self) -> [&'static str; 2] {
+    pub(crate) fn patience(self) -> [&'static str; 2] {
         match self {
             Self::Stall | Self::StallAll => ["1s", "1s"],
             _ => ["15s", "10s"],
@@ -105,7 +105,7 @@ impl Fault {
                 std::thread::sleep(late);
                 proxy.hold();
             }
-            self.strike(world, &proxy, &run, reached);
+            self.strike(&world.server, &proxy, &run, reached);
         }
         let outcome = end(run)?;
         truth::check(world, direction, &outcome)?;
@@ -120,7 +120,7 @@ impl Fault {
     }
 
     /// Strikes at a point that is held.
-    fn strike(self, world: &World<'_>, proxy: &Proxy, run: &Running, reached: &Reached) {
+    pub(crate) fn strike(self, server: &Server, proxy: &Proxy, run: &Running, reached: &Reached) {
         match self {
             Self::Kill => {
                 run.signal(Signal::SIGKILL);
@@ -134,14 +134,14 @@ impl Fault {
                 // A database that does not exist has no server process.
                 if let Some(pid) = reached.pid {
                     let ended = format!("SELECT pg_terminate_backend({pid}, 10000)");
-                    world.server.query("postgres", &ended);
+                    server.query("postgres", &ended);
                 }
                 proxy.release();
             }
             Self::Cut => proxy.cut(),
             Self::CutForGood => proxy.cut_for_good(),
             Self::Crash => {
-                let cluster = world.server.cluster();
+                let cluster = server.cluster();
                 // What does not stop within half a minute loses its power all the same.
                 if cluster.stop_immediate().is_err() {
                     cluster.kill().expect("the server stops");

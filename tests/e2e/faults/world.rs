@@ -71,7 +71,7 @@ BEGIN
   RETURN QUERY SELECT concat_ws(' ', 'label', enumtypid::regtype, enumlabel) FROM pg_enum;
   RETURN QUERY SELECT 'history ' || version FROM refinery_schema_history;
   RETURN QUERY SELECT concat_ws(' ', 'journal', outcome, version) FROM orchestrator.journal
-    WHERE outcome NOT IN ('failed', 'cancelled');
+    WHERE outcome NOT IN ('failed', 'cancelled', 'rolled_back');
   IF to_regclass('orchestrator.progress') IS NOT NULL THEN
     RETURN QUERY SELECT concat_ws(' ', 'progress', direction, version, statement, state) FROM orchestrator.progress;
   END IF;

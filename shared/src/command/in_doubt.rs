@@ -1,0 +1,272 @@
+//! Atomic releases that were interrupted: what was decided is finished, and where nothing was, it is rolled back.
+//!
+//! Responsible for finding the decision through the configuration, and for following it in every database of the release that can be
+//! reached. It never guesses: without the record of the release nothing is touched. Floor 4.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{CommandError, Context, Selected};
+use crate::dispatch::finish_elsewhere;
+use crate::domain::{Decision, Refusal, RefusalKind, Resolved, ServiceName};
+use crate::inspect::{ServiceError, Target};
+use crate::postgres::{
+    Gid, LockedSession, ReleaseRow, RunIdentity, decide, finish_release, read_in_doubt,
+    read_release,
+};
+
+/// Databases by the place that they have in a release.
+type Places = BTreeMap<usize, Arc<Target>>;
+
+/// What it takes to look for a decision, and to carry it out.
+struct Search<'a> {
+    context: &'a Context,
+    selected: &'a Selected,
+    /// How long to wait for a run that is at work in one of the databases.
+    wait: Duration,
+    halted: watch::Receiver<u32>,
+}
+
+/// Finishes the releases of which something is prepared in these databases.
+pub async fn resolve_in_doubt(
+    context: &Context,
+    selected: &Selected,
+    targets: impl IntoIterator<Item = &Arc<Target>>,
+    wait: Duration,
+    halted: watch::Receiver<u32>,
+) -> Result<Vec<Resolved>, CommandError> {
+    let mut search = Search {
+        context,
+        selected,
+        wait,
+        halted,
+    };
+    let mut releases: BTreeMap<(Uuid, ServiceName), Places> = BTreeMap::new();
+    for target in targets {
+        for gid in search.prepared_in(target).await? {
+            releases
+                .entry((gid.run_id, gid.coordinator))
+                .or_default()
+                .insert(gid.number, Arc::clone(target));
+        }
+    }
+    let mut resolved = Vec::new();
+    for ((run_id, coordinator), places) in releases {
+        resolved.push(search.resolve(run_id, coordinator, places).await?);
+    }
+    Ok(resolved)
+}
+
+impl Search<'_> {
+    async fn prepared_in(&self, target: &Target) -> Result<Vec<Gid>, ServiceError> {
+        let connections = self.context.connections();
+        let session = connections
+            .session(&target.address, &target.history_table)
+            .await?;
+        let reading = read_in_doubt(session.client());
+        let read = connections.watch(&session.pulse(), reading).await;
+        read.map_err(|error| ServiceError::query(&target.address, error))
+    }
+
+    async fn resolve(
+        &mut self,
+        run_id: Uuid,
+        coordinator: ServiceName,
+        found: Places,
+    ) -> Result<Resolved, CommandError> {
+        let Some(home) = self.target_of(&coordinator).await else {
+            return Err(unknown_coordinator(&coordinator, &found).into());
+        };
+        let row = self.read(&home, run_id).await?;
+        let Some(row) = row else {
+            return Err(without_record(run_id, &coordinator, &home, &found).into());
+        };
+        let places = self.places(&row, found).await;
+        let decision = match row.decision {
+            Some(decision) => decision,
+            None => {
+                for target in places.values() {
+                    self.wait_for_whoever_is_at_work(target).await?;
+                }
+                let decided = self.decide(&home, run_id).await?;
+                decided.ok_or_else(|| without_record(run_id, &coordinator, &home, &places))?
+            }
+        };
+        let mut resolved = Resolved {
+            release: run_id,
+            coordinator: coordinator.clone(),
+            decision,
+            finished: Vec::new(),
+            left: Vec::new(),
+        };
+        for participant in &row.participants {
+            let gid = Gid {
+                run_id,
+                number: participant.number,
+                coordinator: coordinator.clone(),
+            };
+            let finished = match places.get(&participant.number) {
+                Some(target) => self.finish(target, &gid, decision).await,
+                // Its own next run finds it.
+                None => Ok(false),
+            };
+            let services = participant.services.iter().cloned();
+            match finished {
+                Ok(true) => resolved.finished.extend(services),
+                Ok(false) => {}
+                Err(error) if error.is_of_the_server() => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(database = participant.database, error = %error.chain(), "still prepared here");
+                    resolved.left.extend(services);
+                }
+            }
+        }
+        if resolved.left.is_empty() && places.len() == row.participants.len() {
+            self.note_end(&home, run_id).await;
+        }
+        Ok(resolved)
+    }
+
+    /// A service's database, where the configuration has one.
+    async fn target_of(&self, name: &ServiceName) -> Option<Arc<Target>> {
+        let targets = self.context.targets([name], self.selected, false).await;
+        targets.ok()?.remove(name)
+    }
+
+    /// All databases of a release that are known here: those where something was found, and the others by their services.
+    async fn places(&self, row: &ReleaseRow, mut places: Places) -> Places {
+        for participant in &row.participants {
+            if places.contains_key(&participant.number) {
+                continue;
+            }
+            for service in &participant.services {
+                if let Some(target) = self.target_of(service).await {
+                    places.insert(participant.number, target);
+                    break;
+                }
+            }
+        }
+        places
+    }
+
+    async fn read(&self, home: &Target, run_id: Uuid) -> Result<Option<ReleaseRow>, ServiceError> {
+        let connections = self.context.connections();
+        let session = connections
+            .session(&home.address, &home.history_table)
+            .await?;
+        let reading = read_release(session.client(), run_id);
+        let read = connections.watch(&session.pulse(), reading).await;
+        read.map_err(|error| ServiceError::query(&home.address, error))
+    }
+
+    /// The run may be alive, and about to decide, or dead while a server process goes on alone: either holds the lock of its database
+    /// until it ends. Nothing is held while it is waited for; one that could not be reached cannot decide either.
+    async fn wait_for_whoever_is_at_work(&mut self, target: &Target) -> Result<(), ServiceError> {
+        let connections = self.context.connections();
+        let opened = connections
+            .session(&target.address, &target.history_table)
+            .await;
+        let session = match opened {
+            Ok(session) => session,
+            Err(error) => {
+                let error = ServiceError::from(error);
+                tracing::warn!(service = %target.service.name, error = %error.chain(), "not looked at");
+                return Ok(());
+            }
+        };
+        let service = &target.service.name;
+        let locked = LockedSession::acquire(
+            session,
+            &connections,
+            self.wait,
+            &mut self.halted,
+            |holder| {
+                let pid = holder.map_or(0, |holder| holder.pid);
+                tracing::warn!(%service, pid, "an atomic release is prepared here, and a run is at work: waiting for it");
+            },
+        )
+        .await
+        .map_err(|source| ServiceError::lock(target, source))?;
+        drop(locked.release().await);
+        Ok(())
+    }
+
+    /// Rolls back what nobody decided: a run that is alive after all finds this in its way.
+    async fn decide(&self, home: &Target, run_id: Uuid) -> Result<Option<Decision>, ServiceError> {
+        let connections = self.context.connections();
+        let session = connections
+            .session(&home.address, &home.history_table)
+            .await?;
+        let by = RunIdentity::of_this_process().client_host;
+        let deciding = decide(session.client(), run_id, Decision::Rollback, &by);
+        let decided = connections.watch(&session.pulse(), deciding).await;
+        decided.map_err(|error| ServiceError::query(&home.address, error))
+    }
+
+    async fn finish(
+        &self,
+        target: &Target,
+        gid: &Gid,
+        decision: Decision,
+    ) -> Result<bool, ServiceError> {
+        let connections = self.context.connections();
+        finish_elsewhere(&connections, target, gid, decision, Instant::now()).await
+    }
+
+    /// Only for those who read the table.
+    async fn note_end(&self, home: &Target, run_id: Uuid) {
+        let connections = self.context.connections();
+        let opened = connections
+            .session(&home.address, &home.history_table)
+            .await;
+        let Ok(session) = opened else { return };
+        let noting = finish_release(session.client(), run_id);
+        if let Err(error) = connections.watch(&session.pulse(), noting).await {
+            tracing::debug!(%error, "the end of the release could not be noted");
+        }
+    }
+}
+
+fn place(found: &Places) -> String {
+    let first = found.values().next();
+    first.map_or_else(String::new, |target| target.address.to_string())
+}
+
+fn unknown_coordinator(coordinator: &ServiceName, found: &Places) -> Refusal {
+    Refusal {
+        kind: RefusalKind::ReleaseInDoubt,
+        service: found.values().next().map(|it| it.service.name.clone()),
+        message: format!(
+            "{}: an atomic release was interrupted, and its decision stands in the database of {coordinator}, which is not known here",
+            place(found)
+        ),
+        next: "orchestrator doctor --fix".to_owned(),
+    }
+}
+
+/// The record is written before anything is prepared, so this is another database, or an older state of it. Rolling back here what was
+/// decided there would tear the release apart.
+fn without_record(
+    run_id: Uuid,
+    coordinator: &ServiceName,
+    home: &Target,
+    found: &Places,
+) -> Refusal {
+    Refusal {
+        kind: RefusalKind::ReleaseInDoubt,
+        service: found.values().next().map(|it| it.service.name.clone()),
+        message: format!(
+            "{}: the atomic release {run_id} was interrupted, and {}, where {coordinator} has its database, does not know of it",
+            place(found),
+            home.address
+        ),
+        next: format!(
+            "run again with the configuration of that release; where the database of {coordinator} was restored, look at pg_prepared_xacts in all databases, and COMMIT PREPARED or ROLLBACK PREPARED them all alike"
+        ),
+    }
+}

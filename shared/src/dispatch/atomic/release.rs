@@ -1,0 +1,427 @@
+//! The loop that owns a release: which file runs when, until all have run, one has failed, or the user wants to stop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use super::super::board::Board;
+use super::super::{Recorder, Run, RunEnd, Stops};
+use super::enter::Entry;
+use super::participant::{Due, Happened, Outage, Participant, Scope};
+use crate::domain::{
+    EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version,
+};
+use crate::inspect::ServiceError;
+use crate::postgres::Connections;
+use crate::runner::FailedWithin;
+
+/// How long a database that waits for others may be left without a word: well below the silence after which its server ends the session.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What a task ends with.
+pub(super) enum Ended {
+    /// A step was tried.
+    Executed {
+        step: usize,
+        service: ServiceName,
+        result: Result<(), FailedWithin>,
+    },
+    /// The server was spoken to: whether it is still there.
+    Spoke(bool),
+}
+
+/// What is known of a service.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    pub(super) applied: usize,
+    pub(super) executed: usize,
+    pub(super) outcome: Option<ServiceOutcome>,
+}
+
+/// An atomic release under way.
+pub(in crate::dispatch) struct Release<'a, 'r> {
+    pub(super) board: Board,
+    pub(super) recorder: &'a mut Recorder<'r>,
+    pub(super) stops: Stops,
+    /// The databases that wait, by their identity. Those at work are in `busy`.
+    pub(super) idle: BTreeMap<String, Participant>,
+    pub(super) busy: JoinSet<(String, Participant, Ended)>,
+    pub(super) database_of: BTreeMap<ServiceName, String>,
+    unchanged: BTreeSet<usize>,
+    names: Vec<String>,
+    pub(super) happened: mpsc::UnboundedReceiver<Happened>,
+    halt: watch::Sender<u32>,
+    because: watch::Sender<Option<String>>,
+    pub(super) run_id: uuid::Uuid,
+    pub(super) outage: Arc<Outage>,
+    pub(super) connections: Arc<Connections>,
+    /// Why it cannot be committed any more.
+    pub(super) doomed: Option<String>,
+    pub(super) services: BTreeMap<ServiceName, Standing>,
+    pub(super) order: Vec<ServiceName>,
+    pub(super) status: ExitStatus,
+    pub(super) totals: Totals,
+    pub(super) next: Vec<String>,
+    pub(super) backup: Option<String>,
+    pub(super) started: Instant,
+    pub(super) began: Instant,
+}
+
+impl<'a, 'r> Release<'a, 'r> {
+    /// A release in databases that are locked.
+    pub(in crate::dispatch) fn new(
+        run: Run<'_>,
+        entry: Entry,
+        recorder: &'a mut Recorder<'r>,
+        stops: Stops,
+        started: Instant,
+    ) -> Self {
+        let order: Vec<ServiceName> = run.plan.services().into_iter().cloned().collect();
+        let run_again = order
+            .first()
+            .and_then(|name| run.lanes.get(name))
+            .map(|lane| lane.run_again.as_str())
+            .unwrap_or_default();
+        let (sender, happened) = mpsc::unbounded_channel();
+        let halt = watch::Sender::new(0);
+        let because = watch::Sender::new(None);
+        let run_id = run.identity.run_id;
+        let outage = Arc::new(Outage::default());
+        let scope = Scope {
+            run: Arc::new(run.identity),
+            connections: Arc::clone(&run.connections),
+            engine: run.engine,
+            run_again: run_again.into(),
+            happened: sender,
+            halted: halt.subscribe(),
+            because: because.subscribe(),
+            outage: Arc::clone(&outage),
+        };
+        let database_of: BTreeMap<ServiceName, String> = entry
+            .databases
+            .iter()
+            .flat_map(|(key, entered)| {
+                let services = entered.services.iter();
+                services.map(|name| (name.clone(), key.clone()))
+            })
+            .collect();
+        let names = run
+            .plan
+            .steps
+            .iter()
+            .map(|step| step.name.clone())
+            .collect();
+        let idle = entry
+            .databases
+            .into_iter()
+            .zip(1..)
+            .map(|((key, entered), number)| {
+                let participant = Participant::new(
+                    number,
+                    entered.locked,
+                    entered.targets,
+                    entered.services,
+                    scope.clone(),
+                );
+                (key, participant)
+            })
+            .collect();
+        Self {
+            board: Board::new(run.plan, &database_of, run.jobs),
+            recorder,
+            stops,
+            idle,
+            busy: JoinSet::new(),
+            database_of,
+            unchanged: entry.unchanged,
+            names,
+            happened,
+            halt,
+            because,
+            run_id,
+            outage,
+            connections: run.connections,
+            doomed: None,
+            services: order
+                .iter()
+                .map(|name| (name.clone(), Standing::default()))
+                .collect(),
+            order,
+            status: ExitStatus::Done,
+            totals: Totals::default(),
+            next: Vec::new(),
+            backup: entry.backup,
+            started,
+            began: Instant::now(),
+        }
+    }
+
+    /// Goes on to the end, whatever that is.
+    pub(in crate::dispatch) async fn run(mut self) -> RunEnd {
+        for name in self.order.clone() {
+            let steps = self.board.step_count(&name);
+            self.recorder
+                .service(&name, EventKind::ServiceStarted { steps });
+        }
+        self.announce().await;
+        self.execute_all().await;
+        self.settle().await;
+        self.finish().await
+    }
+
+    async fn execute_all(&mut self) {
+        let mut cancelled = self.stops.times.clone();
+        let asked_before = *cancelled.borrow_and_update();
+        self.cancel(asked_before);
+        let mut watching = true;
+        let mut silence = tokio::time::interval(SILENCE);
+        loop {
+            self.start_what_is_ready();
+            if self.busy.is_empty() {
+                break;
+            }
+            tokio::select! {
+                // A wish to stop comes before what would start something new.
+                biased;
+                changed = cancelled.changed(), if watching => match changed {
+                    Ok(()) => {
+                        let times = *cancelled.borrow_and_update();
+                        self.cancel(times);
+                    }
+                    Err(_) => watching = false,
+                },
+                Some(happened) = self.happened.recv() => self.record(happened),
+                Some(ended) = self.busy.join_next() => self.ended(ended),
+                _ = silence.tick() => self.speak_to_those_who_wait(),
+            }
+        }
+        self.hear();
+    }
+
+    fn start_what_is_ready(&mut self) {
+        loop {
+            let mut passed = false;
+            for service in self.board.startable() {
+                let key = self.database_of.get(&service).cloned();
+                let Some(key) = key.filter(|key| self.idle.contains_key(key)) else {
+                    continue;
+                };
+                self.board.activate(&service);
+                let Some(step) = self.board.next_step(&service) else {
+                    self.board.deactivate(&service);
+                    continue;
+                };
+                if self.unchanged.contains(&step) {
+                    self.pass(step, &service);
+                    passed = true;
+                    continue;
+                }
+                if let Some(participant) = self.idle.remove(&key) {
+                    self.start(step, service, key, participant);
+                }
+            }
+            if !passed {
+                return;
+            }
+        }
+    }
+
+    /// Another run did it meanwhile.
+    fn pass(&mut self, step: usize, service: &ServiceName) {
+        let version = self.board.plan().steps[step].version;
+        let name = self.names[step].clone();
+        let kind = EventKind::MigrationUnchanged { name };
+        self.recorder.migration(service, version, kind);
+        self.board.done(step);
+        self.board.deactivate(service);
+    }
+
+    fn start(
+        &mut self,
+        step: usize,
+        service: ServiceName,
+        key: String,
+        mut participant: Participant,
+    ) {
+        let due = Due {
+            service: service.clone(),
+            version: self.board.plan().steps[step].version,
+            place: self.board.place(step),
+        };
+        self.busy.spawn(async move {
+            let result = participant.execute(due).await;
+            let ended = Ended::Executed {
+                step,
+                service,
+                result,
+            };
+            (key, participant, ended)
+        });
+    }
+
+    /// A database that waits with its transaction open must not be taken for one whose client is gone.
+    fn speak_to_those_who_wait(&mut self) {
+        for (key, participant) in std::mem::take(&mut self.idle) {
+            self.busy.spawn(async move {
+                let is_there = participant.speak().await;
+                (key, participant, Ended::Spoke(is_there))
+            });
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(String, Participant, Ended), JoinError>) {
+        // What the task said comes before what it led to.
+        self.hear();
+        let (key, participant, ended) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                // Its connection went with it, and the server rolls its transaction back.
+                tracing::error!(%error, "a task of the release was interrupted");
+                self.status = self.status.or_worse(ExitStatus::Failed);
+                return self.doom("a part of the program did not get through".to_owned());
+            }
+        };
+        match ended {
+            Ended::Executed {
+                step,
+                service,
+                result,
+            } => {
+                match result {
+                    Ok(()) => self.board.done(step),
+                    Err(failed) => {
+                        self.board.failed(step);
+                        self.failed(&failed);
+                    }
+                }
+                self.board.deactivate(&service);
+            }
+            Ended::Spoke(true) => {}
+            Ended::Spoke(false) => {
+                let error = ServiceError::Release {
+                    message: format!(
+                        "{}: the connection was lost while the release waited for other services",
+                        participant.place()
+                    ),
+                    next: "run again, once the server can be reached".to_owned(),
+                    exit_code: ExitStatus::Unavailable,
+                };
+                if let Some(service) = participant.services.first().cloned()
+                    && self.doomed.is_none()
+                {
+                    self.stopped(&service, &error);
+                }
+            }
+        }
+        self.idle.insert(key, participant);
+    }
+
+    fn failed(&mut self, failed: &FailedWithin) {
+        let status = failed.failure.exit_code;
+        if status == ExitStatus::Cancelled {
+            // It was the user, or the failure of another, which is told of by itself.
+            return;
+        }
+        self.status = self.status.or_worse(status);
+        self.next.push(failed.failure.next.clone());
+        if let Some(standing) = self.services.get_mut(&failed.service) {
+            standing.outcome = Some(outcome(status));
+        }
+        self.doom(format!("{} did not get through", failed.service));
+    }
+
+    /// A service cannot go on, for a reason other than a step.
+    pub(super) fn stopped(&mut self, service: &ServiceName, error: &ServiceError) {
+        let status = error.exit_status();
+        self.recorder.service(
+            service,
+            EventKind::ServiceFailed {
+                message: error.chain(),
+                next: error.next(),
+                refusal: None,
+                exit_code: status,
+            },
+        );
+        self.status = self.status.or_worse(status);
+        self.next.extend(error.next());
+        if let Some(standing) = self.services.get_mut(service) {
+            standing.outcome = Some(outcome(status));
+        }
+        self.doom(format!("{service} did not get through"));
+    }
+
+    /// From here on it can only be rolled back: nothing new is begun, and what is under way is cancelled.
+    fn doom(&mut self, because: String) {
+        self.board.stop();
+        if self.doomed.is_none() {
+            self.because.send_replace(Some(because.clone()));
+            self.doomed = Some(because);
+        }
+        self.halt.send_replace(2);
+    }
+
+    /// Before the decision the first wish to stop cancels: what has run would be rolled back anyway.
+    pub(super) fn cancel(&mut self, times: u32) {
+        if times == 0 {
+            return;
+        }
+        if self.status != ExitStatus::Cancelled {
+            self.status = self.status.or_worse(ExitStatus::Cancelled);
+            let cause = (*self.stops.cause.borrow()).unwrap_or(StopCause::Interrupt);
+            self.recorder.run(EventKind::CancelRequested {
+                times: 2,
+                cause,
+                cancels_in_ms: None,
+            });
+        }
+        self.board.stop();
+        self.doomed
+            .get_or_insert_with(|| "the run was cancelled".to_owned());
+        self.halt.send_replace(2);
+    }
+
+    /// Takes in what has been said so far.
+    pub(super) fn hear(&mut self) {
+        while let Ok(happened) = self.happened.try_recv() {
+            self.record(happened);
+        }
+    }
+
+    pub(super) fn record(&mut self, (service, version, kind): Happened) {
+        self.count(&service, version, &kind);
+        match version {
+            Some(version) => self.recorder.migration(&service, version, kind),
+            None => self.recorder.service(&service, kind),
+        }
+    }
+
+    fn count(&mut self, service: &ServiceName, version: Option<Version>, kind: &EventKind) {
+        let Some(standing) = self.services.get_mut(service) else {
+            return;
+        };
+        match kind {
+            EventKind::MigrationApplied { .. } => {
+                standing.applied += 1;
+                self.totals.applied += 1;
+            }
+            EventKind::MigrationExecuted { .. } => standing.executed += 1,
+            EventKind::MigrationFailed(failure) => match failure.exit_code {
+                ExitStatus::Cancelled => self.totals.cancelled += 1,
+                _ => self.totals.failed += 1,
+            },
+            _ => tracing::trace!(%service, ?version, "said"),
+        }
+    }
+}
+
+fn outcome(status: ExitStatus) -> ServiceOutcome {
+    match status {
+        ExitStatus::Refused => ServiceOutcome::Refused,
+        ExitStatus::Unavailable => ServiceOutcome::Unavailable,
+        ExitStatus::Cancelled => ServiceOutcome::Cancelled,
+        _ => ServiceOutcome::Failed,
+    }
+}

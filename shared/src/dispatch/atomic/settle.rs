@@ -1,0 +1,319 @@
+//! The two phases: prepare everywhere, decide, commit everywhere; or roll back everywhere.
+
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use tokio::task::JoinSet;
+
+use super::participant::{Decided, Participant};
+use super::release::Release;
+use crate::domain::{Decision, EventKind, ExitStatus, ServiceName, millis};
+use crate::inspect::ServiceError;
+use crate::postgres::{Gid, Participant as Recorded, begin_release};
+
+/// What is done with one database.
+type Act =
+    fn(Participant, Gid, String) -> BoxFuture<'static, (Participant, Result<(), ServiceError>)>;
+
+impl Release<'_, '_> {
+    /// Whether there are several databases, so that it takes two phases.
+    fn is_distributed(&self) -> bool {
+        self.idle.len() > 1
+    }
+
+    /// The service in whose database the decision stands: the first in the order of the plan. It takes part itself, so it is reachable
+    /// and locked by this run, and no further server is needed.
+    fn coordinator(&self) -> Option<(ServiceName, String)> {
+        let first = self.order.first()?;
+        Some((first.clone(), self.database_of.get(first)?.clone()))
+    }
+
+    /// Records in the coordinator's database that the release begins: before anything is prepared.
+    pub(super) async fn announce(&mut self) {
+        let Some((service, key)) = self.coordinator().filter(|_| self.is_distributed()) else {
+            return;
+        };
+        let mut participants: Vec<Recorded> = self
+            .idle
+            .values()
+            .map(|it| Recorded {
+                number: it.number,
+                database: it.place(),
+                services: it.services.clone(),
+            })
+            .collect();
+        participants.sort_by_key(|it| it.number);
+        let gid = self.gid(usize::MAX);
+        if !gid.as_ref().is_some_and(Gid::is_short_enough) {
+            let error = ServiceError::Release {
+                message: format!(
+                    "the name {service} is too long for the identifier of a prepared transaction"
+                ),
+                next: "give the service a name of at most 120 characters, or run without --atomic"
+                    .to_owned(),
+                exit_code: ExitStatus::Refused,
+            };
+            return self.stopped(&service, &error);
+        }
+        let run_id = self.run_id;
+        let connections = std::sync::Arc::clone(&self.connections);
+        let Some(coordinator) = self.idle.get_mut(&key) else {
+            return;
+        };
+        let pulse = coordinator.pulse();
+        let beginning = begin_release(coordinator.session_mut(), run_id, &participants);
+        let begun = connections.watch(&pulse, beginning).await;
+        if let Err(error) = begun {
+            let error = ServiceError::query(coordinator.session_mut().address(), error);
+            self.stopped(&service, &error);
+        }
+    }
+
+    fn gid(&self, number: usize) -> Option<Gid> {
+        Some(Gid {
+            run_id: self.run_id,
+            number,
+            coordinator: self.coordinator()?.0,
+        })
+    }
+
+    /// After the last file has run, or none will any more.
+    pub(super) async fn settle(&mut self) {
+        let times = *self.stops.times.borrow();
+        self.cancel(times);
+        if self.doomed.is_some() {
+            return self.roll_back_all().await;
+        }
+        if !self.is_distributed() {
+            return self.commit_alone().await;
+        }
+        if self.idle.values().all(|it| it.ran.is_empty()) {
+            return self.note_end().await;
+        }
+        let failed = self.on_those_at_work(prepare).await;
+        for (service, error) in &failed {
+            self.stopped(service, error);
+        }
+        // The last moment at which it can be rolled back.
+        let times = *self.stops.times.borrow();
+        self.cancel(times);
+        if self.doomed.is_some() {
+            return self.roll_back_all().await;
+        }
+        match self.decide(Decision::Commit).await {
+            Some(Decided::As(Decision::Commit)) => self.commit_all().await,
+            Some(Decided::As(Decision::Rollback)) => {
+                self.fenced();
+                self.roll_back_all().await;
+            }
+            Some(Decided::Not(error)) => {
+                self.coordinator_stopped(&error);
+                self.roll_back_all().await;
+            }
+            // What is prepared stays so: the decision may have been made.
+            Some(Decided::Unknown(error)) => self.coordinator_stopped(&error),
+            None => {}
+        }
+    }
+
+    /// Another run took this one for dead, since its lock was gone, and decided.
+    fn fenced(&mut self) {
+        self.coordinator_stopped(&ServiceError::Release {
+            message:
+                "another run found this release without its locks, and decided to roll it back"
+                    .to_owned(),
+            next: "run again".to_owned(),
+            exit_code: ExitStatus::Unavailable,
+        });
+    }
+
+    fn coordinator_stopped(&mut self, error: &ServiceError) {
+        if let Some((service, _)) = self.coordinator() {
+            self.stopped(&service, error);
+        }
+    }
+
+    async fn decide(&mut self, decision: Decision) -> Option<Decided> {
+        let (coordinator, key) = self.coordinator()?;
+        let decided = self.idle.get_mut(&key)?.decide(decision).await;
+        if let Decided::As(decision) = decided {
+            self.recorder.run(EventKind::ReleaseDecided {
+                decision,
+                coordinator,
+            });
+        }
+        Some(decided)
+    }
+
+    async fn commit_all(&mut self) {
+        self.outage.begin_again();
+        let began = Instant::now();
+        let databases = self.at_work();
+        let failed = self.on_those_at_work(commit).await;
+        let window = began.elapsed();
+        if failed.is_empty() {
+            self.recorder.run(EventKind::ReleaseCommitted {
+                databases,
+                window_ms: millis(window),
+            });
+            return self.note_end().await;
+        }
+        let done: Vec<&str> = self
+            .order
+            .iter()
+            .filter(|name| !failed.iter().any(|(failed, _)| failed == *name))
+            .map(ServiceName::as_str)
+            .collect();
+        let done = done.join(", ");
+        for (service, error) in &failed {
+            let error = ServiceError::Release {
+                message: format!(
+                    "{service}: the release is decided and committed in {done}, but not here yet: {}",
+                    error.chain()
+                ),
+                next: "run again, or orchestrator doctor --fix, when the server is back: that commits it"
+                    .to_owned(),
+                exit_code: ExitStatus::Unavailable,
+            };
+            self.stopped(service, &error);
+        }
+    }
+
+    async fn commit_alone(&mut self) {
+        let failed = self.on_those_at_work(commit_alone).await;
+        for (service, error) in &failed {
+            self.stopped(service, error);
+        }
+        if !failed.is_empty() {
+            self.roll_back_all().await;
+        }
+    }
+
+    async fn roll_back_all(&mut self) {
+        let key = self.coordinator().map(|(_, key)| key);
+        if self.idle.values().any(Participant::may_be_prepared) {
+            // Nobody commits what nobody decided: where this fails, what is prepared is rolled back all the same.
+            self.decide(Decision::Rollback).await;
+        } else if self.is_distributed()
+            && let Some(coordinator) = key.and_then(|key| self.idle.get_mut(&key))
+        {
+            coordinator.note_rollback().await;
+        }
+        let failed = self.on_those_at_work(roll_back).await;
+        for (service, error) in &failed {
+            let error = ServiceError::Release {
+                message: format!(
+                    "{service}: the release is rolled back, but still prepared here: {}",
+                    error.chain()
+                ),
+                next: "run again, or orchestrator doctor --fix, when the server is back: that rolls it back"
+                    .to_owned(),
+                exit_code: ExitStatus::Unavailable,
+            };
+            self.stopped(service, &error);
+        }
+        if failed.is_empty() {
+            self.note_end().await;
+        }
+    }
+
+    async fn note_end(&mut self) {
+        if !self.is_distributed() {
+            return;
+        }
+        let coordinator = self.coordinator();
+        if let Some(coordinator) = coordinator.and_then(|(_, key)| self.idle.get(&key)) {
+            coordinator.note_end().await;
+        }
+    }
+
+    fn at_work(&self) -> usize {
+        let all = self.idle.values();
+        all.filter(|participant| participant.is_at_work()).count()
+    }
+
+    /// Does something with all databases in which something was begun, at the same time. Gives what failed.
+    async fn on_those_at_work(&mut self, act: Act) -> Vec<(ServiceName, ServiceError)> {
+        let because = self.doomed.clone().unwrap_or_default();
+        let mut tasks = JoinSet::new();
+        for (key, participant) in std::mem::take(&mut self.idle) {
+            let gid = self.gid(participant.number);
+            match gid.filter(|_| participant.is_at_work()) {
+                Some(gid) => {
+                    let acting = act(participant, gid, because.clone());
+                    tasks.spawn(async move { (key, acting.await) });
+                }
+                None => {
+                    self.idle.insert(key, participant);
+                }
+            }
+        }
+        let mut failed = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(happened) = self.happened.recv() => self.record(happened),
+                joined = tasks.join_next() => match joined {
+                    None => break,
+                    Some(Ok((key, (participant, result)))) => {
+                        if let (Err(error), Some(service)) = (result, participant.services.first()) {
+                            failed.push((service.clone(), error));
+                        }
+                        self.idle.insert(key, participant);
+                    }
+                    Some(Err(error)) => {
+                        tracing::error!(%error, "a task of the release was interrupted");
+                        self.status = self.status.or_worse(ExitStatus::Failed);
+                    }
+                },
+            }
+        }
+        self.hear();
+        failed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        failed
+    }
+}
+
+fn prepare(
+    mut participant: Participant,
+    gid: Gid,
+    _: String,
+) -> BoxFuture<'static, (Participant, Result<(), ServiceError>)> {
+    Box::pin(async move {
+        let prepared = participant.prepare(gid).await;
+        (participant, prepared)
+    })
+}
+
+fn commit(
+    mut participant: Participant,
+    _: Gid,
+    _: String,
+) -> BoxFuture<'static, (Participant, Result<(), ServiceError>)> {
+    Box::pin(async move {
+        let committed = participant.commit().await;
+        (participant, committed)
+    })
+}
+
+fn commit_alone(
+    mut participant: Participant,
+    _: Gid,
+    _: String,
+) -> BoxFuture<'static, (Participant, Result<(), ServiceError>)> {
+    Box::pin(async move {
+        let committed = participant.commit_alone().await;
+        (participant, committed)
+    })
+}
+
+fn roll_back(
+    mut participant: Participant,
+    _: Gid,
+    because: String,
+) -> BoxFuture<'static, (Participant, Result<(), ServiceError>)> {
+    Box::pin(async move {
+        let undone = participant.roll_back(&because).await;
+        (participant, undone)
+    })
+}

@@ -1,0 +1,54 @@
+//! Releases over random graphs of 3, 11 and 30 databases: all commits, or with a failing migration at a random place nothing does.
+//!
+//! `TESTS_SEED` repeats what a failure names.
+
+use fastrand::Rng;
+use tests::Server;
+
+use crate::atomic_faults::fleet::{Fleet, Side, prepared};
+
+const ATOMIC: [&str; 4] = ["all", "--atomic", "--output", "json"];
+
+fn release(services: usize) {
+    let seed = std::env::var("TESTS_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
+    println!("TESTS_SEED={seed}");
+    let random = &mut Rng::with_seed(seed);
+    let server = Server::start();
+    let failing = Fleet::random(random, services, true);
+    failing.begin(&server);
+    let jobs = random.usize(1..=16);
+    let before: Vec<String> = failing.databases().map(|it| server.contents(&it)).collect();
+    let outcome = failing.orchestrator(&server, jobs).expect(&ATOMIC, 1);
+    assert_eq!(failing.side(&server), Ok(Side::Old), "{}", outcome.stdout);
+    assert_eq!(prepared(&server), Vec::<String>::new());
+    let after: Vec<String> = failing.databases().map(|it| server.contents(&it)).collect();
+    assert!(before == after, "something is left of the release");
+    for database in failing.databases() {
+        server.query("postgres", &format!("DROP DATABASE {database}"));
+    }
+
+    let fleet = Fleet::random(random, services, false);
+    fleet.begin(&server);
+    let outcome = fleet.orchestrator(&server, jobs).expect(&ATOMIC, 0);
+    assert_eq!(fleet.side(&server), Ok(Side::New), "{}", outcome.stdout);
+    assert_eq!(prepared(&server), Vec::<String>::new());
+    assert_eq!(outcome.events_of("service_committed").len(), services);
+}
+
+#[test]
+fn over_3_databases() {
+    release(3);
+}
+
+#[test]
+fn over_11_databases() {
+    release(11);
+}
+
+#[test]
+fn over_30_databases_with_fewer_connections() {
+    release(30);
+}
