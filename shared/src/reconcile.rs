@@ -323,7 +323,7 @@ impl<'a> Reconciliation<'a> {
                 }
             ),
             format!(
-                "finish it: orchestrator revert all --run {run_id}   (or finish it and go on: run with --on-failure revert)"
+                "finish it: orchestrator revert all --run {run_id}   (or finish it and go on: run with --on-failure revert; or keep what is there: add --give-up)"
             ),
         ))
     }

@@ -402,6 +402,39 @@ fn revert_run_undoes_what_a_run_applied_and_nothing_else() {
 }
 
 #[test]
+fn what_cannot_be_undone_can_be_kept() {
+    let scene = Scene::new();
+    scene.without_revert("policy", 2);
+    let run = run_id(&scene.run(UNDO, 1));
+    let kept = scene.run(&["revert", "all", "--run", &run, "--give-up"], 0);
+    let told: Vec<_> = kept
+        .events_of("compensation_given_up")
+        .iter()
+        .map(|event| format!("{} {}", text(&event["service"]), event["versions"]))
+        .collect();
+    assert_eq!(told, ["auth [2,3]", "policy [2]"]);
+    assert_eq!(finished(&kept)["verdict"], "done");
+    assert_eq!(scene.owed(), Vec::<String>::new());
+    assert_eq!(scene.applied(), [vec![1, 2, 3], vec![1, 2], vec![1]]);
+    let journal =
+        "SELECT version, outcome, message FROM orchestrator.journal ORDER BY id DESC LIMIT 1";
+    assert_eq!(
+        scene.server.query("db_policy", journal),
+        [["2", "kept", &format!("what run {run} has applied is kept")]]
+    );
+    scene.third("control", "CREATE TABLE c (id int)", "DROP TABLE c");
+    scene.run(&["all"], 0);
+    scene.run(&["history", "--verify"], 0);
+    assert_eq!(
+        scene.run(&["doctor"], 0).json()["findings"],
+        serde_json::json!([])
+    );
+    // There is nothing to give up any more.
+    scene.run(&["revert", "all", "--run", &run, "--give-up"], 2);
+    scene.run(&["revert", "all", "--give-up"], 2);
+}
+
+#[test]
 fn a_run_that_nobody_knows_and_flags_that_make_no_sense_are_refused() {
     let scene = Scene::new();
     let unknown = "01a2069b-f5e2-725d-9e6b-fdc9b1cb688a";

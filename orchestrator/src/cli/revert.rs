@@ -16,7 +16,8 @@ Examples:
   orchestrator revert workflow --all --with-dependents
   orchestrator revert all                          the last migration of every service
   orchestrator revert all --all                    every service, back to empty databases
-  orchestrator revert all --run ID                 what this run has applied; also when undoing it was interrupted")]
+  orchestrator revert all --run ID                 what this run has applied; also when undoing it was interrupted
+  orchestrator revert all --run ID --give-up       keeps that, and undoes nothing of it any more")]
 pub(super) struct Args {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]

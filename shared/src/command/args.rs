@@ -227,6 +227,9 @@ pub struct RevertArgs {
     /// Undo what this run has applied and nobody has undone since; its number is in every event and in `history`
     #[arg(long, value_name = "ID", conflicts_with_all = ["steps", "all", "to"])]
     pub run: Option<Uuid>,
+    /// Keep what that run has applied, though undoing it had begun: nothing of it is undone any more
+    #[arg(long, requires = "run", conflicts_with_all = ["dry_run", "unknown_outcome"])]
+    pub give_up: bool,
     /// Print the SQL that would run, and write nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -11,6 +11,7 @@ mod context;
 mod dry_run;
 mod error;
 mod gather;
+mod give_up;
 mod in_doubt;
 mod interrupt;
 mod plan_revert;

@@ -1,6 +1,7 @@
 //! `revert`: undo applied migrations, the newest first.
 
 use super::gather::{gather_resolved, warn_in_doubt};
+use super::give_up::give_up;
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::revert_run::revert_run;
@@ -30,6 +31,9 @@ pub async fn revert(
     }
     if let Some(run_id) = args.run {
         check_outcome(selected, args.unknown_outcome)?;
+        if args.give_up {
+            return give_up(context, selected, asked, run_id).await;
+        }
         return revert_run(context, selected, asked, run_id, order).await;
     }
     if let Some(to) = args.to {

@@ -302,6 +302,13 @@ pub enum EventKind {
         /// How many migrations were undone.
         reverted: usize,
     },
+    /// What a run has applied stays, though undoing it had begun.
+    CompensationGivenUp {
+        /// The run.
+        of_run: Uuid,
+        /// The migrations that are not undone any more.
+        versions: Vec<Version>,
+    },
     /// The compensation stopped before its end.
     CompensationStopped(Box<CompensationStop>),
     /// A server message (`RAISE NOTICE`, a warning) during a step.

@@ -89,6 +89,24 @@ pub(super) async fn read_owed(
         .collect()
 }
 
+/// Takes back what is recorded of a run: what it has applied is to stay. Call it under the advisory lock.
+pub async fn forget_owed(
+    client: &Client,
+    service: &ServiceName,
+    run_id: Uuid,
+) -> Result<(), tokio_postgres::Error> {
+    client
+        .execute_typed(
+            "DELETE FROM orchestrator.compensation WHERE service = $1 AND run_id = $2::text::uuid",
+            &[
+                (&service.as_str(), Type::TEXT),
+                (&run_id.to_string(), Type::TEXT),
+            ],
+        )
+        .await
+        .map(drop)
+}
+
 /// What a database knows of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunTraces {

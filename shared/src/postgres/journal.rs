@@ -86,6 +86,8 @@ pub enum AttemptOutcome {
     Adopted,
     /// That was taken back: it does not count as applied any more.
     AdoptionUndone,
+    /// It was to be undone, and is not: somebody has decided so.
+    Kept,
 }
 
 impl AttemptOutcome {
@@ -98,6 +100,7 @@ impl AttemptOutcome {
             Self::RolledBack => "rolled_back",
             Self::Adopted => "adopted",
             Self::AdoptionUndone => "adoption_undone",
+            Self::Kept => "kept",
         }
     }
 }
@@ -321,7 +324,7 @@ pub struct JournalRow {
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
-    /// `applied`, `reverted`, `failed`, `cancelled`, `rolled_back`, `adopted` or `adoption_undone`.
+    /// `applied`, `reverted`, `failed`, `cancelled`, `rolled_back`, `adopted`, `adoption_undone` or `kept`.
     pub outcome: String,
     /// When it began (RFC 3339, UTC).
     pub started_at: String,

@@ -33,7 +33,7 @@ pub use activity::{LockWait, builder_on, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
 pub use advisory_lock::{ADVISORY_LOCK_KEY, LockError, LockedSession};
 pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};
-pub use compensation::{RunTraces, read_traces, record_owed};
+pub use compensation::{RunTraces, forget_owed, read_traces, record_owed};
 pub use connect::{ConnectOptions, connect};
 pub use connect_error::ConnectError;
 pub use connection::{CancelError, CancelHandle, Connection};

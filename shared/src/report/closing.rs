@@ -148,6 +148,10 @@ pub(super) fn summary(tally: &Tally, verdict: Verdict, totals: &Totals) -> Strin
     let up_to_date = tally.up_to_date();
     match verdict {
         Verdict::NothingToDo => nothing_to_do(&up_to_date.into_iter().collect::<Vec<_>>(), tally),
+        // What is no migration, such as keeping what was to be undone, has been told line by line.
+        Verdict::Done if totals.applied + totals.reverted + totals.adopted == 0 => {
+            format!("Done in {time}")
+        }
         Verdict::Done => {
             let active = tally
                 .involved()

@@ -159,6 +159,7 @@ mod tests {
             EventKind::CompensationStarted { .. } => "compensation_started",
             EventKind::CompensationFinished { .. } => "compensation_finished",
             EventKind::CompensationStopped(_) => "compensation_stopped",
+            EventKind::CompensationGivenUp { .. } => "compensation_given_up",
             EventKind::AdoptionProven(_) => "adoption_proven",
             EventKind::DriftFound(_) => "drift_found",
             EventKind::MigrationAdopted { .. } => "migration_adopted",
@@ -189,7 +190,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 43, "a kind of event has no sample");
+        assert_eq!(names.len(), 44, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -237,16 +238,17 @@ mod tests {
         {"seq":30,"event":"compensation_started","of_run":"01983f2a-0000-7000-8000-000000000001","because":"control 1 failed","steps":3}
         {"seq":31,"event":"compensation_finished","of_run":"01983f2a-0000-7000-8000-000000000001","reverted":3}
         {"seq":32,"event":"compensation_stopped","of_run":"01983f2a-0000-7000-8000-000000000001","because":"the revert of policy 1753250000000 failed","databases":[{"service":"policy","database":"soc_policies","state":"between","version":1753250000000}],"next":["orchestrator revert all --run …"]}
-        {"seq":33,"event":"release_resolved","release":"01983f2a-0000-7000-8000-000000000000","coordinator":"auth","decision":"rollback","finished":["auth"],"left":["policy"]}
-        {"seq":34,"service":"policy","version":1753250000000,"event":"migration_executed","name":"add_indexes","duration_ms":424}
-        {"seq":35,"service":"policy","event":"service_prepared","gid":"orchestrator:01983f2a-0000-7000-8000-000000000001:1:policy","open_ms":500}
-        {"seq":36,"event":"release_decided","decision":"commit","coordinator":"policy"}
-        {"seq":37,"service":"policy","event":"service_committed","held_ms":12,"open_ms":512,"locks":[{"relation":"public.controls","mode":"RowShareLock"},{"relation":"public.policies","mode":"AccessExclusiveLock"},{"relation":"public.policies","mode":"AccessShareLock"}]}
-        {"seq":38,"event":"release_committed","databases":1,"window_ms":4}
-        {"seq":39,"service":"policy","version":1753250000000,"event":"migration_rolled_back","name":"add_indexes","because":"auth did not get through"}
-        {"seq":40,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
-        {"seq":41,"event":"cancel_requested","times":2,"cause":"grace_over"}
-        {"seq":42,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":33,"service":"policy","event":"compensation_given_up","of_run":"01983f2a-0000-7000-8000-000000000001","versions":[1753250000000]}
+        {"seq":34,"event":"release_resolved","release":"01983f2a-0000-7000-8000-000000000000","coordinator":"auth","decision":"rollback","finished":["auth"],"left":["policy"]}
+        {"seq":35,"service":"policy","version":1753250000000,"event":"migration_executed","name":"add_indexes","duration_ms":424}
+        {"seq":36,"service":"policy","event":"service_prepared","gid":"orchestrator:01983f2a-0000-7000-8000-000000000001:1:policy","open_ms":500}
+        {"seq":37,"event":"release_decided","decision":"commit","coordinator":"policy"}
+        {"seq":38,"service":"policy","event":"service_committed","held_ms":12,"open_ms":512,"locks":[{"relation":"public.controls","mode":"RowShareLock"},{"relation":"public.policies","mode":"AccessExclusiveLock"},{"relation":"public.policies","mode":"AccessShareLock"}]}
+        {"seq":39,"event":"release_committed","databases":1,"window_ms":4}
+        {"seq":40,"service":"policy","version":1753250000000,"event":"migration_rolled_back","name":"add_indexes","because":"auth did not get through"}
+        {"seq":41,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
+        {"seq":42,"event":"cancel_requested","times":2,"cause":"grace_over"}
+        {"seq":43,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

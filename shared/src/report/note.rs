@@ -96,6 +96,7 @@ pub(super) fn note(
         EventKind::MigrationApplied { .. }
         | EventKind::MigrationReverted { .. }
         | EventKind::MigrationUnchanged { .. }
+        | EventKind::CompensationGivenUp { .. }
         | EventKind::ServiceSkipped { .. }
         | EventKind::ServiceFinished { .. } => after_a_step(kind, version, standing, detail),
         EventKind::MigrationExecuted { .. }
@@ -271,6 +272,11 @@ fn after_a_step(
         EventKind::MigrationUnchanged { name } if !detail.by_service => {
             let text = format!("{} (done by another run)", named(version, name));
             Some(Note::new("unchanged", Role::Quiet, text))
+        }
+        EventKind::CompensationGivenUp { of_run, versions } => {
+            let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+            let text = format!("{} of run {of_run}", versions.join(", "));
+            Some(Note::new("kept", Role::Good, text))
         }
         EventKind::ServiceSkipped { because, steps } if detail.verbose || !detail.tabled => {
             let steps = count(*steps, "migration");

@@ -418,6 +418,11 @@ impl Story {
         ] {
             self.push(None, None, kind);
         }
+        let kept = EventKind::CompensationGivenUp {
+            of_run,
+            versions: vec![Version::new(1_753_250_000_000)],
+        };
+        self.push(Some("policy"), None, kept);
     }
 
     pub fn adoption(&mut self, service: &str, version: i64) {

@@ -339,6 +339,7 @@ impl Standing {
             | EventKind::AdoptionUndone { .. }
             | EventKind::CompensationStarted { .. }
             | EventKind::CompensationFinished { .. }
+            | EventKind::CompensationGivenUp { .. }
             | EventKind::CompensationStopped(_)
             | EventKind::CancelRequested { .. }
             | EventKind::RunFinished { .. } => {}

@@ -327,6 +327,7 @@ fn ways_on(
         let from = reverts.restore_from.as_deref().unwrap_or("latest");
         let restore = (reverts.restore)(&changed, from);
         next.push(format!("or go back to the backups: {restore}"));
+        next.push(format!("or keep what is there: {resume} --give-up"));
     }
     next
 }
