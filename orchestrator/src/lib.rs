@@ -6,7 +6,7 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `adopt`, `backup`, `doctor`, `drift`, `journal`, `schema`, `scratch` |
+//! | 4 | `adopt`, `backup`, `doctor`, `drift`, `journal`, `restore`, `schema`, `scratch` |
 //! | 3 | `client_program`, `generate` |
 //! | 1 | `graph`, `embedded` |
 
@@ -20,5 +20,6 @@ pub mod embedded;
 pub mod generate;
 pub mod graph;
 pub mod journal;
+pub mod restore;
 pub mod schema;
 pub mod scratch;

@@ -15,6 +15,8 @@ mod history_verify;
 mod local;
 mod plan;
 mod psql;
+mod restore;
+mod restore_lines;
 mod revert;
 mod run;
 mod schema;
@@ -82,6 +84,8 @@ enum Command {
     Adopt(adopt::Args),
     /// Dump databases, verify the dumps, and write down what they hold
     Backup(backup::Args),
+    /// Put databases back to what a backup holds, beside the old ones first
+    Restore(restore::Args),
     /// The schema that a service's migrations produce
     Schema(schema::Args),
     /// The project's own PostgreSQL
@@ -142,6 +146,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::Doctor(args) => doctor::doctor(&context, &args).await,
         Command::Adopt(args) => adopt::adopt(&context, &args).await,
         Command::Backup(args) => backup::backup(&context, &args).await,
+        Command::Restore(args) => restore::restore(&context, &args).await,
         Command::Schema(args) => schema::schema(&context, &args).await,
         Command::Psql(args) => psql::psql(&context, &args).await,
         Command::Local(_) | Command::Completions(_) => Ok(ExitStatus::Done),

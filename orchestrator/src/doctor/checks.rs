@@ -9,10 +9,11 @@ use shared::reconcile::History;
 use super::queries::{DatabaseRows, JournalEnd, ServerRows};
 use super::{
     Finding, Remedy, Severity, compensation, constraints, histories, indexes, locks, partitions,
-    pooling, prepared, scratch_databases, sessions, steps, versions,
+    pooling, prepared, restored_databases, scratch_databases, sessions, steps, versions,
 };
 
 use crate::client_program::{ClientProgram, ClientProgramError};
+use crate::restore::KeptDatabase;
 
 /// What is known of one service's database.
 pub(super) struct Database<'a> {
@@ -39,6 +40,12 @@ pub(super) struct ServerFacts {
     pub address: DatabaseAddress,
     pub rows: ServerRows,
     pub pg_dump: Result<ClientProgram, ClientProgramError>,
+    /// The flags that a command must repeat to mean the same databases.
+    pub flags: String,
+    /// What restores have replaced, and of which service.
+    pub kept: Vec<(ServiceName, KeptDatabase)>,
+    /// What restores have not finished.
+    pub dead_restores: Vec<String>,
 }
 
 /// The checks of a service's database.
@@ -58,8 +65,11 @@ const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 12] = [
 ];
 
 /// The checks of a server.
-const SERVER_CHECKS: [fn(&ServerFacts) -> Vec<Finding>; 2] =
-    [versions::check, scratch_databases::check];
+const SERVER_CHECKS: [fn(&ServerFacts) -> Vec<Finding>; 3] = [
+    versions::check,
+    scratch_databases::check,
+    restored_databases::check,
+];
 
 impl Database<'_> {
     pub(super) fn findings(&self) -> Vec<Finding> {

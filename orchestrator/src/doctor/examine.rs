@@ -8,11 +8,13 @@ use futures_util::{StreamExt, stream};
 use shared::command::{CommandError, Context};
 use shared::domain::{Service, ServiceName};
 use shared::inspect::{ServiceError, Target, inspect};
+use tokio_postgres::{Client, Error};
 
 use super::checks::{Database, ServerFacts};
 use super::queries::{DatabaseRows, ServerRows, journal_ends};
 use super::{Finding, Severity, Unreachable};
 use crate::client_program::ClientProgram;
+use crate::restore::{KeptDatabase, dead_databases, is_restoring, kept_databases};
 
 /// What was found in the fleet.
 #[derive(Default)]
@@ -160,6 +162,10 @@ async fn server(context: &Context, target: &Target) -> Result<Vec<Finding>, Serv
     let rows = ServerRows::read(session.client())
         .await
         .map_err(|error| ServiceError::query(&target.address, error))?;
+    let failed = |error| ServiceError::query(&target.address, error);
+    let (kept, dead) = left_by_restores(context, session.client())
+        .await
+        .map_err(failed)?;
     let folder = context.globals.pg_bin.clone();
     let major = rows.version_number / 10_000;
     let finding = move || ClientProgram::find("pg_dump", folder.as_deref(), major);
@@ -170,6 +176,29 @@ async fn server(context: &Context, target: &Target) -> Result<Vec<Finding>, Serv
         address: target.address.clone(),
         rows,
         pg_dump,
+        flags: context.invocation.flags.clone(),
+        kept,
+        dead_restores: dead,
     };
     Ok(server.findings())
+}
+
+/// What restores of our services left on a server: other databases with such names are nobody's to judge.
+async fn left_by_restores(
+    context: &Context,
+    client: &Client,
+) -> Result<(Vec<(ServiceName, KeptDatabase)>, Vec<String>), Error> {
+    let mut kept = Vec::new();
+    for database in kept_databases(client).await? {
+        let mut services = context.fleet.services();
+        if let Some(service) = services.find(|service| database.is_of(&service.database)) {
+            kept.push((service.name.clone(), database));
+        }
+    }
+    let mut dead = dead_databases(client).await?;
+    dead.retain(|database| {
+        let mut services = context.fleet.services();
+        services.any(|service| is_restoring(&service.database, database))
+    });
+    Ok((kept, dead))
 }

@@ -16,6 +16,7 @@ mod pooling;
 mod prepared;
 pub mod queries;
 mod repair;
+mod restored_databases;
 mod scratch_databases;
 mod sessions;
 mod steps;

@@ -16,6 +16,8 @@ pub enum FindingKind {
     Reordered,
     /// The rows go together, but they are not those that the anchor vouches for.
     Rewritten,
+    /// The database was restored from a backup since the anchor was taken.
+    Restored,
 }
 
 /// One thing that is wrong, and with which rows.

@@ -14,6 +14,9 @@ use super::{Finding, FindingKind};
 /// The most rows that are compared with each other to find out which of them changed places.
 const MOST_COMPARED: usize = 200;
 
+/// The place of the outcome among the columns of a row.
+const OUTCOME: usize = 7;
+
 /// What came of looking at a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
@@ -164,7 +167,13 @@ fn against(rows: &[ChainRow], anchor: &Anchor) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     let newest = rows.last().map_or(0, |row| row.id);
-    match rows.iter().find(|row| row.id == anchor.id) {
+    let anchored = rows.iter().find(|row| row.id == anchor.id);
+    let is_there = anchored.is_some_and(|row| anchor.hash.is_none() || row.hash == anchor.hash);
+    if !is_there && let Some(restored) = restored_before(rows, anchor.id) {
+        findings.push(restored);
+        return findings;
+    }
+    match anchored {
         None if newest < anchor.id => findings.push(Finding::removed(newest + 1, anchor.id)),
         None => findings.push(Finding::removed(anchor.id, anchor.id)),
         Some(row) if anchor.hash.is_some() && row.hash != anchor.hash => {
@@ -202,6 +211,27 @@ fn against(rows: &[ChainRow], anchor: &Anchor) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What a restore explains, if the rows speak of one: from its row on they are not those of the time before. Nobody can tell here
+/// whether that row says the truth, so it stays a finding.
+fn restored_before(rows: &[ChainRow], anchored: i64) -> Option<Finding> {
+    let is_restore = |row: &&ChainRow| {
+        row.id <= anchored && row.texts.get(OUTCOME).and_then(Option::as_deref) == Some("restored")
+    };
+    let row = rows.iter().rfind(is_restore)?;
+    let (id, at) = (row.id, row.started_at.get(..19).unwrap_or(&row.started_at));
+    let at = at.replace('T', " ");
+    Some(Finding {
+        kind: FindingKind::Restored,
+        first_id: id,
+        last_id: anchored,
+        message: format!(
+            "row {id} says that the database was restored at {at} UTC, so that the rows from {id} to {anchored} that the anchor \
+             vouches for are not here: verify them in the database that was kept, and take a new anchor. If the anchor is \
+             newer than that, rows were changed"
+        ),
+    })
 }
 
 /// The hash of what a row says, as if it had this id.

@@ -24,7 +24,7 @@ pub struct Held {
 
 impl Held {
     /// Keeps a session alive from now on.
-    pub(super) fn keep(locked: LockedSession, history: History) -> Self {
+    pub fn keep(locked: LockedSession, history: History) -> Self {
         let (asked, wanted) = oneshot::channel();
         Self {
             history,
@@ -39,7 +39,7 @@ impl Held {
     }
 
     /// The session, for work. Where its connection was lost meanwhile, the first statement says so.
-    pub(super) async fn take(self) -> Result<(LockedSession, History), ServiceError> {
+    pub async fn take(self) -> Result<(LockedSession, History), ServiceError> {
         let _ = self.asked.send(());
         let locked = self.keeper.await.map_err(|_| ServiceError::Cancelled)?;
         Ok((locked, self.history))

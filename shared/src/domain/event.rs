@@ -43,7 +43,7 @@ pub enum EventKind {
     RunStarted {
         /// The version of the events' schema: [`EVENT_SCHEMA`].
         schema: u32,
-        /// `run`, `revert`, `adopt` or `backup`.
+        /// `run`, `revert`, `adopt`, `backup` or `restore`.
         command: &'static str,
         /// The services with steps, in the order of the plan.
         services: Vec<ServiceName>,
@@ -348,6 +348,54 @@ pub enum EventKind {
         /// From its first lock to its last, in milliseconds.
         duration_ms: u64,
     },
+    /// A backup is whole and fits the server: what restoring it means.
+    RestorePlanned(Box<PlannedRestore>),
+    /// Something to know about a restore, which does not hinder it.
+    RestoreWarning {
+        /// What.
+        message: String,
+    },
+    /// A new database is being filled beside the old one.
+    RestoreStarted {
+        /// The database that is restored.
+        database: String,
+        /// The name of the new one until it takes the other's place.
+        into: String,
+    },
+    /// The new database is complete, and is what the manifest says.
+    RestoreVerified {
+        /// Its name for now.
+        into: String,
+        /// Migrations that are applied in it.
+        applied: usize,
+        /// How long it took to fill and verify, in milliseconds.
+        duration_ms: u64,
+    },
+    /// The new database has taken the old one's name.
+    DatabaseSwapped {
+        /// The name.
+        database: String,
+        /// What the old one is called now; `None` where there was none.
+        kept_as: Option<String>,
+        /// For how long nobody could connect, in milliseconds.
+        window_ms: u64,
+        /// Sessions that were ended.
+        ended: usize,
+    },
+    /// A former database that is still there.
+    OldDatabaseKept {
+        /// Its name.
+        database: String,
+        /// Its size, in bytes.
+        bytes: u64,
+    },
+    /// A former database was dropped.
+    OldDatabaseDropped {
+        /// Its name.
+        database: String,
+        /// How large it was, in bytes.
+        bytes: u64,
+    },
     /// The user asked to stop.
     CancelRequested {
         /// 1: finish the step at hand. 2: cancel it on the server.
@@ -390,6 +438,32 @@ pub struct Resolved {
     pub finished: Vec<ServiceName>,
     /// The services whose databases could not be reached: their next run finishes it there.
     pub left: Vec<ServiceName>,
+}
+
+/// What restoring a backup means.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedRestore {
+    /// The database that is restored.
+    pub database: String,
+    /// Whether there is one of that name, which is kept.
+    pub exists: bool,
+    /// The backup.
+    pub backup: String,
+    /// Its manifest.
+    pub manifest: String,
+    /// The moment that the database goes back to.
+    #[serde(with = "time::serde::rfc3339")]
+    pub taken_at: OffsetDateTime,
+    /// How long ago that was, in seconds: what was written since is not in it.
+    pub age_s: i64,
+    /// The size of the database then, in bytes.
+    pub bytes: u64,
+    /// Migrations applied then.
+    pub applied: usize,
+    /// The newest of them.
+    pub head: Option<Version>,
+    /// Migrations that were applied since: pending again afterwards.
+    pub loses: Vec<Version>,
 }
 
 /// What a takeover rests on.

@@ -28,8 +28,8 @@ pub use compensation::{CatalogState, CompensationStop, DatabaseState};
 pub use difference::{ColumnOrder, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{
-    Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, Proof, Resolved,
-    ServiceOutcome,
+    Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, PlannedRestore, Proof,
+    Resolved, ServiceOutcome,
 };
 pub use exit::ExitStatus;
 pub use fleet::{Fleet, FleetError};

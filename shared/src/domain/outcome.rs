@@ -50,6 +50,9 @@ pub struct Totals {
     /// Migrations that were taken over.
     #[serde(skip_serializing_if = "is_zero")]
     pub adopted: usize,
+    /// Databases that were restored.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restored: usize,
     /// Steps that failed.
     pub failed: usize,
     /// Steps that the user cancelled on the server.
@@ -60,7 +63,7 @@ pub struct Totals {
     pub duration_ms: u64,
 }
 
-/// Only `adopt` adopts: elsewhere the count would be noise.
+/// Only `adopt` adopts and only `restore` restores: elsewhere the count would be noise.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "the form that serde calls"

@@ -46,6 +46,10 @@ pub enum RefusalKind {
     NotAtomic,
     /// An atomic release was interrupted, and it cannot be found out here what was decided on it.
     ReleaseInDoubt,
+    /// A backup is not whole, or does not fit the server.
+    Backup,
+    /// Sessions or prepared transactions use what would be replaced.
+    InUse,
 }
 
 /// One refusal, with the way out.

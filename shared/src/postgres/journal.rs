@@ -88,6 +88,8 @@ pub enum AttemptOutcome {
     AdoptionUndone,
     /// It was to be undone, and is not: somebody has decided so.
     Kept,
+    /// The database is one that was restored from a backup; the version is the newest that was applied in it.
+    Restored,
 }
 
 impl AttemptOutcome {
@@ -101,6 +103,7 @@ impl AttemptOutcome {
             Self::Adopted => "adopted",
             Self::AdoptionUndone => "adoption_undone",
             Self::Kept => "kept",
+            Self::Restored => "restored",
         }
     }
 }
@@ -202,6 +205,19 @@ pub async fn record_failed(
             written => return written,
         }
     }
+}
+
+/// Writes into the journal of a restored database that it is one. The journal is made where a backup from before there was
+/// one has none.
+pub async fn record_restored(
+    session: &mut Session,
+    history_table: &str,
+    attempt: &Attempt<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    if !session.is_installed(false) {
+        super::history::install(session, history_table, false).await?;
+    }
+    record_failed(session, attempt).await
 }
 
 /// All is sent at once: a client that is lost here does not leave the end of the chain locked.
@@ -324,7 +340,7 @@ pub struct JournalRow {
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
-    /// `applied`, `reverted`, `failed`, `cancelled`, `rolled_back`, `adopted`, `adoption_undone` or `kept`.
+    /// `applied`, `reverted`, `failed`, `cancelled`, `rolled_back`, `adopted`, `adoption_undone`, `kept` or `restored`.
     pub outcome: String,
     /// When it began (RFC 3339, UTC).
     pub started_at: String,

@@ -43,7 +43,7 @@ pub use exported_snapshot::export_snapshot;
 pub use history::{install, read_history};
 pub use journal::{
     Attempt, AttemptOutcome, JournalRow, RunIdentity, durations, read_journal, record_done,
-    record_failed, run_succeeded,
+    record_failed, record_restored, run_succeeded,
 };
 pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};
 pub use lookout::Lookout;

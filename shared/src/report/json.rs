@@ -103,6 +103,7 @@ mod tests {
         story.resolved("auth", &["policy"]);
         story.released("policy", POLICY, "add_indexes");
         story.rolled_back("policy", POLICY, "add_indexes", "auth did not get through");
+        story.restore("policy");
         story.terminate();
         story.run_finished(
             ExitStatus::Failed,
@@ -164,6 +165,13 @@ mod tests {
             EventKind::DriftFound(_) => "drift_found",
             EventKind::MigrationAdopted { .. } => "migration_adopted",
             EventKind::AdoptionUndone { .. } => "adoption_undone",
+            EventKind::RestorePlanned(_) => "restore_planned",
+            EventKind::RestoreWarning { .. } => "restore_warning",
+            EventKind::RestoreStarted { .. } => "restore_started",
+            EventKind::RestoreVerified { .. } => "restore_verified",
+            EventKind::DatabaseSwapped { .. } => "database_swapped",
+            EventKind::OldDatabaseKept { .. } => "old_database_kept",
+            EventKind::OldDatabaseDropped { .. } => "old_database_dropped",
             EventKind::CancelRequested { .. } => "cancel_requested",
             EventKind::RunFinished { .. } => "run_finished",
         }
@@ -190,7 +198,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 44, "a kind of event has no sample");
+        assert_eq!(names.len(), 51, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -246,9 +254,16 @@ mod tests {
         {"seq":38,"service":"policy","event":"service_committed","held_ms":12,"open_ms":512,"locks":[{"relation":"public.controls","mode":"RowShareLock"},{"relation":"public.policies","mode":"AccessExclusiveLock"},{"relation":"public.policies","mode":"AccessShareLock"}]}
         {"seq":39,"event":"release_committed","databases":1,"window_ms":4}
         {"seq":40,"service":"policy","version":1753250000000,"event":"migration_rolled_back","name":"add_indexes","because":"auth did not get through"}
-        {"seq":41,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
-        {"seq":42,"event":"cancel_requested","times":2,"cause":"grace_over"}
-        {"seq":43,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":41,"service":"policy","event":"restore_planned","database":"soc_policies","exists":true,"backup":"20261123T030000Z-0123abcd","manifest":"backups/20261123T030000Z-0123abcd/manifest.json","taken_at":"2026-11-23T03:00:00Z","age_s":4500,"bytes":7800000,"applied":2,"head":1753260000000,"loses":[1753270000000]}
+        {"seq":42,"service":"policy","event":"restore_warning","message":"a subscription stays with the old database"}
+        {"seq":43,"service":"policy","event":"restore_started","database":"soc_policies","into":"soc_policies_restoring_0123abcd"}
+        {"seq":44,"service":"policy","event":"restore_verified","into":"soc_policies_restoring_0123abcd","applied":2,"duration_ms":900}
+        {"seq":45,"service":"policy","event":"database_swapped","database":"soc_policies","kept_as":"soc_policies_before_20261123t041500z","window_ms":12,"ended":3}
+        {"seq":46,"service":"policy","event":"old_database_kept","database":"soc_policies_before_20261123t041500z","bytes":7900000}
+        {"seq":47,"service":"policy","event":"old_database_dropped","database":"soc_policies_before_20261123t041500z","bytes":7900000}
+        {"seq":48,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
+        {"seq":49,"event":"cancel_requested","times":2,"cause":"grace_over"}
+        {"seq":50,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

@@ -106,11 +106,18 @@ pub(super) fn note(
         | EventKind::ServiceCommitted { .. }
         | EventKind::ReleaseCommitted { .. }
         | EventKind::ReleaseResolved(_) => of_a_release(kind, version, detail),
-        // `adopt` has a reporter of its own.
+        // `adopt` and `restore` have reporters of their own.
         EventKind::AdoptionProven(_)
         | EventKind::DriftFound(_)
         | EventKind::MigrationAdopted { .. }
         | EventKind::AdoptionUndone { .. }
+        | EventKind::RestorePlanned(_)
+        | EventKind::RestoreWarning { .. }
+        | EventKind::RestoreStarted { .. }
+        | EventKind::RestoreVerified { .. }
+        | EventKind::DatabaseSwapped { .. }
+        | EventKind::OldDatabaseKept { .. }
+        | EventKind::OldDatabaseDropped { .. }
         | EventKind::RunStarted { .. }
         | EventKind::MigrationFailed(_)
         | EventKind::ServiceFailed { .. }

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use crate::domain::{
     Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision,
-    Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate, HeldLock, Holder, Proof,
-    Refusal, RefusalKind, Resolved, SchemaDifference, ServiceName, ServiceOutcome, StopCause,
-    Totals, Verdict, Version,
+    Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate, HeldLock, Holder,
+    PlannedRestore, Proof, Refusal, RefusalKind, Resolved, SchemaDifference, ServiceName,
+    ServiceOutcome, StopCause, Totals, Verdict, Version,
 };
 
 /// The events of a run so far.
@@ -469,6 +469,55 @@ impl Story {
         self.push(Some(service), None, undone);
     }
 
+    /// A restore, and what becomes of the old database.
+    pub fn restore(&mut self, service: &str) {
+        let (database, into) = ("soc_policies", "soc_policies_restoring_0123abcd");
+        let kept = "soc_policies_before_20261123t041500z";
+        let planned = PlannedRestore {
+            database: database.to_owned(),
+            exists: true,
+            backup: "20261123T030000Z-0123abcd".to_owned(),
+            manifest: "backups/20261123T030000Z-0123abcd/manifest.json".to_owned(),
+            taken_at: datetime!(2026-11-23 03:00:00 UTC),
+            age_s: 4_500,
+            bytes: 7_800_000,
+            applied: 2,
+            head: Some(Version::new(1_753_260_000_000)),
+            loses: vec![Version::new(1_753_270_000_000)],
+        };
+        for kind in [
+            EventKind::RestorePlanned(Box::new(planned)),
+            EventKind::RestoreWarning {
+                message: "a subscription stays with the old database".to_owned(),
+            },
+            EventKind::RestoreStarted {
+                database: database.to_owned(),
+                into: into.to_owned(),
+            },
+            EventKind::RestoreVerified {
+                into: into.to_owned(),
+                applied: 2,
+                duration_ms: 900,
+            },
+            EventKind::DatabaseSwapped {
+                database: database.to_owned(),
+                kept_as: Some(kept.to_owned()),
+                window_ms: 12,
+                ended: 3,
+            },
+            EventKind::OldDatabaseKept {
+                database: kept.to_owned(),
+                bytes: 7_900_000,
+            },
+            EventKind::OldDatabaseDropped {
+                database: kept.to_owned(),
+                bytes: 7_900_000,
+            },
+        ] {
+            self.push(Some(service), None, kind);
+        }
+    }
+
     pub fn cancel(&mut self, times: u32) {
         let kind = EventKind::CancelRequested {
             times,
@@ -576,6 +625,7 @@ pub fn totals(
         failed,
         cancelled: 0,
         adopted: 0,
+        restored: 0,
         skipped,
         duration_ms,
     }

@@ -341,6 +341,13 @@ impl Standing {
             | EventKind::CompensationFinished { .. }
             | EventKind::CompensationGivenUp { .. }
             | EventKind::CompensationStopped(_)
+            | EventKind::RestorePlanned(_)
+            | EventKind::RestoreWarning { .. }
+            | EventKind::RestoreStarted { .. }
+            | EventKind::RestoreVerified { .. }
+            | EventKind::DatabaseSwapped { .. }
+            | EventKind::OldDatabaseKept { .. }
+            | EventKind::OldDatabaseDropped { .. }
             | EventKind::CancelRequested { .. }
             | EventKind::RunFinished { .. } => {}
         }

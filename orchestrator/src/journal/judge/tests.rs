@@ -223,3 +223,26 @@ fn a_chain_cannot_be_passed_off_as_one_that_began_later() {
     rows[2].hash = Some(seal);
     assert!(!found(&rows, None).is_empty());
 }
+
+#[test]
+fn an_anchor_from_before_a_restore_is_told_so_and_one_from_after_it_holds() {
+    let before = journal(6);
+    let taken = anchor(&before);
+    let mut rows = journal(3);
+    append(&mut rows);
+    let restored = rows.last_mut().unwrap();
+    restored.texts.resize(9, None);
+    restored.texts[OUTCOME] = Some("restored".to_owned());
+    restored.hash = Some(hash_of(restored, 4));
+    assert_eq!(found(&rows, Some(&anchor(&before[..3]))), NONE);
+    assert_eq!(found(&rows, Some(&taken)), ["Restored 4-6"]);
+    let after = anchor(&rows);
+    for _ in 0..3 {
+        append(&mut rows);
+        rows.last_mut().unwrap().texts[OUTCOME] = Some("applied".to_owned());
+        let hash = hash_of(rows.last().unwrap(), rows.last().unwrap().id);
+        rows.last_mut().unwrap().hash = Some(hash);
+    }
+    assert_eq!(found(&rows, Some(&taken)), ["Restored 4-6"]);
+    assert_eq!(found(&rows, Some(&after)), NONE);
+}

@@ -1,0 +1,157 @@
+//! `restore`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use shared::command::{CommandError, Context, confirm, select, watch_signals};
+use shared::domain::ExitStatus;
+use shared::report::Reporter;
+use shared::report::units::{age, count};
+use time::OffsetDateTime;
+
+use super::backup_args::backup_folder;
+use super::restore_lines::RestoreLines;
+use crate::restore::{
+    Restoration, RestoreOptions, Source, choose, drop_old, restore as restore_databases,
+};
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  orchestrator restore policy --from latest --dry-run
+  orchestrator restore policy --from latest
+  orchestrator restore all --from backups/20261123T041500Z-01983f2a --terminate
+  orchestrator restore all --drop-old
+
+The backup goes into a new database beside the old one, is verified there, and takes its name in one transaction. The old one
+is kept as <database>_before_<time> until --drop-old. Whatever was written since the backup is in the old one only.
+Nobody may be connected at the swap: restore refuses and names who is, or ends their sessions with --terminate.")]
+pub(super) struct Args {
+    /// Names of services, or `all`
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    /// The backup: a manifest, its folder, or `latest`
+    #[arg(
+        long,
+        value_name = "MANIFEST|latest",
+        required_unless_present = "drop_old"
+    )]
+    from: Option<PathBuf>,
+    /// Where `latest` looks [default: backups] [also: ORCHESTRATOR_BACKUP_FOLDER]
+    #[arg(long, value_name = "DIR")]
+    backup_folder: Option<PathBuf>,
+    /// Say what it means, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// End the sessions that use the databases
+    #[arg(long)]
+    terminate: bool,
+    /// Drop what restores have replaced and kept; with --from, what this one replaces
+    #[arg(long)]
+    drop_old: bool,
+    /// Jobs of pg_restore, for each database
+    #[arg(long, value_name = "N", default_value = "1")]
+    restore_jobs: NonZeroUsize,
+    /// Do not ask in production
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    let selected = select(&context.fleet, &args.services, false)?;
+    let targets = context.targets(&selected.names, &selected, false).await?;
+    let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
+        Box::new(RestoreLines::new(context, args.dry_run))
+    } else {
+        context.reporter()
+    };
+    let Some(from) = &args.from else {
+        if !args.dry_run {
+            let services = count(targets.len(), "service");
+            let what = format!("drop the former databases of {services}");
+            confirm(context, args.yes, &what).await?;
+        }
+        let reporter = reporter.as_mut();
+        return Ok(drop_old(context, &targets, args.dry_run, args.terminate, reporter).await);
+    };
+    let source = if from.as_os_str() == "latest" {
+        Source::Latest(backup_folder(context, args.backup_folder.as_ref()))
+    } else {
+        Source::Manifest(from.clone())
+    };
+    let (restorations, without) = choose(&source, &selected, &targets)?;
+    refuse_neighbours(context, &restorations)?;
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(|name| name.as_str()).collect();
+        tracing::warn!("no backup of {}: left as they are", names.join(", "));
+    }
+    if !args.dry_run {
+        confirm(
+            context,
+            args.yes,
+            &what_it_does(&restorations, args.drop_old),
+        )
+        .await?;
+    }
+    let options = RestoreOptions {
+        dry_run: args.dry_run,
+        terminate: args.terminate,
+        drop_old: args.drop_old,
+        restore_jobs: args.restore_jobs,
+    };
+    let cancelled = watch_signals();
+    Ok(restore_databases(
+        context,
+        restorations,
+        &selected,
+        &options,
+        reporter.as_mut(),
+        cancelled,
+    )
+    .await)
+}
+
+/// What the question in production says: how much is lost.
+fn what_it_does(restorations: &[Restoration], drop_old: bool) -> String {
+    let databases = count(restorations.len(), "database");
+    let oldest = restorations
+        .iter()
+        .map(|one| one.manifest.finished_at)
+        .min();
+    let ago = oldest.map_or_else(String::new, |oldest| {
+        let since = (OffsetDateTime::now_utc() - oldest).whole_seconds().max(0);
+        format!(" of {} ago", age(since))
+    });
+    let old = if drop_old {
+        ", and drop what was written since"
+    } else {
+        ", without what was written since"
+    };
+    format!("put {databases} back to the backup{ago}{old}")
+}
+
+/// A database goes back as a whole, with all services in it.
+fn refuse_neighbours(context: &Context, restorations: &[Restoration]) -> Result<(), CommandError> {
+    for restoration in restorations {
+        let members = &restoration.members;
+        let database = &members[0].target.service.database;
+        let neighbour = context.fleet.services().find(|service| {
+            service.database == *database
+                && members
+                    .iter()
+                    .all(|member| member.target.service.name != service.name)
+        });
+        if let Some(neighbour) = neighbour {
+            return Err(CommandError::usage(
+                format!(
+                    "{} and {} share {}, which goes back as a whole",
+                    restoration.service(),
+                    neighbour.name,
+                    restoration.address()
+                ),
+                format!("name {} too", neighbour.name),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! The lines that a restore is told in.
+
+use shared::command::{Context, print_text};
+use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName};
+use shared::logging::say_error;
+use shared::report::failure::{kind, render_refusal};
+use shared::report::units::{age, count, duration};
+use shared::report::{Reporter, Role, Terminal, clean};
+
+/// Versions that are named before the rest is counted.
+const NAMED: usize = 3;
+
+/// Tells a restore to people.
+pub(super) struct RestoreLines {
+    terminal: Terminal,
+    quiet: bool,
+    dry_run: bool,
+    names: usize,
+    planned: usize,
+    kept: Vec<String>,
+    found: usize,
+    dropped: usize,
+}
+
+impl RestoreLines {
+    /// For the streams of this process.
+    pub(super) fn new(context: &Context, dry_run: bool) -> Self {
+        Self {
+            terminal: context.terminal,
+            quiet: context.globals.quiet,
+            dry_run,
+            names: 0,
+            planned: 0,
+            kept: Vec::new(),
+            found: 0,
+            dropped: 0,
+        }
+    }
+
+    fn line(&self, role: Role, word: &str, name: &ServiceName, rest: &str) -> String {
+        if self.quiet {
+            return String::new();
+        }
+        let names = self.names;
+        let word = self.terminal.out.paint(role, &format!("{word:<9}"));
+        format!("{word}  {:names$}  {}\n", name.as_str(), clean(rest))
+    }
+
+    /// What to say about an event of a service.
+    fn service(&mut self, name: &ServiceName, event: &EventKind) -> String {
+        match event {
+            EventKind::RestorePlanned(planned) => {
+                self.planned += 1;
+                self.line(Role::Plain, "checked", name, &what_it_means(planned))
+            }
+            EventKind::RestoreWarning { message } => {
+                self.line(Role::Warning, "warning", name, message)
+            }
+            EventKind::LockWaiting { holder } => {
+                let who = holder.as_ref().map_or_else(String::new, |holder| {
+                    format!(
+                        " (pid {}, {}, {})",
+                        holder.pid, holder.user, holder.application
+                    )
+                });
+                let text = format!("somebody else has the database in hand{who}");
+                self.line(Role::Warning, "waiting", name, &text)
+            }
+            EventKind::RestoreStarted { into, .. } => self.line(Role::Plain, "filling", name, into),
+            EventKind::RestoreVerified {
+                applied,
+                duration_ms,
+                ..
+            } => {
+                let (applied, time) = (count(*applied, "migration"), duration(*duration_ms));
+                self.line(
+                    Role::Plain,
+                    "verified",
+                    name,
+                    &format!("{applied} applied ({time})"),
+                )
+            }
+            EventKind::DatabaseSwapped {
+                database,
+                kept_as,
+                window_ms,
+                ended,
+            } => {
+                let mut text = format!("{database} is the restored one");
+                if let Some(kept) = kept_as {
+                    text.push_str(&format!("; the one before is {kept}"));
+                    self.kept.push(name.to_string());
+                }
+                if *ended > 0 {
+                    text.push_str(&format!("; {} ended", count(*ended, "session")));
+                }
+                let window = duration(*window_ms);
+                text.push_str(&format!("; closed for {window}"));
+                self.line(Role::Good, "restored", name, &text)
+            }
+            EventKind::OldDatabaseKept { database, bytes } => {
+                self.found += 1;
+                let text = format!("{database}, {}", size(*bytes));
+                self.line(Role::Plain, "kept", name, &text)
+            }
+            EventKind::OldDatabaseDropped { database, bytes } => {
+                self.dropped += 1;
+                self.kept.retain(|kept| kept != name.as_str());
+                let text = format!("{database}, {}", size(*bytes));
+                self.line(Role::Good, "dropped", name, &text)
+            }
+            EventKind::ServiceSkipped { because, .. } => {
+                self.line(Role::Warning, "unchanged", name, because)
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn summary(
+        &self,
+        status: ExitStatus,
+        restored: usize,
+        milliseconds: u64,
+        next: &[String],
+    ) -> String {
+        let time = duration(milliseconds);
+        let text = match (self.dry_run, restored) {
+            (true, _) if self.planned > 0 => {
+                let databases = count(self.planned, "database");
+                format!("{databases} can be restored; nothing was written ({time})")
+            }
+            (true, _) => {
+                format!(
+                    "{} kept; nothing was dropped ({time})",
+                    count(self.found, "former database")
+                )
+            }
+            (false, 0) if self.dropped > 0 => {
+                format!(
+                    "{} dropped in {time}",
+                    count(self.dropped, "former database")
+                )
+            }
+            (false, 0) if status == ExitStatus::Done => format!("nothing to drop ({time})"),
+            (false, 0) => format!("no database was restored ({time})"),
+            (false, restored) => format!("{} restored in {time}", count(restored, "database")),
+        };
+        let role = match status {
+            ExitStatus::Done => Role::Good,
+            ExitStatus::Cancelled => Role::Warning,
+            _ => Role::Bad,
+        };
+        let mut text = format!("{}\n", self.terminal.out.paint(role, &text));
+        if !self.kept.is_empty() {
+            let services = self.kept.join(" ");
+            text.push_str(&format!(
+                "next: when the old ones are not needed any more: orchestrator restore {services} --drop-old\n"
+            ));
+        }
+        // What is wrong with one database was said with it.
+        for next in next.iter().filter(|next| next.starts_with("the others")) {
+            text.push_str(&format!("next: {next}\n"));
+        }
+        text
+    }
+}
+
+/// `backup 20261123T… of 5 h ago, 12 migrations up to 1753…; 2 applied since go: 1754…, 1755…`
+fn what_it_means(planned: &PlannedRestore) -> String {
+    let head = planned
+        .head
+        .map_or_else(String::new, |head| format!(" up to {head}"));
+    let mut text = format!(
+        "{} goes back to backup {}, {} old, {} with {}{head}",
+        planned.database,
+        planned.backup,
+        age(planned.age_s),
+        size(planned.bytes),
+        count(planned.applied, "migration"),
+    );
+    if !planned.exists {
+        text.push_str("; there is no such database now");
+    }
+    if !planned.loses.is_empty() {
+        let mut named: Vec<String> = planned
+            .loses
+            .iter()
+            .take(NAMED)
+            .map(ToString::to_string)
+            .collect();
+        if planned.loses.len() > NAMED {
+            named.push(format!("{} more", planned.loses.len() - NAMED));
+        }
+        text.push_str(&format!("; pending again: {}", named.join(", ")));
+    }
+    text
+}
+
+/// `12.3 MB`
+fn size(bytes: u64) -> String {
+    let mut size = bytes;
+    let mut rest = 0;
+    for unit in ["bytes", "kB", "MB", "GB", "TB"] {
+        if size < 1000 || unit == "TB" {
+            let tenth = if unit != "bytes" && size < 10 {
+                format!(".{}", rest / 100)
+            } else {
+                String::new()
+            };
+            return format!("{size}{tenth} {unit}");
+        }
+        rest = size % 1000;
+        size /= 1000;
+    }
+    String::new()
+}
+
+impl Reporter for RestoreLines {
+    fn report(&mut self, event: &Event) {
+        let text = match (&event.kind, &event.service) {
+            (EventKind::RunStarted { services, .. }, _) => {
+                let widths = services.iter().map(|name| name.as_str().len());
+                self.names = widths.max().unwrap_or(0);
+                String::new()
+            }
+            (
+                EventKind::ServiceFailed {
+                    message,
+                    next,
+                    refusal,
+                    exit_code,
+                },
+                name,
+            ) => {
+                let prefix = name
+                    .as_ref()
+                    .map(|name| format!("{name}: "))
+                    .unwrap_or_default();
+                let bare = message.strip_prefix(&prefix).unwrap_or(message);
+                let kind = kind(*exit_code, refusal.as_deref());
+                let Terminal { err, width, .. } = self.terminal;
+                let text = format!("{prefix}{bare}");
+                say_error(&render_refusal(kind, &text, next.as_deref(), err, width));
+                String::new()
+            }
+            (
+                EventKind::RunFinished {
+                    exit_code,
+                    totals,
+                    next,
+                    ..
+                },
+                _,
+            ) => self.summary(*exit_code, totals.restored, totals.duration_ms, next),
+            (kind, Some(name)) => self.service(name, kind),
+            _ => String::new(),
+        };
+        // A reader that went away is no reason to stop.
+        let _ = print_text(&text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, words) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (7_812_000, "7.8 MB"),
+            (123_456_789, "123 MB"),
+            (2_000_000_000_000_000, "2000 TB"),
+        ] {
+            assert_eq!(size(bytes), words);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What restores left: databases that they replaced, and those that they did not finish.
+
+use shared::report::units::age;
+use time::OffsetDateTime;
+
+use super::checks::ServerFacts;
+use super::{Finding, Remedy, Repair, Severity};
+
+pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
+    let dead = server.dead_restores.iter().map(|database| {
+        let what = format!("database {database}: the restore that was filling it is dead");
+        let next = format!("DROP DATABASE \"{database}\" WITH (FORCE)");
+        let repair = Repair::DropScratch(server.address.with_database(database.clone()));
+        let remedy = Some(Remedy::safe(repair));
+        server.finding("dead_restore", Severity::Warning, what, next, remedy)
+    });
+    let kept = server.kept.iter().map(|(service, kept)| {
+        let since = (OffsetDateTime::now_utc() - kept.since)
+            .whole_seconds()
+            .max(0);
+        let what = format!(
+            "database {} ({} MB) is what a restore of {service} replaced {} ago",
+            kept.name,
+            kept.bytes / 1_000_000,
+            age(since)
+        );
+        let next = format!(
+            "when it is not needed any more: orchestrator restore {service} --drop-old{}",
+            server.flags
+        );
+        server.finding("kept_database", Severity::Note, what, next, None)
+    });
+    dead.chain(kept).collect()
+}

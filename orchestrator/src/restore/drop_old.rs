@@ -1,0 +1,128 @@
+//! Dropping the databases that restores have kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::quote;
+use shared::command::Context;
+use shared::domain::{EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome};
+use shared::inspect::{ServiceError, Target};
+use shared::report::Reporter;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::error::RestoreError;
+use super::leftovers::kept_databases;
+use super::story::Story;
+use super::surroundings;
+
+/// Drops the kept databases of these services, or names them.
+pub async fn drop_old(
+    context: &Context,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    dry_run: bool,
+    terminate: bool,
+    reporter: &mut dyn Reporter,
+) -> ExitStatus {
+    let mut story = Story::begin(reporter, targets.keys().cloned().collect(), 0);
+    let mut dropped = 0;
+    for (name, target) in targets {
+        match drop_of(context, target, dry_run, terminate, &mut story).await {
+            Ok(number) => {
+                dropped += number;
+                let outcome = if number > 0 {
+                    ServiceOutcome::Done
+                } else {
+                    ServiceOutcome::Unchanged
+                };
+                story.finished(name, outcome);
+            }
+            Err(error) => story.fail_service(name, &error),
+        }
+    }
+    story.end(dropped)
+}
+
+async fn drop_of(
+    context: &Context,
+    target: &Target,
+    dry_run: bool,
+    terminate: bool,
+    story: &mut Story<'_>,
+) -> Result<usize, RestoreError> {
+    let address = &target.address;
+    let failed = |error| RestoreError::from(ServiceError::query(address, error));
+    let connection = context
+        .connections()
+        .keep(address)
+        .await
+        .map_err(ServiceError::from)?;
+    let client = &connection.client;
+    let mut kept = kept_databases(client).await.map_err(failed)?;
+    kept.retain(|kept| kept.is_of(address.database()));
+    let service = &target.service.name;
+    if dry_run {
+        for kept in kept {
+            let told = EventKind::OldDatabaseKept {
+                database: kept.name,
+                bytes: kept.bytes,
+            };
+            story.tell(service, told);
+        }
+        return Ok(0);
+    }
+    // What was kept may be all that there is.
+    let live = surroundings::database(client, address.database())
+        .await
+        .map_err(failed)?;
+    if let (None, Some(first)) = (live, kept.first()) {
+        return Err(Refusal {
+            kind: RefusalKind::InUse,
+            service: Some(service.clone()),
+            message: format!(
+                "{address} does not exist, and {} may be all that there is",
+                first.name
+            ),
+            next: format!("restore {service} first, or drop it by hand"),
+        }
+        .into());
+    }
+    let number = kept.len();
+    for kept in kept {
+        drop_one(client, target, &kept.name, terminate).await?;
+        let told = EventKind::OldDatabaseDropped {
+            database: kept.name,
+            bytes: kept.bytes,
+        };
+        story.tell(service, told);
+    }
+    Ok(number)
+}
+
+/// Drops one database, unless somebody uses it.
+pub(super) async fn drop_one(
+    client: &Client,
+    target: &Target,
+    database: &str,
+    terminate: bool,
+) -> Result<(), RestoreError> {
+    let force = if terminate { " WITH (FORCE)" } else { "" };
+    let statement = format!("DROP DATABASE {}{force}", quote(database));
+    match client.batch_execute(&statement).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
+            let users = surroundings::users(client, database, &[])
+                .await
+                .unwrap_or_default();
+            let users: Vec<String> = users.into_iter().map(|user| user.words).collect();
+            Err(Refusal {
+                kind: RefusalKind::InUse,
+                service: Some(target.service.name.clone()),
+                message: format!("{database} is in use: {}", users.join(", ")),
+                next: "end that, or drop it with --drop-old --terminate".to_owned(),
+            }
+            .into())
+        }
+        Err(error) => Err(ServiceError::query(&target.address, error).into()),
+    }
+}

@@ -1,0 +1,279 @@
+//! Before anything is done: whether a backup is whole and fits the server, and what restoring it means. Writes nothing.
+
+use std::path::PathBuf;
+
+use shared::command::Context;
+use shared::domain::{PlannedRestore, Refusal, RefusalKind, Version};
+use shared::inspect::{ServiceError, inspect};
+use shared::report::units::count;
+use time::OffsetDateTime;
+
+use super::RestoreOptions;
+use super::check;
+use super::choice::Restoration;
+use super::error::RestoreError;
+use super::program::{self, Contents};
+use super::surroundings::{self, Database, ServerFacts};
+use crate::client_program::ClientProgram;
+
+/// Users of a database that are named before the rest is counted.
+const NAMED: usize = 3;
+
+/// Databases that we connect to ourselves for what is done to others.
+const MAINTENANCE: [&str; 3] = ["postgres", "template0", "template1"];
+
+/// What was found out about one restoration.
+pub(super) struct Examined {
+    pub program: ClientProgram,
+    pub contents: Contents,
+    pub server: ServerFacts,
+    /// The database that is replaced, where there is one.
+    pub live: Option<Database>,
+    pub planned: PlannedRestore,
+    pub warnings: Vec<String>,
+}
+
+/// Examines a restoration.
+pub(super) async fn examine(
+    context: &Context,
+    restoration: &Restoration,
+    options: &RestoreOptions,
+) -> Result<Examined, RestoreError> {
+    let (program, contents) = read_backup(restoration, context.globals.pg_bin.clone()).await?;
+    let address = restoration.address();
+    let connections = context.connections();
+    let failed = |error| RestoreError::from(ServiceError::query(address, error));
+    let keeper = connections
+        .keep(address)
+        .await
+        .map_err(ServiceError::from)?;
+    let server = surroundings::server(&keeper.client).await.map_err(failed)?;
+    let live = surroundings::database(&keeper.client, address.database())
+        .await
+        .map_err(failed)?;
+    refuse_unfit(restoration, &server, live)?;
+    let mut warnings = Vec::new();
+    let mut loses = Vec::new();
+    let mut own = Vec::new();
+    if let Some(live) = live {
+        for member in &restoration.members {
+            match inspect(&connections, &member.target).await {
+                Ok(inspection) => {
+                    own.extend(inspection.session.as_ref().map(|session| session.pid()));
+                    let head = member.backup.head.as_ref().map(|head| head.version);
+                    let applied = inspection.history.applied.iter().map(|row| row.version);
+                    loses.extend(applied.filter(|version| Some(*version) > head));
+                }
+                // It may be the very reason for the restore.
+                Err(error) => warnings.push(format!(
+                    "what is applied now cannot be read: {}",
+                    error.chain()
+                )),
+            }
+        }
+        let stays = surroundings::stays_behind(&keeper.client, live.oid)
+            .await
+            .map_err(failed)?;
+        if !stays.is_empty() {
+            warnings.push(format!(
+                "{}: in no dump, stays with the old database; make it anew in the restored one",
+                stays.join(", ")
+            ));
+        }
+        let in_use = in_use(&keeper.client, restoration, &own, options).await;
+        if let Some(refusal) = in_use.map_err(failed)? {
+            if !options.dry_run {
+                return Err(refusal.into());
+            }
+            warnings.push(refusal.message);
+        }
+    }
+    for member in &restoration.members {
+        if member.backup.history_table != member.target.history_table {
+            warnings.push(format!(
+                "the backup's history table is {}, and {} is configured",
+                member.backup.history_table, member.target.history_table
+            ));
+        }
+    }
+    if restoration.dump().database != address.database() {
+        warnings.push(format!(
+            "the backup is that of a database with another name, {} on {}",
+            restoration.dump().database,
+            restoration.dump().server
+        ));
+    }
+    Ok(Examined {
+        planned: planned(restoration, live.is_some(), loses),
+        program,
+        contents,
+        server,
+        live,
+        warnings,
+    })
+}
+
+/// Files, sums and table of contents, read where waiting for a disk holds up nobody.
+async fn read_backup(
+    restoration: &Restoration,
+    pg_bin: Option<PathBuf>,
+) -> Result<(ClientProgram, Contents), RestoreError> {
+    let restoration = restoration.clone();
+    let reading = move || {
+        check::files(&restoration)?;
+        let program = program::find(&restoration, pg_bin.as_deref())?;
+        let contents = program::contents(&program, &restoration)?;
+        if contents.entries == 0 && restoration.dump().head.is_some() {
+            let message = "its table of contents is empty".to_owned();
+            return Err(check::refusal(&restoration, message).into());
+        }
+        Ok((program, contents))
+    };
+    tokio::task::spawn_blocking(reading)
+        .await
+        .map_err(|_| RestoreError::Cancelled)?
+}
+
+fn refuse_unfit(
+    restoration: &Restoration,
+    server: &ServerFacts,
+    live: Option<Database>,
+) -> Result<(), Refusal> {
+    let address = restoration.address();
+    let refusal = |kind, message: String, next: String| {
+        Err(Refusal {
+            kind,
+            service: Some(restoration.service().clone()),
+            message,
+            next,
+        })
+    };
+    if MAINTENANCE.contains(&address.database()) {
+        return refusal(
+            RefusalKind::Backup,
+            format!("{address}: a database of the server itself cannot be swapped"),
+            "give the service a database of its own".to_owned(),
+        );
+    }
+    if server.in_recovery {
+        return refusal(
+            RefusalKind::ReadOnly,
+            format!("{address} takes no writes (a standby)"),
+            "name the primary server".to_owned(),
+        );
+    }
+    let from = &restoration.dump().server_version;
+    if server.major() < program::major(from) {
+        return refusal(
+            RefusalKind::Backup,
+            format!(
+                "the backup is of PostgreSQL {from}, and the server is older ({}): it may not know all that is in it",
+                server.version
+            ),
+            format!(
+                "restore on a server of version {} or newer",
+                program::major(from)
+            ),
+        );
+    }
+    if !server.may_create {
+        return refusal(
+            RefusalKind::Backup,
+            format!(
+                "{} may not create databases on {}",
+                server.role,
+                address.server_key()
+            ),
+            format!(
+                "ALTER ROLE \"{}\" CREATEDB, or name another user",
+                server.role
+            ),
+        );
+    }
+    if live.is_some_and(|live| !live.is_ours) {
+        return refusal(
+            RefusalKind::Backup,
+            format!(
+                "{} does not own {address}, and may not rename it",
+                server.role
+            ),
+            "restore as its owner, or as a superuser".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The refusal that names who uses the database; `None` where nobody does, or all are to be ended.
+pub(super) async fn in_use(
+    client: &tokio_postgres::Client,
+    restoration: &Restoration,
+    own: &[i32],
+    options: &RestoreOptions,
+) -> Result<Option<Refusal>, tokio_postgres::Error> {
+    let database = restoration.address().database();
+    let prepared = surroundings::prepared(client, database).await?;
+    let refusal = |message, next| Refusal {
+        kind: RefusalKind::InUse,
+        service: Some(restoration.service().clone()),
+        message,
+        next,
+    };
+    if !prepared.is_empty() {
+        return Ok(Some(refusal(
+            format!(
+                "{} in {database} would be lost: {}",
+                count(prepared.len(), "prepared transaction"),
+                prepared.join(", ")
+            ),
+            format!("in {database}: COMMIT PREPARED or ROLLBACK PREPARED, then restore again"),
+        )));
+    }
+    if options.terminate {
+        return Ok(None);
+    }
+    let users = surroundings::users(client, database, own).await?;
+    if users.is_empty() {
+        return Ok(None);
+    }
+    let mut named: Vec<&str> = users
+        .iter()
+        .take(NAMED)
+        .map(|user| user.words.as_str())
+        .collect();
+    let more = format!("{} more", users.len().saturating_sub(NAMED));
+    if users.len() > NAMED {
+        named.push(&more);
+    }
+    Ok(Some(refusal(
+        format!(
+            "{} in {database}: {}",
+            count(users.len(), "session"),
+            named.join(", ")
+        ),
+        "stop what connects to it, or end its sessions with --terminate".to_owned(),
+    )))
+}
+
+fn planned(restoration: &Restoration, exists: bool, mut loses: Vec<Version>) -> PlannedRestore {
+    loses.sort_unstable();
+    let dump = restoration.dump();
+    let taken_at = restoration.manifest.finished_at;
+    PlannedRestore {
+        database: restoration.address().database().to_owned(),
+        exists,
+        backup: restoration.manifest.backup.clone(),
+        manifest: restoration.manifest_path().display().to_string(),
+        taken_at,
+        age_s: (OffsetDateTime::now_utc() - taken_at)
+            .whole_seconds()
+            .max(0),
+        bytes: dump.database_bytes,
+        applied: restoration
+            .members
+            .iter()
+            .map(|member| member.backup.applied)
+            .sum(),
+        head: dump.head.as_ref().map(|head| head.version),
+        loses,
+    }
+}

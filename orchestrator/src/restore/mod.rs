@@ -1,0 +1,27 @@
+//! Restoring databases from backups. Floor 4.
+//!
+//! A backup goes into a new database beside the old one, is verified there, and takes its name in one transaction; the old
+//! one is kept. So whatever happens on the way, a whole database stands under the name. Not responsible for taking backups
+//! (`backup`), nor for words (`cli`).
+
+mod check;
+mod choice;
+mod drop_old;
+mod enter;
+mod error;
+mod examine;
+mod leftovers;
+mod name;
+mod prepare;
+mod program;
+mod properties;
+mod run;
+mod story;
+mod surroundings;
+mod swap;
+mod verify;
+
+pub use choice::{Restoration, Source, choose};
+pub use drop_old::drop_old;
+pub use leftovers::{KeptDatabase, dead_databases, is_restoring, kept_databases};
+pub use run::{RestoreOptions, restore};

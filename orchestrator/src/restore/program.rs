@@ -1,0 +1,273 @@
+//! `pg_restore`: which one, and running it.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use shared::config::DatabaseAddress;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::RestoreOptions;
+use super::choice::Restoration;
+use super::error::RestoreError;
+use crate::client_program::ClientProgram;
+
+/// The last words that are kept of a program that says a lot.
+const LAST_WORDS: usize = 6;
+
+/// From this version on `pg_restore` sets `transaction_timeout` first, and that a server knows it. An older one takes that for an error,
+/// which is then the only one that is let pass.
+const TRANSACTION_TIMEOUT: i32 = 17;
+
+/// A `pg_restore` that can read the backup. Blocks.
+pub(super) fn find(
+    restoration: &Restoration,
+    folder: Option<&Path>,
+) -> Result<ClientProgram, RestoreError> {
+    let written_by = major(&restoration.dump().pg_dump_version);
+    Ok(ClientProgram::find("pg_restore", folder, written_by)?)
+}
+
+/// The first number of a version such as `15.18`.
+pub(super) fn major(version: &str) -> i32 {
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
+}
+
+/// The objects of a dump, as its table of contents counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Contents {
+    pub entries: usize,
+    pub tables: usize,
+    pub views: usize,
+    pub indexes: usize,
+}
+
+/// Reads the table of contents. Blocks.
+pub(super) fn contents(
+    program: &ClientProgram,
+    restoration: &Restoration,
+) -> Result<Contents, RestoreError> {
+    let output = std::process::Command::new(&program.path)
+        .arg("--list")
+        .arg(restoration.folder.join(&restoration.dump().path))
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| RestoreError::Start {
+            path: program.path.clone(),
+            source,
+        })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
+        let message = format!("pg_restore cannot read it: {}", said.trim());
+        return Err(super::check::refusal(restoration, message).into());
+    }
+    Ok(count(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// `215; 1259 16386 TABLE public policies postgres`
+fn count(list: &str) -> Contents {
+    let mut contents = Contents::default();
+    for line in list.lines().filter(|line| !line.starts_with(';')) {
+        let mut words = line.split_whitespace().skip(3);
+        let (Some(kind), Some(next)) = (words.next(), words.next()) else {
+            continue;
+        };
+        contents.entries += 1;
+        // A schema may be named like the second word of a kind: fewer are expected then, never more.
+        match (kind, next) {
+            ("TABLE", "DATA" | "ATTACH") | ("INDEX", "ATTACH") => {}
+            ("TABLE", _) => contents.tables += 1,
+            ("VIEW", _) => contents.views += 1,
+            ("INDEX", _) => contents.indexes += 1,
+            _ => {}
+        }
+    }
+    contents
+}
+
+/// Fills a new database. Ends the program when it is dropped; one that outlives us ends with its next word, since nobody listens.
+pub(super) async fn fill(
+    program: &ClientProgram,
+    restoration: &Restoration,
+    into: &DatabaseAddress,
+    server_major: i32,
+    options: &RestoreOptions,
+) -> Result<(), RestoreError> {
+    let lets_pass = program.major >= TRANSACTION_TIMEOUT && server_major < TRANSACTION_TIMEOUT;
+    let mut command = program.against(into);
+    command
+        .args(["--verbose", "--no-password"])
+        .arg(format!("--jobs={}", options.restore_jobs))
+        .arg(format!("--dbname={}", connection_string(into.database())));
+    if !lets_pass {
+        command.arg("--exit-on-error");
+    }
+    let start = |source| RestoreError::Start {
+        path: program.path.clone(),
+        source,
+    };
+    let mut child = command
+        .arg(restoration.folder.join(&restoration.dump().path))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(start)?;
+    let mut words = Words::new(lets_pass);
+    if let Some(stderr) = child.stderr.take() {
+        let mut lines = BufReader::new(stderr).split(b'\n');
+        while let Some(line) = lines.next_segment().await.map_err(start)? {
+            if !words.hear(&String::from_utf8_lossy(&line)) {
+                break;
+            }
+        }
+    }
+    if words.has_failed() {
+        // What it says behind its first error does not matter any more.
+        child.kill().await.map_err(start)?;
+        return Err(RestoreError::Failed { said: words.said() });
+    }
+    let status = child.wait().await.map_err(start)?;
+    if status.success() || words.explains_all() {
+        return Ok(());
+    }
+    let said = match words.said() {
+        said if said.is_empty() => status.to_string(),
+        said => said,
+    };
+    Err(RestoreError::Failed { said })
+}
+
+/// The name of a database where a connection string may stand.
+fn connection_string(database: &str) -> String {
+    let escaped = database.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("dbname='{escaped}'")
+}
+
+/// What the program says, line by line.
+struct Words {
+    lets_pass: bool,
+    passed: usize,
+    came_to_its_end: bool,
+    failure: Vec<String>,
+    last: Vec<String>,
+}
+
+impl Words {
+    fn new(lets_pass: bool) -> Self {
+        Self {
+            lets_pass,
+            passed: 0,
+            came_to_its_end: false,
+            failure: Vec::new(),
+            last: Vec::new(),
+        }
+    }
+
+    /// Takes in a line; gives whether to listen on.
+    fn hear(&mut self, line: &str) -> bool {
+        let line = line.trim_end();
+        if !self.failure.is_empty() {
+            // The server's words may have further lines, and the statement follows.
+            if self.failure.len() < LAST_WORDS && !line.starts_with("Command was:") {
+                self.failure.push(line.to_owned());
+                return !line.starts_with("pg_restore:");
+            }
+            return false;
+        }
+        if let Some(error) = line.strip_prefix("pg_restore: error: ") {
+            if self.lets_pass && error.contains("\"transaction_timeout\"") {
+                self.passed += 1;
+            } else {
+                self.failure.push(error.to_owned());
+            }
+        } else if line.starts_with("pg_restore: warning: errors ignored on restore: ") {
+            self.came_to_its_end = true;
+        } else if !line.is_empty() {
+            self.last.push(line.to_owned());
+            if self.last.len() > LAST_WORDS {
+                self.last.remove(0);
+            }
+        }
+        true
+    }
+
+    fn has_failed(&self) -> bool {
+        !self.failure.is_empty()
+    }
+
+    /// Whether it came to its end, and every error was the one that is let pass. Its own count of them leaves out some of its
+    /// jobs'.
+    fn explains_all(&self) -> bool {
+        self.lets_pass && self.passed > 0 && self.came_to_its_end
+    }
+
+    fn said(&self) -> String {
+        let words = if self.failure.is_empty() {
+            &self.last
+        } else {
+            &self.failure
+        };
+        words
+            .iter()
+            .map(|line| line.trim_start_matches("pg_restore: ").trim())
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_counted_from_the_table_of_contents() {
+        let list = ";\n; Archive created at 2026-11-23\n;     TOC Entries: 12\n;\n\
+            2; 3079 16384 EXTENSION - pgcrypto \n\
+            215; 1259 16386 TABLE public policies postgres\n\
+            216; 1259 16390 VIEW public current_policies postgres\n\
+            3345; 0 16386 TABLE DATA public policies postgres\n\
+            3346; 0 0 TABLE ATTACH public p1 postgres\n\
+            3197; 2606 16394 CONSTRAINT public policies policies_pkey postgres\n\
+            3198; 1259 16395 INDEX public policies_title postgres\n\
+            3199; 0 0 INDEX ATTACH public p1_title postgres\n";
+        let expected = Contents {
+            entries: 8,
+            tables: 1,
+            views: 1,
+            indexes: 1,
+        };
+        assert_eq!(count(list), expected);
+    }
+
+    #[test]
+    fn an_older_server_that_lacks_a_setting_is_no_failure_and_anything_else_is() {
+        let setting = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"";
+        let mut words = Words::new(true);
+        assert!(words.hear("pg_restore: connecting to database for restore"));
+        assert!(words.hear(setting));
+        assert!(words.hear("Command was: SET transaction_timeout = 0;"));
+        assert!(words.hear("pg_restore: warning: errors ignored on restore: 1"));
+        assert!(words.explains_all() && !words.has_failed());
+
+        let mut words = Words::new(true);
+        words.hear(setting);
+        assert!(words.hear("pg_restore: creating TABLE \"public.t\""));
+        assert!(!words.explains_all());
+
+        let mut words = Words::new(false);
+        assert!(words.hear(setting));
+        assert!(words.has_failed());
+
+        let mut words = Words::new(true);
+        words.hear("pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist");
+        assert!(!words.hear("Command was: ALTER TABLE public.t OWNER TO x;"));
+        assert!(words.has_failed());
+        assert!(words.said().contains("role \"x\" does not exist"));
+    }
+
+    #[test]
+    fn a_name_is_no_connection_string() {
+        assert_eq!(connection_string("a='b\\"), "dbname='a=\\'b\\\\'");
+    }
+}

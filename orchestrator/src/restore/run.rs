@@ -1,0 +1,412 @@
+//! A restore of several databases: all are examined, then all are filled and verified, and then they are swapped one right
+//! after the other, so that the fleet is mixed for the shortest time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use shared::command::{Context, Selected};
+use shared::domain::{EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version};
+use shared::inspect::inspect;
+use shared::report::Reporter;
+use tokio::sync::watch;
+
+use super::choice::Restoration;
+use super::drop_old::drop_one;
+use super::enter::{Entered, enter};
+use super::error::RestoreError;
+use super::examine::{Examined, examine};
+use super::prepare::{Prepared, drop_statement, prepare};
+use super::story::{Say, Story};
+use super::swap::swap;
+
+/// Databases that are filled at a time: each keeps a disk busy.
+const FILLED: usize = 4;
+
+/// How it is restored.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// Say what it means, and write nothing.
+    pub dry_run: bool,
+    /// End the sessions that use a database.
+    pub terminate: bool,
+    /// Do not keep what is replaced.
+    pub drop_old: bool,
+    /// Jobs of `pg_restore`, for each database.
+    pub restore_jobs: NonZeroUsize,
+}
+
+/// What a restore is made of from one part to the next.
+struct Work<'a> {
+    context: &'a Context,
+    options: &'a RestoreOptions,
+    cancelled: watch::Receiver<u32>,
+}
+
+/// Restores databases.
+pub async fn restore(
+    context: &Context,
+    restorations: Vec<Restoration>,
+    selected: &Selected,
+    options: &RestoreOptions,
+    reporter: &mut dyn Reporter,
+    cancelled: watch::Receiver<u32>,
+) -> ExitStatus {
+    let services = restorations.iter().flat_map(|one| {
+        one.members
+            .iter()
+            .map(|member| member.target.service.name.clone())
+    });
+    let mut story = Story::begin(reporter, services.collect(), restorations.len());
+    let mut work = Work {
+        context,
+        options,
+        cancelled,
+    };
+    let examined = work.examine(restorations, &mut story).await;
+    if !examined.is_empty() {
+        story
+            .during(|say| work.warn_of_dependents(&examined, selected, say))
+            .await;
+    }
+    if options.dry_run {
+        for (restoration, _) in &examined {
+            story.finish(restoration, ServiceOutcome::Unchanged);
+        }
+        return story.end(0);
+    }
+    if !story.is_well() {
+        for (restoration, _) in &examined {
+            story.skip(restoration, "not all backups can be restored");
+        }
+        return story.end(0);
+    }
+    let entered = work.enter(examined, &mut story).await;
+    let prepared = work.prepare(entered, &mut story).await;
+    work.swap(prepared, &mut story).await;
+    story.end(0)
+}
+
+impl Work<'_> {
+    fn jobs(&self) -> usize {
+        FILLED.min(self.context.jobs()).max(1)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow() > 0
+    }
+
+    /// Awaits work unless the user cancels it first.
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut cancelled = self.cancelled.clone();
+        tokio::select! {
+            biased;
+            Ok(_) = cancelled.wait_for(|times| *times > 0) => None,
+            done = work => Some(done),
+        }
+    }
+
+    async fn examine(
+        &self,
+        restorations: Vec<Restoration>,
+        story: &mut Story<'_>,
+    ) -> Vec<(Restoration, Examined)> {
+        let examining = stream::iter(&restorations)
+            .map(|one| examine(self.context, one, self.options))
+            .buffered(self.jobs())
+            .collect::<Vec<_>>();
+        let Some(found) = self.unless_cancelled(examining).await else {
+            restorations.iter().for_each(|one| story.cancel(one));
+            return Vec::new();
+        };
+        let mut examined = Vec::new();
+        for (restoration, found) in restorations.into_iter().zip(found) {
+            match found {
+                Ok(found) => {
+                    let service = restoration.service();
+                    let planned = Box::new(found.planned.clone());
+                    story.tell(service, EventKind::RestorePlanned(planned));
+                    for message in &found.warnings {
+                        let message = message.clone();
+                        story.tell(service, EventKind::RestoreWarning { message });
+                    }
+                    examined.push((restoration, found));
+                }
+                Err(error) => story.fail(&restoration, &error),
+            }
+        }
+        examined
+    }
+
+    /// Names what other services have applied and what will not be there any more for it.
+    async fn warn_of_dependents(
+        &self,
+        examined: &[(Restoration, Examined)],
+        selected: &Selected,
+        say: Say,
+    ) {
+        // Up to which version each restored service is applied afterwards.
+        let heads: BTreeMap<&ServiceName, Option<Version>> = examined
+            .iter()
+            .flat_map(|(restoration, _)| &restoration.members)
+            .map(|member| {
+                let head = member.backup.head.as_ref().map(|head| head.version);
+                (&member.target.service.name, head)
+            })
+            .collect();
+        for service in self.context.fleet.services() {
+            let mut broken = Vec::new();
+            for migration in &service.migrations {
+                for requirement in &migration.script.directives.requires {
+                    let head = heads.get(&requirement.service);
+                    if head.is_some_and(|head| Some(requirement.version) > *head) {
+                        broken.push((migration.version, requirement));
+                    }
+                }
+            }
+            let Some((_, first)) = broken.first() else {
+                continue;
+            };
+            let applied = match heads.get(&service.name) {
+                Some(head) => {
+                    let versions = service.migrations.iter().map(|it| it.version);
+                    Some(versions.filter(|version| Some(*version) <= *head).collect())
+                }
+                None => self.applied(&service.name, selected).await,
+            };
+            let Some(applied) = applied else {
+                say.warn(
+                    &first.service,
+                    format!(
+                        "what is applied of {} cannot be read, and it may require what goes",
+                        service.name
+                    ),
+                );
+                continue;
+            };
+            for (version, requirement) in broken {
+                if applied.contains(&version) {
+                    say.warn(
+                        &requirement.service,
+                        format!(
+                            "{requirement} goes, and is required by {}@{version}, which is applied",
+                            service.name
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    async fn applied(&self, name: &ServiceName, selected: &Selected) -> Option<BTreeSet<Version>> {
+        let targets = self.context.targets([name], selected, false).await.ok()?;
+        let target: &Arc<_> = targets.get(name)?;
+        let inspection = inspect(&self.context.connections(), target).await.ok()?;
+        Some(
+            inspection
+                .history
+                .applied
+                .iter()
+                .map(|row| row.version)
+                .collect(),
+        )
+    }
+
+    /// One after the other, in the order of their addresses: two that want the same databases cannot wait for each other.
+    async fn enter(
+        &mut self,
+        examined: Vec<(Restoration, Examined)>,
+        story: &mut Story<'_>,
+    ) -> Vec<Entered> {
+        let restore = story.identity.run_id;
+        let mut entered = Vec::new();
+        let mut waiting = examined.into_iter();
+        for (restoration, examined) in waiting.by_ref() {
+            let (context, cancelled) = (self.context, &mut self.cancelled);
+            let obtained = story
+                .during(|say| async move {
+                    enter(context, restoration, examined, restore, cancelled, &say).await
+                })
+                .await;
+            match obtained {
+                Ok(one) => entered.push(one),
+                Err((restoration, error)) => {
+                    story.fail(&restoration, &error);
+                    break;
+                }
+            }
+        }
+        if !story.is_well() {
+            for restoration in waiting.map(|(restoration, _)| restoration) {
+                self.leave(&restoration, story);
+            }
+            for one in &entered {
+                self.leave(&one.restoration, story);
+            }
+            return Vec::new();
+        }
+        entered
+    }
+
+    /// Fills all databases. Where one fails none is swapped, and what was filled goes.
+    async fn prepare(
+        &self,
+        entered: Vec<Entered>,
+        story: &mut Story<'_>,
+    ) -> Vec<(Entered, Prepared)> {
+        let identity = story.identity.clone();
+        let mut ends: BTreeMap<usize, Result<Prepared, RestoreError>> = BTreeMap::new();
+        let cancelled = story
+            .during(|say| async {
+                let say = say;
+                let filling = async {
+                    let mut filling = stream::iter(entered.iter().enumerate())
+                        .map(|(at, one)| {
+                            let filled = prepare(self.context, one, &identity, self.options, &say);
+                            async move { (at, filled.await) }
+                        })
+                        .buffer_unordered(self.jobs());
+                    while let Some((at, end)) = filling.next().await {
+                        // The others would be filled in vain.
+                        let failed = end.is_err();
+                        ends.insert(at, end);
+                        if failed {
+                            break;
+                        }
+                    }
+                };
+                self.unless_cancelled(filling).await.is_none()
+            })
+            .await;
+        let is_whole =
+            !cancelled && ends.values().filter(|end| end.is_ok()).count() == entered.len();
+        let mut ready = Vec::new();
+        for (at, one) in entered.into_iter().enumerate() {
+            match ends.remove(&at) {
+                Some(Ok(prepared)) if is_whole => ready.push((one, prepared)),
+                Some(Ok(_)) | None => {
+                    clear(&one).await;
+                    self.leave(&one.restoration, story);
+                }
+                Some(Err(error)) => {
+                    clear(&one).await;
+                    story.fail(&one.restoration, &error);
+                }
+            }
+        }
+        ready
+    }
+
+    /// Swaps the databases in the order of the services' graph. The first that cannot be swapped ends it.
+    async fn swap(&self, mut ready: Vec<(Entered, Prepared)>, story: &mut Story<'_>) {
+        let order = dependencies_first(&self.context.fleet);
+        let place = |one: &Entered| {
+            let service = one.restoration.service();
+            order.iter().position(|name| *name == service)
+        };
+        ready.sort_by_key(|(one, _)| place(one));
+        let mut left = Vec::new();
+        for (mut one, prepared) in ready {
+            if !story.is_well() || self.is_cancelled() {
+                clear(&one).await;
+                left.push(one.restoration.service().to_string());
+                self.leave(&one.restoration, story);
+                continue;
+            }
+            let swapped = story
+                .during(|say| {
+                    let one = &mut one;
+                    let prepared = &prepared;
+                    async move { swap(self.context, one, prepared, self.options, &say).await }
+                })
+                .await;
+            match swapped {
+                Ok(()) => {
+                    story.anchors.extend(prepared.anchors);
+                    self.drop_former(&one, &prepared.kept, story).await;
+                    story.restored(&one.restoration);
+                }
+                Err(error) => {
+                    if !matches!(
+                        error,
+                        RestoreError::AfterSwap { .. } | RestoreError::Unknown { .. }
+                    ) {
+                        clear(&one).await;
+                        left.push(one.restoration.service().to_string());
+                    }
+                    story.fail(&one.restoration, &error);
+                }
+            }
+        }
+        if story.has_restored() && !left.is_empty() {
+            story.advise(format!(
+                "the others are restored; then these: orchestrator restore {}{}",
+                left.join(" "),
+                self.context.invocation.flags
+            ));
+        }
+    }
+
+    async fn drop_former(&self, one: &Entered, kept: &str, story: &mut Story<'_>) {
+        let Some(live) = one.examined.live.filter(|_| self.options.drop_old) else {
+            return;
+        };
+        let target = &one.restoration.members[0].target;
+        let service = one.restoration.service();
+        let told = match drop_one(&one.keeper.client, target, kept, true).await {
+            Ok(()) => EventKind::OldDatabaseDropped {
+                database: kept.to_owned(),
+                bytes: live.bytes,
+            },
+            Err(error) => EventKind::RestoreWarning {
+                message: format!("{kept} is still there: {}", error.chain()),
+            },
+        };
+        story.tell(service, told);
+    }
+
+    fn leave(&self, restoration: &Restoration, story: &mut Story<'_>) {
+        if self.is_cancelled() {
+            story.cancel(restoration);
+        } else {
+            story.skip(restoration, "another database could not be restored");
+        }
+    }
+}
+
+/// The services, each behind those that it depends on.
+fn dependencies_first(fleet: &Fleet) -> Vec<&ServiceName> {
+    fn visit<'a>(
+        fleet: &'a Fleet,
+        name: &ServiceName,
+        seen: &mut BTreeSet<&'a ServiceName>,
+        order: &mut Vec<&'a ServiceName>,
+    ) {
+        if let Some(service) = fleet.service(name)
+            && seen.insert(&service.name)
+        {
+            for dependency in &service.depends_on {
+                visit(fleet, dependency, seen, order);
+            }
+            order.push(&service.name);
+        }
+    }
+    let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+    for name in fleet.names() {
+        visit(fleet, name, &mut seen, &mut order);
+    }
+    order
+}
+
+/// Drops what was filled. Where that fails it has a name by which the next restore knows it.
+async fn clear(one: &Entered) {
+    let dropped = one
+        .keeper
+        .client
+        .batch_execute(&drop_statement(&one.restoring))
+        .await;
+    if let Err(error) = dropped {
+        tracing::warn!(database = %one.restoring, %error, "it could not be dropped; the next restore does");
+    }
+}

@@ -1,0 +1,160 @@
+//! What is around a database that is to be replaced: who uses it, and what may be done. Reads only.
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Error};
+
+/// A server, and what our role may do on it.
+#[derive(Clone, Debug)]
+pub(super) struct ServerFacts {
+    pub role: String,
+    pub may_create: bool,
+    pub signals: bool,
+    pub in_recovery: bool,
+    /// As in `15.18`.
+    pub version: String,
+    /// As the server counts it, such as 150018.
+    pub version_number: i32,
+}
+
+impl ServerFacts {
+    pub(super) fn major(&self) -> i32 {
+        self.version_number / 10_000
+    }
+}
+
+/// A database that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Database {
+    pub oid: u32,
+    pub bytes: u64,
+    /// Whether our role may rename it.
+    pub is_ours: bool,
+}
+
+/// A session in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UserOf {
+    pub pid: i32,
+    /// `pid 991 (app, psql, idle for 12 s)`
+    pub words: String,
+}
+
+pub(super) async fn server(client: &Client) -> Result<ServerFacts, Error> {
+    let row = client
+        .query_one(
+            "SELECT current_user::text, r.rolsuper OR r.rolcreatedb, \
+               r.rolsuper OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'), pg_catalog.pg_is_in_recovery(), \
+               pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')::int4 \
+             FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
+            &[],
+        )
+        .await?;
+    Ok(ServerFacts {
+        role: row.try_get(0)?,
+        may_create: row.try_get(1)?,
+        signals: row.try_get(2)?,
+        in_recovery: row.try_get(3)?,
+        version: row.try_get(4)?,
+        version_number: row.try_get(5)?,
+    })
+}
+
+/// The database of a name.
+pub(super) async fn database(client: &Client, name: &str) -> Result<Option<Database>, Error> {
+    let rows = client
+        .query_typed(
+            // Its size may be asked by who may connect.
+            "SELECT oid, CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') \
+                THEN pg_catalog.pg_database_size(oid) ELSE 0 END, \
+               pg_catalog.pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = $1",
+            &[(&name, Type::TEXT)],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Database {
+        oid: row.try_get(0)?,
+        bytes: u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or(0),
+        is_ours: row.try_get(2)?,
+    }))
+}
+
+/// The name that a database has by now.
+pub(super) async fn name_of(client: &Client, oid: u32) -> Result<Option<String>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT datname::text FROM pg_catalog.pg_database WHERE oid = $1",
+            &[(&oid, Type::OID)],
+        )
+        .await?;
+    rows.first().map(|row| row.try_get(0)).transpose()
+}
+
+/// The sessions in a database, other than these. Vacuum gives way by itself.
+pub(super) async fn users(client: &Client, name: &str, own: &[i32]) -> Result<Vec<UserOf>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT pid, COALESCE(usename::text, ''), COALESCE(application_name, ''), COALESCE(state, ''), \
+               COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - backend_start), 0)::int8, \
+               COALESCE(backend_type, '') \
+             FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <> ALL ($2) \
+               AND COALESCE(backend_type, '') NOT IN ('autovacuum worker', 'parallel worker') ORDER BY pid",
+            &[(&name, Type::TEXT), (&own, Type::INT4_ARRAY)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let (pid, user): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
+            let (application, state): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+            let kind: String = row.try_get(5)?;
+            let since = shared::report::units::age(row.try_get(4)?);
+            let kind = if kind == "client backend" { "" } else { &kind };
+            let facts = [user.as_str(), &application, kind, &state];
+            let mut facts: Vec<String> = facts
+                .iter()
+                .filter(|fact| !fact.is_empty())
+                .map(|fact| (*fact).to_owned())
+                .collect();
+            facts.push(format!("connected for {since}"));
+            Ok(UserOf {
+                pid,
+                words: format!("pid {pid} ({})", facts.join(", ")),
+            })
+        })
+        .collect()
+}
+
+/// The prepared transactions in a database, as SQL names them.
+pub(super) async fn prepared(client: &Client, name: &str) -> Result<Vec<String>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT pg_catalog.quote_literal(gid) FROM pg_catalog.pg_prepared_xacts WHERE database = $1 ORDER BY 1",
+            &[(&name, Type::TEXT)],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// What belongs to a database, is in no dump of it and stays with the old one: slots and subscriptions.
+pub(super) async fn stays_behind(client: &Client, oid: u32) -> Result<Vec<String>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT 'logical replication slot ' || slot_name FROM pg_catalog.pg_replication_slots WHERE datoid = $1 \
+             UNION ALL SELECT 'subscription ' || subname FROM pg_catalog.pg_subscription WHERE subdbid = $1 ORDER BY 1",
+            &[(&oid, Type::OID)],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// The names of all databases.
+pub(super) async fn names(client: &Client) -> Result<Vec<String>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT datname::text FROM pg_catalog.pg_database WHERE NOT datistemplate ORDER BY 1",
+            &[],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}

@@ -1,0 +1,329 @@
+//! The moment in which the new database takes the old one's name.
+//!
+//! Both are renamed in one message, which is one transaction: whoever dies meanwhile, one whole database stands under the
+//! name. `ALTER DATABASE … RENAME` locks the database against new sessions *before* it waits, up to five seconds, for those
+//! that are there; a session that begins meanwhile waits, and is told then that the database "has just been dropped or
+//! renamed". So no flag has to be set that a kill would leave behind. Source: PostgreSQL, `RenameDatabase` and `InitPostgres`;
+//! tried on 14, 15 and 18.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use catalog::quote;
+use shared::command::Context;
+use shared::domain::EventKind;
+use shared::inspect::{ServiceError, inspect};
+use shared::postgres::{Connection, LockedSession, ServerError, is_connection_lost};
+use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Error};
+
+use super::RestoreOptions;
+use super::enter::Entered;
+use super::error::RestoreError;
+use super::examine::in_use;
+use super::prepare::Prepared;
+use super::story::Say;
+use super::surroundings;
+
+/// How long other changes of the same database (its settings, its rights) are waited for.
+const LOCK_TIMEOUT: &str = "5s";
+
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// How long a session that is about to end anyway is waited for.
+const BRIEF: Duration = Duration::from_secs(2);
+
+/// How often a server that was lost is asked how the swap ended.
+const ASKED: u32 = 20;
+
+/// Swaps one database. An error leaves the old one under its name.
+pub(super) async fn swap(
+    context: &Context,
+    entered: &mut Entered,
+    prepared: &Prepared,
+    options: &RestoreOptions,
+    say: &Say,
+) -> Result<(), RestoreError> {
+    let address = entered.restoration.address().clone();
+    let database = address.database().to_owned();
+    let locked = match entered.held.take() {
+        Some(held) => Some(held_still(held.take().await?.0, &database).await?),
+        None => None,
+    };
+    let own: Vec<i32> = locked.iter().map(|locked| locked.session().pid()).collect();
+    unused(entered, &own, options).await?;
+    let watcher = context
+        .connections()
+        .keep(&address)
+        .await
+        .map_err(ServiceError::from)?;
+    let started = Instant::now();
+    let statement = statement(entered, prepared);
+    let renaming = entered.keeper.client.batch_execute(&statement);
+    let ended = AtomicUsize::new(0);
+    let watching = watch(&watcher.client, entered, locked, options, &ended);
+    tokio::pin!(renaming);
+    let renamed = tokio::select! {
+        renamed = &mut renaming => renamed,
+        watched = watching => {
+            if let Err(error) = watched {
+                tracing::warn!(%database, %error, "nobody ends sessions any more");
+            }
+            renaming.await
+        }
+    };
+    if let Err(error) = renamed {
+        judge(context, entered, prepared, &watcher, &own, options, error).await?;
+    }
+    say.service(
+        entered.restoration.service(),
+        EventKind::DatabaseSwapped {
+            database,
+            kept_as: entered.examined.live.map(|_| prepared.kept.clone()),
+            window_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ended: ended.into_inner(),
+        },
+    );
+    look(context, entered, prepared)
+        .await
+        .map_err(|error| RestoreError::AfterSwap {
+            kept: entered.examined.live.map(|_| prepared.kept.clone()),
+            message: error.chain(),
+        })
+}
+
+async fn held_still(locked: LockedSession, database: &str) -> Result<LockedSession, RestoreError> {
+    if locked.is_held().await.unwrap_or(false) {
+        Ok(locked)
+    } else {
+        Err(RestoreError::LockLost {
+            database: database.to_owned(),
+        })
+    }
+}
+
+/// Refuses while somebody uses the database, after a moment for sessions that are about to end.
+async fn unused(
+    entered: &Entered,
+    own: &[i32],
+    options: &RestoreOptions,
+) -> Result<(), RestoreError> {
+    let address = entered.restoration.address();
+    let deadline = Instant::now() + BRIEF;
+    loop {
+        let found = in_use(&entered.keeper.client, &entered.restoration, own, options)
+            .await
+            .map_err(|error| ServiceError::query(address, error))?;
+        match found {
+            Some(refusal) if Instant::now() >= deadline => return Err(refusal.into()),
+            Some(_) => tokio::time::sleep(PAUSE).await,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// One message, hence one transaction. It is on disk before anybody is told, whatever our role has for a default.
+fn statement(entered: &Entered, prepared: &Prepared) -> String {
+    let name = quote(entered.restoration.address().database());
+    let new = quote(&entered.restoring);
+    let settings = format!(
+        "SELECT pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT}', true), \
+           pg_catalog.set_config('synchronous_commit', 'on', true)"
+    );
+    let away = match entered.examined.live {
+        Some(_) => format!(
+            "ALTER DATABASE {name} RENAME TO {}; ",
+            quote(&prepared.kept)
+        ),
+        None => String::new(),
+    };
+    format!("{settings}; {away}ALTER DATABASE {new} RENAME TO {name}")
+}
+
+/// Gives up the lock of a run as soon as nobody can connect any more, and ends the sessions that are there where that was asked
+/// for.
+async fn watch(
+    client: &Client,
+    entered: &Entered,
+    mut locked: Option<LockedSession>,
+    options: &RestoreOptions,
+    ended: &AtomicUsize,
+) -> Result<(), Error> {
+    let database = entered.restoration.address().database();
+    let mut asked = BTreeSet::new();
+    loop {
+        let closed = match entered.examined.live {
+            Some(live) => is_closed(client, live.oid).await?,
+            None => true,
+        };
+        if closed {
+            if let Some(locked) = locked.take() {
+                drop(locked.release().await);
+            }
+            if options.terminate {
+                asked.extend(terminate(client, database).await?);
+                ended.store(asked.len(), Ordering::Relaxed);
+            }
+        }
+        // Monitoring may look into every database that it sees; nobody else has a reason to be in this one.
+        terminate(client, &entered.restoring).await?;
+        // Nobody else comes in by now.
+        if closed && !options.terminate {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Whether the database is locked against new sessions.
+async fn is_closed(client: &Client, oid: u32) -> Result<bool, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'object' AND granted \
+               AND classid = 'pg_catalog.pg_database'::regclass AND objid = $1 AND mode = 'AccessExclusiveLock') \
+               OR NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datid = $1)",
+            &[(&oid, Type::OID)],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Ends the sessions in a database; those that our role may not end are named when the name is not to be had.
+async fn terminate(client: &Client, database: &str) -> Result<Vec<i32>, Error> {
+    let mut ended = Vec::new();
+    for user in surroundings::users(client, database, &[]).await? {
+        let asked = client
+            .query_typed(
+                "SELECT pg_catalog.pg_terminate_backend($1)",
+                &[(&user.pid, Type::INT4)],
+            )
+            .await;
+        match asked {
+            Ok(_) => ended.push(user.pid),
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                tracing::debug!(pid = user.pid, "no right to end this session");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ended)
+}
+
+/// What became of a swap whose statement failed: nothing, unless the connection was lost.
+async fn judge(
+    context: &Context,
+    entered: &Entered,
+    prepared: &Prepared,
+    watcher: &Connection,
+    own: &[i32],
+    options: &RestoreOptions,
+    error: Error,
+) -> Result<(), RestoreError> {
+    let address = entered.restoration.address();
+    let database = address.database();
+    if is_connection_lost(&error) {
+        return lost(context, entered, prepared, &error).await;
+    }
+    if error.code() == Some(&SqlState::OBJECT_IN_USE) {
+        let refused = RestoreOptions {
+            terminate: false,
+            ..options.clone()
+        };
+        let users = in_use(&watcher.client, &entered.restoration, own, &refused).await;
+        if let Ok(Some(mut refusal)) = users {
+            if options.terminate && !entered.examined.server.signals {
+                refusal.next = format!(
+                    "GRANT pg_signal_backend TO \"{}\", or restore as a superuser; or stop what connects to {database}",
+                    entered.examined.server.role
+                );
+            }
+            return Err(refusal.into());
+        }
+    }
+    Err(RestoreError::NotRenamed {
+        database: database.to_owned(),
+        message: match ServerError::from_error(&error) {
+            Some(error) => match error.detail {
+                Some(detail) => format!("{}: {detail}", error.message),
+                None => error.message,
+            },
+            None => error.to_string(),
+        },
+    })
+}
+
+/// After a lost connection the new database's name tells how it ended, once the server process that was at work is gone.
+async fn lost(
+    context: &Context,
+    entered: &Entered,
+    prepared: &Prepared,
+    error: &Error,
+) -> Result<(), RestoreError> {
+    let address = entered.restoration.address();
+    let mut message = error.to_string();
+    for _ in 0..ASKED {
+        tokio::time::sleep(PAUSE * 20).await;
+        let asked = async {
+            let connection = context
+                .connections()
+                .keep(address)
+                .await
+                .map_err(ServiceError::from)?;
+            // As long as it is at work it may still do it.
+            if let Some(live) = entered.examined.live
+                && is_closed(&connection.client, live.oid)
+                    .await
+                    .unwrap_or(true)
+                && !surroundings::users(&connection.client, address.database(), &[])
+                    .await
+                    .unwrap_or_default()
+                    .is_empty()
+            {
+                return Ok(None);
+            }
+            surroundings::name_of(&connection.client, prepared.oid)
+                .await
+                .map_err(|error| ServiceError::query(address, error))
+        };
+        match asked.await {
+            Ok(Some(name)) if name == address.database() => return Ok(()),
+            Ok(Some(_)) => {
+                return Err(RestoreError::NotRenamed {
+                    database: address.database().to_owned(),
+                    message: "the connection was lost during the swap, and it was rolled back"
+                        .to_owned(),
+                });
+            }
+            Ok(None) => {}
+            Err(error) => message = ServiceError::chain(&error),
+        }
+    }
+    Err(RestoreError::Unknown {
+        database: address.database().to_owned(),
+        message,
+    })
+}
+
+/// Looks at the database under its name as everybody does from now on.
+async fn look(
+    context: &Context,
+    entered: &Entered,
+    prepared: &Prepared,
+) -> Result<(), RestoreError> {
+    let mut applied = 0;
+    for member in &entered.restoration.members {
+        let inspection = inspect(&context.connections(), &member.target).await?;
+        applied += inspection.history.applied.len();
+    }
+    let configured =
+        |member: &super::choice::Member| member.backup.history_table == member.target.history_table;
+    if applied != prepared.applied && entered.restoration.members.iter().all(configured) {
+        return Err(RestoreError::NotTheSame {
+            what: format!("it shows {applied} migrations, not {}", prepared.applied),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Whether a restored database is what its manifest says.
+
+use shared::command::Context;
+use shared::config::DatabaseAddress;
+use shared::inspect::ServiceError;
+use shared::postgres::{Session, read_history};
+use shared::reconcile::{History, State, reconcile};
+use shared::report::units::count;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Error};
+
+use super::choice::{Member, Restoration};
+use super::error::RestoreError;
+use super::program::Contents;
+use super::story::Say;
+
+/// What was read of one service in the restored database.
+pub(super) struct Verified {
+    pub session: Session,
+    pub history: History,
+}
+
+/// Compares a member's history with the manifest, and says how it stands to the source.
+pub(super) async fn history(
+    context: &Context,
+    member: &Member,
+    restored: &DatabaseAddress,
+    say: &Say,
+) -> Result<Verified, RestoreError> {
+    let session = context
+        .connections()
+        .session(restored, &member.target.history_table)
+        .await
+        .map_err(ServiceError::from)?;
+    let name = &member.target.service.name;
+    // What the manifest counts stands in the table that it names.
+    let history = read_history(&session, name, &member.backup.history_table)
+        .await
+        .map_err(|error| ServiceError::query(restored, error))?;
+    let expected = (
+        member.backup.applied,
+        member.backup.head.as_ref().map(|head| head.version),
+    );
+    let found = (
+        history.applied.len(),
+        history.applied.iter().map(|row| row.version).max(),
+    );
+    if found != expected {
+        let words = |(applied, head): (usize, Option<_>)| match head {
+            Some(head) => format!("{} up to {head}", count(applied, "migration")),
+            None => count(applied, "migration"),
+        };
+        return Err(RestoreError::NotTheSame {
+            what: format!("its history has {}, not {}", words(found), words(expected)),
+        });
+    }
+    for standing in reconcile(&member.target.service, &history).standings() {
+        if matches!(standing.state, State::Divergent | State::Missing) {
+            let (version, state) = (standing.version, standing.state.as_str());
+            let message = format!("{version} {} is {state} after the restore", standing.name);
+            say.warn(name, message);
+        }
+    }
+    Ok(Verified { session, history })
+}
+
+/// Compares the objects with the table of contents, and the rows with the manifest where it counts them.
+pub(super) async fn objects(
+    client: &Client,
+    restoration: &Restoration,
+    contents: &Contents,
+    address: &DatabaseAddress,
+) -> Result<(), RestoreError> {
+    let failed = |error| RestoreError::from(ServiceError::query(address, error));
+    let found = objects_in(client).await.map_err(failed)?;
+    let pairs = [
+        ("table", found.tables, contents.tables),
+        ("view", found.views, contents.views),
+        ("index", found.indexes, contents.indexes),
+    ];
+    for (noun, found, expected) in pairs {
+        if found < expected {
+            let noun = if noun == "index" {
+                "indexes"
+            } else {
+                &format!("{noun}s")
+            };
+            return Err(RestoreError::NotTheSame {
+                what: format!("it has {found} {noun}, and the dump {expected}"),
+            });
+        }
+    }
+    for (table, expected) in restoration.dump().rows.iter().flatten() {
+        let found = rows(client, table).await.map_err(failed)?;
+        if found != Some(i64::try_from(*expected).unwrap_or(i64::MAX)) {
+            let found = found.map_or_else(
+                || "is not there".to_owned(),
+                |rows| format!("has {rows} rows"),
+            );
+            return Err(RestoreError::NotTheSame {
+                what: format!("{table} {found}, and had {expected}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What a dump would have as entries of their own: no members of extensions, no indexes of constraints.
+async fn objects_in(client: &Client) -> Result<Contents, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT count(*) FILTER (WHERE c.relkind IN ('r', 'p')), count(*) FILTER (WHERE c.relkind = 'v'), \
+               count(*) FILTER (WHERE c.relkind IN ('i', 'I') AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k \
+                 WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x'))) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass \
+                 AND d.objid = c.oid AND d.deptype = 'e')",
+            &[],
+        )
+        .await?;
+    let number = |at: usize| -> Result<usize, Error> {
+        let number = rows
+            .first()
+            .map_or(Ok(0), |row| row.try_get::<_, i64>(at))?;
+        Ok(usize::try_from(number).unwrap_or(0))
+    };
+    Ok(Contents {
+        entries: 0,
+        tables: number(0)?,
+        views: number(1)?,
+        indexes: number(2)?,
+    })
+}
+
+/// The rows of a table; `None` where there is none of that name.
+async fn rows(client: &Client, table: &str) -> Result<Option<i64>, Error> {
+    let named = client
+        .query_typed(
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass($1)",
+            &[(&table, Type::TEXT)],
+        )
+        .await?;
+    let Some(name) = named.first() else {
+        return Ok(None);
+    };
+    let name: String = name.try_get(0)?;
+    let counted = client
+        .query_typed(&format!("SELECT count(*) FROM ONLY {name}"), &[])
+        .await?;
+    counted.first().map(|row| row.try_get(0)).transpose()
+}
