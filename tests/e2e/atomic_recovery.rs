@@ -219,6 +219,18 @@ fn a_release_that_was_taken_for_dead_cannot_decide_any_more() {
 }
 
 #[test]
+fn ctrl_c_after_the_decision_finishes_it() {
+    let fleet = fleet();
+    let world = World::new(&fleet);
+    let held = held_at(&world, COMMIT, Moment::Before);
+    held.run.signal(Signal::SIGINT);
+    held.proxy.release();
+    let outcome = held.run.end();
+    assert_eq!(outcome.code, 0, "{}", outcome.stdout);
+    assert_eq!(world.settled(), Ok(Side::New));
+}
+
+#[test]
 fn a_database_that_cannot_be_reached_for_its_commit_is_named() {
     let fleet = fleet();
     let world = World::new(&fleet);

@@ -203,12 +203,13 @@ fn no_file_leaks_into_the_next_one_of_its_transaction() {
             1,
             "settings",
             "CREATE ROLE clerk; GRANT ALL ON SCHEMA public TO clerk; SET search_path = pg_catalog; SET ROLE clerk;
-             SET idle_in_transaction_session_timeout = 1; PREPARE q AS SELECT 1; DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+             SET idle_in_transaction_session_timeout = '7s'; PREPARE q AS SELECT 1; DECLARE c CURSOR WITH HOLD FOR SELECT 1",
         )
         .migration(
             2,
             "seen",
             "CREATE TABLE seen AS SELECT current_setting('search_path') AS path, current_user::text AS who,
+               current_setting('idle_in_transaction_session_timeout') AS silence,
                (SELECT count(*) FROM pg_prepared_statements) AS statements, (SELECT count(*) FROM pg_cursors WHERE is_holdable) AS cursors",
         )
         .migration(
@@ -227,8 +228,11 @@ fn no_file_leaks_into_the_next_one_of_its_transaction() {
     orchestrator.expect(&ATOMIC, 0);
     let me = server.value("db_shop", "SELECT current_user");
     assert_eq!(
-        server.query("db_shop", "SELECT path, who, statements, cursors FROM seen"),
-        [["\"$user\", public", me.as_str(), "0", "0"]]
+        server.query(
+            "db_shop",
+            "SELECT path, who, silence, statements, cursors FROM seen"
+        ),
+        [["\"$user\", public", me.as_str(), "45s", "0", "0"]]
     );
     services
         .service("shop", &[])
@@ -396,4 +400,32 @@ fn a_database_that_waits_for_another_keeps_talking() {
         server.value("postgres", spoken) == "1"
     });
     assert_eq!(run.end().code, 0);
+}
+
+#[test]
+fn what_others_must_apply_first_is_waited_for_before_anything_is_locked() {
+    let (server, services) = (Server::start(), three("SELECT 1"));
+    services.service("base", &[]).migration(1, "a", "SELECT 1");
+    services.service("one", &["base"]).migration(
+        1,
+        "first",
+        "-- migration: requires base@1\nCREATE TABLE a (id int PRIMARY KEY)",
+    );
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let some = ["run", "one", "two", "--atomic"];
+    orchestrator.expect(&some, 3);
+    let outcome = orchestrator.expect(&[&some[..], &["--wait", "200ms"]].concat(), 3);
+    assert!(
+        outcome.stderr.contains("of base applied first"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(server.databases(), Vec::<String>::new());
+    let waiting = orchestrator.watch(&[&some[..], &["--wait", "30s"]].concat());
+    waiting.wait_for_event("gate_waiting");
+    orchestrator.expect(&["run", "base"], 0);
+    let outcome = waiting.end();
+    assert_eq!(outcome.code, 0, "{}", outcome.stdout);
+    assert_eq!(outcome.events_of("gate_met").len(), 1);
+    assert_eq!(applied(&server, "two"), [1, 2]);
 }

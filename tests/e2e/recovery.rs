@@ -49,6 +49,7 @@ fn every_command_of_the_page_does_what_the_page_says() {
             looks += 1;
             bring_about(&server, looks);
         }
+        "orchestrator doctor auth" => interrupt_a_release(&server),
         "PGPORT=1 orchestrator doctor policy" => {
             put_back(&server, &orchestrator);
         }
@@ -65,6 +66,21 @@ fn put_back(server: &Server, orchestrator: &Program) {
     let next = document["findings"][0]["next"].as_str().expect("words");
     let (_, sql) = next.split_once("makes: ").expect("SQL");
     server.query(POLICIES, sql);
+}
+
+/// Leaves a release prepared, and undecided.
+fn interrupt_a_release(server: &Server) {
+    let release = "01983f2a-0000-7000-8000-000000000001";
+    let session = server.session_as(USER, PASSWORD, "soc_auth");
+    session.run(&format!(
+        "CREATE TABLE orchestrator.releases (run_id uuid PRIMARY KEY, participants jsonb NOT NULL, decision text, \
+           decided_by text, decided_at timestamptz, finished_at timestamptz); \
+         INSERT INTO orchestrator.releases (run_id, participants) VALUES ('{release}', \
+           '[{{\"number\": 1, \"database\": \"soc_auth\", \"services\": [\"auth\"]}}]')"
+    ));
+    session.run(&format!(
+        "BEGIN; LOCK TABLE users; PREPARE TRANSACTION 'orchestrator:{release}:1:auth'"
+    ));
 }
 
 /// What `doctor` is to find the n-th time.

@@ -14,6 +14,7 @@ use crate::graph::GraphOrder;
 Examples:
   orchestrator all
   orchestrator all --dry-run
+  orchestrator all --atomic                        all services, or none
   orchestrator all --jobs 4 --on-failure continue
   orchestrator all --on-failure revert             when one fails, undoes what this run has applied
   orchestrator all --backup                        dumps what will change first
