@@ -142,7 +142,8 @@ fn normalised_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<String>
     lines.filter(|line| !line.is_empty()).collect()
 }
 
-/// A line without what differs from run to run: times, durations, processes, who ran it, and how wide these make a column.
+/// A line without what differs from run to run: times, durations, sizes, processes, who ran it, what is named after the time or a
+/// number drawn, and how wide these make a column.
 fn normalised(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
@@ -160,12 +161,29 @@ fn normalised(line: &str) -> String {
         match (bare, words.last_mut()) {
             _ if is_process => words.push(word.replace(bare, "<pid>")),
             ("ms" | "s" | "min", Some(number)) => *number = word.replace(bare, "<duration>"),
+            ("B" | "kB" | "MB", Some(number)) => *number = word.replace(bare, "<size>"),
+            _ if is_dated(bare) || bare.contains("_restoring_") => {
+                words.push(word.replace(bare, "<name>"));
+            }
             _ if is_time => words.push("<time>".to_owned()),
             _ if is_person => words.push("<who>".to_owned()),
             _ => words.push(word.to_owned()),
         }
     }
     words.join(" ")
+}
+
+/// Whether a name holds a moment, as in `20261123T041500Z`: that of a backup, of its manifest, of a database that was kept.
+fn is_dated(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    upper.match_indices('T').any(|(at, _)| {
+        let are_digits = |text: Option<&str>| {
+            text.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        are_digits(at.checked_sub(8).and_then(|from| upper.get(from..at)))
+            && are_digits(upper.get(at + 1..at + 7))
+            && upper.get(at + 7..at + 8) == Some("Z")
+    })
 }
 
 /// The steps of a page.

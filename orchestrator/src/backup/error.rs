@@ -116,7 +116,10 @@ impl BackupError {
                 "wait for them to end, or end them, and try again; --lock-timeout and --lock-retries say how long to wait"
                     .to_owned()
             }
-            Self::Unsound { .. } => "try again; if it happens again, look at the disk and at pg_dump".to_owned(),
+            Self::Unsound { database, .. } => format!(
+                "try again; if it happens again, mend in {database} what is named (rows that break a constraint of their own \
+                 table cannot be restored), or look at the disk"
+            ),
             Self::Scratch { source, .. } => source.next().unwrap_or_else(|| {
                 "see the words of pg_restore, or choose a server with --scratch-server".to_owned()
             }),
