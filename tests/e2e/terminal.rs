@@ -37,6 +37,32 @@ fn assert_cursor_is_visible(terminal: &Terminal) {
 }
 
 #[test]
+fn each_service_at_work_has_a_line_of_its_own() {
+    let server = Server::start();
+    let services = Services::new();
+    let names = ["alpha", "beta", "gamma"];
+    for name in names {
+        services
+            .service(name, &[])
+            .migration(1, "first", "SELECT pg_sleep(1)");
+    }
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let mut terminal = orchestrator.at_terminal(&["all", "--jobs", "3"]);
+    for name in names {
+        terminal.wait_for_text(&format!("{name:<5}  1/1  1 first"));
+    }
+    assert_eq!(terminal.end(), 0);
+    let written = terminal.written();
+    let mut at_work = 0;
+    for line in written.split(['\r', '\n']) {
+        let told = names.iter().filter(|name| line.contains(**name)).count();
+        assert!(told <= 1, "{line:?}\nof\n{written}");
+        at_work += usize::from(told == 1 && line.contains("applying"));
+    }
+    assert!(at_work >= names.len(), "{written}");
+}
+
+#[test]
 fn ctrl_c_once_says_what_happens_and_what_another_would_do() {
     let server = Server::start();
     let services = two_steps("SELECT pg_sleep(1.5); CREATE TABLE first (id int)");

@@ -1,0 +1,116 @@
+//! The second phase where it was decided so: a database commits, and what it held is told.
+//!
+//! Also the only phase of a release of one database. Floor 4.
+
+use tokio::time::Instant;
+
+use super::database::{LONGEST_FAREWELL, Participant, since};
+use super::decide::unknown;
+use crate::dispatch::atomic::finish::{PAUSE, finish_elsewhere, open};
+use crate::domain::{Decision, Direction, EventKind, millis};
+use crate::inspect::ServiceError;
+use crate::postgres::{Pulse, end_orphan, finish_prepared, is_connection_lost, run_succeeded};
+
+impl Participant {
+    /// Commits what is prepared, as it was decided, and says so.
+    pub(in crate::dispatch::atomic) async fn commit(&mut self) -> Result<(), ServiceError> {
+        let (Some(gid), Some(target)) = (self.gid.clone(), self.target().cloned()) else {
+            return Ok(());
+        };
+        let session = self.locked.session();
+        let finishing = finish_prepared(session.client(), &gid, Decision::Commit);
+        let connections = &self.scope.connections;
+        let finished = connections.watch(&session.pulse(), finishing).await;
+        if finished.is_err() {
+            // On another connection; where that does not come about either, its error says why.
+            let until = self.scope.until();
+            finish_elsewhere(connections, &target, &gid, Decision::Commit, until).await?;
+        }
+        self.gid = None;
+        self.say_committed();
+        Ok(())
+    }
+
+    /// Commits without two phases, where there is only this one database.
+    pub(in crate::dispatch::atomic) async fn commit_alone(&mut self) -> Result<(), ServiceError> {
+        let pulse = self.pulse();
+        let (sent, committed) = self.end(None).await;
+        self.prepared_at = Some(Instant::now());
+        match committed {
+            Ok(()) => {}
+            Err(error) if sent && is_connection_lost(&error) => {
+                let lost = self.query_error(error);
+                match self.was_committed(&pulse, &lost).await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(lost),
+                    Err(unknown) => {
+                        // Nothing can be said of its files, and nothing is written of them.
+                        self.ran.clear();
+                        self.transaction.began = None;
+                        return Err(unknown);
+                    }
+                }
+            }
+            Err(error) => return Err(self.query_error(error)),
+        }
+        self.say_committed();
+        Ok(())
+    }
+
+    /// Looks up on another connection whether the transaction was committed.
+    async fn was_committed(&self, lost: &Pulse, why: &ServiceError) -> Result<bool, ServiceError> {
+        let (Some(target), Some(last)) = (self.target(), self.ran.last()) else {
+            return Ok(false);
+        };
+        let run_id = self.scope.run.run_id;
+        let until = self.scope.until();
+        loop {
+            let passes = match open(&self.scope.connections, target, until).await {
+                Ok(session) => {
+                    let looking = async {
+                        end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await?;
+                        let (service, version) = (&last.due.service, last.due.version);
+                        run_succeeded(session.client(), run_id, service, version, Direction::Up)
+                            .await
+                    };
+                    let pulse = session.pulse();
+                    if let Ok(found) = self.scope.connections.watch(&pulse, looking).await {
+                        return Ok(found);
+                    }
+                    true
+                }
+                Err((_, passes)) => passes,
+            };
+            if !passes || Instant::now() >= until {
+                return Err(unknown(why));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn say_committed(&mut self) {
+        let open_ms = self.transaction.began.take().map_or(0, since);
+        let held_ms = self.prepared_at.take().map_or(0, since);
+        for ran in &self.ran {
+            let Some((target, _)) = self.targets.get(&ran.due.service) else {
+                continue;
+            };
+            if let Some(migration) = target.service.migration(ran.due.version) {
+                self.scope.say(
+                    &ran.due.service,
+                    Some(ran.due.version),
+                    EventKind::MigrationApplied {
+                        name: migration.name.clone(),
+                        duration_ms: millis(ran.executed.duration),
+                    },
+                );
+            }
+        }
+        let locks = std::mem::take(&mut self.locks);
+        self.say_to_all(|| EventKind::ServiceCommitted {
+            held_ms,
+            open_ms,
+            locks: locks.clone(),
+        });
+    }
+}

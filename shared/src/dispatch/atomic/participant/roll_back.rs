@@ -1,0 +1,78 @@
+//! A database of a release is rolled back, prepared or not, and its journal says so.
+//!
+//! Not for the reasons, which `settle` gives. Floor 4.
+
+use super::database::Participant;
+use super::scope::Ran;
+use crate::dispatch::atomic::finish::{finish_elsewhere, open};
+use crate::domain::Decision;
+use crate::inspect::ServiceError;
+use crate::postgres::finish_prepared;
+use crate::runner::record_rolled_back;
+
+impl Participant {
+    /// Rolls back, prepared or not, records that in the journal and says so. An error: something may still be prepared.
+    pub(in crate::dispatch::atomic) async fn roll_back(
+        &mut self,
+        because: &str,
+    ) -> Result<(), ServiceError> {
+        let finished = self.undo().await;
+        self.transaction.began = None;
+        let ran = std::mem::take(&mut self.ran);
+        self.record(&ran, because).await;
+        for ran in &ran {
+            self.say_rolled_back(&ran.due, because);
+        }
+        finished
+    }
+
+    async fn undo(&mut self) -> Result<(), ServiceError> {
+        self.leave_transaction().await;
+        let Some(gid) = &self.gid else {
+            return Ok(());
+        };
+        let connections = &self.scope.connections;
+        let session = self.locked.session();
+        let finishing = finish_prepared(session.client(), gid, Decision::Rollback);
+        let finished = connections.watch(&session.pulse(), finishing).await;
+        if finished.is_err()
+            && let Some(target) = self.target()
+        {
+            let until = self.scope.until();
+            finish_elsewhere(connections, target, gid, Decision::Rollback, until).await?;
+        }
+        self.gid = None;
+        Ok(())
+    }
+
+    /// The journal rows of files that had run.
+    async fn record(&self, ran: &[Ran], because: &str) {
+        if ran.is_empty() {
+            return;
+        }
+        let own = self.locked.session();
+        let elsewhere = match (own.client().is_closed(), self.target()) {
+            (true, Some(target)) => {
+                let until = self.scope.until();
+                open(&self.scope.connections, target, until).await.ok()
+            }
+            _ => None,
+        };
+        let session = elsewhere.as_ref().unwrap_or(own);
+        for ran in ran {
+            let report = self.scope.reporter(&ran.due);
+            let Some(context) = self.scope.context(&self.targets, &ran.due, &report) else {
+                continue;
+            };
+            let writing = record_rolled_back(session, &context, ran.executed, because);
+            let written = self
+                .scope
+                .connections
+                .watch(&session.pulse(), writing)
+                .await;
+            if let Err(error) = written {
+                tracing::warn!(service = %ran.due.service, %error, "the rollback could not be written to the journal");
+            }
+        }
+    }
+}
