@@ -3,20 +3,14 @@
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tests::{Place, Program, Proxy, Running, Server, Services, Side as Moment, wait_until};
+use tests::{Program, Proxy, Running, Server, Services, Side as Moment, wait_until};
 
 use crate::atomic_faults::fleet::{Fleet, Side, prepared};
 use crate::atomic_faults::world::{ATOMIC, World};
 
 const DECISION: &str = "UPDATE orchestrator.releases SET decision";
+/// Then it is decided.
 const COMMIT: &str = "COMMIT PREPARED";
-
-/// The first request of a release that says something.
-fn place(world: &World<'_>, words: &str) -> Place {
-    let points = world.points(1);
-    let point = points.iter().find(|point| point.sql.contains(words));
-    point.expect("such a request").place.clone()
-}
 
 fn fleet() -> Fleet {
     Fleet::random(&mut Rng::with_seed(7), 3, false)
@@ -31,7 +25,7 @@ struct HeldRelease {
 }
 
 fn held_at(world: &World<'_>, words: &str, moment: Moment) -> HeldRelease {
-    let proxy = Proxy::at(&world.server, &place(world, words), moment);
+    let proxy = Proxy::at_sql(&world.server, words, moment);
     let program = world
         .fleet
         .orchestrator(&world.server, 1)
@@ -85,8 +79,8 @@ fn the_next_run_rolls_back_what_was_not_decided() {
 fn the_next_run_finishes_what_was_decided() {
     let fleet = fleet();
     let world = World::new(&fleet);
-    held_at(&world, DECISION, Moment::After).kill(&world);
-    assert_eq!(prepared(&world.server).len(), 3);
+    held_at(&world, COMMIT, Moment::Before).kill(&world);
+    assert!(!prepared(&world.server).is_empty());
     let orchestrator = fleet.orchestrator(&world.server, 4);
     let outcome = orchestrator.expect(&["all", "--output", "json"], 0);
     assert_eq!(resolved(&outcome)["decision"], "commit");
@@ -98,7 +92,7 @@ fn the_next_run_finishes_what_was_decided() {
 fn a_run_of_one_service_finishes_all_databases_of_the_release() {
     let fleet = fleet();
     let world = World::new(&fleet);
-    held_at(&world, DECISION, Moment::After).kill(&world);
+    held_at(&world, COMMIT, Moment::Before).kill(&world);
     let orchestrator = fleet.orchestrator(&world.server, 4);
     orchestrator.expect(&["run", "s2", "--with-dependencies"], 0);
     assert_eq!(world.settled(), Ok(Side::New));
@@ -108,7 +102,7 @@ fn a_run_of_one_service_finishes_all_databases_of_the_release() {
 fn a_revert_finishes_it_first() {
     let fleet = fleet();
     let world = World::new(&fleet);
-    held_at(&world, DECISION, Moment::After).kill(&world);
+    held_at(&world, COMMIT, Moment::Before).kill(&world);
     let orchestrator = fleet.orchestrator(&world.server, 4);
     // What was decided is applied, and has no revert file.
     let outcome = orchestrator.expect(&["revert", "all", "--output", "json"], 3);
@@ -234,14 +228,7 @@ fn ctrl_c_after_the_decision_finishes_it() {
 fn a_database_that_cannot_be_reached_for_its_commit_is_named() {
     let fleet = fleet();
     let world = World::new(&fleet);
-    let place = {
-        let points = world.points(1);
-        let of_the_last = points
-            .iter()
-            .find(|point| point.sql.starts_with(COMMIT) && point.place.database == "db_s3");
-        of_the_last.expect("its commit").place.clone()
-    };
-    let proxy = Proxy::at(&world.server, &place, Moment::Before);
+    let proxy = Proxy::at_sql(&world.server, COMMIT, Moment::Before);
     // Only this one goes through the proxy, which does not come back.
     let program = fleet
         .orchestrator(&world.server, 1)
@@ -284,31 +271,8 @@ fn the_locks_that_are_told_are_those_that_were_held() {
              INSERT INTO b SELECT id FROM a; CREATE INDEX ON b (id)",
         );
     }
-    // The request at which everything is prepared, found on a copy.
-    let copy = |from: &str, to: &str| {
-        server.query("postgres", &format!("CREATE DATABASE {to} TEMPLATE {from}"))
-    };
-    for name in ["one", "two"] {
-        copy(&format!("db_{name}"), &format!("copy_{name}"));
-    }
-    let proxy = Proxy::start(&server);
-    Program::orchestrator(&server)
-        .services(&services)
-        .arg("--jobs=1")
-        .env("ORCHESTRATOR_LOCK_TIMEOUT", "60s")
-        .env("ORCHESTRATOR_SERVER_URL", &proxy.url("postgres"))
-        .expect(&ATOMIC, 0);
-    let requests = proxy.requests();
-    let place = &requests
-        .iter()
-        .find(|request| request.sql.contains(DECISION))
-        .expect("the decision")
-        .place;
-    for name in ["one", "two"] {
-        server.query("postgres", &format!("DROP DATABASE db_{name} WITH (FORCE)"));
-        copy(&format!("copy_{name}"), &format!("db_{name}"));
-    }
-    let proxy = Proxy::at(&server, place, Moment::Before);
+    // Everything is prepared then.
+    let proxy = Proxy::at_sql(&server, DECISION, Moment::Before);
     let program = Program::orchestrator(&server)
         .services(&services)
         .arg("--jobs=1")

@@ -12,6 +12,11 @@ use tests::{Place, Program, Proxy, Request, Side, wait_until};
 use crate::restore::world::{DATABASE, World};
 
 const SOON: Duration = Duration::from_secs(60);
+
+/// In the statement of a swap, and in no other.
+const SWAP: &str = " RENAME TO ";
+
+/// Requests that are taken.
 const SAMPLE: usize = 4;
 
 fn through(world: &World, proxy: &Proxy) -> Program {
@@ -31,7 +36,7 @@ fn requests() -> Vec<Request> {
 }
 
 fn is_swap(request: &Request) -> bool {
-    request.sql.contains(" RENAME TO ")
+    request.sql.contains(SWAP)
 }
 
 /// One whole database, and as a second restore leaves it.
@@ -69,22 +74,22 @@ fn assert_whole_and_restored_again(world: &World, what: &str) {
         .expect(&["history", "one", "--verify"], 0);
 }
 
-fn kill_at(place: &Place, side: Side) {
-    let what = format!("{place} {side}");
+/// Gives whether the request was reached.
+fn kill_at(what: &str, aim: impl Fn(&World) -> Proxy) -> bool {
     let world = World::new();
-    let proxy = Proxy::at(&world.server, place, side);
+    let proxy = aim(&world);
     let program = through(&world, &proxy);
     let mut restore = program.watch(&world.restore(&["--terminate"]));
     let reached = proxy.wait_until_reached(&mut restore);
     restore.signal(Signal::SIGKILL);
     let killed = restore.end_within(SOON);
-    assert!(
-        reached.is_some(),
-        "{what}: it came to its end: {killed:#?}\n{:#?}",
-        proxy.requests()
-    );
+    if reached.is_none() {
+        assert_eq!(killed.code, 0, "{what}: {killed:#?}");
+        return false;
+    }
     proxy.cut_for_good();
-    assert_whole_and_restored_again(&world, &what);
+    assert_whole_and_restored_again(&world, what);
+    true
 }
 
 #[test]
@@ -106,15 +111,23 @@ fn at_any_request() {
         points.truncate(SAMPLE);
     }
     for (place, side) in points {
-        kill_at(&place, side);
+        let what = format!("{place} {side}");
+        // What is asked now and then changes the numbers of requests on a busy machine.
+        let reached =
+            (0..5).any(|_| kill_at(&what, |world| Proxy::at(&world.server, &place, side)));
+        assert!(reached, "{what} was not reached");
     }
 }
 
 #[test]
 fn at_the_swap() {
-    let swap = requests().into_iter().find(is_swap).expect("a swap");
     for side in [Side::Before, Side::After] {
-        kill_at(&swap.place, side);
+        let what = format!("the swap, {side}");
+        assert!(kill_at(&what, |world| Proxy::at_sql(
+            &world.server,
+            SWAP,
+            side
+        )));
     }
 }
 
@@ -141,8 +154,7 @@ fn while_pg_restore_is_at_work() {
 fn while_the_swap_waits_for_a_session() {
     let world = World::new();
     let user = world.server.session(DATABASE);
-    let swap = requests().into_iter().find(is_swap).expect("a swap");
-    let proxy = Proxy::at(&world.server, &swap.place, Side::Before);
+    let proxy = Proxy::at_sql(&world.server, SWAP, Side::Before);
     let program = through(&world, &proxy);
     let mut restore = program.watch(&world.restore(&["--terminate"]));
     proxy.wait_until_reached(&mut restore).expect("the swap");

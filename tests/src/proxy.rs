@@ -73,10 +73,16 @@ impl Proxy {
 
     /// Starts one that stops at a point.
     pub fn at(server: &Server, place: &Place, side: Side) -> Self {
-        Self::armed(server, Some((place.clone(), side)))
+        Self::armed(server, Some((Aim::Place(place.clone()), side)))
     }
 
-    fn armed(server: &Server, armed: Option<(Place, Side)>) -> Self {
+    /// Starts one that stops at the first request with these words, wherever that comes: a busy machine, and what is asked now
+    /// and then, change the numbers of requests.
+    pub fn at_sql(server: &Server, words: &str, side: Side) -> Self {
+        Self::armed(server, Some((Aim::Sql(words.to_owned()), side)))
+    }
+
+    fn armed(server: &Server, armed: Option<(Aim, Side)>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
@@ -223,6 +229,22 @@ impl fmt::Display for Side {
     }
 }
 
+/// At which request it stops.
+#[derive(Debug)]
+enum Aim {
+    Place(Place),
+    Sql(String),
+}
+
+impl Aim {
+    fn is(&self, request: &Request) -> bool {
+        match self {
+            Self::Place(place) => *place == request.place,
+            Self::Sql(words) => request.sql.contains(words.as_str()),
+        }
+    }
+}
+
 struct Shared {
     server: u16,
     state: Mutex<State>,
@@ -231,7 +253,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    armed: Option<(Place, Side)>,
+    armed: Option<(Aim, Side)>,
     reached: Option<Reached>,
     /// The connection of the point.
     struck: Option<usize>,
@@ -458,7 +480,7 @@ impl Shared {
 
     fn reach(&self, link: &Link, request: &Request, side: Side) {
         let mut state = self.state();
-        let here = |(place, armed): &(Place, Side)| *place == request.place && *armed == side;
+        let here = |(aim, armed): &(Aim, Side)| *armed == side && aim.is(request);
         if state.armed.as_ref().is_some_and(here) {
             state.armed = None;
             state.held = Held::One(link.id);
