@@ -244,6 +244,17 @@ fn several_databases_are_all_filled_before_the_first_is_swapped() {
         .collect();
     let place = |name: &str| swapped.iter().position(|it| it == name);
     assert!(place("db_three") < place("db_two"), "{swapped:?}");
+    let all = &restored.events_of("databases_swapped")[0];
+    assert_eq!(all["databases"], 3);
+    let windows = restored.events_of("database_swapped");
+    let windows: u64 = windows
+        .iter()
+        .filter_map(|it| it["window_ms"].as_u64())
+        .sum();
+    assert!(
+        all["window_ms"].as_u64() >= Some(windows),
+        "{all} {windows}"
+    );
     assert_eq!(has_a(&world.server), ["a", "a"]);
 }
 

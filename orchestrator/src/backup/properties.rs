@@ -1,6 +1,6 @@
 //! What a dump does not hold of a database: read from the server, and written for a new one.
 
-use catalog::quote;
+use catalog::{literal, quote};
 use tokio_postgres::{Client, Error};
 
 use super::{DatabaseProperties, RoleSetting};
@@ -114,16 +114,6 @@ impl DatabaseProperties {
 
 fn since<'a>(major: i32, first: i32, then: &'a str, before: &'a str) -> &'a str {
     if major >= first { then } else { before }
-}
-
-/// A string as SQL writes it, whatever `standard_conforming_strings` is.
-fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if text.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
-    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) struct RestoreLines {
     kept: Vec<String>,
     found: usize,
     dropped: usize,
+    /// From the first swap to the last, where there was more than one.
+    window_ms: Option<u64>,
 }
 
 impl RestoreLines {
@@ -34,6 +36,7 @@ impl RestoreLines {
             kept: Vec::new(),
             found: 0,
             dropped: 0,
+            window_ms: None,
         }
     }
 
@@ -143,7 +146,13 @@ impl RestoreLines {
             }
             (false, 0) if status == ExitStatus::Done => format!("nothing to drop ({time})"),
             (false, 0) => format!("no database was restored ({time})"),
-            (false, restored) => format!("{} restored in {time}", count(restored, "database")),
+            (false, restored) => {
+                let mut text = format!("{} restored in {time}", count(restored, "database"));
+                if let Some(window) = self.window_ms {
+                    text.push_str(&format!(", swapped within {}", duration(window)));
+                }
+                text
+            }
         };
         let role = match status {
             ExitStatus::Done => Role::Good,
@@ -252,6 +261,10 @@ impl Reporter for RestoreLines {
                 },
                 _,
             ) => self.summary(*exit_code, totals.restored, totals.duration_ms, next),
+            (EventKind::DatabasesSwapped { window_ms, .. }, _) => {
+                self.window_ms = Some(*window_ms);
+                String::new()
+            }
             (kind, Some(name)) => self.service(name, kind),
             _ => String::new(),
         };

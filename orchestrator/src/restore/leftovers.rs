@@ -1,7 +1,6 @@
 //! Databases that restores left on a server: kept ones, and those of killed restores. Touches none.
 
-use std::collections::BTreeSet;
-
+use shared::postgres::held_keys;
 use time::OffsetDateTime;
 use tokio_postgres::{Client, Error};
 
@@ -54,14 +53,7 @@ pub fn is_restoring(database: &str, name: &str) -> bool {
 pub async fn dead_databases(client: &Client) -> Result<Vec<String>, Error> {
     let databases = surroundings::names(client).await?;
     // After the databases: a restore takes its lock before it makes one.
-    let locks = client
-        .query_typed(
-            "SELECT (classid::int8 << 32) | objid::int8 FROM pg_catalog.pg_locks \
-             WHERE locktype = 'advisory' AND granted AND objsubid = 1",
-            &[],
-        )
-        .await?;
-    let held: BTreeSet<i64> = locks.iter().map(|row| row.get(0)).collect();
+    let held = held_keys(client).await?;
     let dead = |database: &String| {
         name::base_of_restoring(database).is_some_and(|base| !held.contains(&name::lock_key(base)))
     };

@@ -1,6 +1,6 @@
 //! What belongs to a database and stands in no dump of it: given to the new one.
 
-use catalog::quote;
+use catalog::{literal, quote};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
@@ -177,16 +177,6 @@ fn names(list: &str) -> Vec<String> {
         .collect()
 }
 
-/// A text as it stands in a statement, whatever `standard_conforming_strings` says.
-pub(super) fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,10 +218,8 @@ mod tests {
                 &["fast".to_owned(), DEFAULT_TABLESPACE.to_owned()],
             )
         };
-        assert!(
-            create("fast").starts_with("CREATE DATABASE \"x\" TEMPLATE template0 ENCODING 'UTF8'")
-        );
-        assert!(create("fast").ends_with(" TABLESPACE \"fast\""));
+        assert!(create("fast").starts_with("CREATE DATABASE x TEMPLATE template0 ENCODING 'UTF8'"));
+        assert!(create("fast").ends_with(" TABLESPACE fast"));
         for other in ["gone", DEFAULT_TABLESPACE] {
             assert!(!create(other).contains("TABLESPACE"), "{other}");
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use shared::command::{Context, Selected};
-use shared::domain::{EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version};
+use shared::domain::{EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, millis};
 use shared::inspect::inspect;
 use shared::report::Reporter;
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use super::error::RestoreError;
 use super::examine::{Examined, examine};
 use super::prepare::{Prepared, drop_statement, prepare};
 use super::story::{Say, Story};
-use super::swap::swap;
+use super::swap::{Window, swap};
 
 /// Databases that are filled at a time: each keeps a disk busy.
 const FILLED: usize = 4;
@@ -306,7 +306,7 @@ impl Work<'_> {
             order.iter().position(|name| *name == service)
         };
         ready.sort_by_key(|(one, _)| place(one));
-        let mut left = Vec::new();
+        let (mut left, mut windows) = (Vec::new(), Vec::<Window>::new());
         for (mut one, prepared) in ready {
             if !story.is_well() || self.is_cancelled() {
                 clear(&one).await;
@@ -322,7 +322,8 @@ impl Work<'_> {
                 })
                 .await;
             match swapped {
-                Ok(()) => {
+                Ok(window) => {
+                    windows.push(window);
                     story.anchors.extend(prepared.anchors);
                     self.drop_former(&one, &prepared.kept, story).await;
                     story.restored(&one.restoration);
@@ -338,6 +339,12 @@ impl Work<'_> {
                     story.fail(&one.restoration, &error);
                 }
             }
+        }
+        if let [first, .., last] = windows[..] {
+            story.tell_of_all(EventKind::DatabasesSwapped {
+                databases: windows.len(),
+                window_ms: millis(last.to - first.from),
+            });
         }
         if story.has_restored() && !left.is_empty() {
             story.advise(format!(

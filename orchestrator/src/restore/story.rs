@@ -99,6 +99,11 @@ impl<'a> Story<'a> {
         self.recorder.service(service, kind);
     }
 
+    /// Tells something about the databases together.
+    pub(super) fn tell_of_all(&mut self, kind: EventKind) {
+        self.recorder.run(kind);
+    }
+
     /// Whether nothing has gone wrong so far.
     pub(super) fn is_well(&self) -> bool {
         self.status == ExitStatus::Done

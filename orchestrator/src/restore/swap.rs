@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use catalog::quote;
 use shared::command::Context;
-use shared::domain::EventKind;
+use shared::domain::{EventKind, millis};
 use shared::inspect::{ServiceError, inspect};
 use shared::postgres::{Connection, LockedSession, ServerError, is_connection_lost};
 use tokio::time::Instant;
@@ -39,6 +39,15 @@ const BRIEF: Duration = Duration::from_secs(2);
 /// How often a server that was lost is asked how the swap ended.
 const ASKED: u32 = 20;
 
+/// When a database changed hands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// From then on nobody may have been able to connect.
+    pub(super) from: Instant,
+    /// The new one has had the name since.
+    pub(super) to: Instant,
+}
+
 /// Swaps one database. An error leaves the old one under its name.
 pub(super) async fn swap(
     context: &Context,
@@ -46,7 +55,7 @@ pub(super) async fn swap(
     prepared: &Prepared,
     options: &RestoreOptions,
     say: &Say,
-) -> Result<(), RestoreError> {
+) -> Result<Window, RestoreError> {
     let address = entered.restoration.address().clone();
     let database = address.database().to_owned();
     let locked = match entered.held.take() {
@@ -60,7 +69,7 @@ pub(super) async fn swap(
         .keep(&address)
         .await
         .map_err(ServiceError::from)?;
-    let started = Instant::now();
+    let from = Instant::now();
     let statement = statement(entered, prepared);
     let renaming = entered.keeper.client.batch_execute(&statement);
     let ended = AtomicUsize::new(0);
@@ -78,12 +87,16 @@ pub(super) async fn swap(
     if let Err(error) = renamed {
         judge(context, entered, prepared, &watcher, &own, options, error).await?;
     }
+    let window = Window {
+        from,
+        to: Instant::now(),
+    };
     say.service(
         entered.restoration.service(),
         EventKind::DatabaseSwapped {
             database,
             kept_as: entered.examined.live.map(|_| prepared.kept.clone()),
-            window_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            window_ms: millis(window.to - window.from),
             ended: ended.into_inner(),
         },
     );
@@ -92,7 +105,8 @@ pub(super) async fn swap(
         .map_err(|error| RestoreError::AfterSwap {
             kept: entered.examined.live.map(|_| prepared.kept.clone()),
             message: error.chain(),
-        })
+        })?;
+    Ok(window)
 }
 
 async fn held_still(locked: LockedSession, database: &str) -> Result<LockedSession, RestoreError> {

@@ -1,7 +1,6 @@
 //! Scratch databases of dead commands, seen without touching them.
 
-use std::collections::BTreeSet;
-
+use shared::postgres::held_keys;
 use tokio_postgres::{Client, Error};
 
 use super::name;
@@ -15,14 +14,7 @@ pub async fn dead_databases(client: &Client) -> Result<Vec<String>, Error> {
         )
         .await?;
     // After the databases: a command takes its lock before it makes its first one.
-    let locks = client
-        .query_typed(
-            "SELECT (classid::int8 << 32) | objid::int8 FROM pg_catalog.pg_locks \
-             WHERE locktype = 'advisory' AND granted AND objsubid = 1",
-            &[],
-        )
-        .await?;
-    let held: BTreeSet<i64> = locks.iter().map(|row| row.get(0)).collect();
+    let held = held_keys(client).await?;
     let dead = |database: &String| {
         name::owner(database).is_some_and(|owner| !held.contains(&name::lock_key(owner)))
     };

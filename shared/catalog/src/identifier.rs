@@ -1,4 +1,4 @@
-//! Names as SQL writes them.
+//! Names and texts as SQL writes them.
 //!
 //! Responsible for quoting identifiers the same way whatever server they came from: `quote_ident` follows
 //! the keyword list of its own version, so that a column `json` would have another name on 16 than on 14.
@@ -125,6 +125,16 @@ pub fn quote(name: &str) -> String {
     }
 }
 
+/// The text as a literal of SQL, whatever `standard_conforming_strings` says.
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') {
+        format!("E'{}'", quoted.replace('\\', "\\\\"))
+    } else {
+        format!("'{quoted}'")
+    }
+}
+
 /// Several identifiers joined by dots, each quoted where needed.
 pub(crate) fn qualified(parts: &[&str]) -> String {
     parts
@@ -136,7 +146,7 @@ pub(crate) fn qualified(parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{RESERVED, qualified, quote};
+    use super::{RESERVED, literal, qualified, quote};
 
     #[test]
     fn the_reserved_words_are_in_order_for_the_search() {
@@ -151,6 +161,13 @@ mod tests {
         assert_eq!(quote("2fa"), "\"2fa\"");
         assert_eq!(quote("a\"b"), "\"a\"\"b\"");
         assert_eq!(quote(""), "\"\"");
+    }
+
+    #[test]
+    fn a_literal_means_the_text_whatever_the_setting() {
+        assert_eq!(literal("it's"), "'it''s'");
+        assert_eq!(literal("a\\'b"), "E'a\\\\''b'");
+        assert_eq!(literal(""), "''");
     }
 
     #[test]

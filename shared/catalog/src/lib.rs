@@ -31,7 +31,7 @@ mod spelling;
 mod versions;
 
 pub use compare::{AttributeDifference, ColumnOrder, Comparison, Difference, compare};
-pub use identifier::quote;
+pub use identifier::{literal, quote};
 pub use kind::Kind;
 pub use object::{Object, ObjectId};
 pub use privileges::{Effect, Grant};

@@ -382,6 +382,13 @@ pub enum EventKind {
         /// Sessions that were ended.
         ended: usize,
     },
+    /// Several databases have been swapped: what the fleet was mixed for.
+    DatabasesSwapped {
+        /// How many.
+        databases: usize,
+        /// From the beginning of the first swap to the end of the last, in milliseconds.
+        window_ms: u64,
+    },
     /// A former database that is still there.
     OldDatabaseKept {
         /// Its name.

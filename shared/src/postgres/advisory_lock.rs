@@ -3,10 +3,12 @@
 //! A *session* lock, polled. Whoever blocks in `pg_advisory_lock` holds a snapshot, and `CREATE INDEX CONCURRENTLY` in
 //! the holder waits for that snapshot: a deadlock.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::activity::{HOLDER, read_holder};
@@ -138,6 +140,21 @@ impl LockedSession {
         }
         self.session
     }
+}
+
+/// The keys of all advisory locks with a single key that somebody holds on a server, in whatever database.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn held_keys(client: &Client) -> Result<BTreeSet<i64>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT (classid::int8 << 32) | objid::int8 FROM pg_catalog.pg_locks \
+             WHERE locktype = 'advisory' AND granted AND objsubid = 1",
+            &[],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 async fn try_lock(session: &Session) -> Result<bool, tokio_postgres::Error> {

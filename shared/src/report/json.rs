@@ -170,6 +170,7 @@ mod tests {
             EventKind::RestoreStarted { .. } => "restore_started",
             EventKind::RestoreVerified { .. } => "restore_verified",
             EventKind::DatabaseSwapped { .. } => "database_swapped",
+            EventKind::DatabasesSwapped { .. } => "databases_swapped",
             EventKind::OldDatabaseKept { .. } => "old_database_kept",
             EventKind::OldDatabaseDropped { .. } => "old_database_dropped",
             EventKind::CancelRequested { .. } => "cancel_requested",
@@ -198,7 +199,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 51, "a kind of event has no sample");
+        assert_eq!(names.len(), 52, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -261,9 +262,10 @@ mod tests {
         {"seq":45,"service":"policy","event":"database_swapped","database":"soc_policies","kept_as":"soc_policies_before_20261123t041500z","window_ms":12,"ended":3}
         {"seq":46,"service":"policy","event":"old_database_kept","database":"soc_policies_before_20261123t041500z","bytes":7900000}
         {"seq":47,"service":"policy","event":"old_database_dropped","database":"soc_policies_before_20261123t041500z","bytes":7900000}
-        {"seq":48,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
-        {"seq":49,"event":"cancel_requested","times":2,"cause":"grace_over"}
-        {"seq":50,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":48,"event":"databases_swapped","databases":2,"window_ms":40}
+        {"seq":49,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
+        {"seq":50,"event":"cancel_requested","times":2,"cause":"grace_over"}
+        {"seq":51,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

@@ -116,6 +116,7 @@ pub(super) fn note(
         | EventKind::RestoreStarted { .. }
         | EventKind::RestoreVerified { .. }
         | EventKind::DatabaseSwapped { .. }
+        | EventKind::DatabasesSwapped { .. }
         | EventKind::OldDatabaseKept { .. }
         | EventKind::OldDatabaseDropped { .. }
         | EventKind::RunStarted { .. }

@@ -516,6 +516,11 @@ impl Story {
         ] {
             self.push(Some(service), None, kind);
         }
+        let swapped = EventKind::DatabasesSwapped {
+            databases: 2,
+            window_ms: 40,
+        };
+        self.push(None, None, swapped);
     }
 
     pub fn cancel(&mut self, times: u32) {

@@ -346,6 +346,7 @@ impl Standing {
             | EventKind::RestoreStarted { .. }
             | EventKind::RestoreVerified { .. }
             | EventKind::DatabaseSwapped { .. }
+            | EventKind::DatabasesSwapped { .. }
             | EventKind::OldDatabaseKept { .. }
             | EventKind::OldDatabaseDropped { .. }
             | EventKind::CancelRequested { .. }
