@@ -259,6 +259,32 @@ fn several_databases_are_all_filled_before_the_first_is_swapped() {
 }
 
 #[test]
+fn the_old_ones_are_dropped_once_all_are_swapped() {
+    let (world, manifest) = three();
+    let before = world.server.databases();
+    let restored = world.orchestrator.expect(
+        &[
+            "restore",
+            "all",
+            "--from",
+            &manifest,
+            "--drop-old",
+            "--output",
+            "json",
+        ],
+        0,
+    );
+    let last = |kind: &str| restored.events_of(kind).last().map(|it| it["seq"].as_u64());
+    let dropped = restored.events_of("old_database_dropped");
+    assert_eq!(dropped.len(), 3);
+    assert!(
+        last("database_swapped") < Some(dropped[0]["seq"].as_u64()),
+        "{restored:#?}"
+    );
+    assert_eq!(world.server.databases(), before);
+}
+
+#[test]
 fn one_that_cannot_be_filled_holds_all_back() {
     let (world, manifest) = three();
     let mut edited = orchestrator::backup::Manifest::read(manifest.as_ref()).expect("a manifest");

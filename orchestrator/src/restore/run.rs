@@ -307,11 +307,12 @@ impl Work<'_> {
         };
         ready.sort_by_key(|(one, _)| place(one));
         let (mut left, mut windows) = (Vec::new(), Vec::<Window>::new());
+        let mut replaced = Vec::new();
         for (mut one, prepared) in ready {
             if !story.is_well() || self.is_cancelled() {
                 clear(&one).await;
-                left.push(one.restoration.service().to_string());
                 self.leave(&one.restoration, story);
+                left.push(one);
                 continue;
             }
             let swapped = story
@@ -325,18 +326,18 @@ impl Work<'_> {
                 Ok(window) => {
                     windows.push(window);
                     story.anchors.extend(prepared.anchors);
-                    self.drop_former(&one, &prepared.kept, story).await;
                     story.restored(&one.restoration);
+                    replaced.push((one, prepared.kept));
                 }
                 Err(error) => {
+                    story.fail(&one.restoration, &error);
                     if !matches!(
                         error,
                         RestoreError::AfterSwap { .. } | RestoreError::Unknown { .. }
                     ) {
                         clear(&one).await;
-                        left.push(one.restoration.service().to_string());
+                        left.push(one);
                     }
-                    story.fail(&one.restoration, &error);
                 }
             }
         }
@@ -346,12 +347,25 @@ impl Work<'_> {
                 window_ms: millis(last.to - first.from),
             });
         }
-        if story.has_restored() && !left.is_empty() {
+        if story.has_restored()
+            && let Some(first) = left.first()
+        {
+            let names: Vec<&str> = left
+                .iter()
+                .map(|one| one.restoration.service().as_str())
+                .collect();
             story.advise(format!(
-                "the others are restored; then these: orchestrator restore {}{}",
-                left.join(" "),
+                "the others are restored; then these: orchestrator restore {} --from {}{}",
+                names.join(" "),
+                first.examined.planned.manifest,
                 self.context.invocation.flags
             ));
+        }
+        // Dropping takes its time, and the fleet was mixed meanwhile. A fleet that stays mixed may have to go back.
+        if story.is_well() {
+            for (one, kept) in &replaced {
+                self.drop_former(one, kept, story).await;
+            }
         }
     }
 
