@@ -170,7 +170,10 @@ fn hanging_up_tells_programs_why_and_nohup_is_respected() {
     let server = Server::start();
     let services = two_steps("SELECT pg_sleep(1); CREATE TABLE first (id int)");
     let orchestrator = Program::orchestrator(&server).services(&services);
-    let run = orchestrator.watch(&["all"]);
+    let hearing = Program::orchestrator(&server)
+        .services(&services)
+        .hearing_hangups();
+    let run = hearing.watch(&["all"]);
     at_work(&server);
     run.signal(Signal::SIGHUP);
     run.signal(Signal::SIGHUP);

@@ -18,6 +18,7 @@ pub struct Program {
     arguments: Vec<String>,
     folder: TempDir,
     current: Option<PathBuf>,
+    hears_hangups: bool,
 }
 
 /// How a program ended.
@@ -45,6 +46,7 @@ impl Program {
             arguments: Vec::new(),
             folder: tempfile::tempdir().expect("a folder"),
             current: None,
+            hears_hangups: false,
         }
     }
 
@@ -89,9 +91,22 @@ impl Program {
             .unwrap_or_else(|| self.folder.path())
     }
 
+    /// Starts it with SIGHUP as it is by default, also where what started the tests ignores it.
+    #[must_use]
+    pub fn hearing_hangups(mut self) -> Self {
+        self.hears_hangups = true;
+        self
+    }
+
     /// A command for further settings; standard output and error are piped.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = Command::new(binary(&self.name));
+        let mut command = if self.hears_hangups {
+            let mut command = Command::new("env");
+            command.arg("--default-signal=HUP").arg(binary(&self.name));
+            command
+        } else {
+            Command::new(binary(&self.name))
+        };
         command.env_clear();
         for name in ["PATH", "HOME", "TMPDIR", "USER", "LANG"] {
             if let Some(value) = std::env::var_os(name) {

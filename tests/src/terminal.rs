@@ -73,6 +73,8 @@ impl Terminal {
         let mut command = Command::new("setsid");
         command
             .args(["--ctty", "--wait"])
+            // What started the tests may ignore a signal, and its children would do so, too.
+            .args(["env", "--default-signal=HUP"])
             .arg(program.get_program())
             .args(program.get_args())
             .env_clear()
