@@ -25,6 +25,13 @@ fn sessions_are_named_and_ended_on_demand() {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     world.assert_untouched();
+    // Sessions that have just looked are on their way out, and would be counted.
+    wait_until("the sessions that looked are gone", || {
+        let query = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{DATABASE}' AND backend_type = 'client backend'"
+        );
+        world.server.value("postgres", &query) == "1"
+    });
     let restored = world
         .orchestrator
         .expect(&world.restore(&["--terminate", "--output", "json"]), 0);
