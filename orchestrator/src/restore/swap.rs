@@ -168,6 +168,8 @@ async fn watch(
 ) -> Result<(), Error> {
     let database = entered.restoration.address().database();
     let mut asked = BTreeSet::new();
+    // Our own may still be on its way out when the others are ended.
+    let own = locked.as_ref().map(|locked| locked.session().pid());
     loop {
         let closed = match entered.examined.live {
             Some(live) => is_closed(client, live.oid).await?,
@@ -178,7 +180,8 @@ async fn watch(
                 drop(locked.release().await);
             }
             if options.terminate {
-                asked.extend(terminate(client, database).await?);
+                let others = terminate(client, database).await?;
+                asked.extend(others.into_iter().filter(|pid| Some(*pid) != own));
                 ended.store(asked.len(), Ordering::Relaxed);
             }
         }
