@@ -4,7 +4,7 @@ use shared::command::{Context, print_text};
 use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName};
 use shared::logging::say_error;
 use shared::report::failure::{kind, render_refusal};
-use shared::report::units::{age, count, duration};
+use shared::report::units::{self, age, count, duration};
 use shared::report::{Reporter, Role, Terminal, clean};
 
 /// Versions that are named before the rest is counted.
@@ -103,13 +103,13 @@ impl RestoreLines {
             }
             EventKind::OldDatabaseKept { database, bytes } => {
                 self.found += 1;
-                let text = format!("{database}, {}", size(*bytes));
+                let text = format!("{database}, {}", units::bytes(*bytes));
                 self.line(Role::Plain, "kept", name, &text)
             }
             EventKind::OldDatabaseDropped { database, bytes } => {
                 self.dropped += 1;
                 self.kept.retain(|kept| kept != name.as_str());
-                let text = format!("{database}, {}", size(*bytes));
+                let text = format!("{database}, {}", units::bytes(*bytes));
                 self.line(Role::Good, "dropped", name, &text)
             }
             EventKind::ServiceSkipped { because, .. } => {
@@ -184,7 +184,7 @@ fn what_it_means(planned: &PlannedRestore) -> String {
         planned.database,
         planned.backup,
         age(planned.age_s),
-        size(planned.bytes),
+        units::bytes(planned.bytes),
         count(planned.applied, "migration"),
     );
     if !planned.exists {
@@ -203,25 +203,6 @@ fn what_it_means(planned: &PlannedRestore) -> String {
         text.push_str(&format!("; pending again: {}", named.join(", ")));
     }
     text
-}
-
-/// `12.3 MB`
-fn size(bytes: u64) -> String {
-    let mut size = bytes;
-    let mut rest = 0;
-    for unit in ["bytes", "kB", "MB", "GB", "TB"] {
-        if size < 1000 || unit == "TB" {
-            let tenth = if unit != "bytes" && size < 10 {
-                format!(".{}", rest / 100)
-            } else {
-                String::new()
-            };
-            return format!("{size}{tenth} {unit}");
-        }
-        rest = size % 1000;
-        size /= 1000;
-    }
-    String::new()
 }
 
 impl Reporter for RestoreLines {
@@ -270,23 +251,5 @@ impl Reporter for RestoreLines {
         };
         // A reader that went away is no reason to stop.
         let _ = print_text(&text);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_are_short() {
-        for (bytes, words) in [
-            (0, "0 bytes"),
-            (999, "999 bytes"),
-            (7_812_000, "7.8 MB"),
-            (123_456_789, "123 MB"),
-            (2_000_000_000_000_000, "2000 TB"),
-        ] {
-            assert_eq!(size(bytes), words);
-        }
     }
 }
