@@ -12,23 +12,12 @@ const POLICIES: &str = "soc_policies";
 #[test]
 fn every_command_of_the_page_does_what_the_page_says() {
     let server = Server::with(&[("max_prepared_transactions", "5")]);
-    server.query(
-        "postgres",
-        &format!(
-            "CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}' CREATEDB; GRANT pg_monitor, pg_signal_backend TO {USER}; \
-             CREATE ROLE app LOGIN PASSWORD 'app'"
-        ),
-    );
-    let url = server.url_as(USER, PASSWORD, "postgres");
-    let orchestrator = Program::named("orchestrator").env("ORCHESTRATOR_SERVER_URL", &url);
+    let user = PageUser::migrator(&server);
+    let orchestrator = user.orchestrator(&server);
     orchestrator.expect(&["all"], 0);
 
     let mut sessions: Vec<Session> = Vec::new();
     let mut looks = 0;
-    let user = PageUser {
-        name: USER.to_owned(),
-        password: PASSWORD.to_owned(),
-    };
     Page::new("docs/recovery.md", PAGE).perform(&server, &user, |command| match command {
         "orchestrator doctor policy --idle-after 1s" => {
             let session = server.session_as("app", "app", POLICIES);

@@ -1,31 +1,18 @@
 //! `docs/rollback.md`, read and done: what the page speaks of is brought about before each command.
 
-use tests::{Page, PageUser, Program, Server, Session};
+use tests::{Page, PageUser, Server, Session};
 
 const PAGE: &str = include_str!("../../docs/rollback.md");
-const USER: &str = "migrator";
-const PASSWORD: &str = "secret";
 
 #[test]
 fn every_command_of_the_page_does_what_the_page_says() {
     let server = Server::start();
-    server.query(
-        "postgres",
-        &format!(
-            "CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}' CREATEDB; GRANT pg_monitor, pg_signal_backend TO {USER}; \
-             CREATE ROLE app LOGIN PASSWORD 'app'"
-        ),
-    );
-    let url = server.url_as(USER, PASSWORD, "postgres");
-    let orchestrator = Program::named("orchestrator").env("ORCHESTRATOR_SERVER_URL", &url);
+    let user = PageUser::migrator(&server);
+    let orchestrator = user.orchestrator(&server);
     orchestrator.expect(&["all"], 0);
 
     let mut sessions: Vec<Session> = Vec::new();
     let mut compensations = 0;
-    let user = PageUser {
-        name: USER.to_owned(),
-        password: PASSWORD.to_owned(),
-    };
     Page::new("docs/rollback.md", PAGE).perform(&server, &user, |command| match command {
         "orchestrator run control workflow --atomic --yes" => {
             orchestrator.expect(&["revert", "control", "workflow"], 0);

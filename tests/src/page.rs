@@ -23,6 +23,27 @@ pub struct PageUser {
     pub password: String,
 }
 
+impl PageUser {
+    /// The user of a page that is no superuser, but sees and ends the sessions of others; and an application's, `app`.
+    pub fn migrator(server: &Server) -> Self {
+        let (name, password) = ("migrator".to_owned(), "secret".to_owned());
+        server.query(
+            "postgres",
+            &format!(
+                "CREATE ROLE {name} LOGIN PASSWORD '{password}' CREATEDB; GRANT pg_monitor, pg_signal_backend TO {name}; \
+                 CREATE ROLE app LOGIN PASSWORD 'app'"
+            ),
+        );
+        Self { name, password }
+    }
+
+    /// The orchestrator, as this user.
+    pub fn orchestrator(&self, server: &Server) -> Program {
+        let url = server.url_as(&self.name, &self.password, "postgres");
+        Program::named("orchestrator").env("ORCHESTRATOR_SERVER_URL", &url)
+    }
+}
+
 impl Page {
     /// A page, named for messages, with its text.
     pub fn new(name: &'static str, text: &'static str) -> Self {
