@@ -6,8 +6,8 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `adopt`, `backup`, `doctor`, `drift`, `journal`, `restore`, `schema`, `scratch` |
-//! | 3 | `client_program`, `generate` |
+//! | 4 | `adopt`, `backup`, `doctor`, `drift`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
+//! | 3 | `client_program`, `generate`, `lint`, `rules` |
 //! | 1 | `graph`, `embedded` |
 
 pub mod adopt;
@@ -20,6 +20,9 @@ pub mod embedded;
 pub mod generate;
 pub mod graph;
 pub mod journal;
+pub mod lint;
+pub mod rehearsal;
 pub mod restore;
+pub mod rules;
 pub mod schema;
 pub mod scratch;

@@ -10,6 +10,7 @@ use shared::inspect::Target;
 use shared::planning::{self, Chain, Order};
 use shared::postgres::{Connections, RunIdentity};
 use shared::report::Reporter;
+use shared::runner::Witness;
 use tokio::sync::watch;
 
 use super::{ScratchError, ScratchServer, Workshop, cluster_wide, roles};
@@ -72,9 +73,22 @@ impl<'a> Replay<'a> {
         history_table: &str,
         migrations: &[&Migration],
     ) -> Result<(), ScratchError> {
+        self.take(service, history_table, migrations, Direction::Up, None)
+            .await
+    }
+
+    /// Takes migrations of a service in one direction, in this order, before a witness.
+    pub async fn take(
+        &self,
+        service: &Service,
+        history_table: &str,
+        migrations: &[&Migration],
+        direction: Direction,
+        witness: Option<&Arc<dyn Witness>>,
+    ) -> Result<(), ScratchError> {
         let steps = migrations
             .iter()
-            .map(|migration| planning::step(service, migration, Direction::Up))
+            .map(|migration| planning::step(service, migration, direction))
             .collect::<Result<Vec<_>, _>>()
             .map_err(shared::command::CommandError::from)?;
         let identity = RunIdentity::of_this_process();
@@ -94,9 +108,12 @@ impl<'a> Replay<'a> {
             held: None,
         };
         let run = Run {
-            command: "run",
+            command: match direction {
+                Direction::Up => "run",
+                Direction::Down => "revert",
+            },
             identity,
-            plan: Chain.arrange(&self.context.fleet, steps, Direction::Up),
+            plan: Chain.arrange(&self.context.fleet, steps, direction),
             lanes: [(service.name.clone(), lane)].into(),
             gate_targets: [].into(),
             unchanged: Vec::new(),
@@ -106,6 +123,7 @@ impl<'a> Replay<'a> {
             on_failure: OnFailure::Stop,
             wait: std::time::Duration::ZERO,
             precaution: None,
+            witness: witness.cloned(),
             atomic: false,
             resolved: Vec::new(),
             meet_gate: Box::new(|_| String::new()),

@@ -238,6 +238,7 @@ pub(super) async fn execute(
         },
         wait: asked.wait,
         precaution: asked.precaution,
+        witness: None,
         atomic: asked.atomic,
         resolved: asked.resolved,
         meet_gate: Box::new(move |service| invocation.meet(service)),

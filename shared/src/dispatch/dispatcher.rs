@@ -28,7 +28,7 @@ use crate::domain::{
 };
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
-use crate::runner::StepDone;
+use crate::runner::{StepDone, Witness};
 
 /// Runs a plan to its end, whatever that is.
 pub async fn dispatch<'a>(
@@ -118,6 +118,7 @@ struct Dispatcher<'a, 'r> {
     recorder: &'a mut Recorder<'r>,
     run: Arc<RunIdentity>,
     connections: Arc<Connections>,
+    witness: Option<Arc<dyn Witness>>,
     engine: EngineSettings,
     on_failure: OnFailure,
     wait: Duration,
@@ -184,6 +185,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             recorder,
             run: Arc::new(run.identity),
             connections: run.connections,
+            witness: run.witness,
             engine: run.engine,
             on_failure: run.on_failure,
             wait: run.wait,
@@ -292,6 +294,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 halted: self.halt.subscribe(),
                 wrote: false,
                 anchor: None,
+                witness: self.witness.clone(),
             };
             self.board.activate(&service);
             self.begin_visit(&service);

@@ -23,7 +23,7 @@ use crate::postgres::{
     read_anchor,
 };
 use crate::reconcile::{History, State, reconcile};
-use crate::runner::{StepContext, StepDone, execute};
+use crate::runner::{StepContext, StepDone, Witness, execute};
 
 /// What tasks tell the dispatcher.
 pub(super) enum Message {
@@ -99,6 +99,8 @@ pub(super) struct LaneTask {
     /// Whether an attempt was made, which the journal tells of.
     pub(super) wrote: bool,
     pub(super) anchor: Option<Anchor>,
+    /// Who looks at the steps, in a rehearsal.
+    pub(super) witness: Option<Arc<dyn Witness>>,
 }
 
 impl LaneTask {
@@ -283,6 +285,7 @@ impl LaneTask {
             run_again: &self.run_again,
             because: because.as_deref(),
             in_release: false,
+            witness: self.witness.as_deref(),
         };
         execute(locked, &context).await
     }

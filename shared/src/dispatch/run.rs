@@ -13,6 +13,7 @@ use crate::config::EngineSettings;
 use crate::domain::{ExitStatus, Plan, Resolved, ServiceName, StopCause, Totals};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, RunIdentity, Session};
+use crate::runner::Witness;
 
 /// What a failure means for services that do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,8 @@ pub struct Run<'c> {
     pub engine: EngineSettings,
     /// Where sessions come from.
     pub connections: Arc<Connections>,
+    /// Who looks at the steps, in a rehearsal.
+    pub witness: Option<Arc<dyn Witness>>,
     /// How to undo, in a run that may have to.
     pub reverts: Option<Reverts<'c>>,
 }

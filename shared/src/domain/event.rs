@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Anchor, ColumnOrder, CompensationStop, Decision, Direction, ExitStatus, Gate, HeldLock,
-    Refusal, SchemaDifference, ServiceName, StopCause, Totals, Verdict, Version,
+    Refusal, Rehearsed, SchemaDifference, ServiceName, StopCause, Totals, Verdict, Version,
 };
 
 /// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
@@ -389,6 +389,8 @@ pub enum EventKind {
         /// From the beginning of the first swap to the end of the last, in milliseconds.
         window_ms: u64,
     },
+    /// A migration was rehearsed on a scratch database.
+    MigrationRehearsed(Box<Rehearsed>),
     /// A former database that is still there.
     OldDatabaseKept {
         /// Its name.

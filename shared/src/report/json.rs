@@ -171,6 +171,7 @@ mod tests {
             EventKind::RestoreVerified { .. } => "restore_verified",
             EventKind::DatabaseSwapped { .. } => "database_swapped",
             EventKind::DatabasesSwapped { .. } => "databases_swapped",
+            EventKind::MigrationRehearsed(_) => "migration_rehearsed",
             EventKind::OldDatabaseKept { .. } => "old_database_kept",
             EventKind::OldDatabaseDropped { .. } => "old_database_dropped",
             EventKind::CancelRequested { .. } => "cancel_requested",

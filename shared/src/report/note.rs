@@ -117,6 +117,7 @@ pub(super) fn note(
         | EventKind::RestoreVerified { .. }
         | EventKind::DatabaseSwapped { .. }
         | EventKind::DatabasesSwapped { .. }
+        | EventKind::MigrationRehearsed(_)
         | EventKind::OldDatabaseKept { .. }
         | EventKind::OldDatabaseDropped { .. }
         | EventKind::RunStarted { .. }

@@ -347,6 +347,7 @@ impl Standing {
             | EventKind::RestoreVerified { .. }
             | EventKind::DatabaseSwapped { .. }
             | EventKind::DatabasesSwapped { .. }
+            | EventKind::MigrationRehearsed(_)
             | EventKind::OldDatabaseKept { .. }
             | EventKind::OldDatabaseDropped { .. }
             | EventKind::CancelRequested { .. }

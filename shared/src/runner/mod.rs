@@ -14,7 +14,9 @@ mod transactional;
 mod units;
 mod watch;
 mod within;
+mod witness;
 
 pub use leftovers::left_behind;
 pub use step::{StepContext, StepDone, execute};
 pub use within::{Executed, FailedWithin, OpenTransaction, execute_within, record_rolled_back};
+pub use witness::{Moment, Witness, Witnessed};

@@ -10,6 +10,7 @@ use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
 use super::watch::Watch;
+use super::witness::{Moment, look, run_outside_before, run_statement_before};
 use crate::domain::{Direction, EventKind, Script, millis};
 use crate::postgres::{
     Attempt, LockedSession, Progress, ProgressState, clear_intent, read_progress, record_done,
@@ -179,10 +180,10 @@ impl UnitRunner<'_> {
         if state.is_some() {
             return self.outside(statement, &StatementKind::Other, state).await;
         }
-        let client = self.locked.session().client();
+        let session = self.locked.session();
         let ran = self
             .in_transaction("BEGIN", async || {
-                run_statement(client, statement.text, statement.offset).await
+                run_statement_before(self.context, session, statement).await
             })
             .await;
         match ran {
@@ -201,10 +202,11 @@ impl UnitRunner<'_> {
 
     /// An explicit transaction of the file; its progress row commits with it.
     async fn block(&self, block: &Block<'_>) -> Result<(), Fault> {
-        let client = self.locked.session().client();
+        let session = self.locked.session();
+        let client = session.client();
         let body = async || {
             for statement in &block.body {
-                run_statement(client, statement.text, statement.offset).await?;
+                run_statement_before(self.context, session, statement).await?;
             }
             Ok(())
         };
@@ -236,6 +238,7 @@ impl UnitRunner<'_> {
             .await
             .map_err(Fault::of)?;
         let ran = async {
+            look(self.context, session, Moment::Begun).await?;
             work().await?;
             session.become_bookkeeper().await.map_err(Fault::of)?;
             if !self.locked.is_held().await.map_err(Fault::of)? {
@@ -243,7 +246,8 @@ impl UnitRunner<'_> {
             }
             record_statement(session.client(), self.progress, self.number)
                 .await
-                .map_err(Fault::of)
+                .map_err(Fault::of)?;
+            look(self.context, session, Moment::BeforeCommit).await
         }
         .await;
         match ran {
@@ -303,8 +307,9 @@ impl UnitRunner<'_> {
                 let ran = if waits_without_blocking(kind) {
                     self.patiently(statement.text, statement.offset).await
                 } else {
-                    let client = self.locked.session().client();
-                    run_statement(client, statement.text, statement.offset).await
+                    let session = self.locked.session();
+                    run_outside_before(self.context, session, statement.text, statement.offset)
+                        .await
                 };
                 self.settle(ran, before.as_ref()).await?;
                 Ok(recovered)
@@ -390,7 +395,7 @@ impl UnitRunner<'_> {
             .await
             .map_err(Fault::of)?;
         self.watch.be_patient(true);
-        let ran = run_statement(session.client(), sql, offset).await;
+        let ran = run_outside_before(self.context, session, sql, offset).await;
         self.watch.be_patient(false);
         if !matches!(ran, Err(Fault::Lost { .. })) {
             session

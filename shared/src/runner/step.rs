@@ -11,6 +11,7 @@ use super::aftermath::{self, Aftermath, Outcome};
 use super::fault::{self, Fault, Remains, Telling};
 use super::remedy::remedy;
 use super::watch::Watch;
+use super::witness::{Witness, Witnessed};
 use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
 use crate::domain::{
@@ -58,6 +59,8 @@ pub struct StepContext<'a> {
     pub because: Option<&'a str>,
     /// Whether it is part of an atomic release.
     pub in_release: bool,
+    /// Who looks at it, in a rehearsal.
+    pub witness: Option<&'a dyn Witness>,
 }
 
 /// What became of a step that did not fail.
@@ -73,6 +76,14 @@ pub enum StepDone {
 impl StepContext<'_> {
     pub(super) fn script(&self) -> &Script {
         planning::script(self.migration, self.direction)
+    }
+
+    pub(super) fn witnessed<'s>(&'s self, session: &'s Session) -> Witnessed<'s> {
+        Witnessed {
+            migration: self.migration,
+            direction: self.direction,
+            session,
+        }
     }
 
     pub(super) fn report(&self, kind: EventKind) {

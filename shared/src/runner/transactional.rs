@@ -1,8 +1,8 @@
 //! A file in one transaction, together with its history row and its journal row.
 
 use super::fault::Fault;
-use super::script::run_file;
 use super::step::StepContext;
+use super::witness::{Moment, look, run_file_before};
 use crate::postgres::{Attempt, LockedSession, record_done};
 
 /// One attempt. On an error that the server reported, the transaction has been rolled back.
@@ -13,7 +13,11 @@ pub(super) async fn attempt<'a>(
 ) -> Result<(), Fault> {
     let client = locked.session().client();
     client.batch_execute("BEGIN").await.map_err(Fault::of)?;
-    match inside(locked, context, attempt, Ending::Commits).await {
+    let ran = async {
+        inside(locked, context, attempt, Ending::Commits).await?;
+        look(context, locked.session(), Moment::BeforeCommit).await
+    };
+    match ran.await {
         Ok(()) => client
             .batch_execute("COMMIT")
             .await
@@ -46,7 +50,7 @@ pub(super) async fn inside<'a>(
     ending: Ending,
 ) -> Result<(), Fault> {
     let session = locked.session();
-    run_file(session.client(), &context.script().text).await?;
+    run_file_before(context, session).await?;
     if ending == Ending::GoesOn {
         session
             .become_bookkeeper_within()

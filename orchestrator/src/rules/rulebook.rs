@@ -1,0 +1,125 @@
+//! From what was seen to a finding: how grave it is here, and whether the migration allows it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use shared::domain::{Finding, Migration, Place, SchemaDifference, Script, Service, Severity};
+use shared::sql;
+
+use super::Rule;
+
+/// How grave a configuration makes a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gravity {
+    /// Not looked for.
+    Off,
+    /// Told.
+    Warning,
+    /// Told, and exit code 4.
+    Error,
+}
+
+/// The rules as they hold in one environment.
+#[derive(Clone, Debug, Default)]
+pub struct Rulebook {
+    /// What the configuration says, by slug.
+    pub gravity: BTreeMap<String, Gravity>,
+}
+
+/// What a rule saw.
+pub struct Draft<'a> {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// The file.
+    pub script: &'a Script,
+    /// Where, in bytes of the file's text; `None` for the whole file.
+    pub range: Option<Range<usize>>,
+    /// The reason, one sentence.
+    pub message: String,
+    /// The safe form.
+    pub safe_form: Option<String>,
+    /// The objects that differ.
+    pub differences: Vec<SchemaDifference>,
+}
+
+impl<'a> Draft<'a> {
+    /// Of a rule, in a file.
+    pub fn new(rule: &'static Rule, script: &'a Script, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            script,
+            range: None,
+            message: message.into(),
+            safe_form: None,
+            differences: Vec::new(),
+        }
+    }
+
+    /// At a place of the file, in bytes.
+    #[must_use]
+    pub fn at(mut self, range: Range<usize>) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    /// With a safe form.
+    #[must_use]
+    pub fn safe_form(mut self, sql: impl Into<String>) -> Self {
+        self.safe_form = Some(sql.into());
+        self
+    }
+}
+
+impl Rulebook {
+    /// How grave a rule is here; `None` when it is off.
+    pub fn severity(&self, rule: &Rule) -> Option<Severity> {
+        match self.gravity.get(rule.slug) {
+            None => Some(rule.severity),
+            Some(Gravity::Off) => None,
+            Some(Gravity::Warning) => Some(Severity::Warning),
+            Some(Gravity::Error) => Some(Severity::Error),
+        }
+    }
+
+    /// The finding; `None` when the rule is off. A migration allows a rule in its own file or in that of its revert, which no checksum
+    /// guards: so a migration that is applied everywhere can say why it is as it is.
+    pub fn finding(
+        &self,
+        service: &Service,
+        migration: &Migration,
+        draft: Draft<'_>,
+    ) -> Option<Finding> {
+        let severity = self.severity(draft.rule)?;
+        let allowed = [Some(&migration.script), migration.revert.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|script| &script.directives.allow)
+            .find(|allow| allow.rule == draft.rule.slug)
+            .map(|allow| allow.reason.clone());
+        Some(Finding {
+            rule: draft.rule.slug.to_owned(),
+            severity,
+            service: service.name.clone(),
+            version: Some(migration.version),
+            file: draft.script.path.clone(),
+            place: draft.range.map(|range| place(&draft.script.text, &range)),
+            message: draft.message,
+            safe_form: draft.safe_form,
+            differences: draft.differences,
+            allowed,
+        })
+    }
+}
+
+fn place(text: &str, range: &Range<usize>) -> Place {
+    let (from, to) = (
+        sql::position_at(text, range.start),
+        sql::position_at(text, range.end),
+    );
+    Place {
+        line: from.line,
+        column: from.column,
+        end_line: to.line,
+        end_column: to.column,
+    }
+}

@@ -1,0 +1,145 @@
+//! Somebody who looks at what a migration does while its transaction is open.
+//!
+//! Responsible for the moments at which a migration can be looked at. Not for what is seen. Floor 3.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use tokio_postgres::Client;
+
+use super::fault::Fault;
+use super::script::{run_file, run_statement};
+use super::step::StepContext;
+use crate::domain::{Direction, Migration};
+use crate::postgres::Session;
+use crate::sql::{self, Statement};
+
+/// A migration on its way, as a witness sees it.
+#[derive(Clone, Copy)]
+pub struct Witnessed<'a> {
+    /// The migration.
+    pub migration: &'a Migration,
+    /// Which way.
+    pub direction: Direction,
+    /// The session that runs it.
+    pub session: &'a Session,
+}
+
+impl<'a> Witnessed<'a> {
+    /// The client of the session, in whose transaction the witness may ask.
+    pub fn client(&self) -> &'a Client {
+        self.session.client()
+    }
+}
+
+/// A moment at which a migration is looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    /// A transaction has begun; nothing has been done in it. Of a no-transaction file each statement that can be rolled back has
+    /// one of its own.
+    Begun,
+    /// A statement is done, and its transaction still open.
+    Done {
+        /// Where it begins in the file, in bytes.
+        offset: usize,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The file is done, its history row is written, and the commit is next.
+    BeforeCommit,
+}
+
+/// Looks at a migration. Its own statements must leave everything as it was: they run in the migration's transaction, under the
+/// migration's settings and perhaps under another role.
+pub trait Witness: Send + Sync {
+    /// Looks. An error ends the migration.
+    fn look<'a>(
+        &'a self,
+        witnessed: Witnessed<'a>,
+        moment: Moment,
+    ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>>;
+
+    /// Looks on, from another session, while a statement runs that has no transaction around it. Awaits `running` to its end.
+    fn look_on<'a>(
+        &'a self,
+        witnessed: Witnessed<'a>,
+        offset: usize,
+        running: BoxFuture<'a, ()>,
+    ) -> BoxFuture<'a, ()>;
+}
+
+/// Runs a whole file; before a witness, statement by statement.
+pub(super) async fn run_file_before(
+    context: &StepContext<'_>,
+    session: &Session,
+) -> Result<(), Fault> {
+    let text = &context.script().text;
+    let Some(witness) = context.witness else {
+        return run_file(session.client(), text).await;
+    };
+    let Ok(statements) = sql::split(text) else {
+        return run_file(session.client(), text).await;
+    };
+    let witnessed = context.witnessed(session);
+    look(context, session, Moment::Begun).await?;
+    for statement in statements {
+        let started = Instant::now();
+        run_statement(session.client(), statement.text, statement.offset).await?;
+        let moment = Moment::Done {
+            offset: statement.offset,
+            took: started.elapsed(),
+        };
+        witness.look(witnessed, moment).await.map_err(Fault::of)?;
+    }
+    Ok(())
+}
+
+/// Runs one statement of a file within a transaction, and lets a witness look.
+pub(super) async fn run_statement_before(
+    context: &StepContext<'_>,
+    session: &Session,
+    statement: &Statement<'_>,
+) -> Result<(), Fault> {
+    let started = Instant::now();
+    run_statement(session.client(), statement.text, statement.offset).await?;
+    let moment = Moment::Done {
+        offset: statement.offset,
+        took: started.elapsed(),
+    };
+    look(context, session, moment).await
+}
+
+/// Runs one statement outside of any transaction, and lets a witness look on.
+pub(super) async fn run_outside_before(
+    context: &StepContext<'_>,
+    session: &Session,
+    sql: &str,
+    offset: usize,
+) -> Result<(), Fault> {
+    let Some(witness) = context.witness else {
+        return run_statement(session.client(), sql, offset).await;
+    };
+    let mut ran = Ok(());
+    let running = Box::pin(async {
+        ran = run_statement(session.client(), sql, offset).await;
+    });
+    witness
+        .look_on(context.witnessed(session), offset, running)
+        .await;
+    ran
+}
+
+/// Lets a witness look, where there is one.
+pub(super) async fn look(
+    context: &StepContext<'_>,
+    session: &Session,
+    moment: Moment,
+) -> Result<(), Fault> {
+    match context.witness {
+        Some(witness) => witness
+            .look(context.witnessed(session), moment)
+            .await
+            .map_err(Fault::of),
+        None => Ok(()),
+    }
+}
