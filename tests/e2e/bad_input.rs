@@ -53,7 +53,7 @@ fn an_unknown_service_is_named_with_those_that_exist() {
 fn an_unknown_flag_is_a_usage_error_of_every_command() {
     let server = Server::start();
     let orchestrator = Program::orchestrator(&server);
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 16] = [
         &["all"],
         &["run", "auth"],
         &["status"],
@@ -67,6 +67,7 @@ fn an_unknown_flag_is_a_usage_error_of_every_command() {
         &["local", "status"],
         &["psql", "auth"],
         &["completions", "bash"],
+        &["man"],
         &["migrate"],
         &[],
     ];
@@ -100,7 +101,8 @@ fn an_unknown_flag_is_a_usage_error_of_every_command() {
 fn arguments_that_do_not_fit_are_usage_errors() {
     let server = Server::start();
     let orchestrator = Program::orchestrator(&server);
-    let cases: [(&[&str], &[&str]); 17] = [
+    let cases: [(&[&str], &[&str]); 18] = [
+        (&["man", "nothing"], &["nothing", "--help"]),
         (&["run", "auth", "--to", "newest"], &["newest"]),
         (&["run", "auth", "--to", "-1"], &["-1"]),
         (

@@ -13,6 +13,7 @@ mod graph;
 mod history;
 mod history_verify;
 mod local;
+mod man;
 mod plan;
 mod psql;
 mod restore;
@@ -94,6 +95,8 @@ enum Command {
     Psql(psql::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Print the manual page of the program or of a command
+    Man(man::Args),
 }
 
 /// The `main` of the orchestrator.
@@ -125,6 +128,9 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
     if let Command::Completions(args) = &cli.command {
         return completions::print(args);
     }
+    if let Command::Man(args) = &cli.command {
+        return man::print(args);
+    }
     let context = Context::new(cli.globals, &SERVICES, "orchestrator")?;
     if let Command::Local(args) = &cli.command {
         return local::local(&context, args).await;
@@ -149,7 +155,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::Restore(args) => restore::restore(&context, &args).await,
         Command::Schema(args) => schema::schema(&context, &args).await,
         Command::Psql(args) => psql::psql(&context, &args).await,
-        Command::Local(_) | Command::Completions(_) => Ok(ExitStatus::Done),
+        Command::Local(_) | Command::Completions(_) | Command::Man(_) => Ok(ExitStatus::Done),
     }
 }
 
