@@ -3,6 +3,21 @@
 //! Responsible for reading a service's files once and holding each to the rules. Not for what only a database can tell
 //! (`rehearsal`), nor for how findings are shown (`cli`).
 
+mod change;
 mod file;
+mod guide;
+mod look;
+mod model;
+mod names;
+mod read;
+mod service;
 
+pub use change::{
+    Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Mentions,
+    RowChange, RowKind, Step, Unknown,
+};
 pub use file::LintedFile;
+pub use guide::order_against;
+pub use look::{Look, Now};
+pub use model::{Enum, Model, Table, View};
+pub use service::lint;

@@ -1,0 +1,41 @@
+//! All rules of the guide over one file.
+
+use time::OffsetDateTime;
+
+use super::{order, revert};
+use crate::lint::change::Step;
+use crate::lint::file::LintedFile;
+use crate::lint::look::{Look, Now};
+use crate::rules::Draft;
+
+/// A rule that looks at one statement, with what stands before it.
+type StatementRule = for<'a> fn(&Look<'a>, &Now, &Step) -> Vec<Draft<'a>>;
+
+/// A rule that looks at a file as a whole.
+type FileRule = for<'a> fn(&Look<'a>) -> Vec<Draft<'a>>;
+
+const STATEMENT_RULES: &[StatementRule] = &[];
+
+const FILE_RULES: &[FileRule] = &[];
+
+/// What the guide holds against a migration; `down` is the file of its revert.
+pub fn drafts<'a>(
+    look: &Look<'a>,
+    down: Option<&LintedFile<'a>>,
+    now: OffsetDateTime,
+) -> Vec<Draft<'a>> {
+    let mut drafts = revert::missing(look, down);
+    drafts.extend(order::in_future(look, now));
+    for rule in FILE_RULES {
+        drafts.extend(rule(look));
+    }
+    let mut state = Now::new(look.before);
+    for step in look.steps {
+        for rule in STATEMENT_RULES {
+            drafts.extend(rule(look, &state, step));
+        }
+        state.apply(step);
+    }
+    drafts.sort_by_key(|draft| draft.range.as_ref().map(|range| range.start));
+    drafts
+}

@@ -1,0 +1,37 @@
+//! A migration can be taken back.
+
+use crate::lint::file::LintedFile;
+use crate::lint::look::Look;
+use crate::rules::{Draft, slugs};
+
+/// Neither a revert nor a reason, or a revert that does nothing.
+pub(super) fn missing<'a>(look: &Look<'a>, down: Option<&LintedFile<'a>>) -> Vec<Draft<'a>> {
+    if look.file.statements.is_empty() {
+        return Vec::new();
+    }
+    let migration = look.file.migration;
+    let draft = match down {
+        None if migration.script.directives.irreversible.is_some() => return Vec::new(),
+        None => Draft::new(
+            &slugs::REVERT_MISSING,
+            &migration.script,
+            "it has no revert, and does not say why it cannot have one",
+        )
+        .safe_form(format!(
+            "write reverts/{}, or -- migration: irreversible \"why\"",
+            file_name(&migration.script.path)
+        )),
+        Some(down) if down.statements.is_empty() => Draft::new(
+            &slugs::REVERT_MISSING,
+            down.script,
+            "the revert has no statement, though the migration changes something",
+        )
+        .safe_form("undo the statements of the migration, the last one first"),
+        Some(_) => return Vec::new(),
+    };
+    vec![draft]
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

@@ -1,0 +1,118 @@
+//! Names as the catalog spells them, from the syntax tree.
+
+use std::ops::Range;
+
+use shared::sql::Name;
+use squawk_syntax::ast::{self, AstNode, NameLike};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+/// The schema that an unqualified name means, unless the file says otherwise.
+pub(super) const PUBLIC: &str = "public";
+
+/// A name of something that is referred to.
+pub(super) fn referred(path: Option<ast::PathRef>, schema: &str) -> Option<Name> {
+    let path = path?;
+    qualified(path.qualifier(), short(&path.segment()?.text()), schema)
+}
+
+/// A name of something that is made.
+pub(super) fn made(path: Option<ast::Path>, schema: &str) -> Option<Name> {
+    let path = path?;
+    qualified(path.qualifier(), short(&path.segment()?.text()), schema)
+}
+
+fn qualified(qualifier: Option<ast::PathRef>, name: String, schema: &str) -> Option<Name> {
+    let schema = match qualifier {
+        None => schema.to_owned(),
+        Some(qualifier) => short(&qualifier.segment()?.text()),
+    };
+    (!name.is_empty()).then_some(Name {
+        schema: Some(schema),
+        name,
+    })
+}
+
+/// A column's or constraint's name.
+pub(super) fn plain<N: NameLike>(node: Option<N>) -> Option<String> {
+    node.map(|node| short(&node.text()))
+        .filter(|name| !name.is_empty())
+}
+
+/// PostgreSQL keeps 63 bytes of a name.
+fn short(name: &str) -> String {
+    name[..name.floor_char_boundary(63)].to_owned()
+}
+
+/// As people write it: without the schema that is meant anyhow.
+pub(super) fn shown(name: &Name) -> String {
+    match name.schema.as_deref() {
+        Some(PUBLIC) => Name {
+            schema: None,
+            name: name.name.clone(),
+        }
+        .to_string(),
+        _ => name.to_string(),
+    }
+}
+
+/// As people write a column or a constraint: with quotes where it needs them.
+pub(super) fn quoted(name: &str) -> String {
+    Name {
+        schema: None,
+        name: name.to_owned(),
+    }
+    .to_string()
+}
+
+/// Where a node stands in its text, without the blanks, comments and the semicolon around it.
+pub(super) fn span(node: &SyntaxNode) -> Range<usize> {
+    let is_code = |kind: SyntaxKind| {
+        !matches!(
+            kind,
+            SyntaxKind::WHITESPACE | SyntaxKind::COMMENT | SyntaxKind::SEMICOLON
+        )
+    };
+    let mut first = node.first_token();
+    while let Some(token) = &first
+        && !is_code(token.kind())
+    {
+        first = token.next_token();
+    }
+    let mut last = node.last_token();
+    while let Some(token) = &last
+        && !is_code(token.kind())
+    {
+        last = token.prev_token();
+    }
+    let whole = node.text_range();
+    let start = first.map_or(whole.start(), |token| token.text_range().start());
+    let end = last.map_or(whole.end(), |token| token.text_range().end());
+    match start <= end {
+        true => usize::from(start)..usize::from(end),
+        false => usize::from(whole.start())..usize::from(whole.end()),
+    }
+}
+
+/// The text of a node, with blanks and comments as one blank each.
+pub(super) fn squeezed(node: &SyntaxNode) -> String {
+    let mut text = String::new();
+    for token in node
+        .descendants_with_tokens()
+        .filter_map(|element| element.into_token())
+    {
+        match token.kind() {
+            SyntaxKind::WHITESPACE | SyntaxKind::COMMENT => {
+                if !text.ends_with(' ') {
+                    text.push(' ');
+                }
+            }
+            _ => text.push_str(token.text()),
+        }
+    }
+    text.trim().to_owned()
+}
+
+/// The first node of a kind below another.
+pub(super) fn below<N: AstNode>(node: &SyntaxNode) -> Option<N> {
+    node.descendants().find_map(N::cast)
+}

@@ -1,0 +1,129 @@
+//! DO blocks: what their statements change, perhaps; dynamic SQL changes anything.
+
+use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::statement::Reader;
+use crate::lint::change::{Change, Mentions, Unknown};
+use crate::lint::names::{span, squeezed};
+
+impl Reader<'_> {
+    pub(super) fn block(&mut self, it: &ast::Do) {
+        let whole = (self.spot)(it.syntax());
+        let Some(body) = it.plpgsql() else {
+            self.act(whole, Change::Unknown(Unknown::Anything));
+            return;
+        };
+        if !body.errors().is_empty() {
+            let text = Mentions::new(body.text());
+            self.act(whole, Change::Unknown(Unknown::Named(text)));
+            return;
+        }
+        let root = body.syntax();
+        let spot = |node: &SyntaxNode| {
+            let range = span(node);
+            let inner = node.text_range();
+            // Offsets in the body are those of its decoded text.
+            let from = usize::from(body.source_range(inner).start())
+                + (range.start - usize::from(inner.start()));
+            from..from + range.len()
+        };
+        let mut reader = Reader::new(&self.schema, &spot);
+        reader.perhaps = true;
+        reader.guarded = catches_duplicates(&root);
+        for node in root.descendants() {
+            reader.in_loop = is_in_loop(&node);
+            if ast::PlpgsqlDynExecuteStmt::can_cast(node.kind()) {
+                reader.dynamic(&node);
+            } else if let Some(statement) = ast::Stmt::cast(node.clone())
+                && is_statement_of_block(&node)
+            {
+                reader.guarded |= asks_the_catalog(&node);
+                reader.statement(&statement);
+            }
+        }
+        self.acts.extend(reader.acts);
+    }
+
+    /// EXECUTE: one literal is read like a statement, anything else may be anything.
+    fn dynamic(&mut self, node: &SyntaxNode) {
+        let whole = (self.spot)(node);
+        let guarded = asks_the_catalog(node) || self.guarded;
+        let literal = ast::PlpgsqlDynExecuteStmt::cast(node.clone())
+            .and_then(|execute| execute.query())
+            .map(|query| squeezed(query.syntax()))
+            .filter(|text| !text.contains("||") && !text.to_ascii_lowercase().contains("format"));
+        let value = literal.and_then(|_| {
+            node.descendants()
+                .find_map(ast::Literal::cast)
+                .and_then(|literal| literal.string_value())
+        });
+        let Some(sql) = value else {
+            self.act(whole, Change::Unknown(Unknown::Anything));
+            return;
+        };
+        let parsed = squawk_syntax::SourceFile::parse(&sql);
+        let spot = |_: &SyntaxNode| whole.clone();
+        let mut reader = Reader::new(&self.schema, &spot);
+        reader.perhaps = true;
+        reader.guarded = guarded;
+        reader.in_loop = self.in_loop;
+        for statement in parsed.tree().stmts() {
+            reader.statement(&statement);
+        }
+        self.acts.extend(reader.acts);
+    }
+}
+
+/// An exception section that takes an object that exists already for good.
+fn catches_duplicates(root: &SyntaxNode) -> bool {
+    root.descendants()
+        .filter_map(ast::PlpgsqlCondition::cast)
+        .any(|condition| {
+            let text = condition.syntax().text().to_string().to_ascii_lowercase();
+            [
+                "duplicate_object",
+                "duplicate_table",
+                "others",
+                "42710",
+                "42p07",
+            ]
+            .iter()
+            .any(|known| text.contains(known))
+        })
+}
+
+/// Whether an IF around it looks an object up.
+fn asks_the_catalog(node: &SyntaxNode) -> bool {
+    node.ancestors()
+        .filter_map(ast::PlpgsqlIfStmt::cast)
+        .filter_map(|branch| branch.cond())
+        .any(|condition| {
+            let text = condition.syntax().text().to_string().to_ascii_lowercase();
+            ["pg_", "to_reg", "information_schema", "exists"]
+                .iter()
+                .any(|known| text.contains(known))
+        })
+}
+
+fn is_in_loop(node: &SyntaxNode) -> bool {
+    node.ancestors().any(|ancestor| {
+        matches!(
+            ancestor.kind(),
+            SyntaxKind::PLPGSQL_LOOP_STMT
+                | SyntaxKind::PLPGSQL_WHILE_STMT
+                | SyntaxKind::PLPGSQL_FOR_I_STMT
+                | SyntaxKind::PLPGSQL_FOR_DYN_STMT
+                | SyntaxKind::PLPGSQL_FOR_QUERY_STMT
+                | SyntaxKind::PLPGSQL_FOR_EACH_STMT
+                | SyntaxKind::PLPGSQL_FOR_CURSOR_STMT
+        )
+    })
+}
+
+/// Not a part of another statement, nor of an expression.
+fn is_statement_of_block(node: &SyntaxNode) -> bool {
+    !node.ancestors().skip(1).any(|ancestor| {
+        ast::Stmt::can_cast(ancestor.kind()) || ast::PlpgsqlExpr::can_cast(ancestor.kind())
+    })
+}

@@ -1,0 +1,336 @@
+//! One statement: which kind it is, and the kinds that take a few lines each.
+
+use std::ops::Range;
+
+use shared::sql::Name;
+use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use crate::lint::change::{Act, Change, Index, Mentions, Unknown};
+use crate::lint::names::{below, made, plain, referred, squeezed};
+
+/// Where a node stands in the file: the body of a block has offsets of its own.
+pub(super) type Spot<'a> = dyn Fn(&SyntaxNode) -> Range<usize> + 'a;
+
+/// Reads statements, collecting what they change.
+pub(super) struct Reader<'a> {
+    pub(super) schema: String,
+    pub(super) spot: &'a Spot<'a>,
+    /// Whether what is read may also not happen.
+    pub(super) perhaps: bool,
+    /// Whether the block around it goes on when an object exists already.
+    pub(super) guarded: bool,
+    /// Whether it stands in a loop.
+    pub(super) in_loop: bool,
+    pub(super) acts: Vec<Act>,
+    search_path: Option<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(schema: &str, spot: &'a Spot<'a>) -> Self {
+        Self {
+            schema: schema.to_owned(),
+            spot,
+            perhaps: false,
+            guarded: false,
+            in_loop: false,
+            acts: Vec::new(),
+            search_path: None,
+        }
+    }
+
+    /// What was changed, and the schema that unqualified names mean from now on where that changed.
+    pub(super) fn finish(self) -> (Vec<Act>, Option<String>) {
+        (self.acts, self.search_path)
+    }
+
+    pub(super) fn act(&mut self, range: Range<usize>, change: Change) {
+        self.act_perhaps(range, change, false);
+    }
+
+    pub(super) fn act_perhaps(&mut self, range: Range<usize>, change: Change, perhaps: bool) {
+        self.acts.push(Act {
+            change,
+            range,
+            perhaps: perhaps || self.perhaps,
+            guarded: self.guarded,
+        });
+    }
+
+    pub(super) fn made(&self, path: Option<ast::Path>) -> Option<Name> {
+        made(path, &self.schema)
+    }
+
+    pub(super) fn referred(&self, path: Option<ast::PathRef>) -> Option<Name> {
+        referred(path, &self.schema)
+    }
+
+    pub(super) fn statement(&mut self, statement: &ast::Stmt) {
+        let node = statement.syntax();
+        self.rows(node);
+        // Half a name where the parser recovered from an error: the statement then changes something that is not told.
+        if self.structure(statement).is_none() {
+            let text = Mentions::new(node.text().to_string());
+            self.act((self.spot)(node), Change::Unknown(Unknown::Named(text)));
+        }
+    }
+
+    fn structure(&mut self, statement: &ast::Stmt) -> Option<()> {
+        let node = statement.syntax();
+        let range = (self.spot)(node);
+        let cascade = has_cascade(node);
+        match statement {
+            ast::Stmt::CreateTable(it) => self.create_table(it)?,
+            ast::Stmt::CreateTableAs(it) => {
+                let table = self.table_name(it.table_name(), it.persistence())?;
+                self.makes_unlisted(range, table, it.if_not_exists().is_some());
+            }
+            ast::Stmt::SelectInto(it) => {
+                let into = it.into_clause()?;
+                let table = self.table_name(into.table_name(), into.persistence())?;
+                self.makes_unlisted(range, table, false);
+            }
+            ast::Stmt::CreateForeignTable(it) => {
+                let table = self.made(it.table_name()?.path())?;
+                self.makes_unlisted(range, table, false);
+            }
+            ast::Stmt::AlterTable(it) => self.alter_table(it)?,
+            ast::Stmt::DropTable(it) => {
+                let tables: Option<_> = it
+                    .table_name_refs()
+                    .map(|table| self.referred(table.path_ref()))
+                    .collect();
+                let change = Change::DropsTables {
+                    tables: tables?,
+                    cascade,
+                };
+                self.act(range, change);
+            }
+            ast::Stmt::CreateIndex(it) => self.create_index(it)?,
+            ast::Stmt::DropIndex(it) => {
+                let indexes: Option<_> = it
+                    .index_refs()
+                    .map(|index| self.referred(index.path_ref()))
+                    .collect();
+                let change = Change::DropsIndexes {
+                    indexes: indexes?,
+                    cascade,
+                };
+                self.act(range, change);
+            }
+            ast::Stmt::AlterIndex(it) => {
+                if let Some(ast::AlterIndexAction::IndexRenameTo(to)) = it.action() {
+                    let index = self.referred(it.index_ref()?.path_ref())?;
+                    let mut to = self.made(to.index()?.path())?;
+                    to.schema.clone_from(&index.schema);
+                    self.act(range, Change::RenamesIndex { index, to });
+                }
+            }
+            ast::Stmt::CreateType(it) => {
+                if let Some(ast::CreateTypeKind::EnumType(kind)) = it.kind() {
+                    let name = self.made(it.type_name()?.path())?;
+                    let labels = kind
+                        .variant_list()?
+                        .variants()
+                        .filter_map(|variant| variant.literal()?.string_value())
+                        .collect();
+                    self.act(range, Change::MakesEnum { name, labels });
+                }
+            }
+            ast::Stmt::AlterType(it) => {
+                let name = self.referred(it.type_name_ref()?.path_ref())?;
+                match it.action() {
+                    Some(ast::AlterTypeAction::AddValue(value)) => {
+                        let label = value.literal()?.string_value()?;
+                        self.act(range, Change::AddsEnumValue { name, label });
+                    }
+                    Some(ast::AlterTypeAction::TypeRenameTo(to)) => {
+                        let mut to = self.made(to.type_name()?.path())?;
+                        to.schema.clone_from(&name.schema);
+                        self.act(range, Change::RenamesType { name, to });
+                    }
+                    _ => {}
+                }
+            }
+            ast::Stmt::DropType(it) => {
+                let types: Option<_> = it
+                    .type_name_refs()
+                    .map(|name| self.referred(name.path_ref()))
+                    .collect();
+                let change = Change::DropsTypes {
+                    types: types?,
+                    cascade,
+                };
+                self.act(range, change);
+            }
+            ast::Stmt::CreateView(it) => {
+                let name = self.made(it.view()?.path())?;
+                let reads = Mentions::new(squeezed(it.query()?.syntax()));
+                self.act(range, Change::MakesView { name, reads });
+            }
+            ast::Stmt::CreateMaterializedView(it) => {
+                let name = self.made(it.view()?.path())?;
+                let reads = Mentions::new(squeezed(it.query()?.syntax()));
+                self.act(range, Change::MakesView { name, reads });
+            }
+            ast::Stmt::DropView(it) => self.drop_views(range, it.view_refs(), cascade)?,
+            ast::Stmt::DropMaterializedView(it) => {
+                self.drop_views(range, it.view_refs(), cascade)?;
+            }
+            ast::Stmt::CreateTrigger(it) => {
+                let table = self.referred(it.on_relation()?.relation_name_ref()?.path_ref())?;
+                let mut reads = String::new();
+                if let Some(events) = it.trigger_event_list() {
+                    reads.push_str(&squeezed(events.syntax()));
+                }
+                if let Some(condition) = it.when_condition() {
+                    reads.push(' ');
+                    reads.push_str(&squeezed(condition.syntax()));
+                }
+                let change = Change::MakesTrigger {
+                    table,
+                    name: plain(it.trigger())?,
+                    reads: Mentions::new(reads),
+                };
+                self.act(range, change);
+            }
+            ast::Stmt::DropTrigger(it) => {
+                let table = self.referred(it.on_relation()?.relation_name_ref()?.path_ref())?;
+                let name = it.trigger_ref()?.syntax().text().to_string();
+                let name = name.trim().trim_matches('"').to_owned();
+                self.act(range, Change::DropsTrigger { table, name });
+            }
+            ast::Stmt::CreateSchema(it) => {
+                if let Some(ast::CreateSchemaTarget::NamedSchema(named)) = it.create_schema_target()
+                {
+                    let name = plain(named.schema())?;
+                    self.act(range, Change::MakesSchema { name });
+                }
+            }
+            ast::Stmt::DropSchema(it) => {
+                let names = it
+                    .schema_refs()
+                    .filter_map(|schema| plain(Some(schema)))
+                    .collect();
+                self.act(range, Change::DropsSchemas { names, cascade });
+            }
+            ast::Stmt::Set(it) => self.set(range, it),
+            ast::Stmt::Do(it) => self.block(it),
+            ast::Stmt::Call(_) | ast::Stmt::Execute(_) => {
+                self.act(range, Change::Unknown(Unknown::Anything));
+            }
+            _ if cascade && is_drop(node) => self.act(range, Change::DropsOtherCascade),
+            _ => {}
+        }
+        Some(())
+    }
+
+    pub(super) fn table_name(
+        &self,
+        name: Option<ast::TableName>,
+        persistence: Option<ast::Persistence>,
+    ) -> Option<Name> {
+        let mut table = self.made(name?.path())?;
+        if matches!(persistence, Some(ast::Persistence::Temp(_))) {
+            table.schema = Some("pg_temp".to_owned());
+        }
+        Some(table)
+    }
+
+    fn makes_unlisted(&mut self, range: Range<usize>, table: Name, perhaps: bool) {
+        let change = Change::MakesTable {
+            table,
+            columns: Vec::new(),
+            constraints: Vec::new(),
+            has_more: true,
+        };
+        self.act_perhaps(range, change, perhaps);
+    }
+
+    fn create_index(&mut self, it: &ast::CreateIndex) -> Option<()> {
+        let table = self.referred(it.table_relation_name()?.table_name_ref()?.path_ref())?;
+        let name = match it.index() {
+            None => None,
+            Some(index) => Some(Name {
+                schema: table.schema.clone(),
+                name: self.made(index.path())?.name,
+            }),
+        };
+        let columns = it
+            .partition_item_list()?
+            .partition_items()
+            .map(|item| match item.expr() {
+                Some(ast::Expr::NameRef(column)) => plain(Some(column)),
+                _ => None,
+            })
+            .collect();
+        let method = it
+            .using_method()
+            .map(|using| squeezed(using.syntax()).to_ascii_lowercase());
+        let index = Index {
+            name,
+            table,
+            columns,
+            unique: it.unique_token().is_some(),
+            only_where: it
+                .where_clause()
+                .map(|only| Mentions::new(squeezed(only.syntax()))),
+            finds_equal: method
+                .is_none_or(|using| using.ends_with("btree") || using.ends_with("hash")),
+            concurrently: it.concurrently_token().is_some(),
+        };
+        self.act_perhaps(
+            (self.spot)(it.syntax()),
+            Change::MakesIndex(index),
+            it.if_not_exists().is_some(),
+        );
+        Some(())
+    }
+
+    fn drop_views(
+        &mut self,
+        range: Range<usize>,
+        views: ast::AstChildren<ast::ViewRef>,
+        cascade: bool,
+    ) -> Option<()> {
+        let views: Option<_> = views.map(|view| self.referred(view.path_ref())).collect();
+        let change = Change::DropsViews {
+            views: views?,
+            cascade,
+        };
+        self.act(range, change);
+        Some(())
+    }
+
+    /// `SET search_path` says what unqualified names mean.
+    fn set(&mut self, range: Range<usize>, it: &ast::Set) {
+        let text = squeezed(it.syntax()).to_ascii_lowercase();
+        let Some((_, path)) = text.split_once("search_path") else {
+            return;
+        };
+        let first = path
+            .trim_start_matches([' ', '='])
+            .trim_start_matches("to ")
+            .split(',')
+            .next()
+            .unwrap_or_default()
+            .trim_matches([' ', '"', '\'', ';']);
+        if !first.is_empty() && first != "default" && first != "$user" {
+            self.search_path = Some(first.to_owned());
+        }
+        if path.contains(',') {
+            self.act(range, Change::Unknown(Unknown::Named(Mentions::new(""))));
+        }
+    }
+}
+
+fn has_cascade(node: &SyntaxNode) -> bool {
+    node.children()
+        .any(|child| ast::Cascade::can_cast(child.kind()))
+        || below::<ast::Cascade>(node).is_some()
+}
+
+fn is_drop(node: &SyntaxNode) -> bool {
+    node.first_token()
+        .is_some_and(|token| token.kind() == SyntaxKind::DROP_KW)
+}

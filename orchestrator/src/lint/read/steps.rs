@@ -1,0 +1,55 @@
+//! The statements of a file, each with its transaction and what it changes.
+
+use shared::sql::{self, Statement, StatementKind};
+use squawk_syntax::ast::{self, AstNode};
+
+use super::statement::Reader;
+use crate::lint::change::{Change, Step, Unknown};
+use crate::lint::file::LintedFile;
+use crate::lint::names::{PUBLIC, span};
+
+/// The statements of a file. What cannot be parsed may have changed anything.
+pub fn steps(file: &LintedFile<'_>) -> Vec<Step> {
+    let apart = file.script.directives.no_transaction;
+    let mut transaction = 0;
+    let mut in_block = false;
+    let mut schema = PUBLIC.to_owned();
+    let mut steps = Vec::new();
+    for statement in file.syntax.tree().stmts() {
+        if matches!(statement, ast::Stmt::EmptyStmt(_)) {
+            continue;
+        }
+        let node = statement.syntax().clone();
+        let range = span(&node);
+        let text = &file.script.text[range.clone()];
+        match sql::classify(&Statement { text, offset: 0 }) {
+            StatementKind::Begin => in_block = true,
+            StatementKind::Commit { .. } | StatementKind::Rollback { .. } => in_block = false,
+            _ => {}
+        }
+        if apart && !in_block {
+            transaction += 1;
+        }
+        let mut reader = Reader::new(&schema, &span);
+        match has_errors(&node) {
+            true => reader.act(range.clone(), Change::Unknown(Unknown::Anything)),
+            false => reader.statement(&statement),
+        }
+        let (acts, search_path) = reader.finish();
+        if let Some(first) = search_path {
+            schema = first;
+        }
+        steps.push(Step {
+            range,
+            transaction,
+            node,
+            acts,
+        });
+    }
+    steps
+}
+
+fn has_errors(node: &squawk_syntax::SyntaxNode) -> bool {
+    node.descendants()
+        .any(|node| node.kind() == squawk_syntax::SyntaxKind::ERROR)
+}

@@ -1,0 +1,48 @@
+//! All files of a service, one after another, held to the rules.
+
+use shared::domain::{Direction, Finding, Service};
+use time::OffsetDateTime;
+
+use super::file::LintedFile;
+use super::look::Look;
+use super::model::Model;
+use super::{guide, read};
+use crate::rules::Rulebook;
+
+/// What the rules hold against the files of a service, in their order.
+pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<Finding> {
+    let files: Vec<_> = service
+        .migrations
+        .iter()
+        .filter_map(|migration| {
+            let up = LintedFile::read(service, migration, Direction::Up)?;
+            let down = LintedFile::read(service, migration, Direction::Down);
+            let up_steps = read::steps(&up);
+            let down_steps = down.as_ref().map(read::steps);
+            Some((up, up_steps, down, down_steps))
+        })
+        .collect();
+    let mut at_last = Model::default();
+    for (_, steps, ..) in &files {
+        at_last.apply_all(steps);
+    }
+    let mut before = Model::default();
+    let mut findings = Vec::new();
+    for (up, up_steps, down, down_steps) in &files {
+        let look = Look {
+            file: up,
+            steps: up_steps,
+            revert: down_steps.as_deref(),
+            before: &before,
+            at_last: &at_last,
+        };
+        let drafts = guide::drafts(&look, down.as_ref(), now);
+        findings.extend(
+            drafts
+                .into_iter()
+                .filter_map(|draft| rulebook.finding(service, up.migration, draft)),
+        );
+        before.apply_all(up_steps);
+    }
+    findings
+}
