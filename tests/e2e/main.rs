@@ -52,6 +52,7 @@ mod postgres_version;
 mod read_only;
 mod recovery;
 mod refinery_reads_us;
+mod rehearse_locks;
 mod release_backup;
 mod restore;
 mod restore_killed;

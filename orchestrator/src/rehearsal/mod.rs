@@ -2,3 +2,7 @@
 //!
 //! Responsible for what only a database can tell of a migration: whether its revert undoes it, what becomes of rows, what it locks,
 //! whether functions and triggers work. Not for the text of files (`lint`), nor for how findings are shown (`cli`).
+
+mod locks;
+
+pub use locks::{Blocks, LockMode, LockWitness, ObservedLocks};

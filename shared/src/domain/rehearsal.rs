@@ -37,8 +37,10 @@ pub struct SeenLock {
     /// What others could not do meanwhile, in words: `blocks writes`, `blocks reads and writes`; `None`: nothing that applications do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks: Option<String>,
-    /// Whether its file was written anew.
+    /// Whether its file was written anew, rows and all.
     pub rewritten: bool,
+    /// Whether it was emptied.
+    pub emptied: bool,
     /// Whether all of its rows were read.
     pub scanned: bool,
 }

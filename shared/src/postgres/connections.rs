@@ -95,6 +95,11 @@ impl Connections {
         super::create_database::connect_to_maintenance(address, &self.options).await
     }
 
+    /// A connection for looking on while a session works, beyond the bound: where only one is allowed it would never come.
+    pub async fn open_beside(&self, address: &DatabaseAddress) -> Result<Connection, ConnectError> {
+        super::connect(address, &self.options).await
+    }
+
     /// Whether something between us and the server gives a session's server process to others between its transactions, as a
     /// pooler in transaction mode does: session locks are void there. The connection that finds out is beyond the bound.
     pub async fn shares_its_process(

@@ -1,0 +1,275 @@
+//! Which of what was seen is a hazard for live traffic.
+//!
+//! Responsible for the judgement. A strong lock alone is none: `ADD COLUMN` takes the strongest there is, for a millisecond. It is one
+//! together with work that grows with the table, in the same statement or in a later one of the same transaction. Floor 4: pure.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use shared::domain::Script;
+use shared::sql::{self, Hazard, Statement};
+
+use super::ObservedLocks;
+use super::observed::{BlockingLock, ObservedStatement, truncates};
+use crate::rules::{Draft, slugs};
+
+/// What a statement is about, as far as its locks go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// Rows: its scans are those of a query, which reads as many as the planner likes.
+    Rows,
+    /// Code, which may do anything.
+    Code,
+    /// The schema: its scans grow with the table.
+    Schema,
+}
+
+impl About {
+    fn of(text: &str) -> Self {
+        let word: String = text
+            .chars()
+            .take_while(char::is_ascii_alphabetic)
+            .collect::<String>()
+            .to_ascii_lowercase();
+        match word.as_str() {
+            "insert" | "update" | "delete" | "merge" | "with" | "copy" => Self::Rows,
+            "do" | "call" | "select" | "execute" | "values" | "explain" | "table" => Self::Code,
+            _ => Self::Schema,
+        }
+    }
+}
+
+impl ObservedLocks {
+    /// What is held against the migration.
+    pub fn drafts<'s>(&self, script: &'s Script) -> Vec<Draft<'s>> {
+        let texts = sql::split(&script.text).unwrap_or_default();
+        let mut drafts = Vec::new();
+        let mut told = BTreeSet::new();
+        for (index, seen) in self.statements.iter().enumerate() {
+            let Some(statement) = texts.iter().find(|text| text.offset == seen.offset) else {
+                continue;
+            };
+            if truncates(script, seen.offset) {
+                continue;
+            }
+            let locks = self.blocking_during(index);
+            let (taken, before): (Vec<_>, Vec<_>) =
+                locks.iter().partition(|lock| lock.taken_by == index);
+            let about = About::of(statement.text);
+            let draft = if !seen.rewritten.is_empty() {
+                Some(self.rewrites(script, seen, &locks))
+            } else if locks.is_empty() {
+                None
+            } else if reads_all(about, seen) && (about == About::Schema || !taken.is_empty()) {
+                Some(self.scans(script, index, seen, &locks))
+            } else if !before.is_empty()
+                && changes_rows(about, statement, seen)
+                && told.insert(seen.transaction)
+            {
+                Some(self.changes(script, seen, &before))
+            } else {
+                None
+            };
+            drafts.extend(draft.map(|draft| {
+                let range = statement.offset..statement.offset + statement.text.len();
+                let draft = draft.at(range);
+                match safe_form(statement) {
+                    Some(safe_form) if about == About::Schema => draft.safe_form(safe_form),
+                    _ => draft,
+                }
+            }));
+        }
+        drafts
+    }
+
+    fn rewrites<'s>(
+        &self,
+        script: &'s Script,
+        seen: &ObservedStatement,
+        locks: &[BlockingLock],
+    ) -> Draft<'s> {
+        let names = self.names(&seen.rewritten);
+        let (blocks, took) = (blocking(locks.iter()), time(seen.took));
+        Draft::new(
+            &slugs::REWRITES_TABLE,
+            script,
+            format!("writes {names} anew, and for {took} {blocks}"),
+        )
+    }
+
+    fn scans<'s>(
+        &self,
+        script: &'s Script,
+        index: usize,
+        seen: &ObservedStatement,
+        locks: &[BlockingLock],
+    ) -> Draft<'s> {
+        let read: BTreeSet<u32> = seen.scanned.union(&seen.looked_into).copied().collect();
+        let earlier = locks.iter().find(|lock| lock.taken_by != index);
+        let since = earlier.map_or_else(String::new, |lock| {
+            format!(", held since line {}", self.line(script, lock))
+        });
+        Draft::new(
+            &slugs::SCANS_UNDER_LOCK,
+            script,
+            format!(
+                "reads all rows of {}, and for {} {}{since}",
+                self.names(&read),
+                time(seen.took),
+                blocking(locks.iter()),
+            ),
+        )
+    }
+
+    fn changes<'s>(
+        &self,
+        script: &'s Script,
+        seen: &ObservedStatement,
+        locks: &[&BlockingLock],
+    ) -> Draft<'s> {
+        let first = locks.iter().min_by_key(|lock| lock.taken_by);
+        let (line, held) = first.map_or((1, Duration::ZERO), |lock| {
+            (self.line(script, lock), self.held(lock.taken_by))
+        });
+        let tables: BTreeSet<u32> = match seen.changed.is_empty() {
+            true => seen.scanned.union(&seen.looked_into).copied().collect(),
+            false => seen.changed.clone(),
+        };
+        Draft::new(
+            &slugs::LOCK_HELD_OVER_DATA_CHANGE,
+            script,
+            format!(
+                "changes rows of {} while the migration, from line {line} to the commit, for {} {}",
+                self.names(&tables),
+                time(held),
+                blocking(locks.iter().copied()),
+            ),
+        )
+    }
+
+    fn line(&self, script: &Script, lock: &BlockingLock) -> u32 {
+        let statement = self.statements.get(lock.taken_by);
+        statement.map_or(1, |statement| {
+            sql::position_at(&script.text, statement.offset).line
+        })
+    }
+
+    fn names(&self, tables: &BTreeSet<u32>) -> String {
+        let names = tables
+            .iter()
+            .filter_map(|table| self.relation(*table))
+            .map(|relation| name(&relation.name));
+        listed(names.collect())
+    }
+}
+
+/// Whether it reads rows in a number that grows with the table.
+fn reads_all(about: About, seen: &ObservedStatement) -> bool {
+    match about {
+        About::Schema => !seen.scanned.is_empty() || !seen.looked_into.is_empty(),
+        // A query of its own may read a row or two by their key.
+        About::Code => !seen.scanned.is_empty() && seen.changed.is_empty(),
+        About::Rows => false,
+    }
+}
+
+/// Whether it changes rows in a number that grows with a table: an `INSERT` of some values does not.
+fn changes_rows(about: About, statement: &Statement<'_>, seen: &ObservedStatement) -> bool {
+    let reads = !seen.scanned.is_empty() || !seen.looked_into.is_empty();
+    match about {
+        About::Rows => {
+            let text = statement.text.to_ascii_lowercase();
+            reads && (!text.starts_with("insert") || text.contains("select"))
+        }
+        About::Code => reads && !seen.changed.is_empty(),
+        About::Schema => false,
+    }
+}
+
+/// `blocks reads and writes to controls (AccessExclusiveLock)`, the strongest first; locks of one kind are told together.
+fn blocking<'l>(locks: impl Iterator<Item = &'l BlockingLock>) -> String {
+    let mut locks: Vec<&BlockingLock> = locks.collect();
+    locks.sort_by(|one, other| (other.mode, &one.relation).cmp(&(one.mode, &other.relation)));
+    let mut told: Vec<String> = Vec::new();
+    for group in locks.chunk_by(|one, other| one.mode == other.mode && one.blocks == other.blocks) {
+        let names = group.iter().map(|lock| name(&lock.relation)).collect();
+        if let Some(lock) = group.first() {
+            let (blocks, mode) = (lock.blocks.words_before(), lock.mode);
+            told.push(format!("{blocks} {} ({mode})", listed(names)));
+        }
+    }
+    listed(told)
+}
+
+/// A name as people know it: the schema `public` goes without saying.
+fn name(qualified: &str) -> String {
+    qualified
+        .strip_prefix("public.")
+        .unwrap_or(qualified)
+        .to_owned()
+}
+
+fn listed(mut names: Vec<String>) -> String {
+    match names.pop() {
+        None => String::new(),
+        Some(last) if names.is_empty() => last,
+        Some(last) => format!("{} and {last}", names.join(", ")),
+    }
+}
+
+fn time(took: Duration) -> String {
+    match took.as_millis() {
+        0 => "less than 1 ms".to_owned(),
+        millis => format!("{millis} ms"),
+    }
+}
+
+fn safe_form(statement: &Statement<'_>) -> Option<&'static str> {
+    Some(match sql::hazards(statement)? {
+        Hazard::BlockingIndex => {
+            "CREATE INDEX CONCURRENTLY, in a no-transaction migration; a key then by ADD CONSTRAINT … USING INDEX"
+        }
+        Hazard::BlockingReindex => "REINDEX … CONCURRENTLY, in a no-transaction migration",
+        Hazard::BlockingRefresh => {
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY, with a unique index on the view"
+        }
+        Hazard::SetsNotNull => {
+            "ADD CHECK (column IS NOT NULL) NOT VALID; in the next migration VALIDATE CONSTRAINT; in the one after it SET NOT NULL and DROP CONSTRAINT"
+        }
+        Hazard::ValidatesConstraint => {
+            "ADD CONSTRAINT … NOT VALID, and VALIDATE CONSTRAINT in a migration after it"
+        }
+        Hazard::ChangesColumnType => {
+            "a new column of the new type, filled in batches, then swapped by name"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_tells_what_a_statement_is_about() {
+        for (text, about) in [
+            ("UPDATE a SET b = 1", About::Rows),
+            ("with x as (select 1) delete from a", About::Rows),
+            ("DO $$ begin end $$", About::Code),
+            ("SELECT f()", About::Code),
+            ("ALTER TABLE a ADD b int", About::Schema),
+            ("CREATE TABLE a AS SELECT 1", About::Schema),
+        ] {
+            assert_eq!(About::of(text), about, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_listed_as_people_do() {
+        let names = |list: &[&str]| listed(list.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(names(&["a"]), "a");
+        assert_eq!(names(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(name("public.controls"), "controls");
+        assert_eq!(name("audit.log"), "audit.log");
+    }
+}

@@ -1,0 +1,144 @@
+//! The relations that stand, and what a transaction holds of them.
+//!
+//! Responsible for the statements that ask the server. They run in the migration's own transaction: all names are qualified, nothing is
+//! set, and only catalogs are read. Floor 4.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::Client;
+use tokio_postgres::error::Error;
+
+use super::LockMode;
+
+/// The relations that stood before a migration, by their number.
+pub(super) type Standing = BTreeMap<u32, Relation>;
+
+/// A relation that others may know.
+#[derive(Clone, Debug)]
+pub(super) struct Relation {
+    /// Schema and name, quoted where they must be.
+    pub(super) name: String,
+    /// As in `pg_class.relkind`.
+    pub(super) kind: char,
+    /// The table of an index; else itself.
+    pub(super) table: u32,
+    /// The file that it is in; 0 where it has none.
+    pub(super) file: u32,
+    /// What the asking session has counted of it.
+    pub(super) counts: Counts,
+}
+
+impl Relation {
+    /// Whether rows are read from it by way of a lock that `LOCK TABLE` can take.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.kind, 'r' | 'p')
+    }
+
+    /// Whether a new file means that rows were written: a sequence has one after most changes.
+    pub(super) fn has_rows(&self) -> bool {
+        matches!(self.kind, 'r' | 'm')
+    }
+
+    pub(super) fn is_index(&self) -> bool {
+        matches!(self.kind, 'i' | 'I')
+    }
+}
+
+/// What a transaction holds of one relation, and has done to it so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    pub(super) relation: u32,
+    pub(super) mode: LockMode,
+    /// The file that it is in now; `None` when it is gone.
+    pub(super) file: Option<u32>,
+    pub(super) counts: Counts,
+}
+
+/// Counters of the session: they grow, and the server takes them off at moments of its own, but in no transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// How often it was read as a whole, by queries as by `ALTER TABLE`; of an index, how often it was looked into.
+    pub(super) scans: i64,
+    /// Rows that were inserted, updated or deleted.
+    pub(super) rows: i64,
+}
+
+/// Reads what stands. What is temporary nobody else knows; what the engine keeps is not the application's.
+pub(super) async fn read_standing(client: &Client) -> Result<Standing, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::pg_catalog.text, \
+               COALESCE(i.indrelid, c.oid), c.relfilenode, \
+               COALESCE(pg_catalog.pg_stat_get_xact_numscans(c.oid), 0), \
+               COALESCE(pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) \
+                 + pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) \
+                 + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), 0) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
+             WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'i', 'I') \
+               AND c.relpersistence <> 't' AND n.nspname NOT IN ('orchestrator', 'pg_toast')",
+            &[],
+        )
+        .await?;
+    let mut standing = Standing::new();
+    for row in &rows {
+        let kind: String = row.try_get(2)?;
+        let relation = Relation {
+            name: row.try_get(1)?,
+            kind: kind.chars().next().unwrap_or_default(),
+            table: row.try_get(3)?,
+            file: row.try_get(4)?,
+            counts: Counts {
+                scans: row.try_get(5)?,
+                rows: row.try_get(6)?,
+            },
+        };
+        standing.insert(row.try_get(0)?, relation);
+    }
+    Ok(standing)
+}
+
+/// Reads what the session's own transaction holds: nothing can be read or rewritten without a lock.
+pub(super) async fn read_holds(client: &Client) -> Result<Vec<Hold>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT h.relation, h.modes, c.relfilenode, \
+               COALESCE(pg_catalog.pg_stat_get_xact_numscans(h.relation), 0), \
+               COALESCE(pg_catalog.pg_stat_get_xact_tuples_inserted(h.relation) \
+                 + pg_catalog.pg_stat_get_xact_tuples_updated(h.relation) \
+                 + pg_catalog.pg_stat_get_xact_tuples_deleted(h.relation), 0) \
+             FROM (SELECT l.relation, pg_catalog.array_agg(l.mode) AS modes FROM pg_catalog.pg_locks l \
+               WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384 \
+               GROUP BY l.relation) h \
+             LEFT JOIN pg_catalog.pg_class c ON c.oid = h.relation",
+            &[],
+        )
+        .await?;
+    let mut holds = Vec::new();
+    for row in &rows {
+        let modes: Vec<String> = row.try_get(1)?;
+        let strongest = modes.iter().filter_map(|mode| LockMode::parse(mode)).max();
+        let Some(mode) = strongest else { continue };
+        holds.push(Hold {
+            relation: row.try_get(0)?,
+            mode,
+            file: row.try_get(2)?,
+            counts: Counts {
+                scans: row.try_get(3)?,
+                rows: row.try_get(4)?,
+            },
+        });
+    }
+    Ok(holds)
+}
+
+/// Whether the server counts scans at all.
+pub(super) async fn counts_scans(client: &Client) -> Result<bool, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT pg_catalog.current_setting('track_counts') = 'on'",
+            &[],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
