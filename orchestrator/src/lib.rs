@@ -6,12 +6,13 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `adopt`, `backup`, `doctor`, `drift`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
+//! | 4 | `adopt`, `backup`, `check`, `doctor`, `drift`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
 //! | 3 | `client_program`, `generate`, `lint`, `rules` |
 //! | 1 | `graph`, `embedded` |
 
 pub mod adopt;
 pub mod backup;
+pub mod check;
 pub mod cli;
 pub mod client_program;
 pub mod doctor;

@@ -157,6 +157,20 @@ fn the_documents_have_their_form() {
     let mut doctor = doctor.json();
     doctor["fixed"] = doctor["findings"].clone();
     assert_snapshot!("doctor", pretty(&form(&doctor)));
+
+    let checked = Services::new();
+    checked
+        .service("one", &[])
+        .migration(1, "a", "CREATE TABLE a (id bigint PRIMARY KEY, b text);\n")
+        .migration(
+            2,
+            "b",
+            "-- migration: allow drop-column \"not used\"\nALTER TABLE a DROP COLUMN b;\n\
+             CREATE INDEX ON a (id);\n",
+        );
+    let check = Program::named("orchestrator").services(&checked);
+    let check = check.run(&["check", "--no-rehearsal", "--output", "json"]);
+    assert_snapshot!("check", pretty(&form(&check.json())));
 }
 
 #[test]

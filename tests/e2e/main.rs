@@ -19,6 +19,8 @@ mod backup_proofs;
 mod bad_input;
 mod cancel;
 mod cancel_random;
+mod check;
+mod check_rules;
 mod compensation;
 mod compensation_at_once;
 mod compensation_cancelled;

@@ -4,6 +4,8 @@ mod adopt;
 mod adopt_lines;
 mod backup;
 mod backup_args;
+mod check;
+mod check_lines;
 mod completions;
 mod differences;
 mod doctor;
@@ -77,6 +79,8 @@ enum Command {
     Generate(generate::Args),
     /// Show every attempt to apply or undo a migration
     History(history::Args),
+    /// Hold migrations and reverts to the rules of docs/rules
+    Check(check::Args),
     /// Compare live schemas with what their applied migrations make
     Drift(drift::Args),
     /// Find what is wrong with the databases, and how to resolve it
@@ -148,6 +152,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::Graph(args) => graph::graph(&context, &args),
         Command::Generate(args) => generate::generate(&context, &args),
         Command::History(args) => history::history(&context, &args).await,
+        Command::Check(args) => check::check(&context, &args).await,
         Command::Drift(args) => drift::drift(&context, &args).await,
         Command::Doctor(args) => doctor::doctor(&context, &args).await,
         Command::Adopt(args) => adopt::adopt(&context, &args).await,

@@ -6,11 +6,14 @@
 mod change;
 mod file;
 mod guide;
+mod line;
+mod load;
 mod look;
 mod model;
 mod names;
 mod read;
 mod service;
+mod squawk;
 
 pub use change::{
     Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Mentions,
@@ -18,6 +21,7 @@ pub use change::{
 };
 pub use file::LintedFile;
 pub use guide::order_against;
+pub use line::line;
 pub use look::{Look, Now};
 pub use model::{Enum, Model, Table, View};
 pub use service::lint;

@@ -4,6 +4,7 @@ use shared::domain::{Direction, Finding, Service};
 use time::OffsetDateTime;
 
 use super::file::LintedFile;
+use super::load::{self, Standing};
 use super::look::Look;
 use super::model::Model;
 use super::{guide, read};
@@ -27,6 +28,7 @@ pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<
         at_last.apply_all(steps);
     }
     let mut before = Model::default();
+    let mut standing = Standing::default();
     let mut findings = Vec::new();
     for (up, up_steps, down, down_steps) in &files {
         let look = Look {
@@ -36,10 +38,12 @@ pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<
             before: &before,
             at_last: &at_last,
         };
+        let under_load = load::findings(up, down.as_ref(), &mut standing, rulebook.postgres);
         let drafts = guide::drafts(&look, down.as_ref(), now);
         findings.extend(
-            drafts
+            under_load
                 .into_iter()
+                .chain(drafts)
                 .filter_map(|draft| rulebook.finding(service, up.migration, draft)),
         );
         before.apply_all(up_steps);

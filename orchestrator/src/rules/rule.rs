@@ -2,7 +2,7 @@
 
 use shared::domain::Severity;
 
-use super::{guide, load, proof};
+use super::{files, guide, load, proof};
 
 /// A rule that migrations are held to.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,14 +13,14 @@ pub struct Rule {
     pub severity: Severity,
     /// What it asks, in one sentence.
     pub summary: &'static str,
-    /// The rule of the linter that finds it, where one does.
-    pub linter: Option<&'static str>,
+    /// The rules of squawk's linter that find it, where some do.
+    pub linter: &'static [&'static str],
     /// Its page.
     pub page: &'static str,
 }
 
 /// The rules of each family, one after another.
-pub static RULES: [&[&Rule]; 3] = [proof::ALL, guide::ALL, load::ALL];
+pub static RULES: [&[&Rule]; 4] = [proof::ALL, guide::ALL, load::ALL, files::ALL];
 
 /// The rule of that name.
 pub fn rule(slug: &str) -> Option<&'static Rule> {
@@ -31,24 +31,40 @@ pub fn rule(slug: &str) -> Option<&'static Rule> {
         .copied()
 }
 
+/// Whether only a rehearsal can tell whether the rule is broken.
+pub fn is_proven(rule: &Rule) -> bool {
+    proof::ALL.contains(&rule)
+}
+
+/// How much of a name must be right for another to be meant by it.
+const SIMILAR: f64 = 0.8;
+
+/// The rule that somebody may have meant who wrote a name that no rule has.
+pub fn nearest(slug: &str) -> Option<&'static Rule> {
+    let rules = RULES.iter().flat_map(|family| family.iter());
+    rules
+        .map(|rule| (strsim::jaro_winkler(rule.slug, slug), *rule))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, rule)| rule)
+}
+
 /// Declares rules, each with its page.
 macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $severity:ident $slug:literal $(from $linter:literal)?: $summary:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $severity:ident $slug:literal $(from $($linter:literal),+)?: $summary:literal;)*) => {
         $(
             $(#[$doc])*
             pub static $name: $crate::rules::Rule = $crate::rules::Rule {
                 slug: $slug,
                 severity: shared::domain::Severity::$severity,
                 summary: $summary,
-                linter: rules!(@linter $($linter)?),
+                linter: &[$($($linter),+)?],
                 page: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rules/", $slug, ".md")),
             };
         )*
         /// All of this family.
         pub(super) static ALL: &[&$crate::rules::Rule] = &[$(&$name),*];
     };
-    (@linter) => { None };
-    (@linter $linter:literal) => { Some($linter) };
 }
 pub(super) use rules;
 
@@ -56,7 +72,55 @@ pub(super) use rules;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::RULES;
+    use super::{RULES, nearest};
+
+    #[test]
+    fn a_misspelt_name_leads_to_the_rule_that_was_meant() {
+        for (written, meant) in [
+            ("drop-colum", Some("drop-column")),
+            ("index-not-concurrently", Some("index-not-concurrent")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written).map(|rule| rule.slug), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn the_index_lists_every_rule_with_its_severity_and_what_it_asks() {
+        let index = include_str!("../../../docs/rules/README.md");
+        for rule in RULES.iter().flat_map(|family| family.iter()) {
+            let row = format!(
+                "| [{0}]({0}.md) | {1} | {2} |",
+                rule.slug, rule.severity, rule.summary
+            );
+            assert!(index.lines().any(|line| line == row), "missing: {row}");
+        }
+    }
+
+    #[test]
+    fn a_page_says_what_is_wrong_what_is_right_and_how_to_allow_it() {
+        for rule in RULES.iter().flat_map(|family| family.iter()) {
+            let heads: Vec<&str> = rule
+                .page
+                .lines()
+                .filter(|line| line.starts_with("## "))
+                .collect();
+            assert_eq!(
+                heads,
+                ["## Wrong", "## Right", "## Allowing it"],
+                "{}",
+                rule.slug
+            );
+            for linter in rule.linter {
+                assert!(
+                    rule.page.contains(&format!("`{linter}`")),
+                    "{}: {linter}",
+                    rule.slug
+                );
+            }
+        }
+    }
 
     #[test]
     fn every_rule_has_a_name_of_its_own_and_a_page_that_begins_with_it() {
@@ -69,7 +133,8 @@ mod tests {
                 rule.slug
             );
             assert!(
-                rule.page.contains(rule.severity.as_str()),
+                rule.page
+                    .contains(&format!("\nSeverity: {}\n", rule.severity)),
                 "{}: the page names another severity",
                 rule.slug
             );

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use shared::config::{ConfigError, Configuration, Origin};
 use shared::domain::{Finding, Migration, Place, SchemaDifference, Script, Service, Severity};
 use shared::sql;
 
-use super::Rule;
+use super::{Rule, nearest, rule};
 
 /// How grave a configuration makes a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,25 @@ pub enum Gravity {
     Error,
 }
 
+/// The oldest PostgreSQL that is supported, and that files are checked for where nothing else is said.
+const POSTGRES: u16 = 14;
+
 /// The rules as they hold in one environment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Rulebook {
     /// What the configuration says, by slug.
     pub gravity: BTreeMap<String, Gravity>,
+    /// The oldest PostgreSQL that files are checked for.
+    pub postgres: u16,
+}
+
+impl Default for Rulebook {
+    fn default() -> Self {
+        Self {
+            gravity: BTreeMap::new(),
+            postgres: POSTGRES,
+        }
+    }
 }
 
 /// What a rule saw.
@@ -71,6 +86,36 @@ impl<'a> Draft<'a> {
 }
 
 impl Rulebook {
+    /// As a configuration has it.
+    ///
+    /// # Errors
+    /// Where it names a rule that there is not, or a gravity.
+    pub fn of(configuration: &Configuration) -> Result<Self, ConfigError> {
+        let mut gravity = BTreeMap::new();
+        for (slug, (value, origin)) in configuration.check_rules() {
+            if rule(slug).is_none() {
+                return Err(unknown(slug, &origin));
+            }
+            let known = match value {
+                "off" => Gravity::Off,
+                "warning" => Gravity::Warning,
+                "error" => Gravity::Error,
+                _ => {
+                    return Err(ConfigError::InvalidValue {
+                        origin,
+                        value: value.to_owned(),
+                        expected: "off, warning or error",
+                    });
+                }
+            };
+            gravity.insert(slug.to_owned(), known);
+        }
+        Ok(Self {
+            gravity,
+            postgres: configuration.check_postgres()?.unwrap_or(POSTGRES),
+        })
+    }
+
     /// How grave a rule is here; `None` when it is off.
     pub fn severity(&self, rule: &Rule) -> Option<Severity> {
         match self.gravity.get(rule.slug) {
@@ -109,6 +154,18 @@ impl Rulebook {
             allowed,
         })
     }
+}
+
+fn unknown(slug: &str, origin: &Origin) -> ConfigError {
+    let (file, key) = match origin {
+        Origin::File { file, key } => (file.clone(), key.clone()),
+        other => (other.to_string().into(), slug.to_owned()),
+    };
+    let known = match nearest(slug) {
+        Some(rule) => format!("the rules in docs/rules (did you mean {}?)", rule.slug),
+        None => "the rules in docs/rules".to_owned(),
+    };
+    ConfigError::UnknownKey { file, key, known }
 }
 
 fn place(text: &str, range: &Range<usize>) -> Place {

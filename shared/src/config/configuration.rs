@@ -14,6 +14,9 @@ use super::{ConfigError, DatabaseAddress, EngineLayer, EngineSettings, Origin};
 /// Connections to one server at a time, when nothing says otherwise.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 
+/// The oldest PostgreSQL that is supported.
+const OLDEST_POSTGRES: u16 = 14;
+
 /// What the command line says; the strongest source.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -123,6 +126,46 @@ impl Configuration {
                     .iter()
                     .find_map(|layer| layer.settings.backup.folder.as_deref())
             })
+    }
+
+    /// The oldest PostgreSQL that migrations are checked for, where a file says so.
+    ///
+    /// # Errors
+    /// Where the value is no major version that is supported.
+    pub fn check_postgres(&self) -> Result<Option<u16>, ConfigError> {
+        let given = self.files.iter().find_map(|layer| {
+            let value = layer.settings.check.postgres.as_deref()?;
+            Some((value, layer.origin("check.postgres")))
+        });
+        given
+            .map(|(value, origin)| {
+                let major = value.trim().parse().ok();
+                major
+                    .filter(|major| *major >= OLDEST_POSTGRES)
+                    .ok_or_else(|| ConfigError::InvalidValue {
+                        origin,
+                        value: value.to_owned(),
+                        expected: "a major version of PostgreSQL from 14",
+                    })
+            })
+            .transpose()
+    }
+
+    /// How grave rules of `check` are, by their names, where files say so; what each says stands in the stronger file.
+    #[must_use]
+    pub fn check_rules(&self) -> BTreeMap<&str, (&str, Origin)> {
+        let mut rules = BTreeMap::new();
+        for layer in &self.files {
+            for (rule, gravity) in &layer.settings.check.rules {
+                rules.entry(rule.as_str()).or_insert_with(|| {
+                    (
+                        gravity.as_str(),
+                        layer.origin(format!("check.rules.{rule}")),
+                    )
+                });
+            }
+        }
+        rules
     }
 
     /// The history table of a service, where a file overrides it.

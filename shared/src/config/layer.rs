@@ -14,10 +14,11 @@ use serde::Deserialize;
 use super::{ConfigError, Origin};
 
 /// The sections of a file with their keys; `services` holds a section of these keys for each service.
-const SECTIONS: [(&str, &[&str]); 4] = [
+const SECTIONS: [(&str, &[&str]); 5] = [
     ("server", &["url", "max_connections"]),
     ("engine", &EngineLayer::KEYS),
     ("backup", &["folder"]),
+    ("check", &["postgres", "rules"]),
     (
         "services",
         &["url", "database", "history_table", "legacy_table"],
@@ -111,6 +112,7 @@ pub(super) struct FileSettings {
     pub(super) server: ServerSection,
     pub(super) engine: EngineLayer,
     pub(super) backup: BackupSection,
+    pub(super) check: CheckSection,
     pub(super) services: BTreeMap<String, ServiceSection>,
 }
 
@@ -118,6 +120,13 @@ pub(super) struct FileSettings {
 #[serde(default)]
 pub(super) struct BackupSection {
     pub(super) folder: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CheckSection {
+    pub(super) postgres: Option<String>,
+    pub(super) rules: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -274,6 +283,7 @@ mod tests {
             ("[engine]\nlock_timeuot='2s'", "engine.lock_timeuot"),
             ("[services.policy]\nurls='x'", "services.policy.urls"),
             ("[services]\npolicy='x'", "services.policy"),
+            ("[check]\nrule='x'", "check.rule"),
         ] {
             match parse(text) {
                 Err(ConfigError::UnknownKey { key, .. }) => assert_eq!(key, wanted),
@@ -284,7 +294,13 @@ mod tests {
 
     #[test]
     fn broken_toml_and_wrong_types_name_the_file() {
-        for text in ["[server", "server = 1", "[server]\nurl = ['x']"] {
+        for text in [
+            "[server",
+            "server = 1",
+            "[server]\nurl = ['x']",
+            "[check]\nrules = 'off'",
+            "[check.rules]\ndrop-column = { a = 1 }",
+        ] {
             let error = parse(text).expect_err("invalid");
             assert!(
                 matches!(error, ConfigError::Invalid { .. }),

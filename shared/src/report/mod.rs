@@ -28,8 +28,9 @@ pub use live::LiveProgress;
 pub use narrator::{Line, Narrator};
 pub use plain::PlainLines;
 pub use reporter::{Output, Reporter, Verbosity, reporter};
+pub use snippet::Snippet;
 pub use style::{Colour, Palette, Role, Terminal};
-pub use text::clean;
+pub use text::{clean, hanging};
 pub use words::blockers;
 
 #[cfg(test)]

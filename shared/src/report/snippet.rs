@@ -9,7 +9,7 @@ const CUT: &str = "…";
 
 /// A line of a file as it is shown, and the place in it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Snippet {
+pub struct Snippet {
     /// The line, tabs expanded, cut to the room that there is.
     pub line: String,
     /// Columns to the left of the mark, and how many it takes; `None` when only the line is known.
@@ -25,15 +25,25 @@ struct Cell {
 
 impl Snippet {
     /// Prepares a line. `column` counts characters from 1; `room` is how many columns there are.
-    pub(super) fn new(line: &str, column: Option<u32>, room: usize) -> Self {
+    pub fn new(line: &str, column: Option<u32>, room: usize) -> Self {
         let cells = cells(line.trim_end());
         let marked = column.map(|column| {
-            let start = usize::try_from(column.saturating_sub(1))
-                .unwrap_or(usize::MAX)
-                .min(cells.len());
+            let start = index(column, &cells);
             (start, start + length_of_token(&cells[start..]))
         });
-        let (from, to) = window(&cells, marked, room);
+        Self::marked(&cells, marked, room)
+    }
+
+    /// Prepares a line with a mark from one column to before another, or to the end of the line.
+    pub fn spanning(line: &str, column: u32, end: Option<u32>, room: usize) -> Self {
+        let cells = cells(line.trim_end());
+        let start = index(column, &cells);
+        let end = end.map_or(cells.len(), |end| index(end, &cells));
+        Self::marked(&cells, Some((start, end.max(start))), room)
+    }
+
+    fn marked(cells: &[Cell], marked: Option<(usize, usize)>, room: usize) -> Self {
+        let (from, to) = window(cells, marked, room);
         let mut shown = String::new();
         if from > 0 {
             shown.push_str(CUT);
@@ -43,17 +53,24 @@ impl Snippet {
             shown.push_str(CUT);
         }
         let mark = marked.map(|(start, end)| {
-            let left = usize::from(from > 0) + total(&cells[from..start]);
+            let left = usize::from(from > 0) + total(&cells[from.min(start)..start]);
             (left, total(&cells[start..end.min(to).max(start)]).max(1))
         });
         Self { line: shown, mark }
     }
 
     /// The line that stands below: blanks and carets.
-    pub(super) fn carets(&self) -> Option<String> {
+    pub fn carets(&self) -> Option<String> {
         self.mark
             .map(|(left, length)| format!("{}{}", " ".repeat(left), "^".repeat(length)))
     }
+}
+
+/// A column, counted from 1, as an index; behind the end it is the end.
+fn index(column: u32, cells: &[Cell]) -> usize {
+    usize::try_from(column.saturating_sub(1))
+        .unwrap_or(usize::MAX)
+        .min(cells.len())
 }
 
 fn cells(line: &str) -> Vec<Cell> {
@@ -191,6 +208,27 @@ mod tests {
                 assert!(drawn <= room, "{room} {column}: {}", snippet.line);
                 assert!(left + length <= room + 1, "{room} {column}: {snippet:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_span_is_marked_from_column_to_column() {
+        let spanned = |end, room| {
+            let snippet = Snippet::spanning("ALTER TABLE t DROP a, DROP b;", 15, end, room);
+            format!("{}\n{}", snippet.line, snippet.carets().unwrap_or_default())
+        };
+        assert_eq!(
+            spanned(Some(21), 80),
+            "ALTER TABLE t DROP a, DROP b;\n              ^^^^^^"
+        );
+        assert_eq!(
+            spanned(None, 80),
+            "ALTER TABLE t DROP a, DROP b;\n              ^^^^^^^^^^^^^^^"
+        );
+        for room in 4..40 {
+            let snippet = Snippet::spanning("ALTER TABLE t DROP a, DROP b;", 15, None, room);
+            let (left, length) = snippet.mark.unwrap_or_default();
+            assert!(left + length <= room + 1, "{room}: {snippet:?}");
         }
     }
 

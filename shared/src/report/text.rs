@@ -74,7 +74,7 @@ pub(super) fn wrap(text: &str, most: Option<usize>) -> Vec<String> {
 }
 
 /// `first` and then the text, its further lines indented to stand below its first.
-pub(super) fn hanging(first: &str, text: &str, limit: Option<usize>) -> Vec<String> {
+pub fn hanging(first: &str, text: &str, limit: Option<usize>) -> Vec<String> {
     let indent = width(first);
     // Below some width breaking only makes it worse.
     let most = limit.map(|limit| limit.saturating_sub(indent).max(24));

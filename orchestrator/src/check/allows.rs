@@ -1,0 +1,77 @@
+//! The directives `allow` themselves: whether they name a rule that there is, and silence something. Floor 4.
+
+use std::ops::Range;
+
+use shared::domain::{Finding, Migration, Script, Service};
+use shared::sql;
+
+use crate::lint::line;
+use crate::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
+
+/// What is held against the directives of a service. `found` is what was found in it; `asked` tells which rules were asked for.
+pub fn allows(
+    service: &Service,
+    rulebook: &Rulebook,
+    found: &[Finding],
+    asked: impl Fn(&Rule) -> bool,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for migration in &service.migrations {
+        let scripts = [Some(&migration.script), migration.revert.as_ref()];
+        for script in scripts.into_iter().flatten() {
+            for allow in &script.directives.allow {
+                let draft = match rule(&allow.rule) {
+                    None => Some(unknown(script, &allow.rule)),
+                    Some(known) => {
+                        let is_asked = asked(known) && rulebook.severity(known).is_some();
+                        (is_asked && !silences(migration, known, found))
+                            .then(|| unused(script, known))
+                    }
+                };
+                findings.extend(draft.and_then(|draft| {
+                    let place = place(script, &allow.rule);
+                    rulebook.finding(service, migration, draft.at(place))
+                }));
+            }
+        }
+    }
+    findings
+}
+
+fn silences(migration: &Migration, rule: &Rule, found: &[Finding]) -> bool {
+    found.iter().any(|finding| {
+        finding.version == Some(migration.version)
+            && finding.rule == rule.slug
+            && finding.allowed.is_some()
+    })
+}
+
+fn unknown<'a>(script: &'a Script, slug: &str) -> Draft<'a> {
+    let message = match nearest(slug) {
+        Some(meant) => format!("there is no rule {slug}; did you mean {}?", meant.slug),
+        None => format!("there is no rule {slug}; docs/rules has them all"),
+    };
+    Draft::new(&slugs::UNKNOWN_RULE, script, message)
+}
+
+fn unused<'a>(script: &'a Script, rule: &Rule) -> Draft<'a> {
+    let message = format!(
+        "{} is allowed here, and nothing breaks it: take the line away",
+        rule.slug
+    );
+    Draft::new(&slugs::UNUSED_ALLOW, script, message)
+}
+
+/// The line of the directive.
+fn place(script: &Script, slug: &str) -> Range<usize> {
+    let is_it = |comment: &str| {
+        let mut words = comment
+            .strip_prefix("migration:")
+            .unwrap_or_default()
+            .split_whitespace();
+        words.next() == Some("allow") && words.next() == Some(slug)
+    };
+    sql::leading_comment_lines(&script.text)
+        .find(|(_, comment)| is_it(comment))
+        .map_or(0..0, |(number, _)| line(&script.text, number))
+}

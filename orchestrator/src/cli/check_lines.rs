@@ -1,0 +1,152 @@
+//! What `check` says to people: the SQL with the spot underlined, the reason, the safe form.
+
+use std::collections::BTreeMap;
+
+use shared::command::Context;
+use shared::domain::{Finding, Severity};
+use shared::report::units::count;
+use shared::report::{Palette, Role, Snippet, clean, hanging};
+
+use crate::check::{Report, Summary};
+
+/// Columns for the line of a file where nothing else limits them.
+const WIDTH: usize = 120;
+
+pub(super) fn for_people(
+    report: &Report,
+    texts: &BTreeMap<&str, &str>,
+    context: &Context,
+) -> String {
+    let palette = context.terminal.out;
+    let width = context.terminal.width;
+    let verbose = context.globals.verbose > 0;
+    let quiet = context.globals.quiet;
+    let shown = report
+        .findings
+        .iter()
+        .filter(|finding| match finding.allowed {
+            Some(_) => verbose,
+            None => !quiet || finding.severity == Severity::Error,
+        });
+    let mut text = String::new();
+    for finding in shown {
+        let source = texts.get(finding.file.as_str()).copied();
+        for line in block(finding, source, palette, width) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text.push_str(&sums(&report.summary, palette));
+    text
+}
+
+fn block(
+    finding: &Finding,
+    source: Option<&str>,
+    palette: Palette,
+    width: Option<usize>,
+) -> Vec<String> {
+    let mut lines = vec![head(finding, palette)];
+    lines.extend(snippet(finding, source, palette, width));
+    let indent = "  ";
+    lines.extend(hanging(indent, &clean(&finding.message), width));
+    if let Some(safe_form) = &finding.safe_form {
+        let lead = format!("{indent}safe: ");
+        let mut safe = hanging(&lead, &clean(safe_form), width);
+        if let Some(rest) = safe.first().and_then(|line| line.strip_prefix(&lead)) {
+            safe[0] = format!("{indent}{} {rest}", palette.paint(Role::Strong, "safe:"));
+        }
+        lines.extend(safe);
+    }
+    if let Some(reason) = &finding.allowed {
+        lines.extend(hanging(
+            &format!("{indent}allowed: "),
+            &clean(reason),
+            width,
+        ));
+    }
+    lines
+}
+
+fn head(finding: &Finding, palette: Palette) -> String {
+    let word = match (&finding.allowed, finding.severity) {
+        (Some(_), _) => palette.paint(Role::Quiet, "allowed"),
+        (None, Severity::Error) => palette.paint(Role::Bad, "error"),
+        (None, Severity::Warning) => palette.paint(Role::Warning, "warning"),
+    };
+    let place = finding
+        .place
+        .map(|place| format!(":{}:{}", place.line, place.column))
+        .unwrap_or_default();
+    let slug = palette.paint(Role::Strong, &finding.rule);
+    format!("{word}  {}{place}  {slug}", clean(&finding.file))
+}
+
+/// The first line of what is meant, underlined.
+fn snippet(
+    finding: &Finding,
+    source: Option<&str>,
+    palette: Palette,
+    width: Option<usize>,
+) -> Vec<String> {
+    let Some(place) = finding.place else {
+        return Vec::new();
+    };
+    let index = usize::try_from(place.line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let Some(line) = source.and_then(|text| text.lines().nth(index)) else {
+        return Vec::new();
+    };
+    let number = place.line.to_string();
+    let blank = " ".repeat(number.len());
+    let room = width.unwrap_or(WIDTH).saturating_sub(number.len() + 5);
+    let end = (place.end_line == place.line).then_some(place.end_column);
+    let snippet = Snippet::spanning(line, place.column, end, room);
+    let bar = palette.paint(Role::Accent, "|");
+    let number = palette.paint(Role::Accent, &number);
+    let mut lines = vec![
+        format!("  {number} {bar} {}", snippet.line)
+            .trim_end()
+            .to_owned(),
+    ];
+    if let Some(carets) = snippet.carets() {
+        let role = if finding.counts() {
+            Role::Bad
+        } else {
+            Role::Warning
+        };
+        // Blanks stay outside the colour, so that nothing but the carets is painted.
+        let lead = carets.len() - carets.trim_start().len();
+        let mark = palette.paint(role, carets.trim_start());
+        lines.push(format!("  {blank} {bar} {}{mark}", " ".repeat(lead)));
+    }
+    lines
+}
+
+fn sums(summary: &Summary, palette: Palette) -> String {
+    let looked = format!(
+        "{} of {} checked",
+        count(summary.migrations, "migration"),
+        count(summary.services, "service")
+    );
+    let mut found = Vec::new();
+    if summary.errors > 0 {
+        found.push(palette.paint(Role::Bad, &count(summary.errors, "error")));
+    }
+    if summary.warnings > 0 {
+        found.push(palette.paint(Role::Warning, &count(summary.warnings, "warning")));
+    }
+    if found.is_empty() {
+        found.push(palette.paint(Role::Good, "nothing found"));
+    }
+    if summary.allowed > 0 {
+        found.push(format!("{} allowed", summary.allowed));
+    }
+    let mut text = format!("{looked}: {}\n", found.join(", "));
+    if summary.errors > 0 {
+        text.push_str(
+            "next: mend what docs/rules/<rule>.md explains, or say why it must be so: -- migration: allow <rule> \"why\"\n",
+        );
+    }
+    text
+}

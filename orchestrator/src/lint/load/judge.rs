@@ -1,0 +1,325 @@
+//! From what squawk reports to what is held against a file. Floor 3.
+
+use std::ops::Range;
+
+use shared::domain::Direction;
+use shared::sql::Name;
+use squawk_linter::{Rule as Squawk, Violation};
+use squawk_syntax::ast::{self, AstNode, NameLike};
+
+use super::adopted::{ALL, Adopted, Concern, TYPES, adopted};
+use super::defaults::is_serial;
+use super::made::{Made, Standing};
+use super::names::subjects;
+use super::refine::{action, default, dropped_columns, is_key, renaming};
+use super::understood;
+use crate::lint::LintedFile;
+use crate::lint::squawk::violations;
+use crate::rules::{Draft, Rule, slugs};
+
+/// What is held against a migration and its revert. `standing` is what stood before it, and then what stands after it.
+pub fn findings<'a>(
+    up: &LintedFile<'a>,
+    down: Option<&LintedFile<'a>>,
+    standing: &mut Standing,
+    postgres: u16,
+) -> Vec<Draft<'a>> {
+    let made = Made::by(&up.syntax, standing);
+    let first = standing.is_nothing();
+    let mut drafts = understood::drafts(up);
+    drafts.extend(Judge::new(up, &made, None, first).drafts(postgres));
+    if let Some(down) = down {
+        let again = Made::by(&down.syntax, standing);
+        drafts.extend(understood::drafts(down));
+        drafts.extend(Judge::new(down, &again, Some(&made), first).drafts(postgres));
+    }
+    standing.pass(made);
+    drafts
+}
+
+/// A statement, and its number in the file.
+#[derive(Clone)]
+struct At {
+    number: usize,
+    statement: ast::Stmt,
+    subjects: Vec<Name>,
+}
+
+struct Judge<'s, 'a> {
+    file: &'s LintedFile<'a>,
+    made: &'s Made,
+    /// What the migration made that this revert undoes.
+    undone: Option<&'s Made>,
+    /// Nothing stood before the migration.
+    first: bool,
+    statements: Vec<At>,
+}
+
+impl<'s, 'a> Judge<'s, 'a> {
+    fn new(
+        file: &'s LintedFile<'a>,
+        made: &'s Made,
+        undone: Option<&'s Made>,
+        first: bool,
+    ) -> Self {
+        let statements = file.syntax.tree().stmts().enumerate();
+        Self {
+            file,
+            made,
+            undone,
+            first,
+            statements: statements
+                .map(|(number, statement)| At {
+                    number,
+                    subjects: subjects(statement.syntax()),
+                    statement,
+                })
+                .collect(),
+        }
+    }
+
+    fn drafts(&self, postgres: u16) -> Vec<Draft<'a>> {
+        let script = self.file.script;
+        let rules: Vec<Squawk> = ALL.into_iter().chain(TYPES).collect();
+        let in_transaction = !script.directives.no_transaction;
+        let found = violations(
+            &script.text,
+            &self.file.syntax,
+            &rules,
+            postgres,
+            in_transaction,
+        );
+        let mut drafts: Vec<Draft<'a>> = Vec::new();
+        for violation in found {
+            let draft = self.draft(&violation);
+            // Two of squawk's rules may say the same of the same place.
+            drafts.extend(draft.filter(|new| {
+                !drafts
+                    .iter()
+                    .any(|old| old.rule == new.rule && old.range == new.range)
+            }));
+        }
+        drafts.extend(self.serial_columns());
+        drafts
+    }
+
+    fn draft(&self, violation: &Violation) -> Option<Draft<'a>> {
+        let adopted = adopted(violation.code)?;
+        let start = violation.text_range.start();
+        let at = self
+            .statements
+            .iter()
+            .find(|at| at.statement.syntax().text_range().contains_inclusive(start))?;
+        if !self.is_asked(adopted.concern, adopted.rule, at) {
+            return None;
+        }
+        let adopted = self.refined(violation, adopted, at)?;
+        let subject = at
+            .subjects
+            .first()
+            .map_or_else(|| "the table".to_owned(), Name::to_string);
+        let message = adopted.message.replace("{}", &subject);
+        let draft =
+            Draft::new(adopted.rule, self.file.script, message).at(self.place(violation, at));
+        let safe_form = match adopted.safe_form {
+            "" => self.concurrently(violation),
+            words => Some(words.to_owned()),
+        };
+        Some(match safe_form {
+            Some(words) => draft.safe_form(words),
+            None => draft,
+        })
+    }
+
+    fn is_asked(&self, concern: Concern, rule: &Rule, at: &At) -> bool {
+        match concern {
+            Concern::Always => true,
+            Concern::Shape => self.file.direction == Direction::Up,
+            Concern::Load => !self.first && !self.all_new(at),
+            Concern::Programs => !self.first && !self.all_new(at) && !self.is_taken_back(rule, at),
+        }
+    }
+
+    /// Whether everything that the statement is about was made by this migration, so that nobody uses it yet.
+    fn all_new(&self, at: &At) -> bool {
+        !at.subjects.is_empty() && at.subjects.iter().all(|name| self.is_new(name, at))
+    }
+
+    fn is_new(&self, name: &Name, at: &At) -> bool {
+        let files = [Some(self.made), self.undone];
+        let is_new_table = |table: &Name| {
+            self.made.has_relation(table, at.number)
+                || self
+                    .undone
+                    .is_some_and(|undone| undone.has_relation(table, usize::MAX))
+        };
+        if matches!(
+            at.statement,
+            ast::Stmt::DropIndex(_) | ast::Stmt::Reindex(_)
+        ) {
+            let table = files
+                .into_iter()
+                .flatten()
+                .find_map(|made| made.table_of_index(name));
+            return table.is_some_and(is_new_table) || is_new_table(name);
+        }
+        let is_relation = matches!(
+            at.statement,
+            ast::Stmt::AlterTable(_)
+                | ast::Stmt::CreateIndex(_)
+                | ast::Stmt::DropTable(_)
+                | ast::Stmt::Truncate(_)
+                | ast::Stmt::Vacuum(_)
+                | ast::Stmt::Cluster(_)
+        );
+        is_new_table(name)
+            || (!is_relation && files.into_iter().flatten().any(|made| made.has_any(name)))
+    }
+
+    /// Whether a revert only takes back what its migration brought.
+    fn is_taken_back(&self, rule: &Rule, at: &At) -> bool {
+        let Some(undone) = self.undone else {
+            return false;
+        };
+        if *rule == slugs::DROP_TABLE {
+            return at.subjects.iter().all(|table| undone.has_table_name(table));
+        }
+        if *rule == slugs::DROP_COLUMN {
+            let columns = dropped_columns(at.statement.syntax());
+            return at.subjects.first().is_some_and(|table| {
+                columns
+                    .iter()
+                    .all(|column| undone.has_column(table, column))
+            });
+        }
+        // A name that is changed back was changed by the migration, which has to answer for it.
+        [
+            &slugs::COLUMN_RENAME,
+            &slugs::TABLE_RENAME,
+            &slugs::OBJECT_RENAME,
+        ]
+        .contains(&rule)
+    }
+
+    /// Where one rule of squawk's is several of ours, that which is meant; `None` where what squawk reports is no fault.
+    fn refined(&self, violation: &Violation, adopted: Adopted, at: &At) -> Option<Adopted> {
+        let node = at.statement.syntax();
+        match violation.code {
+            Squawk::ConstraintMissingNotValid => self.constraint(violation, adopted, at),
+            Squawk::AddingFieldWithDefault => default(violation, adopted, node),
+            Squawk::BanAlterDomainWithAddConstraint => {
+                let mut nodes = node.descendants();
+                (!nodes.any(|node| ast::NotValid::can_cast(node.kind()))).then_some(adopted)
+            }
+            Squawk::RenamingObject | Squawk::BanSetSchema => renaming(violation, adopted, node),
+            Squawk::PreferBigintOverInt | Squawk::PreferBigintOverSmallint => {
+                is_key(node, violation).then_some(adopted)
+            }
+            _ => Some(adopted),
+        }
+    }
+
+    /// Foreign keys and NOT NULL are the business of the guide's rules, unique and primary keys that of squawk's other rules.
+    fn constraint(&self, violation: &Violation, adopted: Adopted, at: &At) -> Option<Adopted> {
+        match action(violation, &at.statement)? {
+            ast::AlterTableAction::AddConstraint(added) => match added.constraint()? {
+                ast::Constraint::CheckConstraint(_) => Some(adopted),
+                ast::Constraint::ExcludeConstraint(_) => Some(adopted.without_safe_form().saying(
+                    "nobody can read or write {} while the index of the exclusion is built; there is no other way",
+                )),
+                _ => None,
+            },
+            ast::AlterTableAction::ValidateConstraint(validated) => {
+                let name = validated.constraint_name_ref()?.path_ref()?.segment()?;
+                self.adds_check(&name.text()).then_some(adopted.saying(
+                    "nobody can read or write {} while all of its rows are checked: the transaction that added the \
+                     constraint still holds its lock",
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    fn adds_check(&self, name: &str) -> bool {
+        let nodes = self
+            .statements
+            .iter()
+            .flat_map(|at| at.statement.syntax().descendants());
+        nodes.filter_map(ast::CheckConstraint::cast).any(|check| {
+            let clause = check.constraint_name_clause();
+            clause
+                .and_then(|clause| clause.constraint_name())
+                .is_some_and(|it| it.text() == name)
+        })
+    }
+
+    /// A `serial` takes its default from a sequence, which squawk does not see.
+    fn serial_columns(&self) -> Vec<Draft<'a>> {
+        let mut drafts = Vec::new();
+        for at in &self.statements {
+            let ast::Stmt::AlterTable(table) = &at.statement else {
+                continue;
+            };
+            let Some(adopted) = adopted(Squawk::AddingFieldWithDefault) else {
+                continue;
+            };
+            for action in table.actions() {
+                let ast::AlterTableAction::AddColumn(column) = action else {
+                    continue;
+                };
+                if is_serial(&column) && self.is_asked(Concern::Load, adopted.rule, at) {
+                    let subject = at.subjects.first().map(Name::to_string).unwrap_or_default();
+                    let message = format!(
+                        "a serial has another default for each row: nobody can read or write {subject} while it is written anew"
+                    );
+                    let range = column.syntax().text_range();
+                    drafts.push(
+                        Draft::new(adopted.rule, self.file.script, message)
+                            .at(range.start().into()..range.end().into())
+                            .safe_form(adopted.safe_form),
+                    );
+                }
+            }
+        }
+        drafts
+    }
+
+    /// The place without the semicolon and what stands behind it; of a change of type with the column.
+    fn place(&self, violation: &Violation, at: &At) -> Range<usize> {
+        let range = match violation.code {
+            Squawk::ChangingColumnType => action(violation, &at.statement)
+                .map_or(violation.text_range, |action| action.syntax().text_range()),
+            _ => violation.text_range,
+        };
+        self.trimmed(range.into())
+    }
+
+    fn trimmed(&self, range: Range<usize>) -> Range<usize> {
+        let text = self.file.script.text.get(range.clone()).unwrap_or_default();
+        let kept = text
+            .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
+            .len();
+        range.start..range.start + kept
+    }
+
+    /// The statement with CONCURRENTLY in its place, which squawk knows.
+    fn concurrently(&self, violation: &Violation) -> Option<String> {
+        let edit = violation.fix.as_ref()?.edits.first()?;
+        let word = edit
+            .text
+            .as_deref()
+            .filter(|text| text.trim() == "concurrently")?;
+        let range = self.trimmed(violation.text_range.into());
+        let text = &self.file.script.text;
+        let middle = usize::from(edit.text_range.start());
+        let before = text.get(range.start..middle)?;
+        let after = text.get(middle..range.end)?;
+        let sql = format!("{before}{}{after}", word.to_ascii_uppercase());
+        let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        Some(if self.file.script.directives.no_transaction {
+            sql
+        } else {
+            format!("{sql}   (in a migration of its own with `-- migration: no-transaction`)")
+        })
+    }
+}

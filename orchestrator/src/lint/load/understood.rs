@@ -1,0 +1,63 @@
+//! Whether a file can be held to the rules at all: whether the linter understands it, and the engine runs it. Floor 3.
+
+use shared::domain::Direction;
+use shared::planning;
+
+use crate::lint::{LintedFile, line};
+use crate::rules::{Draft, slugs};
+
+/// What stands in the way of running the file, or of reading it.
+pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
+    let text = &file.script.text;
+    match planning::step(file.service, file.migration, file.direction) {
+        // The engine says more precisely what the linter would only not understand.
+        Err(refused) => vec![
+            Draft::new(&slugs::ENGINE_REFUSES, file.script, refused.problem)
+                .at(line(text, refused.line)),
+        ],
+        Ok(step) => {
+            let outside = step
+                .hazards
+                .into_iter()
+                .filter(|hazard| hazard.hazard == "needs-no-transaction");
+            let mut drafts: Vec<Draft<'a>> = outside
+                .map(|hazard| {
+                    let draft =
+                        Draft::new(&slugs::NEEDS_NO_TRANSACTION, file.script, hazard.detail);
+                    match hazard.line {
+                        Some(number) => draft.at(line(text, number)),
+                        None => draft,
+                    }
+                })
+                .collect();
+            drafts.extend(not_understood(file));
+            drafts
+        }
+    }
+}
+
+/// The first place that the linter does not understand: what it says of the rest follows from there.
+fn not_understood<'a>(file: &LintedFile<'a>) -> Option<Draft<'a>> {
+    let errors = file.syntax.errors();
+    let first = errors.first()?;
+    let message = format!(
+        "the linter does not understand this, so that the rules cannot see all of the file: {}",
+        first.message()
+    );
+    let (start, end) = (
+        usize::from(first.range().start()),
+        usize::from(first.range().end()),
+    );
+    let what = if file.direction == Direction::Up {
+        "migration"
+    } else {
+        "revert"
+    };
+    tracing::debug!(
+        file = file.script.path,
+        what,
+        errors = errors.len(),
+        "not understood"
+    );
+    Some(Draft::new(&slugs::NOT_UNDERSTOOD, file.script, message).at(start..end))
+}
