@@ -11,6 +11,8 @@ mod load;
 mod look;
 mod model;
 mod names;
+#[cfg(test)]
+mod pages;
 mod read;
 mod service;
 mod squawk;

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{order, revert};
+use super::{columns, data, drops, enums, foreign_keys, mixed_case, naming, order, revert};
 use crate::lint::change::Step;
 use crate::lint::file::LintedFile;
 use crate::lint::look::{Look, Now};
@@ -14,9 +14,21 @@ type StatementRule = for<'a> fn(&Look<'a>, &Now, &Step) -> Vec<Draft<'a>>;
 /// A rule that looks at a file as a whole.
 type FileRule = for<'a> fn(&Look<'a>) -> Vec<Draft<'a>>;
 
-const STATEMENT_RULES: &[StatementRule] = &[];
+const STATEMENT_RULES: &[StatementRule] = &[
+    naming::index,
+    naming::foreign_key,
+    naming::style,
+    enums::unguarded,
+    foreign_keys::order,
+    foreign_keys::unindexed,
+    columns::not_null_steps,
+    data::without_where,
+    data::unbatched,
+    drops::with_dependants,
+    mixed_case::unquoted,
+];
 
-const FILE_RULES: &[FileRule] = &[];
+const FILE_RULES: &[FileRule] = &[enums::value_used, foreign_keys::not_valid, data::mixed];
 
 /// What the guide holds against a migration; `down` is the file of its revert.
 pub fn drafts<'a>(

@@ -1,6 +1,13 @@
 //! What the migration guide asks, one theme a file: each rule is a function of what the files say.
 
+mod columns;
+mod data;
 mod drafts;
+mod drops;
+mod enums;
+mod foreign_keys;
+mod mixed_case;
+mod naming;
 mod order;
 mod revert;
 

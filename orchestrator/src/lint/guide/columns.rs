@@ -1,0 +1,85 @@
+//! Columns that must have a value: in three steps on a table with rows.
+
+use shared::sql::Name;
+
+use crate::lint::change::{Change, ConstraintKind, Step};
+use crate::lint::look::{Look, Now};
+use crate::lint::names::{quoted, shown};
+use crate::rules::{Draft, slugs};
+
+/// SET NOT NULL without a valid CHECK that proves it, ADD COLUMN … NOT NULL without a default.
+pub(super) fn not_null_steps<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    // A statement that converts a column reads and writes every row anyhow, under the same lock.
+    let rewrites = step
+        .acts
+        .iter()
+        .any(|act| matches!(&act.change, Change::ChangesType { converts: true, .. }));
+    let mut drafts = Vec::new();
+    let mut filled: Option<(Draft<'a>, Vec<String>)> = None;
+    for act in &step.acts {
+        match &act.change {
+            Change::SetsNotNull {
+                table,
+                column,
+                not_null: true,
+            } if !rewrites
+                && !act.perhaps
+                && now.stood(table)
+                && !is_proven(now, table, column) =>
+            {
+                let (draft, columns) = filled.get_or_insert_with(|| {
+                    let draft = Draft::new(&slugs::NOT_NULL_STEPS, look.file.script, "")
+                        .at(act.range.clone());
+                    (draft, Vec::new())
+                });
+                columns.push(quoted(column));
+                draft.message = format!(
+                    "nobody can read or write {} while all its rows are looked through for an empty {}",
+                    shown(table),
+                    columns.join(", ")
+                );
+                draft.safe_form = Some(format!(
+                    "first ADD CONSTRAINT … CHECK ({} IS NOT NULL) NOT VALID; in the next migration VALIDATE CONSTRAINT; then SET NOT NULL",
+                    columns.join(" IS NOT NULL AND ")
+                ));
+            }
+            Change::AddsColumn { table, column }
+                if column.not_null
+                    && !column.has_default
+                    && column.generated.is_none()
+                    && !act.perhaps
+                    && now.stood(table) =>
+            {
+                drafts.push(
+                    Draft::new(
+                        &slugs::NOT_NULL_STEPS,
+                        look.file.script,
+                        format!(
+                            "{} must have a value and has no default: where {} has a row, this fails",
+                            quoted(&column.name),
+                            shown(table)
+                        ),
+                    )
+                    .at(act.range.clone())
+                    .safe_form("add it without NOT NULL, fill it in the next migration, require it in a third; or give it a DEFAULT"),
+                );
+            }
+            _ => {}
+        }
+    }
+    drafts.extend(filled.map(|(draft, ..)| draft));
+    drafts
+}
+
+/// Whether a column surely has a value in every row, or what is known of its table does not tell.
+fn is_proven(now: &Now, table: &Name, column: &str) -> bool {
+    now.model.table(table).is_some_and(|table| {
+        !table.certain
+            || table.column(column).is_some_and(|column| column.not_null)
+            || table.constraints.iter().any(|constraint| {
+                !constraint.not_valid
+                    && matches!(&constraint.kind, ConstraintKind::Check { not_null, .. }
+                        if not_null.iter().any(|name| name == column))
+            })
+    })
+}

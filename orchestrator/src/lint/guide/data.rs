@@ -1,0 +1,154 @@
+//! Changes of rows that stand: with a WHERE, in slices, and apart from changes of the schema.
+
+use shared::sql::Name;
+
+use crate::lint::change::{Act, Change, RowChange, RowKind, Step};
+use crate::lint::look::{Look, Now};
+use crate::lint::names::shown;
+use crate::rules::{Draft, slugs};
+
+/// UPDATE and DELETE without a WHERE.
+pub(super) fn without_where<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    writes(step)
+        .filter(|(_, rows)| is_unfiltered(rows) && now.stood(&rows.table) && !rows.in_loop)
+        .map(|(act, rows)| {
+            let what = match rows.kind {
+                RowKind::Delete => "deleted",
+                _ => "written anew",
+            };
+            Draft::new(
+                &slugs::DATA_CHANGE_WITHOUT_WHERE,
+                look.file.script,
+                format!(
+                    "every row of {} is {what}, for lack of a WHERE",
+                    shown(&rows.table)
+                ),
+            )
+            .at(act.range.clone())
+            .safe_form("say which rows: WHERE …")
+        })
+        .collect()
+}
+
+fn is_unfiltered(rows: &RowChange) -> bool {
+    rows.filter.is_none() && matches!(rows.kind, RowKind::Update | RowKind::Delete)
+}
+
+/// Rows of a table with rows are written all at once.
+pub(super) fn unbatched<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    writes(step)
+        .filter(|(_, rows)| !is_unfiltered(rows) && is_large(rows, now))
+        .map(|(act, rows)| {
+            let message = match &rows.kind {
+                RowKind::Insert { from } => format!(
+                    "all rows of {} are copied in one statement",
+                    from.iter().find(|table| now.stood(table)).map(shown).unwrap_or_default()
+                ),
+                _ => format!(
+                    "rows of {} are locked until all that match are written",
+                    shown(&rows.table)
+                ),
+            };
+            Draft::new(&slugs::UNBATCHED_DATA_CHANGE, look.file.script, message)
+                .at(act.range.clone())
+                .safe_form(
+                    "a no-transaction migration with one statement for each slice of the key: … AND id > 0 AND id <= 100000",
+                )
+        })
+        .collect()
+}
+
+/// Many rows, as far as the text tells: of a table that stood, and not bounded by a key.
+fn is_large(rows: &RowChange, now: &Now) -> bool {
+    if rows.in_loop {
+        return false;
+    }
+    let filter = rows.filter.as_deref().unwrap_or_default();
+    match &rows.kind {
+        RowKind::Insert { from } => {
+            let standing: Vec<_> = from
+                .iter()
+                .filter(|table| now.stood(table) && now.model.table(table).is_some())
+                .collect();
+            !standing.is_empty()
+                && !standing
+                    .iter()
+                    .any(|table| now.model.is_bounded(table, filter))
+        }
+        RowKind::Update | RowKind::Delete => {
+            now.stood(&rows.table) && !now.model.is_bounded(&rows.table, filter)
+        }
+        RowKind::Merge => now.stood(&rows.table),
+    }
+}
+
+/// Rows and schema of tables that stood change in one transaction: the lock of the one is held while the other takes its time.
+pub(super) fn mixed<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    let mut now = Now::new(look.before);
+    let mut altered: Vec<(usize, Name)> = Vec::new();
+    let mut written: Vec<(usize, Name, std::ops::Range<usize>)> = Vec::new();
+    for step in look.steps {
+        for act in &step.acts {
+            if let Some(table) = locked(act)
+                && now.stood(table)
+            {
+                altered.push((step.transaction, table.clone()));
+            }
+            if let Change::WritesRows(rows) = &act.change
+                && !matches!(rows.kind, RowKind::Insert { .. })
+                && now.stood(&rows.table)
+                && (is_unfiltered(rows) || is_large(rows, &now))
+            {
+                written.push((step.transaction, rows.table.clone(), act.range.clone()));
+            }
+        }
+        now.apply(step);
+    }
+    for (transaction, table, range) in written {
+        let Some((_, locked)) = altered.iter().find(|(other, _)| *other == transaction) else {
+            continue;
+        };
+        drafts.push(
+            Draft::new(
+                &slugs::MIXED_SCHEMA_AND_DATA,
+                look.file.script,
+                format!(
+                    "the lock on {} from changing its schema is held while rows of {} are written",
+                    shown(locked),
+                    shown(&table)
+                ),
+            )
+            .at(range)
+            .safe_form("change rows in a migration of their own"),
+        );
+        break;
+    }
+    drafts
+}
+
+/// The table that a change of the schema locks against writes.
+fn locked(act: &Act) -> Option<&Name> {
+    match &act.change {
+        Change::AddsColumn { table, .. }
+        | Change::DropsColumn { table, .. }
+        | Change::RenamesColumn { table, .. }
+        | Change::RenamesTable { table, .. }
+        | Change::SetsNotNull { table, .. }
+        | Change::ChangesType { table, .. }
+        | Change::AltersTable { table }
+        | Change::AddsConstraint { table, .. }
+        | Change::DropsConstraint { table, .. }
+        | Change::MakesTrigger { table, .. }
+        | Change::DropsTrigger { table, .. } => Some(table),
+        Change::MakesIndex(index) if !index.concurrently => Some(&index.table),
+        _ => None,
+    }
+}
+
+fn writes(step: &Step) -> impl Iterator<Item = (&Act, &RowChange)> {
+    step.acts.iter().filter_map(|act| match &act.change {
+        Change::WritesRows(rows) => Some((act, rows)),
+        _ => None,
+    })
+}

@@ -1,0 +1,167 @@
+//! What goes with a dropped column, and CASCADE.
+
+use shared::sql::Name;
+
+use crate::lint::change::{Change, ConstraintKind, Step};
+use crate::lint::look::{Look, Now};
+use crate::lint::names::{quoted, shown};
+use crate::rules::{Draft, slugs};
+
+/// A column is dropped that others depend on, or something with all that depends on it.
+pub(super) fn with_dependants<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for act in &step.acts {
+        let draft = |message: String, safe: String| {
+            Draft::new(&slugs::DROPPED_WITH_DEPENDANTS, look.file.script, message)
+                .at(act.range.clone())
+                .safe_form(safe)
+        };
+        if let Change::DropsColumn { table, column, .. } = &act.change
+            && now.stood(table)
+            && !act.perhaps
+        {
+            let dependants = dependants(now, step, table, column);
+            if !dependants.is_empty() {
+                drafts.push(draft(
+                    format!(
+                        "{} of {} is used by {}",
+                        quoted(column),
+                        shown(table),
+                        dependants.join(", ")
+                    ),
+                    "drop what uses the column first, by name".to_owned(),
+                ));
+                continue;
+            }
+        }
+        if let Some(what) = cascading(now, &act.change) {
+            drafts.push(draft(
+                format!("CASCADE drops whatever depends on {what}, named nowhere"),
+                "drop what depends on it by name, then this without CASCADE".to_owned(),
+            ));
+        }
+    }
+    drafts
+}
+
+/// What is dropped with CASCADE, where it stood before.
+fn cascading(now: &Now, change: &Change) -> Option<String> {
+    let listed = |names: &[Name]| names.iter().find(|name| now.stood(name)).map(shown);
+    match change {
+        Change::DropsTables {
+            tables,
+            cascade: true,
+        } => listed(tables),
+        Change::DropsColumn {
+            table,
+            column,
+            cascade: true,
+        }
+        | Change::DropsConstraint {
+            table,
+            name: column,
+            cascade: true,
+        } if now.stood(table) => Some(format!("{} of {}", quoted(column), shown(table))),
+        Change::DropsIndexes {
+            indexes,
+            cascade: true,
+        } => listed(indexes),
+        Change::DropsTypes {
+            types,
+            cascade: true,
+        } => listed(types),
+        Change::DropsViews {
+            views,
+            cascade: true,
+        } => listed(views),
+        Change::DropsSchemas {
+            names,
+            cascade: true,
+        } => names.first().map(|name| quoted(name)),
+        Change::DropsOtherCascade => Some("it".to_owned()),
+        _ => None,
+    }
+}
+
+/// What uses a column, as far as the text tells; what the same statement drops before does not count.
+fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String> {
+    let Some(known) = now.model.table(table) else {
+        return Vec::new();
+    };
+    if now.is_untold(&table.name) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for index in now.model.indexes(table) {
+        let in_condition = index
+            .only_where
+            .as_ref()
+            .is_some_and(|only| only.names(column));
+        if (index.columns.iter().flatten().any(|name| name == column) || in_condition)
+            && known.certain
+        {
+            let name = index
+                .name
+                .as_ref()
+                .map_or_else(String::new, |name| quoted(&name.name));
+            found.push(format!("the index {name}"));
+        }
+    }
+    let dropped_here = |name: &Option<String>| {
+        step.acts.iter().any(|act| {
+            matches!(&act.change, Change::DropsConstraint { name: dropped, .. } if Some(dropped) == name.as_ref())
+        })
+    };
+    let gone_here = |name: &str| {
+        step.acts
+            .iter()
+            .any(|act| matches!(&act.change, Change::DropsColumn { column, .. } if column == name))
+    };
+    for constraint in &known.constraints {
+        let uses = constraint.columns.iter().any(|name| name == column);
+        if !uses || dropped_here(&constraint.name) || !known.certain {
+            continue;
+        }
+        let what = match constraint.kind {
+            ConstraintKind::PrimaryKey { .. } => "the primary key",
+            ConstraintKind::Unique { .. } => "the unique key",
+            ConstraintKind::ForeignKey { .. } => "the foreign key",
+            // A check beside the column goes with it, and nobody misses it.
+            ConstraintKind::Check { .. } | ConstraintKind::Exclude => continue,
+        };
+        let name = constraint.name.as_deref().unwrap_or_default();
+        found.push(format!("{what} {}", quoted(name)));
+    }
+    for other in &known.columns {
+        if other.name != column
+            && !gone_here(&other.name)
+            && other
+                .generated
+                .as_ref()
+                .is_some_and(|reads| reads.names(column))
+        {
+            found.push(format!("the generated column {}", quoted(&other.name)));
+        }
+    }
+    for (name, reads) in &known.triggers {
+        if reads.names(column) {
+            found.push(format!("the trigger {}", quoted(name)));
+        }
+    }
+    for (name, view) in now.model.views() {
+        if view.certain && view.reads.names(&table.name) && reads_column(now, table, column, view) {
+            found.push(format!("the view {}", shown(name)));
+        }
+    }
+    found
+}
+
+/// Whether a view surely reads the column of this table, and not one of the same name of another.
+fn reads_column(now: &Now, table: &Name, column: &str, view: &crate::lint::model::View) -> bool {
+    if !view.reads.names(column) {
+        return false;
+    }
+    !now.model.tables().any(|(other, known)| {
+        other != table && view.reads.names(&other.name) && known.column(column).is_some()
+    })
+}

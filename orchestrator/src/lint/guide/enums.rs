@@ -1,0 +1,141 @@
+//! Enum types: made where they may exist, and values used too early.
+
+use shared::sql::Name;
+use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use crate::lint::change::{Change, Step};
+use crate::lint::look::{Look, Now};
+use crate::lint::model::Model;
+use crate::lint::names::{shown, span};
+use crate::rules::{Draft, slugs};
+
+/// An enum type is made without a guard where one of that name may be there.
+pub(super) fn unguarded<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for act in &step.acts {
+        let Change::MakesEnum { name, .. } = &act.change else {
+            continue;
+        };
+        if act.guarded || act.perhaps {
+            continue;
+        }
+        let message = if now.model.enum_type(name).is_some() {
+            format!(
+                "the type {} is there already: an earlier statement makes it",
+                shown(name)
+            )
+        } else if is_left_by_revert(look, name) {
+            format!(
+                "the revert leaves the type {}, so that running the migration again fails",
+                shown(name)
+            )
+        } else {
+            continue;
+        };
+        let statement = &look.file.script.text[step.range.clone()];
+        drafts.push(
+            Draft::new(&slugs::UNGUARDED_ENUM, look.file.script, message)
+                .at(act.range.clone())
+                .safe_form(format!(
+                    "DROP TYPE {} in the revert; or DO $$ BEGIN {}; EXCEPTION WHEN duplicate_object THEN NULL; END $$;",
+                    shown(name),
+                    statement.split_whitespace().collect::<Vec<_>>().join(" ")
+                )),
+        );
+    }
+    drafts
+}
+
+/// Whether the migration leaves a type that its revert does not drop.
+fn is_left_by_revert(look: &Look<'_>, name: &Name) -> bool {
+    let Some(revert) = look.revert else {
+        return false;
+    };
+    let mut model = look.before.clone();
+    model.apply_all(look.steps);
+    let stands = |model: &Model| model.enum_type(name).is_some_and(|known| known.certain);
+    if !stands(&model) || revert.is_empty() {
+        return false;
+    }
+    model.apply_all(revert);
+    stands(&model)
+}
+
+/// A value that was added by ALTER TYPE … ADD VALUE is used before that is committed: the server refuses it (55P04).
+pub(super) fn value_used<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    let mut added: Vec<(usize, &Name, &str)> = Vec::new();
+    let mut made: Vec<(usize, &Name)> = Vec::new();
+    let mut now = Now::new(look.before);
+    for step in look.steps {
+        let in_reach = |transaction: usize, name: &Name| {
+            transaction == step.transaction && !made.contains(&(transaction, name))
+        };
+        for (_, name, label) in added
+            .iter()
+            .filter(|(transaction, name, _)| in_reach(*transaction, name))
+        {
+            let Some(literal) = literal(&step.node, label) else {
+                continue;
+            };
+            if !concerns(step, &now, name) {
+                continue;
+            }
+            drafts.push(
+                Draft::new(
+                    &slugs::ENUM_VALUE_USED,
+                    look.file.script,
+                    format!(
+                        "'{label}' is new in {} and cannot be used before the transaction that adds it is committed",
+                        shown(name)
+                    ),
+                )
+                .at(span(&literal))
+                .safe_form("use it in a migration of its own, after this one"),
+            );
+        }
+        for act in &step.acts {
+            match &act.change {
+                Change::AddsEnumValue { name, label } if !act.perhaps => {
+                    added.push((step.transaction, name, label));
+                }
+                Change::MakesEnum { name, .. } => made.push((step.transaction, name)),
+                _ => {}
+            }
+        }
+        now.apply(step);
+    }
+    drafts
+}
+
+/// A literal of that value that is evaluated when the statement runs.
+fn literal(node: &SyntaxNode, label: &str) -> Option<SyntaxNode> {
+    if matches!(
+        node.kind(),
+        SyntaxKind::ALTER_TYPE
+            | SyntaxKind::COMMENT_ON
+            | SyntaxKind::CREATE_FUNCTION
+            | SyntaxKind::CREATE_PROCEDURE
+            | SyntaxKind::DO
+    ) {
+        return None;
+    }
+    node.descendants()
+        .filter_map(ast::Literal::cast)
+        .find(|literal| literal.string_value().as_deref() == Some(label))
+        .map(|literal| literal.syntax().clone())
+}
+
+/// Whether a statement has to do with the type: it names it, or a table that has a column of it.
+fn concerns(step: &Step, now: &Now, name: &Name) -> bool {
+    let text = crate::lint::change::Mentions::new(step.node.text().to_string());
+    text.names(&name.name)
+        || now.model.tables().any(|(table, known)| {
+            text.names(&table.name)
+                && known.columns.iter().any(|column| {
+                    let ty = column.ty.trim_end_matches("[]");
+                    ty.rsplit('.').next() == Some(name.name.as_str())
+                })
+        })
+}

@@ -1,0 +1,161 @@
+//! Foreign keys: after both tables, without holding up writes, and with an index to look rows up by.
+
+use crate::lint::change::{Change, Constraint, ConstraintKind, Step};
+use crate::lint::guide::naming::constraints;
+use crate::lint::look::{Look, Now};
+use crate::lint::names::{quoted, shown};
+use crate::rules::{Draft, slugs};
+
+/// A foreign key references a table that no statement before it makes.
+pub(super) fn order<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for act in &step.acts {
+        for (table, constraint) in constraints(act) {
+            let ConstraintKind::ForeignKey { to, to_range } = &constraint.kind else {
+                continue;
+            };
+            let is_known = to == table
+                || now.model.table(to).is_some()
+                || now.model.is_blurred()
+                || now.is_untold(&to.name)
+                || !to
+                    .schema
+                    .as_deref()
+                    .is_some_and(|schema| now.model.knows_schema(schema));
+            if is_known {
+                continue;
+            }
+            let later = look.steps.iter().any(|step| {
+                step.acts.iter().any(
+                    |act| matches!(&act.change, Change::MakesTable { table, .. } if table == to),
+                )
+            });
+            let message = match later {
+                true => format!("{} is made further down in this file", shown(to)),
+                false => format!("no migration before makes the table {}", shown(to)),
+            };
+            drafts.push(
+                Draft::new(&slugs::FOREIGN_KEY_ORDER, look.file.script, message)
+                    .at(to_range.clone())
+                    .safe_form("make both tables first, then the foreign key"),
+            );
+        }
+    }
+    drafts
+}
+
+/// A foreign key on a table with rows is checked while writes wait: at once, or by VALIDATE under the lock of ADD.
+pub(super) fn not_valid<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    let mut now = Now::new(look.before);
+    let mut added: Vec<(usize, &shared::sql::Name, &str)> = Vec::new();
+    for step in look.steps {
+        for act in &step.acts {
+            match &act.change {
+                Change::AddsConstraint { table, constraint }
+                    if matches!(constraint.kind, ConstraintKind::ForeignKey { .. })
+                        && now.stood(table)
+                        && !act.perhaps =>
+                {
+                    match (constraint.not_valid, &constraint.name) {
+                        (true, Some(name)) => added.push((step.transaction, table, name)),
+                        (true, None) => {}
+                        (false, _) => drafts.push(
+                            Draft::new(
+                                &slugs::FOREIGN_KEY_NOT_VALID,
+                                look.file.script,
+                                format!(
+                                    "writes to {} wait while each of its rows is looked up in {}",
+                                    shown(table),
+                                    target(constraint)
+                                ),
+                            )
+                            .at(act.range.clone())
+                            .safe_form(
+                                "ADD CONSTRAINT … NOT VALID here, VALIDATE CONSTRAINT in the next migration",
+                            ),
+                        ),
+                    }
+                }
+                Change::Validates { table, name }
+                    if added.contains(&(step.transaction, table, name.as_str())) =>
+                {
+                    drafts.push(
+                        Draft::new(
+                            &slugs::FOREIGN_KEY_NOT_VALID,
+                            look.file.script,
+                            format!(
+                                "the lock on {} from adding {} is held while the rows are checked",
+                                shown(table),
+                                quoted(name)
+                            ),
+                        )
+                        .at(act.range.clone())
+                        .safe_form("VALIDATE CONSTRAINT in the next migration"),
+                    );
+                }
+                _ => {}
+            }
+        }
+        now.apply(step);
+    }
+    drafts
+}
+
+fn target(constraint: &Constraint) -> String {
+    match &constraint.kind {
+        ConstraintKind::ForeignKey { to, .. } => shown(to),
+        _ => String::new(),
+    }
+}
+
+/// A foreign key whose own columns no index leads with, after all migrations: an index may follow in the next one.
+pub(super) fn unindexed<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for act in &step.acts {
+        for (table, constraint) in constraints(act) {
+            let ConstraintKind::ForeignKey { to, .. } = &constraint.kind else {
+                continue;
+            };
+            let Some(at_last) = look.at_last.table(table).filter(|known| known.certain) else {
+                continue;
+            };
+            let stays = at_last.constraints.iter().any(|known| {
+                known.columns == constraint.columns
+                    && matches!(&known.kind, ConstraintKind::ForeignKey { to: known, .. } if known == to)
+            });
+            if !stays
+                || act.perhaps
+                || now.is_untold(&table.name)
+                || look.at_last.has_index_on(table, &constraint.columns)
+            {
+                continue;
+            }
+            let columns: Vec<_> = constraint.columns.iter().map(|name| quoted(name)).collect();
+            let name = quoted(&format!(
+                "IDX_{}_{}",
+                table.name,
+                constraint.columns.join("_")
+            ));
+            drafts.push(
+                Draft::new(
+                    &slugs::FOREIGN_KEY_UNINDEXED,
+                    look.file.script,
+                    format!(
+                        "no index of {} begins with {}: deleting from {} reads all of it",
+                        shown(table),
+                        columns.join(", "),
+                        shown(to)
+                    ),
+                )
+                .at(constraint.range.clone())
+                .safe_form(format!(
+                    "CREATE INDEX {name} ON {} ({});",
+                    shown(table),
+                    columns.join(", ")
+                )),
+            );
+        }
+    }
+    drafts
+}

@@ -1,0 +1,157 @@
+//! The pages of the rules are tests: what stands under `## Wrong` is found, by that rule alone, and what stands under
+//! `## Right` is not.
+//!
+//! A block of SQL is one service. Lines `-- migration V2` and `-- revert V2` begin a file, without one the block is that of
+//! the migration V1. `-- merged V1` begins a migration that is merged already, `-- no revert V1` says that there is none; any
+//! other migration without a revert gets one with a statement.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use shared::domain::{Service, Version};
+use time::macros::datetime;
+
+use super::{lint, order_against};
+use crate::rules::{RULES, Rule, Rulebook};
+
+struct Fixture {
+    service: Service,
+    merged: Vec<Version>,
+}
+
+/// The blocks of SQL under a heading.
+fn blocks<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
+    let Some((_, section)) = page.split_once(&format!("\n## {heading}\n")) else {
+        return Vec::new();
+    };
+    let section = section.split("\n## ").next().unwrap_or_default();
+    section
+        .split("```sql\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect()
+}
+
+fn fixture(block: &str) -> Fixture {
+    let mut ups: BTreeMap<i64, String> = BTreeMap::new();
+    let mut downs: BTreeMap<i64, Option<String>> = BTreeMap::new();
+    let mut merged = Vec::new();
+    let (mut at, mut down) = (1, false);
+    for line in block.lines() {
+        let part = ["migration", "revert", "merged", "no revert"]
+            .into_iter()
+            .find_map(|word| {
+                let version = line.strip_prefix(&format!("-- {word} V"))?.parse().ok()?;
+                Some((word, version))
+            });
+        match part {
+            None if down => {
+                let text = downs.entry(at).or_default().get_or_insert_default();
+                text.push_str(line);
+                text.push('\n');
+            }
+            None => {
+                let text = ups.entry(at).or_default();
+                text.push_str(line);
+                text.push('\n');
+            }
+            Some((word, version)) => {
+                at = version;
+                down = word == "revert";
+                match word {
+                    "merged" => merged.push(Version::new(version)),
+                    "revert" => {
+                        downs.insert(version, Some(String::new()));
+                    }
+                    "no revert" => {
+                        downs.insert(version, None);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    write(
+        folder.path(),
+        "service.toml",
+        "name = \"notes\"\ndatabase = \"notes\"\n",
+    );
+    for (version, text) in &ups {
+        write(
+            folder.path(),
+            &format!("migrations/V{version}__change.sql"),
+            text,
+        );
+        let revert = downs
+            .get(version)
+            .cloned()
+            .unwrap_or_else(|| Some("SELECT 1;\n".to_owned()));
+        if let Some(text) = revert {
+            write(
+                folder.path(),
+                &format!("reverts/V{version}__change.sql"),
+                &text,
+            );
+        }
+    }
+    let fleet = shared::source::load_folder(folder.path()).expect("a service");
+    let service = fleet.services().next().expect("one service").clone();
+    Fixture { service, merged }
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join("notes").join(name);
+    std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+    std::fs::write(path, text).expect("a file");
+}
+
+/// The rules of the guide that find something which the block does not allow itself, with what they say.
+fn found(block: &str) -> BTreeMap<String, Vec<String>> {
+    let Fixture { service, merged } = fixture(block);
+    let book = Rulebook::default();
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let findings = lint(&service, &book, datetime!(2026-11-23 12:00 UTC))
+        .into_iter()
+        .chain(order_against(&service, &book, &merged));
+    for finding in findings.filter(|finding| {
+        finding.allowed.is_none() && guide().any(|rule| rule.slug == finding.rule)
+    }) {
+        let place = finding
+            .place
+            .map(|place| format!("{}:{}", place.line, place.column))
+            .unwrap_or_default();
+        let text = format!("{} {place} {}", finding.file, finding.message);
+        found.entry(finding.rule).or_default().push(text);
+    }
+    found
+}
+
+fn guide() -> impl Iterator<Item = &'static Rule> {
+    RULES[1].iter().copied()
+}
+
+#[test]
+fn what_a_page_calls_wrong_is_found_by_its_rule_alone() {
+    for rule in guide() {
+        let blocks = blocks(rule.page, "Wrong");
+        assert!(!blocks.is_empty(), "{}: nothing under Wrong", rule.slug);
+        for block in blocks {
+            let found = found(block);
+            let slugs: BTreeSet<_> = found.keys().map(String::as_str).collect();
+            assert_eq!(slugs, BTreeSet::from([rule.slug]), "{block}\n{found:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_page_calls_right_is_found_by_no_rule() {
+    for rule in guide() {
+        let blocks = blocks(rule.page, "Right");
+        assert!(!blocks.is_empty(), "{}: nothing under Right", rule.slug);
+        for block in blocks {
+            let found = found(block);
+            assert!(found.is_empty(), "{}\n{block}\n{found:#?}", rule.slug);
+        }
+    }
+}
