@@ -253,7 +253,7 @@ impl<'a> Story<'a> {
             return self.skip(name);
         }
         let refusal = match error {
-            ServiceError::Refused(refusal) => Some(Box::new(refusal.clone())),
+            ServiceError::Refused(refusal) => Some(refusal.clone()),
             _ => None,
         };
         self.failed(
@@ -275,26 +275,15 @@ impl<'a> Story<'a> {
         name: &ServiceName,
         message: String,
         next: Option<String>,
-        refusal: Option<Box<Refusal>>,
+        refusal: Option<Refusal>,
         status: ExitStatus,
     ) {
         self.status = self.status.or_worse(status);
         self.next
             .extend(next.as_ref().map(|next| format!("{name}: {next}")));
-        self.recorder.service(
-            name,
-            EventKind::ServiceFailed {
-                message,
-                next,
-                refusal,
-                exit_code: status,
-            },
-        );
-        let outcome = match status {
-            ExitStatus::Refused => ServiceOutcome::Refused,
-            ExitStatus::Unavailable => ServiceOutcome::Unavailable,
-            _ => ServiceOutcome::Failed,
-        };
+        let outcome = self
+            .recorder
+            .service_failed(name, message, next, refusal, status);
         self.finish(name, outcome);
     }
 

@@ -18,6 +18,8 @@ mod local;
 mod man;
 mod plan;
 mod psql;
+mod rehearse;
+mod rehearse_lines;
 mod restore;
 mod restore_lines;
 mod revert;
@@ -81,6 +83,8 @@ enum Command {
     History(history::Args),
     /// Hold migrations and reverts to the rules of docs/rules
     Check(check::Args),
+    /// Prove migrations and their reverts on a scratch database: up, down, up
+    Rehearse(rehearse::Args),
     /// Compare live schemas with what their applied migrations make
     Drift(drift::Args),
     /// Find what is wrong with the databases, and how to resolve it
@@ -153,6 +157,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::Generate(args) => generate::generate(&context, &args),
         Command::History(args) => history::history(&context, &args).await,
         Command::Check(args) => check::check(&context, &args).await,
+        Command::Rehearse(args) => rehearse::rehearse(&context, &args).await,
         Command::Drift(args) => drift::drift(&context, &args).await,
         Command::Doctor(args) => doctor::doctor(&context, &args).await,
         Command::Adopt(args) => adopt::adopt(&context, &args).await,

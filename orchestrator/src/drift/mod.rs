@@ -15,5 +15,6 @@ pub use accepted::{AcceptedDrift, ServiceDrift, refuse_existing};
 pub use detect::{DriftReport, detect};
 pub use difference::{Differences, differences, other_major};
 pub use live::{Live, read_live};
-pub use replayed::read_replayed;
+pub use neighbours::housemates;
+pub use replayed::{read_replayed, without_bookkeeping};
 pub use residents::Resident;

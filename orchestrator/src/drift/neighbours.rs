@@ -26,6 +26,33 @@ pub fn neighbours(context: &Context, target: &Target) -> Vec<(Arc<Service>, Stri
         .collect()
 }
 
+/// The other services that the configuration puts into a service's database, each with its history table. No server is asked.
+pub fn housemates(context: &Context, service: &Service) -> Vec<(Arc<Service>, String)> {
+    let place = |service: &Service| {
+        let configuration = &context.configuration;
+        match configuration
+            .locate(service.name.as_str(), &service.database, Selection::Many)
+            .ok()?
+        {
+            Location::Configured { address, .. } => Some(address.database_key()),
+            Location::Local { database } => Some(database),
+        }
+    };
+    let own = place(service);
+    let own_table = context.history_table(service);
+    context
+        .fleet
+        .services()
+        .filter(|other| other.name != service.name)
+        .filter(|other| context.history_table(other) != own_table)
+        .filter(|other| own.is_some() && place(other) == own)
+        .map(|other| {
+            let history_table = context.history_table(other).to_owned();
+            (Arc::new(other.clone()), history_table)
+        })
+        .collect()
+}
+
 /// A service whose place cannot be told is not beside anyone: the same question was answered for the target.
 fn is_there(context: &Context, service: &Service, target: &Target) -> bool {
     let located =

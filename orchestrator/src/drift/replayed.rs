@@ -28,7 +28,7 @@ pub async fn read_replayed(
 }
 
 /// A schema without the engine's own tables.
-pub(super) fn without_bookkeeping(snapshot: Snapshot, history_tables: &[&str]) -> Snapshot {
+pub fn without_bookkeeping(snapshot: Snapshot, history_tables: &[&str]) -> Snapshot {
     let mut snapshot = snapshot.without_schema(BOOKKEEPING);
     for history_table in history_tables {
         let table = history_table

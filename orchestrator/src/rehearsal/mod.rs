@@ -4,5 +4,16 @@
 //! whether functions and triggers work. Not for the text of files (`lint`), nor for how findings are shown (`cli`).
 
 mod locks;
+mod migration;
+mod pending;
+mod run;
+mod service;
+mod stage;
+mod story;
+mod trouble;
+mod verdict;
 
 pub use locks::{Blocks, LockMode, LockWitness, ObservedLocks};
+pub use pending::{Scope, Work};
+pub use run::rehearse;
+pub use service::{Rehearsal, rehearse_service};

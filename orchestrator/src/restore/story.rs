@@ -126,20 +126,10 @@ impl<'a> Story<'a> {
         let name = restoration.service();
         self.next
             .extend(next.as_ref().map(|next| format!("{name}: {next}")));
-        self.recorder.service(
-            name,
-            EventKind::ServiceFailed {
-                message: error.chain(),
-                next,
-                refusal: error.refusal().cloned().map(Box::new),
-                exit_code: status,
-            },
-        );
-        let outcome = match status {
-            ExitStatus::Refused => ServiceOutcome::Refused,
-            ExitStatus::Unavailable => ServiceOutcome::Unavailable,
-            _ => ServiceOutcome::Failed,
-        };
+        let refusal = error.refusal().cloned();
+        let outcome = self
+            .recorder
+            .service_failed(name, error.chain(), next, refusal, status);
         self.finish(restoration, outcome);
     }
 
@@ -203,15 +193,9 @@ impl<'a> Story<'a> {
         let next = error.next();
         self.next
             .extend(next.as_ref().map(|next| format!("{service}: {next}")));
-        self.recorder.service(
-            service,
-            EventKind::ServiceFailed {
-                message: error.chain(),
-                next,
-                refusal: error.refusal().cloned().map(Box::new),
-                exit_code: status,
-            },
-        );
+        let refusal = error.refusal().cloned();
+        self.recorder
+            .service_failed(service, error.chain(), next, refusal, status);
         self.finished(service, ServiceOutcome::Failed);
     }
 

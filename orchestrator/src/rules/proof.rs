@@ -3,8 +3,18 @@
 use super::rule::rules;
 
 rules! {
+    /// The migration does not run.
+    UP_FAILS = Error "up-fails": "The migration runs where everything before it has run.";
+    /// The revert does not run.
+    REVERT_FAILS = Error "revert-fails": "The revert runs where its migration has run.";
     /// The revert leaves another schema than the one before the migration.
     REVERT_LEAVES_SCHEMA = Error "revert-leaves-schema": "After the revert the schema is the one before the migration.";
+    /// The revert leaves an extension that the migration brought.
+    REVERT_LEAVES_EXTENSION = Error "revert-leaves-extension": "The revert drops an extension that its migration brought.";
+    /// The migration does not run a second time, after its revert.
+    SECOND_UP_FAILS = Error "second-up-fails": "After its revert the migration runs again.";
+    /// The migration makes another schema the second time.
+    SECOND_UP_DIFFERS = Error "second-up-differs": "After its revert the migration makes the same schema again.";
     /// A table is written anew while others wait.
     REWRITES_TABLE = Error "rewrites-table": "No table that others use is written anew under a lock.";
     /// All rows are read while others wait.

@@ -1,6 +1,6 @@
 //! Statements that reach beyond their database: replaying them on the live server would change it.
 
-use shared::domain::Migration;
+use shared::domain::{Migration, Script};
 use shared::sql;
 
 use super::ScratchError;
@@ -8,11 +8,12 @@ use super::ScratchError;
 /// The objects that belong to the whole server.
 const SHARED: [&str; 5] = ["role", "user", "group", "database", "tablespace"];
 
-/// Refuses migrations with a statement that would change the server itself. What a `DO` block builds at run time is not
+/// Refuses files with a statement that would change the server itself. What a `DO` block builds at run time is not
 /// seen.
-pub(super) fn refuse(migrations: &[&Migration]) -> Result<(), ScratchError> {
-    for migration in migrations {
-        let script = &migration.script;
+pub(super) fn refuse<'s>(
+    scripts: impl IntoIterator<Item = &'s Script>,
+) -> Result<(), ScratchError> {
+    for script in scripts {
         // A file that cannot be split is refused with its place when it is planned.
         let statements = sql::split(&script.text).unwrap_or_default();
         for statement in &statements {

@@ -1,7 +1,7 @@
 //! Why migrations could not be replayed.
 
 use shared::command::CommandError;
-use shared::domain::{ExitStatus, Refusal, with_causes};
+use shared::domain::{ExitStatus, Failure, Refusal, with_causes};
 use shared::inspect::ServiceError;
 use shared::postgres::{ConnectError, ServerError};
 
@@ -26,6 +26,8 @@ pub enum ScratchError {
         service: String,
         /// File, line, and what PostgreSQL said.
         trouble: String,
+        /// The step that failed, where it was one.
+        failure: Option<Box<Failure>>,
     },
     /// A migration would change more than its database.
     #[error(
@@ -78,6 +80,32 @@ impl ScratchError {
             }
             Self::Service(error) => error.next(),
             Self::Command(error) => error.next(),
+        }
+    }
+
+    /// The step that failed because of its file: not because a server, a connection or a lock was not to be had.
+    pub fn failure_of_file(&self) -> Option<&Failure> {
+        /// The server stops, is full, or its machine fails.
+        const NOT_OF_THE_FILE: [&str; 4] = ["57P", "53", "58", "XX"];
+        match self {
+            Self::Replay {
+                failure: Some(failure),
+                ..
+            } => Some(failure.as_ref()).filter(|failure| {
+                failure.exit_code == ExitStatus::Failed
+                    && failure.sqlstate.as_ref().is_some_and(|code| {
+                        !NOT_OF_THE_FILE.iter().any(|class| code.starts_with(class))
+                    })
+            }),
+            _ => None,
+        }
+    }
+
+    /// The refusal, where it is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Service(ServiceError::Refused(refusal)) => Some(refusal),
+            _ => None,
         }
     }
 

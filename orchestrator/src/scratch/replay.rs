@@ -1,11 +1,14 @@
 //! Running migrations on a scratch database, by the engine itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::command::Context;
 use shared::config::DatabaseAddress;
 use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, Stops, dispatch};
-use shared::domain::{Direction, Event, EventKind, ExitStatus, Migration, Service};
+use shared::domain::{
+    Direction, Event, EventKind, ExitStatus, Failure, Migration, Script, Service,
+};
 use shared::inspect::Target;
 use shared::planning::{self, Chain, Order};
 use shared::postgres::{Connections, RunIdentity};
@@ -37,7 +40,7 @@ impl<'a> Replay<'a> {
         let server = workshop.server(service, address).await?;
         let mut created_roles = Vec::new();
         if workshop.is_beside_the_live_ones() {
-            cluster_wide::refuse(migrations)?;
+            cluster_wide::refuse(migrations.iter().map(|migration| &migration.script))?;
         } else {
             roles::provide(&server, roles, migrations).await?;
             created_roles = roles::to_be_created(&server, migrations).await?;
@@ -48,6 +51,18 @@ impl<'a> Replay<'a> {
             created_roles,
             server,
         })
+    }
+
+    /// Refuses reverts that would change the server of the live databases, where scratch databases stand beside them:
+    /// [`Self::prepare`] looks at the migrations only.
+    pub fn refuse_reverts(
+        workshop: &Workshop<'_>,
+        reverts: impl IntoIterator<Item = &'a Script>,
+    ) -> Result<(), ScratchError> {
+        if workshop.is_beside_the_live_ones() {
+            cluster_wide::refuse(reverts)?;
+        }
+        Ok(())
     }
 
     /// Where its sessions come from.
@@ -75,9 +90,10 @@ impl<'a> Replay<'a> {
     ) -> Result<(), ScratchError> {
         self.take(service, history_table, migrations, Direction::Up, None)
             .await
+            .map(drop)
     }
 
-    /// Takes migrations of a service in one direction, in this order, before a witness.
+    /// Takes migrations of a service in one direction, in this order, before a witness. Gives how long they took.
     pub async fn take(
         &self,
         service: &Service,
@@ -85,15 +101,15 @@ impl<'a> Replay<'a> {
         migrations: &[&Migration],
         direction: Direction,
         witness: Option<&Arc<dyn Witness>>,
-    ) -> Result<(), ScratchError> {
+    ) -> Result<Duration, ScratchError> {
         let steps = migrations
             .iter()
             .map(|migration| planning::step(service, migration, direction))
             .collect::<Result<Vec<_>, _>>()
             .map_err(shared::command::CommandError::from)?;
         let identity = RunIdentity::of_this_process();
-        let mut trouble = FirstTrouble::default();
-        let mut recorder = Recorder::new(&mut trouble, identity.run_id);
+        let mut heard = Heard::default();
+        let mut recorder = Recorder::new(&mut heard, identity.run_id);
         let target = Target {
             service: Arc::new(service.clone()),
             address: self.database.clone(),
@@ -121,7 +137,7 @@ impl<'a> Replay<'a> {
             held_back: Vec::new(),
             jobs: 1,
             on_failure: OnFailure::Stop,
-            wait: std::time::Duration::ZERO,
+            wait: Duration::ZERO,
             precaution: None,
             witness: witness.cloned(),
             atomic: false,
@@ -134,10 +150,11 @@ impl<'a> Replay<'a> {
         let (_keep, never) = watch::channel(0);
         let end = dispatch(run, &mut recorder, Stops::counted(never)).await;
         match end.status {
-            ExitStatus::Done => Ok(()),
+            ExitStatus::Done => Ok(Duration::from_millis(heard.took_ms)),
             _ => Err(ScratchError::Replay {
                 service: service.name.to_string(),
-                trouble: trouble.0.unwrap_or_default(),
+                trouble: heard.trouble.unwrap_or_default(),
+                failure: heard.failure,
             }),
         }
     }
@@ -149,22 +166,28 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Remembers the first thing that went wrong, and shows nothing.
+/// Remembers the first thing that went wrong and how long the steps took, and shows nothing.
 #[derive(Default)]
-struct FirstTrouble(Option<String>);
+struct Heard {
+    trouble: Option<String>,
+    failure: Option<Box<Failure>>,
+    took_ms: u64,
+}
 
-impl Reporter for FirstTrouble {
+impl Reporter for Heard {
     fn report(&mut self, event: &Event) {
-        let trouble = match &event.kind {
-            EventKind::MigrationFailed(failure) => Some(format!(
-                "{}:{}: {}",
-                failure.file,
-                failure.line.unwrap_or(1),
-                failure.message
-            )),
-            EventKind::ServiceFailed { message, .. } => Some(message.clone()),
-            _ => None,
-        };
-        self.0 = self.0.take().or(trouble);
+        match &event.kind {
+            EventKind::MigrationFailed(failure) if self.trouble.is_none() => {
+                let line = failure.line.unwrap_or(1);
+                self.trouble = Some(format!("{}:{line}: {}", failure.file, failure.message));
+                self.failure = Some(failure.clone());
+            }
+            EventKind::ServiceFailed { message, .. } if self.trouble.is_none() => {
+                self.trouble = Some(message.clone());
+            }
+            EventKind::MigrationApplied { duration_ms, .. }
+            | EventKind::MigrationReverted { duration_ms, .. } => self.took_ms += duration_ms,
+            _ => {}
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, PoisonError};
 
-use shared::command::{CommandError, Context};
+use shared::command::{CommandError, Context, Selected};
 use shared::config::DatabaseAddress;
 use shared::domain::Service;
 use tokio::sync::{Mutex, watch};
@@ -64,6 +64,20 @@ impl<'a> Workshop<'a> {
     /// Whether scratch databases stand beside the live ones.
     pub fn is_beside_the_live_ones(&self) -> bool {
         matches!(self.place, Place::Same)
+    }
+
+    /// The address of a service's database as far as it is needed for making scratch databases: that of the live one only where
+    /// these stand beside it.
+    pub async fn address(
+        &self,
+        service: &Service,
+        selected: &Selected,
+    ) -> Result<DatabaseAddress, CommandError> {
+        match &self.place {
+            Place::Local => self.context.local_address(&service.database).await,
+            Place::Same => self.context.address(service, selected).await,
+            Place::At(address) => Ok(address.as_ref().clone()),
+        }
     }
 
     /// The scratch server for a service whose live database is `live`.

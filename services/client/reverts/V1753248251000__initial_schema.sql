@@ -1,5 +1,6 @@
 -- Drops all tables of the service with their rows. The extension stays: it may be used by others,
 -- and creating the schema again asks for it only when it is absent.
+-- migration: allow revert-leaves-extension "other schemas of the database may use uuid-ossp"
 
 DROP TABLE audit_trails;
 DROP TABLE client_documents;

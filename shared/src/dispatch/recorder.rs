@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{Event, EventKind, ServiceName, Version};
+use crate::domain::{Event, EventKind, ExitStatus, Refusal, ServiceName, ServiceOutcome, Version};
 use crate::report::Reporter;
 
 /// The only caller of the reporter.
@@ -36,6 +36,29 @@ impl<'a> Recorder<'a> {
     /// Records something about a migration.
     pub fn migration(&mut self, service: &ServiceName, version: Version, kind: EventKind) {
         self.record(Some(service.clone()), Some(version), kind);
+    }
+
+    /// Records what stopped a service outside of any step. Gives the outcome that it ends with.
+    pub fn service_failed(
+        &mut self,
+        service: &ServiceName,
+        message: String,
+        next: Option<String>,
+        refusal: Option<Refusal>,
+        exit_code: ExitStatus,
+    ) -> ServiceOutcome {
+        let kind = EventKind::ServiceFailed {
+            message,
+            next,
+            refusal: refusal.map(Box::new),
+            exit_code,
+        };
+        self.service(service, kind);
+        match exit_code {
+            ExitStatus::Refused => ServiceOutcome::Refused,
+            ExitStatus::Unavailable => ServiceOutcome::Unavailable,
+            _ => ServiceOutcome::Failed,
+        }
     }
 
     fn record(&mut self, service: Option<ServiceName>, version: Option<Version>, kind: EventKind) {

@@ -43,7 +43,7 @@ pub enum EventKind {
     RunStarted {
         /// The version of the events' schema: [`EVENT_SCHEMA`].
         schema: u32,
-        /// `run`, `revert`, `adopt`, `backup` or `restore`.
+        /// `run`, `revert`, `adopt`, `backup`, `restore` or `rehearse`.
         command: &'static str,
         /// The services with steps, in the order of the plan.
         services: Vec<ServiceName>,
@@ -519,6 +519,8 @@ pub enum ServiceOutcome {
     Done,
     /// It had none.
     Unchanged,
+    /// Something is held against its migrations (`rehearse`).
+    Findings,
     /// One of its steps failed.
     Failed,
     /// It was refused.

@@ -18,6 +18,8 @@ pub enum Verdict {
     Failed,
     /// Something failed, and all that the run had applied is undone again.
     Reverted,
+    /// All was looked at, and something is held against a migration (`rehearse`).
+    Findings,
     /// Something was refused; what is not refused may have been done.
     Refused,
     /// A database, a lock or a connection could not be had.
@@ -31,7 +33,8 @@ impl Verdict {
     pub fn of(status: ExitStatus, done: usize) -> Self {
         match status {
             ExitStatus::Done if done == 0 => Self::NothingToDo,
-            ExitStatus::Done | ExitStatus::Findings => Self::Done,
+            ExitStatus::Done => Self::Done,
+            ExitStatus::Findings => Self::Findings,
             ExitStatus::Failed | ExitStatus::Usage => Self::Failed,
             ExitStatus::Refused => Self::Refused,
             ExitStatus::Unavailable => Self::Unavailable,
@@ -53,6 +56,12 @@ pub struct Totals {
     /// Databases that were restored.
     #[serde(skip_serializing_if = "is_zero")]
     pub restored: usize,
+    /// Migrations that were rehearsed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rehearsed: usize,
+    /// What is held against them and not allowed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub findings: usize,
     /// Steps that failed.
     pub failed: usize,
     /// Steps that the user cancelled on the server.
@@ -63,7 +72,7 @@ pub struct Totals {
     pub duration_ms: u64,
 }
 
-/// Only `adopt` adopts and only `restore` restores: elsewhere the count would be noise.
+/// Only `adopt` adopts, only `restore` restores and only `rehearse` rehearses: elsewhere the count would be noise.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "the form that serde calls"

@@ -127,6 +127,7 @@ fn state(standing: &Standing, is_left: bool) -> Cell {
             ),
             None => Cell::new(Role::Bad, "failed"),
         },
+        Some(ServiceOutcome::Findings) => Cell::new(Role::Bad, "findings"),
         Some(ServiceOutcome::Refused) => Cell::new(Role::Bad, "refused"),
         Some(ServiceOutcome::Unavailable) => Cell::new(Role::Bad, "unavailable"),
         Some(ServiceOutcome::RolledBack) => {
@@ -171,11 +172,13 @@ pub(super) fn summary(tally: &Tally, verdict: Verdict, totals: &Totals) -> Strin
             )
         }
         Verdict::Failed
+        | Verdict::Findings
         | Verdict::Reverted
         | Verdict::Refused
         | Verdict::Unavailable
         | Verdict::Cancelled => {
             let word = match verdict {
+                Verdict::Findings => "Findings",
                 Verdict::Reverted => "Reverted",
                 Verdict::Refused => "Refused",
                 Verdict::Unavailable => "Unavailable",
@@ -240,6 +243,10 @@ pub(super) fn role(verdict: Verdict) -> Role {
         Verdict::Done => Role::Good,
         Verdict::NothingToDo => Role::Plain,
         Verdict::Cancelled => Role::Warning,
-        Verdict::Failed | Verdict::Reverted | Verdict::Refused | Verdict::Unavailable => Role::Bad,
+        Verdict::Failed
+        | Verdict::Findings
+        | Verdict::Reverted
+        | Verdict::Refused
+        | Verdict::Unavailable => Role::Bad,
     }
 }

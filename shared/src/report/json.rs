@@ -104,6 +104,7 @@ mod tests {
         story.released("policy", POLICY, "add_indexes");
         story.rolled_back("policy", POLICY, "add_indexes", "auth did not get through");
         story.restore("policy");
+        story.rehearsed("policy", POLICY);
         story.terminate();
         story.run_finished(
             ExitStatus::Failed,
@@ -200,7 +201,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 52, "a kind of event has no sample");
+        assert_eq!(names.len(), 53, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -264,9 +265,11 @@ mod tests {
         {"seq":46,"service":"policy","event":"old_database_kept","database":"soc_policies_before_20261123t041500z","bytes":7900000}
         {"seq":47,"service":"policy","event":"old_database_dropped","database":"soc_policies_before_20261123t041500z","bytes":7900000}
         {"seq":48,"event":"databases_swapped","databases":2,"window_ms":40}
-        {"seq":49,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
-        {"seq":50,"event":"cancel_requested","times":2,"cause":"grace_over"}
-        {"seq":51,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":49,"service":"policy","version":1753250000000,"event":"migration_rehearsed","name":"add_status","reversible":"disproven","findings":[{"rule":"revert-leaves-schema","severity":"error","service":"policy","version":1753250000000,"file":"services/policy/reverts/V1753260000000__add_status.sql","line":3,"column":1,"end_line":3,"end_column":30,"message":"the revert leaves enum type user_status","safe_form":"DROP TYPE user_status;","differences":[{"kind":"enum type","object":"public.user_status","found":"CREATE TYPE public.user_status AS ENUM ('active')"}],"allowed":"the application uses it"}],"locks":[{"relation":"public.policies","mode":"AccessExclusiveLock","line":2,"held_us":12345,"blocks":"blocks reads and writes","rewritten":true,"emptied":false,"scanned":false}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"notes":["a note"],"rows":3,"up_ms":12,"down_ms":4,"again_ms":9}
+        {"seq":50,"service":"policy","version":1753250000000,"event":"migration_rehearsed","name":"add_status","reversible":"irreversible","reason":"rows are merged","findings":[],"locks":[],"column_order":[],"notes":[],"rows":3,"up_ms":12}
+        {"seq":51,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
+        {"seq":52,"event":"cancel_requested","times":2,"cause":"grace_over"}
+        {"seq":53,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

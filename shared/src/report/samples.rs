@@ -5,9 +5,10 @@ use uuid::Uuid;
 
 use crate::domain::{
     Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision,
-    Direction, Drift, Event, EventKind, ExitStatus, Failure, Gate, HeldLock, Holder,
-    PlannedRestore, Proof, Refusal, RefusalKind, Resolved, SchemaDifference, ServiceName,
-    ServiceOutcome, StopCause, Totals, Verdict, Version,
+    Direction, Drift, Event, EventKind, ExitStatus, Failure, Finding, Gate, HeldLock, Holder,
+    Place, PlannedRestore, Proof, Refusal, RefusalKind, Rehearsed, Resolved, Reversibility,
+    SchemaDifference, SeenLock, ServiceName, ServiceOutcome, Severity, StopCause, Totals, Verdict,
+    Version,
 };
 
 /// The events of a run so far.
@@ -469,6 +470,74 @@ impl Story {
         self.push(Some(service), None, undone);
     }
 
+    /// A migration whose revert is faulty, and one that cannot be undone.
+    pub fn rehearsed(&mut self, service: &str, version: i64) {
+        let revert = "services/policy/reverts/V1753260000000__add_status.sql";
+        let finding = Finding {
+            rule: "revert-leaves-schema".to_owned(),
+            severity: Severity::Error,
+            service: name(service),
+            version: Some(Version::new(version)),
+            file: revert.to_owned(),
+            place: Some(Place {
+                line: 3,
+                column: 1,
+                end_line: 3,
+                end_column: 30,
+            }),
+            message: "the revert leaves enum type user_status".to_owned(),
+            safe_form: Some("DROP TYPE user_status;".to_owned()),
+            differences: vec![SchemaDifference {
+                kind: "enum type".to_owned(),
+                object: "public.user_status".to_owned(),
+                expected: None,
+                found: Some("CREATE TYPE public.user_status AS ENUM ('active')".to_owned()),
+            }],
+            allowed: Some("the application uses it".to_owned()),
+        };
+        let faulty = Rehearsed {
+            name: "add_status".to_owned(),
+            reversibility: Reversibility::Disproven,
+            findings: vec![finding],
+            locks: vec![SeenLock {
+                relation: "public.policies".to_owned(),
+                mode: "AccessExclusiveLock".to_owned(),
+                line: 2,
+                held_us: 12_345,
+                blocks: Some("blocks reads and writes".to_owned()),
+                rewritten: true,
+                scanned: false,
+                emptied: false,
+            }],
+            column_order: vec![ColumnOrder {
+                table: "public.policies".to_owned(),
+                expected: vec!["id".to_owned(), "title".to_owned()],
+                found: vec!["title".to_owned(), "id".to_owned()],
+            }],
+            notes: vec!["a note".to_owned()],
+            rows: 3,
+            up_ms: 12,
+            down_ms: Some(4),
+            again_ms: Some(9),
+        };
+        let irreversible = Rehearsed {
+            reversibility: Reversibility::Irreversible {
+                reason: "rows are merged".to_owned(),
+            },
+            findings: Vec::new(),
+            locks: Vec::new(),
+            column_order: Vec::new(),
+            notes: Vec::new(),
+            down_ms: None,
+            again_ms: None,
+            ..faulty.clone()
+        };
+        for rehearsed in [faulty, irreversible] {
+            let kind = EventKind::MigrationRehearsed(Box::new(rehearsed));
+            self.push(Some(service), Some(version), kind);
+        }
+    }
+
     /// A restore, and what becomes of the old database.
     pub fn restore(&mut self, service: &str) {
         let (database, into) = ("soc_policies", "soc_policies_restoring_0123abcd");
@@ -631,6 +700,8 @@ pub fn totals(
         cancelled: 0,
         adopted: 0,
         restored: 0,
+        rehearsed: 0,
+        findings: 0,
         skipped,
         duration_ms,
     }

@@ -1,0 +1,290 @@
+//! The lines that a rehearsal is told in.
+
+use std::io::Write;
+
+use anstream::stream::{AsLockedWrite, RawStream};
+use anstream::{AutoStream, ColorChoice};
+use shared::command::Context;
+use shared::domain::{
+    Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Severity, Totals,
+    Version,
+};
+use shared::report::failure::{kind, next, render_refusal};
+use shared::report::units::{count, duration};
+use shared::report::{Palette, Reporter, Role, Terminal};
+
+use super::differences::{column_orders, differences};
+
+/// The width of the word that a line begins with.
+const WORD: usize = 12;
+
+/// Tells a rehearsal to people.
+pub(super) struct RehearseLines {
+    terminal: Terminal,
+    quiet: bool,
+    verbose: bool,
+    names: usize,
+    services: usize,
+    proven: usize,
+    allowed: usize,
+    irreversible: usize,
+    failed: usize,
+}
+
+impl RehearseLines {
+    /// For the streams of this process.
+    pub(super) fn new(context: &Context) -> Self {
+        Self {
+            terminal: context.terminal,
+            quiet: context.globals.quiet,
+            verbose: context.globals.verbose > 0,
+            names: 0,
+            services: 0,
+            proven: 0,
+            allowed: 0,
+            irreversible: 0,
+            failed: 0,
+        }
+    }
+
+    /// What to say about an event, on standard output and on standard error.
+    fn tell(&mut self, event: &Event) -> (String, String) {
+        let nothing = (String::new(), String::new());
+        match (&event.kind, &event.service) {
+            (EventKind::RunStarted { services, .. }, _) => {
+                let names = services.iter().map(|name| name.as_str().len());
+                self.names = names.max().unwrap_or(0);
+                nothing
+            }
+            (EventKind::ServiceStarted { .. }, Some(_)) => {
+                self.services += 1;
+                nothing
+            }
+            (EventKind::MigrationRehearsed(rehearsed), Some(name)) => {
+                let version = event.version.unwrap_or(Version::new(0));
+                (self.rehearsed(name, version, rehearsed), String::new())
+            }
+            (EventKind::ServiceSkipped { because, steps }, Some(name)) => {
+                let text = format!("{} after it: {because}", count(*steps, "migration"));
+                (
+                    self.line(Role::Warning, "left out", name, &text),
+                    String::new(),
+                )
+            }
+            (
+                EventKind::ServiceFailed {
+                    message,
+                    next,
+                    refusal,
+                    exit_code,
+                },
+                name,
+            ) => {
+                self.failed += 1;
+                let refused = kind(*exit_code, refusal.as_deref());
+                let text = self.failed(name.as_ref(), refused, message, next.as_deref());
+                (String::new(), text)
+            }
+            (
+                EventKind::RunFinished {
+                    exit_code,
+                    totals,
+                    next,
+                    ..
+                },
+                _,
+            ) => (self.summary(*exit_code, totals, next), String::new()),
+            _ => nothing,
+        }
+    }
+
+    fn rehearsed(&mut self, name: &ServiceName, version: Version, rehearsed: &Rehearsed) -> String {
+        let counts = rehearsed.findings.iter().any(Finding::counts);
+        self.allowed += rehearsed
+            .findings
+            .iter()
+            .filter(|it| it.allowed.is_some())
+            .count();
+        let (role, word) = match &rehearsed.reversibility {
+            Reversibility::Proven if !counts => (Role::Good, "proven"),
+            Reversibility::Irreversible { .. } if !counts => (Role::Plain, "irreversible"),
+            Reversibility::Unknown => (Role::Bad, "fails"),
+            _ if !counts => (Role::Warning, "allowed"),
+            _ => (Role::Bad, "faulty"),
+        };
+        match rehearsed.reversibility {
+            Reversibility::Proven => self.proven += 1,
+            Reversibility::Irreversible { .. } => self.irreversible += 1,
+            _ => {}
+        }
+        let mut times = Vec::new();
+        if rehearsed.reversibility != Reversibility::Unknown {
+            times.push(format!("up {} ms", rehearsed.up_ms));
+        }
+        times.extend(rehearsed.down_ms.map(|took| format!("down {took} ms")));
+        if rehearsed.rows > 0 {
+            times.push(format!("{} rows", rehearsed.rows));
+        }
+        let palette = self.terminal.out;
+        let times = palette.paint(Role::Quiet, &times.join(", "));
+        let migration = format!("{version} {}  {times}", rehearsed.name);
+        let mut text = self.line(role, word, name, migration.trim_end());
+        for finding in &rehearsed.findings {
+            text.push_str(&lines_of(finding, self.quiet, palette));
+        }
+        if !self.quiet {
+            if let Reversibility::Irreversible { reason } = &rehearsed.reversibility {
+                text.push_str(&palette.paint(Role::Quiet, &format!("  {reason}\n")));
+            }
+            text.push_str(&self.column_orders(rehearsed));
+            for note in &rehearsed.notes {
+                text.push_str(&palette.paint(Role::Quiet, &format!("  note: {note}\n")));
+            }
+        }
+        text
+    }
+
+    /// A word on tables whose columns stand in another order; the columns where more is asked for.
+    fn column_orders(&self, rehearsed: &Rehearsed) -> String {
+        if self.verbose {
+            return column_orders(&rehearsed.column_order, self.terminal.out);
+        }
+        let orders = rehearsed.column_order.iter();
+        let lines = orders.map(|it| {
+            let table = &it.table;
+            format!("  columns of {table} stand in another order after the revert: no fault\n")
+        });
+        self.terminal
+            .out
+            .paint(Role::Quiet, &lines.collect::<String>())
+    }
+
+    fn line(&self, role: Role, word: &str, name: &ServiceName, rest: &str) -> String {
+        if self.quiet && !matches!(role, Role::Bad) {
+            return String::new();
+        }
+        let names = self.names;
+        let word = self.terminal.out.paint(role, &format!("{word:<WORD$}"));
+        format!("{word}  {:names$}  {rest}\n", name.as_str())
+    }
+
+    /// What is wrong, and what to do next.
+    fn failed(
+        &self,
+        name: Option<&ServiceName>,
+        kind: &str,
+        message: &str,
+        next_step: Option<&str>,
+    ) -> String {
+        let Terminal { err, width, .. } = self.terminal;
+        let prefix = name.map(|name| format!("{name}: ")).unwrap_or_default();
+        let bare = message.strip_prefix(&prefix).unwrap_or(message);
+        let head = render_refusal(kind, &format!("{prefix}{bare}"), None, err, width);
+        let mut text = format!("{head}\n");
+        if let Some(step) = next_step {
+            text.push_str(&next(step, err).join("\n"));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn summary(&self, status: ExitStatus, totals: &Totals, steps: &[String]) -> String {
+        let palette = self.terminal.out;
+        let mut parts = vec![format!("{} proven", self.proven)];
+        let one_way = self.irreversible;
+        parts.extend((one_way > 0).then(|| format!("{one_way} irreversible")));
+        parts.extend((totals.findings > 0).then(|| count(totals.findings, "finding")));
+        parts.extend((self.allowed > 0).then(|| format!("{} allowed", self.allowed)));
+        parts.extend((totals.skipped > 0).then(|| format!("{} left out", totals.skipped)));
+        parts.extend((self.failed > 0).then(|| {
+            let services = count(self.failed, "service");
+            format!("{services} not rehearsed")
+        }));
+        let time = duration(totals.duration_ms);
+        let text = match (status, totals.rehearsed) {
+            (ExitStatus::Done, 0) => "Nothing to rehearse: nothing is pending.".to_owned(),
+            (_, rehearsed) => format!(
+                "{} of {}: {} ({time}{})",
+                count(rehearsed, "migration"),
+                count(self.services, "service"),
+                parts.join(", "),
+                if status == ExitStatus::Cancelled {
+                    ", cancelled"
+                } else {
+                    ""
+                }
+            ),
+        };
+        let role = match status {
+            ExitStatus::Done => Role::Good,
+            ExitStatus::Cancelled => Role::Warning,
+            _ => Role::Bad,
+        };
+        let mut text = format!("{}\n", palette.paint(role, &text));
+        // What a service's own trouble asks for stands beside it already.
+        if totals.findings > 0
+            && let Some(step) = steps.last()
+        {
+            text.push_str(&next(step, palette).join("\n"));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// The rule, the place, the reason, and the objects that differ.
+fn lines_of(finding: &Finding, quiet: bool, palette: Palette) -> String {
+    if quiet && !finding.counts() {
+        return String::new();
+    }
+    let place = match &finding.place {
+        Some(place) => format!("{}:{}:{}", finding.file, place.line, place.column),
+        None => finding.file.clone(),
+    };
+    if let Some(reason) = &finding.allowed {
+        let line = format!("  allowed {}: {}\n", finding.rule, finding.message);
+        let why = format!("    because {reason}\n");
+        return palette.paint(Role::Quiet, &line) + &palette.paint(Role::Quiet, &why);
+    }
+    let role = match finding.severity {
+        Severity::Error => Role::Bad,
+        Severity::Warning => Role::Warning,
+    };
+    let mut text = format!(
+        "  {} {}\n    {}\n",
+        palette.paint(role, &format!("{}[{}]", finding.severity, finding.rule)),
+        palette.paint(Role::Quiet, &place),
+        palette.paint(Role::Strong, &finding.message),
+    );
+    for line in differences(&finding.differences, palette).lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    for line in finding.safe_form.iter().flat_map(|form| form.lines()) {
+        text.push_str(&format!("    {line}\n"));
+    }
+    text
+}
+
+impl Reporter for RehearseLines {
+    fn report(&mut self, event: &Event) {
+        let (out, err) = self.tell(event);
+        // A reader that went away is no reason to stop.
+        write(std::io::stdout(), self.terminal.out, &out);
+        write(std::io::stderr(), self.terminal.err, &err);
+    }
+}
+
+fn write<S: AsLockedWrite + RawStream>(stream: S, palette: Palette, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let choice = if palette.is_on() {
+        ColorChoice::Always
+    } else {
+        ColorChoice::Never
+    };
+    let mut stream = AutoStream::new(stream, choice);
+    let _ = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
+}

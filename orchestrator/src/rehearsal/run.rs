@@ -1,0 +1,90 @@
+//! Several services at a time, told as it goes.
+
+use futures_util::{StreamExt, stream};
+use shared::command::Selected;
+use shared::domain::{ExitStatus, ServiceName};
+use shared::report::Reporter;
+use tokio::sync::watch;
+
+use super::pending::{Scope, Work};
+use super::service::rehearse_service;
+use super::story::{Said, Say, Story};
+use crate::rules::Rulebook;
+use crate::scratch::{ScratchError, Workshop};
+
+/// Services at a time: each keeps a processor busy.
+const REHEARSALS: usize = 4;
+
+/// Rehearses the migrations of services.
+pub async fn rehearse(
+    workshop: &Workshop<'_>,
+    selected: &Selected,
+    scope: Scope,
+    rulebook: &Rulebook,
+    reporter: &mut dyn Reporter,
+    mut cancelled: watch::Receiver<u32>,
+) -> ExitStatus {
+    let at_a_time = REHEARSALS.min(workshop.context().jobs());
+    let names: Vec<&ServiceName> = selected.names.iter().collect();
+    let looked = stream::iter(&names)
+        .map(|name| Work::of(workshop, name, selected, scope))
+        .buffered(at_a_time)
+        .collect::<Vec<_>>();
+    let looked = workshop.until_cancelled(&mut cancelled, looked).await;
+    let is_cancelled = looked.is_none();
+    let mut works: Vec<Work> = Vec::new();
+    let mut stopped: Vec<(&ServiceName, ScratchError)> = Vec::new();
+    for (name, work) in names.iter().zip(looked.unwrap_or_default()) {
+        match work {
+            Ok(work) => works.extend(work),
+            Err(error) => stopped.push((name, error)),
+        }
+    }
+    let steps = works.iter().map(|work| work.pending.len()).sum();
+    let unchanged: Vec<ServiceName> = works
+        .iter()
+        .filter(|work| work.pending.is_empty())
+        .map(|work| work.service.name.clone())
+        .collect();
+    works.retain(|work| !work.pending.is_empty());
+    let services = names
+        .iter()
+        .filter(|name| !unchanged.contains(name))
+        .map(|name| (*name).clone())
+        .collect();
+    let mut story = Story::begin(reporter, services, unchanged, steps);
+    for (name, error) in &stopped {
+        story.fail(name, error);
+    }
+    if is_cancelled {
+        story.cancel();
+        return story.end();
+    }
+    let works = &works;
+    let rehearsals = story.during(|say| async move {
+        stream::iter(works)
+            .for_each_concurrent(at_a_time, |work| one(workshop, work, rulebook, say.clone()))
+            .await;
+    });
+    let through = workshop.until_cancelled(&mut cancelled, rehearsals).await;
+    if through.is_none() {
+        story.cancel();
+    }
+    story.end()
+}
+
+async fn one(workshop: &Workshop<'_>, work: &Work, rulebook: &Rulebook, say: Say) {
+    let name = &work.service.name;
+    let said = |said: Said| {
+        // Heard for as long as there is work.
+        let _ = say.send((name.clone(), said));
+    };
+    said(Said::Started(work.pending.len()));
+    let rehearsal = rehearse_service(workshop, work, rulebook, |version, rehearsed| {
+        said(Said::Rehearsed(version, rehearsed.clone()));
+    });
+    said(match rehearsal.await {
+        Ok(rehearsal) => Said::Through(rehearsal),
+        Err(error) => Said::Failed(error),
+    });
+}

@@ -1,0 +1,198 @@
+//! A rehearsal as it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use shared::dispatch::Recorder;
+use shared::domain::{
+    EVENT_SCHEMA, EventKind, ExitStatus, Rehearsed, ServiceName, ServiceOutcome, StopCause, Totals,
+    Verdict, Version,
+};
+use shared::postgres::RunIdentity;
+use shared::report::Reporter;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::service::Rehearsal;
+use crate::scratch::ScratchError;
+
+/// What is said of a service while it is rehearsed.
+pub(super) enum Said {
+    /// It is begun.
+    Started(usize),
+    /// A migration is through.
+    Rehearsed(Version, Rehearsed),
+    /// The service is through, as far as that could be.
+    Through(Rehearsal),
+    /// It could not be rehearsed.
+    Failed(ScratchError),
+}
+
+/// Says what happens to a service.
+pub(super) type Say = mpsc::UnboundedSender<(ServiceName, Said)>;
+
+/// What has happened so far, and what it comes to.
+pub(super) struct Story<'a> {
+    recorder: Recorder<'a>,
+    started: Instant,
+    status: ExitStatus,
+    totals: Totals,
+    next: Vec<String>,
+    /// Services that are not through yet.
+    open: BTreeSet<ServiceName>,
+    /// When the work on each began.
+    begun: BTreeMap<ServiceName, Instant>,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn begin(
+        reporter: &'a mut dyn Reporter,
+        services: Vec<ServiceName>,
+        unchanged: Vec<ServiceName>,
+        steps: usize,
+    ) -> Self {
+        let identity = RunIdentity::of_this_process();
+        let mut recorder = Recorder::new(reporter, identity.run_id);
+        let open = services.iter().cloned().collect();
+        recorder.run(EventKind::RunStarted {
+            schema: EVENT_SCHEMA,
+            command: "rehearse",
+            services,
+            unchanged,
+            steps,
+            program_version: identity.program_version,
+            undoes_on_failure: false,
+        });
+        Self {
+            recorder,
+            started: Instant::now(),
+            status: ExitStatus::Done,
+            totals: Totals::default(),
+            next: Vec::new(),
+            open,
+            begun: BTreeMap::new(),
+        }
+    }
+
+    /// Does some work, and tells what is said meanwhile.
+    pub(super) async fn during<W: Future<Output = ()>>(&mut self, work: impl FnOnce(Say) -> W) {
+        let (sender, mut said) = mpsc::unbounded_channel();
+        let working = work(sender);
+        tokio::pin!(working);
+        loop {
+            tokio::select! {
+                biased;
+                Some((service, said)) = said.recv() => self.tell(&service, said),
+                () = &mut working => break,
+            }
+        }
+        while let Ok((service, said)) = said.try_recv() {
+            self.tell(&service, said);
+        }
+    }
+
+    fn tell(&mut self, service: &ServiceName, said: Said) {
+        match said {
+            Said::Started(steps) => {
+                self.begun.insert(service.clone(), Instant::now());
+                self.recorder
+                    .service(service, EventKind::ServiceStarted { steps });
+            }
+            Said::Rehearsed(version, rehearsed) => self.rehearsed(service, version, rehearsed),
+            Said::Through(rehearsal) => self.through(service, &rehearsal),
+            Said::Failed(error) => self.fail(service, &error),
+        }
+    }
+
+    fn rehearsed(&mut self, service: &ServiceName, version: Version, rehearsed: Rehearsed) {
+        let counting = rehearsed.findings.iter().filter(|it| it.counts()).count();
+        self.totals.rehearsed += 1;
+        self.totals.findings += counting;
+        if counting > 0 {
+            self.status = self.status.or_worse(ExitStatus::Findings);
+        }
+        let kind = EventKind::MigrationRehearsed(Box::new(rehearsed));
+        self.recorder.migration(service, version, kind);
+    }
+
+    fn through(&mut self, service: &ServiceName, rehearsal: &Rehearsal) {
+        if !rehearsal.left_out.is_empty() {
+            let last = rehearsal.migrations.last();
+            let because = last.map_or_else(String::new, |(version, rehearsed)| {
+                format!("{version} {} does not run", rehearsed.name)
+            });
+            let steps = rehearsal.left_out.len();
+            self.totals.skipped += steps;
+            let skipped = EventKind::ServiceSkipped { because, steps };
+            self.recorder.service(service, skipped);
+        }
+        let mut findings = rehearsal.migrations.iter().flat_map(|(_, it)| &it.findings);
+        let outcome = if findings.any(|it| it.counts()) {
+            ServiceOutcome::Findings
+        } else if !rehearsal.left_out.is_empty() {
+            ServiceOutcome::Failed
+        } else {
+            ServiceOutcome::Done
+        };
+        self.finish(service, outcome);
+    }
+
+    /// A service that could not be rehearsed.
+    pub(super) fn fail(&mut self, service: &ServiceName, error: &ScratchError) {
+        let status = error.exit_status();
+        self.status = self.status.or_worse(status);
+        let next = error.next();
+        self.next
+            .extend(next.as_ref().map(|next| format!("{service}: {next}")));
+        let refusal = error.refusal().cloned();
+        let outcome = self
+            .recorder
+            .service_failed(service, error.chain(), next, refusal, status);
+        self.finish(service, outcome);
+    }
+
+    fn finish(&mut self, service: &ServiceName, outcome: ServiceOutcome) {
+        self.open.remove(service);
+        let begun = self.begun.get(service);
+        let took = begun.map_or(Duration::ZERO, Instant::elapsed);
+        let finished = EventKind::ServiceFinished {
+            outcome,
+            applied: 0,
+            reverted: 0,
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.recorder.service(service, finished);
+    }
+
+    /// The user cancelled: what is not through is not gone on with.
+    pub(super) fn cancel(&mut self) {
+        self.status = ExitStatus::Cancelled;
+        self.recorder.run(EventKind::CancelRequested {
+            times: 1,
+            cause: StopCause::Interrupt,
+            cancels_in_ms: None,
+        });
+        for service in std::mem::take(&mut self.open) {
+            self.finish(&service, ServiceOutcome::Cancelled);
+        }
+    }
+
+    /// The last word.
+    pub(super) fn end(mut self) -> ExitStatus {
+        if self.totals.findings > 0 {
+            self.next.push(
+                "mend the files, or allow what is meant with a reason: -- migration: allow RULE \"why\""
+                    .to_owned(),
+            );
+        }
+        self.recorder.run(EventKind::RunFinished {
+            verdict: Verdict::of(self.status, self.totals.rehearsed),
+            exit_code: self.status,
+            totals: self.totals.lasting(self.started.elapsed()),
+            next: self.next,
+            anchors: Vec::new(),
+            backup: None,
+        });
+        self.status
+    }
+}

@@ -1,0 +1,41 @@
+//! The migrations of the platform itself, rehearsed.
+
+use std::collections::BTreeMap;
+
+use tests::{Program, Server};
+
+#[test]
+fn every_revert_of_the_platform_undoes_its_migration() {
+    let server = Server::start();
+    let outcome = Program::orchestrator(&server)
+        .scratch_beside()
+        .expect(&["rehearse", "all", "--every", "--output", "json"], 0);
+    let mut told: BTreeMap<(String, i64), String> = BTreeMap::new();
+    for event in outcome.events_of("migration_rehearsed") {
+        let service = event["service"].as_str().expect("text").to_owned();
+        let version = event["version"].as_i64().expect("a version");
+        let findings: Vec<String> = event["findings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|it| {
+                let text = |field: &str| it[field].as_str().expect("text").to_owned();
+                format!(
+                    "{}: {} ({})",
+                    text("rule"),
+                    text("message"),
+                    text("allowed")
+                )
+            })
+            .collect();
+        let reversible = event["reversible"].as_str().expect("text");
+        let text = format!("{reversible} {}", findings.join("; "));
+        told.insert((service, version), text.trim_end().to_owned());
+    }
+    let lines: Vec<String> = told
+        .iter()
+        .map(|((service, version), text)| format!("{service} {version} {text}"))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+    assert_eq!(server.databases(), Vec::<String>::new());
+}
