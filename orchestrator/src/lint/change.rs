@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use shared::domain::Version;
 use shared::sql::Name;
 use squawk_syntax::SyntaxNode;
 
@@ -27,7 +28,7 @@ pub struct Act {
     pub change: Change,
     /// Where, in bytes of the file.
     pub range: Range<usize>,
-    /// Whether it may also not happen: it stands in a branch of a block, or behind IF NOT EXISTS.
+    /// Whether it may also not happen: it stands in a branch. Where only the catalog is asked, as by IF NOT EXISTS, the model knows.
     pub perhaps: bool,
     /// Whether the block around it goes on when the object exists already.
     pub guarded: bool,
@@ -230,7 +231,15 @@ pub enum Change {
         cascade: bool,
     },
     /// Something else is dropped with all that depends on it.
-    DropsOtherCascade,
+    DropsOtherCascade {
+        /// Its kind and name, as written.
+        what: String,
+    },
+    /// Tables are emptied.
+    Truncates {
+        /// Their names.
+        tables: Vec<Name>,
+    },
     /// Rows are written.
     WritesRows(RowChange),
     /// Something that the text does not tell.
@@ -259,7 +268,11 @@ pub struct Column {
 pub struct Constraint {
     /// Its name, where the statement gives one.
     pub name: Option<String>,
-    /// Where it stands, in bytes of the file.
+    /// Whether its name is one that the server chose.
+    pub unnamed: bool,
+    /// The migration that adds it.
+    pub by: Version,
+    /// Where it stands, in bytes of that migration.
     pub range: Range<usize>,
     /// What it asks.
     pub kind: ConstraintKind,

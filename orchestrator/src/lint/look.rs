@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::sql::Name;
 
-use super::change::{Change, Step, Unknown};
+use super::change::{Change, RowKind, Step, Unknown};
 use super::file::LintedFile;
 use super::model::Model;
 
@@ -29,6 +29,8 @@ pub struct Now {
     pub model: Model,
     /// Tables made by this file so far.
     made: BTreeSet<Name>,
+    /// Tables that this file emptied.
+    emptied: BTreeSet<Name>,
     /// What this file did that its text does not tell.
     untold: Vec<Unknown>,
 }
@@ -39,6 +41,7 @@ impl Now {
         Self {
             model: before.clone(),
             made: BTreeSet::new(),
+            emptied: BTreeSet::new(),
             untold: Vec::new(),
         }
     }
@@ -48,6 +51,11 @@ impl Now {
         table.schema.as_deref() != Some("pg_temp")
             && !self.made.contains(table)
             && !self.is_untold(&table.name)
+    }
+
+    /// Whether the table may have rows: it stood before, and this file has not emptied it.
+    pub fn may_have_rows(&self, table: &Name) -> bool {
+        self.stood(table) && !self.emptied.contains(table)
     }
 
     /// Whether this file may have done something to an object of that name that its text does not tell.
@@ -62,12 +70,24 @@ impl Now {
     pub fn apply(&mut self, step: &Step) {
         for act in &step.acts {
             match &act.change {
-                Change::MakesTable { table, .. } => {
+                Change::MakesTable { table, .. } if self.model.table(table).is_none() => {
                     self.made.insert(table.clone());
                 }
                 Change::RenamesTable { table, to } if self.made.contains(table) => {
                     self.made.insert(to.clone());
                 }
+                Change::Truncates { tables } if !act.perhaps => {
+                    self.emptied.extend(tables.iter().cloned());
+                }
+                Change::WritesRows(rows) if !act.perhaps => match rows.kind {
+                    RowKind::Delete if rows.filter.is_none() => {
+                        self.emptied.insert(rows.table.clone());
+                    }
+                    RowKind::Insert { .. } => {
+                        self.emptied.remove(&rows.table);
+                    }
+                    _ => {}
+                },
                 Change::Unknown(unknown) => self.untold.push(unknown.clone()),
                 _ => {}
             }

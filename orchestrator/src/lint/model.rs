@@ -301,7 +301,8 @@ impl Model {
                     }
                 }
                 if *cascade {
-                    self.doubt_all();
+                    self.drop_columns_of(types);
+                    self.doubt_views();
                 }
             }
             Change::RenamesType { name, to } => {
@@ -335,9 +336,17 @@ impl Model {
                 self.schemas.insert(name.clone());
             }
             Change::DropsSchemas { names, .. } => self.drop_schemas(names),
-            Change::DropsOtherCascade => self.doubt_all(),
+            Change::DropsOtherCascade { what } => {
+                let kind = what.split_whitespace().next().unwrap_or_default();
+                // A function or a sequence takes triggers and defaults with it, but no column.
+                match ["extension", "domain", "owned"].contains(&kind.to_ascii_lowercase().as_str())
+                {
+                    true => self.doubt_all(),
+                    false => self.doubt_views(),
+                }
+            }
             Change::Unknown(unknown) => self.doubt(unknown),
-            Change::AltersTable { .. } | Change::WritesRows(_) => {}
+            Change::AltersTable { .. } | Change::Truncates { .. } | Change::WritesRows(_) => {}
         }
     }
 
@@ -430,6 +439,22 @@ impl Model {
             .retain(|index| index.table != *table || !has(index));
     }
 
+    fn drop_columns_of(&mut self, types: &[Name]) {
+        let mut gone = Vec::new();
+        for (name, table) in &self.tables {
+            for column in &table.columns {
+                let ty = column.ty.trim_end_matches("[]");
+                let ty = ty.rsplit('.').next().unwrap_or_default();
+                if types.iter().any(|dropped| dropped.name == ty) {
+                    gone.push((name.clone(), column.name.clone()));
+                }
+            }
+        }
+        for (table, column) in gone {
+            self.drop_column(&table, &column, false);
+        }
+    }
+
     fn rename_column(&mut self, table: &Name, column: &str, to: &str, perhaps: bool) {
         let rename = |name: &mut String| {
             if name == column {
@@ -497,7 +522,13 @@ impl Model {
                     }
                 }
             }
-            table.constraints.push(constraint);
+            if !table
+                .constraints
+                .iter()
+                .any(|known| known.name == constraint.name)
+            {
+                table.constraints.push(constraint);
+            }
         });
     }
 

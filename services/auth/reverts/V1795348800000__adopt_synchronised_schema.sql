@@ -1,3 +1,14 @@
+-- migration: allow column-rename "releases before it know only the old names, releases after it only the new ones: the application is stopped meanwhile"
+-- migration: allow column-type-change "audit_logs is written anew once, while the application is stopped; text and varchar of users are stored alike"
+-- migration: allow drop-column "the application has no column for emailVerificationToken; a verification under way is asked for again"
+-- migration: allow foreign-key-not-valid "users is locked from the first statement to the last, and organizations is made from its rows"
+-- migration: allow index-not-concurrent "both tables are locked from the first statement to the last; a step apart would leave half a schema"
+-- migration: allow index-drop-not-concurrent "both tables are locked from the first statement to the last"
+-- migration: allow mixed-schema-and-data "values move from old columns to new ones, which must not be seen half moved: both tables are locked"
+-- migration: allow unbatched-data-change "both tables are locked, and the application is stopped: slices would free nobody"
+-- migration: allow naming-style "user_sessions is in snake_case in the application's entity, whose schema is adopted as it is"
+-- migration: allow timestamp-without-zone "the state of synchronised databases is adopted exactly, with the types of the application's entities"
+--
 -- Back to the three tables of the migrations, exactly as they were. Of rows from before the migration all
 -- comes back that it kept: roles, reset tokens, last sign-in, and the log with its actions, details
 -- and user ids as they were written. "emailVerificationToken" is empty.

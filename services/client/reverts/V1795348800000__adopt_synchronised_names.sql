@@ -1,4 +1,5 @@
 -- migration: lock-timeout 2s
+-- migration: allow object-rename "only the names that the application derives from its entities; it uses no other"
 --
 -- Gives types, indexes and foreign keys their former names back. No row is read or written.
 

@@ -1,4 +1,7 @@
 -- migration: lock-timeout 2s
+-- migration: allow column-type-change "one rewrite of each table keeps the values, which synchronisation dropped with the columns"
+-- migration: allow index-not-concurrent "client_users is written anew with its indexes anyhow, and one row per client and user must hold throughout"
+-- migration: allow timestamp-without-zone "partnerReferralDate, as the application's entity declares it"
 --
 -- Gives clients and client_users their former types back, under ACCESS EXCLUSIVE, with one rewrite each.
 --

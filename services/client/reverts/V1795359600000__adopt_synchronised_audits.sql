@@ -1,4 +1,8 @@
 -- migration: lock-timeout 2s
+-- migration: allow column-type-change "client_documents is written anew once, for parentDocumentId, whose ids synchronisation lost"
+-- migration: allow mixed-schema-and-data "no audit may be written between filling its dates and requiring them; reads go on while they are filled"
+-- migration: allow not-null-steps "one of five steps to a state that is adopted as a whole; writes are locked out from the first statement"
+-- migration: allow unbatched-data-change "only audits without a date are written, and no new ones may come until it is required"
 --
 -- Lets columns be empty again: a scheduled date of 9999-12-31 and a "fileUrl" of '' become NULL, as
 -- they were before the migration; other values stay, also those that the migration filled in.

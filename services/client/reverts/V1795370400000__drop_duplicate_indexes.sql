@@ -1,4 +1,5 @@
 -- migration: no-transaction
+-- migration: allow index-drop-not-concurrent "dropping takes no time once it has its lock, lock-timeout bounds the wait for that, and it is both or none"
 --
 -- CONCURRENTLY: the tables stay writable. The columns are unique already, so the builds cannot fail on
 -- a duplicate.

@@ -1,3 +1,12 @@
+-- migration: allow column-rename "as in the legacy migration: the application's entities know the new names only"
+-- migration: allow column-type-change "an enum loses a label only with its type; the tables are written anew once each"
+-- migration: allow data-change-without-where "every template moves its templateId and its text to the new columns"
+-- migration: allow drop-column "templateId lives on as code, the text as content; the revert moves both back"
+-- migration: allow dropped-with-dependants "the unique key has only this column and goes with it; UQ_notification_templates_org_code follows"
+-- migration: allow index-not-concurrent "the table is locked by the move of its columns, after which codes must be unique from the first row on"
+-- migration: allow mixed-schema-and-data "values move from columns to others that take their place, and no template may be written in between"
+-- migration: allow unique-constraint "templateId is filled in the same transaction and must be unique again at its end; the table is locked"
+--
 -- Gives templates back their "templateId" and their text, and takes the rules away.
 --
 -- Exact for every row from before the migration. Of what came since then

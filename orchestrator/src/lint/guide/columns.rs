@@ -24,7 +24,7 @@ pub(super) fn not_null_steps<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec
                 not_null: true,
             } if !rewrites
                 && !act.perhaps
-                && now.stood(table)
+                && now.may_have_rows(table)
                 && !is_proven(now, table, column) =>
             {
                 let (draft, columns) = filled.get_or_insert_with(|| {
@@ -48,7 +48,11 @@ pub(super) fn not_null_steps<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec
                     && !column.has_default
                     && column.generated.is_none()
                     && !act.perhaps
-                    && now.stood(table) =>
+                    && now.may_have_rows(table)
+                    && now
+                        .model
+                        .table(table)
+                        .is_none_or(|known| known.column(&column.name).is_none()) =>
             {
                 drafts.push(
                     Draft::new(

@@ -68,7 +68,7 @@ fn is_large(rows: &RowChange, now: &Now) -> bool {
         RowKind::Insert { from } => {
             let standing: Vec<_> = from
                 .iter()
-                .filter(|table| now.stood(table) && now.model.table(table).is_some())
+                .filter(|table| now.may_have_rows(table) && now.model.table(table).is_some())
                 .collect();
             !standing.is_empty()
                 && !standing
@@ -76,9 +76,9 @@ fn is_large(rows: &RowChange, now: &Now) -> bool {
                     .any(|table| now.model.is_bounded(table, filter))
         }
         RowKind::Update | RowKind::Delete => {
-            now.stood(&rows.table) && !now.model.is_bounded(&rows.table, filter)
+            now.may_have_rows(&rows.table) && !now.model.is_bounded(&rows.table, filter)
         }
-        RowKind::Merge => now.stood(&rows.table),
+        RowKind::Merge => now.may_have_rows(&rows.table),
     }
 }
 

@@ -78,7 +78,7 @@ fn cascading(now: &Now, change: &Change) -> Option<String> {
             names,
             cascade: true,
         } => names.first().map(|name| quoted(name)),
-        Change::DropsOtherCascade => Some("it".to_owned()),
+        Change::DropsOtherCascade { what } => Some(what.clone()),
         _ => None,
     }
 }
@@ -119,7 +119,9 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
     };
     for constraint in &known.constraints {
         let uses = constraint.columns.iter().any(|name| name == column);
-        if !uses || dropped_here(&constraint.name) || !known.certain {
+        // A key beside the column's own definition is part of it.
+        let own = constraint.unnamed && constraint.columns.len() == 1;
+        if !uses || own || dropped_here(&constraint.name) || !known.certain {
             continue;
         }
         let what = match constraint.kind {

@@ -54,7 +54,7 @@ pub(super) fn not_valid<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
             match &act.change {
                 Change::AddsConstraint { table, constraint }
                     if matches!(constraint.kind, ConstraintKind::ForeignKey { .. })
-                        && now.stood(table)
+                        && now.may_have_rows(table)
                         && !act.perhaps =>
                 {
                     match (constraint.not_valid, &constraint.name) {
@@ -113,30 +113,27 @@ fn target(constraint: &Constraint) -> String {
 pub(super) fn unindexed<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
-        for (table, constraint) in constraints(act) {
+        for (_, constraint) in constraints(act) {
             let ConstraintKind::ForeignKey { to, .. } = &constraint.kind else {
                 continue;
             };
-            let Some(at_last) = look.at_last.table(table).filter(|known| known.certain) else {
-                continue;
-            };
-            let stays = at_last.constraints.iter().any(|known| {
-                known.columns == constraint.columns
-                    && matches!(&known.kind, ConstraintKind::ForeignKey { to: known, .. } if known == to)
+            // Later migrations may have given the table and the columns other names.
+            let stays = look.at_last.tables().find_map(|(table, known)| {
+                let key = known
+                    .constraints
+                    .iter()
+                    .find(|key| key.by == constraint.by && key.range == constraint.range)?;
+                known.certain.then_some((table, key))
             });
-            if !stays
-                || act.perhaps
+            let Some((table, key)) = stays else { continue };
+            if act.perhaps
                 || now.is_untold(&table.name)
-                || look.at_last.has_index_on(table, &constraint.columns)
+                || look.at_last.has_index_on(table, &key.columns)
             {
                 continue;
             }
-            let columns: Vec<_> = constraint.columns.iter().map(|name| quoted(name)).collect();
-            let name = quoted(&format!(
-                "IDX_{}_{}",
-                table.name,
-                constraint.columns.join("_")
-            ));
+            let columns: Vec<_> = key.columns.iter().map(|name| quoted(name)).collect();
+            let name = quoted(&format!("IDX_{}_{}", table.name, key.columns.join("_")));
             drafts.push(
                 Draft::new(
                     &slugs::FOREIGN_KEY_UNINDEXED,

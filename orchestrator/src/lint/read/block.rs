@@ -28,17 +28,17 @@ impl Reader<'_> {
                 + (range.start - usize::from(inner.start()));
             from..from + range.len()
         };
-        let mut reader = Reader::new(&self.schema, &spot);
-        reader.perhaps = true;
-        reader.guarded = catches_duplicates(&root);
+        let mut reader = Reader::new(self.by, &self.schema, &spot);
+        let catches = catches_duplicates(&root);
         for node in root.descendants() {
             reader.in_loop = is_in_loop(&node);
+            reader.perhaps = is_in_branch(&node);
+            reader.guarded = catches || asks_the_catalog(&node);
             if ast::PlpgsqlDynExecuteStmt::can_cast(node.kind()) {
                 reader.dynamic(&node);
             } else if let Some(statement) = ast::Stmt::cast(node.clone())
                 && is_statement_of_block(&node)
             {
-                reader.guarded |= asks_the_catalog(&node);
                 reader.statement(&statement);
             }
         }
@@ -48,7 +48,6 @@ impl Reader<'_> {
     /// EXECUTE: one literal is read like a statement, anything else may be anything.
     fn dynamic(&mut self, node: &SyntaxNode) {
         let whole = (self.spot)(node);
-        let guarded = asks_the_catalog(node) || self.guarded;
         let literal = ast::PlpgsqlDynExecuteStmt::cast(node.clone())
             .and_then(|execute| execute.query())
             .map(|query| squeezed(query.syntax()))
@@ -64,9 +63,9 @@ impl Reader<'_> {
         };
         let parsed = squawk_syntax::SourceFile::parse(&sql);
         let spot = |_: &SyntaxNode| whole.clone();
-        let mut reader = Reader::new(&self.schema, &spot);
-        reader.perhaps = true;
-        reader.guarded = guarded;
+        let mut reader = Reader::new(self.by, &self.schema, &spot);
+        reader.perhaps = self.perhaps;
+        reader.guarded = self.guarded;
         reader.in_loop = self.in_loop;
         for statement in parsed.tree().stmts() {
             reader.statement(&statement);
@@ -104,6 +103,20 @@ fn asks_the_catalog(node: &SyntaxNode) -> bool {
                 .iter()
                 .any(|known| text.contains(known))
         })
+}
+
+/// Whether it happens only sometimes. Behind a look into the catalog it happens where it has not yet.
+fn is_in_branch(node: &SyntaxNode) -> bool {
+    let in_if = node
+        .ancestors()
+        .any(|above| above.kind() == SyntaxKind::PLPGSQL_IF_STMT);
+    let elsewhere = node.ancestors().any(|above| {
+        matches!(
+            above.kind(),
+            SyntaxKind::PLPGSQL_CASE_STMT | SyntaxKind::PLPGSQL_EXCEPTION_HANDLER
+        )
+    });
+    in_if && !asks_the_catalog(node) || elsewhere || is_in_loop(node)
 }
 
 fn is_in_loop(node: &SyntaxNode) -> bool {

@@ -93,6 +93,8 @@ impl Reader<'_> {
             _ => return None,
         };
         Some(Constraint {
+            unnamed: constraint.constraint_name().is_none(),
+            by: self.by,
             name: plain(constraint.constraint_name()),
             range: (self.spot)(constraint.syntax()),
             kind,

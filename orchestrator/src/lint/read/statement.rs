@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use shared::domain::Version;
 use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
@@ -14,6 +15,8 @@ pub(super) type Spot<'a> = dyn Fn(&SyntaxNode) -> Range<usize> + 'a;
 
 /// Reads statements, collecting what they change.
 pub(super) struct Reader<'a> {
+    /// The migration.
+    pub(super) by: Version,
     pub(super) schema: String,
     pub(super) spot: &'a Spot<'a>,
     /// Whether what is read may also not happen.
@@ -27,8 +30,9 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(schema: &str, spot: &'a Spot<'a>) -> Self {
+    pub(super) fn new(by: Version, schema: &str, spot: &'a Spot<'a>) -> Self {
         Self {
+            by,
             schema: schema.to_owned(),
             spot,
             perhaps: false,
@@ -45,14 +49,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn act(&mut self, range: Range<usize>, change: Change) {
-        self.act_perhaps(range, change, false);
-    }
-
-    pub(super) fn act_perhaps(&mut self, range: Range<usize>, change: Change, perhaps: bool) {
         self.acts.push(Act {
             change,
             range,
-            perhaps: perhaps || self.perhaps,
+            perhaps: self.perhaps,
             guarded: self.guarded,
         });
     }
@@ -83,16 +83,16 @@ impl<'a> Reader<'a> {
             ast::Stmt::CreateTable(it) => self.create_table(it)?,
             ast::Stmt::CreateTableAs(it) => {
                 let table = self.table_name(it.table_name(), it.persistence())?;
-                self.makes_unlisted(range, table, it.if_not_exists().is_some());
+                self.makes_unlisted(range, table);
             }
             ast::Stmt::SelectInto(it) => {
                 let into = it.into_clause()?;
                 let table = self.table_name(into.table_name(), into.persistence())?;
-                self.makes_unlisted(range, table, false);
+                self.makes_unlisted(range, table);
             }
             ast::Stmt::CreateForeignTable(it) => {
                 let table = self.made(it.table_name()?.path())?;
-                self.makes_unlisted(range, table, false);
+                self.makes_unlisted(range, table);
             }
             ast::Stmt::AlterTable(it) => self.alter_table(it)?,
             ast::Stmt::DropTable(it) => {
@@ -214,12 +214,26 @@ impl<'a> Reader<'a> {
                     .collect();
                 self.act(range, Change::DropsSchemas { names, cascade });
             }
+            ast::Stmt::Truncate(it) => {
+                let tables: Option<_> = it
+                    .table_list()?
+                    .table_relation_names()
+                    .map(|table| self.referred(table.table_name_ref()?.path_ref()))
+                    .collect();
+                self.act(range, Change::Truncates { tables: tables? });
+            }
             ast::Stmt::Set(it) => self.set(range, it),
             ast::Stmt::Do(it) => self.block(it),
             ast::Stmt::Call(_) | ast::Stmt::Execute(_) => {
                 self.act(range, Change::Unknown(Unknown::Anything));
             }
-            _ if cascade && is_drop(node) => self.act(range, Change::DropsOtherCascade),
+            _ if cascade && is_drop(node) => {
+                let text = squeezed(node);
+                let what = text.trim_end_matches(';').trim_end();
+                let what = what[..what.len() - "cascade".len()].trim_end();
+                let what = what["drop".len()..].trim_start().to_owned();
+                self.act(range, Change::DropsOtherCascade { what });
+            }
             _ => {}
         }
         Some(())
@@ -237,14 +251,14 @@ impl<'a> Reader<'a> {
         Some(table)
     }
 
-    fn makes_unlisted(&mut self, range: Range<usize>, table: Name, perhaps: bool) {
+    fn makes_unlisted(&mut self, range: Range<usize>, table: Name) {
         let change = Change::MakesTable {
             table,
             columns: Vec::new(),
             constraints: Vec::new(),
             has_more: true,
         };
-        self.act_perhaps(range, change, perhaps);
+        self.act(range, change);
     }
 
     fn create_index(&mut self, it: &ast::CreateIndex) -> Option<()> {
@@ -279,11 +293,7 @@ impl<'a> Reader<'a> {
                 .is_none_or(|using| using.ends_with("btree") || using.ends_with("hash")),
             concurrently: it.concurrently_token().is_some(),
         };
-        self.act_perhaps(
-            (self.spot)(it.syntax()),
-            Change::MakesIndex(index),
-            it.if_not_exists().is_some(),
-        );
+        self.act((self.spot)(it.syntax()), Change::MakesIndex(index));
         Some(())
     }
 

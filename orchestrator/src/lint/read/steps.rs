@@ -30,7 +30,7 @@ pub fn steps(file: &LintedFile<'_>) -> Vec<Step> {
         if apart && !in_block {
             transaction += 1;
         }
-        let mut reader = Reader::new(&schema, &span);
+        let mut reader = Reader::new(file.migration.version, &schema, &span);
         match has_errors(&node) {
             true => reader.act(range.clone(), Change::Unknown(Unknown::Anything)),
             false => reader.statement(&statement),

@@ -49,7 +49,7 @@ impl Reader<'_> {
             has_more,
         };
         let range = (self.spot)(it.syntax());
-        self.act_perhaps(range, change, it.if_not_exists().is_some());
+        self.act(range, change);
         Some(())
     }
 
@@ -130,19 +130,18 @@ impl Reader<'_> {
         let owned = table.clone();
         let change = match action {
             ast::AlterTableAction::AddColumn(it) => {
-                let perhaps = it.if_not_exists().is_some();
                 let (column, keys) = self.column(it.column_name(), it.ty(), it.constraints())?;
                 let change = Change::AddsColumn {
                     table: owned.clone(),
                     column,
                 };
-                self.act_perhaps(range.clone(), change, perhaps);
+                self.act(range.clone(), change);
                 for constraint in keys {
                     let change = Change::AddsConstraint {
                         table: owned.clone(),
                         constraint,
                     };
-                    self.act_perhaps(range.clone(), change, perhaps);
+                    self.act(range.clone(), change);
                 }
                 return Some(());
             }
