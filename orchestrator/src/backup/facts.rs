@@ -8,22 +8,22 @@ use tokio_postgres::{Client, Error};
 use super::DatabaseProperties;
 
 /// What is to be known of a database at the moment of its dump.
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// As in `15.18`.
-    pub(super) server_version: String,
-    pub(super) major: i32,
+    pub(crate) server_version: String,
+    pub(crate) major: i32,
     /// The size of the database.
-    pub(super) bytes: u64,
-    pub(super) properties: DatabaseProperties,
+    pub(crate) bytes: u64,
+    pub(crate) properties: DatabaseProperties,
     /// The tables whose rows the dump has to hold: oid and quoted name.
-    pub(super) tables: Vec<(u32, String)>,
+    pub(crate) tables: Vec<(u32, String)>,
     /// The roles that something in it belongs to, or that have rights on it.
-    pub(super) roles: Vec<String>,
+    pub(crate) roles: Vec<String>,
 }
 
 impl Facts {
     /// Reads them: in the transaction of the dump's snapshot.
-    pub(super) async fn read(client: &Client) -> Result<Self, Error> {
+    pub(crate) async fn read(client: &Client) -> Result<Self, Error> {
         let row = client
             .query_one(
                 "SELECT pg_catalog.current_setting('server_version'), \

@@ -1,12 +1,19 @@
 //! `rehearse`.
 
-use shared::command::{CommandError, Context, select, watch_signals};
-use shared::domain::ExitStatus;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use shared::command::{CommandError, Context, Selected, select, watch_signals};
+use shared::domain::{ExitStatus, ServiceName};
 use shared::report::Reporter;
 
 use super::drift::ScratchArgs;
 use super::rehearse_lines::RehearseLines;
-use crate::rehearsal::{Scope, rehearse as rehearse_services};
+use crate::rehearsal::{Archive, Origin, Scope, rehearse as rehearse_services};
+use crate::restore::{Source, choose};
 use crate::rules::Rulebook;
 use crate::scratch::Workshop;
 
@@ -16,16 +23,21 @@ Examples:
   orchestrator rehearse
   orchestrator rehearse policy --every
   orchestrator rehearse all --every --output json
-  orchestrator rehearse policy --scratch-server same
+  orchestrator rehearse policy --from live
+  orchestrator rehearse policy --from backups/20261123T041500Z-01983f2a
 
 Each pending migration is run on a scratch database: up, down and up again. The revert must leave the schema that stood before,
 object by object, and the second up the schema of the first; the order of columns is told and is no fault. Gates on other
-services are not looked at. Nothing is written to the live database. What a file means it says itself: -- migration: allow RULE
+services are not looked at. Nothing is written to the live database, and with --from live no rows leave it but those of our own
+tables. What a file means it says itself: -- migration: allow RULE
 \"why\". Exit code 4 when something is found.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    /// On what: empty (the applied ones are replayed), live (the live schema, without rows), or the manifest of a backup
+    #[arg(long, value_name = "empty|live|FILE", default_value = "empty")]
+    from: Ground,
     /// All migrations, also those that are applied; the live database is not asked
     #[arg(long)]
     every: bool,
@@ -33,28 +45,80 @@ pub(super) struct Args {
     scratch: ScratchArgs,
 }
 
+/// What `--from` says.
+#[derive(Clone, Debug)]
+enum Ground {
+    Empty,
+    Live,
+    File(PathBuf),
+}
+
+impl FromStr for Ground {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "empty" => Self::Empty,
+            "live" => Self::Live,
+            file => Self::File(file.into()),
+        })
+    }
+}
+
 pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
+    let mut cancelled = watch_signals();
+    let scope = scope(context, args, &selected);
+    let Some(scope) = workshop.until_cancelled(&mut cancelled, scope).await else {
+        return Ok(ExitStatus::Cancelled);
+    };
+    let scope = scope?;
     let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
         Box::new(RehearseLines::new(context))
     } else {
         context.reporter()
     };
-    let scope = if args.every {
-        Scope::Every
-    } else {
-        Scope::Pending
-    };
     let rulebook = Rulebook::default();
-    let cancelled = watch_signals();
     let rehearsal = rehearse_services(
         &workshop,
         &selected,
-        scope,
+        &scope,
         &rulebook,
         reporter.as_mut(),
         cancelled,
     );
     Ok(rehearsal.await)
+}
+
+/// Which migrations are rehearsed, and on what.
+async fn scope(context: &Context, args: &Args, selected: &Selected) -> Result<Scope, CommandError> {
+    if args.every {
+        return match args.from {
+            Ground::Empty => Ok(Scope::Every),
+            Ground::Live | Ground::File(_) => Err(CommandError::usage(
+                "--every rehearses what is applied there, too, and nothing is pending that is applied",
+                "leave out --every, or --from",
+            )),
+        };
+    }
+    let path = match &args.from {
+        Ground::Empty => return Ok(Scope::Pending(Origin::Empty)),
+        Ground::Live => return Ok(Scope::Pending(Origin::Live)),
+        Ground::File(path) => path,
+    };
+    let targets = context.targets(&selected.names, selected, false).await?;
+    let (restorations, without) = choose(&Source::Manifest(path.clone()), selected, &targets)?;
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(|name| name.as_str()).collect();
+        tracing::warn!("no backup of {}: not rehearsed", names.join(", "));
+    }
+    let mut archives = BTreeMap::new();
+    for restoration in restorations {
+        let members = restoration.members.iter();
+        let names: Vec<ServiceName> = members.map(|it| it.target.service.name.clone()).collect();
+        let archive = Arc::new(Archive::of_backup(context, restoration).await?);
+        archives.extend(names.into_iter().map(|name| (name, Arc::clone(&archive))));
+    }
+    Ok(Scope::Pending(Origin::Backups(archives)))
 }

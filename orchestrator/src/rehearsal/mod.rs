@@ -3,6 +3,7 @@
 //! Responsible for what only a database can tell of a migration: whether its revert undoes it, what becomes of rows, what it locks,
 //! whether functions and triggers work. Not for the text of files (`lint`), nor for how findings are shown (`cli`).
 
+mod archive;
 mod locks;
 mod migration;
 mod pending;
@@ -13,7 +14,8 @@ mod story;
 mod trouble;
 mod verdict;
 
+pub use archive::Archive;
 pub use locks::{Blocks, LockMode, LockWitness, ObservedLocks};
-pub use pending::{Scope, Work};
+pub use pending::{Origin, Scope, Work};
 pub use run::rehearse;
 pub use service::{Rehearsal, rehearse_service};

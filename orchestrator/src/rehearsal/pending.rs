@@ -1,24 +1,37 @@
 //! Which migrations of a service are rehearsed, and what stands in the database before them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shared::command::{Selected, select};
+use shared::command::{Context, Selected, select};
 use shared::config::DatabaseAddress;
 use shared::domain::{Direction, Migration, Service, ServiceName, Version};
 use shared::inspect::{Target, inspect};
 use shared::planning;
-use shared::reconcile::reconcile;
+use shared::reconcile::{History, reconcile};
 
+use super::archive::Archive;
 use crate::drift::{Resident, housemates};
 use crate::scratch::{ScratchError, Workshop};
 
 /// Which migrations are rehearsed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Scope {
-    /// Those that the live database has not applied. A database that does not exist has applied none.
-    Pending,
+    /// Those that are not applied. A live database that does not exist has applied none.
+    Pending(Origin),
     /// All. The live database is not asked.
     Every,
+}
+
+/// What pending migrations are rehearsed on.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// An empty database in which the applied ones are replayed.
+    Empty,
+    /// The schema of the live database.
+    Live,
+    /// Backups, rows included. A service without one is left out.
+    Backups(BTreeMap<ServiceName, Arc<Archive>>),
 }
 
 /// What is rehearsed of one service.
@@ -30,7 +43,7 @@ pub struct Work {
     pub address: DatabaseAddress,
     /// Its history table.
     pub history_table: String,
-    /// What is applied before, oldest first.
+    /// What is replayed before, oldest first.
     pub applied: Vec<Version>,
     /// What is rehearsed, oldest first.
     pub pending: Vec<Version>,
@@ -38,6 +51,8 @@ pub struct Work {
     pub below: Vec<Resident>,
     /// The other services in the same database, with what they have applied.
     pub beside: Vec<Resident>,
+    /// What the database is filled with first; then nothing of what is applied is replayed.
+    pub archive: Option<Arc<Archive>>,
 }
 
 impl Work {
@@ -48,6 +63,7 @@ impl Work {
             applied: Vec::new(),
             below: Vec::new(),
             beside: Vec::new(),
+            archive: None,
             service,
             address,
             history_table,
@@ -63,53 +79,92 @@ impl Work {
         workshop: &Workshop<'_>,
         name: &ServiceName,
         selected: &Selected,
-        scope: Scope,
+        scope: &Scope,
     ) -> Result<Option<Self>, ScratchError> {
         let context = workshop.context();
         let Some(service) = context.fleet.service(name) else {
             return Ok(None);
         };
-        let mut work = match scope {
-            Scope::Every => Self::every(
-                Arc::new(service.clone()),
-                workshop.address(service, selected).await?,
-                context.history_table(service).to_owned(),
-            ),
-            Scope::Pending => Self::pending(workshop, name, service, selected).await?,
+        let work = match scope {
+            Scope::Every => {
+                let address = workshop.address(service, selected).await?;
+                let history_table = context.history_table(service).to_owned();
+                let mut work = Self::every(Arc::new(service.clone()), address, history_table);
+                for housemate in Housemate::all(context, &work.service) {
+                    if housemate.is_needed {
+                        let versions = versions(&housemate.service);
+                        work.below.push(housemate.with(versions));
+                    }
+                }
+                Some(work)
+            }
+            Scope::Pending(origin) => Self::pending(workshop, name, selected, origin).await?,
         };
-        (work.below, work.beside) = housemates_of(workshop, &work, scope).await?;
-        work.refuse_unusable()?;
-        Ok(Some(work))
+        if let Some(work) = &work {
+            work.refuse_unusable()?;
+        }
+        Ok(work)
     }
 
     async fn pending(
         workshop: &Workshop<'_>,
         name: &ServiceName,
-        service: &Service,
         selected: &Selected,
-    ) -> Result<Self, ScratchError> {
+        origin: &Origin,
+    ) -> Result<Option<Self>, ScratchError> {
         let context = workshop.context();
         let targets = context.targets([name], selected, false).await?;
         let Some(target) = targets.get(name) else {
-            return Ok(Self::every(
-                Arc::new(service.clone()),
-                workshop.address(service, selected).await?,
-                context.history_table(service).to_owned(),
-            ));
+            return Ok(None);
         };
-        let history = inspect(&context.connections(), target).await?.history;
+        let Some((history, exists)) = history_of(context, target, target, origin).await? else {
+            return Ok(None);
+        };
+        let is_archived = match origin {
+            Origin::Empty => false,
+            Origin::Live => exists,
+            Origin::Backups(_) => true,
+        };
+        let replayed = |applied: Vec<Version>| if is_archived { Vec::new() } else { applied };
         let to_apply = reconcile(&target.service, &history).to_apply(None)?;
-        let pending: Vec<Version> = to_apply.iter().map(|it| it.version).collect();
-        let applied = Resident::of_target(target, &history)?.applied;
-        Ok(Self {
+        let mut work = Self {
+            pending: to_apply.iter().map(|it| it.version).collect(),
+            applied: replayed(Resident::of_target(target, &history)?.applied),
             service: Arc::clone(&target.service),
             address: target.address.clone(),
             history_table: target.history_table.clone(),
-            applied,
-            pending,
             below: Vec::new(),
             beside: Vec::new(),
-        })
+            archive: None,
+        };
+        for housemate in Housemate::all(context, &target.service) {
+            let other = Target {
+                service: Arc::clone(&housemate.service),
+                address: target.address.clone(),
+                history_table: housemate.history_table.clone(),
+                legacy_table: None,
+                may_create: false,
+            };
+            let found = history_of(context, &other, target, origin).await?;
+            let (history, _) = found.unwrap_or_default();
+            let applied = Resident::of_target(&other, &history)?.applied;
+            if housemate.is_needed {
+                let mut versions = versions(&housemate.service);
+                versions.retain(|version| !(is_archived && applied.contains(version)));
+                work.below.push(housemate.with(versions));
+            } else {
+                work.beside.push(housemate.with(replayed(applied)));
+            }
+        }
+        work.archive = match origin {
+            Origin::Live if exists && !work.pending.is_empty() => {
+                let tables = work.history_tables();
+                Some(Arc::new(Archive::of_live(context, target, &tables).await?))
+            }
+            Origin::Backups(archives) => archives.get(name).cloned(),
+            Origin::Empty | Origin::Live => None,
+        };
+        Ok(Some(work))
     }
 
     /// The migrations that are rehearsed, oldest first.
@@ -165,46 +220,58 @@ fn versions(service: &Service) -> Vec<Version> {
     service.migrations.iter().map(|it| it.version).collect()
 }
 
-/// The services in the same database: those that a service depends on, with all their migrations, as they are when the service's own
-/// are run; and others with what they have applied.
-async fn housemates_of(
-    workshop: &Workshop<'_>,
-    work: &Work,
-    scope: Scope,
-) -> Result<(Vec<Resident>, Vec<Resident>), ScratchError> {
-    let context = workshop.context();
-    let needed = |service: &Service| {
-        select(&context.fleet, &[service.name.to_string()], true)
-            .map(|selected| selected.names)
-            .unwrap_or_default()
-    };
-    let own = needed(&work.service);
-    let mut residents = Vec::new();
-    for (service, history_table) in housemates(context, &work.service) {
-        let applied = if own.contains(&service.name) {
-            versions(&service)
-        } else if scope == Scope::Every {
-            continue;
-        } else {
-            let neighbour = Target {
-                service: Arc::clone(&service),
-                address: work.address.clone(),
-                history_table: history_table.clone(),
-                legacy_table: None,
-                may_create: false,
-            };
-            let history = inspect(&context.connections(), &neighbour).await?.history;
-            Resident::of_target(&neighbour, &history)?.applied
+/// What is applied of a service, and whether there is a database; `None` where there is no backup of the one that is rehearsed.
+async fn history_of(
+    context: &Context,
+    target: &Target,
+    rehearsed: &Target,
+    origin: &Origin,
+) -> Result<Option<(History, bool)>, ScratchError> {
+    if let Origin::Backups(archives) = origin {
+        return match archives.get(&rehearsed.service.name) {
+            Some(archive) => Ok(Some((archive.history(&target.history_table).await?, true))),
+            None => Ok(None),
         };
-        residents.push(Resident {
-            service,
-            history_table,
-            applied,
-        });
     }
-    // Whoever is needed needs fewer itself.
-    residents.sort_by_key(|resident| needed(&resident.service).len());
-    Ok(residents
-        .into_iter()
-        .partition(|resident| own.contains(&resident.service.name)))
+    let inspection = inspect(&context.connections(), target).await?;
+    Ok(Some((inspection.history, inspection.exists)))
+}
+
+/// Another service in the same database.
+struct Housemate {
+    service: Arc<Service>,
+    history_table: String,
+    /// Whether the rehearsed one depends on it: then it is there with all its migrations, as it is when the service's own are run.
+    is_needed: bool,
+}
+
+impl Housemate {
+    /// Those of a service: whoever is needed by others comes before them.
+    fn all(context: &Context, service: &Service) -> Vec<Self> {
+        let needed = |service: &Service| {
+            select(&context.fleet, &[service.name.to_string()], true)
+                .map(|selected| selected.names)
+                .unwrap_or_default()
+        };
+        let own = needed(service);
+        let mut housemates = housemates(context, service);
+        // Whoever is needed needs fewer itself.
+        housemates.sort_by_key(|(housemate, _)| needed(housemate).len());
+        housemates
+            .into_iter()
+            .map(|(service, history_table)| Self {
+                is_needed: own.contains(&service.name),
+                service,
+                history_table,
+            })
+            .collect()
+    }
+
+    fn with(self, applied: Vec<Version>) -> Resident {
+        Resident {
+            service: self.service,
+            history_table: self.history_table,
+            applied,
+        }
+    }
 }

@@ -19,7 +19,7 @@ const REHEARSALS: usize = 4;
 pub async fn rehearse(
     workshop: &Workshop<'_>,
     selected: &Selected,
-    scope: Scope,
+    scope: &Scope,
     rulebook: &Rulebook,
     reporter: &mut dyn Reporter,
     mut cancelled: watch::Receiver<u32>,

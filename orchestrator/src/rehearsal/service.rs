@@ -32,7 +32,8 @@ pub async fn rehearse_service(
     if migrations.is_empty() {
         return Ok(rehearsal);
     }
-    let mut stage = Stage::set(workshop, work, 0).await?;
+    let mut stage = Stage::set(workshop, work).await?;
+    let mut understudy = None;
     let mut before = stage.snapshot().await?;
     for (index, migration) in migrations.iter().enumerate() {
         let scene = Scene::new(&stage, work, rulebook, migration);
@@ -44,8 +45,7 @@ pub async fn rehearse_service(
             Onward::Here(schema) => before = *schema,
             _ if rest.is_empty() => break,
             Onward::Anew => {
-                stage.strike().await;
-                stage = Stage::set(workshop, work, index + 1).await?;
+                stage = stage.change(workshop, &mut understudy, index + 1).await?;
                 before = stage.snapshot().await?;
             }
             Onward::Nowhere => {
@@ -55,5 +55,8 @@ pub async fn rehearse_service(
         }
     }
     stage.strike().await;
+    if let Some(understudy) = understudy {
+        understudy.strike().await;
+    }
     Ok(rehearsal)
 }

@@ -1,5 +1,6 @@
 //! The scratch database that a service is rehearsed on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use shared::postgres::Connection;
 use shared::runner::Witness;
 use tokio_postgres::Client;
 
+use super::archive::{Archive, PourError};
 use super::pending::Work;
 use crate::drift::without_bookkeeping;
 use crate::scratch::{Replay, ScratchError, Workshop};
@@ -22,31 +24,40 @@ pub(super) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// A new database in which everything stands that comes before the migration of this index.
-    pub(super) async fn set(
-        workshop: &Workshop<'a>,
-        work: &'a Work,
-        index: usize,
-    ) -> Result<Self, ScratchError> {
-        let all = work.all();
+    /// A new database in which everything stands that comes before the first migration.
+    pub(super) async fn set(workshop: &Workshop<'a>, work: &'a Work) -> Result<Self, ScratchError> {
         let reverts = work
             .migrations()
             .into_iter()
             .filter_map(|it| it.revert.as_ref());
         Replay::refuse_reverts(workshop, reverts)?;
-        let replay = Replay::prepare(workshop, &work.service, &work.address, &[], &all).await?;
-        for resident in &work.below {
-            resident.replay(&replay).await?;
-        }
-        let before = work.before(index);
-        if !before.is_empty() {
-            replay
-                .apply(&work.service, &work.history_table, &before)
-                .await?;
-        }
-        for resident in &work.beside {
-            resident.replay(&replay).await?;
-        }
+        Self::on(filled(workshop, work, 0).await?, work).await
+    }
+
+    /// Puts another database in the place of this one, in which everything stands that comes before the migration of this index.
+    pub(super) async fn change(
+        self,
+        workshop: &Workshop<'a>,
+        understudy: &mut Option<Understudy<'a>>,
+        index: usize,
+    ) -> Result<Self, ScratchError> {
+        let work = self.work;
+        self.strike().await;
+        let ready = match understudy.take() {
+            Some(known) => known.forward(work, index).await?,
+            None => Understudy {
+                replay: filled(workshop, work, index).await?,
+                index,
+            },
+        };
+        let Some(copy) = ready.replay.copy().await? else {
+            return Self::on(ready.replay, work).await;
+        };
+        *understudy = Some(ready);
+        Self::on(copy, work).await
+    }
+
+    async fn on(replay: Replay<'a>, work: &'a Work) -> Result<Self, ScratchError> {
         let looking = replay
             .connections()
             .open_beside(replay.database())
@@ -89,5 +100,83 @@ impl<'a> Stage<'a> {
     pub(super) async fn strike(self) {
         drop(self.looking);
         self.replay.finish().await;
+    }
+}
+
+/// A database that migrations are only applied to: what another goes on from where a revert has left it otherwise.
+pub(super) struct Understudy<'a> {
+    replay: Replay<'a>,
+    /// The migration of this index is the next.
+    index: usize,
+}
+
+impl Understudy<'_> {
+    async fn forward(self, work: &Work, index: usize) -> Result<Self, ScratchError> {
+        let migrations = &work.migrations()[self.index..index];
+        self.replay
+            .apply(&work.service, &work.history_table, migrations)
+            .await?;
+        Ok(Self { index, ..self })
+    }
+
+    /// Drops the database.
+    pub(super) async fn strike(self) {
+        self.replay.finish().await;
+    }
+}
+
+/// A new database in which everything stands that comes before the migration of this index.
+async fn filled<'a>(
+    workshop: &Workshop<'a>,
+    work: &Work,
+    index: usize,
+) -> Result<Replay<'a>, ScratchError> {
+    let replay = prepare(workshop, work, &work.all()).await?;
+    for resident in &work.below {
+        resident.replay(&replay).await?;
+    }
+    let before = work.before(index);
+    if !before.is_empty() {
+        let (service, history_table) = (&work.service, &work.history_table);
+        replay.apply(service, history_table, &before).await?;
+    }
+    for resident in &work.beside {
+        resident.replay(&replay).await?;
+    }
+    Ok(replay)
+}
+
+/// A new database, filled with what the archive holds where there is one.
+async fn prepare<'a>(
+    workshop: &Workshop<'a>,
+    work: &Work,
+    migrations: &[&Migration],
+) -> Result<Replay<'a>, ScratchError> {
+    let archive = work.archive.as_deref();
+    let roles = archive.map_or(&[][..], Archive::roles);
+    let mut made = BTreeSet::new();
+    loop {
+        let (service, address) = (&work.service, &work.address);
+        let replay = Replay::prepare(workshop, service, address, roles, migrations).await?;
+        let Some(archive) = archive else {
+            return Ok(replay);
+        };
+        replay.provide_roles(workshop, roles).await;
+        match archive.pour(&replay).await {
+            Ok(()) => return Ok(replay),
+            // A backup does not say which roles it names: each is made when it is asked for, and all begins anew.
+            Err(PourError::RoleMissing(role, error)) => {
+                let is_new = made.insert(role.clone());
+                let may = is_new && replay.provide_roles(workshop, &[role]).await;
+                replay.finish().await;
+                if !may {
+                    return Err(error);
+                }
+            }
+            Err(PourError::Other(error)) => {
+                replay.finish().await;
+                return Err(error);
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ const SLICE: usize = 1 << 20;
 
 /// Refuses a backup of which a file is missing, shorter or longer, or not the one that was written. Blocks for as long as reading
 /// it takes.
-pub(super) fn files(restoration: &Restoration) -> Result<(), Refusal> {
+pub(crate) fn files(restoration: &Restoration) -> Result<(), Refusal> {
     let dump = restoration.dump();
     if dump.files.is_empty() {
         let manifest = restoration.manifest_path();

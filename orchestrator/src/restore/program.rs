@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::Stdio;
 
 use shared::config::DatabaseAddress;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::RestoreOptions;
 use super::choice::Restoration;
 use super::error::RestoreError;
-use crate::client_program::ClientProgram;
+use crate::client_program::{ClientProgram, ClientProgramError};
 
 /// The last words that are kept of a program that says a lot.
 const LAST_WORDS: usize = 6;
@@ -19,16 +19,16 @@ const LAST_WORDS: usize = 6;
 const TRANSACTION_TIMEOUT: i32 = 17;
 
 /// A `pg_restore` that can read the backup. Blocks.
-pub(super) fn find(
+pub(crate) fn find(
     restoration: &Restoration,
     folder: Option<&Path>,
-) -> Result<ClientProgram, RestoreError> {
+) -> Result<ClientProgram, ClientProgramError> {
     let written_by = major(&restoration.dump().pg_dump_version);
-    Ok(ClientProgram::find("pg_restore", folder, written_by)?)
+    ClientProgram::find("pg_restore", folder, written_by)
 }
 
 /// The first number of a version such as `15.18`.
-pub(super) fn major(version: &str) -> i32 {
+pub(crate) fn major(version: &str) -> i32 {
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
 }
@@ -94,34 +94,71 @@ pub(super) async fn fill(
     server_major: i32,
     options: &RestoreOptions,
 ) -> Result<(), RestoreError> {
+    let path = restoration.folder.join(&restoration.dump().path);
+    let jobs = format!("--jobs={}", options.restore_jobs);
+    pour(program, Poured::At(&path), into, server_major, &[jobs]).await
+}
+
+/// Where a dump is.
+#[derive(Clone, Copy)]
+pub(crate) enum Poured<'a> {
+    /// A file or a folder.
+    At(&'a Path),
+    /// In memory.
+    Bytes(&'a [u8]),
+}
+
+/// As [`fill`], of any dump, with further arguments.
+pub(crate) async fn pour(
+    program: &ClientProgram,
+    from: Poured<'_>,
+    into: &DatabaseAddress,
+    server_major: i32,
+    arguments: &[String],
+) -> Result<(), RestoreError> {
     let lets_pass = program.major >= TRANSACTION_TIMEOUT && server_major < TRANSACTION_TIMEOUT;
     let mut command = program.against(into);
     command
         .args(["--verbose", "--no-password"])
-        .arg(format!("--jobs={}", options.restore_jobs))
+        .args(arguments)
         .arg(format!("--dbname={}", connection_string(into.database())));
     if !lets_pass {
         command.arg("--exit-on-error");
     }
+    match from {
+        Poured::At(path) => command.arg(path),
+        Poured::Bytes(_) => command.stdin(Stdio::piped()),
+    };
     let start = |source| RestoreError::Start {
         path: program.path.clone(),
         source,
     };
     let mut child = command
-        .arg(restoration.folder.join(&restoration.dump().path))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(start)?;
     let mut words = Words::new(lets_pass);
-    if let Some(stderr) = child.stderr.take() {
-        let mut lines = BufReader::new(stderr).split(b'\n');
-        while let Some(line) = lines.next_segment().await.map_err(start)? {
-            if !words.hear(&String::from_utf8_lossy(&line)) {
-                break;
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let feed = async {
+        if let (Some(mut stdin), Poured::Bytes(bytes)) = (stdin, from) {
+            // One that ends before it has read all says itself why.
+            let _ = stdin.write_all(bytes).await;
+        }
+    };
+    let listen = async {
+        if let Some(stderr) = stderr {
+            let mut lines = BufReader::new(stderr).split(b'\n');
+            while let Some(line) = lines.next_segment().await? {
+                if !words.hear(&String::from_utf8_lossy(&line)) {
+                    break;
+                }
             }
         }
-    }
+        Ok(())
+    };
+    let ((), listened) = tokio::join!(feed, listen);
+    listened.map_err(start)?;
     if words.has_failed() {
         // What it says behind its first error does not matter any more.
         child.kill().await.map_err(start)?;

@@ -53,6 +53,22 @@ impl<'a> Replay<'a> {
         })
     }
 
+    /// A copy of it as it is now; `None` where that would not be all, since its migrations made roles as well.
+    ///
+    /// # Errors
+    /// When the server makes none.
+    pub async fn copy(&self) -> Result<Option<Self>, ScratchError> {
+        if !self.created_roles.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            context: self.context,
+            database: self.server.copy_database(&self.database).await?,
+            server: Arc::clone(&self.server),
+            created_roles: Vec::new(),
+        }))
+    }
+
     /// Refuses reverts that would change the server of the live databases, where scratch databases stand beside them:
     /// [`Self::prepare`] looks at the migrations only.
     pub fn refuse_reverts(
@@ -63,6 +79,16 @@ impl<'a> Replay<'a> {
             cluster_wide::refuse(reverts)?;
         }
         Ok(())
+    }
+
+    /// Makes roles that the server does not have, without login and without rights, where it is not the live one's. Gives whether
+    /// it may.
+    pub async fn provide_roles(&self, workshop: &Workshop<'_>, roles: &[String]) -> bool {
+        let may = !workshop.is_beside_the_live_ones();
+        if may {
+            self.server.provide_roles(roles).await;
+        }
+        may
     }
 
     /// Where its sessions come from.

@@ -70,6 +70,34 @@ impl ScratchServer {
         }
     }
 
+    /// Makes a copy of a scratch database that nobody is connected to any more; the server waits some seconds for those who are about
+    /// to go.
+    pub async fn copy_database(
+        &self,
+        original: &DatabaseAddress,
+    ) -> Result<DatabaseAddress, ScratchError> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let address = self
+            .address
+            .with_database(name::database(self.owner, number));
+        self.standing().insert(address.database().to_owned());
+        let statement = format!(
+            "CREATE DATABASE {} TEMPLATE {}",
+            catalog::quote(address.database()),
+            catalog::quote(original.database())
+        );
+        match self.keeper.client.batch_execute(&statement).await {
+            Ok(()) => {
+                self.hurry(&address).await;
+                Ok(address)
+            }
+            Err(error) => {
+                self.standing().remove(address.database());
+                Err(ScratchError::query(&self.address.server_key(), &error))
+            }
+        }
+    }
+
     /// What a crash would take away nobody needs: no commit waits for the disk.
     async fn hurry(&self, address: &DatabaseAddress) {
         let database = catalog::quote(address.database());

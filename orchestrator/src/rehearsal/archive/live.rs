@@ -1,0 +1,129 @@
+//! The schema of a live database.
+//!
+//! Rows of users never leave it: of rows only those of our own tables are dumped.
+
+use std::process::Stdio;
+
+use shared::command::Context;
+use shared::inspect::{ServiceError, Target};
+
+use super::{Archive, Dump, SEE_TO_IT, failed, interrupted, no_program};
+use crate::backup::Facts;
+use crate::client_program::ClientProgram;
+use crate::scratch::ScratchError;
+
+/// How long `pg_dump` waits for a lock on a table, in milliseconds: whoever drops or rewrites one is let go first.
+const PATIENCE: u32 = 10_000;
+
+impl Archive {
+    /// Dumps the schema of a live database. `history_tables` are those of all services in it.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or there is no `pg_dump` as new as its server.
+    pub(in crate::rehearsal) async fn of_live(
+        context: &Context,
+        target: &Target,
+        history_tables: &[&str],
+    ) -> Result<Self, ScratchError> {
+        let session = context
+            .connections()
+            .session(&target.address, &target.history_table)
+            .await
+            .map_err(ServiceError::from)?;
+        let query = |error| ServiceError::query(&target.address, error);
+        let facts = Facts::read(session.client()).await.map_err(query)?;
+        let own = own_tables(session.client(), history_tables)
+            .await
+            .map_err(query)?;
+        drop(session);
+        let folder = context.globals.pg_bin.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let pg_dump = ClientProgram::find("pg_dump", folder.as_deref(), facts.major)?;
+            let pg_restore = ClientProgram::find("pg_restore", folder.as_deref(), pg_dump.major)?;
+            Ok((pg_dump, pg_restore))
+        });
+        let (pg_dump, pg_restore) = found
+            .await
+            .map_err(|error| interrupted(&error))?
+            .map_err(|error| no_program(&error))?;
+        let mut dumps = vec![dump(&pg_dump, target, &["--schema-only".to_owned()]).await?];
+        if !own.is_empty() {
+            let mut arguments = vec!["--data-only".to_owned()];
+            arguments.extend(own.iter().map(|table| format!("--table={table}")));
+            dumps.push(dump(&pg_dump, target, &arguments).await?);
+        }
+        Ok(Self {
+            what: format!("the schema of {}", target.address),
+            server_version: facts.server_version,
+            pg_restore,
+            dumps,
+            roles: facts.roles,
+            backup: None,
+        })
+    }
+}
+
+/// The tables of ours that are there, as patterns of `pg_dump`.
+async fn own_tables(
+    client: &tokio_postgres::Client,
+    history_tables: &[&str],
+) -> Result<Vec<String>, tokio_postgres::Error> {
+    let mut own = Vec::new();
+    for table in history_tables {
+        let quoted: Vec<String> = table.split('.').map(catalog::quote).collect();
+        let row = client
+            .query_one(
+                "SELECT pg_catalog.to_regclass($1) IS NOT NULL",
+                &[&quoted.join(".")],
+            )
+            .await?;
+        if row.try_get(0)? {
+            let pattern: Vec<String> = table.split('.').map(|part| format!("\"{part}\"")).collect();
+            own.push(pattern.join("."));
+        }
+    }
+    let row = client
+        .query_one(
+            "SELECT pg_catalog.to_regclass('orchestrator.journal') IS NOT NULL",
+            &[],
+        )
+        .await?;
+    if row.try_get(0)? {
+        own.push("orchestrator.*".to_owned());
+    }
+    Ok(own)
+}
+
+async fn dump(
+    program: &ClientProgram,
+    target: &Target,
+    arguments: &[String],
+) -> Result<Dump, ScratchError> {
+    let output = program
+        .against(&target.address)
+        .args(["--format=custom", "--no-password", "--no-subscriptions"])
+        .arg(format!("--lock-wait-timeout={PATIENCE}"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output()
+        .await;
+    match output {
+        Ok(output) if output.status.success() => Ok(Dump::InMemory(output.stdout)),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said: Vec<&str> = said
+                .lines()
+                .map(|line| line.trim_start_matches("pg_dump: "))
+                .collect();
+            Err(failed(
+                format!("{}: pg_dump failed: {}", target.address, said.join("; ")),
+                SEE_TO_IT,
+            ))
+        }
+        Err(error) => Err(failed(
+            format!("{program} cannot be run: {error}"),
+            "name another folder of client programs with --pg-bin",
+        )),
+    }
+}
