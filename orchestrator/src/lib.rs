@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 5 | `cli` |
 //! | 4 | `adopt`, `backup`, `check`, `doctor`, `drift`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
-//! | 3 | `client_program`, `generate`, `lint`, `rules` |
+//! | 3 | `client_program`, `generate`, `git`, `lint`, `rules` |
 //! | 1 | `graph`, `embedded` |
 
 pub mod adopt;
@@ -19,6 +19,7 @@ pub mod doctor;
 pub mod drift;
 pub mod embedded;
 pub mod generate;
+pub mod git;
 pub mod graph;
 pub mod journal;
 pub mod lint;

@@ -20,6 +20,8 @@ mod bad_input;
 mod cancel;
 mod cancel_random;
 mod check;
+mod check_formats;
+mod check_git;
 mod check_rules;
 mod compensation;
 mod compensation_at_once;

@@ -1,21 +1,31 @@
 //! `check`.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
 
-use shared::command::{CommandError, Context, print_document, select};
-use shared::domain::{ExitStatus, Service};
+use clap::ValueEnum;
+use shared::command::{CommandError, Context, Selected, print_document, select};
+use shared::domain::{ExitStatus, Finding, Service};
 use time::OffsetDateTime;
 
 use super::check_lines::for_people;
-use crate::check::{Report, allows};
+use crate::check::{Paths, Report, Scope, allows, annotations, job_summary, merged, sarif};
+use crate::git::{Changes, GitError};
 use crate::lint::lint;
 use crate::rules::{Rule, Rulebook, is_proven};
+
+/// Where GitHub wants the summary of a job.
+const JOB_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   orchestrator check
   orchestrator check policy --output json
+  orchestrator check --changed-since origin/main
+  orchestrator check --changed-since origin/main --format github
 
 Migrations and reverts are held to the rules of docs/rules. A migration that breaks one on purpose says why in its own file or
 in that of its revert: -- migration: allow <rule> \"why\". How grave a rule is stands in the configuration, [check.rules].
@@ -24,12 +34,33 @@ pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    /// Only migrations that were added or edited since this branch left REV, committed or not; also finds merged ones that were edited
+    #[arg(long, value_name = "REV")]
+    changed_since: Option<String>,
     /// Look at the files only, without running them on a scratch database
     #[arg(long)]
     no_rehearsal: bool,
+    /// For people; commands of a GitHub workflow, with a job summary; or SARIF 2.1.0 for code scanners
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+/// For whom a report is written, besides `--output json`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Human,
+    Github,
+    Sarif,
 }
 
 pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    if args.format != Format::Human && !context.is_for_people() {
+        return Err(CommandError::usage(
+            "--output json and --format are two forms of one report",
+            "give one of them",
+        ));
+    }
     let rulebook = Rulebook::of(&context.configuration)?;
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let services: Vec<&Service> = selected
@@ -37,29 +68,94 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
         .iter()
         .filter_map(|name| context.fleet.service(name))
         .collect();
+    let paths = paths(context);
+    let (scope, mut findings) = match &args.changed_since {
+        Some(revision) => {
+            against(revision, context, &services, &selected, &rulebook, &paths).map_err(refused)?
+        }
+        None => (Scope::everything(), Vec::new()),
+    };
     let now = OffsetDateTime::now_utc();
-    let mut findings = Vec::new();
     for service in &services {
         let mut found = lint(service, &rulebook, now);
         let is_asked = |rule: &Rule| !is_proven(rule);
         found.extend(allows(service, &rulebook, &found, is_asked));
-        findings.extend(found);
+        findings.extend(found.into_iter().filter(|it| scope.has_finding(it)));
     }
-    let migrations = services
-        .iter()
-        .map(|service| service.migrations.len())
-        .sum();
+    let migrations = services.iter().map(|service| scope.count(service)).sum();
     let report = Report::new(services.len(), migrations, findings);
-    if context.is_for_people() {
-        let texts = texts(&services);
-        super::print(&for_people(&report, &texts, context))?;
-    } else {
-        print_document(&report)?;
-    }
+    show(context, args, &report, &services, &rulebook, &scope, &paths)?;
     Ok(if report.summary.errors > 0 {
         ExitStatus::Findings
     } else {
         ExitStatus::Done
+    })
+}
+
+/// What differs from what is merged, and what that is not allowed to.
+fn against(
+    revision: &str,
+    context: &Context,
+    services: &[&Service],
+    selected: &Selected,
+    rulebook: &Rulebook,
+    paths: &Paths,
+) -> Result<(Scope, Vec<Finding>), GitError> {
+    let changes = Changes::since(revision, &context.services_folder())?;
+    let scope = Scope::changed(services, &changes, paths)?;
+    let findings = merged(services, rulebook, &changes, paths, selected.all)?;
+    Ok((scope, findings))
+}
+
+fn refused(error: GitError) -> CommandError {
+    let next = error.next();
+    CommandError::usage(error.to_string(), next)
+}
+
+/// Embedded files are named from the project's folder, those of `--services-dir` from the current one.
+fn paths(context: &Context) -> Paths {
+    let from = match &context.globals.services_dir {
+        Some(_) => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        None => context.project_root.clone(),
+    };
+    Paths::new(&from, &context.services_folder())
+}
+
+fn show(
+    context: &Context,
+    args: &Args,
+    report: &Report,
+    services: &[&Service],
+    rulebook: &Rulebook,
+    scope: &Scope,
+    paths: &Paths,
+) -> Result<(), CommandError> {
+    if !context.is_for_people() {
+        return print_document(report);
+    }
+    let texts = texts(services);
+    match args.format {
+        Format::Human => super::print(&for_people(report, &texts, context)),
+        Format::Sarif => print_document(&sarif(report, rulebook, &texts, paths)),
+        Format::Github => {
+            super::print(&annotations(report, scope, paths))?;
+            match std::env::var_os(JOB_SUMMARY).filter(|file| !file.is_empty()) {
+                Some(file) => append(&file.into(), &job_summary(report, paths)),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn append(file: &PathBuf, text: &str) -> Result<(), CommandError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    let written = options
+        .open(file)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|source| CommandError::Io {
+        what: format!("{JOB_SUMMARY}: {} cannot be written", file.display()),
+        source,
     })
 }
 

@@ -8,6 +8,8 @@ mod defaults;
 mod judge;
 mod made;
 mod names;
+#[cfg(test)]
+mod properties;
 mod refine;
 mod understood;
 

@@ -1,0 +1,96 @@
+//! Which migrations are asked about: all, or those that differ from what is merged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use shared::domain::{Finding, Service, ServiceName, Version};
+
+use super::Paths;
+use crate::git::{Change, Changes, GitError};
+
+/// Which migrations are asked about.
+#[derive(Debug, Default)]
+pub struct Scope {
+    changed: Option<Changed>,
+}
+
+#[derive(Debug)]
+struct Changed {
+    migrations: BTreeSet<(ServiceName, Version)>,
+    /// The new lines of files that differ, by their names in findings.
+    lines: BTreeMap<String, Vec<RangeInclusive<u32>>>,
+}
+
+impl Scope {
+    /// All of them.
+    pub fn everything() -> Self {
+        Self::default()
+    }
+
+    /// Those of which a file was added or edited.
+    ///
+    /// # Errors
+    /// Where git gives no answer.
+    pub fn changed(
+        services: &[&Service],
+        changes: &Changes,
+        paths: &Paths,
+    ) -> Result<Self, GitError> {
+        let mut migrations = BTreeSet::new();
+        let mut lines = BTreeMap::new();
+        for service in services {
+            for migration in &service.migrations {
+                for script in [Some(&migration.script), migration.revert.as_ref()]
+                    .into_iter()
+                    .flatten()
+                {
+                    let path = paths.relative(&script.path);
+                    if matches!(changes.of(&path), Some(Change::Added | Change::Edited)) {
+                        migrations.insert((service.name.clone(), migration.version));
+                        lines.insert(script.path.clone(), changes.lines(&path)?);
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            changed: Some(Changed { migrations, lines }),
+        })
+    }
+
+    /// Whether a migration is asked about.
+    pub fn has(&self, service: &ServiceName, version: Version) -> bool {
+        self.changed
+            .as_ref()
+            .is_none_or(|changed| changed.migrations.contains(&(service.clone(), version)))
+    }
+
+    /// How many migrations of a service are asked about.
+    pub fn count(&self, service: &Service) -> usize {
+        let migrations = service.migrations.iter();
+        migrations
+            .filter(|migration| self.has(&service.name, migration.version))
+            .count()
+    }
+
+    /// Whether a finding is about what it is asked about.
+    pub fn has_finding(&self, finding: &Finding) -> bool {
+        finding
+            .version
+            .is_none_or(|version| self.has(&finding.service, version))
+    }
+
+    /// Whether a finding is about lines that are new; one about a file as a whole is, where the file differs.
+    pub fn is_on_new_lines(&self, finding: &Finding) -> bool {
+        let Some(changed) = &self.changed else {
+            return true;
+        };
+        let Some(place) = finding.place else {
+            return true;
+        };
+        changed.lines.get(&finding.file).is_some_and(|ranges| {
+            ranges
+                .iter()
+                .any(|lines| *lines.start() <= place.end_line && place.line <= *lines.end())
+        })
+    }
+}

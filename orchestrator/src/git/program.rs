@@ -1,0 +1,71 @@
+//! Calls of the program `git`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::GitError;
+
+/// `git` in a folder.
+#[derive(Clone, Debug)]
+pub(super) struct Git {
+    folder: PathBuf,
+}
+
+impl Git {
+    pub(super) fn in_folder(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// What git answers; `Err` with what it said where it fails.
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, GitError> {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = Command::new("git")
+            .arg("-C")
+            .arg(&self.folder)
+            .args(arguments)
+            // Words to compare are those of English; a path is a path; and looking must not write.
+            .env("LC_ALL", "C")
+            .env("GIT_LITERAL_PATHSPECS", "1")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .output()
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => GitError::Absent,
+                _ => GitError::Start(error),
+            })?;
+        if status.success() {
+            return Ok(Ok(stdout));
+        }
+        let said = String::from_utf8_lossy(&stderr);
+        let said = said.lines().map(str::trim).find(|line| !line.is_empty());
+        Ok(Err(said
+            .unwrap_or("it says nothing")
+            .trim_start_matches("fatal: ")
+            .to_owned()))
+    }
+
+    /// What git answers to a question that it can answer.
+    pub(super) fn answer(&self, arguments: &[&str]) -> Result<String, GitError> {
+        match self.ask(arguments)? {
+            Ok(answer) => Ok(String::from_utf8_lossy(&answer).into_owned()),
+            Err(said) => Err(GitError::Failed {
+                command: arguments.first().copied().unwrap_or_default().to_owned(),
+                said,
+            }),
+        }
+    }
+
+    /// One line of an answer; `None` where git has none.
+    pub(super) fn line(&self, arguments: &[&str]) -> Result<Option<String>, GitError> {
+        Ok(self
+            .ask(arguments)?
+            .ok()
+            .map(|answer| String::from_utf8_lossy(&answer).trim_end().to_owned())
+            .filter(|line| !line.is_empty()))
+    }
+}
