@@ -268,7 +268,7 @@ fn after_a_faulty_revert_the_next_one_begins_where_it_would() {
     services.service("one", &[]).reversible(
         3,
         "more",
-        "ALTER TABLE t ADD COLUMN d int;\nUPDATE t SET b = 'x';\n",
+        "ALTER TABLE t ADD COLUMN d int;\nUPDATE t SET b = b;\n",
         "ALTER TABLE t DROP COLUMN d;\n",
     );
     let outcome = orchestrator(&server, &services).expect(&["rehearse", "--output", "json"], 4);

@@ -129,8 +129,15 @@ impl RehearseLines {
         let times = palette.paint(Role::Quiet, &times.join(", "));
         let migration = format!("{version} {}  {times}", rehearsed.name);
         let mut text = self.line(role, word, name, migration.trim_end());
-        for finding in &rehearsed.findings {
+        for (index, finding) in rehearsed.findings.iter().enumerate() {
             text.push_str(&lines_of(finding, self.quiet, palette));
+            // Several of one rule have one reason: it is told behind the last.
+            let next = rehearsed.findings.get(index + 1);
+            let goes_on = next
+                .is_some_and(|next| next.rule == finding.rule && next.allowed == finding.allowed);
+            if !goes_on && !self.quiet {
+                text.push_str(&reason(finding, palette));
+            }
         }
         if !self.quiet {
             if let Reversibility::Irreversible { reason } = &rehearsed.reversibility {
@@ -241,10 +248,9 @@ fn lines_of(finding: &Finding, quiet: bool, palette: Palette) -> String {
         Some(place) => format!("{}:{}:{}", finding.file, place.line, place.column),
         None => finding.file.clone(),
     };
-    if let Some(reason) = &finding.allowed {
+    if finding.allowed.is_some() {
         let line = format!("  allowed {}: {}\n", finding.rule, finding.message);
-        let why = format!("    because {reason}\n");
-        return palette.paint(Role::Quiet, &line) + &palette.paint(Role::Quiet, &why);
+        return palette.paint(Role::Quiet, &line);
     }
     let role = match finding.severity {
         Severity::Error => Role::Bad,
@@ -263,6 +269,14 @@ fn lines_of(finding: &Finding, quiet: bool, palette: Palette) -> String {
         text.push_str(&format!("    {line}\n"));
     }
     text
+}
+
+/// Why a finding is allowed; nothing where it is not.
+fn reason(finding: &Finding, palette: Palette) -> String {
+    match &finding.allowed {
+        Some(reason) => palette.paint(Role::Quiet, &format!("    because {reason}\n")),
+        None => String::new(),
+    }
 }
 
 impl Reporter for RehearseLines {

@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use catalog::Snapshot;
 use shared::domain::{
-    ColumnOrder, Direction, Finding, Migration, Rehearsed, Reversibility, Script,
+    ColumnOrder, Direction, Failure, Finding, Migration, Rehearsed, Reversibility, Script,
 };
 use shared::planning;
 use shared::runner::Witness;
 
+use super::onlooker::{Onlooker, Rows, Stumble};
 use super::pending::Work;
+use super::rows::Digests;
 use super::stage::Stage;
 use super::trouble::does_not_run;
 use super::verdict::Verdict;
 use crate::rules::slugs::{
-    REVERT_FAILS, REVERT_LEAVES_EXTENSION, REVERT_LEAVES_SCHEMA, REVERT_MISSING, SECOND_UP_DIFFERS,
-    SECOND_UP_FAILS, UP_FAILS,
+    LOSES_DATA, REVERT_FAILS, REVERT_LEAVES_EXTENSION, REVERT_LEAVES_SCHEMA, REVERT_MISSING,
+    SECOND_UP_DIFFERS, SECOND_UP_FAILS, UP_FAILS,
 };
 use crate::rules::{Draft, Rule, Rulebook};
 use crate::scratch::ScratchError;
@@ -27,6 +29,8 @@ pub(super) enum Onward {
     Here(Box<Snapshot>),
     /// In a new database: this one is not as the migration leaves it.
     Anew,
+    /// Once more, in a new database and without rows that are made up: on those it stumbled.
+    WithoutRows(Stumble),
     /// Not at all: nothing can be built on a migration that does not run.
     Nowhere,
 }
@@ -42,7 +46,13 @@ pub(super) struct Scene<'a> {
     work: &'a Work,
     rulebook: &'a Rulebook,
     migration: &'a Migration,
+    onlooker: &'a mut Onlooker,
+    /// How it stumbled on rows that were made up: now there are none.
+    stumbled: Option<Stumble>,
+    rows: u64,
     findings: Vec<Finding>,
+    /// Whether something is held against the revert.
+    disproven: bool,
     column_order: Vec<ColumnOrder>,
     notes: Vec<String>,
     up: Duration,
@@ -56,13 +66,19 @@ impl<'a> Scene<'a> {
         work: &'a Work,
         rulebook: &'a Rulebook,
         migration: &'a Migration,
+        onlooker: &'a mut Onlooker,
+        stumbled: Option<Stumble>,
     ) -> Self {
         Self {
             stage,
             work,
             rulebook,
             migration,
+            onlooker,
+            stumbled,
+            rows: 0,
             findings: Vec::new(),
+            disproven: false,
             column_order: Vec::new(),
             notes: Vec::new(),
             up: Duration::ZERO,
@@ -79,50 +95,121 @@ impl<'a> Scene<'a> {
         mut self,
         before: &Snapshot,
     ) -> Result<(Rehearsed, Onward), ScratchError> {
+        let rows_before = self.rows_before().await?;
         let witness: Option<Arc<dyn Witness>> = None;
-        let up = self.take(Direction::Up, witness.as_ref(), &UP_FAILS, "the migration");
-        let Some(took) = up.await? else {
-            return Ok((self.rehearsed(Reversibility::Unknown), Onward::Nowhere));
-        };
-        self.up = took;
+        match self.take(Direction::Up, witness.as_ref()).await? {
+            Ok(took) => self.up = took,
+            Err(failure) if self.may_do_without_rows() => {
+                let stumble = Stumble::of_migration(failure, &rows_before);
+                return Ok((
+                    self.rehearsed(Reversibility::Unknown),
+                    Onward::WithoutRows(stumble),
+                ));
+            }
+            Err(failure) => {
+                self.hold_failure(Direction::Up, &UP_FAILS, "the migration", &failure);
+                return Ok((self.rehearsed(Reversibility::Unknown), Onward::Nowhere));
+            }
+        }
+        if let Some(stumble @ Stumble::Up { .. }) = &self.stumbled {
+            let draft = stumble.draft(&self.migration.script);
+            self.hold(draft);
+        }
         let after_up = self.stage.snapshot().await?;
+        let client = self.stage.client();
+        let rows = Rows {
+            after_up: self.onlooker.rows(client, Some(&rows_before)).await?,
+            before: rows_before,
+        };
+        self.look_at_code().await?;
         if let Some(reversibility) = self.one_way() {
             return Ok((self.rehearsed(reversibility), Onward::Here(after_up.into())));
         }
-        let down = self.take(Direction::Down, None, &REVERT_FAILS, "the revert");
-        let Some(took) = down.await? else {
-            let after = self.stage.snapshot().await?;
-            // What was rolled back is as before; of a no-transaction file a part may be done, and recorded.
-            let is_rolled_back = !self.revert().directives.no_transaction && after == after_up;
-            let onward = if is_rolled_back {
-                Onward::Here(after.into())
-            } else {
-                Onward::Anew
-            };
-            return Ok((self.rehearsed(Reversibility::Disproven), onward));
-        };
-        self.down = Some(took);
+        match self.take(Direction::Down, None).await? {
+            Ok(took) => self.down = Some(took),
+            Err(failure) if self.may_do_without_rows() => {
+                return Ok((
+                    self.rehearsed(Reversibility::Disproven),
+                    Onward::WithoutRows(Stumble::Down(failure)),
+                ));
+            }
+            Err(failure) => {
+                self.hold_failure(Direction::Down, &REVERT_FAILS, "the revert", &failure);
+                let after = self.stage.snapshot().await?;
+                // What was rolled back is as before; of a no-transaction file a part may be done, and recorded.
+                let is_rolled_back = !self.revert().directives.no_transaction && after == after_up;
+                let onward = if is_rolled_back {
+                    Onward::Here(after.into())
+                } else {
+                    Onward::Anew
+                };
+                return Ok((self.rehearsed(Reversibility::Disproven), onward));
+            }
+        }
+        if let Some(stumble @ Stumble::Down(_)) = &self.stumbled {
+            let draft = stumble.draft(self.revert());
+            self.disproven |= self.hold(draft);
+        }
         let after_down = self.stage.snapshot().await?;
         let reverted = Verdict::of_revert(before, &after_up, &after_down);
         self.column_order = reverted.column_order();
         self.judge(&reverted, REVERTED, Direction::Down);
+        self.judge_rows(&rows).await?;
         let onward = self.play_again(&after_up).await?;
-        let reversibility = if self.findings.is_empty() {
-            Reversibility::Proven
-        } else {
+        let reversibility = if self.disproven {
             Reversibility::Disproven
+        } else {
+            Reversibility::Proven
         };
         Ok((self.rehearsed(reversibility), onward))
     }
 
+    /// The rows at the beginning, some in every table.
+    async fn rows_before(&mut self) -> Result<Digests, ScratchError> {
+        let client = self.stage.client();
+        if self.stumbled.is_none() {
+            self.notes.extend(self.onlooker.fill(client).await?);
+        }
+        let rows = self.onlooker.rows(client, None).await?;
+        self.rows = rows.rows();
+        Ok(rows)
+    }
+
+    /// Whether what does not run may run where no rows were made up.
+    fn may_do_without_rows(&self) -> bool {
+        self.stumbled.is_none() && self.onlooker.made_rows()
+    }
+
+    async fn look_at_code(&mut self) -> Result<(), ScratchError> {
+        let (client, script) = (self.stage.client(), &self.migration.script);
+        let (drafts, notes) = self.onlooker.examine(client, script).await?;
+        for draft in drafts {
+            self.hold(draft);
+        }
+        self.notes.extend(notes);
+        Ok(())
+    }
+
+    async fn judge_rows(&mut self, rows: &Rows) -> Result<(), ScratchError> {
+        let client = self.stage.client();
+        let after_down = self.onlooker.rows(client, Some(&rows.before)).await?;
+        for draft in rows.drafts(&after_down, self.revert()) {
+            let loses = draft.rule == &LOSES_DATA;
+            self.disproven |= self.hold(draft) && loses;
+        }
+        Ok(())
+    }
+
     /// The second up, which must make what the first did.
     async fn play_again(&mut self, after_up: &Snapshot) -> Result<Onward, ScratchError> {
-        let subject = "after its revert the migration";
-        let again = self.take(Direction::Up, None, &SECOND_UP_FAILS, subject);
-        let Some(took) = again.await? else {
-            return Ok(Onward::Anew);
-        };
-        self.again = Some(took);
+        match self.take(Direction::Up, None).await? {
+            Ok(took) => self.again = Some(took),
+            Err(failure) => {
+                let subject = "after its revert the migration";
+                self.hold_failure(Direction::Up, &SECOND_UP_FAILS, subject, &failure);
+                return Ok(Onward::Anew);
+            }
+        }
         let after_again = self.stage.snapshot().await?;
         let verdict = Verdict::of_second_up(after_up, &after_again);
         self.judge(&verdict, AGAIN, Direction::Up);
@@ -150,25 +237,32 @@ impl<'a> Scene<'a> {
         Some(Reversibility::NoRevert)
     }
 
-    /// Takes the migration in one direction; `None` when its file does not run, which is a finding.
+    /// Takes the migration in one direction; or tells how its file does not run.
     async fn take(
         &mut self,
         direction: Direction,
         witness: Option<&Arc<dyn Witness>>,
+    ) -> Result<Result<Duration, Box<Failure>>, ScratchError> {
+        match self.stage.take(self.migration, direction, witness).await {
+            Ok(took) => Ok(Ok(took)),
+            Err(error) => match error.failure_of_file() {
+                Some(failure) => Ok(Err(Box::new(failure.clone()))),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// Holds a failure against its file.
+    fn hold_failure(
+        &mut self,
+        direction: Direction,
         rule: &'static Rule,
         subject: &str,
-    ) -> Result<Option<Duration>, ScratchError> {
-        match self.stage.take(self.migration, direction, witness).await {
-            Ok(took) => Ok(Some(took)),
-            Err(error) => {
-                let Some(failure) = error.failure_of_file() else {
-                    return Err(error);
-                };
-                let script = planning::script(self.migration, direction);
-                self.hold(does_not_run(rule, script, subject, failure));
-                Ok(None)
-            }
-        }
+        failure: &Failure,
+    ) {
+        let script = planning::script(self.migration, direction);
+        let draft = does_not_run(rule, script, subject, failure);
+        self.disproven |= self.hold(draft);
     }
 
     fn revert(&self) -> &'a Script {
@@ -179,15 +273,18 @@ impl<'a> Scene<'a> {
         self.notes.extend(verdict.notes());
         let script = planning::script(self.migration, direction);
         for draft in verdict.drafts(rule, extensions, script) {
-            self.hold(draft);
+            self.disproven |= self.hold(draft);
         }
     }
 
-    fn hold(&mut self, draft: Draft<'_>) {
+    /// Holds something against the migration. Says no where that rule is off.
+    fn hold(&mut self, draft: Draft<'_>) -> bool {
         let finding = self
             .rulebook
             .finding(&self.work.service, self.migration, draft);
+        let holds = finding.is_some();
         self.findings.extend(finding);
+        holds
     }
 
     fn rehearsed(self, reversibility: Reversibility) -> Rehearsed {
@@ -198,7 +295,7 @@ impl<'a> Scene<'a> {
             locks: Vec::new(),
             column_order: self.column_order,
             notes: self.notes,
-            rows: 0,
+            rows: self.rows,
             up_ms: millis(self.up),
             down_ms: self.down.map(millis),
             again_ms: self.again.map(millis),

@@ -4,9 +4,12 @@
 //! whether functions and triggers work. Not for the text of files (`lint`), nor for how findings are shown (`cli`).
 
 mod archive;
+pub mod code;
 mod locks;
 mod migration;
+mod onlooker;
 mod pending;
+pub mod rows;
 mod run;
 mod service;
 mod stage;

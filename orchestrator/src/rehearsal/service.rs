@@ -3,6 +3,7 @@
 use shared::domain::{Rehearsed, Version};
 
 use super::migration::{Onward, Scene};
+use super::onlooker::Onlooker;
 use super::pending::Work;
 use super::stage::Stage;
 use crate::rules::Rulebook;
@@ -34,18 +35,28 @@ pub async fn rehearse_service(
     }
     let mut stage = Stage::set(workshop, work).await?;
     let mut understudy = None;
+    let mut onlooker = Onlooker::arrive(stage.client()).await?;
     let mut before = stage.snapshot().await?;
     for (index, migration) in migrations.iter().enumerate() {
-        let scene = Scene::new(&stage, work, rulebook, migration);
-        let (rehearsed, onward) = scene.play(&before).await?;
+        let scene = Scene::new(&stage, work, rulebook, migration, &mut onlooker, None);
+        let (mut rehearsed, mut onward) = scene.play(&before).await?;
+        if let Onward::WithoutRows(stumble) = onward {
+            stage = stage.change(workshop, &mut understudy, index).await?;
+            onlooker = Onlooker::arrive(stage.client()).await?;
+            before = stage.snapshot().await?;
+            let stumbled = Some(stumble);
+            let scene = Scene::new(&stage, work, rulebook, migration, &mut onlooker, stumbled);
+            (rehearsed, onward) = scene.play(&before).await?;
+        }
         tell(migration.version, &rehearsed);
         rehearsal.migrations.push((migration.version, rehearsed));
         let rest = &migrations[index + 1..];
         match onward {
             Onward::Here(schema) => before = *schema,
             _ if rest.is_empty() => break,
-            Onward::Anew => {
+            Onward::Anew | Onward::WithoutRows(_) => {
                 stage = stage.change(workshop, &mut understudy, index + 1).await?;
+                onlooker = Onlooker::arrive(stage.client()).await?;
                 before = stage.snapshot().await?;
             }
             Onward::Nowhere => {

@@ -21,4 +21,16 @@ rules! {
     SCANS_UNDER_LOCK = Error "scans-under-lock": "Nothing reads all rows of a table while writes, or reads, have to wait.";
     /// Rows are changed while others wait.
     LOCK_HELD_OVER_DATA_CHANGE = Warning "lock-held-over-data-change": "A lock that others feel is not held while rows are changed.";
+    /// Rows that stood before the migration are others after its revert.
+    LOSES_DATA = Error "loses-data": "After the revert the rows that stood before the migration stand there as they were.";
+    /// Rows stand there after the revert that did not before the migration.
+    LEAVES_ROWS = Warning "leaves-rows": "The revert takes away the rows that the migration adds.";
+    /// The migration cannot run where its tables have rows.
+    NEEDS_EMPTY_TABLE = Error "needs-empty-table": "A migration runs on tables that have rows.";
+    /// The migration failed on rows that were made up.
+    FAILS_ON_ROWS = Warning "fails-on-rows": "A migration runs whatever rows its tables allow.";
+    /// A trigger cannot work in the state that the migration leaves.
+    BROKEN_TRIGGER = Error "broken-trigger": "Every trigger works in the state that a migration leaves.";
+    /// A function cannot run in the state that the migration leaves.
+    BROKEN_FUNCTION = Error "broken-function": "Every function can run in the state that a migration leaves.";
 }

@@ -41,6 +41,9 @@ pub enum ScratchError {
         /// Its first words.
         statement: String,
     },
+    /// What stands on a scratch database could not be found out.
+    #[error("the scratch database cannot be looked at")]
+    Look(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A statement of ours failed.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -78,6 +81,7 @@ impl ScratchError {
             Self::ClusterWide { .. } => {
                 Some("replay it elsewhere: --scratch-server local, or a URL".to_owned())
             }
+            Self::Look(_) => None,
             Self::Service(error) => error.next(),
             Self::Command(error) => error.next(),
         }
@@ -114,7 +118,7 @@ impl ScratchError {
         match self {
             Self::Connect(ConnectError::Configuration { .. }) => ExitStatus::Usage,
             Self::Connect(_) => ExitStatus::Unavailable,
-            Self::MayNotCreate { .. } | Self::Replay { .. } => ExitStatus::Failed,
+            Self::MayNotCreate { .. } | Self::Replay { .. } | Self::Look(_) => ExitStatus::Failed,
             Self::ClusterWide { .. } => ExitStatus::Refused,
             Self::Service(error) => error.exit_status(),
             Self::Command(error) => error.exit_status(),

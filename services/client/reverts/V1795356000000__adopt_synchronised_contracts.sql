@@ -4,6 +4,7 @@
 -- migration: allow mixed-schema-and-data "no row may be written between filling the gaps and requiring a value; reads go on while they are filled"
 -- migration: allow not-null-steps "one of five steps to a state that is adopted as a whole; writes are locked out from the first statement"
 -- migration: allow unbatched-data-change "only rows with a gap are written, and no new ones may come until a value is required"
+-- migration: allow loses-data "gaps that were filled cannot be told from values that were entered; 0 and units are what they meant before"
 --
 -- Lets columns be empty again and gives them their former defaults. An "endDate" of 9999-12-31 becomes
 -- NULL, as it was before the migration; other values stay, also those that the migration filled in. No

@@ -1,0 +1,139 @@
+//! Looking at all code of a database, again and again.
+//!
+//! Responsible for what has to be tried, and for telling each fault once: at the migration that first brings it.
+
+use std::collections::BTreeMap;
+
+use catalog::literal;
+use shared::postgres::ServerError;
+use tokio_postgres::Client;
+
+use super::broken::{Broken, BrokenCode};
+use super::exercise::{exercise, trial};
+use super::state::{Function, State};
+use crate::rehearsal::rows::{RowsError, fill_in};
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// Code that cannot work, and did when it was looked at last, or was not there.
+    pub broken: Vec<BrokenCode>,
+    /// What could not be tried, for people.
+    pub notes: Vec<String>,
+}
+
+/// Looks at the code of a database, and remembers what it saw.
+#[derive(Debug, Default)]
+pub struct Examiner {
+    seen: Option<State>,
+    known: BTreeMap<Subject, Vec<BrokenCode>>,
+}
+
+/// What was tried: a function or a table with its triggers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Function(String),
+    Table(String),
+}
+
+impl Examiner {
+    /// Tries all code that may work otherwise than when it was looked at last, and leaves everything as it is. The client must not be
+    /// inside of a transaction.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or the connection is lost.
+    pub async fn examine(&mut self, client: &Client) -> Result<Examined, RowsError> {
+        client.batch_execute("BEGIN").await?;
+        let examined = self.examine_within(client).await;
+        client.batch_execute("ROLLBACK").await?;
+        examined
+    }
+
+    async fn examine_within(&mut self, client: &Client) -> Result<Examined, RowsError> {
+        let state = State::read(client).await?;
+        let (functions, tables) = state.since(self.seen.as_ref());
+        let mut examined = Examined::default();
+        let mut tried: BTreeMap<Subject, Vec<BrokenCode>> = BTreeMap::new();
+        if !functions.is_empty() {
+            client
+                .batch_execute(
+                    "SET LOCAL check_function_bodies = on; SET LOCAL client_min_messages = error",
+                )
+                .await?;
+        }
+        for (name, function) in &state.functions {
+            if functions.contains(name) {
+                let broken = validate(client, function).await?.into_iter().collect();
+                tried.insert(Subject::Function(name.clone()), broken);
+            }
+        }
+        let wanted: BTreeMap<_, _> = state
+            .tables
+            .iter()
+            .filter(|(name, _)| tables.contains(*name))
+            .collect();
+        if !wanted.is_empty() {
+            let oids = wanted.values().map(|table| table.oid).collect();
+            for unfilled in fill_in(client, &oids).await?.unfilled {
+                if tables.contains(&unfilled.table) {
+                    examined.notes.push(format!(
+                        "the triggers of {} were not tried: {}",
+                        unfilled.table, unfilled.why
+                    ));
+                }
+            }
+        }
+        for (name, table) in wanted {
+            let broken = exercise(client, table).await?;
+            tried.insert(Subject::Table(name.clone()), broken);
+        }
+        for (subject, broken) in tried {
+            let known = self
+                .known
+                .insert(subject, broken.clone())
+                .unwrap_or_default();
+            examined.broken.extend(
+                broken
+                    .into_iter()
+                    .filter(|one| !known.iter().any(|known| known.what == one.what)),
+            );
+        }
+        self.known.retain(|subject, _| match subject {
+            Subject::Function(name) => state.functions.contains_key(name),
+            Subject::Table(name) => state.tables.contains_key(name),
+        });
+        self.seen = Some(state);
+        Ok(examined)
+    }
+}
+
+/// Has a function checked by its language, under its own settings.
+async fn validate(client: &Client, function: &Function) -> Result<Option<BrokenCode>, RowsError> {
+    let mut sql = String::new();
+    for (name, value) in function
+        .settings
+        .iter()
+        .filter_map(|setting| setting.split_once('='))
+        .filter(|(name, _)| *name == "search_path")
+    {
+        sql.push_str(&format!(
+            "SELECT set_config({}, {}, true); ",
+            literal(name),
+            literal(value)
+        ));
+    }
+    sql.push_str(&format!("SELECT {}({})", function.validator, function.oid));
+    Ok(trial(client, &sql)
+        .await?
+        .filter(says_that_it_cannot_run)
+        .map(|said| BrokenCode {
+            what: Broken::Function(function.name.clone()),
+            message: said.message,
+            sqlstate: said.sqlstate,
+        }))
+}
+
+/// Rights are another role's matter, and so is what the server cannot do just now.
+fn says_that_it_cannot_run(said: &ServerError) -> bool {
+    said.sqlstate != "42501" && !said.sqlstate.starts_with("5") && !said.sqlstate.starts_with("XX")
+}

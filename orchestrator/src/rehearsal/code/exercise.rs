@@ -1,0 +1,234 @@
+//! Letting the triggers of one table fire.
+//!
+//! Responsible for an insert, an update and a delete, each undone at once. Not for the rows that they need (`rows`).
+
+use catalog::{literal, quote};
+use shared::postgres::ServerError;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::broken::{Broken, BrokenCode, Event, culprit, shows_broken_code};
+use super::state::{Trigger, TriggeredTable};
+use crate::rehearsal::rows::{RowsError, attempt, shown};
+
+/// How many rows are tried: triggers may have conditions.
+const ROWS: usize = 30;
+
+/// As applications work: triggers fire and foreign keys are looked at.
+const ORIGIN: &str = "SET LOCAL session_replication_role = origin";
+const REPLICA: &str = "SET LOCAL session_replication_role = replica";
+/// Triggers that are put off to the end of a transaction fire now.
+const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
+/// Does something in the transaction that is open, and undoes it. Gives what the server said against it.
+pub(super) async fn trial(client: &Client, sql: &str) -> Result<Option<ServerError>, RowsError> {
+    client.batch_execute("SAVEPOINT trial").await?;
+    let refused = match client.batch_execute(sql).await.map_err(RowsError::from) {
+        Ok(()) => None,
+        Err(RowsError::Query(said)) => Some(*said),
+        Err(error) => return Err(error),
+    };
+    client
+        .batch_execute("ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial")
+        .await?;
+    Ok(refused)
+}
+
+/// Lets each trigger of a table fire on each occasion. A table without rows has only its inserts tried, which is nothing.
+pub(super) async fn exercise(
+    client: &Client,
+    table: &TriggeredTable,
+) -> Result<Vec<BrokenCode>, RowsError> {
+    // A role that may not set it is not `replica` either.
+    let _refused = attempt(client, async { Ok(client.batch_execute(ORIGIN).await?) }).await?;
+    let trials = Trials::read(client, table).await?;
+    let mut broken = Vec::new();
+    for event in [Event::Insert, Event::Update, Event::Delete, Event::Truncate] {
+        let triggers: Vec<&Trigger> = table
+            .triggers
+            .iter()
+            .filter(|trigger| trigger.fires_on(event))
+            .collect();
+        if triggers.is_empty() {
+            continue;
+        }
+        let mut said = trials.attempt(event).await?;
+        let mut only_changes = false;
+        if said.is_none() && event == Event::Update {
+            said = trials.change().await?;
+            only_changes = true;
+        }
+        if let Some(said) = said.filter(|said| shows_broken_code(said, &table.triggers)) {
+            broken.push(BrokenCode {
+                what: Broken::Trigger {
+                    table: shown(&table.schema, &table.name),
+                    trigger: culprit(&said, &triggers),
+                    event,
+                    only_changes,
+                },
+                message: said.message,
+                sqlstate: said.sqlstate,
+            });
+        }
+    }
+    Ok(broken)
+}
+
+/// The rows of a table that are tried.
+struct Trials<'a> {
+    client: &'a Client,
+    table: &'a TriggeredTable,
+    name: String,
+    /// Where they are.
+    places: Vec<String>,
+    /// The values of the first of them.
+    first: Vec<Option<String>>,
+}
+
+impl<'a> Trials<'a> {
+    async fn read(client: &'a Client, table: &'a TriggeredTable) -> Result<Self, RowsError> {
+        let name = format!("{}.{}", quote(&table.schema), quote(&table.name));
+        let columns: String = table
+            .columns
+            .iter()
+            .map(|column| format!(", {}", quote(&column.name)))
+            .collect();
+        let sql = format!(
+            "SELECT ctid{columns} FROM {} {name} LIMIT {ROWS}",
+            if table.partitioned { "" } else { "ONLY" }
+        );
+        let mut places = Vec::new();
+        let mut first = Vec::new();
+        for message in client.simple_query(&sql).await? {
+            if let SimpleQueryMessage::Row(row) = message {
+                places.push(row.get(0).unwrap_or_default().to_owned());
+                if first.is_empty() {
+                    first = (1..row.len())
+                        .map(|place| row.get(place).map(str::to_owned))
+                        .collect();
+                }
+            }
+        }
+        Ok(Self {
+            client,
+            table,
+            name,
+            places,
+            first,
+        })
+    }
+
+    async fn attempt(&self, event: Event) -> Result<Option<ServerError>, RowsError> {
+        let Some(first) = self.places.first() else {
+            return Ok(None);
+        };
+        let here = format!("ctid = {}", literal(first));
+        let name = &self.name;
+        match event {
+            Event::Insert => {
+                // The row that stands there makes room for itself.
+                let sql = format!(
+                    "{REPLICA}; DELETE FROM {name} WHERE {here}; {ORIGIN}; {}; {NOW}",
+                    self.insert()
+                );
+                trial(self.client, &sql).await
+            }
+            Event::Update => {
+                let assignments: Vec<String> = self
+                    .table
+                    .columns
+                    .iter()
+                    .filter(|column| column.assignable)
+                    .map(|column| format!("{0} = {0}", quote(&column.name)))
+                    .collect();
+                if assignments.is_empty() {
+                    return Ok(None);
+                }
+                let places: Vec<String> = self
+                    .places
+                    .iter()
+                    .map(|place| format!("\"{place}\""))
+                    .collect();
+                let sql = format!(
+                    "UPDATE {name} SET {} WHERE ctid = ANY ({}::tid[]); {NOW}",
+                    assignments.join(", "),
+                    literal(&format!("{{{}}}", places.join(",")))
+                );
+                trial(self.client, &sql).await
+            }
+            Event::Delete => {
+                let delete = format!("DELETE FROM {name} WHERE {here}; {NOW}");
+                let said = trial(self.client, &delete).await?;
+                // What others refer to is not deleted before they are.
+                if said.as_ref().is_none_or(|said| said.sqlstate != "23503") {
+                    return Ok(said);
+                }
+                let children: String = self
+                    .table
+                    .children
+                    .iter()
+                    .map(|child| format!("DELETE FROM {child}; "))
+                    .collect();
+                let sql = format!("{REPLICA}; {children}{ORIGIN}; {delete}");
+                trial(self.client, &sql).await
+            }
+            Event::Truncate => {
+                let sql = format!("TRUNCATE {name} CASCADE; {NOW}");
+                trial(self.client, &sql).await
+            }
+        }
+    }
+
+    /// Makes the first row like each of the others, but for what tells rows apart.
+    async fn change(&self) -> Result<Option<ServerError>, RowsError> {
+        let assignments: Vec<String> = self
+            .table
+            .columns
+            .iter()
+            .filter(|column| column.assignable && !column.unique)
+            .map(|column| format!("{0} = other.{0}", quote(&column.name)))
+            .collect();
+        let Some(first) = self.places.first().filter(|_| !assignments.is_empty()) else {
+            return Ok(None);
+        };
+        for other in self.places.iter().skip(1).take(4) {
+            let sql = format!(
+                "UPDATE {0} AS this SET {1} FROM {0} AS other WHERE this.ctid = {2} AND other.ctid = {3}; {NOW}",
+                self.name,
+                assignments.join(", "),
+                literal(first),
+                literal(other),
+            );
+            let said = trial(self.client, &sql).await?;
+            if let Some(said) = said.filter(|said| shows_broken_code(said, &self.table.triggers)) {
+                return Ok(Some(said));
+            }
+        }
+        Ok(None)
+    }
+
+    fn insert(&self) -> String {
+        let kept: Vec<usize> = (0..self.table.columns.len())
+            .filter(|place| !self.table.columns[*place].generated)
+            .collect();
+        let names: Vec<String> = kept
+            .iter()
+            .map(|place| quote(&self.table.columns[*place].name))
+            .collect();
+        let values: Vec<String> = kept
+            .iter()
+            .map(|place| match &self.first[*place] {
+                Some(value) => literal(value),
+                None => "NULL".to_owned(),
+            })
+            .collect();
+        if names.is_empty() {
+            return format!("INSERT INTO {} DEFAULT VALUES", self.name);
+        }
+        format!(
+            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})",
+            self.name,
+            names.join(", "),
+            values.join(", ")
+        )
+    }
+}

@@ -1,0 +1,267 @@
+//! What rows stand in a database.
+//!
+//! Responsible for reading them: small tables row by row, big ones as sums of hashes, each in one scan. Not for comparing (`losses`).
+
+use std::collections::BTreeMap;
+
+use catalog::quote;
+use serde::Deserialize;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::RowsError;
+use super::tables::{USERS_TABLES, read_rows, shown};
+
+/// The most bytes of a table that is read row by row.
+const SMALL_BYTES: i64 = 1 << 20;
+/// The most rows of one.
+const SMALL_ROWS: usize = 1_000;
+
+/// Values as `pg_dump` writes them: each to its last digit, wherever the server stands.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';
+    SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL jit = off";
+
+/// The rows of a database at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Digests {
+    pub(super) tables: BTreeMap<(String, String), TableDigest>,
+}
+
+impl Digests {
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.tables.values().map(|table| table.count() as u64).sum()
+    }
+
+    /// Whether a column stood in a table, both by name. A table is looked for in all schemas where none is given.
+    pub fn has_column(&self, schema: Option<&str>, table: &str, column: &str) -> bool {
+        self.tables.iter().any(|((its_schema, its_name), digest)| {
+            schema.is_none_or(|schema| schema == its_schema)
+                && its_name == table
+                && digest.columns.iter().any(|known| known.name == column)
+        })
+    }
+}
+
+/// The rows of one table.
+#[derive(Clone, Debug)]
+pub(super) struct TableDigest {
+    pub oid: u32,
+    /// Its name for people.
+    pub shown: String,
+    pub columns: Vec<DigestColumn>,
+    /// The columns that tell rows apart, by name.
+    pub key: Vec<String>,
+    pub content: Content,
+}
+
+/// A column.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct DigestColumn {
+    pub number: i16,
+    pub name: String,
+    pub generated: bool,
+}
+
+/// What stands in a table.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// Each row, its values in the order of the columns.
+    Rows(Vec<Vec<Option<String>>>),
+    /// Of too many rows: their number, and of each column the sum of the hashes of its values, each with the key of its row.
+    Sums { count: usize, sums: Vec<String> },
+}
+
+impl TableDigest {
+    pub fn count(&self) -> usize {
+        match &self.content {
+            Content::Rows(rows) => rows.len(),
+            Content::Sums { count, .. } => *count,
+        }
+    }
+
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+#[derive(Deserialize)]
+struct Found {
+    oid: u32,
+    schema: String,
+    name: String,
+    partitioned: bool,
+    size: i64,
+    columns: Vec<DigestColumn>,
+    key: Vec<String>,
+}
+
+impl Found {
+    fn from(&self) -> String {
+        format!(
+            "{} {}.{}",
+            if self.partitioned { "" } else { "ONLY" },
+            quote(&self.schema),
+            quote(&self.name)
+        )
+    }
+
+    fn digest(self, content: Content) -> ((String, String), TableDigest) {
+        let digest = TableDigest {
+            oid: self.oid,
+            shown: shown(&self.schema, &self.name),
+            columns: self.columns,
+            key: self.key,
+            content,
+        };
+        ((self.schema, self.name), digest)
+    }
+}
+
+/// Reads the rows of all tables of users. `earlier` is what it is going to be compared with. The client must not be inside of a
+/// transaction.
+///
+/// # Errors
+/// When a table cannot be read.
+pub async fn digest(client: &Client, earlier: Option<&Digests>) -> Result<Digests, RowsError> {
+    client.batch_execute(BEGIN).await?;
+    let read = read(client, earlier).await;
+    client.batch_execute("ROLLBACK").await?;
+    read
+}
+
+async fn read(client: &Client, earlier: Option<&Digests>) -> Result<Digests, RowsError> {
+    let mut found: Vec<Found> = read_rows(
+        client,
+        &format!(
+            "SELECT c.oid::int8, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned,
+                CASE c.relkind WHEN 'p' THEN (SELECT COALESCE(sum(pg_table_size(p.relid)), 0)::int8
+                        FROM pg_partition_tree(c.oid) AS p WHERE p.isleaf)
+                    ELSE pg_table_size(c.oid) END AS size,
+                ARRAY(SELECT json_build_object('number', a.attnum, 'name', a.attname, 'generated', a.attgenerated <> '')
+                    FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                    ORDER BY a.attnum) AS columns,
+                ARRAY(SELECT a.attname FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+                    WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY a.attnum) AS key
+            FROM {USERS_TABLES}"
+        ),
+    )
+    .await?;
+    let mut small = Vec::new();
+    let mut big = Vec::new();
+    for mut table in found.drain(..) {
+        let before = earlier.and_then(|earlier| {
+            earlier
+                .tables
+                .get(&(table.schema.clone(), table.name.clone()))
+        });
+        // What is compared is read in the same way, with the same key.
+        if let Some(before) = before {
+            let same_key = before
+                .key
+                .iter()
+                .all(|name| table.columns.iter().any(|column| column.name == *name));
+            if same_key {
+                table.key.clone_from(&before.key);
+            }
+        }
+        let is_small = match before.map(|before| &before.content) {
+            Some(Content::Rows(_)) => true,
+            Some(Content::Sums { .. }) => false,
+            None => table.size <= SMALL_BYTES,
+        };
+        if is_small {
+            small.push(table);
+        } else {
+            big.push(table);
+        }
+    }
+    let mut digests = Digests::default();
+    let contents = read_small(client, &small).await?;
+    for (table, rows) in small.into_iter().zip(contents) {
+        if rows.len() > SMALL_ROWS {
+            big.push(table);
+        } else {
+            let (name, digest) = table.digest(Content::Rows(rows));
+            digests.tables.insert(name, digest);
+        }
+    }
+    for table in big {
+        let content = read_big(client, &table).await?;
+        let (name, digest) = table.digest(content);
+        digests.tables.insert(name, digest);
+    }
+    Ok(digests)
+}
+
+/// All rows of all small tables, in one go.
+async fn read_small(
+    client: &Client,
+    tables: &[Found],
+) -> Result<Vec<Vec<Vec<Option<String>>>>, RowsError> {
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let queries: Vec<String> = tables
+        .iter()
+        .map(|table| {
+            let columns: Vec<String> = table
+                .columns
+                .iter()
+                .map(|column| quote(&column.name))
+                .collect();
+            format!(
+                "SELECT {} FROM {} LIMIT {}",
+                columns.join(", "),
+                table.from(),
+                SMALL_ROWS + 1
+            )
+        })
+        .collect();
+    let mut contents = Vec::with_capacity(tables.len());
+    let mut rows = Vec::new();
+    for message in client.simple_query(&queries.join("; ")).await? {
+        match message {
+            SimpleQueryMessage::Row(row) => rows.push(
+                (0..row.len())
+                    .map(|place| row.get(place).map(str::to_owned))
+                    .collect(),
+            ),
+            SimpleQueryMessage::CommandComplete(_) => contents.push(std::mem::take(&mut rows)),
+            _ => {}
+        }
+    }
+    Ok(contents)
+}
+
+/// A big table, in one scan.
+async fn read_big(client: &Client, table: &Found) -> Result<Content, RowsError> {
+    let key: Vec<String> = table
+        .key
+        .iter()
+        .map(|name| format!("COALESCE({}::text, '') || chr(31)", quote(name)))
+        .collect();
+    let key = if key.is_empty() {
+        "''".to_owned()
+    } else {
+        key.join(" || ")
+    };
+    let mut wanted = vec!["count(*)".to_owned()];
+    for column in &table.columns {
+        let name = quote(&column.name);
+        wanted.push(format!(
+            "COALESCE(sum(hashtextextended({key} || CASE WHEN {name} IS NULL THEN '0' ELSE '1' || {name}::text END, 0)), 0)"
+        ));
+    }
+    let sql = format!("SELECT {} FROM {}", wanted.join(", "), table.from());
+    let mut count = 0;
+    let mut sums = Vec::new();
+    for message in client.simple_query(&sql).await? {
+        if let SimpleQueryMessage::Row(row) = message {
+            count = row.get(0).and_then(|count| count.parse().ok()).unwrap_or(0);
+            sums = (1..row.len())
+                .map(|place| row.get(place).unwrap_or_default().to_owned())
+                .collect();
+        }
+    }
+    Ok(Content::Sums { count, sums })
+}

@@ -1,0 +1,524 @@
+//! What a migration and its revert lose of the rows that stood before.
+//!
+//! Responsible for comparing, and for whose doing it is. What stands on one side only, by its name, is another object, and no
+//! matter of rows: the schema tells it. Generated columns follow from others.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use catalog::quote;
+use shared::report::units::count;
+
+use super::digest::{Content, Digests, TableDigest};
+
+/// Whose doing a loss is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// The migration drops the table or the column, and its revert makes a new one.
+    Drop,
+    /// The migration changes or deletes it, and its revert does not bring it back.
+    Migration,
+    /// The migration leaves it, and its revert does not.
+    Revert,
+}
+
+/// What became of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LossKind {
+    /// Rows are gone.
+    Gone {
+        /// How many.
+        rows: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Rows stand there that did not stand there before: nothing is lost, and not all is undone.
+    Added {
+        /// How many.
+        rows: usize,
+    },
+    /// Values of a column are others.
+    Changed {
+        /// The column.
+        column: String,
+        /// In how many rows; `None` where that was too much to look at.
+        rows: Option<usize>,
+        /// Of how many.
+        of: usize,
+        /// Whether nothing stands there now.
+        emptied: bool,
+    },
+    /// Each column holds what it held, but not in the same rows.
+    Mixed,
+}
+
+/// A difference of the rows after a revert from those before the migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The table, for people.
+    pub table: String,
+    /// What became of it.
+    pub kind: LossKind,
+    /// Whose doing it is.
+    pub culprit: Culprit,
+}
+
+impl Loss {
+    /// Whether something is lost: rows that were added are only too many.
+    pub fn loses(&self) -> bool {
+        !matches!(self.kind, LossKind::Added { .. })
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = &self.table;
+        match (&self.kind, self.culprit) {
+            (LossKind::Gone { rows, of }, Culprit::Revert) => {
+                write!(f, "the revert deletes {} of {table}", part(*rows, *of))
+            }
+            (LossKind::Gone { rows, of }, Culprit::Drop) if rows == of => write!(
+                f,
+                "{table}: the migration drops it, and its revert brings back an empty table"
+            ),
+            (LossKind::Gone { rows, of }, Culprit::Drop) => write!(
+                f,
+                "{table}: the migration drops it, and its revert brings back all but {}",
+                part(*rows, *of)
+            ),
+            (LossKind::Gone { rows, of }, Culprit::Migration) => write!(
+                f,
+                "{table}: the migration deletes {}, and its revert does not bring them back",
+                part(*rows, *of)
+            ),
+            (LossKind::Added { rows }, Culprit::Revert) => {
+                write!(f, "the revert adds {} to {table}", count(*rows, "row"))
+            }
+            (LossKind::Added { rows }, _) => write!(
+                f,
+                "{table}: the migration adds {}, and its revert leaves them",
+                count(*rows, "row")
+            ),
+            (
+                LossKind::Changed {
+                    column,
+                    emptied: true,
+                    ..
+                },
+                Culprit::Drop,
+            ) => write!(
+                f,
+                "{table}.{}: the migration drops it, and its revert brings back an empty column",
+                quote(column)
+            ),
+            (LossKind::Changed { column, .. }, Culprit::Drop) => write!(
+                f,
+                "{table}.{}: the migration drops it, and its revert brings back other values",
+                quote(column)
+            ),
+            (
+                LossKind::Changed {
+                    column, rows, of, ..
+                },
+                Culprit::Migration,
+            ) => write!(
+                f,
+                "{table}.{}: the migration changes it{}, and its revert does not bring the old values back",
+                quote(column),
+                within(*rows, *of)
+            ),
+            (
+                LossKind::Changed {
+                    column,
+                    rows,
+                    of,
+                    emptied,
+                },
+                Culprit::Revert,
+            ) => write!(
+                f,
+                "the revert {} {table}.{}{}",
+                if *emptied { "loses" } else { "changes" },
+                quote(column),
+                within(*rows, *of)
+            ),
+            (LossKind::Mixed, _) => write!(
+                f,
+                "{table}: after the revert values stand in other rows than before"
+            ),
+        }
+    }
+}
+
+fn part(rows: usize, of: usize) -> String {
+    if rows == of {
+        format!("all {}", count(of, "row"))
+    } else {
+        format!("{rows} of {}", count(of, "row"))
+    }
+}
+
+fn within(rows: Option<usize>, of: usize) -> String {
+    match rows {
+        Some(rows) if rows < of => format!(" in {rows} of {}", count(of, "row")),
+        _ => String::new(),
+    }
+}
+
+/// What is lost between before a migration and after its revert. What stood between them tells whose doing it is.
+pub fn losses(before: &Digests, after_up: &Digests, after_down: &Digests) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    for (name, table) in &before.tables {
+        let Some(after) = after_down.tables.get(name) else {
+            continue;
+        };
+        let between = after_up
+            .tables
+            .values()
+            .find(|between| between.oid == table.oid)
+            .or_else(|| after_up.tables.get(name));
+        let comparison = Comparison {
+            before: table,
+            between,
+            after,
+        };
+        comparison.tell(&mut losses);
+    }
+    losses
+}
+
+type Row = [Option<String>];
+
+struct Comparison<'a> {
+    before: &'a TableDigest,
+    between: Option<&'a TableDigest>,
+    after: &'a TableDigest,
+}
+
+impl Comparison<'_> {
+    fn tell(&self, losses: &mut Vec<Loss>) {
+        match (&self.before.content, &self.after.content) {
+            (Content::Rows(before), Content::Rows(after)) => {
+                if !self.tell_by_key(before, after, losses) {
+                    self.tell_as_a_bag(before, after, losses);
+                }
+            }
+            (Content::Sums { sums: before, .. }, Content::Sums { sums: after, .. }) => {
+                if !self.tell_counts(losses) {
+                    self.tell_sums(before, after, losses);
+                }
+            }
+            _ => {
+                self.tell_counts(losses);
+            }
+        }
+    }
+
+    fn push(&self, losses: &mut Vec<Loss>, kind: LossKind, culprit: Culprit) {
+        losses.push(Loss {
+            table: self.before.shown.clone(),
+            kind,
+            culprit,
+        });
+    }
+
+    /// The columns that stand on both sides and follow from no others: their places before and after.
+    fn columns(&self) -> Vec<(usize, usize)> {
+        self.before
+            .columns
+            .iter()
+            .enumerate()
+            .filter_map(|(place, column)| {
+                let after = self.after.column(&column.name)?;
+                let follows = column.generated && self.after.columns[after].generated;
+                (!follows).then_some((place, after))
+            })
+            .collect()
+    }
+
+    /// Whether the table that stood before stands between, too.
+    fn stood(&self) -> bool {
+        self.between
+            .is_some_and(|between| between.oid == self.before.oid)
+    }
+
+    /// The place of a column after the migration: the same column, whatever its name, or else one of its name.
+    fn column_between(&self, place: usize) -> Option<usize> {
+        let between = self.between?;
+        let column = &self.before.columns[place];
+        if self.stood() {
+            between
+                .columns
+                .iter()
+                .position(|known| known.number == column.number)
+        } else {
+            between.column(&column.name)
+        }
+    }
+
+    /// The rows by their key. Says no where there is none that could tell them apart.
+    fn tell_by_key(
+        &self,
+        before: &[Vec<Option<String>>],
+        after: &[Vec<Option<String>>],
+        losses: &mut Vec<Loss>,
+    ) -> bool {
+        let places = |table: &TableDigest| -> Option<Vec<usize>> {
+            self.before
+                .key
+                .iter()
+                .map(|name| table.column(name))
+                .collect()
+        };
+        let (Some(key), Some(key_after)) = (places(self.before), places(self.after)) else {
+            return false;
+        };
+        if key.is_empty() {
+            return false;
+        }
+        let before = by_key(before, &key);
+        let after = by_key(after, &key_after);
+        let between = self.between.and_then(|between| {
+            let places: Vec<usize> = key
+                .iter()
+                .map(|place| self.column_between(*place))
+                .collect::<Option<_>>()?;
+            match &between.content {
+                Content::Rows(rows) => Some(by_key(rows, &places)),
+                Content::Sums { .. } => None,
+            }
+        });
+        let gone: Vec<_> = before
+            .keys()
+            .filter(|key| !after.contains_key(*key))
+            .collect();
+        if !gone.is_empty() && gone.len() == before.len() && after.len() == before.len() {
+            // All keys are others: then they tell nothing.
+            return false;
+        }
+        if !gone.is_empty() {
+            let left = between
+                .as_ref()
+                .is_some_and(|between| gone.iter().all(|key| between.contains_key(*key)));
+            let culprit = if left {
+                Culprit::Revert
+            } else {
+                self.of_migration()
+            };
+            let (rows, of) = (gone.len(), before.len());
+            self.push(losses, LossKind::Gone { rows, of }, culprit);
+        }
+        let added = after
+            .keys()
+            .filter(|key| !before.contains_key(*key))
+            .collect::<Vec<_>>();
+        if !added.is_empty() {
+            let there = between
+                .as_ref()
+                .is_some_and(|between| added.iter().any(|key| between.contains_key(*key)));
+            let rows = added.len();
+            let culprit = if there {
+                Culprit::Migration
+            } else {
+                Culprit::Revert
+            };
+            self.push(losses, LossKind::Added { rows }, culprit);
+        }
+        for (place, place_after) in self.columns() {
+            let changed: Vec<_> = before
+                .iter()
+                .filter_map(|(key, row)| {
+                    let now = after.get(key)?;
+                    (row[place] != now[place_after]).then_some((key, &row[place], now))
+                })
+                .collect();
+            if changed.is_empty() {
+                continue;
+            }
+            let culprit = match (self.column_between(place), &between) {
+                (None, _) => Culprit::Drop,
+                (Some(between_place), Some(between)) => {
+                    let left = changed.iter().all(|(key, value, _)| {
+                        between
+                            .get(*key)
+                            .is_some_and(|row| row[between_place] == **value)
+                    });
+                    if left {
+                        Culprit::Revert
+                    } else {
+                        Culprit::Migration
+                    }
+                }
+                (Some(_), None) => Culprit::Migration,
+            };
+            let kind = LossKind::Changed {
+                column: self.before.columns[place].name.clone(),
+                rows: Some(changed.len()),
+                of: before.len(),
+                emptied: changed.iter().all(|(_, _, now)| now[place_after].is_none()),
+            };
+            self.push(losses, kind, culprit);
+        }
+        true
+    }
+
+    /// The migration's doing: it dropped the table, or what it did to the rows.
+    fn of_migration(&self) -> Culprit {
+        if self.stood() {
+            Culprit::Migration
+        } else {
+            Culprit::Drop
+        }
+    }
+
+    /// The rows of a table that has no key, as they come.
+    fn tell_as_a_bag(
+        &self,
+        before: &[Vec<Option<String>>],
+        after: &[Vec<Option<String>>],
+        losses: &mut Vec<Loss>,
+    ) {
+        if self.tell_counts(losses) {
+            return;
+        }
+        let columns = self.columns();
+        let mut told = false;
+        for (place, place_after) in &columns {
+            let was = bag(before.iter().map(|row| &row[*place]));
+            let now = bag(after.iter().map(|row| &row[*place_after]));
+            let changed = missing(&was, &now);
+            if changed == 0 {
+                continue;
+            }
+            let culprit = match (
+                self.column_between(*place),
+                self.between.map(|between| &between.content),
+            ) {
+                (None, _) => Culprit::Drop,
+                (Some(at), Some(Content::Rows(rows))) => {
+                    if missing(&was, &bag(rows.iter().map(|row| &row[at]))) == 0 {
+                        Culprit::Revert
+                    } else {
+                        Culprit::Migration
+                    }
+                }
+                _ => Culprit::Migration,
+            };
+            told = true;
+            let kind = LossKind::Changed {
+                column: self.before.columns[*place].name.clone(),
+                rows: Some(changed),
+                of: before.len(),
+                emptied: now
+                    .iter()
+                    .all(|(value, times)| value.is_none() || was.get(value) >= Some(times)),
+            };
+            self.push(losses, kind, culprit);
+        }
+        if told {
+            return;
+        }
+        let whole = |rows: &[Vec<Option<String>>], after: bool| {
+            let rows: Vec<Vec<Option<String>>> = rows
+                .iter()
+                .map(|row| {
+                    columns
+                        .iter()
+                        .map(|(place, place_after)| {
+                            row[if after { *place_after } else { *place }].clone()
+                        })
+                        .collect()
+                })
+                .collect();
+            let mut bag: BTreeMap<Vec<Option<String>>, usize> = BTreeMap::new();
+            for row in rows {
+                *bag.entry(row).or_default() += 1;
+            }
+            bag
+        };
+        if whole(before, false) != whole(after, true) {
+            self.push(losses, LossKind::Mixed, Culprit::Migration);
+        }
+    }
+
+    /// More or fewer rows. Says whether it is so.
+    fn tell_counts(&self, losses: &mut Vec<Loss>) -> bool {
+        let (before, after) = (self.before.count(), self.after.count());
+        let between = self.between.map_or(0, TableDigest::count);
+        if after < before {
+            let culprit = if between >= before {
+                Culprit::Revert
+            } else {
+                self.of_migration()
+            };
+            let rows = before - after;
+            self.push(losses, LossKind::Gone { rows, of: before }, culprit);
+        } else if after > before {
+            let culprit = if between > before {
+                Culprit::Migration
+            } else {
+                Culprit::Revert
+            };
+            let rows = after - before;
+            self.push(losses, LossKind::Added { rows }, culprit);
+        }
+        after != before
+    }
+
+    fn tell_sums(&self, before: &[String], after: &[String], losses: &mut Vec<Loss>) {
+        if self.before.key != self.after.key {
+            return;
+        }
+        for (place, place_after) in self.columns() {
+            if before[place] == after[place_after] {
+                continue;
+            }
+            let culprit = match (
+                self.column_between(place),
+                self.between.map(|between| &between.content),
+            ) {
+                (None, _) => Culprit::Drop,
+                (Some(at), Some(Content::Sums { sums, .. })) if sums[at] == before[place] => {
+                    Culprit::Revert
+                }
+                _ => Culprit::Migration,
+            };
+            let kind = LossKind::Changed {
+                column: self.before.columns[place].name.clone(),
+                rows: None,
+                of: self.before.count(),
+                emptied: false,
+            };
+            self.push(losses, kind, culprit);
+        }
+    }
+}
+
+fn by_key<'a>(
+    rows: &'a [Vec<Option<String>>],
+    key: &[usize],
+) -> BTreeMap<Vec<&'a Option<String>>, &'a Row> {
+    rows.iter()
+        .map(|row| {
+            (
+                key.iter().map(|place| &row[*place]).collect(),
+                row.as_slice(),
+            )
+        })
+        .collect()
+}
+
+fn bag<'a>(values: impl Iterator<Item = &'a Option<String>>) -> HashMap<&'a Option<String>, usize> {
+    let mut bag = HashMap::new();
+    for value in values {
+        *bag.entry(value).or_default() += 1;
+    }
+    bag
+}
+
+/// How many values of one bag the other lacks.
+fn missing(was: &HashMap<&Option<String>, usize>, now: &HashMap<&Option<String>, usize>) -> usize {
+    was.iter()
+        .map(|(value, times)| times.saturating_sub(now.get(value).copied().unwrap_or_default()))
+        .sum()
+}

@@ -1,0 +1,28 @@
+//! What becomes of rows: made up where a table has none, read before and after, and compared.
+//!
+//! Responsible for rows that fit a table's types, keys and checks, and for naming what a migration and its revert lose. Not for
+//! running them, nor for telling anybody.
+
+mod candidates;
+
+mod digest;
+mod error;
+mod fill;
+mod fulfil;
+mod insert;
+mod losses;
+mod order;
+mod pattern;
+mod search;
+mod tables;
+mod types;
+mod values;
+
+pub use digest::{Digests, digest};
+pub use error::RowsError;
+pub use fill::{Filled, Filler, Unfilled};
+pub use losses::{Culprit, Loss, LossKind, losses};
+
+pub(in crate::rehearsal) use fill::fill_in;
+pub(in crate::rehearsal) use insert::attempt;
+pub(in crate::rehearsal) use tables::{USERS_TABLES, read_rows, shown};
