@@ -59,8 +59,9 @@ fn without_a_fault_the_exit_code_is_0() {
     let report = check(&services, 0).json();
     assert_eq!(
         report,
-        json!({"schema": 1, "findings": [],
-               "summary": {"services": 1, "migrations": 1, "errors": 0, "warnings": 0, "allowed": 0}})
+        json!({"schema": 1, "findings": [], "rehearsed": [], "left_out": [], "failed": [],
+               "summary": {"services": 1, "migrations": 1, "errors": 0, "warnings": 0, "allowed": 0,
+                           "rehearsed": 0, "proven": 0}})
     );
 }
 

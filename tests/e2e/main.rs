@@ -22,6 +22,7 @@ mod cancel_random;
 mod check;
 mod check_formats;
 mod check_git;
+mod check_rehearsal;
 mod check_rules;
 mod compensation;
 mod compensation_at_once;

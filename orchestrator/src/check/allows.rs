@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use shared::domain::{Finding, Migration, Script, Service};
+use shared::domain::{Finding, Migration, Script, Service, Version};
 use shared::sql;
 
 use crate::lint::line;
 use crate::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
 
-/// What is held against the directives of a service. `found` is what was found in it; `asked` tells which rules were asked for.
+/// What is held against the directives of a service. `found` is what was found in it; `asked` tells which rules were asked of which
+/// migration.
 pub fn allows(
     service: &Service,
     rulebook: &Rulebook,
     found: &[Finding],
-    asked: impl Fn(&Rule) -> bool,
+    asked: impl Fn(Version, &Rule) -> bool,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for migration in &service.migrations {
@@ -23,7 +24,8 @@ pub fn allows(
                 let draft = match rule(&allow.rule) {
                     None => Some(unknown(script, &allow.rule)),
                     Some(known) => {
-                        let is_asked = asked(known) && rulebook.severity(known).is_some();
+                        let is_asked =
+                            asked(migration.version, known) && rulebook.severity(known).is_some();
                         (is_asked && !silences(migration, known, found))
                             .then(|| unused(script, known))
                     }

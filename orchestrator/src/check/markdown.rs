@@ -18,6 +18,8 @@ pub fn job_summary(report: &Report, paths: &Paths) -> String {
         errors,
         warnings,
         allowed,
+        rehearsed,
+        proven,
     } = report.summary;
     let mut text = format!(
         "## Migrations: {}, {}, {allowed} allowed\n\n{} of {} checked.\n",
@@ -26,6 +28,19 @@ pub fn job_summary(report: &Report, paths: &Paths) -> String {
         count(migrations, "migration"),
         count(services, "service"),
     );
+    if rehearsed > 0 {
+        text.push_str(&format!(
+            "{} rehearsed up, down and up again: {proven} proven reversible.\n",
+            count(rehearsed, "migration")
+        ));
+    }
+    for failed in &report.failed {
+        text.push_str(&format!(
+            "\n{} is not rehearsed: {}\n",
+            failed.service,
+            cell(&failed.error)
+        ));
+    }
     text.push_str(&per_service(report));
     let mut shown: Vec<&Finding> = report
         .findings

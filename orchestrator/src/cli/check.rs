@@ -6,15 +6,20 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use shared::command::{CommandError, Context, Selected, print_document, select};
-use shared::domain::{ExitStatus, Finding, Service};
+use shared::command::{CommandError, Context, Selected, print_document, select, watch_signals};
+use shared::domain::{ExitStatus, Finding, Reversibility, Service};
 use time::OffsetDateTime;
 
 use super::check_lines::for_people;
-use crate::check::{Paths, Report, Scope, allows, annotations, job_summary, merged, sarif};
+use super::drift::ScratchArgs;
+use crate::check::{
+    Paths, Rehearsals, Report, Scope, allows, annotations, combine, job_summary, merged,
+    rehearsals, sarif,
+};
 use crate::git::{Changes, GitError};
 use crate::lint::lint;
-use crate::rules::{Rule, Rulebook, is_proven};
+use crate::rules::{Rule, Rulebook, is_proven, slugs};
+use crate::scratch::Workshop;
 
 /// Where GitHub wants the summary of a job.
 const JOB_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -27,7 +32,8 @@ Examples:
   orchestrator check --changed-since origin/main
   orchestrator check --changed-since origin/main --format github
 
-Migrations and reverts are held to the rules of docs/rules. A migration that breaks one on purpose says why in its own file or
+Migrations and reverts are held to the rules of docs/rules: their text, and what a rehearsal shows, up, down and up again on a
+scratch database. A migration that breaks one on purpose says why in its own file or
 in that of its revert: -- migration: allow <rule> \"why\". How grave a rule is stands in the configuration, [check.rules].
 Exit code 4 when an error is found that is not allowed; a warning never leads to it.")]
 pub(super) struct Args {
@@ -43,6 +49,8 @@ pub(super) struct Args {
     /// For people; commands of a GitHub workflow, with a job summary; or SARIF 2.1.0 for code scanners
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
+    #[command(flatten)]
+    scratch: ScratchArgs,
 }
 
 /// For whom a report is written, besides `--output json`.
@@ -76,20 +84,74 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
         None => (Scope::everything(), Vec::new()),
     };
     let now = OffsetDateTime::now_utc();
-    for service in &services {
-        let mut found = lint(service, &rulebook, now);
-        let is_asked = |rule: &Rule| !is_proven(rule);
-        found.extend(allows(service, &rulebook, &found, is_asked));
-        findings.extend(found.into_iter().filter(|it| scope.has_finding(it)));
+    let texts: Vec<Vec<Finding>> = services
+        .iter()
+        .map(|service| lint(service, &rulebook, now))
+        .collect();
+    let rehearsals = if args.no_rehearsal {
+        Rehearsals::default()
+    } else {
+        let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
+        let runnable = runnable(&services, &texts);
+        let mut cancelled = watch_signals();
+        let rehearsals = rehearsals(&workshop, &runnable, &selected, &scope, &rulebook);
+        match workshop.until_cancelled(&mut cancelled, rehearsals).await {
+            Some(rehearsals) => rehearsals,
+            None => return Ok(ExitStatus::Cancelled),
+        }
+    };
+    for (service, text) in services.iter().zip(texts) {
+        findings.extend(of_service(service, &rulebook, text, &rehearsals, &scope));
     }
     let migrations = services.iter().map(|service| scope.count(service)).sum();
-    let report = Report::new(services.len(), migrations, findings);
+    let report = Report::new(services.len(), migrations, findings, rehearsals);
     show(context, args, &report, &services, &rulebook, &scope, &paths)?;
-    Ok(if report.summary.errors > 0 {
-        ExitStatus::Findings
-    } else {
-        ExitStatus::Done
-    })
+    Ok(report.exit_status())
+}
+
+/// Services that the engine runs: of the others a finding says why not.
+fn runnable<'a>(services: &[&'a Service], texts: &[Vec<Finding>]) -> Vec<&'a Service> {
+    let refused = |findings: &[Finding]| {
+        findings
+            .iter()
+            .any(|finding| finding.rule == slugs::ENGINE_REFUSES.slug)
+    };
+    services
+        .iter()
+        .zip(texts)
+        .filter(|(_, findings)| !refused(findings))
+        .map(|(service, _)| *service)
+        .collect()
+}
+
+/// What is held against the migrations of one service that are asked about.
+fn of_service(
+    service: &Service,
+    rulebook: &Rulebook,
+    text: Vec<Finding>,
+    rehearsals: &Rehearsals,
+    scope: &Scope,
+) -> Vec<Finding> {
+    let seen: Vec<Finding> = rehearsals
+        .findings
+        .iter()
+        .filter(|finding| finding.service == service.name)
+        .cloned()
+        .collect();
+    let is_rehearsed = |version| {
+        rehearsals.proofs.iter().any(|proof| {
+            proof.service == service.name
+                && proof.version == version
+                && proof.reversibility != Reversibility::Unknown
+        })
+    };
+    let is_asked = |version, rule: &Rule| !is_proven(rule) || is_rehearsed(version);
+    let raw = [text.as_slice(), &seen].concat();
+    let allows = allows(service, rulebook, &raw, is_asked);
+    let mut findings = combine(service, text, seen, &rehearsals.proofs);
+    findings.extend(allows);
+    findings.retain(|finding| scope.has_finding(finding));
+    findings
 }
 
 /// What differs from what is merged, and what that is not allowed to.

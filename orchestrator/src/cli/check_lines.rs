@@ -37,7 +37,32 @@ pub(super) fn for_people(
         }
         text.push('\n');
     }
+    text.push_str(&not_rehearsed(report, palette));
     text.push_str(&sums(&report.summary, palette));
+    text
+}
+
+/// What was not rehearsed, and why.
+fn not_rehearsed(report: &Report, palette: Palette) -> String {
+    let mut text = String::new();
+    for failed in &report.failed {
+        let word = palette.paint(Role::Bad, "error");
+        text.push_str(&format!(
+            "{word}  {} is not rehearsed: {}\n",
+            failed.service,
+            clean(&failed.error)
+        ));
+        if let Some(next) = &failed.next {
+            text.push_str(&format!("  next: {}\n", clean(next)));
+        }
+    }
+    for left_out in &report.left_out {
+        let word = palette.paint(Role::Warning, "left out");
+        text.push_str(&format!(
+            "{word}  {} {} is not rehearsed: one before it does not run\n",
+            left_out.service, left_out.version
+        ));
+    }
     text
 }
 
@@ -124,11 +149,17 @@ fn snippet(
 }
 
 fn sums(summary: &Summary, palette: Palette) -> String {
-    let looked = format!(
+    let mut looked = format!(
         "{} of {} checked",
         count(summary.migrations, "migration"),
         count(summary.services, "service")
     );
+    if summary.rehearsed > 0 {
+        looked.push_str(&format!(
+            ", {} rehearsed, {} proven reversible",
+            summary.rehearsed, summary.proven
+        ));
+    }
     let mut found = Vec::new();
     if summary.errors > 0 {
         found.push(palette.paint(Role::Bad, &count(summary.errors, "error")));

@@ -79,7 +79,7 @@ pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatu
     } else {
         context.reporter()
     };
-    let rulebook = Rulebook::default();
+    let rulebook = Rulebook::of(&context.configuration)?;
     let rehearsal = rehearse_services(
         &workshop,
         &selected,

@@ -38,7 +38,8 @@ pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<
             before: &before,
             at_last: &at_last,
         };
-        let under_load = load::findings(up, down.as_ref(), &mut standing, rulebook.postgres);
+        let under_load =
+            load::findings(up, down.as_ref(), &mut standing, rulebook.postgres, &before);
         let drafts = guide::drafts(&look, down.as_ref(), now);
         findings.extend(
             under_load

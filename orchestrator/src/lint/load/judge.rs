@@ -12,9 +12,10 @@ use super::defaults::is_serial;
 use super::made::{Made, Standing};
 use super::names::subjects;
 use super::refine::{action, default, dropped_columns, is_key, renaming};
+use super::types::{is_wider, new_type};
 use super::understood;
-use crate::lint::LintedFile;
 use crate::lint::squawk::violations;
+use crate::lint::{LintedFile, Model};
 use crate::rules::{Draft, Rule, slugs};
 
 /// What is held against a migration and its revert. `standing` is what stood before it, and then what stands after it.
@@ -23,15 +24,16 @@ pub fn findings<'a>(
     down: Option<&LintedFile<'a>>,
     standing: &mut Standing,
     postgres: u16,
+    before: &Model,
 ) -> Vec<Draft<'a>> {
     let made = Made::by(&up.syntax, standing);
     let first = standing.is_nothing();
     let mut drafts = understood::drafts(up);
-    drafts.extend(Judge::new(up, &made, None, first).drafts(postgres));
+    drafts.extend(Judge::new(up, &made, None, first, Some(before)).drafts(postgres));
     if let Some(down) = down {
         let again = Made::by(&down.syntax, standing);
         drafts.extend(understood::drafts(down));
-        drafts.extend(Judge::new(down, &again, Some(&made), first).drafts(postgres));
+        drafts.extend(Judge::new(down, &again, Some(&made), first, None).drafts(postgres));
     }
     standing.pass(made);
     drafts
@@ -52,6 +54,8 @@ struct Judge<'s, 'a> {
     undone: Option<&'s Made>,
     /// Nothing stood before the migration.
     first: bool,
+    /// What stood before the file, where that is known.
+    before: Option<&'s Model>,
     statements: Vec<At>,
 }
 
@@ -61,6 +65,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         made: &'s Made,
         undone: Option<&'s Made>,
         first: bool,
+        before: Option<&'s Model>,
     ) -> Self {
         let statements = file.syntax.tree().stmts().enumerate();
         Self {
@@ -68,6 +73,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             made,
             undone,
             first,
+            before,
             statements: statements
                 .map(|(number, statement)| At {
                     number,
@@ -207,6 +213,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         match violation.code {
             Squawk::ConstraintMissingNotValid => self.constraint(violation, adopted, at),
             Squawk::AddingFieldWithDefault => default(violation, adopted, node),
+            Squawk::ChangingColumnType => (!self.only_widens(violation, at)).then_some(adopted),
             Squawk::BanAlterDomainWithAddConstraint => {
                 let mut nodes = node.descendants();
                 (!nodes.any(|node| ast::NotValid::can_cast(node.kind()))).then_some(adopted)
@@ -238,6 +245,20 @@ impl<'s, 'a> Judge<'s, 'a> {
             }
             _ => None,
         }
+    }
+
+    /// Whether a change of type leaves every row as it is, as far as the type is known that the column had.
+    fn only_widens(&self, violation: &Violation, at: &At) -> bool {
+        let Some(ast::AlterTableAction::AlterColumn(column)) = action(violation, &at.statement)
+        else {
+            return false;
+        };
+        let old = at.subjects.first().and_then(|table| {
+            let name = column.column_name_ref()?.text();
+            Some(&self.before?.table(table)?.column(&name)?.ty)
+        });
+        let new = new_type(&column);
+        old.zip(new).is_some_and(|(old, new)| is_wider(old, &new))
     }
 
     fn adds_check(&self, name: &str) -> bool {

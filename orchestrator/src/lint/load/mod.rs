@@ -11,6 +11,7 @@ mod names;
 #[cfg(test)]
 mod properties;
 mod refine;
+mod types;
 mod understood;
 
 pub(super) use judge::findings;

@@ -8,7 +8,7 @@ use shared::domain::{Checksum, Direction, Directives, Migration, Script, Service
 use shared::sql;
 
 use super::{Standing, findings};
-use crate::lint::LintedFile;
+use crate::lint::{LintedFile, Model};
 use crate::rules::RULES;
 
 fn script(text: &str) -> Script {
@@ -43,7 +43,7 @@ fn read(up: &str, down: &str) {
     for migration in &service.migrations {
         let up = LintedFile::read(&service, migration, Direction::Up).expect("a file");
         let down = LintedFile::read(&service, migration, Direction::Down);
-        for draft in findings(&up, down.as_ref(), &mut standing, 14) {
+        for draft in findings(&up, down.as_ref(), &mut standing, 14, &Model::default()) {
             let Some(range) = draft.range else { continue };
             assert!(
                 range.start <= range.end && range.end <= draft.script.text.len(),

@@ -1,0 +1,241 @@
+//! Findings of the text and findings of a rehearsal, as one list in which nothing is said twice.
+
+use shared::domain::{Finding, Service};
+
+use super::Proof;
+use crate::rules::{Rule, slugs};
+
+/// What the text lets one fear, and what a rehearsal saw of it.
+static PAIRS: [(&Rule, &[&Rule]); 6] = [
+    (
+        &slugs::REWRITES_TABLE,
+        &[
+            &slugs::COLUMN_TYPE_CHANGE,
+            &slugs::VOLATILE_DEFAULT,
+            &slugs::STORED_GENERATED_COLUMN,
+            &slugs::VACUUM_FULL,
+        ],
+    ),
+    (
+        &slugs::SCANS_UNDER_LOCK,
+        &[
+            &slugs::INDEX_NOT_CONCURRENT,
+            &slugs::REINDEX_NOT_CONCURRENT,
+            &slugs::CONSTRAINT_NOT_VALID,
+            &slugs::UNIQUE_CONSTRAINT,
+            &slugs::DOMAIN_CONSTRAINT,
+            &slugs::FOREIGN_KEY_NOT_VALID,
+            &slugs::NOT_NULL_STEPS,
+        ],
+    ),
+    (
+        &slugs::UP_FAILS,
+        &[
+            &slugs::NEEDS_NO_TRANSACTION,
+            &slugs::NOT_UNDERSTOOD,
+            &slugs::DUPLICATE_ASSIGNMENT,
+            &slugs::FOREIGN_KEY_ORDER,
+            &slugs::ENUM_VALUE_USED,
+        ],
+    ),
+    (
+        &slugs::REVERT_FAILS,
+        &[
+            &slugs::NEEDS_NO_TRANSACTION,
+            &slugs::NOT_UNDERSTOOD,
+            &slugs::DUPLICATE_ASSIGNMENT,
+        ],
+    ),
+    (&slugs::REVERT_MISSING, &[&slugs::REVERT_MISSING]),
+    (
+        &slugs::LOCK_HELD_OVER_DATA_CHANGE,
+        &[&slugs::MIXED_SCHEMA_AND_DATA],
+    ),
+];
+
+/// One list. What a rehearsal saw is kept where the text says the same of the same statement, with the safe form that the text
+/// knows; what the text feared and the rehearsal did not see is left out.
+pub fn combine(
+    service: &Service,
+    text: Vec<Finding>,
+    mut seen: Vec<Finding>,
+    proofs: &[Proof],
+) -> Vec<Finding> {
+    let mut kept = Vec::new();
+    for finding in text {
+        if is_disproven(service, &finding, proofs) {
+            continue;
+        }
+        match seen.iter_mut().find(|other| is_same(&finding, other)) {
+            Some(other) => {
+                // A reason for either is one for both: with and without a rehearsal the same file passes.
+                other.allowed = other.allowed.take().or(finding.allowed);
+                other.safe_form = other.safe_form.take().or(finding.safe_form);
+                other.place = other.place.or(finding.place);
+            }
+            None => kept.push(finding),
+        }
+    }
+    kept.extend(seen);
+    kept
+}
+
+/// Whether both say the same of the same statement.
+fn is_same(text: &Finding, seen: &Finding) -> bool {
+    let pair = PAIRS.iter().find(|(rule, _)| rule.slug == seen.rule);
+    pair.is_some_and(|(_, feared)| feared.iter().any(|rule| rule.slug == text.rule))
+        && (&text.service, text.version, &text.file) == (&seen.service, seen.version, &seen.file)
+        && match (text.place, seen.place) {
+            (Some(one), Some(other)) => one.line <= other.end_line && other.line <= one.end_line,
+            _ => true,
+        }
+}
+
+/// A change of type that writes nothing anew, such as a longer `varchar`, is none that anybody would feel. Reverts are not watched.
+fn is_disproven(service: &Service, finding: &Finding, proofs: &[Proof]) -> bool {
+    if finding.rule != slugs::COLUMN_TYPE_CHANGE.slug {
+        return false;
+    }
+    let migration = finding.version.and_then(|it| service.migration(it));
+    let is_up = migration.is_some_and(|migration| migration.script.path == finding.file);
+    let proof = proofs
+        .iter()
+        .find(|proof| proof.service == finding.service && Some(proof.version) == finding.version);
+    is_up
+        && proof.is_some_and(|proof| {
+            !proof.locks.is_empty() && proof.locks.iter().all(|lock| !lock.rewritten)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use shared::domain::{
+        Checksum, Directives, Migration, Place, Reversibility, Script, SeenLock, Severity, Version,
+    };
+
+    use super::*;
+
+    fn service() -> Service {
+        let script = |path: &str| Script {
+            path: path.to_owned(),
+            text: Arc::from("SELECT 1"),
+            directives: Directives::default(),
+        };
+        Service {
+            name: "shop".parse().expect("a name"),
+            database: "shop".to_owned(),
+            depends_on: Vec::new(),
+            history_table: None,
+            legacy_table: None,
+            description: None,
+            owner: None,
+            path: "shop/service.toml".to_owned(),
+            migrations: vec![Migration {
+                version: Version::new(1),
+                name: "x".to_owned(),
+                checksum: Checksum::new(0),
+                script: script("up.sql"),
+                revert: Some(script("down.sql")),
+            }],
+        }
+    }
+
+    fn finding(rule: &Rule, file: &str, line: u32) -> Finding {
+        Finding {
+            rule: rule.slug.to_owned(),
+            severity: Severity::Error,
+            service: "shop".parse().expect("a name"),
+            version: Some(Version::new(1)),
+            file: file.to_owned(),
+            place: Some(Place {
+                line,
+                column: 1,
+                end_line: line,
+                end_column: 9,
+            }),
+            message: "m".to_owned(),
+            safe_form: None,
+            differences: Vec::new(),
+            allowed: None,
+        }
+    }
+
+    fn proof(rewritten: bool) -> Proof {
+        Proof {
+            service: "shop".parse().expect("a name"),
+            version: Version::new(1),
+            reversibility: Reversibility::Proven,
+            locks: vec![SeenLock {
+                relation: "public.orders".to_owned(),
+                mode: "AccessExclusiveLock".to_owned(),
+                line: 1,
+                held_us: 1,
+                blocks: None,
+                rewritten,
+                emptied: false,
+                scanned: rewritten,
+            }],
+            notes: Vec::new(),
+        }
+    }
+
+    fn rules(findings: &[Finding]) -> Vec<(&str, u32)> {
+        let line = |it: &Finding| it.place.map_or(0, |place| place.line);
+        findings
+            .iter()
+            .map(|it| (it.rule.as_str(), line(it)))
+            .collect()
+    }
+
+    #[test]
+    fn what_was_seen_stands_for_what_was_feared_of_the_same_statement() {
+        let mut feared = finding(&slugs::COLUMN_TYPE_CHANGE, "up.sql", 1);
+        feared.safe_form = Some("a second column".to_owned());
+        let text = vec![feared, finding(&slugs::VOLATILE_DEFAULT, "up.sql", 7)];
+        let seen = vec![finding(&slugs::REWRITES_TABLE, "up.sql", 1)];
+        let combined = combine(&service(), text, seen, &[proof(true)]);
+        assert_eq!(
+            rules(&combined),
+            [("volatile-default", 7), ("rewrites-table", 1)]
+        );
+        assert_eq!(combined[1].safe_form.as_deref(), Some("a second column"));
+    }
+
+    #[test]
+    fn a_reason_for_either_is_one_for_both() {
+        let mut feared = finding(&slugs::CONSTRAINT_NOT_VALID, "up.sql", 1);
+        feared.allowed = Some("small".to_owned());
+        let seen = vec![finding(&slugs::SCANS_UNDER_LOCK, "up.sql", 1)];
+        let combined = combine(&service(), vec![feared], seen, &[proof(true)]);
+        assert_eq!(rules(&combined), [("scans-under-lock", 1)]);
+        assert_eq!(combined[0].allowed.as_deref(), Some("small"));
+    }
+
+    #[test]
+    fn a_change_of_type_that_wrote_nothing_anew_is_none() {
+        let text = || {
+            vec![
+                finding(&slugs::COLUMN_TYPE_CHANGE, "up.sql", 1),
+                finding(&slugs::COLUMN_TYPE_CHANGE, "down.sql", 1),
+                finding(&slugs::DROP_COLUMN, "up.sql", 2),
+            ]
+        };
+        let kept = combine(&service(), text(), Vec::new(), &[proof(false)]);
+        assert_eq!(
+            kept.iter().map(|it| it.file.as_str()).collect::<Vec<_>>(),
+            ["down.sql", "up.sql"]
+        );
+        assert_eq!(
+            combine(&service(), text(), Vec::new(), &[proof(true)]).len(),
+            3
+        );
+        assert_eq!(combine(&service(), text(), Vec::new(), &[]).len(), 3);
+        let unseen = Proof {
+            locks: Vec::new(),
+            ..proof(true)
+        };
+        assert_eq!(combine(&service(), text(), Vec::new(), &[unseen]).len(), 3);
+    }
+}

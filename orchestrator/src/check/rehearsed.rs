@@ -1,0 +1,167 @@
+//! The rehearsal of what is asked about, without events.
+
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use shared::command::Selected;
+use shared::domain::{
+    ExitStatus, Finding, Rehearsed, Reversibility, SeenLock, Service, ServiceName, Version,
+};
+
+use super::Scope;
+use crate::rehearsal::{Rehearsal, Scope as Which, Work, rehearse_service};
+use crate::rules::Rulebook;
+use crate::scratch::{ScratchError, Workshop};
+
+/// Services at a time: each keeps a processor busy.
+const REHEARSALS: usize = 4;
+
+/// What the rehearsal of a migration showed, besides findings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// The service.
+    pub service: ServiceName,
+    /// The migration.
+    pub version: Version,
+    /// Whether it can be undone.
+    #[serde(flatten)]
+    pub reversibility: Reversibility,
+    /// What it locked of what stood before.
+    pub locks: Vec<SeenLock>,
+    /// What could not be looked at.
+    pub notes: Vec<String>,
+}
+
+/// A service of which the rehearsal did not come to its end, for no fault of its files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unrehearsed {
+    /// The service.
+    pub service: ServiceName,
+    /// Why.
+    pub error: String,
+    /// What to do next.
+    pub next: Option<String>,
+    /// For the shell.
+    pub exit_code: ExitStatus,
+}
+
+/// What rehearsals showed.
+#[derive(Debug, Default)]
+pub struct Rehearsals {
+    /// What is held against migrations.
+    pub findings: Vec<Finding>,
+    /// What was shown of each.
+    pub proofs: Vec<Proof>,
+    /// Migrations that were not rehearsed, because one before them does not run.
+    pub left_out: Vec<(ServiceName, Version)>,
+    /// Services of which the rehearsal did not come to its end.
+    pub unrehearsed: Vec<Unrehearsed>,
+}
+
+/// Rehearses the migrations that are asked about, several services at a time.
+pub async fn rehearsals(
+    workshop: &Workshop<'_>,
+    services: &[&Service],
+    selected: &Selected,
+    scope: &Scope,
+    rulebook: &Rulebook,
+) -> Rehearsals {
+    let at_a_time = REHEARSALS.min(workshop.context().jobs());
+    let done = stream::iter(services)
+        .map(|service| async move {
+            (
+                &service.name,
+                one(workshop, service, selected, scope, rulebook).await,
+            )
+        })
+        .buffered(at_a_time)
+        .collect::<Vec<_>>()
+        .await;
+    let mut all = Rehearsals::default();
+    for (name, outcome) in done {
+        match outcome {
+            Ok(rehearsals) => {
+                for rehearsal in rehearsals {
+                    all.add(name, rehearsal);
+                }
+            }
+            Err(error) => all.unrehearsed.push(Unrehearsed {
+                service: name.clone(),
+                error: error.chain(),
+                next: error.next(),
+                exit_code: error.exit_status(),
+            }),
+        }
+    }
+    all
+}
+
+impl Rehearsals {
+    fn add(&mut self, service: &ServiceName, rehearsal: Rehearsal) {
+        for (version, rehearsed) in rehearsal.migrations {
+            let Rehearsed {
+                reversibility,
+                findings,
+                locks,
+                notes,
+                ..
+            } = rehearsed;
+            self.findings.extend(findings);
+            self.proofs.push(Proof {
+                service: service.clone(),
+                version,
+                reversibility,
+                locks,
+                notes,
+            });
+        }
+        let left_out = rehearsal.left_out.into_iter();
+        self.left_out
+            .extend(left_out.map(|version| (service.clone(), version)));
+    }
+}
+
+/// Neighbours are rehearsed together: each stretch on a scratch database of its own, on which what comes before it was run.
+async fn one(
+    workshop: &Workshop<'_>,
+    service: &Service,
+    selected: &Selected,
+    scope: &Scope,
+    rulebook: &Rulebook,
+) -> Result<Vec<Rehearsal>, ScratchError> {
+    let stretches = stretches(service, scope);
+    if stretches.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(every) = Work::of(workshop, &service.name, selected, &Which::Every).await? else {
+        return Ok(Vec::new());
+    };
+    let mut rehearsals = Vec::new();
+    for (applied, pending) in stretches {
+        let work = Work {
+            applied,
+            pending,
+            ..every.clone()
+        };
+        rehearsals.push(rehearse_service(workshop, &work, rulebook, |_, _| {}).await?);
+    }
+    Ok(rehearsals)
+}
+
+/// What is asked about, in stretches without a gap, each with what comes before it.
+fn stretches(service: &Service, scope: &Scope) -> Vec<(Vec<Version>, Vec<Version>)> {
+    let versions: Vec<Version> = service.migrations.iter().map(|it| it.version).collect();
+    let mut stretches: Vec<(Vec<Version>, Vec<Version>)> = Vec::new();
+    let mut goes_on = false;
+    for (index, version) in versions.iter().enumerate() {
+        if !scope.has(&service.name, *version) {
+            goes_on = false;
+            continue;
+        }
+        match stretches.last_mut() {
+            Some((_, pending)) if goes_on => pending.push(*version),
+            _ => stretches.push((versions[..index].to_vec(), vec![*version])),
+        }
+        goes_on = true;
+    }
+    stretches
+}
