@@ -9,21 +9,25 @@ mod guide;
 mod line;
 mod load;
 mod look;
+mod mentions;
 mod model;
 mod names;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod properties;
 mod read;
 mod service;
 mod squawk;
 
 pub use change::{
-    Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Mentions,
-    RowChange, RowKind, Step, Unknown,
+    Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, RowChange,
+    RowKind, Step, Unknown,
 };
 pub use file::LintedFile;
 pub use guide::order_against;
 pub use line::line;
 pub use look::{Look, Now};
+pub use mentions::Mentions;
 pub use model::{Enum, Model, Table, View};
 pub use service::lint;

@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use shared::domain::{Service, Version};
+use shared::domain::{Finding, Service, Version};
 use time::macros::datetime;
 
 use super::{lint, order_against};
 use crate::rules::{RULES, Rule, Rulebook};
 
-struct Fixture {
+pub(super) struct Fixture {
     service: Service,
     merged: Vec<Version>,
 }
@@ -32,7 +32,7 @@ fn blocks<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
         .collect()
 }
 
-fn fixture(block: &str) -> Fixture {
+pub(super) fn fixture(block: &str) -> Fixture {
     let mut ups: BTreeMap<i64, String> = BTreeMap::new();
     let mut downs: BTreeMap<i64, Option<String>> = BTreeMap::new();
     let mut merged = Vec::new();
@@ -106,22 +106,30 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(path, text).expect("a file");
 }
 
-/// The rules of the guide that find something which the block does not allow itself, with what they say.
-fn found(block: &str) -> BTreeMap<String, Vec<String>> {
-    let Fixture { service, merged } = fixture(block);
+/// All that is found.
+pub(super) fn findings(fixture: &Fixture) -> Vec<Finding> {
     let book = Rulebook::default();
+    let mut findings = lint(&fixture.service, &book, datetime!(2026-11-23 12:00 UTC));
+    findings.extend(order_against(&fixture.service, &book, &fixture.merged));
+    findings
+}
+
+/// The rules of the guide that find something which the block does not allow itself, with what they say.
+pub(super) fn found(block: &str) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let findings = lint(&service, &book, datetime!(2026-11-23 12:00 UTC))
-        .into_iter()
-        .chain(order_against(&service, &book, &merged));
-    for finding in findings.filter(|finding| {
-        finding.allowed.is_none() && guide().any(|rule| rule.slug == finding.rule)
-    }) {
+    for finding in findings(&fixture(block)) {
+        if finding.allowed.is_some() || guide().all(|rule| rule.slug != finding.rule) {
+            continue;
+        }
         let place = finding
             .place
             .map(|place| format!("{}:{}", place.line, place.column))
             .unwrap_or_default();
-        let text = format!("{} {place} {}", finding.file, finding.message);
+        let mut parts = finding.file.rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        let folder = parts.next().unwrap_or_default();
+        let safe = finding.safe_form.unwrap_or_default();
+        let text = format!("{folder}/{name} {place}\n  {}\n  {safe}", finding.message);
         found.entry(finding.rule).or_default().push(text);
     }
     found
@@ -154,4 +162,17 @@ fn what_a_page_calls_right_is_found_by_no_rule() {
             assert!(found.is_empty(), "{}\n{block}\n{found:#?}", rule.slug);
         }
     }
+}
+
+#[test]
+fn what_is_said_of_the_wrong_files() {
+    let mut lines = String::new();
+    for rule in guide() {
+        for block in blocks(rule.page, "Wrong") {
+            for text in found(block).into_values().flatten() {
+                lines.push_str(&format!("{}: {text}\n", rule.slug));
+            }
+        }
+    }
+    insta::assert_snapshot!(lines);
 }

@@ -20,28 +20,33 @@ pub(super) fn unguarded<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draf
         if act.guarded || act.perhaps {
             continue;
         }
-        let message = if now.model.enum_type(name).is_some() {
-            format!(
-                "the type {} is there already: an earlier statement makes it",
-                shown(name)
+        let (message, safe_form) = if now.model.enum_type(name).is_some() {
+            let statement = &look.file.script.text[step.range.clone()];
+            let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+            (
+                format!(
+                    "the type {} is there already: an earlier statement makes it",
+                    shown(name)
+                ),
+                format!(
+                    "DO $$ BEGIN {statement}; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+                ),
             )
         } else if is_left_by_revert(look, name) {
-            format!(
-                "the revert leaves the type {}, so that running the migration again fails",
-                shown(name)
+            (
+                format!(
+                    "the revert leaves the type {}, so that running the migration again fails",
+                    shown(name)
+                ),
+                format!("DROP TYPE {}; in the revert", shown(name)),
             )
         } else {
             continue;
         };
-        let statement = &look.file.script.text[step.range.clone()];
         drafts.push(
             Draft::new(&slugs::UNGUARDED_ENUM, look.file.script, message)
                 .at(act.range.clone())
-                .safe_form(format!(
-                    "DROP TYPE {} in the revert; or DO $$ BEGIN {}; EXCEPTION WHEN duplicate_object THEN NULL; END $$;",
-                    shown(name),
-                    statement.split_whitespace().collect::<Vec<_>>().join(" ")
-                )),
+                .safe_form(safe_form),
         );
     }
     drafts
@@ -55,7 +60,7 @@ fn is_left_by_revert(look: &Look<'_>, name: &Name) -> bool {
     let mut model = look.before.clone();
     model.apply_all(look.steps);
     let stands = |model: &Model| model.enum_type(name).is_some_and(|known| known.certain);
-    if !stands(&model) || revert.is_empty() {
+    if stands(look.before) || !stands(&model) || revert.is_empty() {
         return false;
     }
     model.apply_all(revert);
@@ -129,7 +134,7 @@ fn literal(node: &SyntaxNode, label: &str) -> Option<SyntaxNode> {
 
 /// Whether a statement has to do with the type: it names it, or a table that has a column of it.
 fn concerns(step: &Step, now: &Now, name: &Name) -> bool {
-    let text = crate::lint::change::Mentions::new(step.node.text().to_string());
+    let text = crate::lint::mentions::Mentions::new(step.node.text().to_string());
     text.names(&name.name)
         || now.model.tables().any(|(table, known)| {
             text.names(&table.name)

@@ -13,6 +13,15 @@ use crate::rules::{Draft, slugs};
 
 /// Names that mean another one than they say.
 pub(super) fn unquoted<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    let may_be = step
+        .node
+        .text()
+        .to_string()
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(is_mixed);
+    if !may_be {
+        return Vec::new();
+    }
     let mut model = now.model.clone();
     model.apply_all(std::slice::from_ref(step));
     let mut found = Found::default();

@@ -10,6 +10,8 @@ mod mixed_case;
 mod naming;
 mod order;
 mod revert;
+#[cfg(test)]
+mod tests;
 
 pub(super) use drafts::drafts;
 pub use order::order_against;

@@ -4,7 +4,8 @@ use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::statement::Reader;
-use crate::lint::change::{Change, Mentions, Unknown};
+use crate::lint::change::{Change, Unknown};
+use crate::lint::mentions::Mentions;
 use crate::lint::names::{span, squeezed};
 
 impl Reader<'_> {
@@ -29,17 +30,20 @@ impl Reader<'_> {
             from..from + range.len()
         };
         let mut reader = Reader::new(self.by, &self.schema, &spot);
+        reader.temporary = self.temporary.clone();
         let catches = catches_duplicates(&root);
         for node in root.descendants() {
+            let dynamic = ast::PlpgsqlDynExecuteStmt::can_cast(node.kind());
+            let statement = ast::Stmt::cast(node.clone()).filter(|_| is_statement_of_block(&node));
+            if !dynamic && statement.is_none() {
+                continue;
+            }
             reader.in_loop = is_in_loop(&node);
             reader.perhaps = is_in_branch(&node);
             reader.guarded = catches || asks_the_catalog(&node);
-            if ast::PlpgsqlDynExecuteStmt::can_cast(node.kind()) {
-                reader.dynamic(&node);
-            } else if let Some(statement) = ast::Stmt::cast(node.clone())
-                && is_statement_of_block(&node)
-            {
-                reader.statement(&statement);
+            match statement {
+                Some(statement) => reader.statement(&statement),
+                None => reader.dynamic(&node),
             }
         }
         self.acts.extend(reader.acts);
@@ -67,6 +71,7 @@ impl Reader<'_> {
         reader.perhaps = self.perhaps;
         reader.guarded = self.guarded;
         reader.in_loop = self.in_loop;
+        reader.temporary = self.temporary.clone();
         for statement in parsed.tree().stmts() {
             reader.statement(&statement);
         }

@@ -3,7 +3,8 @@
 use squawk_syntax::ast::{self, AstNode};
 
 use super::statement::Reader;
-use crate::lint::change::{Constraint, ConstraintKind, Mentions};
+use crate::lint::change::{Constraint, ConstraintKind};
+use crate::lint::mentions::Mentions;
 use crate::lint::names::{plain, squeezed};
 
 impl Reader<'_> {

@@ -1,5 +1,6 @@
 //! One statement: which kind it is, and the kinds that take a few lines each.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use shared::domain::Version;
@@ -7,7 +8,8 @@ use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use crate::lint::change::{Act, Change, Index, Mentions, Unknown};
+use crate::lint::change::{Act, Change, Index, Unknown};
+use crate::lint::mentions::Mentions;
 use crate::lint::names::{below, made, plain, referred, squeezed};
 
 /// Where a node stands in the file: the body of a block has offsets of its own.
@@ -26,6 +28,8 @@ pub(super) struct Reader<'a> {
     /// Whether it stands in a loop.
     pub(super) in_loop: bool,
     pub(super) acts: Vec<Act>,
+    /// Temporary tables that the file has made.
+    pub(super) temporary: BTreeSet<String>,
     search_path: Option<String>,
 }
 
@@ -39,13 +43,14 @@ impl<'a> Reader<'a> {
             guarded: false,
             in_loop: false,
             acts: Vec::new(),
+            temporary: BTreeSet::new(),
             search_path: None,
         }
     }
 
-    /// What was changed, and the schema that unqualified names mean from now on where that changed.
-    pub(super) fn finish(self) -> (Vec<Act>, Option<String>) {
-        (self.acts, self.search_path)
+    /// The schema that unqualified names mean from now on, where the statement says so.
+    pub(super) fn search_path(&self) -> Option<&str> {
+        self.search_path.as_deref()
     }
 
     pub(super) fn act(&mut self, range: Range<usize>, change: Change) {
@@ -61,8 +66,14 @@ impl<'a> Reader<'a> {
         made(path, &self.schema)
     }
 
+    /// Temporary tables come before those of any schema.
     pub(super) fn referred(&self, path: Option<ast::PathRef>) -> Option<Name> {
-        referred(path, &self.schema)
+        let plain = path.as_ref()?.qualifier().is_none();
+        let mut name = referred(path, &self.schema)?;
+        if plain && self.temporary.contains(&name.name) {
+            name.schema = Some("pg_temp".to_owned());
+        }
+        Some(name)
     }
 
     pub(super) fn statement(&mut self, statement: &ast::Stmt) {
@@ -224,14 +235,16 @@ impl<'a> Reader<'a> {
             }
             ast::Stmt::Set(it) => self.set(range, it),
             ast::Stmt::Do(it) => self.block(it),
+            // A procedure writes rows, mostly; what it may do to a schema it does to what it is given.
             ast::Stmt::Call(_) | ast::Stmt::Execute(_) => {
-                self.act(range, Change::Unknown(Unknown::Anything));
+                let text = Mentions::new(squeezed(node));
+                self.act(range, Change::Unknown(Unknown::Named(text)));
             }
             _ if cascade && is_drop(node) => {
                 let text = squeezed(node);
-                let what = text.trim_end_matches(';').trim_end();
-                let what = what[..what.len() - "cascade".len()].trim_end();
-                let what = what["drop".len()..].trim_start().to_owned();
+                let end = text.to_ascii_lowercase().rfind("cascade");
+                let what = text.get("drop".len()..end.unwrap_or(text.len()));
+                let what = what.unwrap_or_default().trim().to_owned();
                 self.act(range, Change::DropsOtherCascade { what });
             }
             _ => {}
@@ -240,13 +253,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn table_name(
-        &self,
+        &mut self,
         name: Option<ast::TableName>,
         persistence: Option<ast::Persistence>,
     ) -> Option<Name> {
         let mut table = self.made(name?.path())?;
         if matches!(persistence, Some(ast::Persistence::Temp(_))) {
             table.schema = Some("pg_temp".to_owned());
+            self.temporary.insert(table.name.clone());
         }
         Some(table)
     }

@@ -1,5 +1,7 @@
 //! The statements of a file, each with its transaction and what it changes.
 
+use std::collections::BTreeSet;
+
 use shared::sql::{self, Statement, StatementKind};
 use squawk_syntax::ast::{self, AstNode};
 
@@ -14,6 +16,7 @@ pub fn steps(file: &LintedFile<'_>) -> Vec<Step> {
     let mut transaction = 0;
     let mut in_block = false;
     let mut schema = PUBLIC.to_owned();
+    let mut temporary = BTreeSet::new();
     let mut steps = Vec::new();
     for statement in file.syntax.tree().stmts() {
         if matches!(statement, ast::Stmt::EmptyStmt(_)) {
@@ -31,19 +34,20 @@ pub fn steps(file: &LintedFile<'_>) -> Vec<Step> {
             transaction += 1;
         }
         let mut reader = Reader::new(file.migration.version, &schema, &span);
+        reader.temporary = temporary;
         match has_errors(&node) {
             true => reader.act(range.clone(), Change::Unknown(Unknown::Anything)),
             false => reader.statement(&statement),
         }
-        let (acts, search_path) = reader.finish();
-        if let Some(first) = search_path {
-            schema = first;
+        if let Some(first) = reader.search_path() {
+            schema = first.to_owned();
         }
+        temporary = reader.temporary;
         steps.push(Step {
             range,
             transaction,
             node,
-            acts,
+            acts: reader.acts,
         });
     }
     steps

@@ -4,7 +4,8 @@ use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 
 use super::statement::Reader;
-use crate::lint::change::{Change, Column, Constraint, ConstraintKind, Mentions};
+use crate::lint::change::{Change, Column, Constraint, ConstraintKind};
+use crate::lint::mentions::Mentions;
 use crate::lint::names::{plain, squeezed};
 
 impl Reader<'_> {

@@ -1,0 +1,83 @@
+//! Whatever a file holds, linting it ends without a panic, and every place lies in its file.
+
+use proptest::prelude::*;
+
+use super::pages::{findings, fixture};
+
+/// Pieces of statements, in an order that mostly makes no sense.
+const PIECES: &[&str] = &[
+    "CREATE TABLE",
+    "ALTER TABLE",
+    "DROP TABLE",
+    "CREATE INDEX",
+    "CREATE TYPE",
+    "AS ENUM",
+    "DO $$",
+    "$$;",
+    "BEGIN",
+    "END",
+    "IF NOT EXISTS",
+    "THEN",
+    "END IF;",
+    "EXECUTE",
+    "UPDATE",
+    "SET",
+    "DELETE FROM",
+    "WHERE",
+    "INSERT INTO",
+    "SELECT",
+    "FROM",
+    "LIMIT 5",
+    "t",
+    "\"Ü t\"",
+    "public.u",
+    "(",
+    ")",
+    ",",
+    ";",
+    "a bigint",
+    "NOT NULL",
+    "REFERENCES u",
+    "ADD COLUMN",
+    "ADD CONSTRAINT c",
+    "FOREIGN KEY (a)",
+    "NOT VALID",
+    "VALIDATE CONSTRAINT c",
+    "CASCADE",
+    "DROP FUNCTION f",
+    "'é'",
+    "E'\\x'",
+    "createdAt",
+    "NEW.updatedAt",
+    "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS",
+    "ON t",
+    "RENAME TO u",
+    "ADD VALUE 'é'",
+    "SET search_path TO app, public;",
+    "CHECK (a IS NOT NULL)",
+    "-- x\n",
+    "/* é */",
+    "TRUNCATE",
+    "CALL f(1);",
+    "WITH w AS (",
+    "CREATE TEMP TABLE w",
+    "\u{feff}",
+    "= 1 AND",
+    "CREATE VIEW v AS SELECT * FROM t;",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_that_a_file_holds_is_a_panic(pieces in prop::collection::vec(prop::sample::select(PIECES), 1..40)) {
+        let text = pieces.join(" ");
+        for finding in findings(&fixture(&text)) {
+            if let Some(place) = finding.place {
+                let lines = text.lines().count().max(1) + 1;
+                prop_assert!(place.line as usize <= lines, "{finding:?}\n{text}");
+                prop_assert!((place.line, place.column) <= (place.end_line, place.end_column), "{finding:?}\n{text}");
+            }
+        }
+    }
+}
