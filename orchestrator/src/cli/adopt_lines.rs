@@ -234,7 +234,8 @@ impl Reporter for AdoptLines {
     }
 }
 
-fn write<S: AsLockedWrite + RawStream>(stream: S, palette: Palette, text: &str) {
+/// Writes text on a stream, in colours where the palette has any.
+pub(super) fn write<S: AsLockedWrite + RawStream>(stream: S, palette: Palette, text: &str) {
     if text.is_empty() {
         return;
     }

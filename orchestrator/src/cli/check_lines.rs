@@ -66,7 +66,8 @@ fn not_rehearsed(report: &Report, palette: Palette) -> String {
     text
 }
 
-fn block(
+/// One finding: where, the SQL, the reason.
+pub(super) fn block(
     finding: &Finding,
     source: Option<&str>,
     palette: Palette,

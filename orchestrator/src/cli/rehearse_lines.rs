@@ -1,18 +1,18 @@
 //! The lines that a rehearsal is told in.
 
-use std::io::Write;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use anstream::stream::{AsLockedWrite, RawStream};
-use anstream::{AutoStream, ColorChoice};
 use shared::command::Context;
 use shared::domain::{
-    Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Severity, Totals,
-    Version,
+    Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
 };
 use shared::report::failure::{kind, next, render_refusal};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, Terminal};
+use shared::report::{Palette, Reporter, Role, Terminal, clean};
 
+use super::adopt_lines::write;
+use super::check_lines::block;
 use super::differences::{column_orders, differences};
 
 /// The width of the word that a line begins with.
@@ -23,6 +23,8 @@ pub(super) struct RehearseLines {
     terminal: Terminal,
     quiet: bool,
     verbose: bool,
+    /// The files, by their paths.
+    texts: BTreeMap<String, Arc<str>>,
     names: usize,
     services: usize,
     proven: usize,
@@ -34,7 +36,14 @@ pub(super) struct RehearseLines {
 impl RehearseLines {
     /// For the streams of this process.
     pub(super) fn new(context: &Context) -> Self {
+        let services = context.fleet.services();
+        let migrations = services.flat_map(|service| &service.migrations);
+        let scripts = migrations.flat_map(|it| [Some(&it.script), it.revert.as_ref()]);
+        let texts = scripts
+            .flatten()
+            .map(|script| (script.path.clone(), Arc::clone(&script.text)));
         Self {
+            texts: texts.collect(),
             terminal: context.terminal,
             quiet: context.globals.quiet,
             verbose: context.globals.verbose > 0,
@@ -130,7 +139,7 @@ impl RehearseLines {
         let migration = format!("{version} {}  {times}", rehearsed.name);
         let mut text = self.line(role, word, name, migration.trim_end());
         for (index, finding) in rehearsed.findings.iter().enumerate() {
-            text.push_str(&lines_of(finding, self.quiet, palette));
+            text.push_str(&self.lines_of(finding));
             // Several of one rule have one reason: it is told behind the last.
             let next = rehearsed.findings.get(index + 1);
             let goes_on = next
@@ -141,11 +150,11 @@ impl RehearseLines {
         }
         if !self.quiet {
             if let Reversibility::Irreversible { reason } = &rehearsed.reversibility {
-                text.push_str(&palette.paint(Role::Quiet, &format!("  {reason}\n")));
+                text.push_str(&palette.paint(Role::Quiet, &format!("  {}\n", clean(reason))));
             }
             text.push_str(&self.column_orders(rehearsed));
             for note in &rehearsed.notes {
-                text.push_str(&palette.paint(Role::Quiet, &format!("  note: {note}\n")));
+                text.push_str(&palette.paint(Role::Quiet, &format!("  note: {}\n", clean(note))));
             }
         }
         text
@@ -239,42 +248,36 @@ impl RehearseLines {
     }
 }
 
-/// The rule, the place, the reason, and the objects that differ.
-fn lines_of(finding: &Finding, quiet: bool, palette: Palette) -> String {
-    if quiet && !finding.counts() {
-        return String::new();
+impl RehearseLines {
+    /// The rule, the place, the reason, and the objects that differ.
+    fn lines_of(&self, finding: &Finding) -> String {
+        let Terminal { out, width, .. } = self.terminal;
+        if self.quiet && !finding.counts() {
+            return String::new();
+        }
+        if finding.allowed.is_some() {
+            let (rule, message) = (&finding.rule, clean(&finding.message));
+            return out.paint(Role::Quiet, &format!("  allowed {rule}: {message}\n"));
+        }
+        let source = self.texts.get(&finding.file).map(|text| text.as_ref());
+        let mut text = String::new();
+        for line in block(finding, source, out, width) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        for line in differences(&finding.differences, out).lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text
     }
-    let place = match &finding.place {
-        Some(place) => format!("{}:{}:{}", finding.file, place.line, place.column),
-        None => finding.file.clone(),
-    };
-    if finding.allowed.is_some() {
-        let line = format!("  allowed {}: {}\n", finding.rule, finding.message);
-        return palette.paint(Role::Quiet, &line);
-    }
-    let role = match finding.severity {
-        Severity::Error => Role::Bad,
-        Severity::Warning => Role::Warning,
-    };
-    let mut text = format!(
-        "  {} {}\n    {}\n",
-        palette.paint(role, &format!("{}[{}]", finding.severity, finding.rule)),
-        palette.paint(Role::Quiet, &place),
-        palette.paint(Role::Strong, &finding.message),
-    );
-    for line in differences(&finding.differences, palette).lines() {
-        text.push_str(&format!("  {line}\n"));
-    }
-    for line in finding.safe_form.iter().flat_map(|form| form.lines()) {
-        text.push_str(&format!("    {line}\n"));
-    }
-    text
 }
 
 /// Why a finding is allowed; nothing where it is not.
 fn reason(finding: &Finding, palette: Palette) -> String {
     match &finding.allowed {
-        Some(reason) => palette.paint(Role::Quiet, &format!("    because {reason}\n")),
+        Some(reason) => {
+            let line = format!("    because {}\n", clean(reason));
+            palette.paint(Role::Quiet, &line)
+        }
         None => String::new(),
     }
 }
@@ -286,19 +289,4 @@ impl Reporter for RehearseLines {
         write(std::io::stdout(), self.terminal.out, &out);
         write(std::io::stderr(), self.terminal.err, &err);
     }
-}
-
-fn write<S: AsLockedWrite + RawStream>(stream: S, palette: Palette, text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    let choice = if palette.is_on() {
-        ColorChoice::Always
-    } else {
-        ColorChoice::Never
-    };
-    let mut stream = AutoStream::new(stream, choice);
-    let _ = stream
-        .write_all(text.as_bytes())
-        .and_then(|()| stream.flush());
 }

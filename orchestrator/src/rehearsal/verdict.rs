@@ -164,7 +164,8 @@ fn again(differences: &[Difference]) -> String {
     }
     let fewer: Vec<String> = with(named, |it| it.found.is_none());
     if !fewer.is_empty() {
-        phrases.push(format!("{} is not there", listed(&fewer)));
+        let are = if fewer.len() == 1 { "is" } else { "are" };
+        phrases.push(format!("{} {are} not there", listed(&fewer)));
     }
     let changed = named.iter().filter(|it| is_changed(it));
     let words = "after the first up";
