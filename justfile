@@ -24,6 +24,10 @@ revert service *options:
 generate service name *options:
     cargo run --quiet -p orchestrator -- generate {{ service }} {{ name }} {{ options }}
 
+# Hold migrations and reverts to docs/rules, with a rehearsal
+check *options:
+    cargo run --quiet -p orchestrator -- check {{ options }}
+
 # The project's own PostgreSQL: start, stop, status, reset, psql
 local command:
     cargo run --quiet -p orchestrator -- local {{ command }}

@@ -24,13 +24,14 @@ fn assert_refused(outcome: &Outcome, code: i32, words: &[&str], what: &str) {
     assert!(!outcome.stderr.contains("panicked"), "{text}");
 }
 
-const COMMANDS_WITH_SERVICES: [&[&str]; 8] = [
+const COMMANDS_WITH_SERVICES: [&[&str]; 9] = [
     &["run"],
     &["status"],
     &["show"],
     &["revert"],
     &["plan"],
     &["history"],
+    &["check"],
     &["schema", "dump"],
     &["psql"],
 ];

@@ -295,3 +295,29 @@ fn a_revert_takes_back_what_its_migration_made() {
     let outcome = orchestrator(&services).run(&["check", "--no-rehearsal", "--output", "json"]);
     assert_eq!(of_load(&outcome), Vec::<String>::new());
 }
+
+#[test]
+fn of_many_warnings_alike_the_first_is_shown_and_the_others_are_counted() {
+    let services = Services::new();
+    shop(&services).reversible(
+        2,
+        "moments",
+        "ALTER TABLE orders ADD COLUMN placed timestamp, ADD COLUMN paid timestamp, ADD COLUMN sent timestamp;\n",
+        "ALTER TABLE orders DROP COLUMN sent, DROP COLUMN paid, DROP COLUMN placed;\n",
+    );
+    let program = orchestrator(&services);
+    let shown = |arguments: &[&str]| {
+        let base = ["check", "--no-rehearsal"];
+        let said = program.expect(&[&base, arguments].concat(), 0).stdout;
+        (said.matches("  timestamp-without-zone\n").count(), said)
+    };
+    let (number, said) = shown(&[]);
+    assert_eq!(number, 1, "{said}");
+    assert!(
+        said.contains("  and 2 more like this in the file (-v shows them)\n"),
+        "{said}"
+    );
+    assert!(said.ends_with("checked: 3 warnings\n"), "{said}");
+    assert_eq!(shown(&["-v"]).0, 3);
+    assert_eq!(shown(&["-q"]).0, 0);
+}

@@ -66,7 +66,7 @@ fn what_only_a_database_tells_is_found_unless_it_is_not_asked() {
     let said = program.expect(&["check"], 4).stdout;
     assert!(
         said.contains(
-            "2 migrations of 1 service checked, 2 rehearsed, 1 proven reversible: 1 error\n"
+            "2 migrations of 1 service checked, 2 rehearsed, 1 proven reversible: 2 errors\n"
         ),
         "{said}"
     );

@@ -1,6 +1,6 @@
 //! What `check` says to people: the SQL with the spot underlined, the reason, the safe form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::command::Context;
 use shared::domain::{Finding, Severity};
@@ -28,18 +28,48 @@ pub(super) fn for_people(
             Some(_) => verbose,
             None => !quiet || finding.severity == Severity::Error,
         });
+    let alike = alike(report);
+    let mut told: BTreeSet<Kind<'_>> = BTreeSet::new();
     let mut text = String::new();
     for finding in shown {
+        let kind = (finding.file.as_str(), finding.rule.as_str());
+        let more = match alike.get(&kind) {
+            Some(number) if !verbose && !finding.counts() => number - 1,
+            _ => 0,
+        };
+        if more > 0 && !told.insert(kind) {
+            continue;
+        }
         let source = texts.get(finding.file.as_str()).copied();
         for line in block(finding, source, palette, width) {
             text.push_str(&line);
             text.push('\n');
+        }
+        if more > 0 {
+            let words = format!("  and {more} more like this in the file (-v shows them)\n");
+            text.push_str(&palette.paint(Role::Quiet, &words));
         }
         text.push('\n');
     }
     text.push_str(&not_rehearsed(report, palette));
     text.push_str(&sums(&report.summary, palette));
     text
+}
+
+/// A file and a rule.
+type Kind<'a> = (&'a str, &'a str);
+
+/// How many warnings of each kind there are: of many that are alike the first is enough.
+fn alike(report: &Report) -> BTreeMap<Kind<'_>, usize> {
+    let mut alike = BTreeMap::new();
+    for finding in &report.findings {
+        if finding.allowed.is_none() && finding.severity == Severity::Warning {
+            *alike
+                .entry((finding.file.as_str(), finding.rule.as_str()))
+                .or_default() += 1;
+        }
+    }
+    alike
 }
 
 /// What was not rehearsed, and why.

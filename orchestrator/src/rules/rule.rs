@@ -91,6 +91,34 @@ mod tests {
         }
     }
 
+    /// So many rules has the version of squawk to which this project is pinned.
+    const RULES_OF_SQUAWK: usize = 78;
+
+    #[test]
+    fn every_rule_of_squawk_is_adopted_or_left_out_for_a_reason() {
+        let index = include_str!("../../../docs/rules/README.md");
+        let (_, left_out) = index
+            .split_once("| rules of squawk | why |\n|---|---|\n")
+            .expect("a table");
+        let rows = left_out.lines().take_while(|line| line.starts_with('|'));
+        let left_out: BTreeSet<&str> = rows
+            .filter_map(|row| row.split('|').nth(1))
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect();
+        let rules = RULES.iter().flat_map(|family| family.iter());
+        let adopted: BTreeSet<&str> = rules.flat_map(|rule| rule.linter).copied().collect();
+        assert!(adopted.is_disjoint(&left_out), "{left_out:?}");
+        let all: BTreeSet<&str> = adopted.union(&left_out).copied().collect();
+        // squawk knows that one by another way than by its name.
+        for name in all.iter().filter(|name| **name != "unused-ignore") {
+            assert!(
+                squawk_linter::Rule::try_from(*name).is_ok(),
+                "squawk has no {name}"
+            );
+        }
+        assert_eq!(all.len(), RULES_OF_SQUAWK);
+    }
+
     #[test]
     fn the_index_lists_every_rule_with_its_severity_and_what_it_asks() {
         let index = include_str!("../../../docs/rules/README.md");

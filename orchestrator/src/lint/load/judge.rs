@@ -10,7 +10,7 @@ use squawk_syntax::ast::{self, AstNode, NameLike};
 use super::adopted::{ALL, Adopted, Concern, TYPES, adopted};
 use super::defaults::is_serial;
 use super::made::{Made, Standing};
-use super::names::subjects;
+use super::names::{is_same, subjects};
 use super::refine::{action, default, dropped_columns, is_key, renaming};
 use super::types::{is_wider, new_type};
 use super::understood;
@@ -255,7 +255,9 @@ impl<'s, 'a> Judge<'s, 'a> {
         };
         let old = at.subjects.first().and_then(|table| {
             let name = column.column_name_ref()?.text();
-            Some(&self.before?.table(table)?.column(&name)?.ty)
+            let mut tables = self.before?.tables();
+            let (_, table) = tables.find(|(known, _)| is_same(known, table))?;
+            Some(&table.column(&name)?.ty)
         });
         let new = new_type(&column);
         old.zip(new).is_some_and(|(old, new)| is_wider(old, &new))
