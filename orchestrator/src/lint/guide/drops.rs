@@ -36,7 +36,7 @@ pub(super) fn with_dependants<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Ve
         }
         if let Some(what) = cascading(now, &act.change) {
             drafts.push(draft(
-                format!("CASCADE drops whatever depends on {what}, named nowhere"),
+                format!("CASCADE drops whatever depends on {what} without naming it"),
                 "drop what depends on it by name, then this without CASCADE".to_owned(),
             ));
         }
