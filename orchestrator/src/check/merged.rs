@@ -10,8 +10,7 @@ use crate::git::{Change, Changes, GitError};
 use crate::lint::order_against;
 use crate::rules::{Draft, Rulebook, slugs};
 
-/// What is held against migrations that were merged and are edited, gone, or overtaken. `folder` is that of the services, from the
-/// root of the repository; `all` also asks about services that are gone.
+/// What is held against migrations that were merged and are edited, gone, or overtaken. `all` also asks about services that are gone.
 ///
 /// # Errors
 /// Where git gives no answer.

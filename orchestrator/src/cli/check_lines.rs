@@ -7,6 +7,7 @@ use shared::domain::{Finding, Severity};
 use shared::report::units::count;
 use shared::report::{Palette, Role, Snippet, clean, hanging};
 
+use super::differences::differences;
 use crate::check::{Report, Summary};
 
 /// Columns for the line of a file where nothing else limits them.
@@ -45,6 +46,7 @@ pub(super) fn for_people(
             text.push_str(&line);
             text.push('\n');
         }
+        text.push_str(&differences(&finding.differences, palette));
         if more > 0 {
             let words = format!("  and {more} more like this in the file (-v shows them)\n");
             text.push_str(&palette.paint(Role::Quiet, &words));
