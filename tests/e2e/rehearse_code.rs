@@ -250,10 +250,10 @@ fn triggers_with_conditions_on_partitions_and_put_off_are_tried() {
     assert_eq!(
         told,
         [
-            "every UPDATE of parted fails: trigger g",
+            "every TRUNCATE of emptied fails: trigger e",
             "every INSERT into late fails: trigger l",
             "every UPDATE of late fails: trigger w",
-            "every TRUNCATE of emptied fails: trigger e",
+            "every UPDATE of parted fails: trigger g",
         ]
     );
 }

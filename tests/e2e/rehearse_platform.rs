@@ -29,7 +29,7 @@ fn every_revert_of_the_platform_undoes_its_migration() {
             })
             .collect();
         let reversible = event["reversible"].as_str().expect("text");
-        let text = format!("{reversible} {}", findings.join("; "));
+        let text = format!("{reversible}\n    {}", findings.join("\n    "));
         told.insert((service, version), text.trim_end().to_owned());
     }
     let lines: Vec<String> = told

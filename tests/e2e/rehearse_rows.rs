@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orchestrator::rehearsal::rows::{Digests, Filled, Filler, Loss, RowsError, digest, losses};
-use tests::Server;
+use tests::{Program, Server, Services};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// A database, and a session in it.
@@ -852,4 +852,101 @@ fn names_are_told_as_sql_writes_them() {
     );
     let names: BTreeSet<&str> = losses.iter().map(|loss| loss.table.as_str()).collect();
     assert_eq!(names.len(), 1);
+}
+
+#[test]
+fn a_rehearsal_tells_what_becomes_of_rows_and_code() {
+    let server = Server::start();
+    let services = Services::new();
+    services
+        .service("one", &[])
+        .reversible(
+            1,
+            "table",
+            "CREATE TABLE t (id serial PRIMARY KEY, name text NOT NULL, note text);\n",
+            "DROP TABLE t;\n",
+        )
+        .reversible(
+            2,
+            "required",
+            "ALTER TABLE t ADD owner uuid NOT NULL;\n",
+            "ALTER TABLE t DROP owner;\n",
+        )
+        .reversible(
+            3,
+            "numbers",
+            "ALTER TABLE t ALTER note TYPE integer USING note::integer;\n",
+            "ALTER TABLE t ALTER note TYPE text;\n",
+        )
+        .reversible(
+            4,
+            "no_name",
+            "ALTER TABLE t DROP name;\n",
+            "ALTER TABLE t ADD name text NOT NULL;\n",
+        )
+        .reversible(
+            5,
+            "no_note",
+            "ALTER TABLE t DROP note;\n",
+            "ALTER TABLE t ADD note integer;\n",
+        )
+        .reversible(
+            6,
+            "seed",
+            "INSERT INTO t (id, owner) VALUES (99, '00000000-0000-0000-0000-000000000000');\n",
+            "SELECT 1;\n",
+        )
+        .reversible(
+            7,
+            "trigger",
+            "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at = now(); RETURN NEW; END';\n\
+             CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();\n",
+            "DROP TRIGGER touch ON t;\nDROP FUNCTION touch;\n",
+        )
+        .reversible(
+            8,
+            "checked",
+            "ALTER TABLE t ADD CONSTRAINT late CHECK (owner <> '00000000-0000-4000-8000-000000000001') NOT VALID;\n",
+            "ALTER TABLE t DROP CONSTRAINT late;\n",
+        )
+        .reversible(
+            9,
+            "validated",
+            "ALTER TABLE t VALIDATE CONSTRAINT late;\n",
+            "ALTER TABLE t DROP CONSTRAINT late;\nALTER TABLE t ADD CONSTRAINT late CHECK (owner <> '00000000-0000-4000-8000-000000000001') NOT VALID;\n",
+        );
+    let outcome = Program::orchestrator(&server)
+        .scratch_beside()
+        .services(&services)
+        .expect(&["rehearse", "--output", "json"], 4);
+    let told: Vec<String> = outcome
+        .events_of("migration_rehearsed")
+        .iter()
+        .flat_map(|event| {
+            let version = event["version"].clone();
+            let findings = event["findings"].as_array().expect("a list").clone();
+            findings.into_iter().map(move |finding| {
+                let text = |field: &str| finding[field].as_str().expect("text").to_owned();
+                format!(
+                    "{version} {} {}: {}",
+                    text("severity"),
+                    text("rule"),
+                    text("message")
+                )
+            })
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "2 error needs-empty-table: where its tables have rows the migration does not run: column \"owner\" of relation \"t\" contains null values [23502]",
+            "3 warning fails-on-rows: on rows that were made up the migration does not run: invalid input syntax for type integer: \"Text 1\" [22P02]",
+            "4 error revert-fails: where tables have rows the revert does not run: column \"name\" of relation \"t\" contains null values [23502]",
+            "5 error loses-data: t.note: the migration drops it, and its revert brings back an empty column",
+            "6 warning leaves-rows: t: the migration adds 1 row, and its revert leaves them",
+            "6 error second-up-fails: after its revert the migration does not run: duplicate key value violates unique constraint \"t_pkey\" (Key (id)=(99) already exists.) [23505]",
+            "7 error broken-trigger: every UPDATE of t fails: trigger touch: record \"new\" has no field \"at\" (42703)",
+        ]
+    );
+    assert_eq!(server.databases(), Vec::<String>::new());
 }

@@ -26,7 +26,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("table", "", "CREATE TABLE $.a (id int)", "DROP TABLE $.a"),
     ("tables_with_key", "", "CREATE TABLE $.a (id int PRIMARY KEY); CREATE TABLE $.b (a int REFERENCES $.a)", "DROP TABLE $.b; DROP TABLE $.a"),
     ("column", TABLE, "ALTER TABLE $.t ADD c int NOT NULL DEFAULT 0", "ALTER TABLE $.t DROP c"),
-    ("column_order", TABLE, "ALTER TABLE $.t DROP COLUMN name", "ALTER TABLE $.t ADD COLUMN name varchar(20) NOT NULL DEFAULT 'x'"),
+    ("column_order", TABLE, "ALTER TABLE $.t ADD kept varchar(20); UPDATE $.t SET kept = name; ALTER TABLE $.t DROP COLUMN name", "ALTER TABLE $.t ADD COLUMN name varchar(20) NOT NULL DEFAULT 'x'; UPDATE $.t SET name = kept; ALTER TABLE $.t DROP kept"),
     ("type_round_trip", TABLE, "ALTER TABLE $.t ALTER name TYPE text", "ALTER TABLE $.t ALTER name TYPE varchar(20)"),
     ("null_round_trip", TABLE, "ALTER TABLE $.t ALTER name DROP NOT NULL", "ALTER TABLE $.t ALTER name SET NOT NULL"),
     ("enum", TABLE, "CREATE TYPE $.s AS ENUM ('a', 'b'); ALTER TABLE $.t ADD s $.s", "ALTER TABLE $.t DROP s; DROP TYPE $.s"),
@@ -270,6 +270,13 @@ fn every_wrong_revert_is_accused_and_no_right_one() {
             .as_array()
             .expect("a list")
             .iter()
+            // What it takes rows to see, a dump of an empty database does not show.
+            .filter(|finding| {
+                !finding["message"]
+                    .as_str()
+                    .expect("text")
+                    .starts_with("where tables have rows")
+            })
             .map(|finding| finding["rule"].as_str().expect("a slug"))
             .filter(|rule| rule.starts_with("revert-") || rule.starts_with("second-"))
             .collect();
