@@ -6,7 +6,7 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 5 | `cli` |
-//! | 4 | `adopt`, `backup`, `check`, `doctor`, `drift`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
+//! | 4 | `adopt`, `backup`, `check`, `doctor`, `drift`, `fix`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
 //! | 3 | `client_program`, `generate`, `git`, `lint`, `rules` |
 //! | 1 | `graph`, `embedded` |
 
@@ -18,6 +18,7 @@ pub mod client_program;
 pub mod doctor;
 pub mod drift;
 pub mod embedded;
+pub mod fix;
 pub mod generate;
 pub mod git;
 pub mod graph;

@@ -171,6 +171,20 @@ fn the_documents_have_their_form() {
     let check = Program::named("orchestrator").services(&checked);
     let check = check.run(&["check", "--no-rehearsal", "--output", "json"]);
     assert_snapshot!("check", pretty(&form(&check.json())));
+    let fixable = Services::new();
+    fixable
+        .service("fixable", &[])
+        .migration(1, "a", "CREATE TABLE a (b text);\n")
+        .migration(
+            2,
+            "b",
+            "CREATE INDEX b ON a (b);\nALTER TABLE a ALTER COLUMN b TYPE varchar(5);\n",
+        );
+    let fix = Program::orchestrator(&server)
+        .scratch_beside()
+        .services(&fixable);
+    let fix = fix.run(&["check", "--fix", "--dry-run", "--output", "json"]);
+    assert_snapshot!("check_fix", pretty(&form(&fix.json())));
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod drift;
 mod exclusive;
 mod faults;
 mod faults_random;
+mod fix;
 mod foreign_history;
 mod fresh_clone;
 mod fresh_platform;

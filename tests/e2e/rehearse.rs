@@ -306,26 +306,26 @@ fn without_a_revert_or_a_word_that_is_a_finding() {
 fn what_a_migration_or_its_revert_allows_counts_for_nothing() {
     let server = Server::start();
     for in_the_revert in [false, true] {
-        let allow = "-- migration: allow revert-leaves-schema \"the index does no harm\"\n";
-        let up = "CREATE INDEX i ON t (a);\n";
+        let allow = "-- migration: allow revert-leaves-schema \"the sequence does no harm\"\n";
+        let up = "CREATE SEQUENCE i;\n";
         let down = "SELECT 1;\n";
         let (up, down) = if in_the_revert {
             (up.to_owned(), format!("{allow}{down}"))
         } else {
             (format!("{allow}{up}"), down.to_owned())
         };
-        let services = one(&up.replace("INDEX i", "INDEX IF NOT EXISTS i"), &down);
+        let services = one(&up.replace("SEQUENCE i", "SEQUENCE IF NOT EXISTS i"), &down);
         let orchestrator = orchestrator(&server, &services);
         let outcome = orchestrator.expect(&["rehearse", "--output", "json"], 0);
         let rehearsed = &outcome.events_of("migration_rehearsed")[1];
         assert_eq!(
             rehearsed["findings"][0]["allowed"],
-            "the index does no harm"
+            "the sequence does no harm"
         );
         assert_eq!(rehearsed["reversible"], "disproven");
         let people = orchestrator.expect(&["rehearse"], 0);
         assert!(
-            people.stdout.contains("because the index does no harm"),
+            people.stdout.contains("because the sequence does no harm"),
             "{}",
             people.stdout
         );

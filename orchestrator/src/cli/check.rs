@@ -1,6 +1,6 @@
 //! `check`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use super::check_lines::for_people;
 use super::drift::ScratchArgs;
+use super::fix::{Wish, fix};
 use crate::check::{
     Paths, Rehearsals, Report, Scope, allows, annotations, combine, job_summary, merged,
     rehearsals, sarif,
@@ -31,11 +32,15 @@ Examples:
   orchestrator check policy --output json
   orchestrator check --changed-since origin/main
   orchestrator check --changed-since origin/main --format github
+  orchestrator check policy --fix --dry-run
 
 Migrations and reverts are held to the rules of docs/rules: their text, and what a rehearsal shows, up, down and up again on a
 scratch database. A migration that breaks one on purpose says why in its own file or
 in that of its revert: -- migration: allow <rule> \"why\". How grave a rule is stands in the configuration, [check.rules].
-Exit code 4 when an error is found that is not allowed; a warning never leads to it.")]
+Exit code 4 when an error is found that is not allowed; a warning never leads to it.
+
+--fix rewrites pending migrations, as files of their own where one transaction will not do, and proves on scratch databases that they
+reach the same schema with weaker or shorter locks, and that their reverts undo them. Without proof nothing is written.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
@@ -49,6 +54,12 @@ pub(super) struct Args {
     /// For people; commands of a GitHub workflow, with a job summary; or SARIF 2.1.0 for code scanners
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
+    /// Rewrite pending migrations to their safe form, where it is proven to reach the same schema with less locking
+    #[arg(long, conflicts_with_all = ["no_rehearsal", "format"])]
+    fix: bool,
+    /// Show what --fix would write, and write nothing
+    #[arg(long, requires = "fix")]
+    dry_run: bool,
     #[command(flatten)]
     scratch: ScratchArgs,
 }
@@ -83,6 +94,9 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
         }
         None => (Scope::everything(), Vec::new()),
     };
+    if args.fix {
+        return fix_in(context, args, &selected, &rulebook, &scope, &findings).await;
+    }
     let now = OffsetDateTime::now_utc();
     let texts: Vec<Vec<Finding>> = services
         .iter()
@@ -152,6 +166,31 @@ fn of_service(
     findings.extend(allows);
     findings.retain(|finding| scope.has_finding(finding));
     findings
+}
+
+/// Rewrites what is in scope, but nothing that is merged.
+async fn fix_in(
+    context: &Context,
+    args: &Args,
+    selected: &Selected,
+    rulebook: &Rulebook,
+    scope: &Scope,
+    findings: &[Finding],
+) -> Result<ExitStatus, CommandError> {
+    let merged: BTreeSet<_> = findings
+        .iter()
+        .filter(|finding| finding.rule == slugs::MERGED_MIGRATION_EDITED.slug)
+        .filter_map(|finding| Some((finding.service.clone(), finding.version?)))
+        .collect();
+    let wish = Wish {
+        selected,
+        rulebook,
+        scratch_server: &args.scratch.scratch_server,
+        scope,
+        merged: &merged,
+        dry_run: args.dry_run,
+    };
+    fix(context, &wish).await
 }
 
 /// What differs from what is merged, and what that is not allowed to.

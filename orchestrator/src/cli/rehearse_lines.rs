@@ -14,6 +14,7 @@ use shared::report::{Palette, Reporter, Role, Terminal, clean};
 use super::adopt_lines::write;
 use super::check_lines::block;
 use super::differences::{column_orders, differences};
+use super::lock_lines::locks;
 
 /// The width of the word that a line begins with.
 const WORD: usize = 12;
@@ -149,6 +150,7 @@ impl RehearseLines {
             }
         }
         if !self.quiet {
+            text.push_str(&locks(&rehearsed.locks, self.verbose, palette));
             if let Reversibility::Irreversible { reason } = &rehearsed.reversibility {
                 text.push_str(&palette.paint(Role::Quiet, &format!("  {}\n", clean(reason))));
             }

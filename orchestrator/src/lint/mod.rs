@@ -30,4 +30,6 @@ pub use line::line;
 pub use look::{Look, Now};
 pub use mentions::Mentions;
 pub use model::{Enum, Model, Table, View};
+pub use names::span;
+pub use read::steps;
 pub use service::lint;

@@ -65,7 +65,7 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// Where a node stands in its text, without the blanks, comments and the semicolon around it.
-pub(super) fn span(node: &SyntaxNode) -> Range<usize> {
+pub fn span(node: &SyntaxNode) -> Range<usize> {
     let is_code = |kind: SyntaxKind| {
         !matches!(
             kind,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use catalog::Snapshot;
 use shared::domain::{
-    ColumnOrder, Direction, Failure, Finding, Migration, Rehearsed, Reversibility, Script,
+    ColumnOrder, Direction, Failure, Finding, Migration, Rehearsed, Reversibility, Script, SeenLock,
 };
 use shared::planning;
 use shared::runner::Witness;
@@ -51,6 +51,7 @@ pub(super) struct Scene<'a> {
     stumbled: Option<Stumble>,
     rows: u64,
     findings: Vec<Finding>,
+    locks: Vec<SeenLock>,
     /// Whether something is held against the revert.
     disproven: bool,
     column_order: Vec<ColumnOrder>,
@@ -78,6 +79,7 @@ impl<'a> Scene<'a> {
             stumbled,
             rows: 0,
             findings: Vec::new(),
+            locks: Vec::new(),
             disproven: false,
             column_order: Vec::new(),
             notes: Vec::new(),
@@ -96,8 +98,8 @@ impl<'a> Scene<'a> {
         before: &Snapshot,
     ) -> Result<(Rehearsed, Onward), ScratchError> {
         let rows_before = self.rows_before().await?;
-        let witness: Option<Arc<dyn Witness>> = None;
-        match self.take(Direction::Up, witness.as_ref()).await? {
+        let witness: Arc<dyn Witness> = self.stage.locks();
+        match self.take(Direction::Up, Some(&witness)).await? {
             Ok(took) => self.up = took,
             Err(failure) if self.may_do_without_rows() => {
                 let stumble = Stumble::of_migration(failure, &rows_before);
@@ -122,6 +124,7 @@ impl<'a> Scene<'a> {
             before: rows_before,
         };
         self.look_at_code().await?;
+        self.look_at_locks();
         if let Some(reversibility) = self.one_way() {
             return Ok((self.rehearsed(reversibility), Onward::Here(after_up.into())));
         }
@@ -188,6 +191,17 @@ impl<'a> Scene<'a> {
         }
         self.notes.extend(notes);
         Ok(())
+    }
+
+    /// What the first up locked: nothing that its revert could have to do with.
+    fn look_at_locks(&mut self) {
+        let script = &self.migration.script;
+        let seen = self.stage.locks().take(self.migration.version);
+        self.locks = seen.locks(script);
+        for draft in seen.drafts(script) {
+            self.hold(draft);
+        }
+        self.notes.extend(seen.notes);
     }
 
     async fn judge_rows(&mut self, rows: &Rows) -> Result<(), ScratchError> {
@@ -292,7 +306,7 @@ impl<'a> Scene<'a> {
             name: self.migration.name.clone(),
             reversibility,
             findings: self.findings,
-            locks: Vec::new(),
+            locks: self.locks,
             column_order: self.column_order,
             notes: self.notes,
             rows: self.rows,

@@ -18,7 +18,7 @@ mod trouble;
 mod verdict;
 
 pub use archive::Archive;
-pub use locks::{Blocks, LockMode, LockWitness, ObservedLocks};
+pub use locks::{Blocks, Burden, LockMode, LockWitness, ObservedLocks};
 pub use pending::{Origin, Scope, Work};
 pub use run::rehearse;
 pub use service::{Rehearsal, rehearse_service};

@@ -12,6 +12,7 @@ use shared::runner::Witness;
 use tokio_postgres::Client;
 
 use super::archive::{Archive, PourError};
+use super::locks::LockWitness;
 use super::pending::Work;
 use crate::drift::without_bookkeeping;
 use crate::scratch::{Replay, ScratchError, Workshop};
@@ -20,6 +21,7 @@ use crate::scratch::{Replay, ScratchError, Workshop};
 pub(super) struct Stage<'a> {
     replay: Replay<'a>,
     looking: Connection,
+    locks: Arc<LockWitness>,
     work: &'a Work,
 }
 
@@ -63,7 +65,9 @@ impl<'a> Stage<'a> {
             .open_beside(replay.database())
             .await
             .map_err(ScratchError::Connect)?;
+        let locks = LockWitness::new(replay.connections(), replay.database().clone());
         Ok(Self {
+            locks,
             replay,
             looking,
             work,
@@ -73,6 +77,11 @@ impl<'a> Stage<'a> {
     /// The session that looks: not the one that runs the migrations, and in no transaction.
     pub(super) fn client(&self) -> &Client {
         &self.looking.client
+    }
+
+    /// Sees what is locked.
+    pub(super) fn locks(&self) -> Arc<LockWitness> {
+        Arc::clone(&self.locks)
     }
 
     /// Takes a migration in one direction. Gives how long it took.
@@ -98,7 +107,7 @@ impl<'a> Stage<'a> {
 
     /// Drops the database.
     pub(super) async fn strike(self) {
-        drop(self.looking);
+        drop((self.looking, self.locks));
         self.replay.finish().await;
     }
 }

@@ -9,6 +9,9 @@
 -- migration: allow naming-style "user_sessions is in snake_case in the application's entity, whose schema is adopted as it is"
 -- migration: allow timestamp-without-zone "the state of synchronised databases is adopted exactly, with the types of the application's entities"
 -- migration: allow loses-data "a token of a verification under way has no place in the new schema; whoever waits for one asks again"
+-- migration: allow scans-under-lock "users and audit_logs move together while the application is stopped"
+-- migration: allow rewrites-table "users and audit_logs move together while the application is stopped"
+-- migration: allow lock-held-over-data-change "users and audit_logs move together while the application is stopped"
 --
 -- Back to the three tables of the migrations, exactly as they were. Of rows from before the migration all
 -- comes back that it kept: roles, reset tokens, last sign-in, and the log with its actions, details

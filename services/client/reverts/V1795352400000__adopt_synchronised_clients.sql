@@ -3,6 +3,8 @@
 -- migration: allow index-not-concurrent "client_users is written anew with its indexes anyhow, and one row per client and user must hold throughout"
 -- migration: allow timestamp-without-zone "partnerReferralDate, as the application's entity declares it"
 -- migration: allow loses-data "times of day and gaps were given up by synchronisation, which this migration follows; a gap and a 0 cannot be told apart later"
+-- migration: allow scans-under-lock "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
+-- migration: allow rewrites-table "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
 --
 -- Gives clients and client_users their former types back, under ACCESS EXCLUSIVE, with one rewrite each.
 --

@@ -4,6 +4,9 @@
 -- migration: allow not-null-steps "one of five steps to a state that is adopted as a whole; writes are locked out from the first statement"
 -- migration: allow unbatched-data-change "only audits without a date are written, and no new ones may come until it is required"
 -- migration: allow loses-data "gaps that were filled cannot be told from values that were entered; version 1 is what a gap meant before"
+-- migration: allow scans-under-lock "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
+-- migration: allow rewrites-table "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
+-- migration: allow lock-held-over-data-change "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
 --
 -- Lets columns be empty again: a scheduled date of 9999-12-31 and a "fileUrl" of '' become NULL, as
 -- they were before the migration; other values stay, also those that the migration filled in.

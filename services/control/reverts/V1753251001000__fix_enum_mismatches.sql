@@ -1,6 +1,7 @@
 -- migration: no-transaction
 -- migration: lock-timeout 2s
 -- migration: allow column-type-change "a second column would end up last, and its UPDATE would run into the broken trigger; one rewrite for all actions"
+-- migration: allow rewrites-table "one rewrite for all; a new column would move to the end of the table"
 --
 -- NOT_TESTED becomes ERROR: exact for the results from before the migration, whose NOT_TESTED all come
 -- from ERROR. Results entered as NOT_TESTED since then become ERROR too: the old type has no label for

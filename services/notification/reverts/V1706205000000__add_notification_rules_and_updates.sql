@@ -7,6 +7,8 @@
 -- migration: allow mixed-schema-and-data "values move from columns to others that take their place, and no template may be written in between"
 -- migration: allow unique-constraint "templateId is filled in the same transaction and must be unique again at its end; the table is locked"
 -- migration: allow broken-trigger "the guide's own trigger function, in a migration that is frozen; V1795338000000 mends it"
+-- migration: allow scans-under-lock "templates are few, and their rows have to move"
+-- migration: allow lock-held-over-data-change "templates are few, and their rows have to move"
 --
 -- Gives templates back their "templateId" and their text, and takes the rules away.
 --

@@ -50,6 +50,25 @@ pub(super) fn assemble(
     })
 }
 
+/// A migration of texts that no file holds yet: each with the path that it is to have.
+///
+/// # Errors
+/// When a directive in them is wrong, or they are nothing that PostgreSQL or refinery takes.
+pub fn migration_of(
+    version: Version,
+    name: &str,
+    script: (String, String),
+    revert: Option<(String, String)>,
+) -> Result<Migration, SourceError> {
+    let text = |(path, sql): (String, String)| Text {
+        version,
+        name: name.to_owned(),
+        path,
+        sql: sql.into(),
+    };
+    migration(text(script), revert.map(text))
+}
+
 fn migration(text: Text, revert: Option<Text>) -> Result<Migration, SourceError> {
     let checksum =
         refinery_format::checksum(text.version, &text.name, &text.sql).ok_or_else(|| {

@@ -11,7 +11,7 @@ mod embedded;
 mod properties;
 mod refinery_format;
 
-pub use assemble::SourceError;
+pub use assemble::{SourceError, migration_of};
 pub use definition::DefinitionError;
 pub use directives::DirectiveError;
 pub use disk::load_folder;

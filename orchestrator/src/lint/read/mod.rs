@@ -9,4 +9,4 @@ mod statement;
 mod steps;
 mod table;
 
-pub(super) use steps::steps;
+pub use steps::steps;

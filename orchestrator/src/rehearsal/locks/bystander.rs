@@ -171,12 +171,8 @@ async fn hold(client: &Client, standing: &Standing) -> Result<(), tokio_postgres
     let body = format!("BEGIN\n{locks}END");
     // A name may hold any dollar quote: the body goes in as a literal.
     client
-        .batch_execute(&format!("DO {}", literal(&body)))
+        .batch_execute(&format!("DO {}", catalog::literal(&body)))
         .await
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 async fn release(client: &Client) -> Result<(), tokio_postgres::Error> {

@@ -3,15 +3,24 @@
 //! Responsible for the judgement. A strong lock alone is none: `ADD COLUMN` takes the strongest there is, for a millisecond. It is one
 //! together with work that grows with the table, in the same statement or in a later one of the same transaction. Floor 4: pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use shared::domain::Script;
 use shared::sql::{self, Hazard, Statement};
 
-use super::ObservedLocks;
 use super::observed::{BlockingLock, ObservedStatement, truncates};
+use super::{LockMode, ObservedLocks};
 use crate::rules::{Draft, slugs};
+
+/// How a migration burdens a relation for those who use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burden {
+    /// The strongest lock that they feel.
+    pub mode: LockMode,
+    /// How many statements work through all rows of a table while such a lock is held.
+    pub works: usize,
+}
 
 /// What a statement is about, as far as its locks go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +89,39 @@ impl ObservedLocks {
             }));
         }
         drafts
+    }
+
+    /// How each relation that stood was burdened, by its name.
+    pub fn burdens(&self, script: &Script) -> BTreeMap<String, Burden> {
+        let texts = sql::split(&script.text).unwrap_or_default();
+        let mut burdens: BTreeMap<String, Burden> = BTreeMap::new();
+        for (index, seen) in self.statements.iter().enumerate() {
+            let statement = texts.iter().find(|text| text.offset == seen.offset);
+            let about = statement.map_or(About::Schema, |text| About::of(text.text));
+            let works = !truncates(script, seen.offset)
+                && (!seen.rewritten.is_empty() || reads_all(about, seen));
+            for lock in self.blocking_during(index) {
+                let burden = burdens.entry(lock.relation).or_insert(Burden {
+                    mode: lock.mode,
+                    works: 0,
+                });
+                burden.mode = burden.mode.max(lock.mode);
+                burden.works += usize::from(works);
+            }
+        }
+        burdens
+    }
+
+    /// Whether the statement at a place of the file took a lock that keeps applications from something.
+    pub fn blocks_at(&self, offset: usize) -> bool {
+        self.statements.iter().any(|seen| {
+            let mut taken = seen.took_locks.iter();
+            seen.offset == offset
+                && taken.any(|(number, mode)| {
+                    self.relation(*number)
+                        .is_some_and(|relation| mode.blocks(relation.kind).is_some())
+                })
+        })
     }
 
     fn rewrites<'s>(
@@ -218,10 +260,7 @@ fn listed(mut names: Vec<String>) -> String {
 }
 
 fn time(took: Duration) -> String {
-    match took.as_millis() {
-        0 => "less than 1 ms".to_owned(),
-        millis => format!("{millis} ms"),
-    }
+    format!("{} ms", took.as_micros().div_ceil(1_000).max(1))
 }
 
 fn safe_form(statement: &Statement<'_>) -> Option<&'static str> {

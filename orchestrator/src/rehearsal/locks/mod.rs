@@ -12,6 +12,7 @@ mod observed;
 mod relations;
 mod witness;
 
+pub use hazards::Burden;
 pub use mode::{Blocks, LockMode};
 pub use observed::ObservedLocks;
 pub use witness::LockWitness;

@@ -1,0 +1,181 @@
+//! `check --fix`.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use shared::command::{CommandError, Context, Selected, print_document, watch_signals};
+use shared::domain::{ExitStatus, ServiceName, Version};
+use shared::inspect::{Target, inspect};
+use shared::reconcile::reconcile;
+
+use super::fix_lines::for_people;
+use crate::check::Scope;
+use crate::fix::{self, FileChange, Fixed, Gain, Outcome, Request, WriteError};
+use crate::rules::Rulebook;
+use crate::scratch::{ScratchError, ScratchServerChoice, Workshop};
+
+/// What `check --fix` asks for.
+pub(super) struct Wish<'a> {
+    pub(super) selected: &'a Selected,
+    pub(super) rulebook: &'a Rulebook,
+    pub(super) scratch_server: &'a ScratchServerChoice,
+    /// The migrations that are asked about.
+    pub(super) scope: &'a Scope,
+    /// The migrations that are merged already: they stay as they are.
+    pub(super) merged: &'a BTreeSet<(ServiceName, Version)>,
+    pub(super) dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    written: bool,
+    migrations: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    service: &'a ServiceName,
+    version: Version,
+    file: &'a str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    files: Vec<File<'a>>,
+    gains: &'a [Gain],
+    left: &'a [fix::Left],
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    path: String,
+    new: bool,
+    text: &'a str,
+}
+
+/// Rewrites what has a safe form that is proven, and tells what became of each migration.
+pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus, CommandError> {
+    let workshop = Workshop::new(context, wish.scratch_server)?;
+    let names = &wish.selected.names;
+    let targets = context.targets(names, wish.selected, false).await?;
+    let work = async {
+        let mut fixed = Vec::new();
+        for target in targets.values() {
+            fixed.extend(of_service(&workshop, target, wish).await?);
+        }
+        Ok::<_, ScratchError>(fixed)
+    };
+    let mut cancelled = watch_signals();
+    let Some(fixed) = workshop
+        .until_cancelled(&mut cancelled, Box::pin(work))
+        .await
+    else {
+        return Ok(ExitStatus::Cancelled);
+    };
+    let fixed = fixed?;
+    if !wish.dry_run {
+        for one in &fixed {
+            fix::write(changes(one)).map_err(as_command_error)?;
+        }
+    }
+    if context.is_for_people() {
+        super::print(&for_people(&fixed, wish.dry_run, context.terminal.out))?;
+    } else {
+        print_document(&Document {
+            schema: 1,
+            written: !wish.dry_run,
+            migrations: fixed.iter().map(entry).collect(),
+        })?;
+    }
+    Ok(status(&fixed))
+}
+
+async fn of_service(
+    workshop: &Workshop<'_>,
+    target: &Target,
+    wish: &Wish<'_>,
+) -> Result<Vec<Fixed>, ScratchError> {
+    let context = workshop.context();
+    let service = &target.service;
+    let history = inspect(&context.connections(), target).await?.history;
+    let pending: BTreeSet<Version> = reconcile(service, &history)
+        .to_apply(None)?
+        .iter()
+        .map(|migration| migration.version)
+        .collect();
+    let all: BTreeSet<Version> = service.migrations.iter().map(|it| it.version).collect();
+    let wanted = all.iter().copied();
+    let wanted = wanted.filter(|version| wish.scope.has(&service.name, *version));
+    let wanted = wanted.collect();
+    let merged = wish.merged.iter();
+    let merged = merged
+        .filter(|(name, _)| *name == service.name)
+        .map(|(_, version)| *version)
+        .collect();
+    let request = Request {
+        service,
+        address: &target.address,
+        history_table: &target.history_table,
+        folder: &context.services_folder().join(service.name.as_str()),
+        applied: &all.difference(&pending).copied().collect(),
+        merged: &merged,
+        wanted: &wanted,
+    };
+    fix::fix(workshop, &request, wish.rulebook).await
+}
+
+/// What may not change is a refusal, what stays unsafe a finding.
+fn status(fixed: &[Fixed]) -> ExitStatus {
+    fixed
+        .iter()
+        .fold(ExitStatus::Done, |worst, one| match &one.outcome {
+            Outcome::Refused { .. } => worst.or_worse(ExitStatus::Refused),
+            Outcome::Proven { .. } if one.left.is_empty() => worst,
+            _ => worst.or_worse(ExitStatus::Findings),
+        })
+}
+
+fn changes(fixed: &Fixed) -> &[FileChange] {
+    match &fixed.outcome {
+        Outcome::Proven { changes, .. } => changes,
+        _ => &[],
+    }
+}
+
+fn entry(fixed: &Fixed) -> Entry<'_> {
+    let (outcome, why, gains): (_, Option<&str>, &[Gain]) = match &fixed.outcome {
+        Outcome::Proven { gains, .. } => ("rewritten", None, gains),
+        Outcome::Refused { why } => ("refused", Some(why), &[]),
+        Outcome::NotProven { why } => ("not_proven", Some(why), &[]),
+        Outcome::NoForm => ("no_safe_form", None, &[]),
+    };
+    let files = changes(fixed).iter().map(|change| File {
+        path: change.path.display().to_string(),
+        new: change.before.is_none(),
+        text: &change.after,
+    });
+    Entry {
+        service: &fixed.service,
+        version: fixed.version,
+        file: &fixed.file,
+        outcome,
+        why,
+        files: files.collect(),
+        gains,
+        left: &fixed.left,
+    }
+}
+
+fn as_command_error(error: WriteError) -> CommandError {
+    match error {
+        WriteError::Io { path, source } => CommandError::Io {
+            what: format!("{} cannot be written", path.display()),
+            source,
+        },
+        other => CommandError::Stopped {
+            message: other.to_string(),
+            next: None,
+            status: ExitStatus::Refused,
+        },
+    }
+}

@@ -1,0 +1,85 @@
+//! What a migration locked, in the lines of a rehearsal.
+
+use shared::domain::SeenLock;
+use shared::report::{Palette, Role, clean};
+
+/// The locks that applications notice; the others where more is asked for.
+pub(super) fn locks(locks: &[SeenLock], verbose: bool, palette: Palette) -> String {
+    let shown: Vec<&SeenLock> = locks
+        .iter()
+        .filter(|lock| verbose || lock.blocks.is_some())
+        .collect();
+    let width = |of: &dyn Fn(&SeenLock) -> usize| shown.iter().map(|lock| of(lock)).max();
+    let relations = width(&|lock| name(lock).chars().count()).unwrap_or(0);
+    let modes = width(&|lock| lock.mode.len()).unwrap_or(0);
+    let lines = shown.iter().map(|lock| {
+        let line = format!(
+            "  locks {:relations$}  {:modes$}  {}",
+            name(lock),
+            lock.mode,
+            what(lock)
+        );
+        format!("{}\n", line.trim_end())
+    });
+    palette.paint(Role::Quiet, &lines.collect::<String>())
+}
+
+/// The schema `public` goes without saying.
+fn name(lock: &SeenLock) -> String {
+    let short = lock.relation.strip_prefix("public.");
+    clean(short.unwrap_or(&lock.relation))
+}
+
+fn what(lock: &SeenLock) -> String {
+    let mut words = Vec::new();
+    if let Some(blocks) = &lock.blocks {
+        words.push(format!("{blocks} for {}", time(lock.held_us)));
+    }
+    words.extend(lock.rewritten.then(|| "written anew".to_owned()));
+    words.extend(lock.emptied.then(|| "emptied".to_owned()));
+    words.extend(lock.scanned.then(|| "all rows read".to_owned()));
+    words.join(", ")
+}
+
+fn time(micros: u64) -> String {
+    format!("{} ms", micros.div_ceil(1_000).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::domain::SeenLock;
+    use shared::report::Palette;
+
+    use super::locks;
+
+    fn lock(relation: &str, mode: &str, blocks: Option<&str>) -> SeenLock {
+        SeenLock {
+            relation: relation.to_owned(),
+            mode: mode.to_owned(),
+            line: 1,
+            held_us: 40_200,
+            blocks: blocks.map(str::to_owned),
+            rewritten: false,
+            emptied: false,
+            scanned: blocks.is_some(),
+        }
+    }
+
+    #[test]
+    fn what_nobody_notices_is_told_only_where_more_is_asked_for() {
+        let seen = [
+            lock("public.controls", "ShareLock", Some("blocks writes")),
+            lock("audit.log", "AccessShareLock", None),
+        ];
+        assert_eq!(
+            locks(&seen, false, Palette::default()),
+            "  locks controls  ShareLock  blocks writes for 41 ms, all rows read\n"
+        );
+        assert_eq!(
+            locks(&seen, true, Palette::default()),
+            "  locks controls   ShareLock        blocks writes for 41 ms, all rows read\n  \
+             locks audit.log  AccessShareLock\n"
+        );
+        assert_eq!(locks(&seen[1..], false, Palette::default()), "");
+    }
+}

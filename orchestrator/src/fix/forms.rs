@@ -1,0 +1,480 @@
+//! The safe form of one statement.
+//!
+//! Responsible for what a statement becomes: what stays where it is, what comes in later files, and what undoes each. Not for files
+//! (`rewrite`), nor for whether it reaches its end (`prove`). Pure.
+
+use shared::sql::Name;
+use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SyntaxNode, SyntaxToken};
+
+use super::undo::Undo;
+use crate::lint::{Change, Constraint, ConstraintKind, Model, Step};
+
+/// The files into which a migration is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// What is quick as it is.
+    Stays,
+    /// Indexes, built and dropped CONCURRENTLY: no transaction.
+    Indexes,
+    /// The rows that stand are held to constraints.
+    Validate,
+    /// What is quick now.
+    Finish,
+}
+
+impl Stage {
+    /// What the name of its file ends with.
+    pub(super) const fn suffix(self) -> &'static str {
+        match self {
+            Self::Stays => "rest",
+            Self::Indexes => "indexes",
+            Self::Validate => "validate",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+/// A statement in a later file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Later {
+    pub(super) stage: Stage,
+    pub(super) sql: String,
+    /// What undoes it, in order; `None` where nothing is known to.
+    pub(super) undo: Option<Vec<String>>,
+}
+
+/// The safe form of a statement, or of one action of an `ALTER TABLE`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Form {
+    /// What stands in its place; nothing when all of it comes later.
+    pub(super) stays: Vec<String>,
+    pub(super) later: Vec<Later>,
+    /// What becomes of its undoing in the revert.
+    pub(super) undo: Vec<Undo>,
+}
+
+/// Why a statement has no safe form, in words.
+pub(super) type NoForm = &'static str;
+
+/// What the forms look things up in.
+pub(super) struct Surroundings<'a> {
+    /// The schema behind the statement.
+    pub(super) after: &'a Model,
+    /// The statements of the file, and those of its revert.
+    pub(super) file: Text<'a>,
+    pub(super) revert: Option<Text<'a>>,
+}
+
+/// The statements of a file with its text.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'a> {
+    pub(super) text: &'a str,
+    pub(super) steps: &'a [Step],
+}
+
+/// The safe form of a statement.
+pub(super) fn safe_form(step: &Step, around: &Surroundings<'_>) -> Result<Form, NoForm> {
+    match ast::Stmt::cast(step.node.clone()) {
+        Some(ast::Stmt::CreateIndex(it)) => create_index(step, &it, around.file.text),
+        Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, around),
+        Some(ast::Stmt::AlterTable(it)) => alter_table(step, &it, around),
+        Some(ast::Stmt::Do(_)) => Err("it stands in a DO block, whose code is not rewritten"),
+        _ => Err("no safe form of it is known"),
+    }
+}
+
+fn create_index(step: &Step, it: &ast::CreateIndex, text: &str) -> Result<Form, NoForm> {
+    let Some(Change::MakesIndex(index)) = step.acts.first().map(|act| &act.change) else {
+        return Err("no safe form of it is known");
+    };
+    let Some(name) = &index.name else {
+        return Err("the index has no name of its own: give it one");
+    };
+    let table = it.table_relation_name().map(|table| source(table.syntax()));
+    let sql = concurrently(text, step, it.index_token())?;
+    Ok(Form {
+        later: vec![Later {
+            stage: Stage::Indexes,
+            sql,
+            undo: Some(vec![drop_concurrently(name, table.as_deref())]),
+        }],
+        undo: vec![Undo::DropsIndex(name.clone())],
+        ..Form::default()
+    })
+}
+
+fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Result<Form, NoForm> {
+    let Some(Change::DropsIndexes { indexes, cascade }) = step.acts.first().map(|act| &act.change)
+    else {
+        return Err("no safe form of it is known");
+    };
+    if *cascade {
+        return Err("CASCADE and CONCURRENTLY do not go together");
+    }
+    let if_exists = if it.if_exists().is_some() {
+        "IF EXISTS "
+    } else {
+        ""
+    };
+    let mut form = Form::default();
+    for (index, written) in indexes.iter().zip(it.index_refs()) {
+        let undo = match around.revert {
+            None => None,
+            Some(revert) => Some(vec![
+                made_again(index, revert).ok_or("the revert does not make the index again")?,
+            ]),
+        };
+        form.later.push(Later {
+            stage: Stage::Indexes,
+            sql: format!(
+                "DROP INDEX CONCURRENTLY {if_exists}{}",
+                source(written.syntax())
+            ),
+            undo,
+        });
+        form.undo.push(Undo::MakesIndex(index.clone()));
+    }
+    Ok(form)
+}
+
+/// The statement of a revert that makes an index again, CONCURRENTLY.
+fn made_again(index: &Name, revert: Text<'_>) -> Option<String> {
+    revert.steps.iter().find_map(|step| {
+        let Some(Change::MakesIndex(made)) = step.acts.first().map(|act| &act.change) else {
+            return None;
+        };
+        if made.name.as_ref() != Some(index) {
+            return None;
+        }
+        if made.concurrently {
+            return Some(revert.text.get(step.range.clone())?.to_owned());
+        }
+        match ast::Stmt::cast(step.node.clone()) {
+            Some(ast::Stmt::CreateIndex(it)) => {
+                concurrently(revert.text, step, it.index_token()).ok()
+            }
+            _ => None,
+        }
+    })
+}
+
+/// A statement with CONCURRENTLY behind its INDEX.
+fn concurrently(text: &str, step: &Step, word: Option<SyntaxToken>) -> Result<String, NoForm> {
+    let unknown = "no safe form of it is known";
+    let end = usize::from(word.ok_or(unknown)?.text_range().end());
+    let (before, after) = (
+        text.get(step.range.start..end).ok_or(unknown)?,
+        text.get(end..step.range.end).ok_or(unknown)?,
+    );
+    Ok(format!("{before} CONCURRENTLY{after}"))
+}
+
+fn drop_concurrently(index: &Name, table: Option<&str>) -> String {
+    let is_qualified = table.is_some_and(|table| table.contains('.'));
+    let name = Name {
+        schema: index.schema.clone().filter(|_| is_qualified),
+        name: index.name.clone(),
+    };
+    format!("DROP INDEX CONCURRENTLY {name}")
+}
+
+fn alter_table(
+    step: &Step,
+    it: &ast::AlterTable,
+    around: &Surroundings<'_>,
+) -> Result<Form, NoForm> {
+    let unknown = "no safe form of it is known";
+    let table = it.table_relation_name().ok_or(unknown)?;
+    let if_exists = if it.if_exists().is_some() {
+        "IF EXISTS "
+    } else {
+        ""
+    };
+    let written = source(table.syntax());
+    let table = AlteredTable {
+        prefix: format!("ALTER TABLE {if_exists}{written}"),
+        written,
+    };
+    let mut form = Form::default();
+    let mut kept = Vec::new();
+    let mut why = unknown;
+    for action in it.actions() {
+        let own = source(action.syntax());
+        match of_action(step, &action, &own, &table, around) {
+            Ok(of_action) => {
+                kept.extend(of_action.stays);
+                form.later.extend(of_action.later);
+                form.undo.extend(of_action.undo);
+            }
+            Err(reason) => {
+                why = reason.unwrap_or(why);
+                kept.push(own);
+            }
+        }
+    }
+    if form.later.is_empty() {
+        return Err(why);
+    }
+    if !kept.is_empty() {
+        form.stays = vec![format!("{} {}", table.prefix, kept.join(",\n    "))];
+    }
+    Ok(form)
+}
+
+struct AlteredTable {
+    /// `ALTER TABLE controls`.
+    prefix: String,
+    written: String,
+}
+
+impl AlteredTable {
+    fn statement(&self, action: &str) -> String {
+        format!("{} {action}", self.prefix)
+    }
+}
+
+/// The form of one action; an error without words is an action that needs none.
+fn of_action(
+    step: &Step,
+    action: &ast::AlterTableAction,
+    own: &str,
+    table: &AlteredTable,
+    around: &Surroundings<'_>,
+) -> Result<Form, Option<NoForm>> {
+    let range = crate::lint::span(action.syntax());
+    let change = step.acts.iter().find(|act| act.range == range);
+    match (action, change.map(|act| &act.change)) {
+        (
+            ast::AlterTableAction::AddConstraint(_),
+            Some(Change::AddsConstraint {
+                table: of,
+                constraint,
+            }),
+        ) => adds_constraint(of, constraint, own, table, around).map_err(Some),
+        (
+            _,
+            Some(Change::SetsNotNull {
+                table: of,
+                column,
+                not_null: true,
+            }),
+        ) => Ok(sets_not_null(of, column, table)),
+        (_, Some(Change::Validates { name, .. })) => {
+            let undo = added(name, around.file).map(|added| unvalidated(table, name, &added));
+            Ok(Form {
+                later: vec![Later {
+                    stage: Stage::Validate,
+                    sql: table.statement(own),
+                    undo,
+                }],
+                ..Form::default()
+            })
+        }
+        (ast::AlterTableAction::AddColumn(_), _) if step.acts.len() > 1 => Err(Some(
+            "add the column first, and its constraint by ADD CONSTRAINT",
+        )),
+        _ => Err(None),
+    }
+}
+
+fn adds_constraint(
+    of: &Name,
+    constraint: &Constraint,
+    own: &str,
+    table: &AlteredTable,
+    around: &Surroundings<'_>,
+) -> Result<Form, NoForm> {
+    let known = around
+        .after
+        .table(of)
+        .and_then(|known| {
+            let same = |it: &&Constraint| it.range == constraint.range;
+            known.constraints.iter().find(same)
+        })
+        .and_then(|known| known.name.clone());
+    // How the server names a check depends on what stands in it.
+    let is_check = matches!(constraint.kind, ConstraintKind::Check { .. });
+    let name = constraint
+        .name
+        .clone()
+        .or(known.filter(|_| !is_check))
+        .ok_or("the constraint has no name of its own: give it one")?;
+    let body = body(own, constraint)?;
+    match &constraint.kind {
+        ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. }
+            if !constraint.not_valid =>
+        {
+            let added = format!("ADD CONSTRAINT {} {body} NOT VALID", quoted(&name));
+            Ok(Form {
+                later: vec![Later {
+                    stage: Stage::Validate,
+                    sql: table.statement(&format!("VALIDATE CONSTRAINT {}", quoted(&name))),
+                    undo: Some(unvalidated(table, &name, &added)),
+                }],
+                stays: vec![added],
+                undo: Vec::new(),
+            })
+        }
+        ConstraintKind::Unique { using_index: None }
+        | ConstraintKind::PrimaryKey { using_index: None } => {
+            key(of, constraint, &name, body, table, around)
+        }
+        ConstraintKind::Exclude => {
+            Err("an exclusion constraint cannot be added over an index that stands")
+        }
+        _ => Err("no safe form of it is known"),
+    }
+}
+
+/// A key over an index that is built first.
+fn key(
+    of: &Name,
+    constraint: &Constraint,
+    name: &str,
+    body: &str,
+    table: &AlteredTable,
+    around: &Surroundings<'_>,
+) -> Result<Form, NoForm> {
+    let words = match constraint.kind {
+        ConstraintKind::PrimaryKey { .. } => "PRIMARY KEY",
+        _ => "UNIQUE",
+    };
+    let may_be_null = constraint.columns.iter().any(|column| {
+        let known = around.after.table(of);
+        !known.is_some_and(|known| known.column(column).is_some_and(|column| column.not_null))
+    });
+    let is_primary = words == "PRIMARY KEY";
+    if is_primary && may_be_null {
+        return Err(
+            "columns of the key may be empty: SET NOT NULL comes before it, in a migration of its own",
+        );
+    }
+    let columns = body[words.len()..].trim();
+    if !columns.starts_with('(') || columns.matches('(').count() != 1 || !columns.ends_with(')') {
+        return Err("only a key of columns alone can be added over an index that stands");
+    }
+    let index = Name {
+        schema: of.schema.clone(),
+        name: name.to_owned(),
+    };
+    let name = quoted(name);
+    let build = format!(
+        "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} {columns}",
+        table.written
+    );
+    Ok(Form {
+        later: vec![
+            Later {
+                stage: Stage::Indexes,
+                sql: build.clone(),
+                undo: Some(vec![drop_concurrently(&index, Some(&table.written))]),
+            },
+            Later {
+                stage: Stage::Finish,
+                sql: table.statement(&format!("ADD CONSTRAINT {name} {words} USING INDEX {name}")),
+                undo: Some(vec![
+                    table.statement(&format!("DROP CONSTRAINT {name}")),
+                    build,
+                ]),
+            },
+        ],
+        undo: vec![Undo::DropsConstraint {
+            table: of.clone(),
+            name: index.name,
+        }],
+        ..Form::default()
+    })
+}
+
+fn sets_not_null(of: &Name, column: &str, table: &AlteredTable) -> Form {
+    let mut check = format!("{}_{column}_is_set", of.name);
+    check.truncate(check.floor_char_boundary(63));
+    let (check, name) = (quoted(&check), quoted(column));
+    let added = format!("ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID");
+    let validate = table.statement(&format!("VALIDATE CONSTRAINT {check}"));
+    let dropped = format!("DROP CONSTRAINT {check}");
+    Form {
+        later: vec![
+            Later {
+                stage: Stage::Validate,
+                sql: validate.clone(),
+                undo: Some(vec![table.statement(&dropped), table.statement(&added)]),
+            },
+            Later {
+                stage: Stage::Finish,
+                sql: table.statement(&format!("ALTER COLUMN {name} SET NOT NULL")),
+                undo: Some(vec![
+                    table.statement(&format!("ALTER COLUMN {name} DROP NOT NULL")),
+                ]),
+            },
+            Later {
+                stage: Stage::Finish,
+                sql: table.statement(&dropped),
+                undo: Some(vec![table.statement(&added), validate]),
+            },
+        ],
+        stays: vec![added],
+        undo: vec![Undo::DropsNotNull {
+            table: of.clone(),
+            column: column.to_owned(),
+            instead: dropped,
+        }],
+    }
+}
+
+/// From a constraint that holds for all rows to one that holds for new ones.
+fn unvalidated(table: &AlteredTable, name: &str, added: &str) -> Vec<String> {
+    vec![
+        table.statement(&format!("DROP CONSTRAINT {}", quoted(name))),
+        table.statement(added),
+    ]
+}
+
+/// The action that adds a constraint NOT VALID, in the same file.
+fn added(name: &str, file: Text<'_>) -> Option<String> {
+    file.steps
+        .iter()
+        .flat_map(|step| &step.acts)
+        .find_map(|act| match &act.change {
+            Change::AddsConstraint { constraint, .. }
+                if constraint.not_valid && constraint.name.as_deref() == Some(name) =>
+            {
+                Some(file.text.get(act.range.clone())?.to_owned())
+            }
+            _ => None,
+        })
+}
+
+/// What a constraint asks, behind `ADD` and its name.
+fn body<'o>(own: &'o str, constraint: &Constraint) -> Result<&'o str, NoForm> {
+    let word = match constraint.kind {
+        ConstraintKind::PrimaryKey { .. } => "primary",
+        ConstraintKind::Unique { .. } => "unique",
+        ConstraintKind::ForeignKey { .. } => "foreign",
+        ConstraintKind::Check { .. } => "check",
+        ConstraintKind::Exclude => "exclude",
+    };
+    let lower = own.to_ascii_lowercase();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '"';
+    lower
+        .match_indices(word)
+        .find(|(at, _)| {
+            !lower[..*at].ends_with(is_part) && !lower[at + word.len()..].starts_with(is_part)
+        })
+        .map(|(at, _)| &own[at..])
+        .ok_or("no safe form of it is known")
+}
+
+fn quoted(name: &str) -> String {
+    Name {
+        schema: None,
+        name: name.to_owned(),
+    }
+    .to_string()
+}
+
+/// A node as it is written.
+fn source(node: &SyntaxNode) -> String {
+    node.text().to_string().trim().to_owned()
+}

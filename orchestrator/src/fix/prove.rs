@@ -1,0 +1,282 @@
+//! The proof that a rewrite reaches what the migration reached, with weaker or shorter locks.
+//!
+//! Responsible for running both on scratch databases of their own, the new files up, down and up, and for comparing. Not for the
+//! rewrite itself (`rewrite`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::{Comparison, Snapshot, compare};
+use shared::config::DatabaseAddress;
+use shared::domain::{Direction, Migration, Service};
+use shared::inspect::ServiceError;
+use shared::runner::Witness;
+
+use crate::drift::without_bookkeeping;
+use crate::rehearsal::{Burden, LockWitness, ObservedLocks};
+use crate::scratch::{Replay, ScratchError, Workshop};
+
+/// A scratch database on which a service's migrations are looked at.
+pub(super) struct Bench<'a> {
+    replay: Replay<'a>,
+    history_table: String,
+    witness: Arc<LockWitness>,
+}
+
+/// A rewrite that is not proven.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotProven {
+    #[error("{name} does not run: {trouble}")]
+    DoesNotRun { name: String, trouble: String },
+    #[error("the schema would be another one: {object}")]
+    OtherSchema { object: String },
+    #[error("{file} does not undo its migration: {object}")]
+    OtherRevert { file: String, object: String },
+    #[error("{file} makes something else after its revert: {object}")]
+    OtherAgain { file: String, object: String },
+    #[error("{relation} would be locked no less: {before} before, {after} after")]
+    NotWeaker {
+        relation: String,
+        before: String,
+        after: String,
+    },
+    #[error("no lock would be weaker or shorter")]
+    NoGain,
+}
+
+impl<'a> Bench<'a> {
+    /// An empty database for the migrations of a service.
+    pub(super) async fn prepare(
+        workshop: &Workshop<'a>,
+        service: &Service,
+        address: &DatabaseAddress,
+        history_table: &str,
+    ) -> Result<Self, ScratchError> {
+        let migrations: Vec<&Migration> = service.migrations.iter().collect();
+        let replay = Box::pin(Replay::prepare(
+            workshop,
+            service,
+            address,
+            &[],
+            &migrations,
+        ))
+        .await?;
+        let witness = LockWitness::new(replay.connections(), replay.database().clone());
+        Ok(Self {
+            replay,
+            history_table: history_table.to_owned(),
+            witness,
+        })
+    }
+
+    /// Applies migrations, unseen.
+    pub(super) async fn apply(
+        &self,
+        service: &Service,
+        migrations: &[&Migration],
+    ) -> Result<(), ScratchError> {
+        if migrations.is_empty() {
+            return Ok(());
+        }
+        let applied = self.replay.apply(service, &self.history_table, migrations);
+        Box::pin(applied).await.map(drop)
+    }
+
+    /// Takes one migration, and gives what it locked on its way up.
+    pub(super) async fn take(
+        &self,
+        service: &Service,
+        migration: &Migration,
+        direction: Direction,
+    ) -> Result<ObservedLocks, ScratchError> {
+        let witness: Arc<dyn Witness> = self.witness.clone();
+        let (table, one) = (&self.history_table, [migration]);
+        let taken = self
+            .replay
+            .take(service, table, &one, direction, Some(&witness));
+        // A run is a large future: it is kept out of those around it.
+        Box::pin(taken).await?;
+        Ok(self.witness.take(migration.version))
+    }
+
+    /// The schema as it is now.
+    pub(super) async fn schema(&self) -> Result<Snapshot, ScratchError> {
+        let connection = self
+            .replay
+            .connections()
+            .open_beside(self.replay.database())
+            .await
+            .map_err(ScratchError::Connect)?;
+        let snapshot = Box::pin(catalog::read(&connection.client))
+            .await
+            .map_err(|source| ServiceError::query(self.replay.database(), source))?;
+        Ok(without_bookkeeping(snapshot, &[&self.history_table]))
+    }
+
+    /// Drops the database.
+    pub(super) async fn clear(self) {
+        self.replay.finish().await;
+    }
+}
+
+/// What the migration did before it was rewritten.
+pub(super) struct Before {
+    pub(super) burdens: BTreeMap<String, Burden>,
+    pub(super) schema: Snapshot,
+}
+
+/// What others feel less of a relation.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Gain {
+    /// The relation.
+    pub relation: String,
+    /// How it was locked.
+    pub before: String,
+    /// How it is locked by the new files.
+    pub after: String,
+}
+
+/// Proves new migrations on a bench on which everything stands that comes before them.
+pub(super) async fn prove(
+    bench: &Bench<'_>,
+    service: &Service,
+    parts: &[&Migration],
+    before: &Before,
+) -> Result<Result<Vec<Gain>, NotProven>, ScratchError> {
+    let mut burdens: BTreeMap<String, Burden> = BTreeMap::new();
+    let mut schema = bench.schema().await?;
+    for part in parts {
+        let observed = match ran(bench.take(service, part, Direction::Up).await, part)? {
+            Ok(observed) => observed,
+            Err(trouble) => return Ok(Err(trouble)),
+        };
+        for (relation, burden) in observed.burdens(&part.script) {
+            let known = burdens
+                .entry(relation)
+                .or_insert(Burden { works: 0, ..burden });
+            known.mode = known.mode.max(burden.mode);
+            known.works += burden.works;
+        }
+        let up = bench.schema().await?;
+        if let Some(revert) = &part.revert {
+            if let Err(trouble) = ran(bench.take(service, part, Direction::Down).await, part)? {
+                return Ok(Err(trouble));
+            }
+            if let Some(object) = first(&compare(&schema, &bench.schema().await?)) {
+                let file = revert.path.clone();
+                return Ok(Err(NotProven::OtherRevert { file, object }));
+            }
+            if let Err(trouble) = ran(bench.take(service, part, Direction::Up).await, part)? {
+                return Ok(Err(trouble));
+            }
+            let file = part.script.path.clone();
+            let again = bench.schema().await?;
+            if let Some(object) = first(&compare(&up, &again)) {
+                return Ok(Err(NotProven::OtherAgain { file, object }));
+            }
+            schema = again;
+        } else {
+            schema = up;
+        }
+    }
+    if let Some(object) = first(&compare(&before.schema, &schema)) {
+        return Ok(Err(NotProven::OtherSchema { object }));
+    }
+    Ok(gains(&before.burdens, &burdens))
+}
+
+/// A file that does not run is to blame, whatever else fails is not.
+fn ran(
+    taken: Result<ObservedLocks, ScratchError>,
+    part: &Migration,
+) -> Result<Result<ObservedLocks, NotProven>, ScratchError> {
+    match taken {
+        Ok(observed) => Ok(Ok(observed)),
+        Err(ScratchError::Replay { trouble, .. }) => Ok(Err(NotProven::DoesNotRun {
+            name: part.name.clone(),
+            trouble,
+        })),
+        Err(error) => Err(error),
+    }
+}
+
+fn first(comparison: &Comparison) -> Option<String> {
+    comparison.differences.first().map(|difference| {
+        let kind = difference.kind.words();
+        format!("{kind} {}", difference.object)
+    })
+}
+
+/// Holds the locks of the new files against those of the old one, relation by relation.
+fn gains(
+    before: &BTreeMap<String, Burden>,
+    after: &BTreeMap<String, Burden>,
+) -> Result<Vec<Gain>, NotProven> {
+    let mut gains = Vec::new();
+    for (relation, old) in before {
+        let new = after.get(relation);
+        let (was, is) = (words(Some(old)), words(new));
+        if new.is_some_and(|new| new.works > old.works || (new.mode > old.mode && new.works > 0)) {
+            return Err(NotProven::NotWeaker {
+                relation: relation.clone(),
+                before: was,
+                after: is,
+            });
+        }
+        if new.is_none_or(|new| new.works < old.works || new.mode < old.mode) {
+            gains.push(Gain {
+                relation: relation.clone(),
+                before: was,
+                after: is,
+            });
+        }
+    }
+    match gains.is_empty() {
+        true => Err(NotProven::NoGain),
+        false => Ok(gains),
+    }
+}
+
+fn words(burden: Option<&Burden>) -> String {
+    match burden {
+        None => "nobody waits".to_owned(),
+        Some(Burden { mode, works: 0 }) => format!("{mode} for a moment"),
+        Some(Burden { mode, .. }) => format!("{mode} while all rows are read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rehearsal::LockMode;
+
+    fn burdens(list: &[(&str, LockMode, usize)]) -> BTreeMap<String, Burden> {
+        list.iter()
+            .map(|(name, mode, works)| {
+                let burden = Burden {
+                    mode: *mode,
+                    works: *works,
+                };
+                ((*name).to_owned(), burden)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_lock_must_be_weaker_or_shorter_and_none_may_be_worse() {
+        use LockMode::{AccessExclusive, Share};
+        let old = burdens(&[("a", Share, 1), ("b", AccessExclusive, 0)]);
+        let unchanged = gains(&old, &old);
+        assert_eq!(unchanged, Err(NotProven::NoGain));
+        let better = gains(&old, &burdens(&[("b", AccessExclusive, 0)])).unwrap();
+        assert_eq!(better.len(), 1);
+        assert_eq!(better[0].relation, "a");
+        let worse = gains(&old, &burdens(&[("b", AccessExclusive, 1)]));
+        assert!(
+            matches!(worse, Err(NotProven::NotWeaker { .. })),
+            "{worse:?}"
+        );
+        let stronger_but_short = gains(&old, &burdens(&[("a", AccessExclusive, 0)]));
+        assert_eq!(stronger_but_short.unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,451 @@
+//! The files that a migration becomes.
+//!
+//! Responsible for splitting: what stays in the file, what comes in files of its own behind it, and the reverts of each. Not for the
+//! safe form of a statement (`forms`), nor for writing files (`files`). Pure.
+
+use std::collections::BTreeSet;
+
+use shared::domain::{Direction, Migration, Service, Version};
+use shared::sql::{self, StatementKind};
+
+use super::forms::{Form, Later, Stage, Surroundings, Text, safe_form};
+use super::slices::Slices;
+use super::undo::{Edited, Undo, edit};
+use crate::lint::{LintedFile, Model, Now, Step, steps};
+
+/// What a migration becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rewrite {
+    /// The ways to do it, each with its files, the one that keeps the name first.
+    pub(super) ways: Vec<Vec<Part>>,
+    /// The statements that have no safe form, and why.
+    pub(super) left: Vec<Left>,
+}
+
+/// A migration of a rewrite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) version: Version,
+    pub(super) name: String,
+    pub(super) up: String,
+    pub(super) revert: Option<String>,
+}
+
+/// A statement that stays a hazard.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Left {
+    /// Its line in the file.
+    pub line: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a migration cannot be rewritten at all.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoRewrite {
+    #[error(
+        "there is no room for {wanted} versions before {next}: give the next migration a later one"
+    )]
+    NoRoom { wanted: usize, next: Version },
+    #[error("it sets something (line {line}) that would not hold in other files")]
+    Sets { line: u32 },
+}
+
+/// Rewrites a migration. `hazards` are the places of the statements that need it, in bytes.
+pub(super) fn rewrite(
+    service: &Service,
+    migration: &Migration,
+    hazards: &BTreeSet<usize>,
+) -> Result<Rewrite, NoRewrite> {
+    let Some(up) = LintedFile::read(service, migration, Direction::Up) else {
+        return Ok(Rewrite::nothing(Vec::new()));
+    };
+    let down = LintedFile::read(service, migration, Direction::Down);
+    let (up_steps, down_steps) = (steps(&up), down.as_ref().map(steps).unwrap_or_default());
+    let text = |file: &LintedFile<'_>| file.script.text.to_string();
+    let (up_text, down_text) = (text(&up), down.as_ref().map(text));
+    let around = Around {
+        service,
+        migration,
+        up: Text {
+            text: &up_text,
+            steps: &up_steps,
+        },
+        down: down_text.as_deref().map(|text| Text {
+            text,
+            steps: &down_steps,
+        }),
+    };
+    around.rewrite(hazards)
+}
+
+impl Rewrite {
+    fn nothing(left: Vec<Left>) -> Self {
+        Self {
+            ways: Vec::new(),
+            left,
+        }
+    }
+}
+
+struct Around<'a> {
+    service: &'a Service,
+    migration: &'a Migration,
+    up: Text<'a>,
+    down: Option<Text<'a>>,
+}
+
+impl Around<'_> {
+    fn rewrite(&self, hazards: &BTreeSet<usize>) -> Result<Rewrite, NoRewrite> {
+        let mut left = Vec::new();
+        let mut forms: Vec<Option<Form>> = Vec::new();
+        let mut now = Now::new(&self.before());
+        for step in self.up.steps {
+            now.apply(step);
+            if !hazards.contains(&step.range.start) {
+                forms.push(None);
+                continue;
+            }
+            let around = Surroundings {
+                after: &now.model,
+                file: self.up,
+                revert: self.down,
+            };
+            match safe_form(step, &around) {
+                Ok(form) => forms.push(Some(form)),
+                Err(why) => {
+                    left.push(Left {
+                        line: self.line(step),
+                        why: why.to_owned(),
+                    });
+                    forms.push(None);
+                }
+            }
+        }
+        if forms.iter().all(Option::is_none) {
+            return Ok(Rewrite::nothing(left));
+        }
+        let ways = match self.migration.script.directives.no_transaction {
+            true => vec![vec![self.in_place(&forms)]],
+            false => self.split(&forms)?,
+        };
+        Ok(Rewrite { ways, left })
+    }
+
+    /// The schema before the migration.
+    fn before(&self) -> Model {
+        let mut model = Model::default();
+        for earlier in &self.service.migrations {
+            if earlier.version < self.migration.version
+                && let Some(file) = LintedFile::read(self.service, earlier, Direction::Up)
+            {
+                model.apply_all(&steps(&file));
+            }
+        }
+        model
+    }
+
+    fn line(&self, step: &Step) -> u32 {
+        sql::position_at(self.up.text, step.range.start).line
+    }
+
+    /// Statement by statement each lock is given back at once: all of it can stay in one file.
+    fn in_place(&self, forms: &[Option<Form>]) -> Part {
+        let slices = Slices::of(self.up.text, self.up.steps);
+        let mut up = slices.header.to_owned();
+        for (slice, form) in slices.statements.iter().zip(forms) {
+            match form {
+                None => up.push_str(&slice.with(slice.sql)),
+                Some(form) => {
+                    let mut stages: Vec<&Later> = form.later.iter().collect();
+                    stages.sort_by_key(|later| later.stage);
+                    let later = stages.into_iter().map(|later| &later.sql);
+                    let all: Vec<&str> =
+                        form.stays.iter().chain(later).map(String::as_str).collect();
+                    up.push_str(&slice.with(&all.join(";\n")));
+                }
+            }
+        }
+        up.push_str(slices.rest);
+        Part {
+            version: self.migration.version,
+            name: self.migration.name.clone(),
+            up,
+            revert: self.down.map(|down| down.text.to_owned()),
+        }
+    }
+
+    fn split(&self, forms: &[Option<Form>]) -> Result<Vec<Vec<Part>>, NoRewrite> {
+        let setting = self.up.steps.iter().find(|step| {
+            let text = &self.up.text[step.range.clone()];
+            let kind = sql::classify(&sql::Statement { text, offset: 0 });
+            matches!(kind, StatementKind::Set { .. })
+        });
+        if let Some(step) = setting {
+            return Err(NoRewrite::Sets {
+                line: self.line(step),
+            });
+        }
+        let slices = Slices::of(self.up.text, self.up.steps);
+        let mut pieces = Pieces::default();
+        for (slice, form) in slices.statements.iter().zip(forms) {
+            let Some(form) = form else {
+                pieces.stays.push_str(&slice.with(slice.sql));
+                continue;
+            };
+            let mut comments = slice.comments();
+            if let Some(sql) = form.stays.first() {
+                pieces.stays.push_str(&slice.with(sql));
+                comments.clear();
+            }
+            for one in &form.later {
+                pieces
+                    .later
+                    .push((one.clone(), std::mem::take(&mut comments)));
+            }
+            pieces.undone.extend(form.undo.iter().cloned());
+        }
+        let stays = !pieces.stays.trim().is_empty();
+        let indexes = pieces
+            .later
+            .iter()
+            .any(|(one, _)| one.stage == Stage::Indexes);
+        let mut ways = vec![self.way(&slices, &pieces, &[Stage::Stays, Stage::Indexes])];
+        if stays && indexes {
+            // What stays may need the index, or drop what the index is on.
+            ways.push(self.way(&slices, &pieces, &[Stage::Indexes, Stage::Stays]));
+        }
+        for way in &ways {
+            self.fits(way)?;
+        }
+        Ok(ways)
+    }
+
+    /// The files of a way. `first` are the stages that may change places.
+    fn way(&self, slices: &Slices<'_>, pieces: &Pieces, first: &[Stage]) -> Vec<Part> {
+        let reverted = self.reverted(&pieces.undone);
+        let mut parts: Vec<Part> = Vec::new();
+        for stage in first
+            .iter()
+            .copied()
+            .chain([Stage::Validate, Stage::Finish])
+        {
+            let own: Vec<&(Later, String)> = pieces
+                .later
+                .iter()
+                .filter(|(one, _)| one.stage == stage)
+                .collect();
+            let heir = parts.is_empty().then_some(Heir {
+                header: slices.header,
+                reverted: reverted.as_ref(),
+            });
+            if stage == Stage::Stays {
+                if !pieces.stays.trim().is_empty() {
+                    parts.push(self.staying(slices, pieces, heir.as_ref(), parts.len()));
+                }
+            } else if !own.is_empty() {
+                let is_last = pieces.stays.trim().is_empty();
+                parts.push(self.part(stage, &own, heir.as_ref(), is_last, parts.len()));
+            }
+        }
+        parts
+    }
+
+    /// The file of what stays as it is.
+    fn staying(
+        &self,
+        slices: &Slices<'_>,
+        pieces: &Pieces,
+        heir: Option<&Heir<'_>>,
+        place: usize,
+    ) -> Part {
+        let (version, name) = self.named(Stage::Stays, heir, place);
+        let file = format!("V{version}__{name}.sql");
+        let reverted = self.reverted(&pieces.undone);
+        let header = match heir {
+            Some(heir) => heir.header.to_owned(),
+            None => self.header(Stage::Stays, reverted.is_some()),
+        };
+        Part {
+            version,
+            name,
+            up: tidy(&format!("{header}{}{}", pieces.stays, slices.rest)),
+            revert: reverted.map(|(head, rest)| match heir {
+                Some(_) => tidy(&format!("{head}{rest}")),
+                None => tidy(&format!("-- Undoes migrations/{file}.\n\n{rest}")),
+            }),
+        }
+    }
+
+    fn named(&self, stage: Stage, heir: Option<&Heir<'_>>, place: usize) -> (Version, String) {
+        let place = i64::try_from(place).unwrap_or(i64::MAX);
+        let version = self.migration.version.number().saturating_add(place);
+        let name = match heir {
+            Some(_) => self.migration.name.clone(),
+            None => format!("{}_{}", self.migration.name, stage.suffix()),
+        };
+        (Version::new(version), name)
+    }
+
+    /// The file of a stage. An heir keeps the migration's name, and what its files said about themselves.
+    fn part(
+        &self,
+        stage: Stage,
+        own: &[&(Later, String)],
+        heir: Option<&Heir<'_>>,
+        is_last: bool,
+        place: usize,
+    ) -> Part {
+        let (version, name) = self.named(stage, heir, place);
+        let undo: Option<Vec<Vec<String>>> =
+            own.iter().rev().map(|(one, _)| one.undo.clone()).collect();
+        let undo = undo.map(|undo| undo.concat());
+        let is_apart = stage == Stage::Indexes;
+        let mut up = no_transaction(is_apart).to_owned();
+        match heir {
+            Some(heir) if heir.header.is_empty() => up.push('\n'),
+            Some(heir) => up.push_str(heir.header),
+            None => up.push_str(&self.header(stage, undo.is_some())),
+        }
+        let statements: Vec<String> = own
+            .iter()
+            .map(|(one, comments)| format!("{comments}{};\n", one.sql))
+            .collect();
+        up.push_str(&statements.join(if is_apart { "\n" } else { "" }));
+        let kept = heir.map(|heir| heir.reverted);
+        let revert = match (undo, kept) {
+            (None, _) | (_, Some(None)) => None,
+            (Some(undo), kept) => {
+                // What builds an index, or reads all rows, holds no lock of another statement meanwhile.
+                let apart = undo.iter().any(|sql| {
+                    sql.contains(" CONCURRENTLY ") || sql.contains(" VALIDATE CONSTRAINT ")
+                });
+                let undo = undo.join(";\n");
+                let directive = no_transaction(apart);
+                Some(match kept.flatten() {
+                    // What stays has a file of its own, and the rest of the revert with it.
+                    Some((head, rest)) => {
+                        let rest = if is_last { rest.as_str() } else { "" };
+                        let directive = match head.contains("no-transaction") {
+                            true => "",
+                            false => directive,
+                        };
+                        let gap = if head.is_empty() { "\n" } else { "" };
+                        format!("{directive}{head}{gap}{undo};\n{rest}")
+                    }
+                    None => format!(
+                        "{directive}-- Undoes migrations/V{version}__{name}.sql.\n\n{undo};\n"
+                    ),
+                })
+            }
+        };
+        Part {
+            version,
+            name,
+            up: tidy(&up),
+            revert: revert.as_deref().map(tidy),
+        }
+    }
+
+    /// The head of a new file.
+    fn header(&self, stage: Stage, is_reversible: bool) -> String {
+        let original = format!("V{}__{}.sql", self.migration.version, self.migration.name);
+        let mut header = self.limits();
+        if !is_reversible && let Some(why) = &self.migration.script.directives.irreversible {
+            header.push_str(&format!("-- migration: irreversible \"{why}\"\n"));
+        }
+        header.push_str(&match stage {
+            Stage::Stays => format!("-- What comes after the indexes of {original}.\n\n"),
+            Stage::Indexes => {
+                format!("-- The indexes of {original}: writes go on while they are built.\n\n")
+            }
+            Stage::Validate => format!(
+                "-- The rows that stand are held to the constraints of {original}: reads and writes go on.\n\n"
+            ),
+            Stage::Finish => {
+                format!("-- The end of {original}: nothing has to be read any more.\n\n")
+            }
+        });
+        header
+    }
+
+    /// The directives of time that hold for the later files, too.
+    fn limits(&self) -> String {
+        sql::leading_comment_lines(self.up.text)
+            .filter(|(_, comment)| {
+                comment
+                    .strip_prefix("migration:")
+                    .is_some_and(|directive| directive.trim_start().contains("-timeout "))
+            })
+            .map(|(_, comment)| format!("-- {comment}\n"))
+            .collect()
+    }
+
+    /// What is left of the revert: its head and its statements; `None` where there is none.
+    fn reverted(&self, undone: &[Undo]) -> Option<(String, String)> {
+        let down = self.down?;
+        let slices = Slices::of(down.text, down.steps);
+        let mut rest = String::new();
+        for (slice, step) in slices.statements.iter().zip(down.steps) {
+            match edit(step, down.text, undone) {
+                Edited::Untouched => rest.push_str(&slice.with(slice.sql)),
+                Edited::Becomes(sql) => rest.push_str(&slice.with(&sql)),
+                Edited::Gone => {}
+            }
+        }
+        rest.push_str(slices.rest);
+        Some((slices.header.to_owned(), rest))
+    }
+
+    /// Whether the new versions come before the next migration.
+    fn fits(&self, parts: &[Part]) -> Result<(), NoRewrite> {
+        let next = self
+            .service
+            .migrations
+            .iter()
+            .map(|migration| migration.version)
+            .find(|version| *version > self.migration.version);
+        match (next, parts.last()) {
+            (Some(next), Some(last)) if last.version >= next => Err(NoRewrite::NoRoom {
+                wanted: parts.len() - 1,
+                next,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a migration is taken apart into.
+#[derive(Default)]
+struct Pieces {
+    /// The statements of its own file.
+    stays: String,
+    /// The statements of others, each with its comments.
+    later: Vec<(Later, String)>,
+    /// What its revert need not do any more.
+    undone: Vec<Undo>,
+}
+
+/// What the file goes on from that keeps the migration's name.
+struct Heir<'a> {
+    header: &'a str,
+    /// Head and rest of its revert; `None` where it has none.
+    reverted: Option<&'a (String, String)>,
+}
+
+fn no_transaction(is_apart: bool) -> &'static str {
+    match is_apart {
+        true => "-- migration: no-transaction\n",
+        false => "",
+    }
+}
+
+/// One blank line where statements were taken out, and one newline at the end.
+fn tidy(text: &str) -> String {
+    let mut tidy = text.trim_end().to_owned();
+    while tidy.contains("\n\n\n") {
+        tidy = tidy.replace("\n\n\n", "\n\n");
+    }
+    tidy.push('\n');
+    tidy
+}

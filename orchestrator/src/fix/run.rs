@@ -1,0 +1,335 @@
+//! From a service to its rewritten files.
+//!
+//! Responsible for which migrations are rewritten at all, and for nothing being proposed that is not proven. Not for writing
+//! (`files`), nor for how it is told (`cli`).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use shared::config::DatabaseAddress;
+use shared::domain::{Direction, Migration, Service, ServiceName, Version};
+use shared::source::{SourceError, migration_of};
+use shared::sql;
+
+use super::files::FileChange;
+use super::prove::{Before, Bench, Gain, prove};
+use super::rewrite::{Left, Part, Rewrite, rewrite};
+use crate::rehearsal::ObservedLocks;
+use crate::rules::{Rulebook, slugs};
+use crate::scratch::{ScratchError, Workshop};
+
+/// A service whose migrations are to be rewritten.
+pub struct Request<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// Where its live database is, or would be.
+    pub address: &'a DatabaseAddress,
+    /// Its history table.
+    pub history_table: &'a str,
+    /// Its folder, with `migrations` and `reverts`.
+    pub folder: &'a Path,
+    /// What its live database has applied.
+    pub applied: &'a BTreeSet<Version>,
+    /// What is merged: others may have applied it.
+    pub merged: &'a BTreeSet<Version>,
+    /// What is asked for.
+    pub wanted: &'a BTreeSet<Version>,
+}
+
+/// What became of a migration that has something to rewrite.
+#[derive(Clone, Debug)]
+pub struct Fixed {
+    /// The service.
+    pub service: ServiceName,
+    /// The migration.
+    pub version: Version,
+    /// Its file.
+    pub file: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The statements that stay as they are, and why.
+    pub left: Vec<Left>,
+}
+
+/// What became of a migration that has something to rewrite.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It has a safe form, which is proven.
+    Proven {
+        /// The files that change.
+        changes: Vec<FileChange>,
+        /// What others feel less.
+        gains: Vec<Gain>,
+    },
+    /// It must not change any more.
+    Refused {
+        /// Why.
+        why: String,
+    },
+    /// There is a form, and it is not proven.
+    NotProven {
+        /// Why not.
+        why: String,
+    },
+    /// No safe form is known.
+    NoForm,
+}
+
+/// Finds the safe forms of a service's migrations, and proves them. Writes nothing.
+///
+/// # Errors
+/// When the scratch databases cannot be worked with, or the migrations do not run as they are.
+pub async fn fix(
+    workshop: &Workshop<'_>,
+    request: &Request<'_>,
+    rulebook: &Rulebook,
+) -> Result<Vec<Fixed>, ScratchError> {
+    let service = request.service;
+    let bench = Bench::prepare(workshop, service, request.address, request.history_table).await?;
+    let mut fixed = Vec::new();
+    let last = request.wanted.iter().max();
+    for migration in &service.migrations {
+        if last.is_none_or(|last| migration.version > *last) {
+            break;
+        }
+        if !request.wanted.contains(&migration.version) {
+            bench.apply(service, &[migration]).await?;
+            continue;
+        }
+        let observed = bench.take(service, migration, Direction::Up).await?;
+        let hazards = hazards(service, migration, &observed, rulebook);
+        if hazards.is_empty() {
+            continue;
+        }
+        let before = Before {
+            burdens: observed.burdens(&migration.script),
+            schema: bench.schema().await?,
+        };
+        let one = Box::pin(one(workshop, request, migration, &hazards, &before));
+        fixed.extend(one.await?);
+    }
+    bench.clear().await;
+    Ok(fixed)
+}
+
+/// One migration, on a bench of its own.
+async fn one(
+    workshop: &Workshop<'_>,
+    request: &Request<'_>,
+    migration: &Migration,
+    hazards: &BTreeSet<usize>,
+    before: &Before,
+) -> Result<Option<Fixed>, ScratchError> {
+    let told = |outcome, left| {
+        Some(Fixed {
+            service: request.service.name.clone(),
+            version: migration.version,
+            file: migration.script.path.clone(),
+            outcome,
+            left,
+        })
+    };
+    if let Some(why) = refusal(request, migration) {
+        return Ok(told(Outcome::Refused { why }, Vec::new()));
+    }
+    let Rewrite { ways, left } = match rewrite(request.service, migration, hazards) {
+        Ok(rewrite) => rewrite,
+        Err(why) => {
+            let why = why.to_string();
+            return Ok(told(Outcome::NotProven { why }, Vec::new()));
+        }
+    };
+    let mut outcome = Outcome::NoForm;
+    for parts in &ways {
+        let proven = Box::pin(proven(workshop, request, migration, parts, before)).await?;
+        match proven {
+            Ok(gains) => {
+                let changes = changes(request, migration, parts);
+                return Ok(told(Outcome::Proven { changes, gains }, left));
+            }
+            // The first way is the one that people expect: its reason is the one to tell.
+            Err(why) if matches!(outcome, Outcome::NoForm) => outcome = Outcome::NotProven { why },
+            Err(_) => {}
+        }
+    }
+    Ok(told(outcome, left))
+}
+
+/// Proves one way, on a bench of its own. An error within is why it is not proven.
+async fn proven(
+    workshop: &Workshop<'_>,
+    request: &Request<'_>,
+    migration: &Migration,
+    parts: &[Part],
+    before: &Before,
+) -> Result<Result<Vec<Gain>, String>, ScratchError> {
+    let service = match with_parts(request, migration, parts) {
+        Ok(service) => service,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let bench = Bench::prepare(workshop, &service, request.address, request.history_table).await?;
+    let earlier: Vec<&Migration> = service
+        .migrations
+        .iter()
+        .filter(|it| it.version < migration.version)
+        .collect();
+    bench.apply(&service, &earlier).await?;
+    let new: Vec<&Migration> = parts
+        .iter()
+        .filter_map(|part| service.migration(part.version))
+        .collect();
+    let proven = prove(&bench, &service, &new, before).await?;
+    bench.clear().await;
+    Ok(proven.map_err(|not_proven| not_proven.to_string()))
+}
+
+/// The places of the statements that need another form, in bytes: those that are not allowed as they are.
+fn hazards(
+    service: &Service,
+    migration: &Migration,
+    observed: &ObservedLocks,
+    rulebook: &Rulebook,
+) -> BTreeSet<usize> {
+    let allows = |slug: &str| {
+        [Some(&migration.script), migration.revert.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|script| &script.directives.allow)
+            .any(|allow| allow.rule == slug)
+    };
+    let statements = sql::split(&migration.script.text).unwrap_or_default();
+    let text = |offset: usize| {
+        let statement = statements.iter().find(|it| it.offset == offset);
+        statement.map_or(String::new(), |it| it.text.to_ascii_lowercase())
+    };
+    let mut hazards = BTreeSet::new();
+    for draft in observed.drafts(&migration.script) {
+        let is_work =
+            draft.rule == &slugs::SCANS_UNDER_LOCK || draft.rule == &slugs::REWRITES_TABLE;
+        let Some(range) = draft.range.clone().filter(|_| is_work) else {
+            continue;
+        };
+        let finding = rulebook.finding(service, migration, draft);
+        let is_allowed = finding.is_none_or(|finding| finding.allowed.is_some())
+            || twins(&text(range.start)).any(allows);
+        if !is_allowed {
+            hazards.insert(range.start);
+        }
+    }
+    for statement in &statements {
+        if observed.blocks_at(statement.offset)
+            && is_index(&statement.text.to_ascii_lowercase(), "drop")
+            && !allows(slugs::INDEX_DROP_NOT_CONCURRENT.slug)
+        {
+            hazards.insert(statement.offset);
+        }
+    }
+    hazards
+}
+
+/// The rules that find the same in the text of a statement: who allows one of them has thought of it.
+fn twins(text: &str) -> impl Iterator<Item = &'static str> {
+    let twins = [
+        (is_index(text, "create"), &slugs::INDEX_NOT_CONCURRENT),
+        (text.contains("foreign key"), &slugs::FOREIGN_KEY_NOT_VALID),
+        (text.contains("check"), &slugs::CONSTRAINT_NOT_VALID),
+        (text.contains("foreign key"), &slugs::CONSTRAINT_NOT_VALID),
+        (text.contains("not null"), &slugs::NOT_NULL_STEPS),
+        (text.contains("unique"), &slugs::UNIQUE_CONSTRAINT),
+        (text.contains("primary key"), &slugs::UNIQUE_CONSTRAINT),
+    ];
+    twins
+        .into_iter()
+        .filter_map(|(is_one, rule)| is_one.then_some(rule.slug))
+}
+
+/// Whether a statement creates, or drops, an index.
+fn is_index(text: &str, verb: &str) -> bool {
+    let mut words = text.split_whitespace();
+    words.next() == Some(verb) && words.find(|word| *word != "unique") == Some("index")
+}
+
+/// Why a migration must not change any more.
+fn refusal(request: &Request<'_>, migration: &Migration) -> Option<String> {
+    let version = migration.version;
+    if request.applied.contains(&version) {
+        return Some("it is applied: bring the change in a new migration".to_owned());
+    }
+    if request.merged.contains(&version) {
+        return Some(
+            "it is merged, and may be applied elsewhere: bring the change in a new migration"
+                .to_owned(),
+        );
+    }
+    let scripts = [
+        ("migrations", Some(&migration.script)),
+        ("reverts", migration.revert.as_ref()),
+    ];
+    scripts.into_iter().find_map(|(kind, script)| {
+        let script = script?;
+        let path = path(request, kind, version, &migration.name);
+        let same = std::fs::read_to_string(&path).is_ok_and(|text| text == *script.text);
+        (!same).then(|| {
+            format!(
+                "{} is not what is compiled in: build again, or give --services-dir",
+                path.display()
+            )
+        })
+    })
+}
+
+fn path(request: &Request<'_>, kind: &str, version: Version, name: &str) -> PathBuf {
+    let file = format!("V{version}__{name}.sql");
+    request.folder.join(kind).join(file)
+}
+
+/// The service with new migrations in the place of one.
+fn with_parts(
+    request: &Request<'_>,
+    migration: &Migration,
+    parts: &[Part],
+) -> Result<Service, SourceError> {
+    let mut service = request.service.clone();
+    service
+        .migrations
+        .retain(|it| it.version != migration.version);
+    for part in parts {
+        let path = |kind| {
+            path(request, kind, part.version, &part.name)
+                .display()
+                .to_string()
+        };
+        let revert = part.revert.clone().map(|text| (path("reverts"), text));
+        let script = (path("migrations"), part.up.clone());
+        let new = migration_of(part.version, &part.name, script, revert)?;
+        service.migrations.push(new);
+    }
+    service.migrations.sort_by_key(|it| it.version);
+    Ok(service)
+}
+
+/// What becomes of which file.
+fn changes(request: &Request<'_>, migration: &Migration, parts: &[Part]) -> Vec<FileChange> {
+    let mut changes = Vec::new();
+    for part in parts {
+        let keeps_name = part.version == migration.version;
+        let files = [
+            ("migrations", Some(&part.up), Some(&migration.script)),
+            ("reverts", part.revert.as_ref(), migration.revert.as_ref()),
+        ];
+        for (kind, after, before) in files {
+            let before = before.filter(|_| keeps_name);
+            let before = before.map(|script| script.text.to_string());
+            if let Some(after) = after
+                && before.as_ref() != Some(after)
+            {
+                changes.push(FileChange {
+                    path: path(request, kind, part.version, &part.name),
+                    before,
+                    after: after.clone(),
+                });
+            }
+        }
+    }
+    changes
+}

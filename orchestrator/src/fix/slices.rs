@@ -1,0 +1,171 @@
+//! A file cut into its statements, with nothing lost between them.
+//!
+//! Responsible for which comment belongs to which statement. Not for what a statement does. Pure.
+
+use crate::lint::Step;
+
+/// A file cut into its statements.
+pub(super) struct Slices<'a> {
+    /// The comments at the head: what they say is about the file, and directives are among them.
+    pub(super) header: &'a str,
+    /// The statements, in order.
+    pub(super) statements: Vec<Slice<'a>>,
+    /// What comes after the last.
+    pub(super) rest: &'a str,
+}
+
+/// A statement with what belongs to it.
+pub(super) struct Slice<'a> {
+    /// The comments and blanks before it.
+    pub(super) lead: &'a str,
+    /// The statement, without its semicolon.
+    pub(super) sql: &'a str,
+    /// Its semicolon, and the rest of its line.
+    pub(super) tail: &'a str,
+}
+
+impl<'a> Slices<'a> {
+    /// Cuts a text at its statements.
+    pub(super) fn of(text: &'a str, steps: &[Step]) -> Self {
+        let mut statements = Vec::new();
+        let mut at = 0;
+        for (index, step) in steps.iter().enumerate() {
+            let limit = steps
+                .get(index + 1)
+                .map_or(text.len(), |next| next.range.start);
+            let end = end_of_line(text, step.range.end, limit);
+            statements.push(Slice {
+                lead: &text[at..step.range.start],
+                sql: &text[step.range.clone()],
+                tail: &text[step.range.end..end],
+            });
+            at = end;
+        }
+        let mut slices = Self {
+            header: "",
+            statements,
+            rest: &text[at..],
+        };
+        match slices.statements.first_mut() {
+            None => slices.header = std::mem::take(&mut slices.rest),
+            Some(first) => (slices.header, first.lead) = first.lead.split_at(head(first.lead)),
+        }
+        slices
+    }
+}
+
+/// Where the head of a file ends: at its last blank line, but behind all directives.
+fn head(lead: &str) -> usize {
+    let end = lead.rfind("\n\n").map_or(0, |at| at + 2);
+    if end == 0 || lead[end..].contains("migration:") {
+        lead.len()
+    } else {
+        end
+    }
+}
+
+/// Behind the semicolon of a statement that ends at `from`, and a comment in the same line.
+fn end_of_line(text: &str, from: usize, limit: usize) -> usize {
+    let between = &text[from..limit];
+    let blank = between.len() - between.trim_start().len();
+    if !between[blank..].starts_with(';') {
+        return from;
+    }
+    let behind = blank + 1;
+    match between[behind..].find('\n') {
+        Some(newline) => from + behind + newline + 1,
+        None => from + behind,
+    }
+}
+
+impl Slice<'_> {
+    /// It, with another statement in its place.
+    pub(super) fn with(&self, sql: &str) -> String {
+        let tail = if self.tail.is_empty() {
+            ";\n"
+        } else {
+            self.tail
+        };
+        format!("{}{sql}{tail}", self.lead)
+    }
+
+    /// Its comments, as they are to stand before it elsewhere.
+    pub(super) fn comments(&self) -> String {
+        let mut comments = self.lead.trim_start().to_owned();
+        let behind = self.tail.trim_start().trim_start_matches(';').trim();
+        if !behind.is_empty() {
+            comments.push_str(&format!("{behind}\n"));
+        }
+        comments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::domain::{Direction, ServiceName, Version};
+    use shared::source::migration_of;
+
+    use super::Slices;
+    use crate::lint::{LintedFile, steps};
+
+    fn parts(text: &str) -> (String, Vec<(String, String, String)>, String) {
+        let path = "V1__x.sql".to_owned();
+        let migration = migration_of(Version::new(1), "x", (path, text.to_owned()), None).unwrap();
+        let service = shared::domain::Service {
+            name: "policy".parse::<ServiceName>().unwrap(),
+            database: "policy".to_owned(),
+            depends_on: Vec::new(),
+            history_table: None,
+            legacy_table: None,
+            description: None,
+            owner: None,
+            path: String::new(),
+            migrations: vec![migration],
+        };
+        let migration = &service.migrations[0];
+        let file = LintedFile::read(&service, migration, Direction::Up).unwrap();
+        let steps = steps(&file);
+        let slices = Slices::of(text, &steps);
+        let statements = slices.statements.iter().map(|slice| {
+            (
+                slice.lead.to_owned(),
+                slice.sql.to_owned(),
+                slice.tail.to_owned(),
+            )
+        });
+        (
+            slices.header.to_owned(),
+            statements.collect(),
+            slices.rest.to_owned(),
+        )
+    }
+
+    #[test]
+    fn nothing_is_lost_and_comments_stay_with_what_they_are_about() {
+        let text = "-- migration: lock-timeout 2s\n-- Why.\n\n-- One.\nSELECT 1; -- first\n\n-- Two.\nSELECT 2\n;\n-- End.\n";
+        let (header, statements, rest) = parts(text);
+        assert_eq!(header, "-- migration: lock-timeout 2s\n-- Why.\n\n");
+        assert_eq!(statements[0].0, "-- One.\n");
+        assert_eq!(statements[0].2, "; -- first\n");
+        assert_eq!(statements[1].0, "\n-- Two.\n");
+        assert_eq!(rest, "-- End.\n");
+        let mut whole = header;
+        for (lead, sql, tail) in statements {
+            whole.push_str(&(lead + &sql + &tail));
+        }
+        assert_eq!(whole + &rest, text);
+    }
+
+    #[test]
+    fn a_head_without_a_blank_line_is_all_head() {
+        let (header, statements, _) = parts("-- Why.\nSELECT 1;");
+        assert_eq!(header, "-- Why.\n");
+        assert_eq!(statements[0].0, "");
+    }
+
+    #[test]
+    fn directives_are_never_taken_for_a_statement_s_comment() {
+        let (header, ..) = parts("-- Why.\n\n-- migration: lock-timeout 2s\nSELECT 1;\n");
+        assert_eq!(header, "-- Why.\n\n-- migration: lock-timeout 2s\n");
+    }
+}

@@ -1,0 +1,145 @@
+//! The revert of a migration, once some of what it undoes is done elsewhere.
+//!
+//! Responsible for taking single things out of it. What is not found there stays undone by something else, such as the dropping of the
+//! whole table; the proof decides. Pure.
+
+use shared::sql::Name;
+use squawk_syntax::ast::{self, AstNode};
+
+use crate::lint::{Change, Step, span};
+
+/// What a revert need not do any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// Drop an index.
+    DropsIndex(Name),
+    /// Make an index again.
+    MakesIndex(Name),
+    /// Drop a constraint.
+    DropsConstraint {
+        /// The table.
+        table: Name,
+        /// The constraint.
+        name: String,
+    },
+    /// Allow a column to be empty; it does something else instead.
+    DropsNotNull {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// An action of `ALTER TABLE`.
+        instead: String,
+    },
+}
+
+/// What becomes of one statement of a revert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Edited {
+    /// It stays as it is.
+    Untouched,
+    /// Another statement stands in its place.
+    Becomes(String),
+    /// It is gone.
+    Gone,
+}
+
+/// What becomes of a statement.
+pub(super) fn edit(step: &Step, text: &str, undone: &[Undo]) -> Edited {
+    match ast::Stmt::cast(step.node.clone()) {
+        Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, undone),
+        Some(ast::Stmt::CreateIndex(_)) => {
+            let made = step.acts.iter().any(|act| match &act.change {
+                Change::MakesIndex(index) => undone.iter().any(|undo| match undo {
+                    Undo::MakesIndex(name) => index.name.as_ref() == Some(name),
+                    _ => false,
+                }),
+                _ => false,
+            });
+            if made {
+                Edited::Gone
+            } else {
+                Edited::Untouched
+            }
+        }
+        Some(ast::Stmt::AlterTable(it)) => alter_table(step, &it, text, undone),
+        _ => Edited::Untouched,
+    }
+}
+
+fn drop_index(step: &Step, it: &ast::DropIndex, undone: &[Undo]) -> Edited {
+    let Some(Change::DropsIndexes { indexes, .. }) = step.acts.first().map(|act| &act.change)
+    else {
+        return Edited::Untouched;
+    };
+    let left: Vec<String> = indexes
+        .iter()
+        .zip(it.index_refs())
+        .filter(|(index, _)| !undone.contains(&Undo::DropsIndex((*index).clone())))
+        .map(|(_, written)| written.syntax().text().to_string().trim().to_owned())
+        .collect();
+    if left.is_empty() {
+        Edited::Gone
+    } else if left.len() == indexes.len() {
+        Edited::Untouched
+    } else {
+        let if_exists = if it.if_exists().is_some() {
+            "IF EXISTS "
+        } else {
+            ""
+        };
+        Edited::Becomes(format!("DROP INDEX {if_exists}{}", left.join(", ")))
+    }
+}
+
+fn alter_table(step: &Step, it: &ast::AlterTable, text: &str, undone: &[Undo]) -> Edited {
+    let mut kept = Vec::new();
+    let mut touched = false;
+    let mut first = None;
+    for action in it.actions() {
+        let range = span(action.syntax());
+        first.get_or_insert(range.start);
+        let change = step.acts.iter().find(|act| act.range == range);
+        let own = text.get(range).unwrap_or_default().to_owned();
+        match change.and_then(|act| replaced(&act.change, undone)) {
+            None => kept.push(own),
+            Some(instead) => {
+                touched = true;
+                kept.extend(instead);
+            }
+        }
+    }
+    let prefix = first.and_then(|first| text.get(step.range.start..first));
+    match prefix {
+        _ if !touched => Edited::Untouched,
+        _ if kept.is_empty() => Edited::Gone,
+        Some(prefix) => Edited::Becomes(format!("{prefix}{}", kept.join(",\n    "))),
+        None => Edited::Untouched,
+    }
+}
+
+/// What stands in an action's place, which may be nothing; `None` where it stays.
+fn replaced(change: &Change, undone: &[Undo]) -> Option<Option<String>> {
+    undone.iter().find_map(|undo| match (change, undo) {
+        (
+            Change::DropsConstraint { table, name, .. },
+            Undo::DropsConstraint {
+                table: of,
+                name: gone,
+            },
+        ) if table == of && name == gone => Some(None),
+        (
+            Change::SetsNotNull {
+                table,
+                column,
+                not_null: false,
+            },
+            Undo::DropsNotNull {
+                table: of,
+                column: gone,
+                instead,
+            },
+        ) if table == of && column == gone => Some(Some(instead.clone())),
+        _ => None,
+    })
+}
