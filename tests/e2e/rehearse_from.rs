@@ -37,7 +37,7 @@ fn shop() -> (Server, Services, Program) {
         .reversible(
             4,
             "named",
-            "ALTER TABLE items ALTER COLUMN name SET NOT NULL;\n",
+            "-- migration: allow scans-under-lock \"few rows\"\nALTER TABLE items ALTER COLUMN name SET NOT NULL;\n",
             "ALTER TABLE items ALTER COLUMN name DROP NOT NULL;\n",
         );
     (server, services, program)

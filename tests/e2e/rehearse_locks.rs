@@ -440,7 +440,7 @@ fn a_rehearsal_tells_locks_and_holds_them_against_the_file() {
         .expect(&["rehearse", "control", "--every"], 4)
         .stdout;
     assert!(
-        people.contains("error[scans-under-lock]")
+        people.contains("  scans-under-lock\n")
             && people.contains("  locks controls  ShareLock  blocks writes for "),
         "{people}"
     );

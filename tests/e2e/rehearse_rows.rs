@@ -935,6 +935,8 @@ fn a_rehearsal_tells_what_becomes_of_rows_and_code() {
                 )
             })
         })
+        // What it locks is another topic, and takes another time each time.
+        .filter(|told| !told.contains(" ms blocks "))
         .collect();
     assert_eq!(
         told,

@@ -70,7 +70,7 @@ pub fn combine(
             Some(other) => {
                 // A reason for either is one for both: with and without a rehearsal the same file passes.
                 other.allowed = other.allowed.take().or(finding.allowed);
-                other.safe_form = other.safe_form.take().or(finding.safe_form);
+                other.safe_form = finding.safe_form.or(other.safe_form.take());
                 other.place = other.place.or(finding.place);
             }
             None => kept.push(finding),

@@ -212,7 +212,9 @@ impl RehearseLines {
         let one_way = self.irreversible;
         parts.extend((one_way > 0).then(|| format!("{one_way} irreversible")));
         parts.extend((totals.findings > 0).then(|| count(totals.findings, "finding")));
-        parts.extend((self.allowed > 0).then(|| format!("{} allowed", count(self.allowed, "finding"))));
+        parts.extend(
+            (self.allowed > 0).then(|| format!("{} allowed", count(self.allowed, "finding"))),
+        );
         parts.extend((totals.skipped > 0).then(|| format!("{} left out", totals.skipped)));
         parts.extend((self.failed > 0).then(|| {
             let services = count(self.failed, "service");
