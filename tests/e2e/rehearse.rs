@@ -492,3 +492,35 @@ fn one_connection_is_enough() {
     let outcome = orchestrator.expect(&["rehearse", "--every", "--output", "json"], 4);
     assert_eq!(verdicts(&outcome).len(), 4);
 }
+
+#[test]
+fn many_migrations_are_told_in_their_order_and_none_after_one_that_does_not_run() {
+    let server = Server::start();
+    let services = Services::new();
+    let many = services.service("many", &[]);
+    for number in 1..=45 {
+        let up = format!("CREATE TABLE t{number} (id int PRIMARY KEY);\n");
+        many.reversible(number, "t", &up, &format!("DROP TABLE t{number};\n"));
+    }
+    let orchestrator = orchestrator(&server, &services);
+    let told = verdicts(&orchestrator.expect(&["rehearse", "--output", "json"], 0));
+    let all: Vec<String> = (1..=45).map(|it| format!("{it} proven")).collect();
+    assert_eq!(told, all);
+    // At the end of the older part, and within each.
+    for broken in [10, 27, 40] {
+        let migrations = many.path().join("migrations");
+        let file = migrations.join(format!("V{broken}__t.sql"));
+        let text = std::fs::read_to_string(&file).expect("a file");
+        std::fs::write(&file, "SELECT nothing;\n").expect("a file");
+        let outcome = orchestrator.expect(&["rehearse", "--output", "json"], 4);
+        let told = verdicts(&outcome);
+        assert_eq!(told.len(), broken);
+        assert_eq!(told[broken - 1], format!("{broken} unknown"));
+        assert_eq!(
+            outcome.events_of("service_skipped")[0]["steps"],
+            45 - broken
+        );
+        std::fs::write(&file, text).expect("a file");
+    }
+    assert_eq!(server.databases(), Vec::<String>::new());
+}

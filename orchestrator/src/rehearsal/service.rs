@@ -1,6 +1,8 @@
 //! One service: its migrations, one after another.
 
-use shared::domain::{Rehearsed, Version};
+use std::ops::Range;
+
+use shared::domain::{Rehearsed, Reversibility, Version};
 
 use super::migration::{Onward, Scene};
 use super::onlooker::Onlooker;
@@ -18,7 +20,13 @@ pub struct Rehearsal {
     pub left_out: Vec<Version>,
 }
 
-/// Rehearses a service's migrations, and tells each as soon as it is through.
+/// From so many migrations on two parts are rehearsed at once.
+const WORTH_PARTING: usize = 40;
+
+/// Words of statements about roles, which belong to the whole server: two databases would be in each other's way.
+const OF_ROLES: [&str; 3] = ["role ", "user ", "group "];
+
+/// Rehearses a service's migrations, and tells each as soon as it and all before it are through.
 ///
 /// # Errors
 /// When the scratch database cannot be worked with. What the files are to blame for is a finding.
@@ -28,16 +36,71 @@ pub async fn rehearse_service(
     rulebook: &Rulebook,
     mut tell: impl FnMut(Version, &Rehearsed),
 ) -> Result<Rehearsal, ScratchError> {
-    let mut rehearsal = Rehearsal::default();
-    let migrations = work.migrations();
-    if migrations.is_empty() {
+    let number = work.pending.len();
+    if !is_parted(workshop, work) {
+        return part(workshop, work, rulebook, 0..number, tell).await;
+    }
+    // The more tables there are, the longer a look at them takes.
+    let middle = number * 3 / 5;
+    let (older, newer) = tokio::join!(
+        part(workshop, work, rulebook, 0..middle, &mut tell),
+        part(workshop, work, rulebook, middle..number, |_, _| {}),
+    );
+    let mut rehearsal = older?;
+    let last = rehearsal.migrations.last();
+    if last.is_some_and(|(_, it)| it.reversibility == Reversibility::Unknown) {
+        // Nor could the newer part be begun.
+        rehearsal.left_out.extend(&work.pending[middle..]);
         return Ok(rehearsal);
     }
-    let mut stage = Stage::set(workshop, work).await?;
+    let newer = newer?;
+    for (version, rehearsed) in &newer.migrations {
+        tell(*version, rehearsed);
+    }
+    rehearsal.migrations.extend(newer.migrations);
+    rehearsal.left_out = newer.left_out;
+    Ok(rehearsal)
+}
+
+fn is_parted(workshop: &Workshop<'_>, work: &Work) -> bool {
+    let is_worth_it = work.pending.len() >= WORTH_PARTING && work.archive.is_none();
+    is_worth_it
+        && workshop.context().jobs() > 1
+        && !work.all().into_iter().any(|migration| {
+            [Some(&migration.script), migration.revert.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|script| {
+                    let text = script.text.to_ascii_lowercase();
+                    let makes = |verb: &str| {
+                        OF_ROLES
+                            .iter()
+                            .any(|what| text.contains(&format!("{verb} {what}")))
+                    };
+                    makes("create") || makes("drop")
+                })
+        })
+}
+
+/// Rehearses the migrations of these indices, on a stage of their own.
+async fn part(
+    workshop: &Workshop<'_>,
+    work: &Work,
+    rulebook: &Rulebook,
+    indices: Range<usize>,
+    mut tell: impl FnMut(Version, &Rehearsed),
+) -> Result<Rehearsal, ScratchError> {
+    let mut rehearsal = Rehearsal::default();
+    let migrations = work.migrations();
+    if indices.is_empty() {
+        return Ok(rehearsal);
+    }
+    let mut stage = Stage::set(workshop, work, indices.start).await?;
     let mut understudy = None;
     let mut onlooker = Onlooker::arrive(stage.client()).await?;
     let mut before = stage.snapshot().await?;
-    for (index, migration) in migrations.iter().enumerate() {
+    for index in indices.clone() {
+        let migration = migrations[index];
         let scene = Scene::new(&stage, work, rulebook, migration, &mut onlooker, None);
         let (mut rehearsed, mut onward) = scene.play(&before).await?;
         if let Onward::WithoutRows(stumble) = onward {
@@ -50,7 +113,7 @@ pub async fn rehearse_service(
         }
         tell(migration.version, &rehearsed);
         rehearsal.migrations.push((migration.version, rehearsed));
-        let rest = &migrations[index + 1..];
+        let rest = &migrations[index + 1..indices.end];
         match onward {
             Onward::Here(schema) => before = *schema,
             _ if rest.is_empty() => break,

@@ -26,14 +26,18 @@ pub(super) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// A new database in which everything stands that comes before the first migration.
-    pub(super) async fn set(workshop: &Workshop<'a>, work: &'a Work) -> Result<Self, ScratchError> {
+    /// A new database in which everything stands that comes before the migration of this index.
+    pub(super) async fn set(
+        workshop: &Workshop<'a>,
+        work: &'a Work,
+        index: usize,
+    ) -> Result<Self, ScratchError> {
         let reverts = work
             .migrations()
             .into_iter()
             .filter_map(|it| it.revert.as_ref());
         Replay::refuse_reverts(workshop, reverts)?;
-        Self::on(filled(workshop, work, 0).await?, work).await
+        Self::on(filled(workshop, work, index).await?, work).await
     }
 
     /// Puts another database in the place of this one, in which everything stands that comes before the migration of this index.
