@@ -146,22 +146,88 @@ fn a_reason_for_what_only_a_rehearsal_tells_is_unused_only_where_one_was_made() 
 }
 
 #[test]
-fn what_the_engine_refuses_is_a_finding_and_the_others_are_rehearsed() {
+fn what_the_engine_refuses_is_held_against_its_file_and_all_else_is_rehearsed() {
     let server = Server::start();
     let services = Services::new();
-    shop(&services);
-    services.service("cart", &[]).reversible(
+    // Reverts that cannot be run: a transaction of their own, an open quotation, data for a client.
+    for (version, revert) in [
+        (1, "DROP TABLE t1;\nCOMMIT;\n"),
+        (2, "DROP TABLE t2; -- and\nSELECT 'never closed;\n"),
+        (3, "DROP TABLE t3;\nCOPY t1 FROM STDIN;\n"),
+    ] {
+        services.service("shop", &[]).reversible(
+            version,
+            "made",
+            &format!("CREATE TABLE t{version} (id uuid PRIMARY KEY);\n"),
+            revert,
+        );
+    }
+    let shop = services.service("shop", &[]);
+    shop.reversible(
+        4,
+        "wrong",
+        "ALTER TABLE t1 ADD COLUMN a int, ADD COLUMN b int;\n",
+        "ALTER TABLE t1 DROP COLUMN a;\n",
+    );
+    shop.reversible(5, "right", "CREATE TABLE t5 ();\n", "DROP TABLE t5;\n");
+    let cart = services.service("cart", &[]);
+    cart.reversible(
         1,
-        "a",
-        "CREATE TABLE a (id uuid);\nCOMMIT;\n",
+        "refused",
+        "-- migration: allow engine-refuses \"not possible\"\nCREATE TABLE a (id uuid);\nCOMMIT;\n",
         "DROP TABLE a;\n",
     );
-    let outcome = orchestrator(&server, &services).expect(&["check", "--output", "json"], 4);
+    cart.reversible(2, "behind", "CREATE TABLE b ();\n", "DROP TABLE b;\n");
+    let program = orchestrator(&server, &services);
+    let report = program
+        .expect(&["check", "--output", "json"], 4)
+        .json()
+        .clone();
+    let places = |findings: &Value| -> Vec<String> {
+        let findings = findings.as_array().expect("a list").iter();
+        let mut places: Vec<String> = findings
+            .filter(|it| it["severity"] == "error" && it["allowed"].is_null())
+            .map(|it| {
+                let file = it["file"].as_str().expect("a file");
+                let (at, _) = file.rmatch_indices('/').nth(2).expect("a path");
+                let file = &file[at + 1..];
+                let rule = it["rule"].as_str().expect("a rule");
+                format!("{file}:{} {rule}", it["line"])
+            })
+            .collect();
+        places.sort();
+        places
+    };
+    let expected = [
+        "cart/migrations/V1__refused.sql:3 engine-refuses",
+        "shop/migrations/V4__wrong.sql:1 second-up-fails",
+        "shop/reverts/V1__made.sql:2 engine-refuses",
+        "shop/reverts/V2__made.sql:2 engine-refuses",
+        "shop/reverts/V3__made.sql:2 engine-refuses",
+        "shop/reverts/V4__wrong.sql:null revert-leaves-schema",
+    ];
+    assert_eq!(places(&report["findings"]), expected);
+    assert_eq!(report["summary"]["rehearsed"], 5);
+    assert_eq!(report["summary"]["proven"], 1);
     assert_eq!(
-        found(&outcome, &["engine-refuses"]),
-        [pair("engine-refuses", Value::Null)]
+        report["left_out"],
+        json!([{"service": "cart", "version": 2}])
     );
-    assert_eq!(outcome.json()["summary"]["rehearsed"], 1);
+
+    let outcome = program.expect(&["rehearse", "--every", "--output", "json"], 4);
+    let events = outcome.events();
+    let rehearsed: Vec<&Value> = events
+        .iter()
+        .filter(|it| it["event"] == "migration_rehearsed")
+        .collect();
+    let findings: Vec<Value> = rehearsed
+        .iter()
+        .flat_map(|it| it["findings"].as_array().expect("a list").clone())
+        .collect();
+    assert_eq!(places(&findings.into()), expected);
+    assert_eq!(rehearsed.len(), 6);
+    let last = events.last().expect("an event");
+    assert_ne!(last["next"], json!([]));
 }
 
 #[test]

@@ -441,15 +441,6 @@ fn what_it_is_asked_wrongly_is_a_mistake() {
         "{}",
         unknown.stderr
     );
-    services
-        .service("one", &[])
-        .reversible(3, "commits", "SELECT 1;\n", "SELECT 1;\nCOMMIT;\n");
-    let refused = orchestrator.expect(&["rehearse"], 2);
-    assert!(
-        refused.stderr.contains("V3__commits.sql:2:1"),
-        "{}",
-        refused.stderr
-    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::Proof;
 use crate::rules::{Rule, slugs};
 
 /// What the text lets one fear, and what a rehearsal saw of it.
-static PAIRS: [(&Rule, &[&Rule]); 6] = [
+static PAIRS: [(&Rule, &[&Rule]); 7] = [
     (
         &slugs::REWRITES_TABLE,
         &[
@@ -47,6 +47,7 @@ static PAIRS: [(&Rule, &[&Rule]); 6] = [
         ],
     ),
     (&slugs::REVERT_MISSING, &[&slugs::REVERT_MISSING]),
+    (&slugs::ENGINE_REFUSES, &[&slugs::ENGINE_REFUSES]),
     (
         &slugs::LOCK_HELD_OVER_DATA_CHANGE,
         &[&slugs::MIXED_SCHEMA_AND_DATA],

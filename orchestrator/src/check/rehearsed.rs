@@ -78,18 +78,16 @@ pub async fn rehearsals(
         .await;
     let mut all = Rehearsals::default();
     for (name, outcome) in done {
-        match outcome {
-            Ok(rehearsals) => {
-                for rehearsal in rehearsals {
-                    all.add(name, rehearsal);
-                }
+        for rehearsal in outcome {
+            match rehearsal {
+                Ok(rehearsal) => all.add(name, rehearsal),
+                Err(error) => all.unrehearsed.push(Unrehearsed {
+                    service: name.clone(),
+                    error: error.chain(),
+                    next: error.next(),
+                    exit_code: error.exit_status(),
+                }),
             }
-            Err(error) => all.unrehearsed.push(Unrehearsed {
-                service: name.clone(),
-                error: error.chain(),
-                next: error.next(),
-                exit_code: error.exit_status(),
-            }),
         }
     }
     all
@@ -127,13 +125,15 @@ async fn one(
     selected: &Selected,
     scope: &Scope,
     rulebook: &Rulebook,
-) -> Result<Vec<Rehearsal>, ScratchError> {
+) -> Vec<Result<Rehearsal, ScratchError>> {
     let stretches = stretches(service, scope);
     if stretches.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let Some(every) = Work::of(workshop, &service.name, selected, &Which::Every).await? else {
-        return Ok(Vec::new());
+    let every = match Work::of(workshop, &service.name, selected, &Which::Every).await {
+        Ok(Some(every)) => every,
+        Ok(None) => return Vec::new(),
+        Err(error) => return vec![Err(error)],
     };
     let mut rehearsals = Vec::new();
     for (applied, pending) in stretches {
@@ -142,9 +142,14 @@ async fn one(
             pending,
             ..every.clone()
         };
-        rehearsals.push(rehearse_service(workshop, &work, rulebook, |_, _| {}).await?);
+        let rehearsal = rehearse_service(workshop, &work, rulebook, |_, _| {}).await;
+        let is_stopped = rehearsal.is_err();
+        rehearsals.push(rehearsal);
+        if is_stopped {
+            break;
+        }
     }
-    Ok(rehearsals)
+    rehearsals
 }
 
 /// What is asked about, in stretches without a gap, each with what comes before it.

@@ -18,7 +18,7 @@ pub struct Summary {
     pub warnings: usize,
     /// Findings that a directive allows.
     pub allowed: usize,
-    /// Migrations that were rehearsed.
+    /// Migrations that ran in a rehearsal.
     pub rehearsed: usize,
     /// Migrations whose reverts are proven to undo them.
     pub proven: usize,
@@ -70,7 +70,11 @@ impl Report {
             errors: count(Finding::counts),
             warnings: count(|it| it.allowed.is_none() && it.severity == Severity::Warning),
             allowed: count(|it| it.allowed.is_some()),
-            rehearsed: rehearsals.proofs.len(),
+            rehearsed: rehearsals
+                .proofs
+                .iter()
+                .filter(|proof| proof.reversibility != Reversibility::Unknown)
+                .count(),
             proven: rehearsals
                 .proofs
                 .iter()
@@ -91,7 +95,8 @@ impl Report {
     }
     /// For the shell.
     pub fn exit_status(&self) -> ExitStatus {
-        let found = if self.summary.errors > 0 {
+        // Whatever allows the failure before them: migrations that were not looked at are never a success.
+        let found = if self.summary.errors > 0 || !self.left_out.is_empty() {
             ExitStatus::Findings
         } else {
             ExitStatus::Done

@@ -106,9 +106,8 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
         Rehearsals::default()
     } else {
         let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
-        let runnable = runnable(&services, &texts);
         let mut cancelled = watch_signals();
-        let rehearsals = rehearsals(&workshop, &runnable, &selected, &scope, &rulebook);
+        let rehearsals = rehearsals(&workshop, &services, &selected, &scope, &rulebook);
         match workshop.until_cancelled(&mut cancelled, rehearsals).await {
             Some(rehearsals) => rehearsals,
             None => return Ok(ExitStatus::Cancelled),
@@ -121,21 +120,6 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
     let report = Report::new(services.len(), migrations, findings, rehearsals);
     show(context, args, &report, &services, &rulebook, &scope, &paths)?;
     Ok(report.exit_status())
-}
-
-/// Services that the engine runs: of the others a finding says why not.
-fn runnable<'a>(services: &[&'a Service], texts: &[Vec<Finding>]) -> Vec<&'a Service> {
-    let refused = |findings: &[Finding]| {
-        findings
-            .iter()
-            .any(|finding| finding.rule == slugs::ENGINE_REFUSES.slug)
-    };
-    services
-        .iter()
-        .zip(texts)
-        .filter(|(_, findings)| !refused(findings))
-        .map(|(service, _)| *service)
-        .collect()
 }
 
 /// What is held against the migrations of one service that are asked about.

@@ -27,6 +27,7 @@ pub use change::{
 pub use file::LintedFile;
 pub use guide::order_against;
 pub use line::line;
+pub use load::runnable;
 pub use look::{Look, Now};
 pub use mentions::Mentions;
 pub use model::{Enum, Model, Table, View};

@@ -16,6 +16,7 @@ use super::rows::Digests;
 use super::stage::Stage;
 use super::trouble::does_not_run;
 use super::verdict::Verdict;
+use crate::lint::runnable;
 use crate::rules::slugs::{
     LOSES_DATA, REVERT_FAILS, REVERT_LEAVES_EXTENSION, REVERT_LEAVES_SCHEMA, REVERT_MISSING,
     SECOND_UP_DIFFERS, SECOND_UP_FAILS, UP_FAILS,
@@ -97,6 +98,9 @@ impl<'a> Scene<'a> {
         mut self,
         before: &Snapshot,
     ) -> Result<(Rehearsed, Onward), ScratchError> {
+        if !self.is_runnable(Direction::Up) {
+            return Ok((self.rehearsed(Reversibility::Unknown), Onward::Nowhere));
+        }
         let rows_before = self.rows_before().await?;
         let witness: Arc<dyn Witness> = self.stage.locks();
         match self.take(Direction::Up, Some(&witness)).await? {
@@ -127,6 +131,10 @@ impl<'a> Scene<'a> {
         self.look_at_locks();
         if let Some(reversibility) = self.one_way() {
             return Ok((self.rehearsed(reversibility), Onward::Here(after_up.into())));
+        }
+        if !self.is_runnable(Direction::Down) {
+            let rehearsed = self.rehearsed(Reversibility::Disproven);
+            return Ok((rehearsed, Onward::Here(after_up.into())));
         }
         match self.take(Direction::Down, None).await? {
             Ok(took) => self.down = Some(took),
@@ -233,6 +241,17 @@ impl<'a> Scene<'a> {
         } else {
             Onward::Anew
         })
+    }
+
+    /// Whether the engine runs the file for a direction; otherwise a finding against it gives the reason.
+    fn is_runnable(&mut self, direction: Direction) -> bool {
+        match runnable(&self.work.service, self.migration, direction) {
+            Ok(_) => true,
+            Err(draft) => {
+                self.hold(draft);
+                false
+            }
+        }
     }
 
     /// Why it is only run up, where that is so.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use shared::command::{Context, Selected, select};
 use shared::config::DatabaseAddress;
-use shared::domain::{Direction, Migration, Service, ServiceName, Version};
+use shared::domain::{Migration, Service, ServiceName, Version};
 use shared::inspect::{Target, inspect};
-use shared::planning;
 use shared::reconcile::{History, reconcile};
 
 use super::archive::Archive;
@@ -73,8 +72,7 @@ impl Work {
     /// Finds out what is to be rehearsed of a service.
     ///
     /// # Errors
-    /// When the live database is asked and cannot be reached, or has what a run would refuse; when a file is not one that the
-    /// engine runs.
+    /// When the live database is asked and cannot be reached, or has what a run would refuse.
     pub async fn of(
         workshop: &Workshop<'_>,
         name: &ServiceName,
@@ -85,7 +83,7 @@ impl Work {
         let Some(service) = context.fleet.service(name) else {
             return Ok(None);
         };
-        let work = match scope {
+        match scope {
             Scope::Every => {
                 let address = workshop.address(service, selected).await?;
                 let history_table = context.history_table(service).to_owned();
@@ -96,14 +94,10 @@ impl Work {
                         work.below.push(housemate.with(versions));
                     }
                 }
-                Some(work)
+                Ok(Some(work))
             }
-            Scope::Pending(origin) => Self::pending(workshop, name, selected, origin).await?,
-        };
-        if let Some(work) = &work {
-            work.refuse_unusable()?;
+            Scope::Pending(origin) => Self::pending(workshop, name, selected, origin).await,
         }
-        Ok(work)
     }
 
     async fn pending(
@@ -200,19 +194,6 @@ impl Work {
             .iter()
             .filter_map(|version| self.service.migration(*version))
             .collect()
-    }
-
-    /// Refuses files that the engine does not run before anything is begun.
-    fn refuse_unusable(&self) -> Result<(), ScratchError> {
-        for migration in self.migrations() {
-            planning::step(&self.service, migration, Direction::Up)
-                .map_err(shared::command::CommandError::from)?;
-            if migration.is_reversible() {
-                planning::step(&self.service, migration, Direction::Down)
-                    .map_err(shared::command::CommandError::from)?;
-            }
-        }
-        Ok(())
     }
 }
 

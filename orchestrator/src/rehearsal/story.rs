@@ -122,6 +122,8 @@ impl<'a> Story<'a> {
                 format!("{version} {} does not run", rehearsed.name)
             });
             let steps = rehearsal.left_out.len();
+            // Whatever allows the failure: a migration that was not looked at is never a success.
+            self.status = self.status.or_worse(ExitStatus::Findings);
             self.totals.skipped += steps;
             let skipped = EventKind::ServiceSkipped { because, steps };
             self.recorder.service(service, skipped);
@@ -181,7 +183,12 @@ impl<'a> Story<'a> {
     pub(super) fn end(mut self) -> ExitStatus {
         if self.totals.findings > 0 {
             self.next.push(
-                "mend the files, or allow what is meant with a reason: -- migration: allow RULE \"why\""
+                "fix the files, or allow what is intended with a reason: -- migration: allow RULE \"why\""
+                    .to_owned(),
+            );
+        } else if self.totals.skipped > 0 {
+            self.next.push(
+                "fix the migrations that do not run: those after them were not rehearsed"
                     .to_owned(),
             );
         }

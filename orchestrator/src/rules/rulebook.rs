@@ -7,7 +7,7 @@ use shared::config::{ConfigError, Configuration, Origin};
 use shared::domain::{Finding, Migration, Place, SchemaDifference, Script, Service, Severity};
 use shared::sql;
 
-use super::{Rule, nearest, rule};
+use super::{Rule, nearest, rule, slugs};
 
 /// How grave a configuration makes a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +93,20 @@ impl Rulebook {
     pub fn of(configuration: &Configuration) -> Result<Self, ConfigError> {
         let mut gravity = BTreeMap::new();
         for (slug, (value, origin)) in configuration.check_rules() {
-            if rule(slug).is_none() {
+            let Some(rule) = rule(slug) else {
                 return Err(unknown(slug, &origin));
-            }
+            };
             let known = match value {
-                "off" => Gravity::Off,
-                "warning" => Gravity::Warning,
                 "error" => Gravity::Error,
+                "off" if !is_fixed(rule) => Gravity::Off,
+                "warning" if !is_fixed(rule) => Gravity::Warning,
+                _ if is_fixed(rule) => {
+                    return Err(ConfigError::InvalidValue {
+                        origin,
+                        value: value.to_owned(),
+                        expected: "error: the engine refuses such a file in any case",
+                    });
+                }
                 _ => {
                     return Err(ConfigError::InvalidValue {
                         origin,
@@ -118,6 +125,9 @@ impl Rulebook {
 
     /// How grave a rule is here; `None` when it is off.
     pub fn severity(&self, rule: &Rule) -> Option<Severity> {
+        if is_fixed(rule) {
+            return Some(rule.severity);
+        }
         match self.gravity.get(rule.slug) {
             None => Some(rule.severity),
             Some(Gravity::Off) => None,
@@ -139,7 +149,7 @@ impl Rulebook {
             .into_iter()
             .flatten()
             .flat_map(|script| &script.directives.allow)
-            .find(|allow| allow.rule == draft.rule.slug)
+            .find(|allow| allow.rule == draft.rule.slug && !is_fixed(draft.rule))
             .map(|allow| allow.reason.clone());
         Some(Finding {
             rule: draft.rule.slug.to_owned(),
@@ -154,6 +164,11 @@ impl Rulebook {
             allowed,
         })
     }
+}
+
+/// Whether neither a directive nor the configuration can silence the rule: the engine refuses the file all the same.
+fn is_fixed(rule: &Rule) -> bool {
+    rule == &slugs::ENGINE_REFUSES
 }
 
 fn unknown(slug: &str, origin: &Origin) -> ConfigError {

@@ -1,5 +1,7 @@
 //! A migration can be taken back.
 
+use shared::sql;
+
 use crate::lint::file::LintedFile;
 use crate::lint::look::Look;
 use crate::rules::{Draft, slugs};
@@ -21,7 +23,8 @@ pub(super) fn missing<'a>(look: &Look<'a>, down: Option<&LintedFile<'a>>) -> Vec
             "write reverts/{}, or -- migration: irreversible \"why\"",
             file_name(&migration.script.path)
         )),
-        Some(down) if down.statements.is_empty() => Draft::new(
+        // Of a file that cannot be cut into statements the engine gives the reason.
+        Some(down) if sql::split(&down.script.text).is_ok_and(|it| it.is_empty()) => Draft::new(
             &slugs::REVERT_MISSING,
             down.script,
             "the revert has no statement, though the migration changes something",

@@ -16,3 +16,4 @@ mod understood;
 
 pub(super) use judge::findings;
 pub(super) use made::Standing;
+pub use understood::runnable;

@@ -1,6 +1,6 @@
 //! Whether a file can be held to the rules at all: whether the linter understands it, and the engine runs it. Floor 3.
 
-use shared::domain::Direction;
+use shared::domain::{Direction, Hazard, Migration, Service};
 use shared::planning;
 
 use crate::lint::{LintedFile, line};
@@ -9,15 +9,11 @@ use crate::rules::{Draft, slugs};
 /// What stands in the way of running the file, or of reading it.
 pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
     let text = &file.script.text;
-    match planning::step(file.service, file.migration, file.direction) {
+    match runnable(file.service, file.migration, file.direction) {
         // The engine says more precisely what the linter would only not understand.
-        Err(refused) => vec![
-            Draft::new(&slugs::ENGINE_REFUSES, file.script, refused.problem)
-                .at(line(text, refused.line)),
-        ],
-        Ok(step) => {
-            let outside = step
-                .hazards
+        Err(refused) => vec![refused],
+        Ok(hazards) => {
+            let outside = hazards
                 .into_iter()
                 .filter(|hazard| hazard.hazard == "needs-no-transaction");
             let mut drafts: Vec<Draft<'a>> = outside
@@ -34,6 +30,23 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
             drafts
         }
     }
+}
+
+/// What a reviewer should know of a file that the engine runs.
+///
+/// # Errors
+/// The finding against a file that the engine refuses to run.
+pub fn runnable<'a>(
+    service: &Service,
+    migration: &'a Migration,
+    direction: Direction,
+) -> Result<Vec<Hazard>, Draft<'a>> {
+    let step = planning::step(service, migration, direction);
+    step.map(|step| step.hazards).map_err(|refused| {
+        let script = planning::script(migration, direction);
+        let place = line(&script.text, refused.line);
+        Draft::new(&slugs::ENGINE_REFUSES, script, refused.problem).at(place)
+    })
 }
 
 /// The first place that the linter does not understand: what it says of the rest follows from there.
