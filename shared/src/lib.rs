@@ -9,7 +9,7 @@
 //! | 3 | `runner`, `revert`, `gates`, `inspect` |
 //! | 2 | `postgres` |
 //! | 1 | `source`, `reconcile`, `planning`, `config` |
-//! | 0 | `domain`, `sql` |
+//! | 0 | `domain`, `output`, `sql` |
 
 pub mod command;
 pub mod config;
@@ -18,6 +18,7 @@ pub mod domain;
 pub mod gates;
 pub mod inspect;
 pub mod logging;
+pub mod output;
 pub mod planning;
 pub mod postgres;
 pub mod reconcile;

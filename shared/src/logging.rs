@@ -1,10 +1,14 @@
 //! The log on standard error, the runtime, and the one place where an error of a program is printed. Floor 5.
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::command::{CommandError, GlobalArgs, LogFormat};
+use crate::command::{CommandError, GlobalArgs, LogFormat, report_error};
+use crate::domain::ExitStatus;
+use crate::output;
+use crate::report::Palette;
 
 /// Starts the log: warnings, with `-vv` what the program does; `RUST_LOG` overrides.
 pub fn start(globals: &GlobalArgs) {
@@ -16,7 +20,7 @@ pub fn start(globals: &GlobalArgs) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(output::stderr)
         .with_target(false)
         // It would tell standard error, and panic where that is gone: as when the terminal went away.
         .log_internal_errors(false);
@@ -28,18 +32,43 @@ pub fn start(globals: &GlobalArgs) {
     drop(started);
 }
 
-/// The runtime of a program.
-pub fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs a program to its end: prints the error that ended it, and waits for those who read its output.
+pub fn run(
+    palette: Palette,
+    work: impl Future<Output = Result<ExitStatus, CommandError>>,
+) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| CommandError::Io {
-            what: "the program cannot start its threads".to_owned(),
-            source,
-        })
+    {
+        Ok(runtime) => runtime,
+        Err(source) => {
+            let what = "the program cannot start its threads".to_owned();
+            let error = CommandError::Io { what, source };
+            // Nothing is queued yet, and without threads nothing could be.
+            let _ = writeln!(std::io::stderr(), "{}", report_error(&error, palette));
+            return error.exit_status().into();
+        }
+    };
+    let status = runtime.block_on(async {
+        let status = work.await.unwrap_or_else(|error| failed(&error, palette));
+        match output::deliver().await {
+            Ok(()) => status,
+            Err(source) => {
+                let what = "the result cannot be written to standard output".to_owned();
+                let status = failed(&CommandError::Io { what, source }, palette);
+                // The stream that failed is closed: this is for the error.
+                let _ = output::deliver().await;
+                status
+            }
+        }
+    });
+    status.into()
 }
 
-/// Prints the error that ended a program; where nobody reads along any more, to nobody.
-pub fn say_error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+/// Prints the error that ended a program.
+fn failed(error: &CommandError, palette: Palette) -> ExitStatus {
+    // Queueing cannot fail.
+    let _ = writeln!(output::stderr(), "{}", report_error(error, palette));
+    error.exit_status()
 }

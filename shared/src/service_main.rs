@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, StatusArgs,
-    report_error, revert, run, status,
+    revert, run, status,
 };
 use crate::domain::ExitStatus;
 use crate::logging;
@@ -59,15 +59,7 @@ pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
     };
     logging::start(&cli.globals);
     let palette = crate::report::Terminal::of_process(cli.globals.color).err;
-    let ended =
-        logging::runtime().and_then(|runtime| runtime.block_on(serve(service, cli, &program)));
-    match ended {
-        Ok(status) => status.into(),
-        Err(error) => {
-            logging::say_error(&report_error(&error, palette));
-            error.exit_status().into()
-        }
-    }
+    logging::run(palette, serve(service, cli, &program))
 }
 
 fn parse(program: &str) -> Result<Cli, clap::Error> {

@@ -238,3 +238,71 @@ fn a_reader_that_goes_away_stops_nothing() {
         assert_eq!(server.applied(&format!("db_{database}")), [1, 2]);
     }
 }
+
+/// `orchestrator all | less`, and nobody scrolls on: the pipe is full while a step is under way.
+#[test]
+fn a_reader_that_stops_reading_stops_nothing() {
+    let server = Server::start();
+    for (database, arguments) in [
+        ("one", &["all", "-v"][..]),
+        ("two", &["all", "--output", "json"][..]),
+    ] {
+        let services = Services::new();
+        services
+            .service(database, &[])
+            .migration(
+                1,
+                "talkative",
+                "DO $$ BEGIN FOR i IN 1..400 LOOP RAISE NOTICE '%', repeat('x', 1000); END LOOP; END $$",
+            )
+            .migration(2, "slow", "SELECT pg_sleep(60)");
+        let orchestrator = Program::orchestrator(&server).services(&services);
+        let child = orchestrator.start(arguments);
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+        let lock = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+        // The run is not held up by what is not read.
+        at_work(&server);
+        assert_ne!(server.value("postgres", lock), "0");
+        kill(pid, Signal::SIGINT).expect("a signal");
+        kill(pid, Signal::SIGTERM).expect("a signal");
+        wait_until("the end of the lock", || {
+            server.value("postgres", lock) == "0"
+        });
+        assert_eq!(server.applied(&format!("db_{database}")), [1]);
+        if database == "one" {
+            // One more signal, and the program does not even wait for the reader.
+            let mut child = child;
+            let mut pause = 0;
+            wait_until("the end of the program", || {
+                pause += 1;
+                if pause % 10 == 0 {
+                    kill(pid, Signal::SIGINT).expect("a signal");
+                }
+                child.try_wait().expect("its state").is_some()
+            });
+            assert_eq!(Outcome::of(child).code, 130);
+        } else {
+            // A reader that goes on misses nothing.
+            let outcome = Outcome::of(child);
+            assert_eq!(outcome.code, 130, "{}", outcome.stderr);
+            assert_eq!(outcome.events_of("run_finished").len(), 1);
+            assert_eq!(outcome.events_of("server_notice").len(), 400);
+        }
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let services = Services::new();
+    services
+        .service("shop", &[])
+        .migration(1, "first", "SELECT 1");
+    let orchestrator = Program::named("orchestrator").services(&services);
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut command = orchestrator.command(&["graph"]);
+    command.stdout(full.expect("a full device"));
+    let child = command.stderr(Stdio::piped()).spawn().expect("a program");
+    let outcome = child.wait_with_output().expect("its end");
+    assert_ne!(outcome.status.code(), Some(0));
+    assert!(!outcome.stderr.is_empty());
+}

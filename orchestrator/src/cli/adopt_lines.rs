@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use anstream::stream::{AsLockedWrite, RawStream};
-use anstream::{AutoStream, ColorChoice};
 use shared::command::Context;
 use shared::domain::{Drift, Event, EventKind, ExitStatus, Proof, ServiceName, Version};
+use shared::output::{self, Stream};
 use shared::report::failure::{kind, next, render_refusal};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, Terminal};
+use shared::report::{Palette, Reporter, Role, Terminal, colored};
 
 use super::differences::{column_orders, differences};
 
@@ -229,22 +228,17 @@ impl Reporter for AdoptLines {
     fn report(&mut self, event: &Event) {
         let (out, err) = self.tell(event);
         // A reader that went away is no reason to stop.
-        write(std::io::stdout(), self.terminal.out, &out);
-        write(std::io::stderr(), self.terminal.err, &err);
+        write(output::stdout(), self.terminal.out, &out);
+        write(output::stderr(), self.terminal.err, &err);
     }
 }
 
 /// Writes text on a stream, in colours where the palette has any.
-pub(super) fn write<S: AsLockedWrite + RawStream>(stream: S, palette: Palette, text: &str) {
+pub(super) fn write(stream: Stream, palette: Palette, text: &str) {
     if text.is_empty() {
         return;
     }
-    let choice = if palette.is_on() {
-        ColorChoice::Always
-    } else {
-        ColorChoice::Never
-    };
-    let mut stream = AutoStream::new(stream, choice);
+    let mut stream = colored(stream, palette);
     let _ = stream
         .write_all(text.as_bytes())
         .and_then(|()| stream.flush());

@@ -71,7 +71,7 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
         }
         LocalCommand::Psql(args) => {
             let address = context.local_address(&args.database).await?;
-            super::psql::exec(context, &address, &args.args)
+            super::psql::exec(context, &address, &args.args).await
         }
     }
 }

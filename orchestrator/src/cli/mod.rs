@@ -33,7 +33,7 @@ mod status;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use shared::command::{CommandError, Context, GlobalArgs, report_error};
+use shared::command::{CommandError, Context, GlobalArgs};
 use shared::domain::ExitStatus;
 use shared::logging;
 use shared::report::Terminal;
@@ -126,13 +126,7 @@ pub fn main() -> ExitCode {
     };
     logging::start(&cli.globals);
     let palette = Terminal::of_process(cli.globals.color).err;
-    match logging::runtime().and_then(|runtime| runtime.block_on(serve(cli))) {
-        Ok(status) => status.into(),
-        Err(error) => {
-            logging::say_error(&report_error(&error, palette));
-            error.exit_status().into()
-        }
-    }
+    logging::run(palette, serve(cli))
 }
 
 async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {

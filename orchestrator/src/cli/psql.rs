@@ -8,6 +8,7 @@ use shared::command::{CommandError, Context, select};
 use shared::config::DatabaseAddress;
 use shared::config::address::LIBPQ_VARIABLES;
 use shared::domain::ExitStatus;
+use shared::output;
 use shared::postgres::local_server::Binaries;
 
 #[derive(clap::Args, Debug)]
@@ -33,11 +34,11 @@ pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, C
         ));
     };
     let address = context.address(service, &selected).await?;
-    exec(context, &address, &args.args)
+    exec(context, &address, &args.args).await
 }
 
 /// Becomes psql. Returns only when that fails.
-pub(super) fn exec(
+pub(super) async fn exec(
     context: &Context,
     address: &DatabaseAddress,
     args: &[String],
@@ -50,6 +51,8 @@ pub(super) fn exec(
     for variable in LIBPQ_VARIABLES {
         command.env_remove(variable);
     }
+    // The thread that prints does not outlive the program. What cannot be printed is no reason not to go on.
+    let _ = output::deliver().await;
     let failed = command.envs(address.libpq_environment()).args(args).exec();
     Err(CommandError::Io {
         what: format!(

@@ -7,6 +7,7 @@ use shared::command::Context;
 use shared::domain::{
     Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
 };
+use shared::output;
 use shared::report::failure::{kind, next, render_refusal};
 use shared::report::units::{count, duration};
 use shared::report::{Palette, Reporter, Role, Terminal, clean};
@@ -290,7 +291,7 @@ impl Reporter for RehearseLines {
     fn report(&mut self, event: &Event) {
         let (out, err) = self.tell(event);
         // A reader that went away is no reason to stop.
-        write(std::io::stdout(), self.terminal.out, &out);
-        write(std::io::stderr(), self.terminal.err, &err);
+        write(output::stdout(), self.terminal.out, &out);
+        write(output::stderr(), self.terminal.err, &err);
     }
 }

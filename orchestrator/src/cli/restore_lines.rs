@@ -1,8 +1,10 @@
 //! The lines that a restore is told in.
 
-use shared::command::{Context, print_text};
+use std::io::Write;
+
+use shared::command::Context;
 use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName};
-use shared::logging::say_error;
+use shared::output;
 use shared::report::failure::{kind, render_refusal};
 use shared::report::units::{self, age, count, duration};
 use shared::report::{Reporter, Role, Terminal, clean};
@@ -230,7 +232,9 @@ impl Reporter for RestoreLines {
                 let kind = kind(*exit_code, refusal.as_deref());
                 let Terminal { err, width, .. } = self.terminal;
                 let text = format!("{prefix}{bare}");
-                say_error(&render_refusal(kind, &text, next.as_deref(), err, width));
+                let refusal = render_refusal(kind, &text, next.as_deref(), err, width);
+                // Queueing cannot fail.
+                let _ = writeln!(output::stderr(), "{refusal}");
                 String::new()
             }
             (
@@ -249,7 +253,6 @@ impl Reporter for RestoreLines {
             (kind, Some(name)) => self.service(name, kind),
             _ => String::new(),
         };
-        // A reader that went away is no reason to stop.
-        let _ = print_text(&text);
+        let _ = write!(output::stdout(), "{text}");
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{CommandError, Context, OutputChoice, watch_signals};
 use crate::domain::{Refusal, RefusalKind};
+use crate::output;
 
 /// Nothing outside production, or with `--yes`. In production an answer on the terminal, else a refusal.
 pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
@@ -40,7 +41,7 @@ pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Co
         source,
     };
     let say = |text: &str| {
-        let mut err = std::io::stderr().lock();
+        let mut err = output::stderr();
         err.write_all(text.as_bytes()).and_then(|()| err.flush())
     };
     let mut stops = watch_signals();

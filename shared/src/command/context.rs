@@ -1,6 +1,7 @@
 //! What every command needs: configuration, services, and where their databases are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::{CommandError, GlobalArgs, OutputChoice, Selected};
 use crate::config::{Configuration, DatabaseAddress, Location, Overrides, Selection, project_root};
 use crate::domain::{Fleet, Service, ServiceName};
 use crate::inspect::Target;
+use crate::output;
 use crate::postgres::local_server::{LocalServer, Origin, Running};
 use crate::postgres::{ConnectOptions, Connections};
 use crate::report::{Output, Reporter, Terminal, Verbosity, reporter};
@@ -320,13 +322,11 @@ impl Context {
             .await
     }
 
-    #[allow(
-        clippy::print_stderr,
-        reason = "a word to people, on the way to what they asked for"
-    )]
     fn say_started(&self, running: &Running) {
         if !self.globals.quiet {
-            eprintln!(
+            // Queueing cannot fail.
+            let _ = writeln!(
+                output::stderr(),
                 "local PostgreSQL {} listens on 127.0.0.1:{} (stop it: orchestrator local stop)",
                 running.major(),
                 running.port()

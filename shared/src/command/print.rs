@@ -1,21 +1,18 @@
 //! Printing a command's result on standard output.
 
-use std::io::Write;
-
 use serde::Serialize;
 
 use super::CommandError;
+use crate::output;
 
-/// Prints text, without a panic when nobody reads along any more.
+/// Prints text. Whether it can be written turns out at the end of the program.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the form of every other way to print"
+)]
 pub fn print_text(text: &str) -> Result<(), CommandError> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CommandError::Io {
-            what: "the result cannot be written to standard output".to_owned(),
-            source: error,
-        }),
-        _ => Ok(()),
-    }
+    output::print_result(text);
+    Ok(())
 }
 
 /// Prints one JSON document.

@@ -27,7 +27,7 @@ pub use json::JsonLines;
 pub use live::LiveProgress;
 pub use narrator::{Line, Narrator};
 pub use plain::PlainLines;
-pub use reporter::{Output, Reporter, Verbosity, reporter};
+pub use reporter::{Colored, Output, Reporter, Verbosity, colored, reporter};
 pub use snippet::Snippet;
 pub use style::{Colour, Palette, Role, Terminal};
 pub use text::{clean, hanging};

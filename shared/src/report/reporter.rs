@@ -2,11 +2,12 @@
 //!
 //! Floor 4.
 
-use std::io::{Stderr, Stdout};
+use std::io::Write;
 
 use anstream::{AutoStream, ColorChoice};
 
 use crate::domain::Event;
+use crate::output::{self, Stream};
 
 use super::json::JsonLines;
 use super::live::LiveProgress;
@@ -47,7 +48,7 @@ pub enum Verbosity {
 /// The reporter for the streams of this process. The terminal's facts are injected: `Terminal::of_process` finds them.
 pub fn reporter(output: Output, verbosity: Verbosity, terminal: Terminal) -> Box<dyn Reporter> {
     match output {
-        Output::Json => Box::new(JsonLines::new(std::io::stdout())),
+        Output::Json => Box::new(JsonLines::new(output::stdout())),
         Output::Human => {
             let (out, err) = streams(terminal);
             // Quietly there is nothing to redraw.
@@ -62,16 +63,22 @@ pub fn reporter(output: Output, verbosity: Verbosity, terminal: Terminal) -> Box
 }
 
 /// The streams behind an adapter that makes escape sequences work on Windows consoles.
-fn streams(terminal: Terminal) -> (AutoStream<Stdout>, AutoStream<Stderr>) {
-    let choice = |palette: Palette| {
-        if palette.is_on() {
-            ColorChoice::Always
-        } else {
-            ColorChoice::Never
-        }
-    };
+fn streams(terminal: Terminal) -> (Colored, Colored) {
     (
-        AutoStream::new(std::io::stdout(), choice(terminal.out)),
-        AutoStream::new(std::io::stderr(), choice(terminal.err)),
+        colored(output::stdout(), terminal.out),
+        colored(output::stderr(), terminal.err),
     )
+}
+
+/// A stream whose escape sequences are removed where its palette has no colors.
+pub type Colored = AutoStream<Box<dyn Write + Send>>;
+
+/// A stream in the colors of a palette.
+pub fn colored(stream: Stream, palette: Palette) -> Colored {
+    let choice = if palette.is_on() {
+        ColorChoice::Always
+    } else {
+        ColorChoice::Never
+    };
+    AutoStream::new(Box::new(stream), choice)
 }

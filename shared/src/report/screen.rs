@@ -1,13 +1,16 @@
-//! The terminal that live lines are drawn on, also when it goes away.
+//! The terminal that live lines are drawn on.
 //!
-//! The library that draws panics where it cannot: a connection that is lost must not end a migration half way. What
-//! cannot be drawn is not drawn. Floor 4.
+//! The library that draws panics where it cannot, and would wait for a terminal that is stopped (Ctrl-S). Here drawing always
+//! succeeds: what is drawn is queued. Floor 4.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use console::{Term, measure_text_width};
 use indicatif::{ProgressDrawTarget, TermLike};
+
+use crate::output::{self, Stream};
 
 /// Drawings in a second, at most.
 const RATE: u8 = 20;
@@ -18,28 +21,31 @@ const ECHO: u16 = 3;
 
 /// Standard error as something to draw on.
 pub(super) fn screen() -> ProgressDrawTarget {
-    let screen = Unfailing::new(Term::buffered_stderr());
-    ProgressDrawTarget::term_like_with_hz(Box::new(screen), RATE)
+    ProgressDrawTarget::term_like_with_hz(Box::new(Screen::new(Term::stderr())), RATE)
 }
 
-/// A terminal on which drawing always succeeds, and whose lines end before its last columns.
+/// A terminal whose lines end before its last columns.
 ///
 /// The library ends no line that it draws: it fills it up to the width that it was told, and relies on a terminal that goes on
 /// below by itself. With columns left free this one does not, so that the end of a line is written where another follows.
 #[derive(Debug)]
-struct Unfailing<T> {
-    terminal: T,
+struct Screen {
+    /// Knows its size.
+    terminal: Term,
+    /// Takes what is drawn; one drawing is queued as a whole.
+    drawing: Mutex<Stream>,
     /// The width that the library was told last, by which it fills its lines.
     told: AtomicU16,
     /// Columns written since the line began.
     column: AtomicUsize,
 }
 
-impl<T: TermLike> Unfailing<T> {
-    fn new(terminal: T) -> Self {
+impl Screen {
+    fn new(terminal: Term) -> Self {
         let told = AtomicU16::new(terminal.width().saturating_sub(ECHO));
         Self {
             terminal,
+            drawing: Mutex::new(output::stderr()),
             told,
             column: AtomicUsize::new(0),
         }
@@ -49,18 +55,22 @@ impl<T: TermLike> Unfailing<T> {
         let told = usize::from(self.told.load(Ordering::Relaxed));
         self.column.load(Ordering::Relaxed) >= told
     }
+
+    fn draw(&self, text: std::fmt::Arguments<'_>) -> io::Result<()> {
+        let mut drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
+        drawing.write_fmt(text)
+    }
+
+    /// Moves the cursor; the terminal would take no distance for one.
+    fn go(&self, distance: usize, direction: char) -> io::Result<()> {
+        if distance == 0 {
+            return Ok(());
+        }
+        self.draw(format_args!("\u{1b}[{distance}{direction}"))
+    }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the form that the library asks for"
-)]
-fn whatever_came(drawn: io::Result<()>) -> io::Result<()> {
-    drop(drawn);
-    Ok(())
-}
-
-impl<T: TermLike> TermLike for Unfailing<T> {
+impl TermLike for Screen {
     fn width(&self) -> u16 {
         let width = self.terminal.width().saturating_sub(ECHO);
         self.told.store(width, Ordering::Relaxed);
@@ -70,20 +80,20 @@ impl<T: TermLike> TermLike for Unfailing<T> {
         self.terminal.height()
     }
     fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
-        whatever_came(self.terminal.move_cursor_up(lines))
+        self.go(lines, 'A')
     }
     fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
-        whatever_came(self.terminal.move_cursor_down(lines))
+        self.go(lines, 'B')
     }
     fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
-        whatever_came(self.terminal.move_cursor_right(columns))
+        self.go(columns, 'C')
     }
     fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
-        whatever_came(self.terminal.move_cursor_left(columns))
+        self.go(columns, 'D')
     }
     fn write_line(&self, text: &str) -> io::Result<()> {
         self.column.store(0, Ordering::Relaxed);
-        whatever_came(self.terminal.write_line(text))
+        self.draw(format_args!("{text}\n"))
     }
     fn write_str(&self, text: &str) -> io::Result<()> {
         if text.starts_with('\r') {
@@ -91,16 +101,17 @@ impl<T: TermLike> TermLike for Unfailing<T> {
         }
         let columns = measure_text_width(text);
         if columns > 0 && self.is_full() {
-            whatever_came(self.write_line(""))?;
+            self.write_line("")?;
         }
         self.column.fetch_add(columns, Ordering::Relaxed);
-        whatever_came(self.terminal.write_str(text))
+        self.draw(format_args!("{text}"))
     }
     fn clear_line(&self) -> io::Result<()> {
         self.column.store(0, Ordering::Relaxed);
-        whatever_came(self.terminal.clear_line())
+        self.draw(format_args!("\r\u{1b}[2K"))
     }
     fn flush(&self) -> io::Result<()> {
-        whatever_came(self.terminal.flush())
+        let mut drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
+        drawing.flush()
     }
 }
