@@ -1,9 +1,12 @@
-//! Reading `-- migration: …` lines from the leading comments of a file.
+//! Reading `-- migration: …` lines from the leading comments of a file, and refusing what only looks like one.
 
 use std::time::Duration;
 
 use crate::domain::{Allow, Directives};
-use crate::sql::leading_comment_lines;
+use crate::sql::{self, Comment, comments};
+
+const KNOWN: &str =
+    "requires, no-transaction, irreversible, lock-timeout, statement-timeout, allow";
 
 /// Which of the two files of a migration is read: some directives belong in one only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,17 +18,65 @@ pub(super) enum FileKind {
 /// Reads the directives of one file.
 pub(super) fn parse(path: &str, sql: &str, kind: FileKind) -> Result<Directives, DirectiveError> {
     let mut directives = Directives::default();
-    for (line, comment) in leading_comment_lines(sql) {
-        let Some(directive) = comment.strip_prefix("migration:") else {
-            continue;
-        };
-        apply(&mut directives, directive.trim(), kind).map_err(|problem| DirectiveError {
-            path: path.to_owned(),
-            line,
-            problem,
-        })?;
+    for comment in comments(sql) {
+        for (offset, line) in lines(&comment) {
+            let read = match (directive(line), comment.is_leading) {
+                (Some(text), true) => apply(&mut directives, text, kind),
+                (Some(text), false) => Err(format!(
+                    "a directive after the beginning of the first statement has no effect: move `-- migration: {text}` to the top of the file"
+                )),
+                (None, _) => match near_miss(line, kind) {
+                    Some(text) => Err(format!(
+                        "misspelled directive: write `-- migration: {text}` on a line of its own at the top of the file, or do not begin \
+                         the comment with `migration`"
+                    )),
+                    None => continue,
+                },
+            };
+            read.map_err(|problem| DirectiveError::at(path, sql, offset, problem))?;
+        }
     }
     Ok(directives)
+}
+
+/// The lines of a comment that hold anything, and where what they hold begins.
+fn lines<'a>(comment: &Comment<'a>) -> impl Iterator<Item = (usize, &'a str)> {
+    let start = comment.text.as_ptr() as usize;
+    let offset = comment.offset;
+    comment.text.lines().map(move |line| {
+        let line = line.trim();
+        (offset + (line.as_ptr() as usize - start), line)
+    })
+}
+
+/// What a line says that is spelled as a directive.
+fn directive(line: &str) -> Option<&str> {
+    let comment = line.strip_prefix("--")?;
+    let text = comment.trim_start_matches([' ', '\t']);
+    (text.len() < comment.len())
+        .then(|| text.strip_prefix("migration:"))?
+        .map(str::trim)
+}
+
+/// What a line wants to say that only looks like a directive: its first word is `migration` or `migrations`, however spelled, with
+/// a colon; or without one, where the rest is a directive. Words before it make it prose.
+fn near_miss(line: &str, kind: FileKind) -> Option<&str> {
+    let ornament = |c: char| c.is_whitespace() || "-–—*/#!@+".contains(c);
+    let line = line.trim_start_matches(ornament);
+    let line = line.strip_suffix("*/").unwrap_or(line).trim_end();
+    let end = line.find(|c: char| !c.is_alphanumeric() && c != '_');
+    let (word, rest) = line.split_at(end.unwrap_or(line.len()));
+    let rest = rest.trim_start();
+    let text = rest.trim_start_matches([':', '：', '=', ' ', '\t']).trim();
+    let colon = rest.starts_with([':', '：']) && !rest.starts_with("::");
+    let word = word.to_lowercase();
+    let is_directive = || apply(&mut Directives::default(), text, kind).is_ok();
+    let looks_like_one = match word.as_str() {
+        "migration" | "migrations" => colon || is_directive(),
+        // A slip of the keyboard: `-- migation: no-transaction`.
+        _ => word.starts_with("mi") && colon && is_directive(),
+    };
+    looks_like_one.then_some(text)
 }
 
 fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), String> {
@@ -42,7 +93,7 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
         "requires" => {
             let requirement = argument.parse()?;
             if directives.requires.contains(&requirement) {
-                return Err(format!("`requires {requirement}` stands here twice"));
+                return Err(repeated(&format!("requires {requirement}")));
             }
             directives.requires.push(requirement);
             Ok(())
@@ -50,6 +101,7 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
         "no-transaction" if !argument.is_empty() => {
             Err(format!("`no-transaction` takes nothing after it, not `{argument}`"))
         }
+        "no-transaction" if directives.no_transaction => Err(repeated(word)),
         "no-transaction" => {
             directives.no_transaction = true;
             Ok(())
@@ -70,7 +122,10 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
         "allow" => {
             let (rule, reason) = argument
                 .split_once(char::is_whitespace)
-                .ok_or("`allow` wants a rule and a reason: allow <rule> \"why\"")?;
+                .ok_or("`allow` requires a rule and a reason: allow <rule> \"why\"")?;
+            if directives.allow.iter().any(|allow| allow.rule == rule) {
+                return Err(repeated(&format!("allow {rule}")));
+            }
             directives.allow.push(Allow {
                 rule: rule.to_owned(),
                 reason: quoted(word, reason.trim())?,
@@ -82,8 +137,7 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
         ),
         "" => Err("a directive is missing after `migration:`".to_owned()),
         _ => Err(format!(
-            "`{word}` is no directive (there are: requires, no-transaction, irreversible, lock-timeout, \
-             statement-timeout, allow)"
+            "unknown directive `{word}`; known directives: {KNOWN}"
         )),
     }
 }
@@ -91,8 +145,12 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
 fn once<T>(word: &str, place: &mut Option<T>, value: T) -> Result<(), String> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(format!("`{word}` stands here twice")),
+        Some(_) => Err(repeated(word)),
     }
+}
+
+fn repeated(directive: &str) -> String {
+    format!("`{directive}` is repeated: remove one of the two lines")
 }
 
 fn quoted(word: &str, argument: &str) -> Result<String, String> {
@@ -102,7 +160,7 @@ fn quoted(word: &str, argument: &str) -> Result<String, String> {
         .map(str::trim)
         .filter(|reason| !reason.is_empty())
         .map(str::to_owned)
-        .ok_or_else(|| format!("`{word}` wants a reason in double quotes: \"why\""))
+        .ok_or_else(|| format!("`{word}` requires a reason in double quotes: \"why\""))
 }
 
 fn duration(word: &str, argument: &str) -> Result<Duration, String> {
@@ -115,20 +173,34 @@ fn duration(word: &str, argument: &str) -> Result<Duration, String> {
         .ok()
         .filter(is_held)
         .ok_or_else(|| format!(
-            "`{word}` wants a duration of whole milliseconds and at most 24 days, as in 500ms, 2s or 10min, not `{argument}`"
+            "`{word}` requires a duration of whole milliseconds and at most 24 days, as in 500ms, 2s or 10min, not `{argument}`"
         ))
 }
 
 /// What is wrong with a directive, and where.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}:{line}: {problem}")]
+#[error("{path}:{line}:{column}: {problem}")]
 pub struct DirectiveError {
     /// The file.
     pub path: String,
     /// The line, 1-based.
     pub line: u32,
+    /// The column, 1-based.
+    pub column: u32,
     /// What is wrong.
     pub problem: String,
+}
+
+impl DirectiveError {
+    fn at(path: &str, sql: &str, offset: usize, problem: String) -> Self {
+        let sql::Position { line, column } = sql::position_at(sql, offset);
+        Self {
+            path: path.to_owned(),
+            line,
+            column,
+            problem,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -144,7 +216,7 @@ mod tests {
             "-- What it brings.\n-- migration: requires auth@17\n-- migration: no-transaction\n\
              -- migration: irreversible \"the rows are gone\"\n-- migration: lock-timeout 2s\n\
              -- migration: statement-timeout 10min\n-- migration: allow big-lock \"the table is empty\"\n\
-             SELECT 1;\n-- migration: nonsense after the first statement\n",
+             SELECT 1;\n-- This migration: prose.\n",
             FileKind::Migration,
         )
         .unwrap();
@@ -163,15 +235,15 @@ mod tests {
     #[test]
     fn a_wrong_directive_names_file_line_and_problem() {
         for (line, problem) in [
-            ("notransaction", "`notransaction` is no directive"),
+            ("notransaction", "unknown directive `notransaction`"),
             ("", "a directive is missing"),
             ("no-transaction please", "takes nothing after it"),
             ("requires auth", "not of the form service@version"),
             ("requires auth@x", "is not a version"),
             ("irreversible because", "a reason in double quotes"),
             ("irreversible \"\"", "a reason in double quotes"),
-            ("lock-timeout soon", "wants a duration"),
-            ("lock-timeout 60days", "wants a duration"),
+            ("lock-timeout soon", "requires a duration"),
+            ("lock-timeout 60days", "requires a duration"),
             ("lock-timeout 0s", "at least 1ms"),
             ("lock-timeout 999us", "whole milliseconds"),
             ("statement-timeout 1500us", "whole milliseconds"),
@@ -188,16 +260,9 @@ mod tests {
             )
             .unwrap_err();
             let text = error.to_string();
-            assert!(text.starts_with("a.sql:2: "), "{text}");
+            assert!(text.starts_with("a.sql:2:1: "), "{text}");
             assert!(text.contains(problem), "{text}");
         }
-        let twice = "-- migration: lock-timeout 1s\n-- migration: lock-timeout 2s\n";
-        assert!(
-            parse("a.sql", twice, FileKind::Migration)
-                .unwrap_err()
-                .to_string()
-                .contains("twice")
-        );
         let misplaced = "-- migration: requires auth@1\n";
         assert!(
             parse("a.sql", misplaced, FileKind::Revert)
@@ -205,5 +270,94 @@ mod tests {
                 .to_string()
                 .contains("belongs in the migration")
         );
+    }
+
+    fn problem(text: &str) -> Option<String> {
+        parse("a.sql", text, FileKind::Migration)
+            .err()
+            .map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_repeated_directive_is_refused() {
+        for line in [
+            "no-transaction",
+            "irreversible \"a\"",
+            "lock-timeout 1s",
+            "statement-timeout 1s",
+            "requires auth@1",
+            "allow drop-table \"a\"",
+        ] {
+            let text = format!("-- migration: {line}\n-- x\n-- migration: {line}\nSELECT 1;");
+            let problem = problem(&text).unwrap();
+            assert!(problem.starts_with("a.sql:3:1: "), "{problem}");
+            assert!(problem.contains("is repeated"), "{problem}");
+        }
+        for text in [
+            "-- migration: requires auth@1\n-- migration: requires auth@2\n",
+            "-- migration: allow drop-table \"a\"\n-- migration: allow drop-column \"a\"\n",
+        ] {
+            assert_eq!(problem(text), None);
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_directive_is_refused_with_its_place_and_the_right_spelling() {
+        for (text, place) in [
+            ("-- Migration: no-transaction", "1:1"),
+            ("--migration: no-transaction", "1:1"),
+            ("\n  --  MIGRATION : no-transaction", "2:3"),
+            ("-- migrations: no-transaction", "1:1"),
+            ("--- migration: no-transaction", "1:1"),
+            ("-- -- migration: no-transaction", "1:1"),
+            ("-- migration no-transaction", "1:1"),
+            ("-- migration = no-transaction", "1:1"),
+            ("-- migation: no-transaction", "1:1"),
+            (
+                "-- migration； no-transaction\n-- @migration: no-transaction",
+                "2:1",
+            ),
+            ("/* migration: no-transaction */", "1:1"),
+            ("/*\n * What.\n * migration: no-transaction\n */", "3:2"),
+            ("# migration: no-transaction", "1:1"),
+            ("// migration: no-transaction", "1:1"),
+            ("SELECT 1; -- migration: no-transaction", "1:11"),
+            ("SELECT 1;\n-- migration: no-transaction", "2:1"),
+            ("SELECT 1 -- migration: no-transaction\n;", "1:10"),
+            ("SELECT 1;\n-- Migrations: no-transaction", "2:1"),
+            ("SELECT 1;\n/* migration: no-transaction */", "2:1"),
+            (";\n# migration: no-transaction", "2:1"),
+        ] {
+            let problem = problem(text).unwrap_or_else(|| panic!("{text}"));
+            assert!(
+                problem.starts_with(&format!("a.sql:{place}: ")),
+                "{text}: {problem}"
+            );
+            assert!(
+                problem.contains("`-- migration: no-transaction`"),
+                "{text}: {problem}"
+            );
+        }
+        assert!(problem("-- Migration: adds users").is_some());
+    }
+
+    #[test]
+    fn prose_and_quoted_text_are_no_directives() {
+        for text in [
+            "-- This migration: no-transaction would not help",
+            "-- see migration: x",
+            "-- Migration of the users",
+            "-- migration requires that auth is there",
+            "-- migration 17: the users",
+            "-- Migrations\n-- : x",
+            "-- `migration: no-transaction` is not needed",
+            "-- minimal: yes",
+            "-- mind: this",
+            "SELECT '\n-- migration: no-transaction\n';",
+            "DO $$ BEGIN\n-- migration: no-transaction\nEND $$;",
+            "SELECT \"-- migration: x\", a\n # migration::int FROM t;",
+        ] {
+            assert_eq!(problem(text), None, "{text}");
+        }
     }
 }

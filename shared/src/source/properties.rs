@@ -37,7 +37,7 @@ prop_compose! {
         irreversible in prop::option::of(reasons()),
         lock_timeout in prop::option::of(times()),
         statement_timeout in prop::option::of(prop_oneof![Just(Duration::ZERO), times()]),
-        allow in prop::collection::vec(("[^\\s]{1,10}", reasons()), 0..3),
+        allow in prop::collection::btree_map("[^\\s]{1,10}", reasons(), 0..3),
     ) -> Directives {
         Directives {
             requires: requires
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn directives_that_are_written_are_read_back(
         directives in directives(),
-        between in prop::sample::select(vec!["", "\n", "-- words\n", "/* -- migration: no */", "\r\n  "]),
+        between in prop::sample::select(vec!["", "\n", "-- words\n", "/* no -- migration: here */", "\r\n  "]),
         rest in prop_oneof![Just(String::new()), any::<String>().prop_map(|rest| format!("SELECT 1;{rest}"))],
     ) {
         let lines: String = written(&directives)

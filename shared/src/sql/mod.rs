@@ -6,6 +6,7 @@
 //! Floor 0: pure functions of the text.
 
 mod classify;
+mod comments;
 mod cursor;
 mod hazard;
 mod lasting;
@@ -15,16 +16,19 @@ mod name;
 mod position;
 #[cfg(test)]
 mod properties;
+mod reading;
 mod split;
 mod statement;
 mod unpreparable;
 
 pub use classify::classify;
+pub use comments::{Comment, comments};
 pub use hazard::{Hazard, file_hazards, hazards};
 pub use lasting::{Lasting, LastingChange, is_repeatable, lasting_change};
 pub use lexer::{Problem, SplitError};
 pub use name::Name;
 pub use position::{Position, leading_comment_lines, position_at, position_of_character};
+pub use reading::{ReadingSetting, changes_reading};
 pub use split::split;
 pub use statement::{ReindexTarget, Statement, StatementKind};
 pub use unpreparable::unpreparable;

@@ -1,0 +1,95 @@
+//! The comments of a file.
+//!
+//! Responsible for: where each comment stands, and whether a statement comes before it. Text in quotes is no comment.
+//! Not for: what the comments say (directives).
+//! Floor 0: pure.
+
+use super::lexer::{Lexer, block_comment_end, is_blank, line_end, opens_comment};
+
+/// One comment, or what is a comment in other languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comment<'a> {
+    /// With its dashes or its `/*` and `*/`.
+    pub text: &'a str,
+    /// Where it begins, in bytes from the beginning of the file.
+    pub offset: usize,
+    /// Whether it stands before the first token of the file.
+    pub is_leading: bool,
+}
+
+/// All comments of a file, in order; beside them the lines that begin with `#` or `//`, which are comments in other languages.
+/// Ends early where something is opened and never closed: `split` reports that.
+pub fn comments(sql: &str) -> Vec<Comment<'_>> {
+    let bytes = sql.as_bytes();
+    let mut lexer = Lexer::new(sql);
+    let mut found = Vec::new();
+    let mut at = match sql.starts_with('\u{feff}') {
+        true => '\u{feff}'.len_utf8(),
+        false => 0,
+    };
+    let mut is_leading = true;
+    loop {
+        while let Some(&byte) = bytes.get(at) {
+            let end = if is_blank(byte) {
+                at += 1;
+                continue;
+            } else if !opens_comment(bytes, at) {
+                break;
+            } else if byte == b'-' {
+                line_end(bytes, at)
+            } else {
+                match block_comment_end(bytes, at) {
+                    Some(end) => end,
+                    None => return found,
+                }
+            };
+            found.push(Comment {
+                text: &sql[at..end],
+                offset: at,
+                is_leading,
+            });
+            at = end;
+        }
+        lexer.jump(at);
+        let Ok(Some(token)) = lexer.next_token() else {
+            return found;
+        };
+        let line_start = sql[..token.start].rfind('\n').map_or(0, |end| end + 1);
+        let opens_line = sql[line_start..token.start].trim().is_empty();
+        if opens_line && (token.text.starts_with('#') || token.text.starts_with("//")) {
+            found.push(Comment {
+                text: &sql[token.start..line_end(bytes, token.start)],
+                offset: token.start,
+                is_leading,
+            });
+        }
+        is_leading = false;
+        at = token.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::comments;
+
+    #[test]
+    fn comments_are_found_before_between_and_behind_statements_but_not_in_quotes() {
+        let sql = "\u{feff}-- one\n/* two\n/* in */ */ select '-- no', $$ -- no\n$$, \"/*no*/\" -- three\n+ 1; /*four*/\n# five\n  //six\n";
+        let found: Vec<_> = comments(sql)
+            .into_iter()
+            .map(|comment| (comment.text, comment.is_leading))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("-- one", true),
+                ("/* two\n/* in */ */", true),
+                ("-- three", false),
+                ("/*four*/", false),
+                ("# five", false),
+                ("//six", false),
+            ]
+        );
+        assert_eq!(comments("select 'open -- no").len(), 0);
+    }
+}
