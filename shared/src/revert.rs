@@ -74,7 +74,10 @@ pub fn refuse_irreversible(service: &Service, migration: &Migration) -> Result<(
     }
     if migration.revert.is_none() {
         return Err(refuse(
-            format!("{} has no revert file", migration.script.path),
+            format!(
+                "{} has no revert: its revert file is missing, or has no statement",
+                migration.script.path
+            ),
             format!(
                 "write {}, or undo it with a new migration",
                 migration.script.path.replace("/migrations/", "/reverts/")

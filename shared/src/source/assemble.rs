@@ -10,6 +10,7 @@ use super::definition::{Definition, DefinitionError};
 use super::directives::{self, DirectiveError, FileKind};
 use super::refinery_format;
 use crate::domain::{FleetError, Migration, Script, Service, ServiceNameError, Version};
+use crate::sql;
 
 /// One SQL file as text.
 pub(super) struct Text {
@@ -80,7 +81,8 @@ fn migration(text: Text, revert: Option<Text>) -> Result<Migration, SourceError>
     let script = script(text, FileKind::Migration)?;
     let revert = revert
         .map(|text| self::script(text, FileKind::Revert))
-        .transpose()?;
+        .transpose()?
+        .filter(has_statement);
     match &revert {
         Some(revert) if script.directives.irreversible.is_some() => {
             Err(SourceError::RevertOfIrreversible {
@@ -96,6 +98,12 @@ fn migration(text: Text, revert: Option<Text>) -> Result<Migration, SourceError>
             revert,
         }),
     }
+}
+
+/// Whether a revert undoes anything. Without a statement it is the skeleton that `generate` writes: running it would remove the
+/// history row and leave everything else. A file that cannot be split is refused later, with its place.
+fn has_statement(revert: &Script) -> bool {
+    sql::split(&revert.text).map_or(true, |statements| !statements.is_empty())
 }
 
 fn script(text: Text, kind: FileKind) -> Result<Script, SourceError> {

@@ -49,7 +49,7 @@ pub(crate) fn services() -> Services {
              DROP INDEX CONCURRENTLY t_b_idx;
              DROP INDEX t_a;",
         )
-        .reversible(3, "nothing", "", "-- nothing either\n");
+        .reversible(3, "nothing", "", "SELECT 1;\n");
     services
         .service("shop", &["base"])
         .reversible(
