@@ -4,7 +4,7 @@
 //! binary). Floor 1.
 
 use crate::domain::{Direction, Fleet, Hazard, Migration, Plan, Script, Service, Step};
-use crate::sql::{self, StatementKind};
+use crate::sql::{self, ReadingSetting, StatementKind};
 
 /// A file that the engine does not run as it stands.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub fn step(
                 .irreversible
                 .clone()
                 .map_or_else(
-                    || "there is no revert file".to_owned(),
+                    || "there is no revert, or it has no statement".to_owned(),
                     |reason| format!("it cannot be undone: {reason}"),
                 ),
             line: None,
@@ -127,7 +127,9 @@ fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
     }
     for statement in &statements {
         let kind = sql::classify(statement);
-        if let Some(problem) = refused(&kind, script.directives.no_transaction) {
+        let problem = refused(&kind, script.directives.no_transaction)
+            .or_else(|| sql::changes_reading(statement).map(read_differently));
+        if let Some(problem) = problem {
             return Err(ScriptError::at(script, statement.offset, problem));
         }
         if !script.directives.no_transaction
@@ -170,6 +172,9 @@ fn refused(kind: &StatementKind, no_transaction: bool) -> Option<&'static str> {
         StatementKind::CopyFromStdin => Some(
             "COPY … FROM STDIN needs a client that sends the rows: write them as INSERT … VALUES",
         ),
+        StatementKind::CopyToStdout => Some(
+            "COPY … TO STDOUT sends rows to a client that does not read them: remove the statement, or export with psql",
+        ),
         StatementKind::MetaCommand => Some(
             "psql's backslash commands are not SQL: remove the line, or write what it does as SQL",
         ),
@@ -177,6 +182,18 @@ fn refused(kind: &StatementKind, no_transaction: bool) -> Option<&'static str> {
             "DISCARD ALL would give up the advisory lock of the run: remove it (each file has a fresh session)",
         ),
         _ => None,
+    }
+}
+
+fn read_differently(setting: ReadingSetting) -> &'static str {
+    match setting {
+        ReadingSetting::StandardConformingStrings => {
+            "with another standard_conforming_strings the server reads backslashes in the rest of the file differently, which can hide \
+             a COMMIT: remove the statement, and write such strings as E'…'"
+        }
+        ReadingSetting::ClientEncoding => {
+            "with another client_encoding the server reads the rest of the file differently: remove the statement; files are UTF-8"
+        }
     }
 }
 

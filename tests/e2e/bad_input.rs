@@ -263,6 +263,10 @@ mistakes! {
         |services, _| { services.service_with("two", &[], "database = \"db_one\"\n"); };
     an_unknown_directive: ["one/migrations/V2__b.sql:2", "no-transactions"],
         |_, one| { one.migration(2, "b", "-- b\n-- migration: no-transactions\nSELECT 1;"); };
+    a_directive_behind_a_statement: ["one/migrations/V2__b.sql:2:3", "`-- migration: no-transaction`"],
+        |_, one| { one.migration(2, "b", "SELECT 1;\n  -- migration: no-transaction\nSELECT 2;"); };
+    a_misspelled_directive_in_a_revert: ["one/reverts/V1__a.sql:1:1", "`-- migration: lock-timeout 1s`"],
+        |_, one| { one.file("reverts/V1__a.sql", "-- Migrations: lock-timeout 1s\nDROP TABLE a;"); };
     a_revert_of_what_is_irreversible: ["one/reverts/V1__a.sql", "irreversible"],
         |_, one| { one.migration(1, "a", "-- migration: irreversible \"gone\"\nSELECT 1;"); };
     a_nul_byte: ["one/migrations/V2__b.sql:2", "NUL"],
@@ -315,6 +319,21 @@ fn a_file_that_the_engine_cannot_run_is_refused_before_anything_is_written() {
         (
             "COPY",
             "CREATE TABLE b (id int);\nCOPY b FROM stdin;\n1\n\\.\n",
+            "2:1",
+        ),
+        (
+            "COPY to the client",
+            "SELECT 1;\n  COPY (SELECT 1) TO STDOUT WITH (FORMAT csv);\n",
+            "2:3",
+        ),
+        (
+            "other strings",
+            "SELECT 1;\nSET standard_conforming_strings = off;\n",
+            "2:1",
+        ),
+        (
+            "other strings without a transaction",
+            "-- migration: no-transaction\nSELECT set_config('standard_conforming_strings', 'off', false);\n",
             "2:1",
         ),
         ("open quote", "SELECT 1;\nSELECT 'open;\n", "2:8"),
@@ -388,6 +407,37 @@ fn a_migration_without_a_revert_stays() {
     );
     orchestrator.expect(&["revert", "one", "--all"], 3);
     assert_eq!(server.applied("db_one"), [1, 2]);
+}
+
+#[test]
+fn a_revert_without_a_statement_counts_as_absent() {
+    let server = Server::start();
+    let services = with_mistake(|_, one| {
+        one.file("reverts/V1__a.sql", "-- Undoes V1.\n/* later */ ;\n\n");
+    });
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let plan = orchestrator.expect(&["plan", "--output", "json"], 0).json();
+    assert_eq!(plan["steps"][0]["hazards"][0]["hazard"], "irreversible");
+    orchestrator.expect(&["all"], 0);
+    let status = orchestrator
+        .expect(&["status", "--output", "json"], 0)
+        .json();
+    let migration = &status["services"][0]["migrations"][0];
+    assert_eq!(migration["reversible"], false, "{status}");
+    for command in [
+        &["revert", "one"][..],
+        &["revert", "one", "--all", "--dry-run"],
+        &["revert", "all"],
+    ] {
+        orchestrator.expect(command, 3);
+    }
+    assert_eq!(server.applied("db_one"), [1]);
+    // The revert that is written later counts.
+    let one = services.service("one", &[]);
+    one.file("reverts/V1__a.sql", "-- Undoes V1.\nDROP TABLE a;\n");
+    orchestrator.expect(&["revert", "one"], 0);
+    assert_eq!(server.applied("db_one"), Vec::<i64>::new());
+    assert_eq!(server.value("db_one", "SELECT to_regclass('a')"), "");
 }
 
 #[test]

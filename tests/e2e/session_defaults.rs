@@ -79,3 +79,58 @@ fn time_limits_that_a_database_has_for_its_application_do_not_end_a_migration() 
         run.stdout
     );
 }
+
+#[test]
+fn a_session_that_reads_strings_differently_is_refused_before_and_after_each_file() {
+    let server = Server::start();
+    let create = "CREATE TABLE a (v text)";
+    let hidden = "CREATE FUNCTION off() RETURNS text LANGUAGE sql AS $$ \
+        SELECT set_config('standard' || '_conforming_strings', 'off', false) $$";
+    let services = Services::new();
+    for (name, directive) in [
+        ("whole", ""),
+        ("stepwise", "-- migration: no-transaction\n"),
+    ] {
+        services
+            .service(name, &[])
+            .migration(1, "a", &format!("{directive}{create};\n{hidden};"))
+            .migration(2, "b", &format!("{directive}INSERT INTO a VALUES ('\\');"));
+        let database = format!("db_{name}");
+        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        let sql = format!("ALTER DATABASE {database} SET standard_conforming_strings = off");
+        server.query("postgres", &sql);
+    }
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let refused = |expected: [&[i64]; 2]| {
+        for (name, applied) in ["whole", "stepwise"].into_iter().zip(expected) {
+            let run = orchestrator.expect(&["run", name, "--output", "json"], 3);
+            let failed = run.events_of("migration_failed");
+            assert_eq!(failed.len(), 1, "{}", run.stdout);
+            assert_eq!(server.applied(&format!("db_{name}")), applied);
+        }
+    };
+    refused([&[], &[]]);
+
+    for name in ["whole", "stepwise"] {
+        let sql = format!("ALTER DATABASE db_{name} SET standard_conforming_strings = on");
+        server.query("postgres", &sql);
+        services
+            .service(name, &[])
+            .migration(3, "c", "SELECT off();\nINSERT INTO a VALUES ('c');")
+            .migration(
+                4,
+                "d",
+                "-- migration: no-transaction\nINSERT INTO a VALUES ('d');\nSELECT off();",
+            );
+    }
+    // A function that sets it shows only when it has run.
+    refused([&[1, 2], &[1, 2]]);
+    for name in ["whole", "stepwise"] {
+        services.service(name, &[]).migration(3, "c", "SELECT 1;");
+    }
+    refused([&[1, 2, 3], &[1, 2, 3]]);
+    for name in ["whole", "stepwise"] {
+        let stored = server.value(&format!("db_{name}"), "SELECT string_agg(v, '') FROM a");
+        assert_eq!(stored, "\\d");
+    }
+}

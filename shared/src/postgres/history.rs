@@ -131,6 +131,7 @@ pub(super) fn split_name(name: &str) -> (Option<&str>, &str) {
     }
 }
 
-pub(super) fn quote_identifier(identifier: &str) -> String {
+/// The identifier in double quotes.
+pub fn quote_identifier(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }

@@ -40,7 +40,7 @@ pub use connection::{CancelError, CancelHandle, Connection};
 pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
-pub use history::{install, read_history};
+pub use history::{install, quote_identifier, read_history};
 pub use journal::{
     Attempt, AttemptOutcome, JournalRow, RunIdentity, durations, read_journal, record_done,
     record_failed, record_restored, run_succeeded,

@@ -6,6 +6,7 @@
 mod aftermath;
 mod fault;
 mod leftovers;
+mod reading;
 mod remedy;
 mod script;
 mod statements;

@@ -6,6 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
 use super::leftovers::{Before, Finding, Look, remains};
+use super::reading::{Looked, check_reading};
 use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
@@ -28,6 +29,7 @@ pub(super) async fn attempt<'a>(
     let units = units(context.script()).map_err(Fault::Script)?;
     let total = units.len();
     let progress = context.progress(total);
+    check_reading(locked.session(), context, Looked::BeforeFile).await?;
     let known = recorded(locked, &progress).await?;
     let mut done = known
         .iter()
@@ -240,6 +242,7 @@ impl UnitRunner<'_> {
         let ran = async {
             look(self.context, session, Moment::Begun).await?;
             work().await?;
+            check_reading(session, self.context, Looked::AfterFile).await?;
             session.become_bookkeeper().await.map_err(Fault::of)?;
             if !self.locked.is_held().await.map_err(Fault::of)? {
                 return Err(Fault::LockGone { progress: None });

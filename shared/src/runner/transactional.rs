@@ -1,6 +1,7 @@
 //! A file in one transaction, together with its history row and its journal row.
 
 use super::fault::Fault;
+use super::reading::{Looked, check_reading};
 use super::step::StepContext;
 use super::witness::{Moment, look, run_file_before};
 use crate::postgres::{Attempt, LockedSession, record_done};
@@ -50,6 +51,7 @@ pub(super) async fn inside<'a>(
     ending: Ending,
 ) -> Result<(), Fault> {
     let session = locked.session();
+    check_reading(session, context, Looked::BeforeFile).await?;
     run_file_before(context, session).await?;
     if ending == Ending::GoesOn {
         session
@@ -67,19 +69,18 @@ pub(super) async fn inside<'a>(
     let attempt = attempt();
     // One round trip: the client pipelines what is polled together, and the server answers in order. `biased`: of
     // several errors the first is the cause, those after it only say that the transaction is aborted.
-    let ((), held, same_process) = tokio::try_join!(
+    let ((), (), held, same_process) = tokio::try_join!(
         biased;
-        become_bookkeeper,
-        still_held(locked, context),
-        record_done(
-            session,
-            context.history_table,
-            &applied_on,
-            &attempt,
-            context.clears_progress()
-        ),
-    )
-    .map_err(Fault::of)?;
+        check_reading(session, context, Looked::AfterFile),
+        async { become_bookkeeper.await.map_err(Fault::of) },
+        async { still_held(locked, context).await.map_err(Fault::of) },
+        async {
+            let clears = context.clears_progress();
+            record_done(session, context.history_table, &applied_on, &attempt, clears)
+                .await
+                .map_err(Fault::of)
+        },
+    )?;
     if held && same_process {
         Ok(())
     } else {

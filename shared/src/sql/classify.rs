@@ -76,11 +76,13 @@ fn prepare(mut cursor: Cursor<'_>) -> StatementKind {
 fn copy(mut cursor: Cursor<'_>) -> StatementKind {
     loop {
         cursor.skip_parentheses();
-        // The grammar takes either word for the client's side.
-        if cursor.accept("from") {
-            return match cursor.accept_any(&["stdin", "stdout"]) {
-                true => StatementKind::CopyFromStdin,
-                false => StatementKind::Other,
+        let from = cursor.accept("from");
+        if from || cursor.accept("to") {
+            // The grammar takes either word for the client's side.
+            return match (cursor.accept_any(&["stdin", "stdout"]), from) {
+                (true, true) => StatementKind::CopyFromStdin,
+                (true, false) => StatementKind::CopyToStdout,
+                (false, _) => StatementKind::Other,
             };
         }
         if cursor.next().is_none() {
@@ -263,9 +265,10 @@ mod tests {
     use super::super::name::Name;
     use super::*;
     use StatementKind::{
-        AddEnumValue, Begin, Commit, CommitPrepared, CopyFromStdin, CreateIndexConcurrently,
-        DetachPartitionConcurrently, DropIndexConcurrently, MetaCommand, Other, OutsideTransaction,
-        PrepareTransaction, ReindexConcurrently, Rollback, RollbackToSavepoint, Savepoint, Set,
+        AddEnumValue, Begin, Commit, CommitPrepared, CopyFromStdin, CopyToStdout,
+        CreateIndexConcurrently, DetachPartitionConcurrently, DropIndexConcurrently, MetaCommand,
+        Other, OutsideTransaction, PrepareTransaction, ReindexConcurrently, Rollback,
+        RollbackToSavepoint, Savepoint, Set,
     };
 
     fn kind(text: &str) -> StatementKind {
@@ -523,8 +526,11 @@ mod tests {
             ),
             ("copy binary t from stdin", CopyFromStdin),
             ("copy t from 'stdin'", Other),
-            ("copy t to stdout", Other),
-            ("copy (select a from stdin) to stdout", Other),
+            ("copy t to stdout", CopyToStdout),
+            ("COPY s.t (a) TO STDIN BINARY", CopyToStdout),
+            ("copy (select a from stdin) to stdout", CopyToStdout),
+            ("copy t to 'stdout'", Other),
+            ("copy t (a) to program 'x'", Other),
             ("copy t from program 'x'", Other),
             ("\\connect x", MetaCommand),
             ("select 1 \\gexec", MetaCommand),

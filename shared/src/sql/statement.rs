@@ -89,6 +89,8 @@ pub enum StatementKind {
     },
     /// `COPY … FROM STDIN`, whose data only psql can send.
     CopyFromStdin,
+    /// `COPY … TO STDOUT`, whose data only psql can take.
+    CopyToStdout,
     /// Has a backslash outside quotes: a command of psql, no SQL.
     MetaCommand,
     /// A statement that PostgreSQL refuses, or may refuse, in a transaction block; holds its keywords.

@@ -1,0 +1,92 @@
+//! Whether the server reads a file as it was checked.
+//!
+//! Responsible for: looking at the settings of the session on which the reading of text depends, before a file and after it, and the
+//! refusal. A database, a role or a function can set them; what a file's own text shows is refused earlier (`planning`). Floor 3.
+
+use super::fault::Fault;
+use super::step::StepContext;
+use crate::postgres::{Session, quote_identifier};
+use crate::sql::ReadingSetting;
+
+/// When it is looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    BeforeFile,
+    AfterFile,
+}
+
+/// Refuses a session in which the server would read the file differently, or that the file has made such.
+pub(super) async fn check_reading(
+    session: &Session,
+    context: &StepContext<'_>,
+    looked: Looked,
+) -> Result<(), Fault> {
+    let row = session
+        .client()
+        .query_typed(
+            "SELECT pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('client_encoding'), \
+               pg_catalog.current_database()::text, SESSION_USER::text",
+            &[],
+        )
+        .await
+        .map_err(Fault::of)?;
+    let Some(row) = row.first() else {
+        return Ok(());
+    };
+    for (index, setting) in [
+        ReadingSetting::StandardConformingStrings,
+        ReadingSetting::ClientEncoding,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let value: String = row.try_get(index).map_err(Fault::of)?;
+        if !setting.is_as_checked(&value) {
+            let (database, role) = (
+                row.try_get(2).map_err(Fault::of)?,
+                row.try_get(3).map_err(Fault::of)?,
+            );
+            return Err(refusal(context, looked, setting, &value, database, role));
+        }
+    }
+    Ok(())
+}
+
+fn refusal(
+    context: &StepContext<'_>,
+    looked: Looked,
+    setting: ReadingSetting,
+    value: &str,
+    database: &str,
+    role: &str,
+) -> Fault {
+    let name = setting.name();
+    let wanted = match setting {
+        ReadingSetting::StandardConformingStrings => "on",
+        ReadingSetting::ClientEncoding => "UTF8",
+    };
+    match looked {
+        Looked::BeforeFile => Fault::refused(
+            format!(
+                "{name} is {value} in this database for the role {role}: the server would read the file differently from how it was \
+                 checked"
+            ),
+            format!(
+                "ALTER ROLE {} IN DATABASE {} SET {name} = {wanted} (or remove it from PGOPTIONS), then rerun: {}",
+                quote_identifier(role),
+                quote_identifier(database),
+                context.run_again
+            ),
+        ),
+        Looked::AfterFile => Fault::refused(
+            format!(
+                "the file has set {name} to {value}: the server would read what follows differently from how it was checked"
+            ),
+            format!(
+                "remove what sets {name} from {} or from a function that it calls, then rerun: {}",
+                context.script().path,
+                context.run_again
+            ),
+        ),
+    }
+}
