@@ -12,6 +12,7 @@ use crate::domain::{
 };
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::Connections;
+use crate::reconcile::History;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -76,6 +77,11 @@ pub async fn unmet(
     gate: &Gate,
 ) -> Result<Option<Gate>, ServiceError> {
     let Inspection { history, .. } = inspect(connections, target).await?;
+    Ok(unmet_in(&history, gate))
+}
+
+/// The same of a history that was read.
+pub fn unmet_in(history: &History, gate: &Gate) -> Option<Gate> {
     let applied: BTreeSet<Version> = history.applied.iter().map(|row| row.version).collect();
     let going: BTreeSet<Version> = history
         .interrupted
@@ -90,10 +96,10 @@ pub async fn unmet(
         .copied()
         .filter(|version| !applied.contains(version) || going.contains(version))
         .collect();
-    Ok((!versions.is_empty()).then(|| Gate {
+    (!versions.is_empty()).then(|| Gate {
         service: gate.service.clone(),
         versions,
-    }))
+    })
 }
 
 /// How waiting for a gate ended.

@@ -8,7 +8,7 @@
 //! | 4 | `command`, `dispatch`, `report` |
 //! | 3 | `runner`, `revert`, `gates`, `inspect` |
 //! | 2 | `postgres` |
-//! | 1 | `source`, `reconcile`, `planning`, `config` |
+//! | 1 | `source`, `reconcile`, `succession`, `planning`, `config` |
 //! | 0 | `domain`, `output`, `sql` |
 
 pub mod command;
@@ -28,5 +28,6 @@ pub mod runner;
 mod service_main;
 pub mod source;
 pub mod sql;
+pub mod succession;
 
 pub use service_main::service_main;

@@ -1,12 +1,13 @@
 //! `run`: apply what is pending.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::compensation::{reverts, undone_first};
 use super::gather::{gather_resolved, warn_in_doubt};
 use super::interrupt::watch_stops;
+use super::plan_revert::requiring_services;
 use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::{
@@ -15,9 +16,11 @@ use super::{
 };
 use crate::config::EngineSettings;
 use crate::dispatch::{
-    Compensation, LaneInput, OnFailure, Precaution, Recorder, Run, Stops, dispatch,
+    Compensation, LaneInput, OnFailure, Precaution, Recorder, Run, Stops, Ties, dispatch,
 };
-use crate::domain::{ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step};
+use crate::domain::{
+    Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step,
+};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
 use crate::planning::Order;
@@ -183,6 +186,7 @@ pub(super) async fn execute(
     asked: Asked<'_>,
     run_again: impl Fn(&ServiceName) -> String,
 ) -> Result<ExitStatus, CommandError> {
+    let ties = ties(context, selected, &targets, &planned, &asked).await?;
     let identity = RunIdentity::of_this_process();
     let mut reporter = context.reporter();
     let mut recorder = Recorder::new(reporter.as_mut(), identity.run_id);
@@ -220,13 +224,11 @@ pub(super) async fn execute(
         })
         .collect();
     drop(gathered);
-    let invocation = context.invocation.clone();
     let run = Run {
         command: asked.command,
         identity,
         plan: planned.plan,
         lanes,
-        gate_targets: planned.gate_targets,
         unchanged,
         stopped: planned.stopped,
         held_back: planned.held_back,
@@ -239,9 +241,9 @@ pub(super) async fn execute(
         wait: asked.wait,
         precaution: asked.precaution,
         witness: None,
+        ties: Some(Arc::new(ties)),
         atomic: asked.atomic,
         resolved: asked.resolved,
-        meet_gate: Box::new(move |service| invocation.meet(service)),
         engine: EngineSettings {
             unknown_outcome: asked.unknown_outcome.map(Into::into),
             ..*context.configuration.engine()
@@ -250,6 +252,43 @@ pub(super) async fn execute(
         reverts: Some(reverts(context, selected, asked.first, asked.order)),
     };
     Ok(dispatch(run, &mut recorder, asked.stops).await.status)
+}
+
+/// The services that the steps require something of, and those that require something of what is or may be reverted.
+async fn ties(
+    context: &Context,
+    selected: &Selected,
+    targets: &BTreeMap<ServiceName, Arc<Target>>,
+    planned: &Planned,
+    asked: &Asked<'_>,
+) -> Result<Ties, CommandError> {
+    let first = asked.first.iter().flat_map(|it| &it.plan.steps);
+    let steps: Vec<&Step> = planned.plan.steps.iter().chain(first).collect();
+    let mut names: BTreeSet<ServiceName> = steps
+        .iter()
+        .flat_map(|step| &step.requires)
+        .map(|requirement| requirement.service.clone())
+        .collect();
+    let may_revert = asked.on_failure == FailureChoice::Revert;
+    let reverted = steps
+        .iter()
+        .filter(|step| may_revert || step.direction == Direction::Down)
+        .map(|step| &step.service);
+    names.extend(requiring_services(context, reverted));
+    let mut tied = planned.gate_targets.clone();
+    for name in names {
+        match targets.get(&name) {
+            Some(target) => {
+                tied.insert(name, Arc::clone(target));
+            }
+            None => tied.extend(context.targets([&name], selected, false).await?),
+        }
+    }
+    let invocation = context.invocation.clone();
+    Ok(Ties {
+        targets: tied,
+        meet: Box::new(move |service| invocation.meet(service)),
+    })
 }
 
 /// A session that waits for its turn would only occupy a connection.

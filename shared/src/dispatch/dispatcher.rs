@@ -20,7 +20,7 @@ use super::compensation::migrations;
 use super::held::Held;
 use super::lane::{Go, LaneTask, Message};
 use super::secure::secure;
-use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stopped, Stops};
+use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stopped, Stops, Ties};
 use crate::config::EngineSettings;
 use crate::domain::{
     Anchor, Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome,
@@ -114,15 +114,14 @@ struct Dispatcher<'a, 'r> {
     why: Option<String>,
     is_undone: bool,
     lanes: BTreeMap<ServiceName, Lane>,
-    gate_targets: BTreeMap<ServiceName, Arc<Target>>,
     recorder: &'a mut Recorder<'r>,
     run: Arc<RunIdentity>,
     connections: Arc<Connections>,
     witness: Option<Arc<dyn Witness>>,
+    ties: Option<Arc<Ties>>,
     engine: EngineSettings,
     on_failure: OnFailure,
     wait: Duration,
-    meet_gate: Box<dyn Fn(&ServiceName) -> String + Send + Sync>,
     stopped: Vec<(ServiceName, ServiceError)>,
     held_back: Vec<(ServiceName, usize, ServiceName)>,
     sender: mpsc::UnboundedSender<Message>,
@@ -181,15 +180,14 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             why: None,
             is_undone: false,
             lanes,
-            gate_targets: run.gate_targets,
             recorder,
             run: Arc::new(run.identity),
             connections: run.connections,
             witness: run.witness,
+            ties: run.ties,
             engine: run.engine,
             on_failure: run.on_failure,
             wait: run.wait,
-            meet_gate: run.meet_gate,
             stopped: run.stopped,
             held_back: run.held_back,
             // Each part of the run listens for itself.
@@ -294,6 +292,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 halted: self.halt.subscribe(),
                 wrote: false,
                 anchor: None,
+                ties: self.ties.clone(),
                 witness: self.witness.clone(),
             };
             self.board.activate(&service);

@@ -13,17 +13,19 @@ use uuid::Uuid;
 
 use super::entrance::{Entrance, end_orphan_of};
 use super::held::Held;
+use super::ties::{HeldGates, Patience, Ties};
 use crate::config::EngineSettings;
 use crate::domain::{Anchor, Direction, EventKind, Failure, Migration, ServiceName, Version};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{
-    CancelHandle, Connections, LockedSession, RunIdentity, Session, install, is_connection_lost,
-    read_anchor,
+    CancelHandle, Connections, GateHold, LockedSession, RunIdentity, Session, install,
+    is_connection_lost, read_anchor,
 };
-use crate::reconcile::{History, State, reconcile};
+use crate::reconcile::History;
 use crate::runner::{StepContext, StepDone, Witness, execute};
+use crate::succession::{Due, Succession};
 
 /// What tasks tell the dispatcher.
 pub(super) enum Message {
@@ -99,6 +101,8 @@ pub(super) struct LaneTask {
     /// Whether an attempt was made, which the journal tells of.
     pub(super) wrote: bool,
     pub(super) anchor: Option<Anchor>,
+    /// `None`: a history is replayed in a scratch database.
+    pub(super) ties: Option<Arc<Ties>>,
     /// Who looks at the steps, in a rehearsal.
     pub(super) witness: Option<Arc<dyn Witness>>,
 }
@@ -204,11 +208,15 @@ impl LaneTask {
             cancel: locked.session().cancel_handle(),
         });
         let target = Arc::clone(&self.target);
+        let mut succession = Succession::of(&target.service, history);
+        if self.ties.is_none() {
+            succession = succession.with_gaps();
+        }
         while let Some(go) = self.goes.recv().await {
             let Some(migration) = target.service.migration(go.version) else {
                 continue;
             };
-            if is_done_already(&target, history, go.version, go.direction)? {
+            if succession.due(go.version, go.direction)? == Due::Done {
                 self.happened(
                     Some(go.version),
                     EventKind::MigrationUnchanged {
@@ -224,14 +232,54 @@ impl LaneTask {
             if !locked.session().is_installed(with_progress) {
                 self.install(locked, with_progress).await?;
             }
+            let (held, closed) = self.tie(locked, migration, go.direction).await?;
             self.wrote = true;
-            let result = self.execute(locked, &go, migration, history).await;
+            let result = self
+                .execute(locked, &go, migration, history, &held.gates)
+                .await;
+            drop(held);
+            if closed {
+                locked.open_gate().await;
+            }
+            if result.is_ok() {
+                succession.took(go.version, go.direction);
+            }
             self.tell(Message::Finished {
                 step: go.step,
                 result,
             });
         }
         Ok(())
+    }
+
+    /// Keeps what the step counts on in other databases as it is until the step is over. Gives whether the gate of its own was closed.
+    async fn tie(
+        &self,
+        locked: &LockedSession,
+        migration: &Migration,
+        direction: Direction,
+    ) -> Result<(HeldGates, bool), ServiceError> {
+        let Some(ties) = &self.ties else {
+            return Ok((HeldGates::default(), false));
+        };
+        let patience = Patience {
+            connections: &self.connections,
+            wait: self.engine.advisory_lock_wait,
+            halted: self.halted.clone(),
+            say: &|kind| self.happened(None, kind),
+        };
+        match direction {
+            Direction::Up => {
+                let service = &self.target.service.name;
+                let migrations = [migration];
+                let held = ties.hold(service, &migrations, |_| false, &patience);
+                Ok((held.await?, false))
+            }
+            Direction::Down => {
+                let closing = ties.close(locked, &self.target, migration.version, &patience);
+                Ok((HeldGates::default(), closing.await?))
+            }
+        }
     }
 
     async fn install(
@@ -252,6 +300,7 @@ impl LaneTask {
         go: &Go,
         migration: &Migration,
         history: &History,
+        gates: &[GateHold],
     ) -> Result<StepDone, Box<Failure>> {
         let report = |kind| self.happened(Some(go.version), kind);
         let resumed_after = history
@@ -285,6 +334,7 @@ impl LaneTask {
             run_again: &self.run_again,
             because: because.as_deref(),
             in_release: false,
+            gates,
             witness: self.witness.as_deref(),
         };
         execute(locked, &context).await
@@ -301,27 +351,5 @@ impl LaneTask {
     fn tell(&self, message: Message) {
         // The dispatcher listens until every task has ended.
         let _ = self.messages.send(message);
-    }
-}
-
-/// Whether another run did a step since it was planned. Refuses what has become inconsistent since.
-pub(super) fn is_done_already(
-    target: &Target,
-    history: &History,
-    version: Version,
-    direction: Direction,
-) -> Result<bool, ServiceError> {
-    let reconciliation = reconcile(&target.service, history);
-    let standing = reconciliation
-        .standings()
-        .iter()
-        .find(|standing| standing.version == version);
-    let state = standing.map(|standing| standing.state);
-    match direction {
-        Direction::Up => {
-            reconciliation.to_apply(None)?;
-            Ok(state == Some(State::Applied))
-        }
-        Direction::Down => Ok(matches!(state, Some(State::Pending | State::OutOfOrder))),
     }
 }

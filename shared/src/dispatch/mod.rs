@@ -14,6 +14,7 @@ mod lane;
 mod recorder;
 mod run;
 mod secure;
+mod ties;
 
 pub use atomic::finish_elsewhere;
 pub use compensation::{Compensation, Migrations, PlanReverts, Reverts};
@@ -22,3 +23,4 @@ pub use held::Held;
 pub use recorder::Recorder;
 pub use run::{LaneInput, OnFailure, Run, RunEnd, Stops};
 pub use secure::{Precaution, Say, Secured, Stopped, under_locks};
+pub use ties::{MeetGate, Ties};

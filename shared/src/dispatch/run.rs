@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Reverts;
 use super::held::Held;
 use super::secure::Precaution;
+use super::{Reverts, Ties};
 use crate::config::EngineSettings;
 use crate::domain::{ExitStatus, Plan, Resolved, ServiceName, StopCause, Totals};
 use crate::inspect::{ServiceError, Target};
@@ -80,8 +80,6 @@ pub struct Run<'c> {
     pub plan: Plan,
     /// The services with steps, and those whose databases gates look at.
     pub lanes: BTreeMap<ServiceName, LaneInput>,
-    /// The databases of gates.
-    pub gate_targets: BTreeMap<ServiceName, Arc<Target>>,
     /// Services that were asked for and have nothing to do.
     pub unchanged: Vec<ServiceName>,
     /// Services that cannot be run, found while planning (`--on-failure continue` runs the others).
@@ -94,10 +92,11 @@ pub struct Run<'c> {
     pub on_failure: OnFailure,
     /// How long to wait for gates.
     pub wait: Duration,
-    /// The command that meets a gate on a service.
-    pub meet_gate: Box<dyn Fn(&ServiceName) -> String + Send + Sync>,
     /// What is done under the locks of all databases that will change, before any of them does.
     pub precaution: Option<Arc<dyn Precaution>>,
+    /// What ties its steps to other services. `None`: a history is replayed in a scratch database, where other services are not, and
+    /// gaps are replayed as they are.
+    pub ties: Option<Arc<Ties>>,
     /// Whether all of it is to be one atomic release.
     pub atomic: bool,
     /// Interrupted releases that were finished before it was planned.

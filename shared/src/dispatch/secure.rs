@@ -125,9 +125,9 @@ pub async fn under_locks(
     heard(recorder, events, working).await
 }
 
-type Told = (Option<ServiceName>, EventKind);
+pub(super) type Told = (Option<ServiceName>, EventKind);
 
-fn channel() -> (
+pub(super) fn channel() -> (
     impl Fn(Option<&ServiceName>, EventKind) + Send + Sync,
     mpsc::UnboundedReceiver<Told>,
 ) {
@@ -140,7 +140,7 @@ fn channel() -> (
 }
 
 /// Awaits work, and records what it tells meanwhile.
-async fn heard<T>(
+pub(super) async fn heard<T>(
     recorder: &mut Recorder<'_>,
     mut events: mpsc::UnboundedReceiver<Told>,
     work: impl Future<Output = T>,

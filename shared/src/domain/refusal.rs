@@ -26,6 +26,8 @@ pub enum RefusalKind {
     CompensationInterrupted,
     /// A newer migration stands on what would be undone.
     OnTop,
+    /// While the lock was waited for, another run changed what the plan counts on.
+    StalePlan,
     /// Production wants a confirmation.
     Unconfirmed,
     /// The server takes no writes.

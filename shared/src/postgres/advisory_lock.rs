@@ -4,9 +4,10 @@
 //! the holder waits for that snapshot: a deadlock.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
@@ -17,6 +18,35 @@ use crate::domain::Holder;
 
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
 pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
+
+/// The key of a database's gate: "SOC gate" in ASCII. Steps of other services that require a migration of this database share it until
+/// they are committed; a revert of such a migration takes it alone. ADR 0026 says why this cannot deadlock.
+const GATE_LOCK_KEY: i64 = 0x534F_4320_6761_7465;
+
+/// An advisory lock, and how it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    Run,
+    SharedGate,
+    ExclusiveGate,
+}
+
+impl Lock {
+    const fn key(self) -> i64 {
+        match self {
+            Self::Run => ADVISORY_LOCK_KEY,
+            Self::SharedGate | Self::ExclusiveGate => GATE_LOCK_KEY,
+        }
+    }
+
+    /// What obtains it or gives false at once.
+    const fn attempt(self) -> &'static str {
+        match self {
+            Self::Run | Self::ExclusiveGate => "SELECT pg_catalog.pg_try_advisory_lock($1)",
+            Self::SharedGate => "SELECT pg_catalog.pg_try_advisory_lock_shared($1)",
+        }
+    }
+}
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -50,46 +80,38 @@ impl LockedSession {
         connections: &Connections,
         wait: Duration,
         cancelled: &mut watch::Receiver<u32>,
-        mut waiting: impl FnMut(Option<Holder>) + Send,
+        waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<Self, LockError> {
-        // Before the lock: it would stay behind in the pool.
-        if connections
-            .shares_its_process(&session)
-            .await
-            .map_err(LockError::Lost)?
-        {
-            return Err(LockError::Pooled);
-        }
-        let deadline = Instant::now() + wait;
-        let mut pause = FIRST_PAUSE;
-        let mut named: Option<Option<Holder>> = None;
-        // One round trip: the client pipelines what is polled together.
-        let first = tokio::try_join!(biased; session.guard(), try_lock(&session));
-        let (_, mut obtained) = first.map_err(LockError::Lost)?;
-        loop {
-            if obtained {
-                return Ok(Self { session });
-            }
-            let holder = holder(&session).await.map_err(LockError::Lost)?;
-            if named.as_ref().is_none_or(|last| pid(last) != pid(&holder)) {
-                waiting(holder.clone());
-                named = Some(holder.clone());
-            }
-            let now = Instant::now();
-            if now >= deadline {
-                return Err(LockError::TimedOut {
-                    holder,
-                    waited: wait,
-                });
-            }
-            let jittered = pause.mul_f64(0.5 + fastrand::f64());
-            let rest = deadline - now;
-            tokio::select! {
-                () = tokio::time::sleep(jittered.min(rest)) => {}
-                Ok(_) = cancelled.wait_for(|times| *times > 0) => return Err(LockError::Cancelled),
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            obtained = try_lock(&session).await.map_err(LockError::Lost)?;
+        refuse_shared_process(&session, connections).await?;
+        poll(&session, Lock::Run, wait, cancelled, waiting).await?;
+        Ok(Self { session })
+    }
+
+    /// Takes the gate of this database alone: no step of another service that requires a migration of it is under way then, and none
+    /// begins. Waits as for the lock itself.
+    pub async fn close_gate(
+        &self,
+        connections: &Connections,
+        wait: Duration,
+        cancelled: &mut watch::Receiver<u32>,
+        waiting: impl FnMut(Option<Holder>) + Send,
+    ) -> Result<(), LockError> {
+        let closing = poll(&self.session, Lock::ExclusiveGate, wait, cancelled, waiting);
+        connections.watch(&self.session.pulse(), closing).await
+    }
+
+    /// Gives the gate back. It goes with the connection, too.
+    pub async fn open_gate(&self) {
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&GATE_LOCK_KEY, Type::INT8)];
+        let opening = self
+            .session
+            .client()
+            .query_typed("SELECT pg_catalog.pg_advisory_unlock($1)", &parameters);
+        if !matches!(
+            tokio::time::timeout(LONGEST_RELEASE, opening).await,
+            Ok(Ok(_))
+        ) {
+            tracing::debug!("the gate was not given back: it goes with the connection");
         }
     }
 
@@ -106,17 +128,7 @@ impl LockedSession {
     /// Whether the lock is still held: a file may have called `pg_advisory_unlock_all`, or a pooler may have handed
     /// the session to somebody else.
     pub async fn is_held(&self) -> Result<bool, tokio_postgres::Error> {
-        let rows = self
-            .session
-            .client()
-            .query_typed(
-                "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
-                   AND pid = pg_catalog.pg_backend_pid() \
-                   AND classid::int8 = ($1 >> 32) AND objid::int8 = ($1 & 4294967295) AND objsubid = 1)",
-                &[(&ADVISORY_LOCK_KEY, Type::INT8)],
-            )
-            .await?;
-        Ok(rows.first().is_some_and(|row| row.get(0)))
+        is_held(&self.session, Lock::Run).await
     }
 
     /// Gives the lock back. An error means that the connection, and with it the lock, is gone anyway; a server that does not
@@ -142,6 +154,67 @@ impl LockedSession {
     }
 }
 
+/// How often a session that holds a gate speaks: well below the silence after which the server ends it.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The gate of another service's database, shared until the step that needs it is committed; given back with the connection when dropped.
+pub struct GateHold {
+    session: Arc<Session>,
+    /// Gone with this: the task that speaks meanwhile.
+    _kept: oneshot::Sender<()>,
+}
+
+impl GateHold {
+    /// Waits up to `wait` for the gate, as for the lock of a run.
+    pub async fn acquire(
+        mut session: Session,
+        history_table: &str,
+        connections: &Connections,
+        wait: Duration,
+        cancelled: &mut watch::Receiver<u32>,
+        waiting: impl FnMut(Option<Holder>) + Send,
+    ) -> Result<Self, LockError> {
+        let pulse = session.pulse();
+        let obtaining = async {
+            refuse_shared_process(&session, connections).await?;
+            poll(&session, Lock::SharedGate, wait, cancelled, waiting).await?;
+            // Tables of ours may have been made while it waited.
+            if !session.knows_all_tables() {
+                let looking = session.refresh(history_table);
+                looking.await.map_err(LockError::Lost)?;
+            }
+            Ok(())
+        };
+        connections.watch(&pulse, obtaining).await?;
+        let session = Arc::new(session);
+        let (kept, mut over) = oneshot::channel::<()>();
+        let speaker = Arc::clone(&session);
+        tokio::spawn(async move {
+            while tokio::time::timeout(PAUSE, &mut over).await.is_err() {
+                if let Err(error) = speaker.client().batch_execute("").await {
+                    tracing::debug!(%error, "a session that held a gate was lost");
+                    return;
+                }
+            }
+        });
+        Ok(Self {
+            session,
+            _kept: kept,
+        })
+    }
+
+    /// The session, for reading under the gate.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Whether the gate is still held; not where the connection is lost, or does not answer.
+    pub async fn is_held(&self) -> bool {
+        let asking = is_held(&self.session, Lock::SharedGate);
+        matches!(tokio::time::timeout(PAUSE, asking).await, Ok(Ok(true)))
+    }
+}
+
 /// The keys of all advisory locks with a single key that somebody holds on a server, in whatever database.
 ///
 /// # Errors
@@ -157,18 +230,81 @@ pub async fn held_keys(client: &Client) -> Result<BTreeSet<i64>, tokio_postgres:
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
-async fn try_lock(session: &Session) -> Result<bool, tokio_postgres::Error> {
+/// Before a lock: it would stay behind in the pool.
+async fn refuse_shared_process(
+    session: &Session,
+    connections: &Connections,
+) -> Result<(), LockError> {
+    let shares = connections.shares_its_process(session).await;
+    match shares.map_err(LockError::Lost)? {
+        true => Err(LockError::Pooled),
+        false => Ok(()),
+    }
+}
+
+/// Tries until the lock is obtained.
+async fn poll(
+    session: &Session,
+    lock: Lock,
+    wait: Duration,
+    cancelled: &mut watch::Receiver<u32>,
+    mut waiting: impl FnMut(Option<Holder>) + Send,
+) -> Result<(), LockError> {
+    let deadline = Instant::now() + wait;
+    let mut pause = FIRST_PAUSE;
+    let mut named: Option<Option<Holder>> = None;
+    // One round trip: the client pipelines what is polled together.
+    let first = tokio::try_join!(biased; session.guard(), try_lock(session, lock));
+    let (_, mut obtained) = first.map_err(LockError::Lost)?;
+    loop {
+        if obtained {
+            return Ok(());
+        }
+        let holder = holder(session, lock).await.map_err(LockError::Lost)?;
+        if named.as_ref().is_none_or(|last| pid(last) != pid(&holder)) {
+            waiting(holder.clone());
+            named = Some(holder.clone());
+        }
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(LockError::TimedOut {
+                holder,
+                waited: wait,
+            });
+        }
+        let jittered = pause.mul_f64(0.5 + fastrand::f64());
+        let rest = deadline - now;
+        tokio::select! {
+            () = tokio::time::sleep(jittered.min(rest)) => {}
+            Ok(_) = cancelled.wait_for(|times| *times > 0) => return Err(LockError::Cancelled),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        obtained = try_lock(session, lock).await.map_err(LockError::Lost)?;
+    }
+}
+
+async fn try_lock(session: &Session, lock: Lock) -> Result<bool, tokio_postgres::Error> {
+    let rows = session
+        .client()
+        .query_typed(lock.attempt(), &[(&lock.key(), Type::INT8)])
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+async fn is_held(session: &Session, lock: Lock) -> Result<bool, tokio_postgres::Error> {
     let rows = session
         .client()
         .query_typed(
-            "SELECT pg_catalog.pg_try_advisory_lock($1)",
-            &[(&ADVISORY_LOCK_KEY, Type::INT8)],
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
+               AND pid = pg_catalog.pg_backend_pid() \
+               AND classid::int8 = ($1 >> 32) AND objid::int8 = ($1 & 4294967295) AND objsubid = 1)",
+            &[(&lock.key(), Type::INT8)],
         )
         .await?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-async fn holder(session: &Session) -> Result<Option<Holder>, tokio_postgres::Error> {
+async fn holder(session: &Session, lock: Lock) -> Result<Option<Holder>, tokio_postgres::Error> {
     let rows = session
         .client()
         .query_typed(
@@ -178,7 +314,7 @@ async fn holder(session: &Session) -> Result<Option<Holder>, tokio_postgres::Err
                    AND l.classid::int8 = ($1 >> 32) AND l.objid::int8 = ($1 & 4294967295) \
                    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
             ),
-            &[(&ADVISORY_LOCK_KEY, Type::INT8)],
+            &[(&lock.key(), Type::INT8)],
         )
         .await?;
     Ok(rows.first().map(read_holder))

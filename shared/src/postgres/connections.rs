@@ -17,6 +17,8 @@ pub struct Connections {
     limit: usize,
     patience: Duration,
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// One step at a time may go beyond the bound, where no connection is free for what it has to see in other databases.
+    beside: Arc<Semaphore>,
     lookouts: Mutex<HashMap<String, Weak<Lookout>>>,
 }
 
@@ -32,6 +34,7 @@ impl Connections {
             limit: limit.max(1),
             patience: Duration::ZERO,
             servers: Mutex::new(HashMap::new()),
+            beside: Arc::new(Semaphore::new(1)),
             lookouts: Mutex::new(HashMap::new()),
         }
     }
@@ -61,6 +64,22 @@ impl Connections {
         history_table: &str,
     ) -> Result<Session, ConnectError> {
         let permit = self.permit(address).await;
+        Session::open(address, &self.options, history_table, permit).await
+    }
+
+    /// Opens a session for a step that holds one already, and so must not wait for those that others hold: within the bound where a
+    /// connection is free, else beyond it. `beyond` is the step's right to that, obtained once, whatever the number of its databases.
+    pub async fn session_beside(
+        &self,
+        address: &DatabaseAddress,
+        history_table: &str,
+        beyond: &mut Option<Permit>,
+    ) -> Result<Session, ConnectError> {
+        let permit = self.server(address).try_acquire_owned().ok().map(Permit);
+        if permit.is_none() && beyond.is_none() {
+            let beside = Arc::clone(&self.beside).acquire_owned();
+            *beyond = beside.await.ok().map(Permit);
+        }
         Session::open(address, &self.options, history_table, permit).await
     }
 

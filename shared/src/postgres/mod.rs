@@ -31,7 +31,7 @@ mod tls;
 
 pub use activity::{LockWait, builder_on, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
-pub use advisory_lock::{ADVISORY_LOCK_KEY, LockError, LockedSession, held_keys};
+pub use advisory_lock::{ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession, held_keys};
 pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};
 pub use compensation::{RunTraces, forget_owed, read_traces, record_owed};
 pub use connect::{ConnectOptions, connect};

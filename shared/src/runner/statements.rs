@@ -97,6 +97,10 @@ async fn finish<'a>(
         rollback(locked).await;
         return Err(Fault::LockGone { progress: None });
     }
+    if let Err(fault) = context.check_gates().await {
+        rollback(locked).await;
+        return Err(fault);
+    }
     match record_done(
         session,
         context.history_table,
@@ -250,6 +254,7 @@ impl UnitRunner<'_> {
             record_statement(session.client(), self.progress, self.number)
                 .await
                 .map_err(Fault::of)?;
+            self.context.check_gates().await?;
             look(self.context, session, Moment::BeforeCommit).await
         }
         .await;

@@ -19,7 +19,7 @@ use crate::domain::{
 };
 use crate::planning;
 use crate::postgres::{
-    Attempt, AttemptOutcome, Connections, LockedSession, Progress, RunIdentity, Session,
+    Attempt, AttemptOutcome, Connections, GateHold, LockedSession, Progress, RunIdentity, Session,
     SessionSettings, record_failed,
 };
 
@@ -59,6 +59,8 @@ pub struct StepContext<'a> {
     pub because: Option<&'a str>,
     /// Whether it is part of an atomic release.
     pub in_release: bool,
+    /// The gates that hold what it requires; they must hold until it is committed.
+    pub gates: &'a [GateHold],
     /// Who looks at it, in a rehearsal.
     pub witness: Option<&'a dyn Witness>,
 }
@@ -127,6 +129,25 @@ impl StepContext<'_> {
             checksum: self.migration.checksum,
             statements,
         }
+    }
+
+    /// Refuses to commit where a gate was lost: what the file requires may have been reverted since.
+    pub(super) async fn check_gates(&self) -> Result<(), Fault> {
+        for gate in self.gates {
+            if !gate.is_held().await {
+                return Err(Fault::Halted {
+                    message: format!(
+                        "the connection to {} was lost, which kept what the file requires from being reverted",
+                        gate.session().address()
+                    ),
+                    next: format!("run again: {}", self.run_again),
+                    exit_code: ExitStatus::Unavailable,
+                    offset: None,
+                    progress: None,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// What the file has left: whether anything is recorded of it, and what is half-done.

@@ -16,6 +16,7 @@ pub(super) async fn attempt<'a>(
     client.batch_execute("BEGIN").await.map_err(Fault::of)?;
     let ran = async {
         inside(locked, context, attempt, Ending::Commits).await?;
+        context.check_gates().await?;
         look(context, locked.session(), Moment::BeforeCommit).await
     };
     match ran.await {

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::held::Held;
-use super::super::lane::is_done_already;
-use super::super::secure::secure;
+use super::super::secure::{channel, heard, secure};
+use super::super::ties::{HeldGates, Patience};
 use super::super::{Recorder, Run, Stops};
 use crate::domain::{EventKind, ServiceName, millis};
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, LockedSession, install, read_history};
 use crate::reconcile::History;
+use crate::succession::{Due, Succession};
 
 /// A locked database, with the services that live in it.
 pub(in crate::dispatch) struct Entered {
@@ -28,6 +29,8 @@ pub(in crate::dispatch) struct Entry {
     pub(super) databases: BTreeMap<String, Entered>,
     /// The steps that another run did since they were planned.
     pub(super) unchanged: BTreeSet<usize>,
+    /// What keeps that which its files require as it is, by service.
+    pub(super) gates: BTreeMap<ServiceName, HeldGates>,
     /// What was made under the locks, such as a backup.
     pub(super) backup: Option<String>,
 }
@@ -51,23 +54,73 @@ pub(in crate::dispatch) async fn enter(
         let entered = enter_one(run, services, held).await;
         databases.insert(key, entered.map_err(|error| (name, error))?);
     }
-    let mut unchanged = BTreeSet::new();
-    for (index, step) in run.plan.steps.iter().enumerate() {
-        let entered = databases
-            .values()
-            .find_map(|entered| entered.targets.get(&step.service));
-        if let Some((target, history)) = entered
-            && is_done_already(target, history, step.version, step.direction)
-                .map_err(|error| (step.service.clone(), error))?
-        {
-            unchanged.insert(index);
-        }
-    }
+    let unchanged = done_meanwhile(run, &databases)?;
+    let gates = hold_gates(run, &databases, recorder, stops).await?;
     Ok(Entry {
         databases,
         unchanged,
+        gates,
         backup,
     })
+}
+
+/// The steps that other runs did since the release was planned. All locks are held: it stays like that until the release is over.
+fn done_meanwhile(
+    run: &Run<'_>,
+    databases: &BTreeMap<String, Entered>,
+) -> Result<BTreeSet<usize>, (ServiceName, ServiceError)> {
+    let mut successions: BTreeMap<&ServiceName, Succession<'_>> = databases
+        .values()
+        .flat_map(|entered| &entered.targets)
+        .map(|(name, (target, history))| (name, Succession::of(&target.service, history)))
+        .collect();
+    let mut unchanged = BTreeSet::new();
+    for (index, step) in run.plan.steps.iter().enumerate() {
+        let Some(succession) = successions.get_mut(&step.service) else {
+            continue;
+        };
+        let due = succession.due(step.version, step.direction);
+        if due.map_err(|refusal| (step.service.clone(), refusal.into()))? == Due::Done {
+            unchanged.insert(index);
+        } else {
+            succession.took(step.version, step.direction);
+        }
+    }
+    Ok(unchanged)
+}
+
+/// Holds what the files require in databases that are not part of the release: those are locked.
+async fn hold_gates(
+    run: &Run<'_>,
+    databases: &BTreeMap<String, Entered>,
+    recorder: &mut Recorder<'_>,
+    stops: &Stops,
+) -> Result<BTreeMap<ServiceName, HeldGates>, (ServiceName, ServiceError)> {
+    let mut gates = BTreeMap::new();
+    let Some(ties) = &run.ties else {
+        return Ok(gates);
+    };
+    for name in run.plan.services() {
+        let Some(lane) = run.lanes.get(name) else {
+            continue;
+        };
+        let steps = run.plan.steps.iter().filter(|step| step.service == *name);
+        let migrations: Vec<_> = steps
+            .filter_map(|step| lane.target.service.migration(step.version))
+            .collect();
+        let (say, events) = channel();
+        let patience = Patience {
+            connections: &run.connections,
+            wait: run.engine.advisory_lock_wait,
+            halted: stops.times.clone(),
+            say: &|kind| say(Some(name), kind),
+        };
+        let is_locked = |target: &Target| databases.contains_key(&target.address.database_key());
+        let holding = ties.hold(name, &migrations, is_locked, &patience);
+        let held = heard(recorder, events, holding).await;
+        gates.insert(name.clone(), held.map_err(|error| (name.clone(), error))?);
+    }
+    Ok(gates)
 }
 
 async fn wait_for_gates(
@@ -85,8 +138,10 @@ async fn wait_for_gates(
             .map(|step| step.service.clone())
             .collect();
         waiting.dedup();
-        let (Some(first), Some(target)) = (waiting.first(), run.gate_targets.get(&gate.service))
-        else {
+        let Some((first, ties)) = waiting.first().zip(run.ties.as_ref()) else {
+            continue;
+        };
+        let Some(target) = ties.targets.get(&gate.service) else {
             continue;
         };
         for service in &waiting {
@@ -103,7 +158,7 @@ async fn wait_for_gates(
                 continue;
             }
             GateEnd::TimedOut(missing) => {
-                let command = (run.meet_gate)(&missing.service);
+                let command = (ties.meet)(&missing.service);
                 gates::refusal(first, &missing, &command, Some(run.wait)).into()
             }
             GateEnd::Failed(error) => error,
@@ -111,7 +166,6 @@ async fn wait_for_gates(
         };
         return Err((first.clone(), error));
     }
-    run.gate_targets.clear();
     for step in &mut run.plan.steps {
         step.gates.clear();
     }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::super::board::Board;
+use super::super::ties::HeldGates;
 use super::super::{Recorder, Run, RunEnd, Stops};
 use super::enter::Entry;
 use super::participant::{Due, Happened, Outage, Participant, Scope};
@@ -51,6 +52,7 @@ pub(in crate::dispatch) struct Release<'a, 'r> {
     pub(super) busy: JoinSet<(String, Participant, Ended)>,
     pub(super) database_of: BTreeMap<ServiceName, String>,
     unchanged: BTreeSet<usize>,
+    pub(super) gates: BTreeMap<ServiceName, HeldGates>,
     names: Vec<String>,
     pub(super) happened: mpsc::UnboundedReceiver<Happened>,
     halt: watch::Sender<u32>,
@@ -137,6 +139,7 @@ impl<'a, 'r> Release<'a, 'r> {
             busy: JoinSet::new(),
             database_of,
             unchanged: entry.unchanged,
+            gates: entry.gates,
             names,
             happened,
             halt,

@@ -85,7 +85,11 @@ impl Release<'_, '_> {
             return self.roll_back_all().await;
         }
         if !self.is_distributed() {
-            return self.commit_alone().await;
+            self.check_gates().await;
+            return match self.doomed {
+                Some(_) => self.roll_back_all().await,
+                None => self.commit_alone().await,
+            };
         }
         if self.idle.values().all(|it| it.ran.is_empty()) {
             return self.note_end().await;
@@ -94,6 +98,7 @@ impl Release<'_, '_> {
         for (service, error) in &failed {
             self.stopped(service, error);
         }
+        self.check_gates().await;
         // The last moment at which it can be rolled back.
         let times = *self.stops.times.borrow();
         self.cancel(times);
@@ -113,6 +118,28 @@ impl Release<'_, '_> {
             // What is prepared stays so: the decision may have been made.
             Some(Decided::Unknown(error)) => self.coordinator_stopped(&error),
             None => {}
+        }
+    }
+
+    /// Dooms the release where a gate was lost: what its files require may have been reverted since.
+    async fn check_gates(&mut self) {
+        let mut lost = Vec::new();
+        for (service, held) in &self.gates {
+            for gate in &held.gates {
+                if !gate.is_held().await {
+                    lost.push((service.clone(), gate.session().address().to_string()));
+                }
+            }
+        }
+        for (service, address) in lost {
+            let error = ServiceError::Release {
+                message: format!(
+                    "the connection to {address} was lost, which kept what {service} requires from being reverted"
+                ),
+                next: "run again".to_owned(),
+                exit_code: ExitStatus::Unavailable,
+            };
+            self.stopped(&service, &error);
         }
     }
 

@@ -12,7 +12,9 @@ impl Dispatcher<'_, '_> {
     pub(super) fn watch_gates(&mut self) {
         let deadline = self.started + self.wait;
         for (index, gate) in self.board.plan().gates.clone().into_iter().enumerate() {
-            let Some(target) = self.gate_targets.get(&gate.service).cloned() else {
+            let ties = self.ties.as_ref();
+            let target = ties.and_then(|ties| ties.targets.get(&gate.service));
+            let Some(target) = target.cloned() else {
                 continue;
             };
             for service in self.waiting_for(index) {
@@ -64,8 +66,10 @@ impl Dispatcher<'_, '_> {
                 }
             }
             GateEnd::TimedOut(missing) => {
+                let ties = self.ties.as_ref();
+                let command = ties.map(|ties| (ties.meet)(&missing.service));
+                let command = command.unwrap_or_default();
                 for service in services {
-                    let command = (self.meet_gate)(&missing.service);
                     let refusal = gates::refusal(&service, &missing, &command, Some(self.wait));
                     self.gate_failed(&service, &ServiceError::Refused(refusal));
                 }

@@ -128,6 +128,7 @@ impl Scope {
             run_again: &self.run_again,
             because: None,
             in_release: true,
+            gates: &[],
             witness: None,
         })
     }
