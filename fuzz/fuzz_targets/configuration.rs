@@ -10,7 +10,7 @@ use arbitrary::Arbitrary;
 use fuzz::{chain, folder, write};
 use libfuzzer_sys::fuzz_target;
 use shared::config::address::{LIBPQ_VARIABLES, Password};
-use shared::config::{Configuration, DatabaseAddress, Overrides, Selection};
+use shared::config::{Configuration, DatabaseAddress, Overrides, ProjectRoot, Selection};
 
 #[derive(Arbitrary, Debug)]
 struct Sources<'a> {
@@ -62,7 +62,7 @@ fuzz_target!(|sources: Sources<'_>| {
     overrides.server_url = sources.server_url.map(str::to_owned);
     overrides.max_connections = sources.max_connections.map(str::to_owned);
     overrides.engine.lock_timeout = sources.lock_timeout.map(str::to_owned);
-    let configuration = match Configuration::load(&overrides, &variables, &root) {
+    let configuration = match Configuration::load(&overrides, &variables, &ProjectRoot::find(&root)) {
         Ok(configuration) => configuration,
         Err(error) => return assert!(!chain(&error).is_empty()),
     };

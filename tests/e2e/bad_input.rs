@@ -1,5 +1,6 @@
 //! What is wrong is refused with one clear line that names the place, the right exit code, and nothing written.
 
+use std::fs;
 use std::path::Path;
 
 use tests::{Outcome, Program, Server, ServiceFolder, Services};
@@ -501,6 +502,50 @@ fn production_assumes_no_server() {
     }
     let flag = Program::named("orchestrator").run(&["all", "--environment", "production"]);
     assert_refused(&flag, 2, &["production"], "--environment");
+}
+
+/// A misspelled production must never pass for development.
+#[test]
+fn an_environment_without_a_file_is_refused() {
+    let orchestrator = Program::named("orchestrator");
+    let config = orchestrator.folder().join("config");
+    fs::create_dir(&config).expect("a folder");
+    for name in ["default", "staging"] {
+        fs::write(config.join(format!("{name}.toml")), "").expect("a file");
+    }
+    let service = |variable: &str, name: &str| {
+        Program::named("policy-migrations")
+            .current_dir(orchestrator.folder())
+            .env(variable, name)
+    };
+    for name in ["prod", "Production", "Staging", "../x", " "] {
+        let flag = orchestrator.run(&["status", "--environment", name]);
+        assert_refused(&flag, 2, &["--environment"], name);
+        assert_refused(
+            &service("APP_ENV", name).run(&[] as &[&str]),
+            2,
+            &["APP_ENV"],
+            name,
+        );
+    }
+    for command in [&["all"][..], &["graph"], &["local", "status"]] {
+        let outcome = orchestrator.run(&[command, &["--environment", "live"]].concat());
+        assert_refused(&outcome, 2, &["production"], &format!("{command:?}"));
+    }
+    // Without a file for it in a folder of files, not even production is what it says.
+    assert_refused(
+        &service("APP_ENV", "production").run(&["status"]),
+        2,
+        &["production.toml"],
+        "production",
+    );
+    for name in ["staging", "development", ""] {
+        let outcome = Program::named("orchestrator")
+            .current_dir(orchestrator.folder())
+            .env("APP_ENV", name)
+            .run(&["graph"]);
+        assert_eq!(outcome.code, 0, "{name}: {}", outcome.stderr);
+    }
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! With nothing configured, a server of the project's own is started, and left running.
 
+use std::fs;
 use std::path::Path;
 
 use tests::{Outcome, Program};
 
-/// A project folder with nothing in it; its server is removed at the end, also after a failed assertion.
+/// A project folder with no configuration in it; its server is removed at the end, also after a failed assertion.
 struct Project {
     orchestrator: Program,
 }
 
 impl Project {
     fn new() -> Self {
-        Self {
-            orchestrator: Program::named("orchestrator"),
-        }
+        let orchestrator = Program::named("orchestrator");
+        fs::create_dir(orchestrator.folder().join("config")).expect("a folder");
+        Self { orchestrator }
     }
 
     fn folder(&self) -> &Path {
@@ -81,7 +82,7 @@ fn the_local_server_stops_starts_with_its_data_and_is_reset() {
     );
     assert_eq!(project.state(), "running");
 
-    project.expect(&["local", "reset"], 0);
+    project.expect(&["local", "reset", "--environment", "test"], 0);
     assert_ne!(project.state(), "running");
     let anew = project.expect(&["run", "auth", "--output", "json"], 0);
     assert!(!anew.events_of("migration_started").is_empty());
@@ -104,16 +105,89 @@ fn two_first_runs_at_once_share_one_server() {
 #[test]
 fn in_production_nothing_is_assumed() {
     let project = Project::new();
+    fs::write(project.folder().join("config/production.toml"), "").expect("a file");
     let outcome = project.expect(&["all", "--environment", "production"], 2);
     assert!(!outcome.stderr.is_empty());
     assert!(!project.folder().join(".local").exists());
 }
 
 #[test]
+fn outside_a_project_no_server_is_started() {
+    let orchestrator = Program::named("orchestrator");
+    let service = Program::named("policy-migrations").current_dir(orchestrator.folder());
+    for (program, arguments) in [
+        (&orchestrator, &["all"][..]),
+        (&orchestrator, &["status"]),
+        (&orchestrator, &["plan", "policy"]),
+        (&orchestrator, &["history"]),
+        (&orchestrator, &["doctor"]),
+        (&orchestrator, &["drift"]),
+        (&orchestrator, &["psql", "policy"]),
+        (&orchestrator, &["local", "start"]),
+        (&orchestrator, &["local", "status"]),
+        (&orchestrator, &["local", "stop"]),
+        (&orchestrator, &["local", "reset"]),
+        (&service, &[]),
+        (&service, &["status"]),
+    ] {
+        let outcome = program.expect(arguments, 2);
+        assert!(
+            outcome.stdout.is_empty(),
+            "{arguments:?}: {}",
+            outcome.stdout
+        );
+        assert!(
+            outcome.stderr.contains("not in a project"),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
+    }
+    assert_eq!(
+        fs::read_dir(orchestrator.folder())
+            .expect("a folder")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_folder_of_others_is_neither_used_nor_removed() {
+    let orchestrator = Program::named("orchestrator");
+    let local = orchestrator.folder().join(".local");
+    for folder in [
+        orchestrator.folder().join("services"),
+        local.join("data"),
+        local.join("share"),
+    ] {
+        fs::create_dir_all(folder).expect("a folder");
+    }
+    for file in ["data/PG_VERSION", "data/postmaster.pid", "password", "port"] {
+        fs::write(local.join(file), "15\n").expect("a file");
+    }
+    for arguments in [
+        &["status"][..],
+        &["all"],
+        &["local", "start"],
+        &["local", "status"],
+        &["local", "stop"],
+        &["local", "reset"],
+        &["local", "reset", "--environment", "production"],
+    ] {
+        let outcome = orchestrator.run(arguments);
+        assert!(matches!(outcome.code, 2 | 3), "{arguments:?}: {outcome:?}");
+    }
+    assert_eq!(fs::read_dir(&local).expect("a folder").count(), 4);
+    assert_eq!(
+        fs::read_dir(local.join("data")).expect("a folder").count(),
+        2
+    );
+}
+
+#[test]
 fn without_server_programs_one_clear_error_says_what_to_do() {
     let nowhere = tempfile::tempdir().unwrap();
-    let orchestrator = Program::named("orchestrator");
-    let outcome = orchestrator.expect(
+    let project = Project::new();
+    let outcome = project.expect(
         &["all", "--pg-bin", &nowhere.path().display().to_string()],
         2,
     );

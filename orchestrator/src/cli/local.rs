@@ -1,7 +1,7 @@
 //! `local`: the project's own PostgreSQL.
 
 use shared::command::{CommandError, Context, print_document};
-use shared::domain::ExitStatus;
+use shared::domain::{ExitStatus, Refusal, RefusalKind};
 use shared::postgres::local_server::{LocalServer, LocalServerError, Status};
 
 #[derive(clap::Args, Debug)]
@@ -66,6 +66,7 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
             say(context, words).await
         }
         LocalCommand::Reset => {
+            refuse_in_production(context)?;
             on_server(context, |server| server.reset()).await?;
             say(context, "stopped, and all its databases are removed\n").await
         }
@@ -76,11 +77,27 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
     }
 }
 
+/// Deletes databases without a question: never where somebody set the environment to production.
+fn refuse_in_production(context: &Context) -> Result<(), CommandError> {
+    if !context.configuration.is_production() {
+        return Ok(());
+    }
+    Err(Refusal {
+        kind: RefusalKind::Unconfirmed,
+        service: None,
+        message:
+            "`local reset` deletes databases, and never does so in production; nothing was changed"
+                .to_owned(),
+        next: "orchestrator local status".to_owned(),
+    }
+    .into())
+}
+
 async fn on_server<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce(&LocalServer) -> Result<T, LocalServerError> + Send + 'static,
 ) -> Result<T, CommandError> {
-    let server = LocalServer::at(context.project_root.join(".local"));
+    let server = context.local_place()?;
     let done = tokio::task::spawn_blocking(move || work(&server))
         .await
         .map_err(|error| CommandError::Program {

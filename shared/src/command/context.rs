@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::{CommandError, GlobalArgs, OutputChoice, Selected};
-use crate::config::{Configuration, DatabaseAddress, Location, Overrides, Selection, project_root};
+use crate::config::{Configuration, DatabaseAddress, Location, Overrides, ProjectRoot, Selection};
 use crate::domain::{Fleet, Service, ServiceName};
 use crate::inspect::Target;
 use crate::output;
@@ -133,11 +133,17 @@ impl Context {
             what: "the current folder cannot be found".to_owned(),
             source,
         })?;
-        let project_root = project_root(&here);
+        let project = ProjectRoot::of(&here, globals.services_dir.as_deref());
+        // A value that is no UTF-8 is wrong where it is used; left out, it would count as unset.
         let variables: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter_map(|(name, value)| {
+                Some((
+                    name.into_string().ok()?,
+                    value.to_string_lossy().into_owned(),
+                ))
+            })
             .collect();
-        let configuration = Configuration::load(&overrides(&globals), &variables, &project_root)?;
+        let configuration = Configuration::load(&overrides(&globals), &variables, &project)?;
         let fleet = match &globals.services_dir {
             Some(folder) => source::load_folder(folder)?,
             None => EmbeddedService::fleet(embedded)?,
@@ -167,7 +173,7 @@ impl Context {
             configuration,
             fleet,
             dependents,
-            project_root,
+            project_root: project.folder,
         };
         // A service binary knows only itself and what it depends on, while the files speak of the whole fleet.
         if embedded.len() > 1 || context.globals.services_dir.is_some() {
@@ -302,11 +308,28 @@ impl Context {
             .unwrap_or_else(|| self.project_root.join("services"))
     }
 
+    /// The project's local server, running or not.
+    ///
+    /// # Errors
+    /// Outside a project: there is no folder that it could belong to.
+    pub fn local_place(&self) -> Result<LocalServer, CommandError> {
+        if !self.configuration.is_in_project() {
+            return Err(CommandError::usage(
+                format!(
+                    "{} is not in a project (a folder with services/ or config/), so that there is no local server here",
+                    self.project_root.display()
+                ),
+                "run it in the project, or give a server: --server-url for databases, --scratch-server for scratch databases",
+            ));
+        }
+        Ok(LocalServer::at(self.project_root.join(".local")))
+    }
+
     /// The local server, started when it does not run.
     pub async fn local_server(&self) -> Result<&Running, CommandError> {
         self.local
             .get_or_try_init(|| async {
-                let server = LocalServer::at(self.project_root.join(".local"));
+                let server = self.local_place()?;
                 let pg_bin = self.globals.pg_bin.clone();
                 let started =
                     tokio::task::spawn_blocking(move || server.ensure_running(pg_bin.as_deref()))

@@ -105,7 +105,12 @@ impl CommandError {
             | Self::Script(_)
             | Self::Graph { .. } => ExitStatus::Usage,
             // Neither a server nor the programs for one: something to configure or to install.
-            Self::LocalServer(error) if matches!(**error, LocalServerError::Binaries(_)) => {
+            Self::LocalServer(error)
+                if matches!(
+                    **error,
+                    LocalServerError::Binaries(_) | LocalServerError::NotOurs { .. }
+                ) =>
+            {
                 ExitStatus::Usage
             }
             Self::Service(error) => error.exit_status(),

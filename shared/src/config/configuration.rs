@@ -8,8 +8,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::engine::Source;
+use super::environment::{PRODUCTION, environment};
 use super::layer::{FileLayer, ServiceSection, engine_variable};
-use super::{ConfigError, DatabaseAddress, EngineLayer, EngineSettings, Origin};
+use super::{ConfigError, DatabaseAddress, EngineLayer, EngineSettings, Origin, ProjectRoot};
 
 /// Connections to one server at a time, when nothing says otherwise.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
@@ -39,6 +40,7 @@ pub struct Overrides {
 #[derive(Clone)]
 pub struct Configuration {
     environment: Option<String>,
+    pub(super) project: ProjectRoot,
     engine: EngineSettings,
     max_connections: NonZeroUsize,
     pub(super) overrides: Overrides,
@@ -48,17 +50,17 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Collects the sources: `overrides`, then `variables`, then the files below `project_root`.
+    /// Collects the sources: `overrides`, then `variables`, then the files of the project.
     ///
     /// # Errors
     /// [`ConfigError`] names the file and key, the variable or the flag that is wrong.
     pub fn load(
         overrides: &Overrides,
         variables: &BTreeMap<String, String>,
-        project_root: &Path,
+        project: &ProjectRoot,
     ) -> Result<Self, ConfigError> {
-        let environment = environment(overrides, variables)?;
-        let files = files(overrides, environment.as_deref(), project_root)?;
+        let environment = environment(overrides, variables, &project.folder)?;
+        let files = files(overrides, environment.as_deref(), &project.folder)?;
         let from_variables = EngineLayer::from_variables(variables);
         let from_files: Vec<_> = files
             .iter()
@@ -83,6 +85,7 @@ impl Configuration {
         let max_connections = max_connections(overrides, variables, &files)?;
         Ok(Self {
             environment,
+            project: project.clone(),
             engine,
             max_connections,
             overrides: overrides.clone(),
@@ -97,11 +100,16 @@ impl Configuration {
         self.environment.as_deref()
     }
 
-    /// Whether the environment is `production`, in whatever case it is written.
+    /// Whether the environment is `production`; no other spelling of it is an environment.
     #[must_use]
     pub fn is_production(&self) -> bool {
-        self.environment()
-            .is_some_and(|name| name.eq_ignore_ascii_case("production"))
+        self.environment() == Some(PRODUCTION)
+    }
+
+    /// Whether there is a project, in which a local server may be started.
+    #[must_use]
+    pub fn is_in_project(&self) -> bool {
+        self.project.is_project
     }
 
     /// How the engine waits.
@@ -229,37 +237,6 @@ fn flag(key: &str) -> Origin {
     Origin::Flag(format!("--{}", key.replace('_', "-")))
 }
 
-fn environment(
-    overrides: &Overrides,
-    variables: &BTreeMap<String, String>,
-) -> Result<Option<String>, ConfigError> {
-    let given = overrides
-        .environment
-        .as_deref()
-        .map(|name| (name, flag("environment")))
-        .or_else(|| {
-            ["APP_ENV", "NODE_ENV"].into_iter().find_map(|name| {
-                variable(variables, name).map(|value| (value, Origin::variable(name)))
-            })
-        });
-    let Some((name, origin)) = given else {
-        return Ok(None);
-    };
-    let name = name.trim();
-    // The name becomes part of a path.
-    let plain = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if name.is_empty() || name.starts_with('.') || !plain {
-        return Err(ConfigError::InvalidValue {
-            origin,
-            value: name.to_owned(),
-            expected: "a name of letters, digits, `-`, `_` and `.`, such as production",
-        });
-    }
-    Ok(Some(name.to_owned()))
-}
-
 fn files(
     overrides: &Overrides,
     environment: Option<&str>,
@@ -338,7 +315,7 @@ mod tests {
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect();
-            Configuration::load(overrides, &variables, &self.0)
+            Configuration::load(overrides, &variables, &ProjectRoot::find(&self.0))
         }
     }
 
@@ -362,8 +339,12 @@ mod tests {
     fn the_projects_own_file_says_the_defaults_and_names_no_server() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         assert!(root.join("config/default.toml").is_file());
-        let configuration =
-            Configuration::load(&Overrides::default(), &BTreeMap::new(), &root).expect("loads");
+        let configuration = Configuration::load(
+            &Overrides::default(),
+            &BTreeMap::new(),
+            &ProjectRoot::find(&root),
+        )
+        .expect("loads");
         assert_eq!(configuration.engine(), &EngineSettings::default());
         assert_eq!(configuration.max_connections(), MAX_CONNECTIONS);
         assert_eq!(configuration.mentioned_services().count(), 0);
@@ -421,7 +402,7 @@ mod tests {
 
     #[test]
     fn app_env_beats_node_env() {
-        let project = Project::new("environment", &[]);
+        let project = Project::new("environment", &[("production.toml", "")]);
         let load =
             |pairs: &[(&str, &str)]| project.load(&Overrides::default(), pairs).expect("loads");
         let both = load(&[("NODE_ENV", "production"), ("APP_ENV", "test")]);
@@ -430,24 +411,7 @@ mod tests {
             (Some("test"), false)
         );
         assert!(load(&[("NODE_ENV", "production"), ("APP_ENV", "")]).is_production());
-        assert!(load(&[("NODE_ENV", "Production")]).is_production());
         assert!(!load(&[("NODE_ENV", "development")]).is_production());
-    }
-
-    #[test]
-    fn the_name_of_the_environment_cannot_leave_the_folder() {
-        let project = Project::new("escape", &[]);
-        for name in ["../secret", "", ".hidden", "a b"] {
-            let overrides = Overrides {
-                environment: Some(name.to_owned()),
-                ..Overrides::default()
-            };
-            let outcome = project.load(&overrides, &[]);
-            assert!(
-                matches!(outcome.err(), Some(ConfigError::InvalidValue { .. })),
-                "{name}"
-            );
-        }
     }
 
     #[test]
@@ -538,7 +502,7 @@ mod tests {
 
     #[test]
     fn databases_are_created_locally_or_when_asked_but_never_in_production() {
-        let project = Project::new("creation", &[]);
+        let project = Project::new("creation", &[("staging.toml", ""), ("production.toml", "")]);
         let address = |host: &str| DatabaseAddress::local(host, 5432, "u", "d");
         let elsewhere = project
             .load(&Overrides::default(), &[("APP_ENV", "staging")])

@@ -58,6 +58,18 @@ pub enum ConfigError {
         /// What the setting takes.
         expected: &'static str,
     },
+    /// Nothing defines the environment: it may be a misspelled one.
+    #[error("{origin} is \"{name}\", {problem}; environments here: {known}")]
+    UnknownEnvironment {
+        /// Where the name stands.
+        origin: Origin,
+        /// The name as written.
+        name: String,
+        /// Why it is none, and which one was probably meant.
+        problem: String,
+        /// The environments that exist.
+        known: String,
+    },
     /// The address of a database is wrong.
     #[error("the database address from {origin} is not usable")]
     Address {
@@ -86,6 +98,18 @@ pub enum ConfigError {
         variable: String,
         /// The name of the environment.
         environment: String,
+    },
+    /// Outside a project there is no local server.
+    #[error(
+        "no database server is configured for {service}, and {} is not in a project (a folder with services/ or config/), where a local one would be started; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST", .folder.display()
+    )]
+    OutsideProject {
+        /// The service.
+        service: String,
+        /// The variable for this service alone.
+        variable: String,
+        /// The current folder.
+        folder: PathBuf,
     },
     /// A file names two databases for one service.
     #[error(

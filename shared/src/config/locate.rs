@@ -136,6 +136,13 @@ impl Configuration {
                 environment: self.environment().unwrap_or("production").to_owned(),
             });
         }
+        if !self.project.is_project {
+            return Err(ConfigError::OutsideProject {
+                service: service.to_owned(),
+                variable: name,
+                folder: self.project.folder.clone(),
+            });
+        }
         Ok(Location::Local {
             database: database.to_owned(),
         })
@@ -266,7 +273,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Overrides;
+    use crate::config::{Overrides, ProjectRoot};
 
     /// A configuration without any file on disk: files are given as text, strongest first.
     fn configuration(
@@ -281,7 +288,7 @@ mod tests {
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
         );
         let mut configuration =
-            Configuration::load(overrides, &variables, Path::new("/nowhere")).expect("loads");
+            Configuration::load(overrides, &variables, &project("/nowhere", true)).expect("loads");
         configuration.files = files
             .iter()
             .enumerate()
@@ -290,6 +297,13 @@ mod tests {
             })
             .collect();
         configuration
+    }
+
+    fn project(folder: &str, is_project: bool) -> ProjectRoot {
+        ProjectRoot {
+            folder: folder.into(),
+            is_project,
+        }
     }
 
     /// "address from origin" of the service `policy`, whose database is `soc_policies`.
@@ -520,6 +534,21 @@ mod tests {
             error.contains("POLICY_DATABASE_URL") && error.contains("ORCHESTRATOR_SERVER_URL"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn outside_a_project_no_server_is_assumed_either() {
+        let load = |pairs: &[(&str, &str)]| {
+            let mut outside = configuration(&Overrides::default(), pairs, &[]);
+            outside.project = project("/home/me", false);
+            outside.locate("policy", "soc_policies", Selection::Many)
+        };
+        let error = load(&[]).expect_err("refused").to_string();
+        assert!(
+            error.contains("/home/me") && error.contains("ORCHESTRATOR_SERVER_URL"),
+            "{error}"
+        );
+        assert!(load(&[("PGHOST", "h")]).is_ok());
     }
 
     #[test]

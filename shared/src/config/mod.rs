@@ -6,6 +6,7 @@
 pub mod address;
 mod configuration;
 mod engine;
+mod environment;
 mod error;
 mod layer;
 mod locate;
@@ -22,4 +23,4 @@ pub use error::ConfigError;
 pub use layer::EngineLayer;
 pub use location::{Location, Selection};
 pub use origin::Origin;
-pub use project_root::project_root;
+pub use project_root::ProjectRoot;

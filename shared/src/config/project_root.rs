@@ -1,42 +1,128 @@
 //! Where the project begins.
 //!
-//! Responsible for: finding the folder that `config/`, `services/` and `.local/` belong to. Floor 1.
+//! Responsible for: finding the folder that `config/`, `services/` and `.local/` belong to, and saying whether there
+//! is one. Floor 1.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The nearest folder, from `current` upwards, that holds `services/`, `config/default.toml` or `.git`; else `current`.
-#[must_use]
-pub fn project_root(current: &Path) -> PathBuf {
-    let is_root = |folder: &&Path| {
-        folder.join("services").is_dir()
-            || folder.join("config/default.toml").is_file()
-            || folder.join(".git").exists()
+/// The folder that paths of a command are relative to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectRoot {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Whether it is a project (it has `services/` or `config/`). Elsewhere nothing may be started or made unasked.
+    pub is_project: bool,
+}
+
+impl ProjectRoot {
+    /// The nearest folder, from `current` upwards, that holds `services/`, `config/` or `.git`; else `current`.
+    #[must_use]
+    pub fn find(current: &Path) -> Self {
+        let folder = current
+            .ancestors()
+            .find(|folder| is_project(folder) || folder.join(".git").exists())
+            .unwrap_or(current);
+        Self {
+            folder: folder.to_owned(),
+            is_project: is_project(folder),
+        }
+    }
+
+    /// The project of the current folder, else that of a given folder of services.
+    #[must_use]
+    pub fn of(current: &Path, services: Option<&Path>) -> Self {
+        let found = Self::find(current);
+        match services
+            .and_then(|services| std::path::absolute(services).ok()?.parent().map(Self::find))
+        {
+            Some(other) if !found.is_project && other.is_project => other,
+            _ => found,
+        }
+    }
+}
+
+fn is_project(folder: &Path) -> bool {
+    folder.join("services").is_dir() || is_configuration(&folder.join("config"))
+}
+
+/// A folder `config/` full of source code, as applications have one, is none of ours.
+fn is_configuration(folder: &Path) -> bool {
+    // What cannot be read is an error where its files are read.
+    let Ok(entries) = fs::read_dir(folder) else {
+        return folder.is_dir();
     };
-    current
-        .ancestors()
-        .find(is_root)
-        .unwrap_or(current)
-        .to_owned()
+    let mut is_empty = true;
+    for entry in entries.flatten() {
+        is_empty = false;
+        if Path::new(&entry.file_name())
+            .extension()
+            .is_some_and(|end| end == "toml")
+        {
+            return true;
+        }
+    }
+    is_empty
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
     fn the_nearest_marked_ancestor_wins() {
-        let top = std::env::temp_dir().join(format!("project-root-{}", std::process::id()));
+        let top = tempfile::tempdir().expect("a folder");
+        let top = top.path();
         let deep = top.join("inner/services/policy/src");
-        fs::create_dir_all(&deep).expect("creates folders");
-        fs::create_dir_all(top.join(".git")).expect("creates folders");
+        for folder in [
+            &deep.join("config"),
+            &top.join(".git"),
+            &top.join("ops/config"),
+        ] {
+            fs::create_dir_all(folder).expect("creates folders");
+        }
+        fs::write(deep.join("config/mod.rs"), "").expect("a file");
         let found = [
-            project_root(&deep),
-            project_root(&top.join("inner")),
-            project_root(&top),
-        ];
-        fs::remove_dir_all(&top).expect("removes");
-        assert_eq!(found, [top.join("inner"), top.join("inner"), top]);
+            deep,
+            top.join("inner"),
+            top.join("ops/config"),
+            top.to_owned(),
+        ]
+        .map(|folder| ProjectRoot::find(&folder));
+        let root = |folder: &str, is_project| ProjectRoot {
+            folder: top.join(folder),
+            is_project,
+        };
+        let top_root = ProjectRoot {
+            folder: top.to_owned(),
+            is_project: false,
+        };
+        assert_eq!(
+            found,
+            [
+                root("inner", true),
+                root("inner", true),
+                root("ops", true),
+                top_root
+            ]
+        );
+    }
+
+    #[test]
+    fn a_folder_of_services_brings_its_project_where_there_is_no_other() {
+        let top = tempfile::tempdir().expect("a folder");
+        let (one, two, bare) = (
+            top.path().join("one/services"),
+            top.path().join("two/services"),
+            top.path().join("bare"),
+        );
+        for folder in [&one, &two, &bare] {
+            fs::create_dir_all(folder).expect("creates folders");
+        }
+        let root =
+            |current: &Path, services: &Path| ProjectRoot::of(current, Some(services)).folder;
+        assert_eq!(root(&bare, &one), top.path().join("one"));
+        assert_eq!(root(&two, &one), top.path().join("two"));
+        assert!(!ProjectRoot::of(&bare, Some(&bare)).is_project);
     }
 }

@@ -227,7 +227,7 @@ proptest! {
         ],
         variables in variables(),
     ) {
-        let mut configuration = match Configuration::load(&Overrides::default(), &variables, Path::new("/nowhere")) {
+        let mut configuration = match Configuration::load(&Overrides::default(), &variables, &crate::config::ProjectRoot::find(Path::new("/nowhere"))) {
             Ok(configuration) => configuration,
             Err(error) => {
                 prop_assert!(!error.to_string().is_empty());

@@ -57,6 +57,15 @@ pub enum LocalServerError {
         /// Who calls.
         caller: String,
     },
+    /// The project's folder is there, and was not made for a local server.
+    #[error(
+        "{} was not made for the local server and is left alone: rename or remove it, or set ORCHESTRATOR_SERVER_URL",
+        folder.display()
+    )]
+    NotOurs {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The folder moved to where the server's user cannot get.
     #[error(
         "user '{user}', who owns the local server's data, cannot enter {}: open the folders above it to that \

@@ -20,6 +20,12 @@ use super::port;
 
 const LOCATION: &str = "location";
 const BELONGS_TO: &str = "belongs-to";
+/// Says that a project's folder was made here. Others use the name `.local` too: a desktop keeps programs and settings in
+/// `~/.local`.
+const MARKER: &str = "made-by-orchestrator";
+const MARKER_TEXT: &str = "\
+This folder was made for the project's local PostgreSQL. `orchestrator local reset` deletes the databases in it.
+";
 const DATA: &str = "data";
 
 /// Folders for homes that outlive a restart of the machine, best first. `/var/lib` comes before `/var/tmp`
@@ -43,7 +49,7 @@ impl Home {
     /// Like [`find`](Self::find), but also a home whose data were never made. None when `location` points to
     /// nothing, or to the home of another project.
     pub(super) fn claimed(folder: &Path) -> Result<Option<Self>, LocalServerError> {
-        check_owner(folder)?;
+        check_ours(folder)?;
         let Some(text) = files::read(&folder.join(LOCATION))? else {
             return Ok(Some(Self {
                 folder: folder.to_owned(),
@@ -187,7 +193,55 @@ pub(super) fn remove_files(folder: &Path) -> Result<(), LocalServerError> {
     Ok(())
 }
 
-/// Creates the project's folder for the server, out of reach of git.
+/// Creates the project's folder for the server, out of reach of git and with the mark that it is ours.
+pub(super) fn prepare_project(folder: &Path) -> Result<(), LocalServerError> {
+    if fs::symlink_metadata(folder).is_ok() {
+        return check_ours(folder);
+    }
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return Err(LocalServerError::NotOurs {
+            folder: folder.to_owned(),
+        });
+    };
+    // Under its name at once with its mark: another process must not find it without.
+    let unfinished = parent.join(format!(
+        "{}.creating-{}",
+        name.to_string_lossy(),
+        files::random_hex::<8>()?
+    ));
+    let created = prepare(&unfinished)
+        .and_then(|()| files::write(&unfinished, MARKER, MARKER_TEXT, 0o644))
+        .and_then(|()| {
+            match fs::rename(&unfinished, folder) {
+                // Another process was faster, or somebody made a folder of that name.
+                Err(_) if fs::symlink_metadata(folder).is_ok() => check_ours(folder),
+                renamed => renamed.map_err(LocalServerError::file("create", folder)),
+            }
+        });
+    if unfinished.exists() {
+        let _ = fs::remove_dir_all(&unfinished);
+    }
+    created
+}
+
+/// Refuses a project's folder that was not made here. One that does not exist yet is nobody's.
+pub(super) fn check_ours(folder: &Path) -> Result<(), LocalServerError> {
+    check_owner(folder)?;
+    let is_marked = files::read(&folder.join(MARKER));
+    match is_marked {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) if fs::symlink_metadata(folder).is_err() => Ok(()),
+        Ok(None) => Err(LocalServerError::NotOurs {
+            folder: folder.to_owned(),
+        }),
+        Err(_) if !folder.is_dir() => Err(LocalServerError::NotOurs {
+            folder: folder.to_owned(),
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates a folder for servers, out of reach of git.
 pub(super) fn prepare(folder: &Path) -> Result<(), LocalServerError> {
     if !folder.is_dir() {
         // A server that runs as another user has to get through to its data.
@@ -341,14 +395,14 @@ mod tests {
             parent.path().join("original"),
         );
         fs::create_dir_all(elsewhere.join(DATA)).unwrap();
-        fs::create_dir(&original).unwrap();
+        prepare_project(&original).unwrap();
         let location = format!("# why\n{}\n", elsewhere.display());
         fs::write(original.join(LOCATION), &location).unwrap();
         write_owner(&elsewhere, &original).unwrap();
         let home = Home::find(&original).unwrap().expect("the original's home");
 
         let copy = parent.path().join("copy");
-        fs::create_dir(&copy).unwrap();
+        prepare_project(&copy).unwrap();
         fs::write(copy.join(LOCATION), &location).unwrap();
         assert_eq!(
             Home::find(&copy).unwrap(),
@@ -366,6 +420,36 @@ mod tests {
             None,
             "a copy took the data of the moved original"
         );
+    }
+
+    #[test]
+    fn a_folder_that_was_not_made_here_is_refused_and_left_as_it_is() {
+        let parent = tempfile::tempdir().unwrap();
+        let is_refused = |outcome: Result<(), LocalServerError>| {
+            assert!(
+                matches!(outcome, Err(LocalServerError::NotOurs { .. })),
+                "{outcome:?}"
+            );
+        };
+        let (empty, file, link) = (
+            parent.path().join("empty"),
+            parent.path().join("file"),
+            parent.path().join("link"),
+        );
+        fs::create_dir(&empty).unwrap();
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        for foreign in [&empty, &file, &link] {
+            is_refused(prepare_project(foreign));
+            is_refused(Home::find(foreign).map(drop));
+        }
+        assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+        let ours = parent.path().join("ours");
+        assert_eq!(Home::find(&ours).unwrap(), None);
+        prepare_project(&ours).unwrap();
+        prepare_project(&ours).unwrap();
+        check_ours(&ours).unwrap();
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 4);
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl LocalServer {
         if let Status::Running(running) = self.status()? {
             return Ok(running);
         }
-        home::prepare(&self.folder)?;
+        home::prepare_project(&self.folder)?;
         let _lock = self.lock()?;
         let (home, account, origin) = match Home::find(&self.folder)? {
             Some(home) => {
@@ -111,7 +111,7 @@ impl LocalServer {
     /// # Errors
     /// When it is another user's, or does not end within a minute.
     pub fn stop(&self) -> Result<bool, LocalServerError> {
-        if !self.folder.is_dir() {
+        if !self.exists()? {
             return Ok(false);
         }
         let _lock = self.lock()?;
@@ -147,12 +147,12 @@ impl LocalServer {
         })
     }
 
-    /// Stops the server and removes all of its data.
+    /// Stops the server and removes all of its data; refuses a folder that was not made here.
     ///
     /// # Errors
     /// When it cannot be stopped, or its files cannot be removed.
     pub fn reset(&self) -> Result<(), LocalServerError> {
-        if !self.folder.is_dir() {
+        if !self.exists()? {
             return Ok(());
         }
         let _lock = self.lock()?;
@@ -173,6 +173,12 @@ impl LocalServer {
         Home::find(&self.folder)?
             .map(|home| password(&home))
             .transpose()
+    }
+
+    /// Whether its folder is there, and ours.
+    fn exists(&self) -> Result<bool, LocalServerError> {
+        home::check_ours(&self.folder)?;
+        Ok(self.folder.is_dir())
     }
 
     fn lock(&self) -> Result<FileLock, LocalServerError> {
