@@ -110,7 +110,7 @@ async fn look(session: &Session, target: &Target) -> Result<History, ServiceErro
 pub enum ServiceError {
     /// No connection.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(ConnectError),
     /// No advisory lock.
     #[error("{address}: {source}")]
     Lock {
@@ -173,6 +173,20 @@ pub enum ServiceError {
     },
 }
 
+impl From<ConnectError> for ServiceError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Pooled { .. } => Self::Refused(Refusal {
+                kind: RefusalKind::Pooler,
+                service: None,
+                message: error.to_string(),
+                next: POOLER_NEXT.to_owned(),
+            }),
+            error => Self::Connect(error),
+        }
+    }
+}
+
 impl ServiceError {
     /// The error of a statement of ours.
     pub fn query(address: &DatabaseAddress, source: tokio_postgres::Error) -> Self {
@@ -194,17 +208,9 @@ impl ServiceError {
 
     /// The error of an advisory lock that was not obtained.
     pub fn lock(target: &Target, source: LockError) -> Self {
-        match source {
-            LockError::Pooled => Self::Refused(Refusal {
-                kind: RefusalKind::Pooler,
-                service: Some(target.service.name.clone()),
-                message: format!("{}: {source}", target.address),
-                next: POOLER_NEXT.to_owned(),
-            }),
-            source => Self::Lock {
-                address: target.address.to_string(),
-                source: Box::new(source),
-            },
+        Self::Lock {
+            address: target.address.to_string(),
+            source: Box::new(source),
         }
     }
 
@@ -247,8 +253,7 @@ impl ServiceError {
     /// The exit code that it leads to.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Connect(ConnectError::Configuration { .. }) => ExitStatus::Usage,
-            Self::Connect(_) => ExitStatus::Unavailable,
+            Self::Connect(error) => error.exit_status(),
             Self::Cancelled => ExitStatus::Cancelled,
             Self::Lock { source, .. } if matches!(**source, LockError::Cancelled) => {
                 ExitStatus::Cancelled

@@ -347,7 +347,7 @@ fn a_constraint_that_is_not_valid_is_validated_with_consent() {
         "db_one",
         "ALTER TABLE t ADD CONSTRAINT positive CHECK (id > 0) NOT VALID",
     );
-    let sql = "ALTER TABLE t VALIDATE CONSTRAINT positive";
+    let sql = "ALTER TABLE public.t VALIDATE CONSTRAINT positive";
     assert_is(
         &only(&orchestrator, &["--fix"], 4),
         "not_valid",
@@ -485,7 +485,7 @@ fn a_pending_detach_is_finished_with_consent() {
     impatient.run("SET statement_timeout = '300ms'");
     impatient.fails("ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY");
     reader.run("ROLLBACK");
-    let sql = "ALTER TABLE p DETACH PARTITION p1 FINALIZE";
+    let sql = "ALTER TABLE public.p DETACH PARTITION public.p1 FINALIZE";
     assert_is(
         &only(&orchestrator, &["--fix"], 4),
         "pending_detach",

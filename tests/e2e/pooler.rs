@@ -1,4 +1,4 @@
-//! Behind a pooler in transaction mode session locks are void: a run is refused there, and nowhere else.
+//! Behind a pooler in transaction mode neither locks nor settings of a session hold: every command is refused there, and nowhere else.
 
 use tests::{Pooler, Program, Server, Services};
 
@@ -34,7 +34,7 @@ fn in_transaction_and_statement_mode_a_run_is_refused_and_writes_nothing() {
         let refused = orchestrator.expect(&["all"], 3);
         let text = refused.stdout + &refused.stderr;
         assert!(
-            text.contains("a pooler in transaction mode stands in between"),
+            text.contains("a pooler in transaction mode"),
             "{mode} {settings}: {text}"
         );
         assert!(
@@ -57,12 +57,18 @@ fn in_transaction_and_statement_mode_a_run_is_refused_and_writes_nothing() {
 }
 
 #[test]
-fn what_only_reads_works_in_transaction_mode() {
+fn what_only_reads_is_refused_too_and_leaves_no_setting_to_the_application() {
     let (server, services) = started();
-    let pooler = Pooler::start(&server, "transaction", "");
+    let pooler = Pooler::start(&server, "transaction", "default_pool_size = 1");
     let orchestrator = through(&pooler, &services);
-    orchestrator.expect(&["status"], 0);
-    orchestrator.expect(&["plan"], 0);
+    for command in ["status", "plan", "drift", "history"] {
+        orchestrator.expect(&[command], 3);
+    }
+    let settings = "SELECT current_setting('search_path') || current_setting('row_security') || current_setting('lock_timeout')";
+    assert_eq!(
+        pooler.value("db_one", settings),
+        server.value("db_one", settings)
+    );
 }
 
 #[test]

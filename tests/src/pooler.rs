@@ -78,6 +78,12 @@ impl Pooler {
         pooler
     }
 
+    /// The one value of a query, through it.
+    pub fn value(&self, database: &str, sql: &str) -> String {
+        let rows = crate::server::query_at(&self.url(database), sql).expect("rows");
+        rows.concat().concat()
+    }
+
     /// The URL of a database through it.
     pub fn url(&self, database: &str) -> String {
         format!("{}/{database}?sslmode=disable", self.url)

@@ -68,33 +68,7 @@ impl Server {
 
     /// As `query`, but gives the error.
     pub fn try_query(&self, database: &str, sql: &str) -> Result<Vec<Vec<String>>, String> {
-        runtime().block_on(async {
-            let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls)
-                .await
-                .map_err(|error| words(&error))?;
-            let driver = tokio::spawn(connection);
-            let messages = client
-                .simple_query(sql)
-                .await
-                .map_err(|error| words(&error))?;
-            drop(client);
-            let _ = driver.await;
-            let mut rows = Vec::new();
-            for message in messages {
-                match message {
-                    SimpleQueryMessage::RowDescription(_) => rows.clear(),
-                    SimpleQueryMessage::Row(row) => {
-                        rows.push(
-                            (0..row.len())
-                                .map(|index| row.get(index).unwrap_or_default().to_owned())
-                                .collect(),
-                        );
-                    }
-                    _ => {}
-                }
-            }
-            Ok(rows)
-        })
+        query_at(&self.url(database), sql)
     }
 
     /// The one value of a query.
@@ -197,6 +171,37 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
         .enable_all()
         .build()
         .expect("a runtime")
+}
+
+/// The rows of the last result of some SQL at a URL.
+pub(crate) fn query_at(url: &str, sql: &str) -> Result<Vec<Vec<String>>, String> {
+    runtime().block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls)
+            .await
+            .map_err(|error| words(&error))?;
+        let driver = tokio::spawn(connection);
+        let messages = client
+            .simple_query(sql)
+            .await
+            .map_err(|error| words(&error))?;
+        drop(client);
+        let _ = driver.await;
+        let mut rows = Vec::new();
+        for message in messages {
+            match message {
+                SimpleQueryMessage::RowDescription(_) => rows.clear(),
+                SimpleQueryMessage::Row(row) => {
+                    rows.push(
+                        (0..row.len())
+                            .map(|index| row.get(index).unwrap_or_default().to_owned())
+                            .collect(),
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok(rows)
+    })
 }
 
 fn words(error: &tokio_postgres::Error) -> String {

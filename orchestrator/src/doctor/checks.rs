@@ -9,7 +9,7 @@ use shared::reconcile::History;
 use super::queries::{DatabaseRows, JournalEnd, ServerRows};
 use super::{
     Finding, Remedy, Severity, compensation, constraints, histories, indexes, locks, partitions,
-    pooling, prepared, restored_databases, scratch_databases, sessions, steps, versions,
+    prepared, restored_databases, scratch_databases, sessions, steps, versions,
 };
 
 use crate::client_program::{ClientProgram, ClientProgramError};
@@ -29,8 +29,6 @@ pub(super) struct Database<'a> {
     /// How the journal ends for each version; `None` without a journal.
     pub journal: Option<Vec<JournalEnd>>,
     pub rows: DatabaseRows,
-    /// Whether a pooler gives our server process to others.
-    pub is_pooled: bool,
     /// From when on an idle session is in the way.
     pub idle_after: Duration,
 }
@@ -49,8 +47,7 @@ pub(super) struct ServerFacts {
 }
 
 /// The checks of a service's database.
-const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 12] = [
-    pooling::check,
+const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 11] = [
     steps::check,
     compensation::check,
     histories::check,

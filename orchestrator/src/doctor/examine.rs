@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use shared::command::{CommandError, Context};
-use shared::domain::{Service, ServiceName};
+use shared::domain::{Refusal, RefusalKind, Service, ServiceName};
 use shared::inspect::{ServiceError, Target, inspect};
 use tokio_postgres::{Client, Error};
 
@@ -61,6 +61,9 @@ pub async fn examine(
                 databases.extend(findings);
             }
             Ok(None) => databases.push(absent(target)),
+            Err(ServiceError::Refused(refusal)) if refusal.kind == RefusalKind::Pooler => {
+                databases.push(pooled(target, refusal));
+            }
             Err(error) => examination.unreachable.push(Unreachable {
                 name: target.service.name.clone(),
                 error: error.chain(),
@@ -120,6 +123,19 @@ fn absent(target: &Target) -> Finding {
     }
 }
 
+/// Nothing more can be found out through it.
+fn pooled(target: &Target, refusal: Refusal) -> Finding {
+    Finding {
+        kind: "pooler",
+        severity: Severity::Error,
+        service: Some(target.service.name.clone()),
+        place: target.address.to_string(),
+        what: refusal.message,
+        next: refusal.next,
+        remedy: None,
+    }
+}
+
 /// The findings of one database; `None` when it does not exist.
 async fn database(
     context: &Context,
@@ -133,10 +149,6 @@ async fn database(
     let Some(session) = inspection.session else {
         return Ok(None);
     };
-    let is_pooled = connections
-        .shares_its_process(&session)
-        .await
-        .map_err(failed)?;
     let database = Database {
         service: &target.service,
         neighbours,
@@ -148,7 +160,6 @@ async fn database(
             .await
             .map_err(failed)?,
         rows: DatabaseRows::read(session.client()).await.map_err(failed)?,
-        is_pooled,
         idle_after,
     };
     Ok(Some(database.findings()))

@@ -12,7 +12,6 @@ mod histories;
 mod indexes;
 mod locks;
 mod partitions;
-mod pooling;
 mod prepared;
 pub mod queries;
 mod repair;

@@ -116,8 +116,7 @@ impl ScratchError {
     /// The exit code that it leads to.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Connect(ConnectError::Configuration { .. }) => ExitStatus::Usage,
-            Self::Connect(_) => ExitStatus::Unavailable,
+            Self::Connect(error) => error.exit_status(),
             Self::MayNotCreate { .. } | Self::Replay { .. } | Self::Look(_) => ExitStatus::Failed,
             Self::ClusterWide { .. } => ExitStatus::Refused,
             Self::Service(error) => error.exit_status(),

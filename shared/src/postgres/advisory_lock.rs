@@ -62,7 +62,7 @@ pub struct LockedSession {
 impl LockedSession {
     /// Waits up to `wait` for the lock, calling `waiting` whenever the holder changes.
     ///
-    /// `cancelled` ends the wait as soon as it is not zero. Refuses a session whose server process serves others, too.
+    /// `cancelled` ends the wait as soon as it is not zero.
     pub async fn acquire(
         session: Session,
         connections: &Connections,
@@ -71,18 +71,16 @@ impl LockedSession {
         waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<Self, LockError> {
         let pulse = session.pulse();
-        let obtained = Self::obtain(session, connections, wait, cancelled, waiting);
+        let obtained = Self::obtain(session, wait, cancelled, waiting);
         connections.watch(&pulse, obtained).await
     }
 
     async fn obtain(
         session: Session,
-        connections: &Connections,
         wait: Duration,
         cancelled: &mut watch::Receiver<u32>,
         waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<Self, LockError> {
-        refuse_shared_process(&session, connections).await?;
         poll(&session, Lock::Run, wait, cancelled, waiting).await?;
         Ok(Self { session })
     }
@@ -176,7 +174,6 @@ impl GateHold {
     ) -> Result<Self, LockError> {
         let pulse = session.pulse();
         let obtaining = async {
-            refuse_shared_process(&session, connections).await?;
             poll(&session, Lock::SharedGate, wait, cancelled, waiting).await?;
             // Tables of ours may have been made while it waited.
             if !session.knows_all_tables() {
@@ -228,18 +225,6 @@ pub async fn held_keys(client: &Client) -> Result<BTreeSet<i64>, tokio_postgres:
         )
         .await?;
     rows.iter().map(|row| row.try_get(0)).collect()
-}
-
-/// Before a lock: it would stay behind in the pool.
-async fn refuse_shared_process(
-    session: &Session,
-    connections: &Connections,
-) -> Result<(), LockError> {
-    let shares = connections.shares_its_process(session).await;
-    match shares.map_err(LockError::Lost)? {
-        true => Err(LockError::Pooled),
-        false => Ok(()),
-    }
 }
 
 /// Tries until the lock is obtained.
@@ -338,11 +323,6 @@ pub enum LockError {
         /// How long it was waited for.
         waited: Duration,
     },
-    /// The session's server process serves others between its transactions.
-    #[error(
-        "a pooler in transaction mode stands in between: the advisory lock of a run would protect nothing; nothing was changed"
-    )]
-    Pooled,
     /// The user cancelled while it was waited for.
     #[error("cancelled while waiting for the advisory lock")]
     Cancelled,

@@ -1,7 +1,7 @@
 //! Opening a connection.
 //!
-//! Responsible for: going through the hosts of an address, and waiting for a server that is full or starting. Not for:
-//! one login (`attempt`), session settings. Floor 2.
+//! Responsible for: going through the hosts of an address, and waiting for a server that is full or starting. Every connection
+//! comes from here, and has our settings (`own_session`). Not for: one login (`attempt`). Floor 2.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use tokio_postgres::SimpleQueryMessage;
 use super::attempt::{self, Place};
 use super::connection::{Connection, no_answer};
 use super::tls::TlsClient;
-use super::{ConnectError, ConnectOptions as Options};
+use super::{ConnectError, ConnectOptions as Options, own_session};
 use crate::config::DatabaseAddress;
 use crate::config::address::{Endpoint, SessionTarget, SslMode, Transport};
 
@@ -91,10 +91,14 @@ async fn connect_once(
             }
         };
         for place in &places {
-            let outcome = match attempt::log_in(address, endpoint, place, tls, options).await {
-                Ok(connection) => right_server(address, connection, options).await,
-                Err(error) => Err(error),
-            };
+            // Boxed: a login is a big future, and there are two of it.
+            let log_in = || Box::pin(attempt::log_in(address, endpoint, place, tls, options));
+            let outcome = Box::pin(async {
+                let connection = log_in().await?;
+                let connection = own_session::begin(address, connection, options, log_in()).await?;
+                right_server(address, connection, options).await
+            });
+            let outcome = outcome.await;
             match outcome {
                 Ok(connection) => return Ok(connection),
                 Err(error) if error.concerns_one_host() => {

@@ -8,9 +8,14 @@ use std::io;
 
 use rustls::CertificateError;
 
-use super::ServerError;
 use super::tls::TlsSetupError;
+use super::{OLDEST_SUPPORTED, ServerError};
 use crate::config::DatabaseAddress;
+use crate::domain::ExitStatus;
+
+/// What is wrong with a pooler in transaction mode.
+const POOLED: &str = "connected through a pooler in transaction mode, which gives the server process to others between two \
+    transactions: neither locks nor settings of a session hold; nothing was changed";
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -109,6 +114,22 @@ pub enum ConnectError {
         /// The kind that is wanted.
         wanted: &'static str,
     },
+    /// The server is older than what is supported.
+    #[error(
+        "{address} runs PostgreSQL {major}, which is not supported; supported versions: {OLDEST_SUPPORTED} and newer"
+    )]
+    TooOld {
+        /// The address.
+        address: String,
+        /// The first number of its version.
+        major: u32,
+    },
+    /// A pooler gives the server process to others between our transactions.
+    #[error("{address}: {}", POOLED)]
+    Pooled {
+        /// The address.
+        address: String,
+    },
     /// Anything else.
     #[error("cannot connect to {address}; see what the server said")]
     Other {
@@ -133,7 +154,7 @@ impl ConnectError {
             | Self::Tls { source, .. }
             | Self::Configuration { source, .. }
             | Self::Other { source, .. } => source.downcast_ref(),
-            Self::WrongServer { .. } => None,
+            Self::WrongServer { .. } | Self::TooOld { .. } | Self::Pooled { .. } => None,
         }
     }
 
@@ -155,6 +176,16 @@ impl ConnectError {
     /// Whether no server answered.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+    }
+
+    /// The exit code that it leads to: a wrong setting, a refusal, or something that may pass.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Configuration { .. } | Self::TooOld { .. } => ExitStatus::Usage,
+            Self::Pooled { .. } => ExitStatus::Refused,
+            _ => ExitStatus::Unavailable,
+        }
     }
 
     /// Whether another host of the same address may do better.

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, NoTls};
 
+use super::own_session::{Login, major};
 use super::tls::TlsClient;
 
 /// One open connection to a database.
@@ -29,6 +30,7 @@ pub struct Connection {
     pub cancel: CancelHandle,
     /// Drives the socket; its error tells why the connection was lost.
     pub task: JoinHandle<Result<(), tokio_postgres::Error>>,
+    pub(super) login: Login,
 }
 
 /// Cancels the statement at hand of one connection.
@@ -92,8 +94,13 @@ impl Connection {
             tls,
             limit,
         };
+        let login = Login {
+            major: driver.parameter("server_version").map_or(0, major),
+            ..Login::default()
+        };
         let task = tokio::spawn(drive(driver, sender));
         Self {
+            login,
             client,
             notices,
             cancel,

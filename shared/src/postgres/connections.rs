@@ -119,15 +119,6 @@ impl Connections {
         super::connect(address, &self.options).await
     }
 
-    /// Whether something between us and the server gives a session's server process to others between its transactions, as a
-    /// pooler in transaction mode does: session locks are void there. The connection that finds out is beyond the bound.
-    pub async fn shares_its_process(
-        &self,
-        session: &Session,
-    ) -> Result<bool, tokio_postgres::Error> {
-        super::pooler::shares_its_process(session, &self.options).await
-    }
-
     async fn permit(&self, address: &DatabaseAddress) -> Option<Permit> {
         // The semaphores are never closed: an error cannot occur, and would only mean no bound.
         self.server(address).acquire_owned().await.ok().map(Permit)

@@ -21,6 +21,7 @@ mod journal;
 mod legacy_history;
 pub mod local_server;
 mod lookout;
+mod own_session;
 mod pooler;
 mod prepared;
 mod progress;
@@ -47,6 +48,7 @@ pub use journal::{
 };
 pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};
 pub use lookout::Lookout;
+pub use own_session::OLDEST_SUPPORTED;
 pub use prepared::{
     Gid, KnownRelations, PreparedSlots, finish_prepared, is_in_doubt, is_prepared,
     prepare_transaction, read_in_doubt, read_locks, read_prepared_slots, read_relations,

@@ -1,8 +1,8 @@
-//! Poolers: is there one in between, and does it hand a session's server process to others?
+//! Poolers: does the one in between hand a session's server process to others?
 //!
 //! A pooler in transaction (or statement) mode gives each transaction whatever server process is free. A session's advisory
-//! lock is void there: it stays with a process that serves somebody else a moment later. Responsible for finding that out;
-//! not for what follows from it. Floor 2.
+//! lock is void there, and so are its settings: both stay with a process that serves somebody else a moment later. Responsible for
+//! finding that out; not for what follows from it. Floor 2.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_postgres::{Client, Error};
 
-use super::{ConnectOptions, Session, connect};
+use super::connection::no_answer;
+use super::{ConnectError, Connection};
+use crate::config::DatabaseAddress;
 
 /// How long a second look may take: in session mode, a pool with one server process lets the second client wait.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
@@ -21,44 +23,37 @@ const LONGEST_LOOK: Duration = Duration::from_secs(2);
 /// How often the second client asks: a pool that hands out its processes in turn shows another one the second time.
 const ROUNDS: usize = 3;
 
-/// Whether a session's server process is given to others between its transactions.
+/// Whether the server process of a connection that a pooler has made is given to others between its transactions.
 ///
-/// Asks nothing of a server that is connected to directly. Behind a pooler, a second connection for a moment tells the
-/// modes apart: in session mode nobody else ever gets our process, and a client keeps its own.
+/// A second connection for a moment tells the modes apart: in session mode nobody else ever gets our process, and a client keeps its
+/// own.
 pub(super) async fn shares_its_process(
-    session: &Session,
-    options: &ConnectOptions,
-) -> Result<bool, Error> {
-    if session.is_direct() {
-        return Ok(false);
-    }
-    let options = ConnectOptions {
-        retry_for: Duration::ZERO,
-        ..options.clone()
-    };
+    address: &DatabaseAddress,
+    first: &Connection,
+    second: impl Future<Output = Result<Connection, ConnectError>>,
+) -> Result<bool, ConnectError> {
+    let failed = |error| ConnectError::classify(address, error);
     let look = async {
-        let second = match connect(session.address(), &options).await {
-            Ok(second) => second,
-            Err(error) => {
-                tracing::warn!(%error, "a pooler stands in between, and its mode cannot be found out without a second connection");
-                return Ok(false);
-            }
-        };
+        let second = second.await?;
         let mut last = None;
         for _ in 0..ROUNDS {
-            let pid = process(&second.client).await?;
-            if pid == session.pid() || last.is_some_and(|last| last != pid) {
+            let pid = process(&second.client).await.map_err(failed)?;
+            if pid == first.login.pid || last.is_some_and(|last| last != pid) {
                 return Ok(true);
             }
             last = Some(pid);
         }
-        Ok(process(session.client()).await? != session.pid())
+        Ok(false)
     };
-    match tokio::time::timeout(LONGEST_LOOK, look).await {
-        Ok(shared) => shared,
+    let shared = match tokio::time::timeout(LONGEST_LOOK, look).await {
+        Ok(shared) => shared?,
         // A client that has to wait for a process, while ours does nothing, waits because ours keeps its own.
-        Err(_) => Ok(false),
-    }
+        Err(_) => false,
+    };
+    // In transaction mode, with all processes at work for others, this waits as well, or comes from another one.
+    let ours = tokio::time::timeout(LONGEST_LOOK, process(&first.client)).await;
+    let ours = ours.map_err(|_| ConnectError::unreachable(address, no_answer(LONGEST_LOOK)))?;
+    Ok(shared || ours.map_err(failed)? != first.login.pid)
 }
 
 async fn process(client: &Client) -> Result<i32, Error> {

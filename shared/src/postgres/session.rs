@@ -1,29 +1,30 @@
 //! A session: one connection with what we know of the database behind it.
 //!
-//! Responsible for the settings of the session (the only function that sets any) and for keeping one file from
-//! leaking into the next.
+//! It is ours (`own_session`) but for the time in which a file runs: [`Session::enter_file`] to [`Session::leave_file`]. Responsible
+//! for that, for the limits of files, and for keeping one file from leaking into the next and into our statements.
 
 use std::time::Duration;
 
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use super::connection::no_answer;
 use super::connections::Permit;
 use super::history::quote_identifier;
+use super::own_session::{Scope, pin, unpin};
 use super::stall::{Pulse, SERVER_START, own_start};
 use super::{ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
-// The first versions that know a setting.
-const CLIENT_CONNECTION_CHECK: i32 = 140_000;
-const IDLE_SESSION_TIMEOUT: i32 = 140_000;
-const TRANSACTION_TIMEOUT: i32 = 170_000;
-
 /// After this long without a word from us, in milliseconds, the server ends a session that runs files: a program that was
 /// stopped, or cut off, would keep its locks, and live traffic would queue behind them. Shorter than another run waits for
 /// the advisory lock by default.
-const LONGEST_SILENCE: u32 = 45_000;
+const GUARDS: &str =
+    "SET idle_in_transaction_session_timeout = 45000; SET idle_session_timeout = 45000";
+
+/// The savepoint of [`Session::aside_within`].
+const ASIDE: &str = "orchestrator_aside";
 
 /// How long history and journal wait for a lock where no file's limit applies.
 const BOOKKEEPING_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,13 +38,14 @@ const DEFERRABLE: &str = "SELECT pg_catalog.string_agg(name, ', '), pg_catalog.s
       WHERE n.nspname !~ '^pg_' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
       GROUP BY n.nspname, c.conname HAVING pg_catalog.bool_or(c.condeferrable)) AS constraints";
 
-/// What makes a session as good as new, but for its advisory locks.
-const RESET: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
-    DISCARD SEQUENCES; DISCARD TEMP; ";
+/// What a file may have set: role and settings.
+const RESET: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; ";
+
+/// What a file may have made in its session, but for advisory locks.
+const DISCARD: &str = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP; ";
 
 /// What of that does not keep a transaction from being prepared.
-const RESET_WITHIN: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; DEALLOCATE ALL; \
-    DISCARD SEQUENCES; ";
+const DISCARD_WITHIN: &str = "CLOSE ALL; DEALLOCATE ALL; DISCARD SEQUENCES; ";
 
 /// The settings that hold while a file runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,27 +61,25 @@ pub struct Session {
     pub(super) connection: Connection,
     address: DatabaseAddress,
     facts: Facts,
-    announced: Option<i32>,
     permit: Option<Permit>,
     used: bool,
-    lock_timeout: Duration,
+    settings: SessionSettings,
+    /// Whether the server takes `client_connection_check_interval`: on some platforms it refuses any value but 0.
+    checks_client: bool,
 }
 
 /// What is asked once, right after connecting.
 #[derive(Clone, Debug)]
 struct Facts {
-    pid: i32,
     role: String,
     history_schema: Option<String>,
-    current_schema: Option<String>,
+    /// Where it would be created.
+    expected_schema: String,
     progress_readable: Option<bool>,
     read_only: bool,
     journal_readable: Option<bool>,
     /// Whether the journal's rows are chained: the key of one that was made before is named otherwise.
     journal_chained: bool,
-    /// As the server counts it, such as 150018.
-    server_version: i32,
-    checks_client: bool,
     server_start: String,
     backend_start: String,
     compensation_readable: Option<bool>,
@@ -105,20 +105,22 @@ impl Session {
             None => looking.await,
         };
         let facts = facts.map_err(|error| ConnectError::classify(address, error))?;
-        let announced = super::pooler::announced_process(&connection.client).await;
         Ok(Self {
             connection,
             address: address.clone(),
             facts,
-            announced,
             permit,
             used: false,
-            lock_timeout: BOOKKEEPING_LOCK_TIMEOUT,
+            settings: SessionSettings {
+                lock_timeout: BOOKKEEPING_LOCK_TIMEOUT,
+                statement_timeout: Duration::ZERO,
+            },
+            checks_client: true,
         })
     }
 
     /// The client, for statements.
-    pub fn client(&self) -> &tokio_postgres::Client {
+    pub fn client(&self) -> &Client {
         &self.connection.client
     }
 
@@ -129,14 +131,14 @@ impl Session {
 
     /// The server process of this session.
     pub fn pid(&self) -> i32 {
-        self.facts.pid
+        self.connection.login.pid
     }
 
     /// What it takes to look at this session from outside.
     pub fn pulse(&self) -> Pulse {
         Pulse {
             address: self.address.clone(),
-            pid: self.facts.pid,
+            pid: self.pid(),
             server_start: self.facts.server_start.clone(),
             backend_start: self.facts.backend_start.clone(),
             driver: self.connection.task.abort_handle(),
@@ -145,7 +147,7 @@ impl Session {
 
     /// Whether nothing stands between us and the server that takes part in the protocol, as a pooler does.
     pub fn is_direct(&self) -> bool {
-        self.announced == Some(self.facts.pid)
+        self.connection.login.direct
     }
 
     /// Gives back the right to a connection. Of one that is lost: looking up what became of its work needs another, which
@@ -167,11 +169,8 @@ impl Session {
 
     /// The schema in which the history table is, or would be created.
     pub(super) fn history_schema(&self) -> &str {
-        self.facts
-            .history_schema
-            .as_deref()
-            .or(self.facts.current_schema.as_deref())
-            .unwrap_or("public")
+        let found = self.facts.history_schema.as_deref();
+        found.unwrap_or(&self.facts.expected_schema)
     }
 
     /// Whether the history table exists.
@@ -249,7 +248,7 @@ impl Session {
         Ok(())
     }
 
-    /// Makes the session as good as new and sets what holds for the next file: settings, role, cursors, prepared
+    /// Makes the session as good as new and sets the limits of the next file: settings, role, cursors, prepared
     /// statements, temporary objects and sequence states of the last file are gone; advisory locks stay.
     ///
     /// `DISCARD ALL` would be shorter, but it drops the advisory lock.
@@ -257,19 +256,19 @@ impl Session {
         &mut self,
         settings: &SessionSettings,
     ) -> Result<(), tokio_postgres::Error> {
-        match self.reset_and_set(settings, RESET).await {
-            // Servers on some platforms know the setting and refuse any value but 0.
+        self.settings = *settings;
+        let discard = if self.used { DISCARD } else { "" };
+        match self.reset(discard, settings.statement_timeout).await {
             Err(error)
-                if self.facts.checks_client
+                if self.checks_client
                     && error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) =>
             {
-                self.facts.checks_client = false;
-                self.reset_and_set(settings, RESET).await?;
+                self.checks_client = false;
+                self.reset(discard, settings.statement_timeout).await?;
             }
             set => set?,
         }
         self.used = true;
-        self.lock_timeout = settings.lock_timeout;
         Ok(())
     }
 
@@ -279,53 +278,129 @@ impl Session {
         &mut self,
         settings: &SessionSettings,
     ) -> Result<(), tokio_postgres::Error> {
-        self.reset_and_set(settings, RESET_WITHIN).await?;
-        self.lock_timeout = settings.lock_timeout;
-        Ok(())
+        self.settings = *settings;
+        self.reset(DISCARD_WITHIN, settings.statement_timeout).await
     }
 
-    /// The one place that sets session settings; one message to the server.
-    async fn reset_and_set(
+    async fn reset(
         &self,
-        settings: &SessionSettings,
-        reset: &str,
+        discard: &str,
+        statement_timeout: Duration,
     ) -> Result<(), tokio_postgres::Error> {
-        let reset = if self.used { reset } else { "" };
-        // PostgreSQL 14: the server notices a client that was killed while a statement runs.
-        let check_client = if self.facts.checks_client {
+        let own = self.own(statement_timeout);
+        self.client()
+            .batch_execute(&format!("{RESET}{discard}{own}"))
+            .await
+    }
+
+    /// What holds for our statements, and the limits of the file at hand. With [`RESET`] before, whatever held before.
+    fn own(&self, statement_timeout: Duration) -> String {
+        // The server notices a client that was killed while a statement runs.
+        let check_client = if self.checks_client {
             "; SET client_connection_check_interval = 2000"
         } else {
             ""
         };
-        self.client()
-            .batch_execute(&format!(
-                "{reset}SET lock_timeout = {}; SET statement_timeout = {}; {}{check_client}",
-                settings.lock_timeout.as_millis(),
-                settings.statement_timeout.as_millis(),
-                self.guards(),
-            ))
-            .await
+        format!(
+            "{}SET lock_timeout = {}; SET statement_timeout = {}; {GUARDS}{check_client}",
+            pin(self.connection.login.major, Scope::Session),
+            self.settings.lock_timeout.as_millis(),
+            statement_timeout.as_millis(),
+        )
     }
 
     /// Makes the server end this session when we fall silent: whoever holds the advisory lock must not keep it for ever.
     pub(super) async fn guard(&self) -> Result<(), tokio_postgres::Error> {
-        self.client().batch_execute(&self.guards()).await
+        self.client().batch_execute(GUARDS).await
     }
 
-    fn guards(&self) -> String {
-        // Limits that a database or role has for its application would end a migration, or the session that holds the lock:
-        // these are ours. A client whose machine is gone is noticed after half a minute.
-        let mut limits = format!(
-            "SET idle_in_transaction_session_timeout = {LONGEST_SILENCE}; SET tcp_keepalives_idle = 15; \
-             SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
-        );
-        if self.facts.server_version >= IDLE_SESSION_TIMEOUT {
-            limits.push_str(&format!("; SET idle_session_timeout = {LONGEST_SILENCE}"));
+    /// From here to [`Self::leave_file`] the settings of the database hold, as in a session of psql. Nothing of ours may be asked
+    /// meanwhile, but through [`Self::aside`] and [`Self::aside_within`].
+    pub async fn enter_file(&self) -> Result<(), tokio_postgres::Error> {
+        self.client().batch_execute(&unpin()).await
+    }
+
+    /// Begins the transaction of a file, and enters the file.
+    pub async fn begin_file(&self) -> Result<(), tokio_postgres::Error> {
+        self.client()
+            .batch_execute(&format!("BEGIN; {}", unpin()))
+            .await
+    }
+
+    /// Makes the session ours again, whatever a file did to its role and its settings. In a transaction, to be undone if that is rolled
+    /// back. The wait for a lock stays limited, since the transaction may hold others.
+    pub async fn leave_file(&self) -> Result<(), tokio_postgres::Error> {
+        self.reset("", Duration::ZERO).await
+    }
+
+    /// The same at the end of the file's transaction: deferred constraints speak up first, rather than in COMMIT, where the server names
+    /// no statement, and under the settings of the file.
+    pub async fn leave_file_in_transaction(&self) -> Result<(), tokio_postgres::Error> {
+        let own = self.own(Duration::ZERO);
+        self.client()
+            .batch_execute(&format!("SET CONSTRAINTS ALL IMMEDIATE; {RESET}{own}"))
+            .await
+    }
+
+    /// The same in a transaction that goes on with another file. `SET CONSTRAINTS ALL` would hold for that one, too, and for what it
+    /// makes: the constraints that there are speak up by their names, and then wait again where they are made to.
+    pub async fn leave_file_within(&self) -> Result<(), tokio_postgres::Error> {
+        let rows = self
+            .aside_within(async |client| client.query_typed(DEFERRABLE, &[]).await)
+            .await?;
+        let names = |index| {
+            let row = rows.first();
+            row.and_then(|row| row.get::<_, Option<String>>(index))
+        };
+        let mut constraints = String::new();
+        if let Some(all) = names(0) {
+            constraints.push_str(&format!("SET CONSTRAINTS {all} IMMEDIATE; "));
         }
-        if self.facts.server_version >= TRANSACTION_TIMEOUT {
-            limits.push_str("; SET transaction_timeout = 0");
+        if let Some(deferred) = names(1) {
+            constraints.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
         }
-        limits
+        let own = self.own(Duration::ZERO);
+        self.client()
+            .batch_execute(&format!("{constraints}{RESET}{own}"))
+            .await
+    }
+
+    /// Asks something of ours while a file is in force, outside of any transaction: in one of its own.
+    pub async fn aside<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, tokio_postgres::Error> {
+        let client = self.client();
+        client
+            .batch_execute(&format!("BEGIN; {}", self.own_to_the_end()))
+            .await?;
+        let worked = work(client).await;
+        let ended = client
+            .batch_execute(if worked.is_ok() { "COMMIT" } else { "ROLLBACK" })
+            .await;
+        let worked = worked?;
+        ended?;
+        Ok(worked)
+    }
+
+    /// The same within a transaction of the file, which is afterwards as it was.
+    pub async fn aside_within<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, tokio_postgres::Error> {
+        let client = self.client();
+        client
+            .batch_execute(&format!("SAVEPOINT {ASIDE}; {}", self.own_to_the_end()))
+            .await?;
+        let worked = work(client).await;
+        let ended = client
+            .batch_execute(&format!(
+                "ROLLBACK TO SAVEPOINT {ASIDE}; RELEASE SAVEPOINT {ASIDE}"
+            ))
+            .await;
+        let worked = worked?;
+        ended?;
+        Ok(worked)
     }
 
     /// Sets `lock_timeout` for one statement and gives back what it was.
@@ -343,44 +418,29 @@ impl Session {
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
     }
 
-    /// Inside a transaction: deferred constraints speak up, rather than in COMMIT, where the server names no statement;
-    /// then, to the end of the transaction, the original role, a safe `search_path` and no limit of the statements' time hold,
-    /// whatever the file did, so that history and journal can be written. The wait for a lock stays limited, since the
-    /// transaction may hold others.
+    /// Inside a transaction of a file that goes on after it: deferred constraints speak up, then, to the end of the transaction, our
+    /// role and our settings hold, whatever the file did, so that history, journal and progress can be written. The wait for a lock stays
+    /// limited, since the transaction may hold others.
     pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
-        self.keep_books("SET CONSTRAINTS ALL IMMEDIATE; ").await
+        self.client()
+            .batch_execute(&format!(
+                "SET CONSTRAINTS ALL IMMEDIATE; {}",
+                self.own_to_the_end()
+            ))
+            .await
     }
 
-    /// The same in a transaction that goes on with another file. `SET CONSTRAINTS ALL` would hold for that one, too, and for what it
-    /// makes: the constraints that there are speak up by their names, and then wait again where they are made to.
-    pub async fn become_bookkeeper_within(&self) -> Result<(), tokio_postgres::Error> {
-        let rows = self.client().query_typed(DEFERRABLE, &[]).await?;
-        let names = |index| {
-            let row = rows.first();
-            row.and_then(|row| row.get::<_, Option<String>>(index))
-        };
-        let mut constraints = String::new();
-        if let Some(all) = names(0) {
-            constraints.push_str(&format!("SET CONSTRAINTS {all} IMMEDIATE; "));
-        }
-        if let Some(deferred) = names(1) {
-            constraints.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
-        }
-        self.keep_books(&constraints).await
-    }
-
-    async fn keep_books(&self, constraints: &str) -> Result<(), tokio_postgres::Error> {
+    /// What makes the session ours to the end of the transaction.
+    fn own_to_the_end(&self) -> String {
         let role = match self.facts.role.as_str() {
             "none" => "NONE".to_owned(),
             role => quote_identifier(role),
         };
-        self.client()
-            .batch_execute(&format!(
-                "{constraints}SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; SET LOCAL search_path = pg_catalog; \
-                 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}",
-                self.lock_timeout.as_millis()
-            ))
-            .await
+        format!(
+            "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; {}SET LOCAL lock_timeout = {}",
+            pin(self.connection.login.major, Scope::Transaction),
+            self.settings.lock_timeout.as_millis()
+        )
     }
 
     /// Server messages that have come since the last call.
@@ -395,9 +455,14 @@ impl Facts {
         history_table: &str,
     ) -> Result<Self, tokio_postgres::Error> {
         let (schema, table) = super::history::split_name(history_table);
-        let name = match schema {
-            Some(schema) => format!("{}.{}", quote_identifier(schema), quote_identifier(table)),
-            None => quote_identifier(table),
+        let schemas: Vec<&str> = match schema {
+            Some(schema) => vec![schema],
+            None => connection
+                .login
+                .schemas
+                .iter()
+                .map(String::as_str)
+                .collect(),
         };
         // A migration may have changed the `search_path` that sessions begin with: a history that is no longer visible is
         // looked for everywhere rather than taken for absent, which would run everything again.
@@ -407,13 +472,12 @@ impl Facts {
             .client
             .query_typed(
                 &format!(
-                "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('role'), \
-                   COALESCE((SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = \
-                     (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($2))), \
+                "SELECT pg_catalog.current_setting('role'), \
+                   COALESCE((SELECT p.name FROM pg_catalog.unnest($1) WITH ORDINALITY AS p (name, place) \
+                       WHERE pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.name, $3)) IS NOT NULL ORDER BY p.place LIMIT 1), \
                      (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                       WHERE $1 IS NULL AND c.relname = $3 AND c.relkind = 'r' AND n.nspname !~ '^pg_' \
+                       WHERE $2 AND c.relname = $3 AND c.relkind = 'r' AND n.nspname !~ '^pg_' \
                        ORDER BY n.nspname <> 'public', n.nspname LIMIT 1)), \
-                   COALESCE($1, pg_catalog.current_schema()::text), \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.progress')::oid, 'SELECT') \
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
@@ -421,7 +485,6 @@ impl Facts {
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.journal')::oid, 'SELECT') \
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
-                   pg_catalog.current_setting('server_version_num')::int4, \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
                    {SERVER_START}, COALESCE({}, ''), \
@@ -429,26 +492,27 @@ impl Facts {
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.compensation')::oid, 'SELECT') \
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, {}",
                 own_start(), super::prepared::in_doubt()),
-                &[(&schema, Type::TEXT), (&name, Type::TEXT), (&table, Type::TEXT)],
+                &[
+                    (&schemas, Type::TEXT_ARRAY),
+                    (&schema.is_none(), Type::BOOL),
+                    (&table, Type::TEXT),
+                ],
             )
             .await?;
         let row = &rows[0];
-        let server_version = row.get(7);
+        let expected_schema = schemas.first().copied().unwrap_or("public").to_owned();
         Ok(Self {
-            pid: row.get(0),
-            role: row.get(1),
-            history_schema: row.get(2),
-            current_schema: row.get(3),
-            progress_readable: row.get(4),
-            read_only: row.get(5),
-            journal_readable: row.get(6),
-            journal_chained: row.get(8),
-            server_version,
-            checks_client: server_version >= CLIENT_CONNECTION_CHECK,
-            server_start: row.get(9),
-            backend_start: row.get(10),
-            compensation_readable: row.get(11),
-            in_doubt: row.get(12),
+            expected_schema,
+            role: row.get(0),
+            history_schema: row.get(1),
+            progress_readable: row.get(2),
+            read_only: row.get(3),
+            journal_readable: row.get(4),
+            journal_chained: row.get(5),
+            server_start: row.get(6),
+            backend_start: row.get(7),
+            compensation_readable: row.get(8),
+            in_doubt: row.get(9),
         })
     }
 }

@@ -3,6 +3,8 @@
 //! Responsible for: looking at the settings of the session on which the reading of text depends, before a file and after it, and the
 //! refusal. A database, a role or a function can set them; what a file's own text shows is refused earlier (`planning`). Floor 3.
 
+use tokio_postgres::SimpleQueryMessage;
+
 use super::fault::Fault;
 use super::step::StepContext;
 use crate::postgres::{Session, quote_identifier};
@@ -21,32 +23,25 @@ pub(super) async fn check_reading(
     context: &StepContext<'_>,
     looked: Looked,
 ) -> Result<(), Fault> {
-    let row = session
+    // The settings of the file hold: `SHOW` looks up no names, and is no query before which `SET TRANSACTION` would have to come.
+    let shown = session
         .client()
-        .query_typed(
-            "SELECT pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('client_encoding'), \
-               pg_catalog.current_database()::text, SESSION_USER::text",
-            &[],
-        )
+        .simple_query("SHOW standard_conforming_strings; SHOW client_encoding")
         .await
         .map_err(Fault::of)?;
-    let Some(row) = row.first() else {
-        return Ok(());
-    };
-    for (index, setting) in [
+    let values = shown.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    let settings = [
         ReadingSetting::StandardConformingStrings,
         ReadingSetting::ClientEncoding,
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let value: String = row.try_get(index).map_err(Fault::of)?;
-        if !setting.is_as_checked(&value) {
-            let (database, role) = (
-                row.try_get(2).map_err(Fault::of)?,
-                row.try_get(3).map_err(Fault::of)?,
-            );
-            return Err(refusal(context, looked, setting, &value, database, role));
+    ];
+    for (setting, value) in settings.into_iter().zip(values) {
+        if !setting.is_as_checked(value) {
+            let address = session.address();
+            let (database, role) = (address.database(), address.user());
+            return Err(refusal(context, looked, setting, value, database, role));
         }
     }
     Ok(())

@@ -27,10 +27,29 @@ pub(super) async fn attempt<'a>(
     attempt: impl Fn(usize, usize) -> Attempt<'a>,
 ) -> Result<(), Fault> {
     let units = units(context.script()).map_err(Fault::Script)?;
+    let known = recorded(locked, &context.progress(units.len())).await?;
+    locked.session().enter_file().await.map_err(Fault::of)?;
+    let ran = run_units(locked, context, watch, attempt, &units, &known).await;
+    if let Err(fault) = &ran
+        && !matches!(fault, Fault::Lost { .. })
+        && let Err(error) = locked.session().leave_file().await
+    {
+        tracing::debug!(%error, "the connection was lost after the file");
+    }
+    ran
+}
+
+async fn run_units<'a>(
+    locked: &mut LockedSession,
+    context: &StepContext<'_>,
+    watch: &Watch<'_>,
+    attempt: impl Fn(usize, usize) -> Attempt<'a>,
+    units: &[Unit<'_>],
+    known: &[(usize, ProgressState)],
+) -> Result<(), Fault> {
     let total = units.len();
     let progress = context.progress(total);
     check_reading(locked.session(), context, Looked::BeforeFile).await?;
-    let known = recorded(locked, &progress).await?;
     let mut done = known
         .iter()
         .filter(|(_, state)| *state == ProgressState::Done)
@@ -80,7 +99,7 @@ pub(super) async fn attempt<'a>(
         .map_err(|fault| fault.after(done, total))
 }
 
-/// History row, journal row and the end of the progress rows, in one transaction.
+/// History row, journal row and the end of the progress rows, in one transaction. The file is left with it.
 async fn finish<'a>(
     locked: &LockedSession,
     context: &StepContext<'_>,
@@ -92,7 +111,10 @@ async fn finish<'a>(
         .batch_execute("BEGIN")
         .await
         .map_err(Fault::of)?;
-    session.become_bookkeeper().await.map_err(Fault::of)?;
+    session
+        .leave_file_in_transaction()
+        .await
+        .map_err(Fault::of)?;
     if !locked.is_held().await.map_err(Fault::of)? {
         rollback(locked).await;
         return Err(Fault::LockGone { progress: None });
@@ -281,7 +303,7 @@ impl UnitRunner<'_> {
         state: Option<&ProgressState>,
     ) -> Result<Option<String>, Fault> {
         let look = Look {
-            client: self.locked.session().client(),
+            session: self.locked.session(),
             context: self.context,
         };
         match look.at(statement, kind, state).await? {
@@ -351,10 +373,11 @@ impl UnitRunner<'_> {
             self.intend(&failed).await?;
             return Err(fault.only_once());
         }
-        if remains(client, before)
-            .await
-            .is_ok_and(|left| left.is_empty())
-        {
+        let left = self
+            .locked
+            .session()
+            .aside(async |client| remains(client, before).await);
+        if left.await.is_ok_and(|left| left.is_empty()) {
             self.as_bookkeeper(async || clear_intent(client, self.progress, self.number).await)
                 .await?;
         }
@@ -460,7 +483,8 @@ pub(super) async fn clear_away(
             progress: &progress,
             number: *number,
         };
-        match (Look { client, context })
+        let session = locked.session();
+        match (Look { session, context })
             .at(statement, kind, Some(state))
             .await?
         {

@@ -13,7 +13,7 @@ pub(super) async fn attempt<'a>(
     attempt: impl Fn() -> Attempt<'a>,
 ) -> Result<(), Fault> {
     let client = locked.session().client();
-    client.batch_execute("BEGIN").await.map_err(Fault::of)?;
+    locked.session().begin_file().await.map_err(Fault::of)?;
     let ran = async {
         inside(locked, context, attempt, Ending::Commits).await?;
         context.check_gates().await?;
@@ -55,14 +55,11 @@ pub(super) async fn inside<'a>(
     check_reading(session, context, Looked::BeforeFile).await?;
     run_file_before(context, session).await?;
     if ending == Ending::GoesOn {
-        session
-            .become_bookkeeper_within()
-            .await
-            .map_err(Fault::of)?;
+        session.leave_file_within().await.map_err(Fault::of)?;
     }
-    let become_bookkeeper = async {
+    let leave_file = async {
         match ending {
-            Ending::Commits => session.become_bookkeeper().await,
+            Ending::Commits => session.leave_file_in_transaction().await,
             Ending::GoesOn => Ok(()),
         }
     };
@@ -73,7 +70,7 @@ pub(super) async fn inside<'a>(
     let ((), (), held, same_process) = tokio::try_join!(
         biased;
         check_reading(session, context, Looked::AfterFile),
-        async { become_bookkeeper.await.map_err(Fault::of) },
+        async { leave_file.await.map_err(Fault::of) },
         async { still_held(locked, context).await.map_err(Fault::of) },
         async {
             let clears = context.clears_progress();

@@ -160,14 +160,9 @@ async fn run_from(
                 let refreshing = locked.session_mut().refresh(context.history_table);
                 refreshing.await.map_err(Fault::of)?;
             }
+            locked.session().enter_file().await.map_err(Fault::of)?;
             let attempt = || context.done(started, attempt, None);
-            inside(locked, context, attempt, Ending::GoesOn).await?;
-            // What the file set must not hold while the transaction waits for others: a limit of its own would end the session.
-            locked
-                .session_mut()
-                .prepare_within(&settings)
-                .await
-                .map_err(Fault::of)
+            inside(locked, context, attempt, Ending::GoesOn).await
         };
         let ran = watch.over(context.connections.watch(&pulse, running)).await;
         context.report_notices(locked.session_mut());

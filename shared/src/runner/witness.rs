@@ -5,7 +5,6 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use tokio_postgres::Client;
 
 use super::fault::Fault;
 use super::script::{run_file, run_statement};
@@ -25,13 +24,6 @@ pub struct Witnessed<'a> {
     pub session: &'a Session,
 }
 
-impl<'a> Witnessed<'a> {
-    /// The client of the session, in whose transaction the witness may ask.
-    pub fn client(&self) -> &'a Client {
-        self.session.client()
-    }
-}
-
 /// A moment at which a migration is looked at.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment {
@@ -49,8 +41,8 @@ pub enum Moment {
     BeforeCommit,
 }
 
-/// Looks at a migration. Its own statements must leave everything as it was: they run in the migration's transaction, under the
-/// migration's settings and perhaps under another role.
+/// Looks at a migration. Its own statements run in the migration's transaction, through [`Session::aside_within`]: the migration's role
+/// and settings are in force.
 pub trait Witness: Send + Sync {
     /// Looks. An error ends the migration.
     fn look<'a>(

@@ -43,7 +43,9 @@ impl Examiner {
     /// # Errors
     /// When the catalog cannot be read or the connection is lost.
     pub async fn examine(&mut self, client: &Client) -> Result<Examined, RowsError> {
-        client.batch_execute("BEGIN").await?;
+        client
+            .batch_execute("BEGIN; SET LOCAL row_security = on")
+            .await?;
         let examined = self.examine_within(client).await;
         client.batch_execute("ROLLBACK").await?;
         examined

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::broken::{Broken, BrokenCode, Event, culprit, shows_broken_code};
 use super::state::{Trigger, TriggeredTable};
-use crate::rehearsal::rows::{RowsError, attempt, shown};
+use crate::rehearsal::rows::{AS_APPLICATION, RowsError, attempt, shown};
 
 /// How many rows are tried: triggers may have conditions.
 const ROWS: usize = 30;
@@ -19,9 +19,10 @@ const REPLICA: &str = "SET LOCAL session_replication_role = replica";
 /// Triggers that are put off to the end of a transaction fire now.
 const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
-/// Does something in the transaction that is open, and undoes it. Gives what the server said against it.
+/// Does something as an application would, in the transaction that is open, and undoes it. Gives what the server said against it.
 pub(super) async fn trial(client: &Client, sql: &str) -> Result<Option<ServerError>, RowsError> {
-    client.batch_execute("SAVEPOINT trial").await?;
+    let savepoint = format!("SAVEPOINT trial; {AS_APPLICATION}");
+    client.batch_execute(&savepoint).await?;
     let refused = match client.batch_execute(sql).await.map_err(RowsError::from) {
         Ok(()) => None,
         Err(RowsError::Query(said)) => Some(*said),

@@ -1,7 +1,7 @@
 //! Looking at a migration from within its transaction.
 //!
-//! Responsible for when what is asked. What it asks reads catalogs only, sets nothing, and leaves the transaction as it was: a file that
-//! says `SET TRANSACTION` first still can, since nothing is asked before. Floor 4.
+//! Responsible for when what is asked. What it asks reads catalogs only, under our settings, and leaves the transaction as it was: a file
+//! that says `SET TRANSACTION` first still can, since nothing is asked before. Floor 4.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -66,7 +66,7 @@ impl LockWitness {
         witnessed: Witnessed<'_>,
         moment: Moment,
     ) -> Result<(), tokio_postgres::Error> {
-        let (client, version) = (witnessed.client(), witnessed.migration.version);
+        let version = witnessed.migration.version;
         let script = &witnessed.migration.script;
         match moment {
             Moment::Begun => {
@@ -88,7 +88,7 @@ impl LockWitness {
                     sight.counted
                 });
                 if counted {
-                    let holds = read_holds(client).await?;
+                    let holds = witnessed.session.aside_within(read_holds).await?;
                     self.sight(version, |sight| {
                         sight.observed.statement(offset, took, &holds);
                     });
@@ -108,8 +108,10 @@ impl LockWitness {
 
     /// Reads what stands and what was counted before.
     async fn begin(&self, witnessed: Witnessed<'_>) -> Result<(), tokio_postgres::Error> {
-        let client = witnessed.client();
-        let (standing, counting) = tokio::try_join!(read_standing(client), counts_scans(client))?;
+        let asking = witnessed.session.aside_within(async |client| {
+            tokio::try_join!(read_standing(client), counts_scans(client))
+        });
+        let (standing, counting) = asking.await?;
         self.sight(witnessed.migration.version, |sight| {
             sight.observed.begin(standing);
             sight.counted = true;

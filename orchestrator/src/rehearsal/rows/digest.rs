@@ -17,7 +17,7 @@ const SMALL_BYTES: i64 = 1 << 20;
 const SMALL_ROWS: usize = 1_000;
 
 /// Values as `pg_dump` writes them: each to its last digit, wherever the server stands.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = on; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';
     SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL jit = off";
 
 /// The rows of a database at one moment.

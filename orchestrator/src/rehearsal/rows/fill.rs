@@ -27,7 +27,7 @@ const PARENT_ROWS: usize = 24;
 /// How rows are made: nobody's triggers fire, no foreign key is looked at, and nothing takes for ever.
 const SETTINGS: &str = "SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '10s';
     SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC'; SET LOCAL jit = off;
-    SET LOCAL client_min_messages = error";
+    SET LOCAL client_min_messages = error; SET LOCAL row_security = on";
 
 /// A table without rows for which none could be made.
 #[derive(Clone, Debug, PartialEq, Eq)]

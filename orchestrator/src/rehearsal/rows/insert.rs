@@ -25,15 +25,22 @@ const SPARSE: usize = 1;
 /// Where the numbers begin that are given to a column that a sequence numbers otherwise: far from where the sequence is.
 const OWN_NUMBERS: usize = 1_000_001;
 
-/// Does something in the transaction that is open; where the server refuses it, all is as it was.
+/// Statements after which a session is, in the transaction that is open, as that of an application is: code that rows set off may
+/// rely on the settings of the database.
+pub(in crate::rehearsal) const AS_APPLICATION: &str = "RESET search_path";
+
+/// Does something as an application would, in the transaction that is open; where the server refuses it, all is as it was.
 pub(in crate::rehearsal) async fn attempt<T>(
     client: &Client,
     work: impl Future<Output = Result<T, RowsError>>,
 ) -> Result<Result<T, ServerError>, RowsError> {
-    client.batch_execute("SAVEPOINT attempt").await?;
+    let savepoint = format!("SAVEPOINT attempt; {AS_APPLICATION}");
+    client.batch_execute(&savepoint).await?;
     match work.await {
         Ok(value) => {
-            client.batch_execute("RELEASE SAVEPOINT attempt").await?;
+            client
+                .batch_execute("RELEASE SAVEPOINT attempt; SET search_path = pg_catalog, pg_temp")
+                .await?;
             Ok(Ok(value))
         }
         Err(RowsError::Query(said)) => {

@@ -24,5 +24,5 @@ pub use fill::{Filled, Filler, Unfilled};
 pub use losses::{Culprit, Loss, LossKind, losses};
 
 pub(in crate::rehearsal) use fill::fill_in;
-pub(in crate::rehearsal) use insert::attempt;
+pub(in crate::rehearsal) use insert::{AS_APPLICATION, attempt};
 pub(in crate::rehearsal) use tables::{USERS_TABLES, read_rows, shown};

@@ -19,7 +19,11 @@ impl Look<'_> {
         let limit = self.context.engine.concurrently_timeout;
         let started = Instant::now();
         let mut named = None;
-        while let Some(holder) = builder_on(self.client, tables).await.map_err(Fault::of)? {
+        let builder = || {
+            self.session
+                .aside(async |client| builder_on(client, tables).await)
+        };
+        while let Some(holder) = builder().await.map_err(Fault::of)? {
             if named != Some(holder.pid) {
                 named = Some(holder.pid);
                 self.context.report(EventKind::LockWaiting {

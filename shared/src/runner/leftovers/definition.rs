@@ -34,15 +34,21 @@ impl Look<'_> {
         if indexes.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        self.client
-            .batch_execute("BEGIN")
-            .await
-            .map_err(Fault::of)?;
-        let compared = self.compare(wanted, table, indexes).await;
-        self.client
-            .batch_execute("ROLLBACK")
-            .await
-            .map_err(Fault::of)?;
+        // The copy has the name of the table: its columns may be written with it.
+        let rows = self
+            .ask(
+                "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('pg_temp.%I', c.relname) \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
+                &[(&table, Type::OID)],
+            )
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(Some(Vec::new()));
+        };
+        let client = self.session.client();
+        client.batch_execute("BEGIN").await.map_err(Fault::of)?;
+        let compared = self.compare(wanted, row.get(0), row.get(1), indexes).await;
+        client.batch_execute("ROLLBACK").await.map_err(Fault::of)?;
         match compared {
             Ok(same) => Ok(Some(same)),
             Err(error) if is_passing(&error) => Err(Fault::of(error)),
@@ -53,39 +59,29 @@ impl Look<'_> {
         }
     }
 
+    /// The copy and its index are made under the settings of the file, and compared under ours.
     async fn compare(
         &self,
         wanted: &Wanted<'_>,
-        table: u32,
+        original: &str,
+        copy: &str,
         indexes: &[u32],
     ) -> Result<Vec<u32>, Error> {
-        let rows = self
-            .client
-            .query_typed(
-                // The copy has the name of the table: its columns may be written with it.
-                "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('pg_temp.%I', c.relname) \
-                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
-                &[(&table, Type::OID)],
-            )
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(Vec::new());
-        };
-        let (original, copy): (&str, &str) = (row.get(0), row.get(1));
         let unique = if wanted.unique { "UNIQUE " } else { "" };
-        self.client
+        let client = self.session.client();
+        client
             .batch_execute(&format!("CREATE TEMPORARY TABLE {copy} (LIKE {original})"))
             .await?;
-        self.client
+        client
             .batch_execute(&format!(
                 "CREATE {unique}INDEX ON {copy} {}",
                 wanted.definition
             ))
             .await?;
+        self.session.become_bookkeeper().await?;
         let mut same = Vec::new();
         for index in indexes {
-            let rows = self
-                .client
+            let rows = client
                 .query_typed(SAME, &[(index, Type::OID), (&copy, Type::TEXT)])
                 .await?;
             if rows.first().is_some_and(|row| row.get(0)) {

@@ -1,12 +1,12 @@
 //! What to do with a statement, after a look at the catalog.
 
-use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::before::Before;
 use super::{indexes, objects, partitions, reindex};
 use crate::config::UnknownOutcome;
-use crate::postgres::ProgressState;
+use crate::postgres::{ProgressState, Session};
 use crate::runner::fault::Fault;
 use crate::runner::step::StepContext;
 use crate::sql::{Name, Statement, StatementKind, is_repeatable, lasting_change};
@@ -55,7 +55,7 @@ impl Finding {
 
 /// A look at the catalog for one statement.
 pub(in crate::runner) struct Look<'a> {
-    pub(in crate::runner) client: &'a Client,
+    pub(in crate::runner) session: &'a Session,
     pub(in crate::runner) context: &'a StepContext<'a>,
 }
 
@@ -151,12 +151,26 @@ impl Look<'_> {
         )
     }
 
-    /// The relation of that name, as the session's `search_path` has it.
+    /// Asks the catalog, under our settings.
+    pub(super) async fn ask(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Fault> {
+        self.session
+            .aside(async |client| client.query_typed(sql, parameters).await)
+            .await
+            .map_err(Fault::of)
+    }
+
+    /// The relation of that name, as the `search_path` of the file has it: asked under the file's settings, in words that mean the same
+    /// under any.
     pub(super) async fn relation(&self, name: &Name) -> Result<Option<u32>, Fault> {
         let rows = self
-            .client
+            .session
+            .client()
             .query_typed(
-                "SELECT pg_catalog.to_regclass($1)::oid",
+                "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
                 &[(&name.to_string(), Type::TEXT)],
             )
             .await

@@ -111,16 +111,14 @@ pub(super) fn drop(qualified: &str) -> String {
 impl Look<'_> {
     async fn indexes_of(&self, table: u32) -> Result<Vec<Index>, Fault> {
         let rows = self
-            .client
-            .query_typed(
+            .ask(
                 "SELECT c.oid, c.relname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indisvalid \
                  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  WHERE i.indrelid = $1 AND c.relkind = 'i' ORDER BY c.oid",
                 &[(&table, Type::OID)],
             )
-            .await
-            .map_err(Fault::of)?;
+            .await?;
         Ok(rows
             .iter()
             .map(|row| Index {
@@ -143,8 +141,7 @@ async fn refuse_invalid_elsewhere(
         return Ok(());
     };
     let rows = look
-        .client
-        .query_typed(
+            .ask(
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class t \
                JOIN pg_catalog.pg_class c ON c.relnamespace = t.relnamespace AND c.relname = $2 AND c.relkind = 'i' \
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -152,8 +149,7 @@ async fn refuse_invalid_elsewhere(
              WHERE t.oid = $1",
             &[(&table, Type::OID), (&name.name, Type::TEXT)],
         )
-        .await
-        .map_err(Fault::of)?;
+        .await?;
     match rows.first() {
         Some(row) => Err(not_ours(look, wanted.table, row.get(0))),
         None => Ok(()),
@@ -182,13 +178,11 @@ pub(super) async fn dropped(
         && !indexes.is_empty()
     {
         let rows = look
-            .client
-            .query_typed(
+            .ask(
                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = ANY ($1))",
                 &[(indexes, Type::OID_ARRAY)],
             )
-            .await
-            .map_err(Fault::of)?;
+            .await?;
         // By oid: the name may stand for another index now, further down the search_path.
         return Ok(if rows.first().is_some_and(|row| row.get(0)) {
             Finding::run(Before::DropIndex {

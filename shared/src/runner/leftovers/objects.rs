@@ -38,13 +38,11 @@ impl Look<'_> {
             }
         };
         let rows = self
-            .client
-            .query_typed(
+            .ask(
                 &format!("SELECT EXISTS (SELECT FROM {from})"),
                 &[(&change.name, Type::TEXT)],
             )
-            .await
-            .map_err(Fault::of)?;
+            .await?;
         Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 }

@@ -25,8 +25,7 @@ pub(super) async fn detached(
         },
     };
     let rows = look
-        .client
-        .query_typed(
+            .ask(
             "SELECT inhdetachpending, pg_catalog.format('%I.%I', tn.nspname, t.relname), \
                pg_catalog.format('%I.%I', pn.nspname, p.relname) \
              FROM pg_catalog.pg_inherits \
@@ -35,8 +34,7 @@ pub(super) async fn detached(
              WHERE inhparent = $1 AND inhrelid = $2",
             &[(&table, Type::OID), (&partition, Type::OID)],
         )
-        .await
-        .map_err(Fault::of)?;
+        .await?;
     let Some(row) = rows.first() else {
         return Ok(match known {
             Some(_) => Finding::Done(

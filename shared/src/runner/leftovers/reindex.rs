@@ -89,10 +89,14 @@ pub(super) async fn reindexed(
 impl Look<'_> {
     async fn scope(&self, target: &ReindexTarget) -> Result<Option<Scope>, Fault> {
         let (sql, name) = match target {
-            ReindexTarget::Index(name) => (
-                "SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1)",
-                name.to_string(),
-            ),
+            ReindexTarget::Index(name) => {
+                let Some(index) = self.relation(name).await? else {
+                    return Ok(None);
+                };
+                let sql = "SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = $1";
+                let rows = self.ask(sql, &[(&index, Type::OID)]).await?;
+                return Ok(rows.first().map(|row| Scope::Table(row.get(0))));
+            }
             ReindexTarget::Table(name) => {
                 return Ok(self.relation(name).await?.map(Scope::Table));
             }
@@ -102,23 +106,14 @@ impl Look<'_> {
             ),
             ReindexTarget::Database => return Ok(Some(Scope::Database)),
         };
-        let rows = self
-            .client
-            .query_typed(sql, &[(&name, Type::TEXT)])
-            .await
-            .map_err(Fault::of)?;
-        let oid = rows.first().map(|row| row.get(0));
-        Ok(match target {
-            ReindexTarget::Schema(_) => oid.map(Scope::Schema),
-            _ => oid.map(Scope::Table),
-        })
+        let rows = self.ask(sql, &[(&name, Type::TEXT)]).await?;
+        Ok(rows.first().map(|row| Scope::Schema(row.get(0))))
     }
 
     async fn copies(&self, scope: Scope, but: &[u32]) -> Result<Vec<Copy>, Fault> {
         let (kind, oid) = scope.parameters();
         let rows = self
-            .client
-            .query_typed(
+            .ask(
                 COPIES,
                 &[
                     (&kind, Type::TEXT),
@@ -126,8 +121,7 @@ impl Look<'_> {
                     (&but, Type::OID_ARRAY),
                 ],
             )
-            .await
-            .map_err(Fault::of)?;
+            .await?;
         Ok(rows
             .iter()
             .map(|row| Copy {
