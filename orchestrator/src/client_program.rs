@@ -7,8 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use shared::config::DatabaseAddress;
-use shared::config::address::LIBPQ_VARIABLES;
+use shared::config::{DatabaseAddress, withheld_variables};
 use shared::postgres::local_server::folders_with;
 
 /// A client program, and its version.
@@ -101,12 +100,7 @@ impl ClientProgram {
     }
 
     fn at(name: &str, path: PathBuf) -> Option<Self> {
-        let output = std::process::Command::new(&path)
-            .arg("--version")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .output()
-            .ok()?;
+        let output = command(&path).arg("--version").output().ok()?;
         Self::parse(name, path, &String::from_utf8_lossy(&output.stdout))
     }
 
@@ -123,20 +117,30 @@ impl ClientProgram {
         })
     }
 
+    /// The program, to be run on files.
+    pub fn on_files(&self) -> std::process::Command {
+        command(&self.path)
+    }
+
     /// The program, to be run against a database: address and password stand in its environment, where no other user of
     /// the machine can read them. It ends when the command is dropped.
     pub fn against(&self, database: &DatabaseAddress) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.path);
-        for variable in LIBPQ_VARIABLES {
-            command.env_remove(variable);
-        }
+        let mut command = tokio::process::Command::from(command(&self.path));
         command
             .envs(database.libpq_environment())
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
             .kill_on_drop(true);
         command
     }
+}
+
+/// A program without what is secret in our environment: it gets what it needs, and no address of another service.
+fn command(path: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(path);
+    for variable in withheld_variables() {
+        command.env_remove(variable);
+    }
+    command.env("LC_ALL", "C").stdin(Stdio::null());
+    command
 }
 
 impl fmt::Display for ClientProgram {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     CatalogState, Checksum, Direction, Migration, Refusal, RefusalKind, Service, ServiceName,
-    Version,
+    Version, suggest,
 };
 
 /// One row of the history table.
@@ -292,7 +292,10 @@ impl<'a> Reconciliation<'a> {
                     "the revert of {} was interrupted after {} of {} statements",
                     interruption.version, interruption.done, interruption.total
                 ),
-                format!("finish it: orchestrator revert {}", self.service.name),
+                format!(
+                    "finish it: {}",
+                    suggest(["revert", self.service.name.as_str()])
+                ),
             ));
         }
         Ok(self
@@ -323,7 +326,8 @@ impl<'a> Reconciliation<'a> {
                 }
             ),
             format!(
-                "finish it: orchestrator revert all --run {run_id}   (or finish it and go on: run with --on-failure revert; or keep what is there: add --give-up)"
+                "finish it: {}   (or finish it and go on: run with --on-failure revert; or keep what is there: add --give-up)",
+                    suggest(["revert", "all", "--run", &run_id.to_string()])
             ),
         ))
     }
@@ -343,7 +347,10 @@ impl<'a> Reconciliation<'a> {
                 format!(
                     "TypeORM migrated this database up to {newest}, and it was not adopted yet"
                 ),
-                format!("take it over: orchestrator adopt {}", self.service.name),
+                format!(
+                    "take it over: {}",
+                    suggest(["adopt", self.service.name.as_str()])
+                ),
             )),
             _ => Ok(()),
         }
@@ -421,8 +428,8 @@ impl<'a> Reconciliation<'a> {
                         interruption.done, interruption.total
                     ),
                     format!(
-                        "restore the file as it was and run again, or undo what was done: orchestrator revert {}",
-                        self.service.name
+                        "restore the file as it was and run again, or undo what was done: {}",
+                        suggest(["revert", self.service.name.as_str()])
                     ),
                 ));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Migration, Refusal, RefusalKind, Service, Version};
+use crate::domain::{Migration, Refusal, RefusalKind, Service, Version, suggest};
 use crate::reconcile::{Reconciliation, State};
 
 /// How much to undo.
@@ -49,7 +49,10 @@ pub fn select_these<'a>(
                 "{} cannot be undone: the newer {} was applied by another run",
                 oldest.version, on_top.version
             ),
-            next: format!("undo that first: orchestrator revert {}", service.name),
+            next: format!(
+                "undo that first: {}",
+                suggest(["revert", service.name.as_str()])
+            ),
         });
     }
     for migration in &chosen {
@@ -125,7 +128,10 @@ pub fn select<'a>(
             kind: RefusalKind::Irreversible,
             service: Some(service.name.clone()),
             message: format!("{version} is not applied, so nothing can be undone down to it"),
-            next: format!("see what is applied: orchestrator status {}", service.name),
+            next: format!(
+                "see what is applied: {}",
+                suggest(["status", service.name.as_str()])
+            ),
         });
     }
     let chosen: Vec<&Migration> = candidates

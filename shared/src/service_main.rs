@@ -55,7 +55,7 @@ pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
     let program = format!("{}-migrations", service.folder);
     let cli = match parse(&program) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return logging::say_usage(&error),
     };
     logging::start(&cli.globals);
     let palette = crate::report::Terminal::of_process(cli.globals.color).err;
@@ -73,22 +73,12 @@ fn parse(program: &str) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-fn usage(error: &clap::Error) -> ExitCode {
-    // Help and version are no errors; clap prints either where it belongs.
-    let _ = error.print();
-    if error.use_stderr() {
-        ExitStatus::Usage.into()
-    } else {
-        ExitStatus::Done.into()
-    }
-}
-
 async fn serve(
     service: &'static EmbeddedService,
     cli: Cli,
     program: &str,
 ) -> Result<ExitStatus, CommandError> {
-    let mut context = Context::new(cli.globals, &[service], program)?;
+    let context = Context::new(cli.globals, &[service], program)?;
     let name = service
         .folder
         .parse()
@@ -99,7 +89,6 @@ async fn serve(
             "give a folder that holds it, or leave --services-dir away",
         ));
     }
-    context.invocation.service = Some(name.clone());
     let selected = Selected {
         named: [name.clone()].into(),
         names: [name].into(),

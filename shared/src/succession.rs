@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Direction, Refusal, RefusalKind, Service, Version};
+use crate::domain::{Direction, Refusal, RefusalKind, Service, Version, suggest};
 use crate::reconcile::{History, reconcile};
 
 /// What holds in one service's database, kept current while steps are done under one lock.
@@ -117,7 +117,8 @@ impl<'a> Succession<'a> {
             service: Some(name.clone()),
             message: format!("stale plan: {message}"),
             next: format!(
-                "see what is applied now, and run the command again: orchestrator status {name}"
+                "see what is applied now, and run the command again: {}",
+                suggest(["status", name.as_str()])
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! The proof: up to which version our migrations make the live schema.
 
 use catalog::Snapshot;
-use shared::domain::{Drift, Migration, Proof, Refusal, RefusalKind, Service, Version};
+use shared::domain::{Drift, Migration, Proof, Refusal, RefusalKind, Service, Version, suggest};
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LegacyTable, Session, read_adoption, read_legacy_tables};
 use shared::reconcile::History;
@@ -146,8 +146,8 @@ fn to_try(
                 "there is a legacy history up to {newest}; a baseline ({baseline}) is for a database without any"
             ),
             next: format!(
-                "adopt it by its history: orchestrator adopt {}",
-                service.name
+                "adopt it by its history: {}",
+                suggest(["adopt", service.name.as_str()])
             ),
         });
     }
@@ -301,8 +301,9 @@ fn absent(service: &Service, database: &str) -> Refusal {
         service: Some(service.name.clone()),
         message: format!("the database {database} does not exist: there is nothing to take over"),
         next: format!(
-            "if it has another name, say so in the configuration (services.{0}.database); else migrate it: orchestrator run {0}",
-            service.name
+            "if it has another name, say so in the configuration (services.{}.database); else migrate it: {}",
+            service.name,
+            suggest(["run", service.name.as_str()])
         ),
     }
 }
@@ -312,7 +313,7 @@ fn empty(service: &Service, database: &str) -> Refusal {
         kind: RefusalKind::Empty,
         service: Some(service.name.clone()),
         message: format!("the database {database} is empty: there is nothing to take over"),
-        next: format!("migrate it: orchestrator run {}", service.name),
+        next: format!("migrate it: {}", suggest(["run", service.name.as_str()])),
     }
 }
 
@@ -333,7 +334,8 @@ async fn history_present(
                 count(applied, "migration")
             ),
             format!(
-                "orchestrator run {name}, or take the adoption back: orchestrator adopt {name} --undo"
+                "apply what is pending, or take the adoption back with `adopt --undo`: {}",
+                suggest(["run", name.as_str()])
             ),
         )
     } else if let Some(interruption) = history.interrupted.first() {
@@ -343,7 +345,7 @@ async fn history_present(
                 count(applied, "migration"),
                 interruption.version
             ),
-            format!("finish what was begun: orchestrator run {name}"),
+            format!("finish what was begun: {}", suggest(["run", name.as_str()])),
         )
     } else {
         (
@@ -351,7 +353,10 @@ async fn history_present(
                 "it has a history of ours already: {} applied",
                 count(applied, "migration")
             ),
-            format!("nothing is to be adopted: orchestrator status {name}"),
+            format!(
+                "nothing is to be adopted: {}",
+                suggest(["status", name.as_str()])
+            ),
         )
     };
     Ok(Refusal {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::domain::{Direction, Holder, Refusal, RefusalKind, Version};
+use shared::domain::{Direction, Holder, Refusal, RefusalKind, Version, suggest};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{
     Attempt, AttemptOutcome, LockedSession, RunIdentity, SessionSettings, read_history,
@@ -96,8 +96,8 @@ pub(super) async fn record(
             message: "the database was changed while it was being proven; nothing was written"
                 .to_owned(),
             next: format!(
-                "see who changes it, then again: orchestrator adopt {}",
-                service.name
+                "see who changes it, then again: {}",
+                suggest(["adopt", service.name.as_str()])
             ),
         }
         .into());

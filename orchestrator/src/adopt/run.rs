@@ -8,7 +8,7 @@ use futures_util::stream;
 use shared::dispatch::Recorder;
 use shared::domain::{
     Anchor, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
-    StopCause, Totals, Verdict, Version,
+    StopCause, Totals, Verdict, Version, suggest,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LockError, LockedSession, RunIdentity, read_anchor};
@@ -344,8 +344,8 @@ fn drifted(name: &ServiceName, version: Version, drift: &shared::domain::Drift) 
             drift.name
         ),
         next: format!(
-            "take the change back, or write it down with --write-drift FILE, review that, and: orchestrator adopt {name} \
-             --accept-drift FILE"
+            "undo the change, or write it to a file, review that, and adopt with --accept-drift FILE: {}",
+            suggest(["adopt", name.as_str(), "--write-drift", "accepted.toml"])
         ),
     }
 }
@@ -357,6 +357,9 @@ fn unvouched(name: &ServiceName, version: Version) -> Refusal {
         message: format!(
             "there is no legacy history to say which migrations ran; the live schema is that of {version}"
         ),
-        next: format!("if they all ran: orchestrator adopt {name} --baseline {version}"),
+        next: format!(
+            "if they all ran: {}",
+            suggest(["adopt", name.as_str(), "--baseline", &version.to_string()])
+        ),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::domain::{Checksum, Direction, Refusal, RefusalKind, ServiceName, Version};
+use shared::domain::{Checksum, Direction, Refusal, RefusalKind, ServiceName, Version, suggest};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{
     Attempt, AttemptOutcome, LockedSession, RunIdentity, install, read_adoption, read_history,
@@ -45,7 +45,10 @@ pub(super) async fn undo(
     if let Some(version) = newer {
         return Err(refuse(
             format!("{version} was applied after the adoption, which must stay below it"),
-            format!("revert what was applied since, then again: orchestrator revert {name}"),
+            format!(
+                "revert what was applied since, then again: {}",
+                suggest(["revert", name.as_str()])
+            ),
         )
         .into());
     }
@@ -56,7 +59,7 @@ pub(super) async fn undo(
     {
         return Err(refuse(
             format!("{version} was adopted and is not in the history any more"),
-            format!("see what was done: orchestrator history {name}"),
+            format!("see what was done: {}", suggest(["history", name.as_str()])),
         )
         .into());
     }
@@ -95,6 +98,6 @@ pub(super) fn nothing_to_undo(name: &ServiceName, what: &str) -> Refusal {
         kind: RefusalKind::NotAdopted,
         service: Some(name.clone()),
         message: what.to_owned(),
-        next: format!("see what was done: orchestrator history {name}"),
+        next: format!("see what was done: {}", suggest(["history", name.as_str()])),
     }
 }

@@ -54,8 +54,8 @@ impl Dumped<'_> {
 
     /// Reads the table of contents, and looks for the rows of every table in it.
     pub(super) async fn list(&self) -> Result<(), BackupError> {
-        let mut command = tokio::process::Command::new(&self.program.path);
-        command.env("LC_ALL", "C").arg("--list").arg(self.path);
+        let mut command = tokio::process::Command::from(self.program.on_files());
+        command.arg("--list").arg(self.path);
         let output = self.run(&mut command).await?;
         let (mut entries, mut with_rows) = (None, BTreeSet::new());
         for line in String::from_utf8_lossy(&output).lines() {

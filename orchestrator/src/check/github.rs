@@ -2,7 +2,8 @@
 //!
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 
-use shared::domain::{Finding, Severity};
+use shared::domain::{Finding, Severity, mask_secrets};
+use shared::report::clean;
 
 use super::{Paths, Report, Scope};
 
@@ -40,8 +41,8 @@ fn command(finding: &Finding, paths: &Paths) -> String {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
+    clean(&mask_secrets(text))
+        .replace('%', "%25")
         .replace('\n', "%0A")
 }
 
@@ -55,7 +56,7 @@ mod tests {
 
     #[test]
     fn what_means_something_to_github_is_escaped() {
-        assert_eq!(data("100 % of a,b: c\r\nd"), "100 %25 of a,b: c%0D%0Ad");
+        assert_eq!(data("100 % of a,b: c\r\nd"), "100 %25 of a,b: c%0Ad");
         assert_eq!(property("a,b:c%\n"), "a%2Cb%3Ac%25%0A");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use shared::domain::{Finding, ServiceName, Severity};
+use shared::domain::{Finding, ServiceName, Severity, mask_secrets};
+use shared::report::clean;
 use shared::report::units::count;
 
 use super::{Paths, Report, Summary};
@@ -58,7 +59,7 @@ pub fn job_summary(report: &Report, paths: &Paths) -> String {
         text.push_str(&format!("\n{} more.\n", shown.len() - MOST));
     }
     text.push('\n');
-    text
+    clean(&mask_secrets(&text))
 }
 
 fn per_service(report: &Report) -> String {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use shared::command::{CommandError, Context, Selected, confirm, select, watch_signals};
-use shared::domain::{ExitStatus, Version};
+use shared::domain::{ExitStatus, Version, suggest};
 use shared::report::Reporter;
 use shared::report::units::count;
 
@@ -123,7 +123,10 @@ fn refuse_unknown_baseline(
     if service.migration(version).is_none() {
         return Err(CommandError::usage(
             format!("{} has no migration {version}", service.name),
-            format!("see which it has: orchestrator status {}", service.name),
+            format!(
+                "see which it has: {}",
+                suggest(["status", service.name.as_str()])
+            ),
         ));
     }
     Ok(())

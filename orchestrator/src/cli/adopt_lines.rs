@@ -1,14 +1,12 @@
 //! The lines that an adoption is told in.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use shared::command::Context;
 use shared::domain::{Drift, Event, EventKind, ExitStatus, Proof, ServiceName, Version};
-use shared::output::{self, Stream};
 use shared::report::failure::{kind, next, render_refusal};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, Terminal, colored};
+use shared::report::{Palette, Reporter, Role, Terminal, printable};
 
 use super::differences::{column_orders, differences};
 
@@ -227,19 +225,7 @@ fn drifted(drift: &Drift, palette: Palette) -> String {
 impl Reporter for AdoptLines {
     fn report(&mut self, event: &Event) {
         let (out, err) = self.tell(event);
-        // A reader that went away is no reason to stop.
-        write(output::stdout(), self.terminal.out, &out);
-        write(output::stderr(), self.terminal.err, &err);
+        printable::write_out(&out);
+        printable::write_err(&err);
     }
-}
-
-/// Writes text on a stream, in colours where the palette has any.
-pub(super) fn write(stream: Stream, palette: Palette, text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    let mut stream = colored(stream, palette);
-    let _ = stream
-        .write_all(text.as_bytes())
-        .and_then(|()| stream.flush());
 }

@@ -6,7 +6,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use shared::command::{CommandError, Context, Selected, print_document, select, watch_signals};
+use shared::command::{
+    CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
+};
 use shared::domain::{ExitStatus, Finding, Reversibility, Service};
 use time::OffsetDateTime;
 
@@ -75,10 +77,7 @@ enum Format {
 
 pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     if args.format != Format::Human && !context.is_for_people() {
-        return Err(CommandError::usage(
-            "--output json and --format are two forms of one report",
-            "give one of them",
-        ));
+        super::refuse_json(&context.globals, "--format")?;
     }
     let rulebook = Rulebook::of(&context.configuration)?;
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
@@ -223,7 +222,7 @@ fn show(
         Format::Human => super::print(&for_people(report, &texts, context)),
         Format::Sarif => print_document(&sarif(report, rulebook, &texts, paths)),
         Format::Github => {
-            super::print(&annotations(report, scope, paths))?;
+            print_exact(&annotations(report, scope, paths))?;
             match std::env::var_os(JOB_SUMMARY).filter(|file| !file.is_empty()) {
                 Some(file) => append(&file.into(), &job_summary(report, paths)),
                 None => Ok(()),

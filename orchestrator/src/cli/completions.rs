@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use shared::command::CommandError;
+use shared::command::{CommandError, print_exact};
 use shared::domain::ExitStatus;
 
 #[derive(clap::Args, Debug)]
@@ -24,6 +24,6 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
         "orchestrator",
         &mut script,
     );
-    super::print(&String::from_utf8_lossy(&script))?;
+    print_exact(&String::from_utf8_lossy(&script))?;
     Ok(ExitStatus::Done)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::command::{CommandError, Context, answer_is_yes, print_document, select};
-use shared::domain::{ExitStatus, ServiceName};
+use shared::domain::{ExitStatus, ServiceName, suggest};
 use shared::inspect::Target;
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
@@ -198,9 +198,12 @@ fn summary(examination: &Examination, fixed: &[Finding]) -> String {
             .any(|remedy| remedy.asks == asks)
     };
     if can_fix(true) {
-        text.push_str("\nnext: orchestrator doctor --fix (asks first), or --fix --yes");
+        text.push_str(&format!(
+            "\nnext: {}   (asks first; or --fix --yes)",
+            suggest(["doctor", "--fix"])
+        ));
     } else if can_fix(false) {
-        text.push_str("\nnext: orchestrator doctor --fix");
+        text.push_str(&format!("\nnext: {}", suggest(["doctor", "--fix"])));
     }
     if !examination.unreachable.is_empty() {
         text.push_str(&format!(

@@ -1,5 +1,6 @@
 //! What `check --fix` says to people: which files became what, and what others feel less.
 
+use shared::domain::suggest;
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
 
@@ -86,7 +87,10 @@ fn sums(proven: usize, others: usize, dry_run: bool) -> String {
     if proven > 0 && dry_run {
         text.push_str("next: the same without --dry-run\n");
     } else if proven > 0 {
-        text.push_str("next: read the files, then orchestrator check\n");
+        text.push_str(&format!(
+            "next: read the files, then: {}\n",
+            suggest(["check"])
+        ));
     }
     text
 }

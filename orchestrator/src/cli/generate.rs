@@ -92,6 +92,9 @@ fn as_command_error(error: GenerateError) -> CommandError {
             what: format!("{} cannot be written", path.display()),
             source,
         },
-        other => CommandError::usage(other.to_string(), "see orchestrator generate --help"),
+        other => CommandError::usage(
+            other.to_string(),
+            "see the options: orchestrator generate --help",
+        ),
     }
 }

@@ -1,6 +1,6 @@
 //! `graph`.
 
-use shared::command::{CommandError, Context, print_document};
+use shared::command::{CommandError, Context, print_document, print_exact};
 use shared::domain::ExitStatus;
 
 use crate::graph::{Shape, document, render};
@@ -18,6 +18,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn graph(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    if args.format.is_some_and(|shape| shape != Shape::Json) {
+        super::refuse_json(&context.globals, "--format")?;
+    }
     let fallback = if context.is_for_people() {
         Shape::Text
     } else {
@@ -26,7 +29,8 @@ pub(super) fn graph(context: &Context, args: &Args) -> Result<ExitStatus, Comman
     let document = document(&context.fleet);
     match args.format.unwrap_or(fallback) {
         Shape::Json => print_document(&document)?,
-        shape => super::print(&render(&document, shape))?,
+        Shape::Text => super::print(&render(&document, Shape::Text))?,
+        shape => print_exact(&render(&document, shape))?,
     }
     Ok(ExitStatus::Done)
 }

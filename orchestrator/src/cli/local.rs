@@ -1,8 +1,9 @@
 //! `local`: the project's own PostgreSQL.
 
-use shared::command::{CommandError, Context, print_document};
-use shared::domain::{ExitStatus, Refusal, RefusalKind};
+use shared::command::{CommandError, Context, print_document_exact, print_exact};
+use shared::domain::{ExitStatus, Refusal, RefusalKind, suggest};
 use shared::postgres::local_server::{LocalServer, LocalServerError, Status};
+use shared::report::clean;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -59,11 +60,14 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
         LocalCommand::Stop => {
             let stopped = on_server(context, |server| server.stop()).await?;
             let words = if stopped {
-                "stopped; its databases stay: orchestrator local start\n"
+                format!(
+                    "stopped; its databases stay: {}\n",
+                    suggest(["local", "start"])
+                )
             } else {
-                "it was not running\n"
+                "it was not running\n".to_owned()
             };
-            say(context, words).await
+            say(context, &words).await
         }
         LocalCommand::Reset => {
             refuse_in_production(context)?;
@@ -71,6 +75,7 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
             say(context, "stopped, and all its databases are removed\n").await
         }
         LocalCommand::Psql(args) => {
+            super::refuse_json(&context.globals, "psql")?;
             let address = context.local_address(&args.database).await?;
             super::psql::exec(context, &address, &args.args).await
         }
@@ -88,7 +93,7 @@ fn refuse_in_production(context: &Context) -> Result<(), CommandError> {
         message:
             "`local reset` deletes databases, and never does so in production; nothing was changed"
                 .to_owned(),
-        next: "orchestrator local status".to_owned(),
+        next: suggest(["local", "status"]),
     }
     .into())
 }
@@ -130,7 +135,7 @@ async fn show(context: &Context) -> Result<ExitStatus, CommandError> {
     };
     let data = data.map(|folder| folder.display().to_string());
     if !context.is_for_people() {
-        print_document(&Document {
+        print_document_exact(&Document {
             schema: 1,
             state,
             port,
@@ -153,10 +158,12 @@ async fn show(context: &Context) -> Result<ExitStatus, CommandError> {
             text.push_str(&format!("  {word:<7}  {value}\n"));
         }
     }
-    text.push_str(match status {
-        Status::Running(_) => "  stop     orchestrator local stop\n",
-        _ => "  start    orchestrator local start\n",
-    });
-    super::print(&text)?;
+    let other = match status {
+        Status::Running(_) => "stop",
+        _ => "start",
+    };
+    text.push_str(&format!("  {other:<7}  {}\n", suggest(["local", other])));
+    // The password of the project's own server is what was asked for.
+    print_exact(&clean(&text))?;
     Ok(ExitStatus::Done)
 }

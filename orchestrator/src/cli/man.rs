@@ -4,7 +4,7 @@ use std::io;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
-use shared::command::CommandError;
+use shared::command::{CommandError, print_exact};
 use shared::domain::ExitStatus;
 
 #[derive(clap::Args, Debug)]
@@ -32,7 +32,7 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
             .ok_or_else(|| {
                 CommandError::usage(
                     format!("there is no command `{name}`"),
-                    "orchestrator --help lists all",
+                    "list the commands: orchestrator --help",
                 )
             })?,
     };
@@ -42,7 +42,7 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
         next: None,
         status: ExitStatus::Failed,
     })?;
-    super::print(&String::from_utf8_lossy(&page))?;
+    print_exact(&String::from_utf8_lossy(&page))?;
     Ok(ExitStatus::Done)
 }
 

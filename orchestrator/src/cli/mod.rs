@@ -33,7 +33,7 @@ mod status;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use shared::command::{CommandError, Context, GlobalArgs};
+use shared::command::{CommandError, Context, GlobalArgs, OutputChoice};
 use shared::domain::ExitStatus;
 use shared::logging;
 use shared::report::Terminal;
@@ -114,15 +114,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are no errors; clap prints either where it belongs.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitStatus::Usage.into()
-            } else {
-                ExitStatus::Done.into()
-            };
-        }
+        Err(error) => return logging::say_usage(&error),
     };
     logging::start(&cli.globals);
     let palette = Terminal::of_process(cli.globals.color).err;
@@ -131,9 +123,11 @@ pub fn main() -> ExitCode {
 
 async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
     if let Command::Completions(args) = &cli.command {
+        refuse_json(&cli.globals, "a completion script")?;
         return completions::print(args);
     }
     if let Command::Man(args) = &cli.command {
+        refuse_json(&cli.globals, "a manual page")?;
         return man::print(args);
     }
     let context = Context::new(cli.globals, &SERVICES, "orchestrator")?;
@@ -175,7 +169,18 @@ fn or_all(names: &[String]) -> Vec<String> {
     }
 }
 
-/// Prints text on standard output.
+/// Prints human text on standard output.
 fn print(text: &str) -> Result<(), CommandError> {
     shared::command::print_text(text)
+}
+
+/// What a command prints that is no JSON does not go together with `--output json`.
+fn refuse_json(globals: &GlobalArgs, printed: &str) -> Result<(), CommandError> {
+    match globals.output {
+        OutputChoice::Human => Ok(()),
+        OutputChoice::Json => Err(CommandError::usage(
+            format!("--output json and {printed} are two forms of one output"),
+            "omit one of them",
+        )),
+    }
 }

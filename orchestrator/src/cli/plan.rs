@@ -1,7 +1,7 @@
 //! `plan`: the steps of a run, without running them.
 
 use shared::command::{
-    CommandError, Context, gather, planned_run, print_plan, refused, select, warn_in_doubt,
+    CommandError, Context, gather, meet, planned_run, print_plan, refused, select, warn_in_doubt,
 };
 use shared::domain::{ExitStatus, Plan, Version};
 use shared::report::Role;
@@ -109,7 +109,7 @@ fn for_people(context: &Context, plan: &Plan) -> String {
             .map_or_else(String::new, |version| format!("{}@{version}", gate.service));
         text.push_str(&format!(
             "not met yet: {newest} and before; meet it: {}\n",
-            context.invocation.meet(&gate.service)
+            meet(&gate.service)
         ));
     }
     text

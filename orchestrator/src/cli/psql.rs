@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use shared::command::{CommandError, Context, select};
-use shared::config::DatabaseAddress;
-use shared::config::address::LIBPQ_VARIABLES;
+use shared::config::{DatabaseAddress, withheld_variables};
 use shared::domain::ExitStatus;
 use shared::output;
 use shared::postgres::local_server::Binaries;
@@ -26,6 +25,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+    super::refuse_json(&context.globals, "psql")?;
     let selected = select(&context.fleet, std::slice::from_ref(&args.service), false)?;
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
@@ -48,7 +48,7 @@ pub(super) async fn exec(
         .and_then(|binaries| binaries.program("psql"))
         .unwrap_or_else(|| PathBuf::from("psql"));
     let mut command = Command::new(&program);
-    for variable in LIBPQ_VARIABLES {
+    for variable in withheld_variables() {
         command.env_remove(variable);
     }
     // The thread that prints does not outlive the program. What cannot be printed is no reason not to go on.

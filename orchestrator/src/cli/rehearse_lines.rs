@@ -7,12 +7,10 @@ use shared::command::Context;
 use shared::domain::{
     Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
 };
-use shared::output;
 use shared::report::failure::{kind, next, render_refusal};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, Terminal, clean};
+use shared::report::{Palette, Reporter, Role, Terminal, clean, printable};
 
-use super::adopt_lines::write;
 use super::check_lines::block;
 use super::differences::{column_orders, differences};
 use super::lock_lines::locks;
@@ -290,8 +288,7 @@ fn reason(finding: &Finding, palette: Palette) -> String {
 impl Reporter for RehearseLines {
     fn report(&mut self, event: &Event) {
         let (out, err) = self.tell(event);
-        // A reader that went away is no reason to stop.
-        write(output::stdout(), self.terminal.out, &out);
-        write(output::stderr(), self.terminal.err, &err);
+        printable::write_out(&out);
+        printable::write_err(&err);
     }
 }

@@ -1,13 +1,10 @@
 //! The lines that a restore is told in.
 
-use std::io::Write;
-
 use shared::command::Context;
-use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName};
-use shared::output;
+use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName, suggest};
 use shared::report::failure::{kind, render_refusal};
 use shared::report::units::{self, age, count, duration};
-use shared::report::{Reporter, Role, Terminal, clean};
+use shared::report::{Reporter, Role, Terminal, clean, printable};
 
 /// Versions that are named before the rest is counted.
 const NAMED: usize = 3;
@@ -163,9 +160,14 @@ impl RestoreLines {
         };
         let mut text = format!("{}\n", self.terminal.out.paint(role, &text));
         if !self.kept.is_empty() {
-            let services = self.kept.join(" ");
+            let services = self.kept.iter().map(String::as_str);
             text.push_str(&format!(
-                "next: when the old ones are not needed any more: orchestrator restore {services} --drop-old\n"
+                "next: when the old ones are not needed any more: {}\n",
+                suggest(
+                    std::iter::once("restore")
+                        .chain(services)
+                        .chain(["--drop-old"])
+                )
             ));
         }
         // What is wrong with one database was said with it.
@@ -233,8 +235,7 @@ impl Reporter for RestoreLines {
                 let Terminal { err, width, .. } = self.terminal;
                 let text = format!("{prefix}{bare}");
                 let refusal = render_refusal(kind, &text, next.as_deref(), err, width);
-                // Queueing cannot fail.
-                let _ = writeln!(output::stderr(), "{refusal}");
+                printable::write_err(&format!("{refusal}\n"));
                 String::new()
             }
             (
@@ -253,6 +254,6 @@ impl Reporter for RestoreLines {
             (kind, Some(name)) => self.service(name, kind),
             _ => String::new(),
         };
-        let _ = write!(output::stdout(), "{text}");
+        printable::write_out(&text);
     }
 }

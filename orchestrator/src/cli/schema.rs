@@ -1,6 +1,8 @@
 //! `schema dump`.
 
-use shared::command::{CommandError, Context, Selected, print_document, select, watch_signals};
+use shared::command::{
+    CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
+};
 use shared::config::DatabaseAddress;
 use shared::domain::{ExitStatus, Service};
 
@@ -48,6 +50,9 @@ struct Document {
 
 pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let SchemaCommand::Dump(args) = &args.command;
+    if args.stdout {
+        super::refuse_json(&context.globals, "--stdout")?;
+    }
     let selected = select(&context.fleet, &args.services, false)?;
     let mut written = Vec::new();
     let pg_dump = pg_dump(context)?;
@@ -64,7 +69,7 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
         };
         let text = text?;
         if args.stdout {
-            super::print(&text)?;
+            print_exact(&text)?;
             continue;
         }
         let path = crate::schema::path(&context.services_folder(), service);
@@ -77,7 +82,7 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
         }
         written.push(path.display().to_string());
     }
-    if !context.is_for_people() && !args.stdout {
+    if !context.is_for_people() {
         print_document(&Document { schema: 1, written })?;
     }
     Ok(ExitStatus::Done)

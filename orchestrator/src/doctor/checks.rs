@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::config::DatabaseAddress;
-use shared::domain::{Service, ServiceName};
+use shared::domain::{Service, ServiceName, suggest};
 use shared::reconcile::History;
 
 use super::queries::{DatabaseRows, JournalEnd, ServerRows};
@@ -21,8 +21,6 @@ pub(super) struct Database<'a> {
     /// Services that share the database.
     pub neighbours: Vec<&'a Service>,
     pub address: &'a DatabaseAddress,
-    /// The flags that a command must repeat to mean the same databases.
-    pub flags: &'a str,
     /// The qualified name of the history table.
     pub history_table: String,
     pub history: &'a History,
@@ -38,8 +36,6 @@ pub(super) struct ServerFacts {
     pub address: DatabaseAddress,
     pub rows: ServerRows,
     pub pg_dump: Result<ClientProgram, ClientProgramError>,
-    /// The flags that a command must repeat to mean the same databases.
-    pub flags: String,
     /// What restores have replaced, and of which service.
     pub kept: Vec<(ServiceName, KeptDatabase)>,
     /// What restores have not finished.
@@ -112,7 +108,7 @@ impl Database<'_> {
 
     /// `orchestrator run policy`, with the flags that were given.
     pub(super) fn orchestrator(&self, command: &str) -> String {
-        format!("orchestrator {command} {}{}", self.name(), self.flags)
+        suggest([command, self.name().as_str()])
     }
 
     pub(super) fn idle_limit(&self) -> i64 {

@@ -2,6 +2,7 @@
 
 use super::checks::Database;
 use super::{Finding, Severity};
+use shared::domain::suggest;
 
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let owed: Vec<_> = database.history.outstanding().collect();
@@ -21,6 +22,6 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let what = format!(
         "the compensation of run {run} is not finished ({because}), still to be undone: {versions}"
     );
-    let next = format!("orchestrator revert all --run {run}{}", database.flags);
+    let next = suggest(["revert", "all", "--run", &run.to_string()]);
     vec![database.finding(kind, Severity::Error, what, next, None)]
 }

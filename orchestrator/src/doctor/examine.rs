@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use shared::command::{CommandError, Context};
-use shared::domain::{Refusal, RefusalKind, Service, ServiceName};
+use shared::domain::{Refusal, RefusalKind, Service, ServiceName, suggest};
 use shared::inspect::{ServiceError, Target, inspect};
 use tokio_postgres::{Client, Error};
 
@@ -118,7 +118,7 @@ fn absent(target: &Target) -> Finding {
         service: Some(target.service.name.clone()),
         place: target.address.to_string(),
         what: "the database does not exist yet".to_owned(),
-        next: format!("orchestrator run {}", target.service.name),
+        next: suggest(["run", target.service.name.as_str()]),
         remedy: None,
     }
 }
@@ -153,7 +153,6 @@ async fn database(
         service: &target.service,
         neighbours,
         address: &target.address,
-        flags: &context.invocation.flags,
         history_table: session.qualified_history(&target.history_table),
         history: &inspection.history,
         journal: journal_ends(&session, &target.service.name)
@@ -187,7 +186,6 @@ async fn server(context: &Context, target: &Target) -> Result<Vec<Finding>, Serv
         address: target.address.clone(),
         rows,
         pg_dump,
-        flags: context.invocation.flags.clone(),
         kept,
         dead_restores: dead,
     };

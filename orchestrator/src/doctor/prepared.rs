@@ -1,5 +1,6 @@
 //! Prepared transactions, which hold their locks until somebody decides.
 
+use shared::domain::suggest;
 use shared::postgres::Gid;
 use shared::report::units::age;
 
@@ -32,7 +33,10 @@ fn of_a_release(database: &Database<'_>, transaction: &PreparedRow, gid: &Gid) -
             "a run is at work here: see again when it has ended".to_owned(),
         )
     } else {
-        let next = "finish it as it was decided, or roll it back: orchestrator doctor --fix";
+        let next = format!(
+            "finish it as it was decided, or roll it back: {}",
+            suggest(["doctor", "--fix"])
+        );
         (Severity::Error, next.to_owned())
     };
     let remedy = (severity == Severity::Error).then(|| Remedy::safe(Repair::ResolveRelease));

@@ -1,5 +1,6 @@
 //! What restores left: databases that they replaced, and those that they did not finish.
 
+use shared::domain::suggest;
 use shared::report::units::age;
 use time::OffsetDateTime;
 
@@ -25,8 +26,8 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
             age(since)
         );
         let next = format!(
-            "when it is not needed any more: orchestrator restore {service} --drop-old{}",
-            server.flags
+            "when it is not needed any more: {}",
+            suggest(["restore", service.as_str(), "--drop-old"])
         );
         server.finding("kept_database", Severity::Note, what, next, None)
     });

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shared::domain::{ExitStatus, Refusal};
+use shared::domain::{ExitStatus, Refusal, suggest};
 use shared::inspect::ServiceError;
 
 use crate::client_program::ClientProgramError;
@@ -120,15 +120,20 @@ impl RestoreError {
             Self::AtWork { .. } => "wait for it to end, and restore again",
             Self::LockLost { .. } | Self::NotRenamed { .. } => "restore again",
             Self::Unknown { .. } => {
-                "once the server can be reached: orchestrator history, whose newest row says whether it was restored"
+                return Some(format!(
+                    "once the server can be reached, see in the newest row whether it was restored: {}",
+                    suggest(["history"])
+                ));
             }
             Self::AfterSwap { kept, .. } => {
-                return Some(match kept {
-                    Some(kept) => format!(
-                        "look at it with orchestrator status; the database before is {kept}"
-                    ),
-                    None => "look at it with orchestrator status".to_owned(),
-                });
+                let before = kept
+                    .as_ref()
+                    .map(|kept| format!(" (the database before is {kept})"))
+                    .unwrap_or_default();
+                return Some(format!(
+                    "see what it holds{before}: {}",
+                    suggest(["status"])
+                ));
             }
             Self::Cancelled => return None,
         };

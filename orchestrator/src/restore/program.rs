@@ -47,11 +47,10 @@ pub(super) fn contents(
     program: &ClientProgram,
     restoration: &Restoration,
 ) -> Result<Contents, RestoreError> {
-    let output = std::process::Command::new(&program.path)
+    let output = program
+        .on_files()
         .arg("--list")
         .arg(restoration.folder.join(&restoration.dump().path))
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
         .output()
         .map_err(|source| RestoreError::Start {
             path: program.path.clone(),

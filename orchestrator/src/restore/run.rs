@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use shared::command::{Context, Selected};
-use shared::domain::{EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, millis};
+use shared::domain::{
+    EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, millis, suggest,
+};
 use shared::inspect::inspect;
 use shared::report::Reporter;
 use tokio::sync::watch;
@@ -355,10 +357,12 @@ impl Work<'_> {
                 .map(|one| one.restoration.service().as_str())
                 .collect();
             story.advise(format!(
-                "the others are restored; then these: orchestrator restore {} --from {}{}",
-                names.join(" "),
-                first.examined.planned.manifest,
-                self.context.invocation.flags
+                "the others are restored; then these: {}",
+                suggest(
+                    std::iter::once("restore")
+                        .chain(names)
+                        .chain(["--from", &first.examined.planned.manifest])
+                )
             ));
         }
         // Dropping takes its time, and the fleet was mixed meanwhile. A fleet that stays mixed may have to go back.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{CommandError, Context, FailureChoice, RunArgs, Selected};
 use crate::config::DatabaseAddress;
-use crate::domain::{Plan, Refusal, RefusalKind, Script, ServiceName};
+use crate::domain::{Plan, Refusal, RefusalKind, Script, ServiceName, suggest};
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{PreparedSlots, read_prepared_slots};
@@ -129,15 +129,10 @@ fn refusal(service: Option<&ServiceName>, message: String, next: &str) -> Refusa
 }
 
 /// The command that begins the same release again.
-pub(super) fn run_again(context: &Context, selected: &Selected) -> String {
-    let invocation = &context.invocation;
-    let which = match &invocation.service {
-        Some(_) => format!("{} run", invocation.program),
-        None if selected.all => "orchestrator all".to_owned(),
-        None => {
-            let names: Vec<&str> = selected.names.iter().map(ServiceName::as_str).collect();
-            format!("orchestrator run {}", names.join(" "))
-        }
-    };
-    format!("{which} --atomic{}", invocation.flags)
+pub(super) fn run_again(selected: &Selected) -> String {
+    if selected.all {
+        return suggest(["all", "--atomic"]);
+    }
+    let names = selected.names.iter().map(ServiceName::as_str);
+    suggest(std::iter::once("run").chain(names).chain(["--atomic"]))
 }

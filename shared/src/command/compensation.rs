@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::gather::gather_histories;
 use super::plan_revert::{look_at_more, refuse_standing_requirements, requiring_services};
-use super::{CommandError, Context, Gathered, Selected};
+use super::{CommandError, Context, Gathered, Selected, invocation};
 use crate::dispatch::{Compensation, Migrations, PlanReverts, Reverts};
 use crate::domain::{Direction, Plan, ServiceName};
 use crate::inspect::{ServiceError, Target};
@@ -206,8 +206,8 @@ pub(super) fn reverts<'c>(
     Reverts {
         first,
         plan,
-        resume: Box::new(move |of_run| context.invocation.undo(selected.only(), of_run)),
-        restore: Box::new(move |services, from| context.invocation.restore(services, from)),
+        resume: Box::new(move |of_run| invocation::undo(selected.only(), of_run)),
+        restore: Box::new(invocation::restore),
         restore_from: None,
     }
 }

@@ -1,12 +1,12 @@
 //! The question before a change in production.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use tokio::sync::oneshot;
 
 use super::{CommandError, Context, OutputChoice, watch_signals};
 use crate::domain::{Refusal, RefusalKind};
-use crate::output;
+use crate::report::printable::write_err;
 
 /// Nothing outside production, or with `--yes`. In production an answer on the terminal, else a refusal.
 pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
@@ -40,12 +40,8 @@ pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Co
         what: "the question cannot be asked on this terminal".to_owned(),
         source,
     };
-    let say = |text: &str| {
-        let mut err = output::stderr();
-        err.write_all(text.as_bytes()).and_then(|()| err.flush())
-    };
     let mut stops = watch_signals();
-    say(question).map_err(failed)?;
+    write_err(question);
     // A thread of its own: nothing can end the wait for a line, and the program does not wait for the thread.
     let (sender, answer) = oneshot::channel();
     std::thread::spawn(move || {
@@ -61,7 +57,7 @@ pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Co
         }
         Ok(_) = stops.wait_for(|times| *times > 0) => {
             // What comes next begins on a line of its own.
-            let _ = say("\n");
+            write_err("\n");
             Err(CommandError::Cancelled)
         }
         else => Ok(false),

@@ -1,106 +1,23 @@
 //! What every command needs: configuration, services, and where their databases are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use uuid::Uuid;
 
-use super::{CommandError, GlobalArgs, OutputChoice, Selected};
+use super::{CommandError, GlobalArgs, OutputChoice, Selected, invocation};
 use crate::config::{Configuration, DatabaseAddress, Location, Overrides, ProjectRoot, Selection};
-use crate::domain::{Fleet, Service, ServiceName};
+use crate::domain::{Fleet, Service, ServiceName, suggest};
 use crate::inspect::Target;
-use crate::output;
 use crate::postgres::local_server::{LocalServer, Origin, Running};
 use crate::postgres::{ConnectOptions, Connections};
-use crate::report::{Output, Reporter, Terminal, Verbosity, reporter};
-use crate::revert::Scope;
+use crate::report::{Output, Reporter, Terminal, Verbosity, printable, reporter};
 use crate::source::{self, DEFAULT_HISTORY_TABLE, EmbeddedService};
 
 /// How long a full or starting server is waited for.
 const RETRY_CONNECT_FOR: Duration = Duration::from_secs(30);
-
-/// How this program was called, for commands in messages.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// `orchestrator` or `policy-migrations`.
-    pub program: String,
-    /// The global flags that must stand again.
-    pub flags: String,
-    /// The one service of a service binary.
-    pub service: Option<ServiceName>,
-}
-
-impl Invocation {
-    /// The command that runs a service.
-    pub fn run(&self, service: &ServiceName) -> String {
-        match &self.service {
-            Some(own) if own == service => format!("{} run{}", self.program, self.flags),
-            _ => format!("orchestrator run {service}{}", self.flags),
-        }
-    }
-
-    /// The command that runs a service again after all that a run had applied was undone, its dependencies' part too.
-    pub fn run_undoing(&self, service: &ServiceName) -> String {
-        let run = self.run(service);
-        match &self.service {
-            Some(own) if own == service => format!("{run} --on-failure revert"),
-            _ => format!("{run} --with-dependencies --on-failure revert"),
-        }
-    }
-
-    /// The command that reverts a service.
-    pub fn revert(&self, service: &ServiceName) -> String {
-        match &self.service {
-            Some(own) if own == service => format!("{} revert{}", self.program, self.flags),
-            _ => format!("orchestrator revert {service}{}", self.flags),
-        }
-    }
-
-    /// The command that reverts a service with what other services have on top.
-    pub fn revert_with_dependents(&self, service: &ServiceName, scope: Scope) -> String {
-        let how_much = match scope {
-            Scope::Steps(1) | Scope::From(_) => String::new(),
-            Scope::Steps(steps) => format!(" --steps {steps}"),
-            Scope::All => " --all".to_owned(),
-            Scope::To(version) => format!(" --to {version}"),
-        };
-        format!(
-            "orchestrator revert {service}{how_much} --with-dependents{}",
-            self.flags
-        )
-    }
-
-    /// The command that undoes what a run has applied: in the one service that the run was about, or in all.
-    pub fn undo(&self, only: Option<&ServiceName>, run_id: Uuid) -> String {
-        let flags = &self.flags;
-        match (only, &self.service) {
-            (Some(only), Some(own)) if only == own => {
-                format!("{} revert --run {run_id}{flags}", self.program)
-            }
-            (Some(only), _) => format!("orchestrator revert {only} --run {run_id}{flags}"),
-            (None, _) => format!("orchestrator revert all --run {run_id}{flags}"),
-        }
-    }
-
-    /// The command that brings services back from a backup.
-    pub fn restore(&self, services: &[&ServiceName], from: &str) -> String {
-        let names: Vec<&str> = services.iter().map(|name| name.as_str()).collect();
-        let names = names.join(" ");
-        format!("orchestrator restore {names} --from {from}{}", self.flags)
-    }
-
-    /// The command that brings a service and all it needs to the newest version.
-    pub fn meet(&self, service: &ServiceName) -> String {
-        format!(
-            "orchestrator run {service} --with-dependencies{}",
-            self.flags
-        )
-    }
-}
 
 /// What every command needs.
 pub struct Context {
@@ -114,8 +31,6 @@ pub struct Context {
     pub dependents: Vec<Service>,
     /// The project's folder.
     pub project_root: PathBuf,
-    /// How this program was called.
-    pub invocation: Invocation,
     /// The streams of this process.
     pub terminal: Terminal,
     connections: Arc<Connections>,
@@ -129,6 +44,11 @@ impl Context {
         embedded: &[&'static EmbeddedService],
         program: &str,
     ) -> Result<Self, CommandError> {
+        let own = match embedded {
+            [only] => only.folder.parse().ok(),
+            _ => None,
+        };
+        invocation::remember(&globals, own.map(|name| (program.to_owned(), name)));
         let here = std::env::current_dir().map_err(|source| CommandError::Io {
             what: "the current folder cannot be found".to_owned(),
             source,
@@ -162,11 +82,6 @@ impl Context {
                 Connections::new(options, configuration.max_connections().get())
                     .patient_for(configuration.engine().stall_timeout),
             ),
-            invocation: Invocation {
-                program: program.to_owned(),
-                flags: repeated_flags(&globals),
-                service: None,
-            },
             terminal: Terminal::of_process(globals.color),
             local: OnceCell::new(),
             globals,
@@ -295,7 +210,7 @@ impl Context {
         DatabaseAddress::parse(&url, &BTreeMap::new()).map_err(|source| {
             CommandError::usage(
                 format!("the address of the local server is unusable: {source}"),
-                "orchestrator local reset",
+                suggest(["local", "reset"]),
             )
         })
     }
@@ -347,13 +262,12 @@ impl Context {
 
     fn say_started(&self, running: &Running) {
         if !self.globals.quiet {
-            // Queueing cannot fail.
-            let _ = writeln!(
-                output::stderr(),
-                "local PostgreSQL {} listens on 127.0.0.1:{} (stop it: orchestrator local stop)",
+            printable::write_err(&format!(
+                "local PostgreSQL {} listens on 127.0.0.1:{} (stop it: {})\n",
                 running.major(),
-                running.port()
-            );
+                running.port(),
+                suggest(["local", "stop"])
+            ));
         }
     }
 
@@ -414,21 +328,6 @@ fn overrides(globals: &GlobalArgs) -> Overrides {
         .clone_from(&globals.advisory_lock_wait);
     overrides.engine.stop_grace.clone_from(&globals.stop_grace);
     overrides
-}
-
-/// The flags without which a command in a message would mean other databases. URLs may hold passwords: they are left out.
-fn repeated_flags(globals: &GlobalArgs) -> String {
-    let mut flags = String::new();
-    if let Some(folder) = &globals.services_dir {
-        flags.push_str(&format!(" --services-dir {}", folder.display()));
-    }
-    if let Some(file) = &globals.config {
-        flags.push_str(&format!(" --config {}", file.display()));
-    }
-    if let Some(environment) = &globals.environment {
-        flags.push_str(&format!(" --environment {environment}"));
-    }
-    flags
 }
 
 /// Two services in one database need a history table each.

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::{CommandError, Context, Selected, resolve_in_doubt};
 use crate::dispatch::Stops;
-use crate::domain::{Resolved, ServiceName};
+use crate::domain::{Resolved, ServiceName, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, Session};
 use crate::reconcile::History;
@@ -66,7 +66,8 @@ pub fn warn_in_doubt(gathered: &Gathered) {
     for service in &gathered.in_doubt {
         tracing::warn!(
             %service,
-            "an interrupted atomic release is prepared in its database: the next run, or orchestrator doctor --fix, finishes it"
+            "an interrupted atomic release is prepared in its database; finish it: {}",
+            suggest(["doctor", "--fix"])
         );
     }
 }

@@ -11,7 +11,7 @@ use super::run::refused;
 use super::{CheckedRevert, CommandError, Context, Selected, confirm, gather};
 use crate::dispatch::{Recorder, Stops};
 use crate::domain::{
-    Direction, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, Totals, Verdict, Version,
+    Direction, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, Totals, Verdict, Version, suggest,
 };
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
@@ -52,7 +52,7 @@ pub(super) async fn give_up(
     if owed.is_empty() {
         return Err(CommandError::usage(
             format!("nothing of run {run_id} is recorded to be undone in these services"),
-            "see what is: orchestrator status",
+            format!("see what is applied: {}", suggest(["status"])),
         ));
     }
     let what = format!("keep what run {run_id} has applied");

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{CommandError, Context, Selected};
 use crate::dispatch::finish_elsewhere;
-use crate::domain::{Decision, Refusal, RefusalKind, Resolved, ServiceName};
+use crate::domain::{Decision, Refusal, RefusalKind, Resolved, ServiceName, suggest};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     Gid, LockedSession, ReleaseRow, RunIdentity, decide, finish_release, read_in_doubt,
@@ -245,7 +245,7 @@ fn unknown_coordinator(coordinator: &ServiceName, found: &Places) -> Refusal {
             "{}: an atomic release was interrupted, and its decision stands in the database of {coordinator}, which is not known here",
             place(found)
         ),
-        next: "orchestrator doctor --fix".to_owned(),
+        next: suggest(["doctor", "--fix"]),
     }
 }
 

@@ -14,6 +14,7 @@ mod gather;
 mod give_up;
 mod in_doubt;
 mod interrupt;
+mod invocation;
 mod plan_revert;
 mod plan_run;
 mod print;
@@ -29,15 +30,16 @@ pub use args::{
     RunArgs, StatusArgs,
 };
 pub use confirm::{answer_is_yes, confirm};
-pub use context::{Context, Invocation};
+pub use context::Context;
 pub use dry_run::{print_plan, print_sql};
 pub use error::{CommandError, report_error};
 pub use gather::{Gathered, gather, warn_in_doubt};
 pub use in_doubt::resolve_in_doubt;
 pub use interrupt::watch_signals;
+pub use invocation::meet;
 pub use plan_revert::planned_revert;
 pub use plan_run::{Planned, planned_run};
-pub use print::{print_document, print_text};
+pub use print::{print_document, print_document_exact, print_exact, print_text};
 pub use revert::revert;
 pub use run::{named_version, refused, run};
 pub use selection::{Selected, select};

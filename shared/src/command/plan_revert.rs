@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::gather::gather_histories;
 use super::plan_run::Planned;
-use super::{CommandError, Context, Gathered, Selected};
+use super::{CommandError, Context, Gathered, Selected, invocation};
 use crate::domain::{
     Direction, ExitStatus, Migration, Refusal, RefusalKind, Requirement, Service, ServiceName,
-    Version,
+    Version, suggest,
 };
 use crate::inspect::{ServiceError, Target};
 use crate::planning::{self, Order};
@@ -52,7 +52,10 @@ pub async fn planned_revert(
                         kind: RefusalKind::Required,
                         service: Some(dependent.clone()),
                         message: format!("{version} cannot be undone as it stands"),
-                        next: format!("see how it stands: orchestrator status {dependent}"),
+                        next: format!(
+                            "see what is applied: {}",
+                            suggest(["status", dependent.as_str()])
+                        ),
                     }),
                 };
                 if let Some(refusal) = refusal {
@@ -202,7 +205,7 @@ fn next_dependent(
         );
         let next = match stopped_by {
             Some(_) => format!("see to {} first", service.name),
-            None => context.invocation.revert_with_dependents(&stays, scope),
+            None => invocation::revert_with_dependents(&stays, scope),
         };
         let error = match stopped_by.map(ServiceError::exit_status) {
             // No refusal: it may go once that database is back.
@@ -237,7 +240,10 @@ pub(super) fn refuse_standing_requirements(
                 "{requirement} is required by {}, which another run has applied",
                 migration.script.path
             ),
-            next: format!("undo that first: orchestrator revert {}", service.name),
+            next: format!(
+                "undo that first: {}",
+                suggest(["revert", service.name.as_str()])
+            ),
         };
         stopped.push((requirement.service.clone(), refusal.into()));
     }

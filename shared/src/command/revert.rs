@@ -7,8 +7,8 @@ use super::refuse::refuse_run;
 use super::revert_run::revert_run;
 use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version, refused};
 use super::{
-    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, planned_revert,
-    print_sql,
+    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
+    planned_revert, print_sql,
 };
 use crate::domain::ExitStatus;
 use crate::planning::Order;
@@ -103,7 +103,7 @@ pub async fn revert(
         resolved,
     };
     execute(context, selected, targets, gathered, planned, how, |name| {
-        context.invocation.revert(name)
+        invocation::revert(name)
     })
     .await
 }

@@ -9,9 +9,10 @@ use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::run::{Asked, execute, hold_everything_back, refused};
 use super::{
-    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, print_sql,
+    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
+    print_sql,
 };
-use crate::domain::{ExitStatus, Plan};
+use crate::domain::{ExitStatus, Plan, suggest};
 use crate::planning::Order;
 use crate::report::units::count;
 
@@ -61,7 +62,7 @@ pub(super) async fn revert_run(
     if !known && stopped.is_empty() {
         return Err(CommandError::usage(
             format!("the databases of these services know no run {run_id}"),
-            "see the runs: orchestrator history --output json",
+            format!("see the runs: {}", suggest(["history", "--output", "json"])),
         ));
     }
     if args.dry_run {
@@ -105,7 +106,7 @@ pub(super) async fn revert_run(
         order,
     };
     execute(context, selected, targets, gathered, planned, how, |name| {
-        context.invocation.undo(Some(name), run_id)
+        invocation::undo(Some(name), run_id)
     })
     .await
 }

@@ -12,14 +12,14 @@ use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::{
     CommandError, Context, FailureChoice, Gathered, OutcomeChoice, RunArgs, Selected, atomic,
-    confirm, gather, planned_run, print_sql, print_text,
+    confirm, gather, invocation, planned_run, print_sql, print_text,
 };
 use crate::config::EngineSettings;
 use crate::dispatch::{
     Compensation, LaneInput, OnFailure, Precaution, Recorder, Run, Stops, Ties, dispatch,
 };
 use crate::domain::{
-    Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step,
+    Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step, suggest,
 };
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
@@ -85,7 +85,7 @@ pub async fn run(
         );
     }
     if args.wait.is_none() {
-        refuse_unmet_gates(context, &mut planned);
+        refuse_unmet_gates(&mut planned);
     }
     if args.on_failure != FailureChoice::Continue {
         hold_everything_back(&mut planned);
@@ -95,7 +95,7 @@ pub async fn run(
     }
     first.retain(|compensation| !compensation.plan.steps.is_empty());
     if let (Some(compensation), true) = (first.first(), precaution.is_some()) {
-        let error = finish_first(context, selected, compensation).into();
+        let error = finish_first(selected, compensation).into();
         return refuse_run(context, "run", error);
     }
     if !planned.plan.steps.is_empty() || !first.is_empty() {
@@ -137,16 +137,18 @@ pub async fn run(
         planned,
         asked,
         |name| match args.on_failure {
-            _ if args.atomic => atomic::run_again(context, selected),
-            FailureChoice::Revert => context.invocation.run_undoing(name),
-            FailureChoice::Stop | FailureChoice::Continue => context.invocation.run(name),
+            _ if args.atomic => atomic::run_again(selected),
+            FailureChoice::Revert => {
+                invocation::run_undoing(name, context.fleet.services().count() == 1)
+            }
+            FailureChoice::Stop | FailureChoice::Continue => invocation::run(name),
         },
     )
     .await
 }
 
 /// The precaution is for what this run does: it comes after what an earlier one has left to be undone.
-fn finish_first(context: &Context, selected: &Selected, compensation: &Compensation) -> Refusal {
+fn finish_first(selected: &Selected, compensation: &Compensation) -> Refusal {
     let Compensation {
         of_run, because, ..
     } = compensation;
@@ -156,7 +158,7 @@ fn finish_first(context: &Context, selected: &Selected, compensation: &Compensat
         message: format!("the compensation of run {of_run} is not finished ({because})"),
         next: format!(
             "finish it, and run again: {}",
-            context.invocation.undo(selected.only(), *of_run)
+            invocation::undo(selected.only(), *of_run)
         ),
     }
 }
@@ -284,10 +286,9 @@ async fn ties(
             None => tied.extend(context.targets([&name], selected, false).await?),
         }
     }
-    let invocation = context.invocation.clone();
     Ok(Ties {
         targets: tied,
-        meet: Box::new(move |service| invocation.meet(service)),
+        meet: Box::new(invocation::meet),
     })
 }
 
@@ -345,19 +346,22 @@ pub fn named_version(
             .map_or_else(String::new, |newest| format!(" (the newest is {newest})"));
         return Err(CommandError::usage(
             format!("{} has no migration {version}{newest}", service.name),
-            format!("see its versions: orchestrator status {}", service.name),
+            format!(
+                "see its versions: {}",
+                suggest(["status", service.name.as_str()])
+            ),
         ));
     }
     Ok(())
 }
 
 /// Without `--wait`, a gate that is not met stops its service before anything is started.
-fn refuse_unmet_gates(context: &Context, planned: &mut Planned) {
+fn refuse_unmet_gates(planned: &mut Planned) {
     let mut refused: BTreeMap<ServiceName, ServiceError> = BTreeMap::new();
     for step in &planned.plan.steps {
         if let Some(&gate) = step.gates.first() {
             let gate = &planned.plan.gates[gate];
-            let command = context.invocation.meet(&gate.service);
+            let command = invocation::meet(&gate.service);
             refused
                 .entry(step.service.clone())
                 .or_insert_with(|| gates::refusal(&step.service, gate, &command, None).into());
@@ -469,7 +473,7 @@ fn dry_run(
     match gated {
         Some(step) if args.wait.is_none() => {
             let gate = &planned.plan.gates[step.gates[0]];
-            let command = context.invocation.meet(&gate.service);
+            let command = invocation::meet(&gate.service);
             Err(gates::refusal(&step.service, gate, &command, None).into())
         }
         _ => Ok(ExitStatus::Done),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::print::print_text;
 use super::{CommandError, Context, Selected, StatusArgs, print_document};
-use crate::domain::{ExitStatus, ServiceName, Version};
+use crate::domain::{ExitStatus, ServiceName, Version, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
 use crate::reconcile::{History, State, reconcile};
@@ -297,7 +297,10 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         Some(migration) => (role_of(migration.state), words_of(migration.state)),
         None if service.release_in_doubt => (
             Role::Bad,
-            "an atomic release is in doubt: orchestrator doctor --fix".to_owned(),
+            format!(
+                "an atomic release is in doubt: {}",
+                suggest(["doctor", "--fix"])
+            ),
         ),
         None if service.database_exists == Some(false) => {
             (Role::Warning, "no database yet".to_owned())
@@ -368,11 +371,11 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
             .map(ToString::to_string)
             .collect();
         text.push_str(&format!(
-            "\n{} {} ({}); undo the rest: orchestrator revert all --run {}\n",
+            "\n{} {} ({}); undo the rest: {}\n",
             palette.paint(Role::Bad, "to be undone:"),
             versions.join(", "),
             clean(&compensation.because),
-            compensation.run_id
+            suggest(["revert", "all", "--run", &compensation.run_id.to_string()])
         ));
     }
     for migration in &service.migrations {

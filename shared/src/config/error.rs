@@ -3,7 +3,6 @@
 //! Responsible for: one error per mistake, naming the file and key or the variable. All of them end the program with
 //! the exit code for usage and configuration. Floor 1.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -30,13 +29,12 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// A configuration file is not TOML, or a value in it has the wrong type.
-    #[error("the configuration file {} is not valid", .file.display())]
+    #[error("the configuration file {} is not valid: {problem}", .file.display())]
     Invalid {
         /// The file.
         file: PathBuf,
-        /// Where and why.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
+        /// Where and why, without the text itself.
+        problem: String,
     },
     /// A configuration file has a key that means nothing.
     #[error("unknown key `{key}` in {}; known here: {known}", .file.display())]

@@ -178,8 +178,14 @@ impl FileLayer {
     pub(super) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let invalid = |error: ::config::ConfigError| ConfigError::Invalid {
             file: file.to_owned(),
-            source: Box::new(error),
+            problem: wrong_type(error),
         };
+        if let Err(error) = toml::from_str::<toml::Table>(text) {
+            return Err(ConfigError::Invalid {
+                file: file.to_owned(),
+                problem: syntax(text, &error),
+            });
+        }
         let config = Config::builder()
             .add_source(File::from_str(text, FileFormat::Toml))
             .build()
@@ -200,6 +206,46 @@ impl FileLayer {
 
     pub(super) fn service(&self, service: &str) -> Option<&ServiceSection> {
         self.settings.services.get(service)
+    }
+}
+
+/// Where the syntax is wrong, and why; nothing of the text, which may hold a password.
+fn syntax(text: &str, error: &toml::de::Error) -> String {
+    let before = text
+        .get(..error.span().map_or(0, |span| span.start))
+        .unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let written = text.lines().nth(line - 1).unwrap_or_default();
+    let repeats = written
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| word.len() > 3 && error.message().contains(word));
+    let why = if repeats {
+        "this is not TOML"
+    } else {
+        error.message()
+    };
+    format!("line {line}, column {column}: {}", why.replace('\n', ", "))
+}
+
+/// Which value is of the wrong type; not the value, which may be a password.
+fn wrong_type(error: ::config::ConfigError) -> String {
+    match error {
+        ::config::ConfigError::At {
+            error,
+            key: Some(key),
+            ..
+        } => format!("`{key}`: {}", wrong_type(*error)),
+        ::config::ConfigError::At { error, .. } => wrong_type(*error),
+        ::config::ConfigError::Type {
+            expected,
+            key: Some(key),
+            ..
+        } => format!("`{key}` is not {expected}"),
+        ::config::ConfigError::Type { expected, .. } => {
+            format!("a value is not {expected}")
+        }
+        _ => "a value has the wrong type".to_owned(),
     }
 }
 
@@ -307,6 +353,27 @@ mod tests {
                 "{text}: {error:?}"
             );
             assert!(error.to_string().contains("config/default.toml"));
+        }
+    }
+
+    #[test]
+    fn no_error_repeats_a_password() {
+        for text in [
+            "[server]\nurl = \"postgres://u:S3CRET@h",
+            "[server]\nurl = postgres://u:S3CRET@h",
+            "[server]\nurl = 'a' S3CRET",
+            "[server]\nurl = 'S3CRET'\nurl = 'S3CRET'",
+            "[server]\nurl = ['S3CRET']",
+            "[server]\nurl = { S3CRET = 1 }",
+            "server = 'postgres://u:S3CRET@h'",
+            "[server]\nurl = \"\\S3CRET\"",
+            "[server]\nS3CRET",
+            "[services.a]\nurl = 1979-S3CRET",
+        ] {
+            let error = parse(text).expect_err("invalid");
+            let shown = crate::domain::with_causes(&error);
+            assert!(!format!("{shown}{error:?}").contains("S3CRET"), "{shown}");
+            assert!(shown.contains("line ") || shown.contains('`'), "{shown}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! the operating system for the environment (both are passed in), connecting. Floor 1.
 
 pub mod address;
+mod child_environment;
 mod configuration;
 mod engine;
 mod environment;
@@ -17,6 +18,7 @@ mod project_root;
 mod properties;
 
 pub use address::DatabaseAddress;
+pub use child_environment::withheld_variables;
 pub use configuration::{Configuration, Overrides};
 pub use engine::{EngineSettings, UnknownOutcome};
 pub use error::ConfigError;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::domain::{EventKind, Gate, Migration, Refusal, RefusalKind, ServiceName, Version};
+use crate::domain::{
+    EventKind, Gate, Migration, Refusal, RefusalKind, ServiceName, Version, suggest,
+};
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
@@ -150,7 +152,7 @@ impl Ties {
                     format!(
                         "{version} cannot be reverted: {name} {standing} requires it, and was applied after this revert was planned"
                     ),
-                    format!("revert that first: orchestrator revert {name}"),
+                    format!("revert that first: {}", suggest(["revert", name.as_str()])),
                 ),
                 None => (
                     RefusalKind::ReleaseInDoubt,
@@ -158,7 +160,10 @@ impl Ties {
                         "{version} cannot be reverted: an atomic release that may have applied what requires it is in doubt in {}",
                         target.address
                     ),
-                    format!("finish that first: orchestrator doctor {name} --fix"),
+                    format!(
+                        "finish that first: {}",
+                        suggest(["doctor", name.as_str(), "--fix"])
+                    ),
                 ),
             };
             return Err(Refusal {
@@ -204,7 +209,10 @@ fn unsure(
             "{service} {version} cannot be reverted: whether {name} requires it cannot be looked up: {}",
             error.chain()
         ),
-        next: format!("see to that database first: orchestrator status {name}"),
+        next: format!(
+            "see to that database first: {}",
+            suggest(["status", name.as_str()])
+        ),
     }
 }
 

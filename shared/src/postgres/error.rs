@@ -8,6 +8,8 @@ use std::io;
 
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
+use crate::domain::mask_secrets;
+
 /// An error or a notice of a PostgreSQL server. Source: PostgreSQL documentation, "Error and Notice Message Fields".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{severity}: {message} (SQLSTATE {sqlstate})")]
@@ -56,18 +58,18 @@ impl From<&DbError> for ServerError {
         let (position, internal_position, internal_query) = match error.position() {
             Some(ErrorPosition::Original(position)) => (Some(*position), None, None),
             Some(ErrorPosition::Internal { position, query }) => {
-                (None, Some(*position), Some(query.clone()))
+                (None, Some(*position), Some(shown(query)))
             }
             None => (None, None, None),
         };
-        let text = |value: Option<&str>| value.map(str::to_owned);
+        let text = |value: Option<&str>| value.map(shown);
         Self {
             severity: error.parsed_severity().map_or_else(
                 || error.severity().to_owned(),
                 |severity| severity.to_string(),
             ),
             sqlstate: error.code().code().to_owned(),
-            message: error.message().to_owned(),
+            message: shown(error.message()),
             detail: text(error.detail()),
             hint: text(error.hint()),
             position,
@@ -81,6 +83,11 @@ impl From<&DbError> for ServerError {
             constraint: text(error.constraint()),
         }
     }
+}
+
+/// What the server said as it may be shown and recorded: it repeats parts of statements.
+fn shown(text: &str) -> String {
+    mask_secrets(text).into_owned()
 }
 
 /// Whether the connection is gone: the server closed it, the network broke, or the server ended the session, which it says

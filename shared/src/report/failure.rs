@@ -2,7 +2,9 @@
 //!
 //! Floor 4.
 
-use crate::domain::{Direction, ExitStatus, Failure, Refusal, RefusalKind, ServiceName, Version};
+use crate::domain::{
+    Direction, ExitStatus, Failure, MASK, Refusal, RefusalKind, ServiceName, Version,
+};
 
 use super::snippet::Snippet;
 use super::style::{Palette, Role};
@@ -135,7 +137,9 @@ fn location(
         return lines;
     };
     let room = width.unwrap_or(DEFAULT_WIDTH).saturating_sub(gutter + 3);
-    let snippet = Snippet::new(source, failure.column, room);
+    // Columns count what stands in the file, not what is shown in the place of a secret.
+    let column = failure.column.filter(|_| !source.contains(MASK));
+    let snippet = Snippet::new(source, column, room);
     let bar = palette.paint(Role::Accent, "|");
     let number = palette.paint(Role::Accent, &line.to_string());
     lines.push(format!("{blank} {bar}"));

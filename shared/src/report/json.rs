@@ -6,6 +6,7 @@ use std::io::Write;
 
 use crate::domain::Event;
 
+use super::printable::printable_json;
 use super::reporter::Reporter;
 
 /// Writes JSON Lines, each flushed, so that a reader sees an event when it happens.
@@ -26,9 +27,9 @@ impl<W: Write> JsonLines<W> {
 
     fn write(&mut self, event: &Event) -> std::io::Result<()> {
         // One write a line: what reads the pipe never sees half of one.
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        self.writer.write_all(&line)?;
+        let mut line = printable_json(&serde_json::to_string(event)?);
+        line.push('\n');
+        self.writer.write_all(line.as_bytes())?;
         self.writer.flush()
     }
 }

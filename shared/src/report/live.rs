@@ -13,6 +13,7 @@ use crate::domain::{Event, EventKind, ServiceName};
 use super::activity;
 use super::narrator::{Line, Narrator, TIME, VERB};
 use super::plain::write_line;
+use super::printable::printable;
 use super::reporter::{Reporter, Verbosity};
 use super::style::Terminal;
 use super::units::elapsed;
@@ -126,8 +127,8 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
             }
             let verb = format!("{:<VERB$}", words.verb);
             line.bar.set_prefix(palette.paint(words.role, &verb));
-            line.bar
-                .set_message(format!("{:<names$}  {}", name.as_str(), words.text));
+            let text = format!("{:<names$}  {}", name.as_str(), words.text);
+            line.bar.set_message(printable(&text, palette));
         }
     }
 
@@ -169,6 +170,7 @@ impl<Out: Write + Send, Err: Write + Send> Reporter for LiveProgress<Out, Err> {
         if lines.is_empty() {
             return;
         }
+        let terminal = self.narrator.terminal();
         let Self {
             screen, out, err, ..
         } = self;
@@ -176,9 +178,9 @@ impl<Out: Write + Send, Err: Write + Send> Reporter for LiveProgress<Out, Err> {
             for line in &lines {
                 // On a screen that moves a failure must stand out.
                 if matches!(line, Line::Err(_)) {
-                    write_line(&Line::Err(String::new()), out, err);
+                    write_line(&Line::Err(String::new()), terminal, out, err);
                 }
-                write_line(line, out, err);
+                write_line(line, terminal, out, err);
             }
         });
     }

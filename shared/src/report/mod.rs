@@ -12,6 +12,7 @@ mod live;
 mod narrator;
 mod note;
 mod plain;
+pub mod printable;
 mod reporter;
 mod screen;
 mod snippet;

@@ -7,6 +7,7 @@ use std::io::Write;
 use crate::domain::Event;
 
 use super::narrator::{Line, Narrator};
+use super::printable::printable;
 use super::reporter::{Reporter, Verbosity};
 use super::style::Terminal;
 
@@ -32,15 +33,25 @@ impl<Out: Write, Err: Write> PlainLines<Out, Err> {
 impl<Out: Write + Send, Err: Write + Send> Reporter for PlainLines<Out, Err> {
     fn report(&mut self, event: &Event) {
         for line in self.narrator.tell(event) {
-            write_line(&line, &mut self.out, &mut self.err);
+            let terminal = self.narrator.terminal();
+            write_line(&line, terminal, &mut self.out, &mut self.err);
         }
     }
 }
 
 /// Writes and flushes. A reader that went away is no reason to stop migrating, and there is nobody left to be told.
-pub(super) fn write_line(line: &Line, out: &mut impl Write, err: &mut impl Write) {
+pub(super) fn write_line(
+    line: &Line,
+    terminal: Terminal,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) {
     let _ = match line {
-        Line::Out(text) => writeln!(out, "{text}").and_then(|()| out.flush()),
-        Line::Err(text) => writeln!(err, "{text}").and_then(|()| err.flush()),
+        Line::Out(text) => {
+            writeln!(out, "{}", printable(text, terminal.out)).and_then(|()| out.flush())
+        }
+        Line::Err(text) => {
+            writeln!(err, "{}", printable(text, terminal.err)).and_then(|()| err.flush())
+        }
     };
 }

@@ -4,6 +4,8 @@
 
 use unicode_width::UnicodeWidthChar;
 
+use super::text::{REPLACEMENT, is_hidden};
+
 const TAB: usize = 4;
 const CUT: &str = "…";
 
@@ -82,7 +84,7 @@ fn cells(line: &str) -> Vec<Cell> {
                     let width = TAB - at % TAB;
                     (" ".repeat(width), width)
                 }
-                other if other.is_control() => ('\u{fffd}'.to_string(), 1),
+                other if is_hidden(other) => (REPLACEMENT.to_string(), 1),
                 other => (other.to_string(), other.width().unwrap_or(0)),
             };
             at += width;

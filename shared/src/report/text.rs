@@ -9,13 +9,26 @@ pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Text from a server or a file without the control characters by which it could steer the terminal. Line ends and tabs stay.
+/// What a character is shown as that must not reach the terminal.
+pub(super) const REPLACEMENT: char = '\u{fffd}';
+
+/// Whether a character steers the terminal, or the order in which text is read, or is invisible and carries text: controls, the
+/// marks of bidirectional text (the "Trojan Source" kind), line separators, tags.
+pub(super) const fn is_hidden(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// Text from a server or a file without the characters by which it could steer the terminal. Line ends and tabs stay.
 pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|character| *character != '\r')
         .map(|character| match character {
             '\n' | '\t' => character,
-            other if other.is_control() => '\u{fffd}',
+            other if is_hidden(other) => REPLACEMENT,
             other => other,
         })
         .collect()

@@ -3,7 +3,7 @@
 use tokio_postgres::error::SqlState;
 
 use super::aftermath::Outcome;
-use crate::domain::{Direction, ExitStatus, Failure, Script};
+use crate::domain::{Direction, ExitStatus, Failure, Script, mask_secrets};
 use crate::postgres::{ServerError, is_connection_lost, is_place_taken};
 use crate::sql;
 
@@ -337,10 +337,8 @@ impl Telling<'_> {
                     "{}; what was committed is not known: {why}",
                     failure.message
                 );
-                failure.next = format!(
-                    "see what was committed: orchestrator status; then run again: {}",
-                    self.run_again
-                );
+                failure.next =
+                    format!("see what was committed, then run again: {}", self.run_again);
             }
             Some(Outcome::Done | Outcome::NotDone { recorded: None }) | None => {}
         }
@@ -400,13 +398,13 @@ impl Telling<'_> {
             );
         } else if failure.statements_done.is_some_and(|done| done > 0) {
             failure.next = format!(
-                "mend the data and run again (it goes on after statement {}): {}; to change the file, undo it first with revert",
+                "fix the data (to change the file, revert it first) and run again; it goes on after statement {}: {}",
                 failure.statements_done.unwrap_or_default(),
                 self.run_again
             );
         } else if !failure.rolled_back {
             failure.next = format!(
-                "mend the data and run again: {}; to change the file, undo it first with revert",
+                "fix the data (to change the file, revert it first) and run again: {}",
                 self.run_again
             );
         } else {
@@ -418,9 +416,11 @@ impl Telling<'_> {
     }
 }
 
+/// The line as it may be shown: the literal of a secret may begin on an earlier one.
 fn line_of(text: &str, line: u32) -> Option<String> {
     let index = usize::try_from(line).ok()?.checked_sub(1)?;
-    text.lines()
+    mask_secrets(text)
+        .lines()
         .nth(index)
         .map(|line| line.trim_end().to_owned())
 }

@@ -22,7 +22,7 @@ pub(super) fn in_future<'a>(look: &Look<'a>, now: OffsetDateTime) -> Vec<Draft<'
             "{version} is a moment in the future: a migration written tomorrow would come before it"
         ),
     )
-    .safe_form("number it with the present moment: orchestrator generate does");
+    .safe_form("number it with the current time, as `generate` does");
     vec![draft]
 }
 

@@ -1,7 +1,5 @@
 //! A backup, rows included.
 
-use std::process::Stdio;
-
 use shared::command::Context;
 use shared::domain::{Checksum, Version};
 use shared::reconcile::{AppliedMigration, History};
@@ -53,14 +51,12 @@ impl Archive {
             Some((schema, table)) => (Some(schema), table),
             None => (None, history_table),
         };
-        let mut command = tokio::process::Command::new(&self.pg_restore.path);
+        let mut command = tokio::process::Command::from(self.pg_restore.on_files());
         command
             .args(["--data-only", "--file=-"])
             .arg(format!("--table={table}"))
             .args(schema.map(|schema| format!("--schema={schema}")))
             .arg(path)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
             .kill_on_drop(true);
         let output = command.output().await.map_err(|error| {
             failed(

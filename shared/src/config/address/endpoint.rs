@@ -157,7 +157,6 @@ pub(super) fn endpoints(parameters: &Parameters) -> Result<Vec<Endpoint>, Addres
             "" => None,
             text => Some(text.parse().map_err(|_| AddressError::InvalidValue {
                 key: "hostaddr",
-                value: text.to_owned(),
                 expected: "an IP address; names belong into `host`",
             })?),
         };
@@ -166,7 +165,6 @@ pub(super) fn endpoints(parameters: &Parameters) -> Result<Vec<Endpoint>, Addres
             host if host.starts_with('@') => {
                 return Err(AddressError::InvalidValue {
                     key: "host",
-                    value: host.to_owned(),
                     expected: "a name, an IP address or a socket folder; abstract sockets are not supported",
                 });
             }
@@ -189,7 +187,6 @@ fn port(text: &str) -> Result<u16, AddressError> {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(AddressError::InvalidValue {
             key: "port",
-            value: text.to_owned(),
             expected: "a number from 1 to 65535",
         }),
     }

@@ -1,6 +1,7 @@
 //! What can be wrong with the address of a database.
 //!
-//! Responsible for: one error per mistake, never with a password in it. Not for: saying where the address came
+//! Responsible for: one error per mistake, without any of the text that could not be read: it may be a part of the password that
+//! is not encoded or quoted. Not for: saying where the address came
 //! from, which `config::ConfigError` adds. Floor 1.
 
 use std::io;
@@ -16,11 +17,8 @@ pub enum AddressError {
     )]
     NotAnAddress,
     /// The URL is for another kind of server.
-    #[error("addresses begin with postgres:// or postgresql://, not with {scheme}://")]
-    Scheme {
-        /// What stands before `://`.
-        scheme: String,
-    },
+    #[error("addresses begin with postgres:// or postgresql://")]
+    Scheme,
     /// The text breaks the rules of URLs or of `key=value` strings.
     #[error("{problem}")]
     Syntax {
@@ -29,11 +27,12 @@ pub enum AddressError {
     },
     /// libpq has no such key.
     #[error(
-        "unknown key `{key}`; PostgreSQL's connection parameters are host, port, user, password, dbname, sslmode, …"
+        "unknown key{}; PostgreSQL's connection parameters are host, port, user, password, dbname, sslmode, …",
+        .meant.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default()
     )]
     UnknownKey {
-        /// The key as written.
-        key: String,
+        /// The known key that is spelled most like it.
+        meant: Option<&'static str>,
     },
     /// libpq has the key, this program cannot honour it.
     #[error("`{key}` is not supported: {because}")]
@@ -44,12 +43,10 @@ pub enum AddressError {
         because: &'static str,
     },
     /// A value that the key does not take.
-    #[error("`{key}` is \"{value}\", but must be {expected}")]
+    #[error("`{key}` must be {expected}")]
     InvalidValue {
         /// The key; never `password`.
         key: &'static str,
-        /// The value as written.
-        value: String,
         /// What it takes.
         expected: &'static str,
     },

@@ -144,10 +144,32 @@ pub(super) fn known(key: &str) -> Result<&'static str, AddressError> {
     match KEYWORDS.iter().find(|(name, _, _)| *name == key) {
         Some((name, Honoured | Harmless, _)) => Ok(name),
         Some((name, Refused(because), _)) => Err(AddressError::Unsupported { key: name, because }),
-        None => Err(AddressError::UnknownKey {
-            key: key.to_owned(),
-        }),
+        None => Err(AddressError::UnknownKey { meant: like(key) }),
     }
+}
+
+/// The key that another is a misspelling of.
+fn like(written: &str) -> Option<&'static str> {
+    KEYWORDS
+        .iter()
+        .map(|(key, _, _)| (edits(written, key), *key))
+        .min()
+        .and_then(|(edits, key)| (edits <= 2).then_some(key))
+}
+
+/// How many characters must be inserted, removed or replaced to get from one word to another (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, left) in from.bytes().enumerate() {
+        let mut before = index;
+        row[0] = index + 1;
+        for (column, right) in to.bytes().enumerate() {
+            let replaced = before + usize::from(left != right);
+            before = row[column + 1];
+            row[column + 1] = replaced.min(before + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
 }
 
 /// The keys that libpq reads from variables too, with their variables.
@@ -174,7 +196,7 @@ mod tests {
     #[test]
     fn a_misspelt_key_and_a_refused_key_are_different_errors() {
         assert!(
-            matches!(known("sslmodus"), Err(AddressError::UnknownKey { key }) if key == "sslmodus")
+            matches!(known("sslmodus"), Err(AddressError::UnknownKey { meant }) if meant == Some("sslmode"))
         );
         assert!(matches!(
             known("requirepeer"),

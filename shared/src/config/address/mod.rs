@@ -24,3 +24,4 @@ pub use password::Password;
 pub use tls_settings::{ChannelBinding, RootCertificates, SslMode, TlsSettings, TlsVersion};
 
 pub(crate) use parameters::Parameters;
+pub use parameters::without_password;

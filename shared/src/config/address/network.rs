@@ -126,7 +126,6 @@ pub(super) fn one_of<T: Copy>(
     }
     Err(AddressError::InvalidValue {
         key,
-        value: value.to_owned(),
         expected: expected(key),
     })
 }
@@ -157,7 +156,6 @@ fn number(parameters: &Parameters, key: &'static str) -> Result<Option<u64>, Add
         Ok(number) => Ok(Some(u64::try_from(number).unwrap_or(0))),
         Err(_) => Err(AddressError::InvalidValue {
             key,
-            value: value.to_owned(),
             expected: "a whole number",
         }),
     }

@@ -22,9 +22,7 @@ impl Parameters {
         {
             return match scheme {
                 "postgres" | "postgresql" => url::parse(rest),
-                _ => Err(AddressError::Scheme {
-                    scheme: scheme.to_owned(),
-                }),
+                _ => Err(AddressError::Scheme),
             };
         }
         if !text.contains('=') {
@@ -63,6 +61,28 @@ impl fmt::Debug for Parameters {
         });
         f.debug_map().entries(shown).finish()
     }
+}
+
+/// The same address without its password, which `PGPASSWORD` or a password file gives then; `None` when it cannot be read.
+pub fn without_password(text: &str) -> Option<String> {
+    let mut parameters = Parameters::parse(text).ok()?;
+    if parameters.0.remove("password").is_none() {
+        return Some(text.trim().to_owned());
+    }
+    let pair = |(key, value): (&&str, &String)| {
+        let value = value.replace('\\', r"\\").replace('\'', r"\'");
+        format!("{key}='{value}'")
+    };
+    if let Some((scheme, rest)) = text.trim().split_once("://")
+        && matches!(scheme, "postgres" | "postgresql")
+        && !rest.contains("password=")
+    {
+        let (login, place) = rest.split_once('@')?;
+        let user = login.split(':').next().unwrap_or_default();
+        return Some(format!("{scheme}://{user}@{place}"));
+    }
+    let pairs: Vec<String> = parameters.0.iter().map(pair).collect();
+    Some(pairs.join(" "))
 }
 
 /// `key = 'value with \' and spaces' other=value`, as libpq's `conninfo_parse` reads it.
@@ -108,6 +128,29 @@ fn parse_pairs(text: &str) -> Result<Parameters, AddressError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_can_do_without_its_password() {
+        for (text, without) in [
+            (
+                "postgres://u:p@h:1/d?sslmode=disable",
+                "postgres://u@h:1/d?sslmode=disable",
+            ),
+            ("postgres://u@h/d", "postgres://u@h/d"),
+            (
+                "postgres://h/d?user=u&password=p",
+                "dbname='d' host='h' user='u'",
+            ),
+            (
+                "host=h password='a b' user='it\\'s'",
+                r"host='h' user='it\'s'",
+            ),
+            ("host=h", "host=h"),
+        ] {
+            assert_eq!(without_password(text).as_deref(), Some(without), "{text}");
+        }
+        assert_eq!(without_password("u:p@h"), None);
+    }
 
     fn pairs(text: &str) -> Vec<(&'static str, String)> {
         Parameters::parse(text)
@@ -158,12 +201,16 @@ mod tests {
             Parameters::parse("host='h"),
             Err(AddressError::Syntax { .. })
         ));
-        assert!(
-            matches!(Parameters::parse("hots=h"), Err(AddressError::UnknownKey { key }) if key == "hots")
-        );
-        assert!(
-            matches!(Parameters::parse("mysql://h"), Err(AddressError::Scheme { scheme }) if scheme == "mysql")
-        );
+        assert!(matches!(
+            Parameters::parse("hots=h"),
+            Err(AddressError::UnknownKey {
+                meant: Some("host")
+            })
+        ));
+        assert!(matches!(
+            Parameters::parse("mysql://h"),
+            Err(AddressError::Scheme)
+        ));
     }
 
     #[test]

@@ -175,7 +175,6 @@ impl TlsSettings {
         if system && mode != SslMode::VerifyFull {
             return Err(AddressError::InvalidValue {
                 key: "sslmode",
-                value: mode.as_str().to_owned(),
                 expected: "verify-full (or absent) with sslrootcert=system",
             });
         }
@@ -188,7 +187,6 @@ impl TlsSettings {
         if direct && mode < SslMode::Require {
             return Err(AddressError::InvalidValue {
                 key: "sslmode",
-                value: mode.as_str().to_owned(),
                 expected: "require, verify-ca or verify-full with sslnegotiation=direct",
             });
         }
@@ -208,7 +206,6 @@ impl TlsSettings {
         if oldest > newest {
             return Err(AddressError::InvalidValue {
                 key: "ssl_max_protocol_version",
-                value: newest.as_str().to_owned(),
                 expected: "at least ssl_min_protocol_version",
             });
         }

@@ -28,6 +28,12 @@ pub(super) fn parse(rest: &str) -> Result<Parameters, AddressError> {
             problem: "an `@` in the user or the password must be written as %40",
         });
     }
+    // libpq would take it for a part of the name; far likelier a `/` of the password is not encoded.
+    if database.contains(['@', '/']) {
+        return Err(AddressError::Syntax {
+            problem: "an `@` or `/` in the name of the database must be written as %40 or %2F, and a `/` in the password as %2F",
+        });
+    }
     read_hosts(&mut parameters, hosts)?;
     set_decoded(&mut parameters, "dbname", database)?;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -217,6 +223,8 @@ mod tests {
             "::1/d",
             "u:%ff@h",
             "u:pass/word@h",
+            "u:123/SECRET@h",
+            "u:/SECRET@h/d",
         ] {
             assert!(
                 matches!(parse(url), Err(AddressError::Syntax { .. })),

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::participant::{Decided, Participant};
 use super::release::Release;
-use crate::domain::{Decision, EventKind, ExitStatus, ServiceName, millis};
+use crate::domain::{Decision, EventKind, ExitStatus, ServiceName, millis, suggest};
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, Participant as Recorded, begin_release};
 
@@ -198,8 +198,10 @@ impl Release<'_, '_> {
                     "{service}: the release is decided and committed in {done}, but not here yet: {}",
                     error.chain()
                 ),
-                next: "run again, or orchestrator doctor --fix, when the server is back: that commits it"
-                    .to_owned(),
+                next: format!(
+                    "when the server is back, run again or: {}   (that commits it)",
+                    suggest(["doctor", "--fix"])
+                ),
                 exit_code: ExitStatus::Unavailable,
             };
             self.stopped(service, &error);
@@ -233,8 +235,10 @@ impl Release<'_, '_> {
                     "{service}: the release is rolled back, but still prepared here: {}",
                     error.chain()
                 ),
-                next: "run again, or orchestrator doctor --fix, when the server is back: that rolls it back"
-                    .to_owned(),
+                next: format!(
+                    "when the server is back, run again or: {}   (that rolls it back)",
+                    suggest(["doctor", "--fix"])
+                ),
                 exit_code: ExitStatus::Unavailable,
             };
             self.stopped(service, &error);

@@ -3,6 +3,7 @@
 //! Responsible for: one case per failure, with what it takes to act on it. Not for: failing to find
 //! server binaries ([`BinariesError`]), which can be told before any server is touched. Floor 2.
 
+use crate::domain::suggest;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -69,8 +70,9 @@ pub enum LocalServerError {
     /// The folder moved to where the server's user cannot get.
     #[error(
         "user '{user}', who owns the local server's data, cannot enter {}: open the folders above it to that \
-         user, move the project back, or discard the data with 'orchestrator local reset'",
-        folder.display()
+         user, move the project back, or discard the data: {}",
+        folder.display(),
+        suggest(["local", "reset"])
     )]
     Unreachable {
         /// The folder with the data.
@@ -95,9 +97,9 @@ pub enum LocalServerError {
     Random(#[source] getrandom::Error),
     /// The password file is gone, the data are there.
     #[error(
-        "the local server's password file {} is missing: put it back, or discard the data with \
-         'orchestrator local reset'",
-        path.display()
+        "the local server's password file {} is missing: put it back, or discard the data: {}",
+        path.display(),
+        suggest(["local", "reset"])
     )]
     PasswordMissing {
         /// Where it should be.
@@ -106,9 +108,10 @@ pub enum LocalServerError {
     /// The data were made by another major version than the binaries found.
     #[error(
         "the local server's data in {} are of PostgreSQL {data}, the server binaries in {} of {binaries}: name \
-         binaries of {data} with --pg-bin, or discard the data with 'orchestrator local reset'",
+         binaries of {data} with --pg-bin, or discard the data: {}",
         data_dir.display(),
-        folder.display()
+        folder.display(),
+        suggest(["local", "reset"])
     )]
     OtherMajor {
         /// The data folder.
@@ -122,9 +125,9 @@ pub enum LocalServerError {
     },
     /// The data folder lacks a readable `PG_VERSION`.
     #[error(
-        "{} does not say which version of PostgreSQL made it (PG_VERSION): restore it, or discard it with \
-         'orchestrator local reset'",
-        data_dir.display()
+        "{} does not say which version of PostgreSQL made it (PG_VERSION): restore it, or discard it: {}",
+        data_dir.display(),
+        suggest(["local", "reset"])
     )]
     NotADataFolder {
         /// The data folder.

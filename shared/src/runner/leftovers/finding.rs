@@ -144,9 +144,9 @@ impl Look<'_> {
                 "an interrupted run had begun `{text}`; whether it ran to its end cannot be known"
             ),
             format!(
-                "look at what it did, then run again with --unknown-outcome done (to go on after it) or --unknown-outcome again \
-                 (to run it from its beginning): {}; or undo the file: orchestrator revert {}",
-                self.context.run_again, self.context.service.name
+                "look at what it did, then run again with --unknown-outcome done (to go on after it), or from its beginning (to undo the \
+                 file, revert it): {} --unknown-outcome again",
+                self.context.run_again
             ),
         )
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::database::Participant;
 use crate::dispatch::atomic::finish::{PAUSE, open};
-use crate::domain::{Decision, ExitStatus};
+use crate::domain::{Decision, ExitStatus, suggest};
 use crate::inspect::ServiceError;
 use crate::postgres::{Session, decide, finish_release, is_connection_lost};
 
@@ -110,8 +110,10 @@ pub(super) fn unknown(error: &ServiceError) -> ServiceError {
             "{}; whether the release is committed is not known",
             error.chain()
         ),
-        next: "run again, or orchestrator doctor --fix, when the server is back: that finds out, and finishes it"
-            .to_owned(),
+        next: format!(
+            "when the server is back, run again or: {}   (that finds out, and finishes it)",
+            suggest(["doctor", "--fix"])
+        ),
         exit_code: ExitStatus::Unavailable,
     }
 }

@@ -1,0 +1,95 @@
+//! The commands that more than one message suggests, by what they are for.
+
+use uuid::Uuid;
+
+use super::GlobalArgs;
+use crate::config::address::without_password;
+use crate::domain::{Invocation, ServiceName, begin, suggest};
+use crate::revert::Scope;
+
+/// Remembers how this program was called. Flags that only decide how the output looks are not repeated.
+pub(super) fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>) {
+    let path =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    // A command with an address that cannot be read does not get as far as a suggestion.
+    let url = |url: &Option<String>| url.as_deref().and_then(without_password);
+    let flags = [
+        ("--services-dir", path(&globals.services_dir)),
+        ("--config", path(&globals.config)),
+        ("--environment", globals.environment.clone()),
+        ("--server-url", url(&globals.server_url)),
+        ("--database-url", url(&globals.database_url)),
+        ("--pg-bin", path(&globals.pg_bin)),
+        ("--jobs", globals.jobs.map(|jobs| jobs.to_string())),
+        ("--lock-timeout", globals.lock_timeout.clone()),
+        ("--lock-retries", globals.lock_retries.clone()),
+        ("--advisory-lock-wait", globals.advisory_lock_wait.clone()),
+        ("--stop-grace", globals.stop_grace.clone()),
+    ];
+    begin(Invocation {
+        own,
+        flags: flags
+            .into_iter()
+            .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
+            .flatten()
+            .collect(),
+        verbose: globals.verbose > 0,
+    });
+}
+
+/// Runs a service.
+pub(super) fn run(service: &ServiceName) -> String {
+    suggest(["run", service.as_str()])
+}
+
+/// Runs a service again after all that a run had applied was undone, its dependencies' part too.
+pub(super) fn run_undoing(service: &ServiceName, alone: bool) -> String {
+    let name = service.as_str();
+    if alone {
+        suggest(["run", name, "--on-failure", "revert"])
+    } else {
+        suggest(["run", name, "--with-dependencies", "--on-failure", "revert"])
+    }
+}
+
+/// Reverts a service.
+pub(super) fn revert(service: &ServiceName) -> String {
+    suggest(["revert", service.as_str()])
+}
+
+/// Reverts a service with what other services have on top.
+pub(super) fn revert_with_dependents(service: &ServiceName, scope: Scope) -> String {
+    let how_much: Vec<String> = match scope {
+        Scope::Steps(1) | Scope::From(_) => Vec::new(),
+        Scope::Steps(steps) => vec!["--steps".to_owned(), steps.to_string()],
+        Scope::All => vec!["--all".to_owned()],
+        Scope::To(version) => vec!["--to".to_owned(), version.to_string()],
+    };
+    let words = ["revert".to_owned(), service.to_string()].into_iter();
+    suggest(
+        words
+            .chain(how_much)
+            .chain(["--with-dependents".to_owned()]),
+    )
+}
+
+/// Undoes what a run has applied: in the one service that the run was about, or in all.
+pub(super) fn undo(only: Option<&ServiceName>, run_id: Uuid) -> String {
+    let which = only.map_or("all", ServiceName::as_str);
+    suggest(["revert", which, "--run", &run_id.to_string()])
+}
+
+/// Brings services back from a backup.
+pub(super) fn restore(services: &[&ServiceName], from: &str) -> String {
+    let names = services.iter().map(|name| name.as_str());
+    suggest(
+        std::iter::once("restore")
+            .chain(names)
+            .chain(["--from", from]),
+    )
+}
+
+/// Brings a service and all it needs to the newest version.
+pub fn meet(service: &ServiceName) -> String {
+    suggest(["run", service.as_str(), "--with-dependencies"])
+}

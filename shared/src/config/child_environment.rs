@@ -1,0 +1,47 @@
+//! What programs that we start are not given of our environment. Floor 1.
+
+use std::ffi::OsString;
+
+use super::address::LIBPQ_VARIABLES;
+use crate::domain::is_secret_name;
+
+/// The variables of this process that another program has no use for: those that libpq reads, addresses of databases (which may
+/// be those of other services), our own settings, and everything with the name of a secret.
+pub fn withheld_variables() -> impl Iterator<Item = OsString> {
+    std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(|name| is_withheld(&name.to_string_lossy()))
+}
+
+fn is_withheld(name: &str) -> bool {
+    LIBPQ_VARIABLES.contains(&name)
+        || name.ends_with("DATABASE_URL")
+        || ["DB_", "ORCHESTRATOR_"]
+            .iter()
+            .any(|ours| name.starts_with(ours))
+        || is_secret_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_withheld;
+
+    #[test]
+    fn a_program_keeps_what_it_needs() {
+        for name in [
+            "PGPASSWORD",
+            "DATABASE_URL",
+            "AUTH_DATABASE_URL",
+            "DB_HOST",
+            "DB_PASSWORD",
+            "ORCHESTRATOR_SERVER_URL",
+            "GITHUB_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+        ] {
+            assert!(is_withheld(name), "{name}");
+        }
+        for name in ["PATH", "HOME", "LANG", "TERM", "PSQLRC", "PAGER", "TMPDIR"] {
+            assert!(!is_withheld(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Secrets in text: SQL, server messages and connection strings, shown without what follows a word such as `PASSWORD`.
+//!
+//! Floor 0.
+
+use std::borrow::Cow;
+
+/// What a secret is shown as.
+pub const MASK: &str = "***";
+
+/// Parts of a name whose value is secret.
+const WORDS: [&str; 11] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "access_key",
+    "private_key",
+    "credential",
+];
+
+/// Names whose value is secret as a whole.
+const NAMES: [&str; 3] = ["pass", "pwd", "pw"];
+
+/// The text with `***` in place of each secret: the literal that follows a secret name (`PASSWORD 'x'`, `SET a.token = $$x$$`,
+/// `password=x`), and the password of a URL. Line breaks stay, so that line numbers stay true.
+pub fn mask_secrets(text: &str) -> Cow<'_, str> {
+    let lower = text.to_ascii_lowercase();
+    let may_hold = WORDS.iter().chain(&NAMES).any(|word| lower.contains(word));
+    if !may_hold && !lower.contains("://") {
+        return Cow::Borrowed(text);
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut copied = 0;
+    let mut at = 0;
+    // Whether `at` is within a literal of SQL: a `key = value` there belongs to a connection string.
+    let mut quoted = false;
+    while let Some(character) = text[at..].chars().next() {
+        let found = if text[at..].starts_with("://") {
+            url_password(text, at + 3)
+        } else if is_name(character) {
+            let end = name_end(text, at);
+            let found = is_secret(&lower[at..end])
+                .then(|| value(text, end, quoted))
+                .flatten();
+            at = end;
+            if found.is_none() {
+                continue;
+            }
+            found
+        } else {
+            None
+        };
+        match found {
+            Some((from, to)) => {
+                masked.push_str(&text[copied..from]);
+                masked.push_str(MASK);
+                masked.extend(text[from..to].chars().filter(|c| *c == '\n'));
+                quoted ^= text[at..from].matches('\'').count() % 2 == 1;
+                (copied, at) = (to, to);
+            }
+            None => {
+                quoted ^= character == '\'';
+                at += character.len_utf8();
+            }
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    masked.push_str(&text[copied..]);
+    Cow::Owned(masked)
+}
+
+const fn is_name(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || matches!(character, '_' | '.' | '-' | '$')
+        || !character.is_ascii()
+}
+
+fn name_end(text: &str, at: usize) -> usize {
+    text[at..]
+        .find(|character| !is_name(character))
+        .map_or(text.len(), |length| at + length)
+}
+
+/// Whether the value of something with this name is secret.
+pub fn is_secret_name(name: &str) -> bool {
+    is_secret(&name.to_ascii_lowercase())
+}
+
+fn is_secret(name: &str) -> bool {
+    WORDS.iter().any(|word| name.contains(word))
+        || NAMES
+            .iter()
+            .any(|whole| name.rsplit(['.', '_', '-']).next() == Some(whole))
+}
+
+/// Where the secret is that belongs to a name that ends at `at`.
+fn value(text: &str, at: usize, quoted: bool) -> Option<(usize, usize)> {
+    // The name may be quoted itself: "app.secret" of JSON, 'app.secret' of set_config.
+    let closed = text[at..].starts_with(['"', '\'']);
+    let start = at + usize::from(closed);
+    let sign = blank(text, start);
+    let rest = &text[sign..];
+    let (after, assigns) = if rest.starts_with(":=") || rest.starts_with("=>") {
+        (sign + 2, true)
+    } else if rest.starts_with('=') || (rest.starts_with(':') && !rest.starts_with("::")) {
+        (sign + 1, true)
+    } else if closed && rest.starts_with(',') {
+        (sign + 1, false)
+    } else if rest
+        .get(..2)
+        .is_some_and(|to| to.eq_ignore_ascii_case("to"))
+        && rest[2..].starts_with(|c: char| c.is_whitespace() || c == '\'')
+    {
+        (sign + 2, true)
+    } else {
+        (sign, false)
+    };
+    let from = blank(text, after);
+    literal(text, from, assigns).or_else(|| {
+        let equals = rest.starts_with('=');
+        let adjacent = sign == start && from == after;
+        (equals && (adjacent || quoted)).then(|| bare(text, from))?
+    })
+}
+
+/// Past white space and comments.
+fn blank(text: &str, mut at: usize) -> usize {
+    loop {
+        let rest = &text[at..];
+        let trimmed = rest.trim_start();
+        at += rest.len() - trimmed.len();
+        let comment = if trimmed.starts_with("/*") {
+            trimmed.find("*/").map(|end| end + 2)
+        } else if trimmed.starts_with("--") {
+            trimmed.find('\n')
+        } else {
+            None
+        };
+        match comment {
+            Some(length) => at += length,
+            None => return at,
+        }
+    }
+}
+
+/// The content of the literal that begins at `at`. One without an end reaches to the end of the text: it was cut.
+fn literal(text: &str, at: usize, assigns: bool) -> Option<(usize, usize)> {
+    let rest = &text[at..];
+    let upper = rest.get(..2).unwrap_or_default().to_ascii_uppercase();
+    if rest.starts_with("''")
+        && rest[2..].starts_with(|c: char| !c.is_whitespace() && !",;)'".contains(c))
+    {
+        return Some(until(text, at + 2, "''"));
+    }
+    if rest.starts_with("\\'") {
+        return Some(until(text, at + 2, "\\'"));
+    }
+    let lead = match upper.as_str() {
+        "E'" | "N'" | "B'" | "X'" => 1,
+        "U&" if rest[2..].starts_with('\'') => 2,
+        _ => 0,
+    };
+    if rest[lead..].starts_with('\'') {
+        return Some(quoted_until(text, at + lead + 1, '\'', upper == "E'"));
+    }
+    if assigns && rest.starts_with('"') {
+        return Some(quoted_until(text, at + 1, '"', true));
+    }
+    let tag = rest.strip_prefix('$')?;
+    let tag = &rest[..tag.find('$')? + 2];
+    let is_tag = tag[1..tag.len() - 1]
+        .chars()
+        .all(|c| c.is_alphanumeric() || c == '_');
+    is_tag.then(|| until(text, at + tag.len(), tag))
+}
+
+fn until(text: &str, from: usize, end: &str) -> (usize, usize) {
+    let length = text[from..].find(end);
+    (from, length.map_or(text.len(), |length| from + length))
+}
+
+fn quoted_until(text: &str, from: usize, quote: char, backslash: bool) -> (usize, usize) {
+    let mut characters = text[from..].char_indices().peekable();
+    while let Some((index, character)) = characters.next() {
+        if character == '\\' && backslash {
+            characters.next();
+        } else if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return (from, from + index);
+        }
+    }
+    (from, text.len())
+}
+
+/// A value without quotes, as connection strings have it; what a statement computes is none.
+fn bare(text: &str, from: usize) -> Option<(usize, usize)> {
+    let length = text[from..]
+        .find(|c: char| c.is_whitespace() || "'\",;&)}]".contains(c))
+        .unwrap_or(text.len() - from);
+    (length > 0).then_some((from, from + length))
+}
+
+/// The password of a URL whose authority begins at `from`: up to the last `@`, since special characters may stand unencoded.
+fn url_password(text: &str, from: usize) -> Option<(usize, usize)> {
+    let end = text[from..]
+        .find(|c: char| c.is_whitespace() || "'\"`<>".contains(c))
+        .map_or(text.len(), |length| from + length);
+    let at = from + text[from..end].rfind('@')?;
+    let colon = from + text[from..at].find(':')?;
+    (colon + 1 < at).then_some((colon + 1, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_a_secret_name_is_masked() {
+        for (text, masked) in [
+            (
+                "CREATE ROLE a PASSWORD 'x''y' LOGIN",
+                "CREATE ROLE a PASSWORD '***' LOGIN",
+            ),
+            (
+                "alter user a encrypted password E'x\\'y';",
+                "alter user a encrypted password E'***';",
+            ),
+            (
+                "PASSWORD /* it */\n  $p$x\ny$p$ z",
+                "PASSWORD /* it */\n  $p$***\n$p$ z",
+            ),
+            ("PASSWORD U&'x'", "PASSWORD U&'***'"),
+            (
+                "OPTIONS (user 'u', password 'x')",
+                "OPTIONS (user 'u', password '***')",
+            ),
+            (
+                "CONNECTION 'host=h password=x dbname=d'",
+                "CONNECTION 'host=h password=*** dbname=d'",
+            ),
+            (
+                "CONNECTION 'password = x dbname=d'",
+                "CONNECTION 'password = *** dbname=d'",
+            ),
+            (
+                "dblink('password=''x y'' user=u')",
+                "dblink('password=''***'' user=u')",
+            ),
+            ("SET app.api_key = 'x'", "SET app.api_key = '***'"),
+            (
+                "SET app.client_secret TO 'x'",
+                "SET app.client_secret TO '***'",
+            ),
+            (
+                "set_config('app.secret', 'x', true)",
+                "set_config('app.secret', '***', true)",
+            ),
+            ("SET \"app.token\" = 'x'", "SET \"app.token\" = '***'"),
+            (
+                "UPDATE u SET password_hash = 'x' WHERE id = 1",
+                "UPDATE u SET password_hash = '***' WHERE id = 1",
+            ),
+            ("{\"token\": \"x\"}", "{\"token\": \"***\"}"),
+            (
+                "CREATE ROLE a PASSWORD 'cut off",
+                "CREATE ROLE a PASSWORD '***",
+            ),
+            ("postgres://u:x/y@z@h:1/d", "postgres://u:***@h:1/d"),
+            (
+                "'postgres://u:p@h' and password=x",
+                "'postgres://u:***@h' and password=***",
+            ),
+            (
+                "PGPASSWORD=x DB_PASSWORD=y",
+                "PGPASSWORD=*** DB_PASSWORD=***",
+            ),
+            ("é PASSWORD 'é'", "é PASSWORD '***'"),
+        ] {
+            assert_eq!(mask_secrets(text), masked);
+        }
+    }
+
+    #[test]
+    fn everything_else_stays() {
+        for text in [
+            "password authentication failed for user \"a\"",
+            "ALTER ROLE a PASSWORD NULL",
+            "CREATE TABLE tokens (password text NOT NULL)",
+            "COMMENT ON COLUMN u.password IS 'a hash'",
+            "WHERE a.token = b.token",
+            "token::text",
+            "postgres://u@h:5432/d, https://h/a:b",
+            "compass = north",
+            "password",
+            "",
+        ] {
+            assert_eq!(mask_secrets(text), text);
+        }
+    }
+}
