@@ -267,3 +267,37 @@ fn every_folder_of_services_is_one_of_the_platform() {
         .collect();
     assert_eq!(folders, known);
 }
+
+#[test]
+fn a_suggested_command_is_built_where_the_flags_are_known() {
+    let commands = [
+        "run", "status", "revert", "plan", "graph", "check", "rehearse", "drift", "doctor",
+        "adopt", "backup", "restore", "history", "schema", "local", "all",
+    ];
+    let mut spelled = Vec::new();
+    for file in ["shared/src", "orchestrator/src"]
+        .iter()
+        .flat_map(|folder| sources(&workspace().join(folder)))
+    {
+        let text = read(&file);
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let is_sample = ["tests.rs", "samples.rs"]
+            .iter()
+            .any(|name| file.ends_with(name));
+        for line in code
+            .lines()
+            .filter(|line| !is_sample && !line.trim_start().starts_with("//"))
+        {
+            // In a message a command follows a colon; examples of the help stand in columns.
+            if commands.iter().any(|name| {
+                line.contains(&format!(": orchestrator {name}"))
+                    || line.contains(&format!("\"orchestrator {name}"))
+            }) {
+                spelled.push(format!("{}: {}", file.display(), line.trim()));
+            }
+        }
+    }
+    // The names of sessions and of what is hashed are no suggestions.
+    spelled.retain(|line| !line.contains("let application") && !line.contains("Sha256::digest"));
+    assert_eq!(spelled, Vec::<String>::new());
+}

@@ -54,6 +54,7 @@ mod leftovers_reindex;
 mod legacy_facts;
 mod no_transaction;
 mod order;
+mod output;
 mod polite;
 mod pooler;
 mod postgres_version;
