@@ -116,6 +116,7 @@ impl Order for Chain {
 fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
     let statements = sql::split(&script.text)
         .map_err(|error| ScriptError::at(script, error.offset, error.problem.to_string()))?;
+    let lines = sql::Lines::of(&script.text);
     let mut hazards = Vec::new();
     if script.directives.no_transaction {
         hazards.push(Hazard {
@@ -140,7 +141,7 @@ fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
                 detail: format!(
                     "{what} cannot run in a transaction: add `-- migration: no-transaction`"
                 ),
-                line: Some(sql::position_at(&script.text, statement.offset).line),
+                line: Some(lines.position_at(statement.offset).line),
             });
         }
     }
@@ -150,7 +151,7 @@ fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
             .map(|(index, hazard)| Hazard {
                 hazard: hazard.slug().to_owned(),
                 detail: hazard.sentence().to_owned(),
-                line: Some(sql::position_at(&script.text, statements[index].offset).line),
+                line: Some(lines.position_at(statements[index].offset).line),
             }),
     );
     Ok(hazards)

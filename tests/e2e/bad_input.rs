@@ -596,3 +596,39 @@ fn production_creates_no_database() {
     }
     assert_eq!(server.databases(), Vec::<String>::new());
 }
+
+/// Whatever parses a file must neither crash on one that nests deeply, nor pass it in silence.
+#[test]
+fn a_file_that_nests_too_deeply_is_a_finding_and_no_crash() {
+    let server = Server::start();
+    let services = Services::new();
+    let deep = |n: usize| format!("SELECT {}1{};\n", "(".repeat(n), ")".repeat(n));
+    services
+        .service("deep", &[])
+        .reversible(1, "up", &deep(20_000), "SELECT 1;\n")
+        .reversible(2, "down", "SELECT 1;\n", &deep(20_000));
+    // As deep as it may be, in the way that takes the most stack.
+    services
+        .service("near", &[])
+        .reversible(1, "up", &deep(2_400), "SELECT 1;\n");
+    let program = Program::orchestrator(&server)
+        .scratch_beside()
+        .services(&services);
+    let outcome = program.expect(&["check", "--no-rehearsal", "--output", "json"], 4);
+    let found = outcome.json()["findings"].clone();
+    let rules: Vec<_> = found
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| &it["rule"])
+        .collect();
+    assert_eq!(rules, ["too-deep", "too-deep"]);
+    assert_eq!(found[0]["line"], 1);
+    // The server's own limit ends the rehearsal of the first.
+    program.expect(&["rehearse", "deep"], 4);
+    let program = Program::orchestrator(&server).services(&services);
+    program.expect(&["plan"], 0);
+    program.expect(&["run", "deep", "--dry-run"], 0);
+    // The server has a limit of its own.
+    program.expect(&["run", "deep"], 1);
+}

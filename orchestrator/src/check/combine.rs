@@ -83,13 +83,15 @@ pub fn combine(
 
 /// Whether both say the same of the same statement.
 fn is_same(text: &Finding, seen: &Finding) -> bool {
-    let pair = PAIRS.iter().find(|(rule, _)| rule.slug == seen.rule);
-    pair.is_some_and(|(_, feared)| feared.iter().any(|rule| rule.slug == text.rule))
-        && (&text.service, text.version, &text.file) == (&seen.service, seen.version, &seen.file)
-        && match (text.place, seen.place) {
-            (Some(one), Some(other)) => one.line <= other.end_line && other.line <= one.end_line,
-            _ => true,
-        }
+    let is_there = match (text.place, seen.place) {
+        (Some(one), Some(other)) => one.line <= other.end_line && other.line <= one.end_line,
+        _ => true,
+    };
+    let pair = || PAIRS.iter().find(|(rule, _)| rule.slug == seen.rule);
+    is_there
+        && text.version == seen.version
+        && pair().is_some_and(|(_, feared)| feared.iter().any(|rule| rule.slug == text.rule))
+        && (&text.service, &text.file) == (&seen.service, &seen.file)
 }
 
 /// A change of type that writes nothing anew, such as a longer `varchar`, is none that anybody would feel. Reverts are not watched.

@@ -6,6 +6,7 @@ use shared::command::Context;
 use shared::domain::{Finding, Severity};
 use shared::report::units::count;
 use shared::report::{Palette, Role, Snippet, clean, hanging};
+use shared::sql::Lines;
 
 use super::differences::differences;
 use crate::check::{Report, Summary};
@@ -32,6 +33,8 @@ pub(super) fn for_people(
     let alike = alike(report);
     let mut told: BTreeSet<Kind<'_>> = BTreeSet::new();
     let mut text = String::new();
+    // Findings come file by file.
+    let mut known: Option<(&str, Lines<'_>)> = None;
     for finding in shown {
         let kind = (finding.file.as_str(), finding.rule.as_str());
         let more = match alike.get(&kind) {
@@ -41,7 +44,14 @@ pub(super) fn for_people(
         if more > 0 && !told.insert(kind) {
             continue;
         }
-        let source = texts.get(finding.file.as_str()).copied();
+        let source = match &known {
+            Some((file, lines)) if *file == finding.file => Some(lines),
+            _ => {
+                let text = texts.get(finding.file.as_str());
+                known = text.map(|text| (finding.file.as_str(), Lines::of(text)));
+                known.as_ref().map(|(_, lines)| lines)
+            }
+        };
         for line in block(finding, source, palette, width) {
             text.push_str(&line);
             text.push('\n');
@@ -101,7 +111,7 @@ fn not_rehearsed(report: &Report, palette: Palette) -> String {
 /// One finding: where, the SQL, the reason.
 pub(super) fn block(
     finding: &Finding,
-    source: Option<&str>,
+    source: Option<&Lines<'_>>,
     palette: Palette,
     width: Option<usize>,
 ) -> Vec<String> {
@@ -144,17 +154,17 @@ fn head(finding: &Finding, palette: Palette) -> String {
 /// The first line of what is meant, underlined.
 fn snippet(
     finding: &Finding,
-    source: Option<&str>,
+    source: Option<&Lines<'_>>,
     palette: Palette,
     width: Option<usize>,
 ) -> Vec<String> {
     let Some(place) = finding.place else {
         return Vec::new();
     };
-    let index = usize::try_from(place.line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let Some(line) = source.and_then(|text| text.lines().nth(index)) else {
+    let Some(line) = source.and_then(|lines| lines.line(place.line)) else {
         return Vec::new();
     };
+    let line = line.strip_suffix('\r').unwrap_or(line);
     let number = place.line.to_string();
     let blank = " ".repeat(number.len());
     let room = width.unwrap_or(WIDTH).saturating_sub(number.len() + 5);

@@ -31,6 +31,7 @@ mod schema;
 mod status;
 
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, Subcommand};
 use shared::command::{CommandError, Context, GlobalArgs, OutputChoice};
@@ -118,7 +119,29 @@ pub fn main() -> ExitCode {
     };
     logging::start(&cli.globals);
     let palette = Terminal::of_process(cli.globals.color).err;
-    logging::run(palette, serve(cli))
+    with_deep_stack(|| logging::run(palette, serve(cli)))
+}
+
+/// The stack on which SQL is parsed: enough for the deepest text that `shared::sql::too_deep` lets pass, whatever `ulimit -s` says. Only
+/// what is used of it takes memory.
+const STACK: usize = 512 << 20;
+
+/// Does the work on a thread with that stack; on the present one where no other can be had.
+fn with_deep_stack(work: impl FnOnce() -> ExitCode + Send) -> ExitCode {
+    let work = Mutex::new(Some(work));
+    let take = || {
+        let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        work.map(|work| work())
+    };
+    let done = std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("main".to_owned());
+        let thread = builder.stack_size(STACK).spawn_scoped(scope, take);
+        thread.map(|thread| match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    });
+    done.unwrap_or_else(|_| take()).unwrap_or(ExitCode::FAILURE)
 }
 
 async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {

@@ -10,6 +10,7 @@ use shared::domain::{
 use shared::report::failure::{kind, next, render_refusal};
 use shared::report::units::{count, duration};
 use shared::report::{Palette, Reporter, Role, Terminal, clean, printable};
+use shared::sql::Lines;
 
 use super::check_lines::block;
 use super::differences::{column_orders, differences};
@@ -262,9 +263,9 @@ impl RehearseLines {
             let (rule, message) = (&finding.rule, clean(&finding.message));
             return out.paint(Role::Quiet, &format!("  allowed {rule}: {message}\n"));
         }
-        let source = self.texts.get(&finding.file).map(|text| text.as_ref());
+        let source = self.texts.get(&finding.file).map(|text| Lines::of(text));
         let mut text = String::new();
-        for line in block(finding, source, out, width) {
+        for line in block(finding, source.as_ref(), out, width) {
             text.push_str(&format!("  {line}\n"));
         }
         for line in differences(&finding.differences, out).lines() {

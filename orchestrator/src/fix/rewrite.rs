@@ -47,6 +47,8 @@ pub(super) enum NoRewrite {
         "there is no room for {wanted} versions before {next}: give the next migration a later one"
     )]
     NoRoom { wanted: usize, next: Version },
+    #[error("{path} nests too deeply to be analyzed")]
+    TooDeep { path: String },
     #[error("it sets something (line {line}) that would not hold in other files")]
     Sets { line: u32 },
 }
@@ -61,6 +63,11 @@ pub(super) fn rewrite(
         return Ok(Rewrite::nothing(Vec::new()));
     };
     let down = LintedFile::read(service, migration, Direction::Down);
+    let deep = [Some(&up), down.as_ref()].into_iter().flatten();
+    if let Some(file) = deep.into_iter().find(|file| file.too_deep.is_some()) {
+        let path = file.script.path.clone();
+        return Err(NoRewrite::TooDeep { path });
+    }
     let (up_steps, down_steps) = (steps(&up), down.as_ref().map(steps).unwrap_or_default());
     let text = |file: &LintedFile<'_>| file.script.text.to_string();
     let (up_text, down_text) = (text(&up), down.as_ref().map(text));

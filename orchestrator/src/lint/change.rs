@@ -246,6 +246,8 @@ pub enum Change {
     WritesRows(RowChange),
     /// Something that the text does not tell.
     Unknown(Unknown),
+    /// SQL within a block that nests too deeply to be parsed: anything may have changed.
+    TooDeep,
 }
 
 /// A column as a statement defines it.

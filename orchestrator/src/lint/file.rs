@@ -17,8 +17,10 @@ pub struct LintedFile<'a> {
     pub script: &'a Script,
     /// Its statements; none where it cannot be cut into any, which planning refuses.
     pub statements: Vec<Statement<'a>>,
-    /// Its syntax.
+    /// Its syntax; that of an empty file where it is [too deep](Self::too_deep).
     pub syntax: Parse<SourceFile>,
+    /// Where it nests too deeply to be parsed, in bytes.
+    pub too_deep: Option<usize>,
 }
 
 impl<'a> LintedFile<'a> {
@@ -32,13 +34,16 @@ impl<'a> LintedFile<'a> {
             return None;
         }
         let script = planning::script(migration, direction);
+        let too_deep = sql::too_deep(&script.text, false);
+        let parsed = too_deep.map_or(&*script.text, |_| "");
         Some(Self {
             service,
             migration,
             direction,
             script,
             statements: sql::split(&script.text).unwrap_or_default(),
-            syntax: SourceFile::parse(&script.text),
+            syntax: SourceFile::parse(parsed),
+            too_deep,
         })
     }
 }

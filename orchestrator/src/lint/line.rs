@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
+use shared::sql::Lines;
+
 /// A line, counted from 1, without the blanks around it, in bytes of the text.
 pub fn line(text: &str, number: u32) -> Range<usize> {
-    let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-    let start = match before {
-        0 => 0,
-        _ => text
-            .match_indices('\n')
-            .nth(before - 1)
-            .map_or(text.len(), |(at, _)| at + 1),
-    };
-    let line = text[start..].split('\n').next().unwrap_or_default();
+    trimmed_line(&Lines::of(text), number)
+}
+
+/// The same of a text whose lines are known.
+pub(super) fn trimmed_line(lines: &Lines<'_>, number: u32) -> Range<usize> {
+    let start = lines.start(number).unwrap_or(lines.end());
+    let line = lines.line(number).unwrap_or_default();
     let lead = line.len() - line.trim_start().len();
     start + lead..start + lead.max(line.trim_end().len())
 }

@@ -89,6 +89,7 @@ impl Now {
                     _ => {}
                 },
                 Change::Unknown(unknown) => self.untold.push(unknown.clone()),
+                Change::TooDeep => self.untold.push(Unknown::Anything),
                 _ => {}
             }
             self.model.apply(act);

@@ -18,6 +18,8 @@ mod pages;
 mod properties;
 mod read;
 mod service;
+#[cfg(test)]
+mod size;
 mod squawk;
 
 pub use change::{

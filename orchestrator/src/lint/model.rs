@@ -4,11 +4,13 @@
 //! judging anything.
 
 mod follow;
+mod indexes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::sql::Name;
 
+use self::indexes::Indexes;
 use super::change::{Column, Compared, Comparison, Constraint, ConstraintKind, Index};
 use super::mentions::Mentions;
 use super::names::PUBLIC;
@@ -17,7 +19,7 @@ use super::names::PUBLIC;
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     tables: BTreeMap<Name, Table>,
-    indexes: Vec<Index>,
+    indexes: Indexes,
     enums: BTreeMap<Name, Enum>,
     views: BTreeMap<Name, View>,
     schemas: BTreeSet<String>,
@@ -79,16 +81,12 @@ impl Model {
 
     /// The indexes of a table, those of its keys aside.
     pub fn indexes<'a>(&'a self, table: &'a Name) -> impl Iterator<Item = &'a Index> {
-        self.indexes
-            .iter()
-            .filter(move |index| index.table == *table)
+        self.indexes.of(table)
     }
 
     /// The index of a name.
     pub fn index(&self, name: &Name) -> Option<&Index> {
-        self.indexes
-            .iter()
-            .find(|index| index.name.as_ref() == Some(name))
+        self.indexes.named(name)
     }
 
     /// The enum type of a name.

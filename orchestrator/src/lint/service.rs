@@ -40,13 +40,13 @@ pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<
         };
         let under_load =
             load::findings(up, down.as_ref(), &mut standing, rulebook.postgres, &before);
-        let drafts = guide::drafts(&look, down.as_ref(), now);
-        findings.extend(
-            under_load
-                .into_iter()
-                .chain(drafts)
-                .filter_map(|draft| rulebook.finding(service, up.migration, draft)),
-        );
+        let mut drafts = under_load;
+        drafts.extend(load::too_deep_within(up.script, up_steps));
+        if let (Some(down), Some(steps)) = (down, down_steps) {
+            drafts.extend(load::too_deep_within(down.script, steps));
+        }
+        drafts.extend(guide::drafts(&look, down.as_ref(), now));
+        findings.extend(rulebook.findings(service, up.migration, drafts));
         before.apply_all(up_steps);
     }
     findings

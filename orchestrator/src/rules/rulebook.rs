@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use shared::config::{ConfigError, Configuration, Origin};
 use shared::domain::{Finding, Migration, Place, SchemaDifference, Script, Service, Severity};
-use shared::sql;
+use shared::sql::Lines;
 
 use super::{Rule, nearest, rule, slugs};
 
@@ -144,6 +144,37 @@ impl Rulebook {
         migration: &Migration,
         draft: Draft<'_>,
     ) -> Option<Finding> {
+        let lines = draft.range.as_ref().map(|_| Lines::of(&draft.script.text));
+        self.finding_at(service, migration, draft, lines.as_ref())
+    }
+
+    /// The findings of many drafts.
+    pub fn findings(
+        &self,
+        service: &Service,
+        migration: &Migration,
+        drafts: Vec<Draft<'_>>,
+    ) -> Vec<Finding> {
+        let scripts = [Some(&migration.script), migration.revert.as_ref()];
+        let known: Vec<_> = scripts
+            .into_iter()
+            .flatten()
+            .map(|script| (&script.path, Lines::of(&script.text)))
+            .collect();
+        let found = drafts.into_iter().filter_map(|draft| {
+            let lines = known.iter().find(|(path, _)| **path == draft.script.path);
+            self.finding_at(service, migration, draft, lines.map(|(_, lines)| lines))
+        });
+        found.collect()
+    }
+
+    fn finding_at(
+        &self,
+        service: &Service,
+        migration: &Migration,
+        draft: Draft<'_>,
+        lines: Option<&Lines<'_>>,
+    ) -> Option<Finding> {
         let severity = self.severity(draft.rule)?;
         let allowed = [Some(&migration.script), migration.revert.as_ref()]
             .into_iter()
@@ -157,7 +188,10 @@ impl Rulebook {
             service: service.name.clone(),
             version: Some(migration.version),
             file: draft.script.path.clone(),
-            place: draft.range.map(|range| place(&draft.script.text, &range)),
+            place: draft
+                .range
+                .zip(lines)
+                .map(|(range, lines)| place(lines, &range)),
             message: draft.message,
             safe_form: draft.safe_form,
             differences: draft.differences,
@@ -183,11 +217,8 @@ fn unknown(slug: &str, origin: &Origin) -> ConfigError {
     ConfigError::UnknownKey { file, key, known }
 }
 
-fn place(text: &str, range: &Range<usize>) -> Place {
-    let (from, to) = (
-        sql::position_at(text, range.start),
-        sql::position_at(text, range.end),
-    );
+fn place(lines: &Lines<'_>, range: &Range<usize>) -> Place {
+    let (from, to) = (lines.position_at(range.start), lines.position_at(range.end));
     Place {
         line: from.line,
         column: from.column,

@@ -4,6 +4,7 @@
 //! Not for: full linting, nor anything inside `DO` blocks and functions, whose code is not read.
 //! Floor 0: pure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::cursor::Cursor;
@@ -143,13 +144,17 @@ pub fn hazards(statement: &Statement<'_>) -> Option<Hazard> {
 /// The hazards of a file's statements, each with the index of its statement. What happens to a table that the same file
 /// created before is no hazard: it is empty and nobody uses it yet. (`IF NOT EXISTS` creates nothing for certain.)
 pub fn file_hazards(statements: &[Statement<'_>]) -> Vec<(usize, Hazard)> {
-    let mut created: Vec<Name> = Vec::new();
+    let mut created: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    let is_new = |created: &BTreeMap<String, Vec<Name>>, table: &Name| {
+        let alike = created.get(&table.name).into_iter().flatten();
+        alike.into_iter().any(|new| is_same(new, table))
+    };
     let mut found = Vec::new();
     for (index, statement) in statements.iter().enumerate() {
         if let Some(table) = created_table(statement) {
-            created.push(table);
+            created.entry(table.name.clone()).or_default().push(table);
         } else if let Some((hazard, table)) = inspect(statement)
-            && !table.is_some_and(|table| created.iter().any(|new| is_same(new, &table)))
+            && !table.is_some_and(|table| is_new(&created, &table))
         {
             found.push((index, hazard));
         }

@@ -8,6 +8,7 @@
 mod classify;
 mod comments;
 mod cursor;
+mod depth;
 mod hazard;
 mod lasting;
 mod lexer;
@@ -23,11 +24,12 @@ mod unpreparable;
 
 pub use classify::classify;
 pub use comments::{Comment, comments};
+pub use depth::too_deep;
 pub use hazard::{Hazard, file_hazards, hazards};
 pub use lasting::{Lasting, LastingChange, is_repeatable, lasting_change};
 pub use lexer::{Problem, SplitError};
 pub use name::Name;
-pub use position::{Position, leading_comment_lines, position_at, position_of_character};
+pub use position::{Lines, Position, leading_comment_lines, position_at, position_of_character};
 pub use reading::{ReadingSetting, changes_reading};
 pub use split::split;
 pub use statement::{ReindexTarget, Statement, StatementKind};

@@ -42,6 +42,56 @@ pub fn position_at(sql: &str, byte_offset: usize) -> Position {
     }
 }
 
+/// Where the lines of a text begin, for many positions in it: each costs no walk over all that stands before it.
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    /// Of a text.
+    pub fn of(text: &'a str) -> Self {
+        let after = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            text,
+            starts: std::iter::once(0).chain(after).collect(),
+        }
+    }
+
+    /// What [`position_at`] gives.
+    pub fn position_at(&self, byte_offset: usize) -> Position {
+        let offset = self.text.floor_char_boundary(byte_offset);
+        let before = self.starts.partition_point(|start| *start <= offset) - 1;
+        let start = self.starts[before];
+        Position {
+            line: counted(before),
+            // A line without its newline is a text of one line; only the first one can begin with a byte order mark.
+            column: match before {
+                0 => position_at(&self.text[..offset], offset).column,
+                _ => counted(self.text[start..offset].chars().count()),
+            },
+        }
+    }
+
+    /// The line of a number, counted from 1, without its newline.
+    pub fn line(&self, number: u32) -> Option<&'a str> {
+        let line = self.text.get(self.start(number)?..)?;
+        line.split('\n').next()
+    }
+
+    /// The byte offset of the end.
+    pub fn end(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The byte offset at which the line of a number begins, counted from 1.
+    pub fn start(&self, number: u32) -> Option<usize> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.starts.get(index).copied()
+    }
+}
+
 fn counted(before: usize) -> u32 {
     u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
 }
@@ -113,7 +163,12 @@ mod tests {
                 Position { line, column },
                 "{offset}"
             );
+            assert_eq!(Lines::of(sql).position_at(offset), position_at(sql, offset));
         }
+        assert_eq!(Lines::of(sql).line(2), Some("b"));
+        assert_eq!(Lines::of(sql).line(4), Some("çd"));
+        assert_eq!(Lines::of(sql).line(5), None);
+        assert_eq!(Lines::of("\u{feff}ab").position_at(4).column, 2);
         assert_eq!(position_at("\u{feff}ab", 4).to_string(), "1:2");
         assert_eq!(position_at("\u{feff}ab", 0).to_string(), "1:1");
     }

@@ -135,22 +135,23 @@ impl Style {
     }
 }
 
+/// Columns, and tables, that are looked at for a habit.
+const HABIT: usize = 500;
+
 /// The style that a table's columns, or else those of all tables, have with hardly an exception.
 fn habit(model: &Model, table: Option<&Table>) -> Option<(Style, bool)> {
-    let own = table.and_then(|table| clear(&table.columns));
+    let own = table.and_then(|table| clear(table.columns.iter().take(HABIT)));
     own.map(|style| (style, true)).or_else(|| {
-        let all: Vec<Column> = model
-            .tables()
-            .flat_map(|(_, table)| table.columns.iter().cloned())
-            .collect();
-        clear(&all).map(|style| (style, false))
+        // Of a file that makes thousands of tables the first ones show the habit.
+        let tables = model.tables().take(HABIT).map(|(_, table)| table);
+        let columns = tables.flat_map(|table| &table.columns).take(HABIT);
+        clear(columns).map(|style| (style, false))
     })
 }
 
 /// Four of five columns, and three at least.
-fn clear(columns: &[Column]) -> Option<Style> {
+fn clear<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<Style> {
     let styles: Vec<_> = columns
-        .iter()
         .filter_map(|column| Style::of(&column.name))
         .collect();
     let camel = styles

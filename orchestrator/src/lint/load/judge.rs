@@ -1,5 +1,7 @@
 //! From what squawk reports to what is held against a file. Floor 3.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use shared::domain::Direction;
@@ -11,7 +13,7 @@ use super::adopted::{ALL, Adopted, Concern, TYPES, adopted};
 use super::defaults::is_serial;
 use super::made::{Made, Standing};
 use super::names::{is_same, subjects};
-use super::refine::{action, default, dropped_columns, is_key, renaming};
+use super::refine::{action, default, dropped_columns, is_key, listed_keys, renaming};
 use super::types::{is_wider, new_type};
 use super::understood;
 use crate::lint::squawk::violations;
@@ -45,6 +47,8 @@ struct At {
     number: usize,
     statement: ast::Stmt,
     subjects: Vec<Name>,
+    /// The columns that are keys of their own.
+    keys: OnceCell<Vec<(Range<usize>, String)>>,
 }
 
 struct Judge<'s, 'a> {
@@ -57,6 +61,8 @@ struct Judge<'s, 'a> {
     /// What stood before the file, where that is known.
     before: Option<&'s Model>,
     statements: Vec<At>,
+    /// The names of the checks that the file adds.
+    checks: OnceCell<BTreeSet<String>>,
 }
 
 impl<'s, 'a> Judge<'s, 'a> {
@@ -74,10 +80,12 @@ impl<'s, 'a> Judge<'s, 'a> {
             undone,
             first,
             before,
+            checks: OnceCell::new(),
             statements: statements
                 .map(|(number, statement)| At {
                     number,
                     subjects: subjects(statement.syntax()),
+                    keys: OnceCell::new(),
                     statement,
                 })
                 .collect(),
@@ -85,6 +93,9 @@ impl<'s, 'a> Judge<'s, 'a> {
     }
 
     fn drafts(&self, postgres: u16) -> Vec<Draft<'a>> {
+        if self.file.too_deep.is_some() {
+            return Vec::new();
+        }
         let script = self.file.script;
         let rules: Vec<Squawk> = ALL.into_iter().chain(TYPES).collect();
         let in_transaction = !script.directives.no_transaction;
@@ -96,13 +107,13 @@ impl<'s, 'a> Judge<'s, 'a> {
             in_transaction,
         );
         let mut drafts: Vec<Draft<'a>> = Vec::new();
+        let mut told = BTreeSet::new();
         for violation in found {
             let draft = self.draft(&violation);
             // Two of squawk's rules may say the same of the same place.
             drafts.extend(draft.filter(|new| {
-                !drafts
-                    .iter()
-                    .any(|old| old.rule == new.rule && old.range == new.range)
+                let range = new.range.as_ref().map(|range| (range.start, range.end));
+                told.insert((new.rule.slug, range))
             }));
         }
         drafts.extend(self.serial_columns());
@@ -112,10 +123,10 @@ impl<'s, 'a> Judge<'s, 'a> {
     fn draft(&self, violation: &Violation) -> Option<Draft<'a>> {
         let adopted = adopted(violation.code)?;
         let start = violation.text_range.start();
-        let at = self
-            .statements
-            .iter()
-            .find(|at| at.statement.syntax().text_range().contains_inclusive(start))?;
+        let before = |at: &At| at.statement.syntax().text_range().end() < start;
+        let at = self.statements.get(self.statements.partition_point(before));
+        let is_here = |at: &&At| at.statement.syntax().text_range().start() <= start;
+        let at = at.filter(is_here)?;
         if !self.is_asked(adopted.concern, adopted.rule, at) {
             return None;
         }
@@ -220,7 +231,8 @@ impl<'s, 'a> Judge<'s, 'a> {
             }
             Squawk::RenamingObject | Squawk::BanSetSchema => renaming(violation, adopted, node),
             Squawk::PreferBigintOverInt | Squawk::PreferBigintOverSmallint => {
-                is_key(node, violation).then_some(adopted)
+                let keys = at.keys.get_or_init(|| listed_keys(node));
+                is_key(node, violation, keys).then_some(adopted)
             }
             _ => Some(adopted),
         }
@@ -264,16 +276,18 @@ impl<'s, 'a> Judge<'s, 'a> {
     }
 
     fn adds_check(&self, name: &str) -> bool {
-        let nodes = self
-            .statements
-            .iter()
-            .flat_map(|at| at.statement.syntax().descendants());
-        nodes.filter_map(ast::CheckConstraint::cast).any(|check| {
-            let clause = check.constraint_name_clause();
-            clause
-                .and_then(|clause| clause.constraint_name())
-                .is_some_and(|it| it.text() == name)
-        })
+        let checks = self.checks.get_or_init(|| {
+            let nodes = self
+                .statements
+                .iter()
+                .flat_map(|at| at.statement.syntax().descendants());
+            nodes
+                .filter_map(ast::CheckConstraint::cast)
+                .filter_map(|check| check.constraint_name_clause()?.constraint_name())
+                .map(|name| name.text())
+                .collect()
+        });
+        checks.contains(name)
     }
 
     /// A `serial` takes its default from a sequence, which squawk does not see.

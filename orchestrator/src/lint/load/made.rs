@@ -1,5 +1,7 @@
 //! What a file makes, and what stood before it: nobody uses yet what this very migration made. Floor 3.
 
+use std::collections::HashMap;
+
 use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{Parse, SourceFile, SyntaxNode};
@@ -27,8 +29,23 @@ enum Thing {
 #[derive(Debug, Default)]
 pub(super) struct Made {
     things: Vec<(usize, Thing)>,
-    /// Tables that are dropped, or get another name.
-    gone: Vec<(usize, Name)>,
+    /// The places in `things` of each name.
+    by_name: HashMap<String, Vec<usize>>,
+    /// Tables that are dropped, or get another name, by their names.
+    gone: HashMap<String, Vec<(usize, Name)>>,
+}
+
+impl Thing {
+    fn name(&self) -> &str {
+        match self {
+            Self::Column(name, _) => name,
+            Self::Relation(name)
+            | Self::Index(name, _)
+            | Self::Other(name)
+            | Self::OtherName(name)
+            | Self::TableName(name) => &name.name,
+        }
+    }
 }
 
 impl Made {
@@ -55,26 +72,27 @@ impl Made {
                 if let Some(name) = first_made(node)
                     && !(guarded && standing.has(&name))
                 {
-                    self.things.push((at, Thing::Relation(name)));
+                    self.makes(at, Thing::Relation(name));
                 }
             }
             ast::Stmt::SelectInto(select) => {
                 let into = select.into_clause();
                 if let Some(name) = into.and_then(|into| first_made(into.syntax())) {
-                    self.things.push((at, Thing::Relation(name)));
+                    self.makes(at, Thing::Relation(name));
                 }
             }
             ast::Stmt::CreateIndex(index) => {
                 if let Some(name) = index.index().and_then(|index| first_made(index.syntax()))
                     && let Some(table) = first_used(node)
                 {
-                    self.things.push((at, Thing::Index(name, table)));
+                    self.makes(at, Thing::Index(name, table));
                 }
             }
             ast::Stmt::AlterTable(table) => self.note_alter_table(at, table),
             ast::Stmt::DropTable(_) => {
-                self.gone
-                    .extend(subjects(node).into_iter().map(|name| (at, name)));
+                for name in subjects(node) {
+                    self.goes(at, name);
+                }
             }
             _ => self.note_other(at, node),
         }
@@ -88,8 +106,7 @@ impl Made {
             match action {
                 ast::AlterTableAction::AddColumn(column) => {
                     if let Some(name) = column.column_name() {
-                        self.things
-                            .push((at, Thing::Column(name.text(), table.clone())));
+                        self.makes(at, Thing::Column(name.text(), table.clone()));
                     }
                 }
                 ast::AlterTableAction::TableRenameTo(rename) => {
@@ -99,8 +116,8 @@ impl Made {
                         } else {
                             Thing::TableName(name)
                         };
-                        self.things.push((at, thing));
-                        self.gone.push((at, table.clone()));
+                        self.makes(at, thing);
+                        self.goes(at, table.clone());
                     }
                 }
                 _ => {}
@@ -117,26 +134,44 @@ impl Made {
             Some("alter") => first_made(node).map(Thing::OtherName),
             _ => None,
         };
-        self.things.extend(thing.map(|thing| (at, thing)));
+        if let Some(thing) = thing {
+            self.makes(at, thing);
+        }
+    }
+
+    fn makes(&mut self, at: usize, thing: Thing) {
+        let places = self.by_name.entry(thing.name().to_owned()).or_default();
+        places.push(self.things.len());
+        self.things.push((at, thing));
+    }
+
+    fn goes(&mut self, at: usize, name: Name) {
+        let gone = self.gone.entry(name.name.clone()).or_default();
+        gone.push((at, name));
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &(usize, Thing)> {
+        let places = self.by_name.get(name).into_iter().flatten();
+        places.filter_map(|place| self.things.get(*place))
     }
 
     /// Whether a statement before that one made the relation.
     pub(super) fn has_relation(&self, name: &Name, before: usize) -> bool {
-        self.things.iter().any(|(at, thing)| {
+        self.named(&name.name).any(|(at, thing)| {
             *at < before && matches!(thing, Thing::Relation(made) if is_same(made, name))
         })
     }
 
     /// Whether the file made the table, or gave it that name.
     pub(super) fn has_table_name(&self, name: &Name) -> bool {
-        self.things.iter().any(|(_, thing)| {
+        self.named(&name.name).any(|(_, thing)| {
             matches!(thing, Thing::Relation(made) | Thing::TableName(made) if is_same(made, name))
         })
     }
 
     /// The table of an index that the file made.
     pub(super) fn table_of_index(&self, index: &Name) -> Option<&Name> {
-        self.things.iter().find_map(|(_, thing)| match thing {
+        self.named(&index.name).find_map(|(_, thing)| match thing {
             Thing::Index(made, table) if is_same(made, index) => Some(table),
             _ => None,
         })
@@ -144,14 +179,14 @@ impl Made {
 
     /// Whether the file added the column.
     pub(super) fn has_column(&self, table: &Name, column: &str) -> bool {
-        self.things.iter().any(|(_, thing)| {
+        self.named(column).any(|(_, thing)| {
             matches!(thing, Thing::Column(made, of) if made == column && is_same(of, table))
         })
     }
 
     /// Whether the file makes something of that name, a table or anything else, anywhere.
     pub(super) fn has_any(&self, name: &Name) -> bool {
-        self.things.iter().any(|(_, thing)| {
+        self.named(&name.name).any(|(_, thing)| {
             matches!(
                 thing,
                 Thing::Relation(made) | Thing::Other(made) | Thing::OtherName(made) if is_same(made, name)
@@ -163,7 +198,7 @@ impl Made {
 /// The relations that stand before a migration, as far as the texts of those before it tell.
 #[derive(Debug, Default)]
 pub struct Standing {
-    relations: Vec<Name>,
+    relations: HashMap<String, Vec<Name>>,
     migrations: usize,
 }
 
@@ -174,24 +209,30 @@ impl Standing {
     }
 
     fn has(&self, name: &Name) -> bool {
-        self.relations
-            .iter()
-            .any(|relation| is_same(relation, name))
+        let alike = self.relations.get(&name.name).into_iter().flatten();
+        alike.into_iter().any(|relation| is_same(relation, name))
     }
 
     /// Goes past a migration.
     pub(super) fn pass(&mut self, made: Made) {
         self.migrations += 1;
-        let Made { things, gone } = made;
+        let Made { things, gone, .. } = made;
         let is_gone = |name: &Name, since: usize| {
-            gone.iter()
+            let alike = gone.get(&name.name).into_iter().flatten();
+            alike
+                .into_iter()
                 .any(|(at, gone)| *at >= since && is_same(gone, name))
         };
-        self.relations.retain(|relation| !is_gone(relation, 0));
+        for name in gone.keys() {
+            if let Some(alike) = self.relations.get_mut(name) {
+                alike.retain(|relation| !is_gone(relation, 0));
+            }
+        }
         for (at, thing) in things {
             match thing {
                 Thing::Relation(name) | Thing::TableName(name) if !is_gone(&name, at) => {
-                    self.relations.push(name);
+                    let alike = self.relations.entry(name.name.clone()).or_default();
+                    alike.push(name);
                 }
                 _ => {}
             }

@@ -17,3 +17,4 @@ mod understood;
 pub(super) use judge::findings;
 pub(super) use made::Standing;
 pub use understood::runnable;
+pub(super) use understood::too_deep_within;

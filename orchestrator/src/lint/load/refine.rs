@@ -1,5 +1,8 @@
 //! What squawk points at, looked at more closely than it does. Floor 3.
 
+use std::ops::Range;
+
+use rowan::{NodeOrToken, TextRange};
 use squawk_linter::{Rule as Squawk, Violation};
 use squawk_syntax::ast::{self, AstNode, NameLike};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
@@ -16,14 +19,23 @@ pub(super) fn action(
     let ast::Stmt::AlterTable(table) = statement else {
         return None;
     };
-    table
-        .actions()
-        .find(|action| holds(action.syntax(), violation))
+    around(table.syntax(), violation).find_map(ast::AlterTableAction::cast)
 }
 
-fn holds(node: &SyntaxNode, violation: &Violation) -> bool {
-    let (range, start) = (node.text_range(), violation.text_range.start());
-    range.start() <= start && start < range.end()
+/// The nodes of a statement in which squawk points at something, the innermost first.
+fn around(statement: &SyntaxNode, violation: &Violation) -> impl Iterator<Item = SyntaxNode> {
+    let whole = statement.text_range();
+    let place = TextRange::at(violation.text_range.start(), 1.into());
+    // By bisection: a token is looked for child by child, and a table may have thousands of columns.
+    let element = whole
+        .contains_range(place)
+        .then(|| statement.covering_element(place));
+    let node = element.and_then(|element| match element {
+        NodeOrToken::Node(node) => Some(node),
+        NodeOrToken::Token(token) => token.parent(),
+    });
+    let ancestors = node.into_iter().flat_map(|node| node.ancestors());
+    ancestors.take_while(move |node| whole.contains_range(node.text_range()))
 }
 
 /// A default that differs from row to row, an identity, a stored generated column; `None` for what costs nothing.
@@ -32,11 +44,9 @@ pub(super) fn default(
     as_default: Adopted,
     statement: &SyntaxNode,
 ) -> Option<Adopted> {
-    let node = statement.descendants().find(|node| {
+    let node = around(statement, violation).find(|node| {
         let kind = node.kind();
-        let is_meant =
-            ast::DefaultConstraint::can_cast(kind) || ast::GeneratedConstraint::can_cast(kind);
-        is_meant && holds(node, violation)
+        ast::DefaultConstraint::can_cast(kind) || ast::GeneratedConstraint::can_cast(kind)
     })?;
     if let Some(default) = ast::DefaultConstraint::cast(node.clone()) {
         let same = default
@@ -108,11 +118,13 @@ pub(super) fn dropped_columns(statement: &SyntaxNode) -> Vec<String> {
 }
 
 /// Whether a column counts up, or is the key of its table alone.
-pub(super) fn is_key(statement: &SyntaxNode, violation: &Violation) -> bool {
-    let column = statement
-        .descendants()
-        .filter(|node| ast::Column::can_cast(node.kind()) || ast::AddColumn::can_cast(node.kind()))
-        .find(|node| holds(node, violation));
+pub(super) fn is_key(
+    statement: &SyntaxNode,
+    violation: &Violation,
+    keys: &[(Range<usize>, String)],
+) -> bool {
+    let column = around(statement, violation)
+        .find(|node| ast::Column::can_cast(node.kind()) || ast::AddColumn::can_cast(node.kind()));
     let Some(column) = column else {
         return false;
     };
@@ -130,18 +142,25 @@ pub(super) fn is_key(statement: &SyntaxNode, violation: &Violation) -> bool {
         .descendants()
         .find_map(ast::ColumnName::cast)
         .map(|name| name.text());
-    let is_listed = statement
-        .descendants()
-        .filter_map(ast::PrimaryKeyConstraint::cast)
-        .filter(|key| !holds(key.syntax(), violation))
-        .any(|key| {
-            let columns: Vec<String> = key
-                .syntax()
-                .descendants()
-                .filter_map(ast::ColumnNameRef::cast)
-                .map(|column| column.text())
-                .collect();
-            columns.len() == 1 && columns.first() == name.as_ref()
-        });
+    let start = usize::from(violation.text_range.start());
+    let is_listed = keys
+        .iter()
+        .any(|(range, key)| !range.contains(&start) && Some(key) == name.as_ref());
     is_inline || counts_up || is_listed
+}
+
+/// The primary keys of a statement that are of one column, and where they stand.
+pub(super) fn listed_keys(statement: &SyntaxNode) -> Vec<(Range<usize>, String)> {
+    let keys = statement
+        .descendants()
+        .filter_map(ast::PrimaryKeyConstraint::cast);
+    keys.filter_map(|key| {
+        let mut columns = key
+            .syntax()
+            .descendants()
+            .filter_map(ast::ColumnNameRef::cast);
+        let only = columns.next().filter(|_| columns.next().is_none())?;
+        Some((key.syntax().text_range().into(), only.text()))
+    })
+    .collect()
 }

@@ -1,18 +1,26 @@
 //! Whether a file can be held to the rules at all: whether the linter understands it, and the engine runs it. Floor 3.
 
-use shared::domain::{Direction, Hazard, Migration, Service};
+use shared::domain::{Direction, Hazard, Migration, Script, Service};
 use shared::planning;
+use shared::sql::Lines;
 
-use crate::lint::{LintedFile, line};
+use crate::lint::line::trimmed_line;
+use crate::lint::{Change, LintedFile, Step};
 use crate::rules::{Draft, slugs};
 
 /// What stands in the way of running the file, or of reading it.
 pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
     let text = &file.script.text;
+    if let Some(at) = file.too_deep {
+        let lines = Lines::of(text);
+        let line = trimmed_line(&lines, lines.position_at(at).line);
+        return vec![too_deep(file.script).at(line)];
+    }
     match runnable(file.service, file.migration, file.direction) {
         // The engine says more precisely what the linter would only not understand.
         Err(refused) => vec![refused],
         Ok(hazards) => {
+            let lines = Lines::of(text);
             let outside = hazards
                 .into_iter()
                 .filter(|hazard| hazard.hazard == "needs-no-transaction");
@@ -21,7 +29,7 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
                     let draft =
                         Draft::new(&slugs::NEEDS_NO_TRANSACTION, file.script, hazard.detail);
                     match hazard.line {
-                        Some(number) => draft.at(line(text, number)),
+                        Some(number) => draft.at(trimmed_line(&lines, number)),
                         None => draft,
                     }
                 })
@@ -30,6 +38,23 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
             drafts
         }
     }
+}
+
+/// What is held against a file of which not everything is analyzed.
+fn too_deep(script: &Script) -> Draft<'_> {
+    let message =
+        "this nests too deeply to be analyzed: none of the rules of the text are held to it";
+    Draft::new(&slugs::TOO_DEEP, script, message).safe_form(
+        "write lists, IN (…) and VALUES (…), …, instead of thousands of operators or levels",
+    )
+}
+
+/// The same for SQL within blocks.
+pub(in crate::lint) fn too_deep_within<'a>(script: &'a Script, steps: &[Step]) -> Vec<Draft<'a>> {
+    let acts = steps.iter().flat_map(|step| &step.acts);
+    acts.filter(|act| matches!(act.change, Change::TooDeep))
+        .map(|act| too_deep(script).at(act.range.clone()))
+        .collect()
 }
 
 /// What a reviewer should know of a file that the engine runs.
@@ -44,7 +69,7 @@ pub fn runnable<'a>(
     let step = planning::step(service, migration, direction);
     step.map(|step| step.hazards).map_err(|refused| {
         let script = planning::script(migration, direction);
-        let place = line(&script.text, refused.line);
+        let place = trimmed_line(&Lines::of(&script.text), refused.line);
         Draft::new(&slugs::ENGINE_REFUSES, script, refused.problem).at(place)
     })
 }

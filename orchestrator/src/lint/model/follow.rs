@@ -76,18 +76,12 @@ impl Model {
                     }
                 }
             }),
-            Change::MakesIndex(index) => {
-                let known = index.name.as_ref().and_then(|name| self.index(name));
-                if known.is_none() {
-                    self.indexes.push(index.clone());
+            Change::MakesIndex(index) => self.indexes.add(index.clone()),
+            Change::DropsIndexes { indexes, .. } => {
+                for name in indexes {
+                    self.indexes.remove(name);
                 }
             }
-            Change::DropsIndexes { indexes, .. } => self.indexes.retain(|index| {
-                !index
-                    .name
-                    .as_ref()
-                    .is_some_and(|name| indexes.contains(name))
-            }),
             Change::RenamesIndex { index, to } => self.rename_index(index, to),
             Change::MakesEnum { name, labels } => {
                 let known = self.enums.entry(name.clone()).or_insert_with(|| Enum {
@@ -156,6 +150,7 @@ impl Model {
                 }
             }
             Change::Unknown(unknown) => self.doubt(unknown),
+            Change::TooDeep => self.doubt(&Unknown::Anything),
             Change::AltersTable { .. } | Change::Truncates { .. } | Change::WritesRows(_) => {}
         }
     }
@@ -201,7 +196,7 @@ impl Model {
             return;
         }
         self.tables.remove(table);
-        self.indexes.retain(|index| index.table != *table);
+        self.indexes.remove_of(table);
         if cascade {
             for other in self.tables.values_mut() {
                 other.constraints.retain(|constraint| {
@@ -218,14 +213,13 @@ impl Model {
         };
         known.certain &= !perhaps;
         self.tables.insert(to.clone(), known);
-        for index in &mut self.indexes {
-            if index.table == *table {
-                index.table = to.clone();
-                if let Some(name) = &mut index.name {
-                    name.schema.clone_from(&to.schema);
-                }
+        self.indexes.retain_of(table, |index| {
+            index.table = to.clone();
+            if let Some(name) = &mut index.name {
+                name.schema.clone_from(&to.schema);
             }
-        }
+            true
+        });
         for other in self.tables.values_mut() {
             for constraint in &mut other.constraints {
                 if let ConstraintKind::ForeignKey { to: target, .. } = &mut constraint.kind
@@ -245,8 +239,7 @@ impl Model {
                 .retain(|constraint| !constraint.columns.iter().any(|name| name == column));
         });
         let has = |index: &Index| index.columns.iter().flatten().any(|name| name == column);
-        self.indexes
-            .retain(|index| index.table != *table || !has(index));
+        self.indexes.retain_of(table, |index| !has(index));
     }
 
     fn drop_columns_of(&mut self, types: &[Name]) {
@@ -279,18 +272,16 @@ impl Model {
                 constraint.columns.iter_mut().for_each(rename);
             }
         });
-        for index in &mut self.indexes {
-            if index.table == *table {
-                index.columns.iter_mut().flatten().for_each(rename);
-            }
-        }
+        self.indexes.retain_of(table, |index| {
+            index.columns.iter_mut().flatten().for_each(rename);
+            true
+        });
     }
 
     fn rename_index(&mut self, index: &Name, to: &Name) {
-        for known in &mut self.indexes {
-            if known.name.as_ref() == Some(index) {
-                known.name = Some(to.clone());
-            }
+        if let Some(mut known) = self.indexes.remove(index) {
+            known.name = Some(to.clone());
+            self.indexes.add(known);
         }
         // The index of a key carries its name.
         for table in self.tables.values_mut() {
@@ -319,8 +310,7 @@ impl Model {
                 constraint.columns = index.columns.iter().flatten().cloned().collect();
             }
             constraint.name.get_or_insert_with(|| index.clone());
-            self.indexes
-                .retain(|index| index.name.as_ref() != Some(&taken));
+            self.indexes.remove(&taken);
         }
         let given = given_name(&table.name, &constraint);
         constraint.name.get_or_insert(given);
@@ -349,7 +339,7 @@ impl Model {
                 .is_some_and(|schema| names.contains(schema))
         };
         self.tables.retain(|name, _| !gone(name));
-        self.indexes.retain(|index| !gone(&index.table));
+        self.indexes.remove_where(gone);
         self.enums.retain(|name, _| !gone(name));
         self.views.retain(|name, _| !gone(name));
     }

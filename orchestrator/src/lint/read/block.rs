@@ -1,5 +1,6 @@
 //! DO blocks: what their statements change, perhaps; dynamic SQL changes anything.
 
+use shared::sql;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -8,9 +9,16 @@ use crate::lint::change::{Change, Unknown};
 use crate::lint::mentions::Mentions;
 use crate::lint::names::{span, squeezed};
 
+/// Blocks within EXECUTE within blocks that are followed: each is read once more by those around it.
+const WITHIN: usize = 8;
+
 impl Reader<'_> {
     pub(super) fn block(&mut self, it: &ast::Do) {
         let whole = (self.spot)(it.syntax());
+        if self.within >= WITHIN || sql::too_deep(&quoted_text(it.syntax()), true).is_some() {
+            self.act(whole, Change::TooDeep);
+            return;
+        }
         let Some(body) = it.plpgsql() else {
             self.act(whole, Change::Unknown(Unknown::Anything));
             return;
@@ -31,6 +39,7 @@ impl Reader<'_> {
         };
         let mut reader = Reader::new(self.by, &self.schema, &spot);
         reader.temporary = self.temporary.clone();
+        reader.within = self.within + 1;
         let catches = catches_duplicates(&root);
         for node in root.descendants() {
             let dynamic = ast::PlpgsqlDynExecuteStmt::can_cast(node.kind());
@@ -61,21 +70,45 @@ impl Reader<'_> {
                 .find_map(ast::Literal::cast)
                 .and_then(|literal| literal.string_value())
         });
-        let Some(sql) = value else {
+        let Some(text) = value else {
             self.act(whole, Change::Unknown(Unknown::Anything));
             return;
         };
-        let parsed = squawk_syntax::SourceFile::parse(&sql);
+        if self.within >= WITHIN || sql::too_deep(&text, false).is_some() {
+            self.act(whole, Change::TooDeep);
+            return;
+        }
+        let parsed = squawk_syntax::SourceFile::parse(&text);
         let spot = |_: &SyntaxNode| whole.clone();
         let mut reader = Reader::new(self.by, &self.schema, &spot);
         reader.perhaps = self.perhaps;
         reader.guarded = self.guarded;
         reader.in_loop = self.in_loop;
+        reader.within = self.within + 1;
         reader.temporary = self.temporary.clone();
         for statement in parsed.tree().stmts() {
             reader.statement(&statement);
         }
         self.acts.extend(reader.acts);
+    }
+}
+
+/// The longest text in quotes: of DO its body, undecoded.
+fn quoted_text(node: &SyntaxNode) -> String {
+    let tokens = node.descendants_with_tokens();
+    let longest = tokens
+        .filter_map(|element| element.into_token())
+        .max_by_key(|token| token.text().len());
+    let text = longest.map_or_else(String::new, |token| token.text().to_owned());
+    match text.strip_prefix('$').and_then(|rest| rest.split_once('$')) {
+        Some((tag, body)) => body
+            .strip_suffix(&format!("${tag}$"))
+            .unwrap_or(body)
+            .to_owned(),
+        None => text
+            .trim_start_matches(|c: char| c != '\'')
+            .trim_matches('\'')
+            .replace("''", "'"),
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     /// Temporary tables that the file has made.
     pub(super) temporary: BTreeSet<String>,
     search_path: Option<String>,
+    /// How many blocks and texts of EXECUTE are around it.
+    pub(super) within: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -45,6 +47,7 @@ impl<'a> Reader<'a> {
             acts: Vec::new(),
             temporary: BTreeSet::new(),
             search_path: None,
+            within: 0,
         }
     }
 
