@@ -230,6 +230,7 @@ fn history(service: &Service, files: &Files<'_>) -> History {
         applied,
         interrupted: interrupted.collect(),
         owed: Vec::new(),
+        journal: None,
         legacy,
     }
 }

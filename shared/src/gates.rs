@@ -90,11 +90,16 @@ pub fn unmet_in(history: &History, gate: &Gate) -> Option<Gate> {
         .map(|interruption| interruption.version)
         .chain(history.outstanding().map(|owed| owed.version))
         .collect();
+    // History is not believed against the journal.
+    let journal = history.journal.as_ref();
+    let is_denied = |version: &Version| journal.is_some_and(|it| it.get(version) == Some(&false));
     let versions: Vec<Version> = gate
         .versions
         .iter()
         .copied()
-        .filter(|version| !applied.contains(version) || going.contains(version))
+        .filter(|version| {
+            !applied.contains(version) || going.contains(version) || is_denied(version)
+        })
         .collect();
     (!versions.is_empty()).then(|| Gate {
         service: gate.service.clone(),

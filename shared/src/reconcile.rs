@@ -2,7 +2,9 @@
 //!
 //! Pure functions; reading the history is the business of `postgres::history`. Floor 1.
 
-use std::collections::{BTreeSet, HashMap};
+mod agreement;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,6 +13,8 @@ use crate::domain::{
     CatalogState, Checksum, Direction, Migration, Refusal, RefusalKind, Service, ServiceName,
     Version, suggest,
 };
+
+pub use agreement::{Disagreement, JournalSays, disagreements};
 
 /// One row of the history table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,8 @@ pub struct History {
     /// What compensations have recorded as theirs to undo, ascending by version; [`History::outstanding`] leaves out what
     /// is undone already.
     pub owed: Vec<OwedRevert>,
+    /// Whether the journal says last of a version that it is applied, or that it is not; `None` where there is no journal that can be read.
+    pub journal: Option<BTreeMap<Version, bool>>,
     /// The versions in the former tool's history, ascending; read only where there are no rows of ours.
     pub legacy: Vec<Version>,
 }
@@ -79,6 +85,9 @@ impl History {
         rest.interrupted
             .retain(|interruption| !versions.contains(&interruption.version));
         rest.owed.retain(|owed| !versions.contains(&owed.version));
+        if let Some(journal) = &mut rest.journal {
+            journal.retain(|version, _| !versions.contains(version));
+        }
         rest
     }
 
@@ -282,6 +291,7 @@ impl<'a> Reconciliation<'a> {
     ///
     /// An interrupted one is first: it is finished before anything newer.
     pub fn to_apply(&self, to: Option<Version>) -> Result<Vec<&'a Migration>, Refusal> {
+        self.refuse_contradiction()?;
         self.refuse_owed_reverts()?;
         self.refuse_inconsistency()?;
         self.refuse_legacy_history()?;
@@ -305,6 +315,27 @@ impl<'a> Reconciliation<'a> {
             .filter(|standing| to.is_none_or(|to| standing.version <= to))
             .filter_map(|standing| standing.migration)
             .collect())
+    }
+
+    /// Refuses to go by a history that the journal contradicts.
+    pub fn refuse_contradiction(&self) -> Result<(), Refusal> {
+        let mut found = disagreements(self.service, self.history);
+        found.retain(|it| it.is_contradiction());
+        let Some(first) = found.first() else {
+            return Ok(());
+        };
+        let more = match found.len() {
+            1 => String::new(),
+            count => format!(" ({count} migrations in all)"),
+        };
+        Err(self.refusal(
+            RefusalKind::JournalDisagrees,
+            format!(
+                "{}{more}: what is in the database is not certain, and nothing was changed",
+                first.sentence()
+            ),
+            suggest(["doctor", self.service.name.as_str()]),
+        ))
     }
 
     /// What is to be undone is nothing to build on.
@@ -360,6 +391,7 @@ impl<'a> Reconciliation<'a> {
     ///
     /// A migration whose application was interrupted counts: its revert is the way back from a half-done file.
     pub fn revertible(&self) -> Result<Vec<&'a Migration>, Refusal> {
+        self.refuse_contradiction()?;
         if let Some(missing) = self.first(|state| state == State::Missing) {
             return Err(self.missing(missing));
         }

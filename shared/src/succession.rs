@@ -19,6 +19,8 @@ pub struct Succession<'a> {
     half_done: BTreeSet<Version>,
     /// Why nothing may be applied.
     inconsistent: Option<Refusal>,
+    /// Why nothing may be done at all.
+    contradiction: Option<Refusal>,
     may_have_gaps: bool,
 }
 
@@ -42,12 +44,14 @@ impl<'a> Succession<'a> {
             .map(|interruption| interruption.version)
             .collect();
         let versions = service.migrations.iter().map(|it| it.version);
+        let reconciliation = reconcile(service, history);
         Self {
             service,
             pending: versions.filter(|it| !applied.contains(it)).collect(),
             applied,
             half_done,
-            inconsistent: reconcile(service, history).to_apply(None).err(),
+            inconsistent: reconciliation.to_apply(None).err(),
+            contradiction: reconciliation.refuse_contradiction().err(),
             may_have_gaps: false,
         }
     }
@@ -82,6 +86,9 @@ impl<'a> Succession<'a> {
                 }
             }
             Direction::Down => {
+                if let Some(refusal) = &self.contradiction {
+                    return Err(refusal.clone());
+                }
                 if !self.applied.contains(&version) && !self.half_done.contains(&version) {
                     return Ok(Due::Done);
                 }

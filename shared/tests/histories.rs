@@ -95,6 +95,7 @@ fn histories() -> impl Strategy<Value = History> {
             applied,
             interrupted,
             owed: Vec::new(),
+            journal: None,
             legacy,
         })
 }

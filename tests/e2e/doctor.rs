@@ -421,8 +421,8 @@ fn a_row_that_the_journal_does_not_know_is_a_finding() {
     assert_is(
         &finding,
         "history_and_journal",
-        "error",
-        "DELETE FROM \"public\".\"refinery_schema_history\" WHERE version = 2",
+        "warning",
+        "--believe journal",
     );
     assert!(
         finding["what"]
@@ -444,7 +444,7 @@ fn rows_from_before_this_engine_are_no_finding() {
 }
 
 #[test]
-fn a_row_that_only_the_journal_knows_is_a_finding_and_its_sql_mends_it() {
+fn a_row_that_only_the_journal_knows_is_a_finding_and_its_command_resolves_it() {
     let (server, _services, orchestrator) = migrated();
     let before = server.query(
         "db_one",
@@ -459,8 +459,9 @@ fn a_row_that_only_the_journal_knows_is_a_finding_and_its_sql_mends_it() {
         "orchestrator drift one",
     );
     let next = finding["next"].as_str().expect("words");
-    let (_, sql) = next.split_once("makes: ").expect("SQL");
-    server.query("db_one", sql);
+    let (_, command) = next.split_once("makes: orchestrator ").expect("a command");
+    let (command, _) = command.split_once(';').expect("another one");
+    orchestrator.expect(&command.split(' ').collect::<Vec<_>>(), 0);
     assert_eq!(
         server.query(
             "db_one",

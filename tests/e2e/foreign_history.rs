@@ -296,7 +296,7 @@ fn rows_of_the_journal_that_others_wrote() {
             ),
             case(
                 "numbers below zero",
-                (0, 0),
+                (0, 3),
                 "applied",
                 "UPDATE orchestrator.journal SET duration_ms = -9223372036854775808, attempts = -2147483648, \
                    statements_done = -1, statements = -2147483648, version = -version",

@@ -47,6 +47,7 @@ mod histories;
 mod house;
 mod isolation;
 mod journal;
+mod journal_disagrees;
 mod json;
 mod killed;
 mod leftovers;

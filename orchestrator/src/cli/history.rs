@@ -10,7 +10,8 @@ use shared::report::Role;
 use shared::report::table::{Align, Cell, columns};
 use shared::report::units::duration;
 
-use super::history_verify;
+use super::{history_believe, history_verify};
+use crate::journal::Believed;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -20,6 +21,7 @@ Examples:
   orchestrator history policy --output json
   orchestrator history --anchor-out anchor-2026-11-22.json     what the journals are now, to be kept elsewhere
   orchestrator history --verify --anchor anchor-2026-11-22.json
+  orchestrator history policy --believe journal                history and journal disagree, and the journal is right
 
 --verify finds rows that were edited, removed, inserted or moved since they were written; exit code 4 when there are any. An
 anchor also finds the newest rows removed, and all of them written anew by somebody who computed the hashes again.")]
@@ -36,6 +38,12 @@ pub(super) struct Args {
     /// What the journals were at an earlier moment: a file of --anchor-out, or the JSON events of a run
     #[arg(long, value_name = "FILE", requires = "verify")]
     anchor: Option<PathBuf>,
+    /// Make history and journal agree again, by the one that is right; the schema is not touched
+    #[arg(long, value_name = "WHICH", conflicts_with_all = ["limit", "verify", "anchor_out"])]
+    believe: Option<Believed>,
+    /// In production, do not ask
+    #[arg(long, requires = "believe")]
+    yes: bool,
     /// Write what the journals are now to a new file; with --verify only when there is nothing wrong
     #[arg(long, value_name = "FILE", conflicts_with = "limit")]
     anchor_out: Option<PathBuf>,
@@ -55,6 +63,9 @@ pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus
     }
     if let Some(file) = &args.anchor_out {
         return history_verify::take_anchors(context, &super::or_all(&args.services), file).await;
+    }
+    if let Some(believed) = args.believe {
+        return history_believe::believe_one(context, &args.services, believed, args.yes).await;
     }
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
@@ -88,8 +99,8 @@ fn for_people(context: &Context, attempts: &[JournalRow]) -> String {
         .iter()
         .map(|row| {
             let role = match row.outcome.as_str() {
-                "applied" | "adopted" => Role::Good,
-                "reverted" | "adoption_undone" => Role::Plain,
+                "applied" | "adopted" | "recorded_applied" => Role::Good,
+                "reverted" | "adoption_undone" | "recorded_reverted" => Role::Plain,
                 _ => Role::Bad,
             };
             let why = [row.sqlstate.as_deref(), row.message.as_deref()];

@@ -242,7 +242,7 @@ fn lines(
     let rows = count(found.rows, "row");
     let mut text = line(Role::Bad, "changed", &format!("{number} in {rows}"));
     for finding in &found.findings {
-        text.push_str(&format!("  {}\n", finding.message));
+        text.push_str(&format!("  {}\n", clean(&finding.message)));
     }
     text
 }

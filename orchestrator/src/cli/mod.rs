@@ -15,6 +15,7 @@ mod fix_lines;
 mod generate;
 mod graph;
 mod history;
+mod history_believe;
 mod history_verify;
 mod local;
 mod lock_lines;

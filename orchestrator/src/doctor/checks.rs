@@ -6,7 +6,7 @@ use shared::config::DatabaseAddress;
 use shared::domain::{Service, ServiceName, suggest};
 use shared::reconcile::History;
 
-use super::queries::{DatabaseRows, JournalEnd, ServerRows};
+use super::queries::{DatabaseRows, ServerRows};
 use super::{
     Finding, Remedy, Severity, compensation, constraints, histories, indexes, locks, partitions,
     prepared, restored_databases, scratch_databases, sessions, steps, versions,
@@ -21,11 +21,7 @@ pub(super) struct Database<'a> {
     /// Services that share the database.
     pub neighbours: Vec<&'a Service>,
     pub address: &'a DatabaseAddress,
-    /// The qualified name of the history table.
-    pub history_table: String,
     pub history: &'a History,
-    /// How the journal ends for each version; `None` without a journal.
-    pub journal: Option<Vec<JournalEnd>>,
     pub rows: DatabaseRows,
     /// From when on an idle session is in the way.
     pub idle_after: Duration,

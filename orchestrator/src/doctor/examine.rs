@@ -11,7 +11,7 @@ use shared::inspect::{ServiceError, Target, inspect};
 use tokio_postgres::{Client, Error};
 
 use super::checks::{Database, ServerFacts};
-use super::queries::{DatabaseRows, ServerRows, journal_ends};
+use super::queries::{DatabaseRows, ServerRows};
 use super::{Finding, Severity, Unreachable};
 use crate::client_program::ClientProgram;
 use crate::restore::{KeptDatabase, dead_databases, is_restoring, kept_databases};
@@ -153,11 +153,7 @@ async fn database(
         service: &target.service,
         neighbours,
         address: &target.address,
-        history_table: session.qualified_history(&target.history_table),
         history: &inspection.history,
-        journal: journal_ends(&session, &target.service.name)
-            .await
-            .map_err(failed)?,
         rows: DatabaseRows::read(session.client()).await.map_err(failed)?,
         idle_after,
     };

@@ -1,7 +1,6 @@
 //! What the checks read from catalogs and statistics. Writes nothing.
 
-use shared::domain::{ServiceName, Version};
-use shared::postgres::{ADVISORY_LOCK_KEY, Session};
+use shared::postgres::ADVISORY_LOCK_KEY;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
@@ -102,21 +101,6 @@ pub struct ServerRows {
     pub version_number: i32,
     /// Scratch databases whose owner is dead.
     pub dead_scratch: Vec<String>,
-}
-
-/// How the journal ends for one version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalEnd {
-    /// The version.
-    pub version: Version,
-    /// Its name.
-    pub name: String,
-    /// `applied`, `adopted` or `reverted`.
-    pub outcome: String,
-    /// When that began (UTC, to the second).
-    pub started_at: String,
-    /// When the first row of the service was written (UTC, to the second).
-    pub journal_began: String,
 }
 
 impl DatabaseRows {
@@ -272,36 +256,4 @@ impl ServerRows {
             dead_scratch: crate::scratch::dead_databases(client).await?,
         })
     }
-}
-
-/// How the journal ends for each version of a service; `None` where there is none, or no right to read it.
-pub async fn journal_ends(
-    session: &Session,
-    service: &ServiceName,
-) -> Result<Option<Vec<JournalEnd>>, Error> {
-    if !session.has_readable_journal() {
-        return Ok(None);
-    }
-    let rows = session
-        .client()
-        .query_typed(
-            "SELECT DISTINCT ON (version) COALESCE(version, 0)::int8, COALESCE(name::text, ''), outcome::text, \
-               COALESCE(pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS'), ''), \
-               COALESCE((SELECT pg_catalog.to_char(min(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') \
-                FROM orchestrator.journal WHERE service = $1), '') \
-             FROM orchestrator.journal WHERE service = $1 AND outcome IN ('applied', 'adopted', 'reverted') \
-             ORDER BY version, id DESC",
-            &[(&service.as_str(), Type::TEXT)],
-        )
-        .await?;
-    let end = |row: &Row| {
-        Ok(JournalEnd {
-            version: Version::new(row.try_get(0)?),
-            name: row.try_get(1)?,
-            outcome: row.try_get(2)?,
-            started_at: row.try_get(3)?,
-            journal_began: row.try_get(4)?,
-        })
-    };
-    rows.iter().map(end).collect::<Result<_, Error>>().map(Some)
 }

@@ -18,6 +18,8 @@ pub enum FindingKind {
     Rewritten,
     /// The database was restored from a backup since the anchor was taken.
     Restored,
+    /// History does not have what the journal says, or has what it does not say.
+    Disagrees,
 }
 
 /// One thing that is wrong, and with which rows.

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use shared::domain::{Anchor, ServiceName};
 use shared::inspect::{ServiceError, Target};
-use shared::postgres::{ConnectError, Connections, read_chain};
+use shared::postgres::{ConnectError, Connections, read_chain, read_history};
+use shared::reconcile::disagreements;
 
-use super::{Finding, judge};
+use super::{Finding, FindingKind, judge};
 
 /// How the journal of a service's database stands.
 #[derive(Clone, Debug, Serialize)]
@@ -52,7 +53,19 @@ pub async fn verify(
             .unwrap_or_default(),
         None => Vec::new(),
     };
-    let judgement = judge(&rows, anchor);
+    let mut judgement = judge(&rows, anchor);
+    if let Some(session) = &session {
+        let (service, table) = (&target.service.name, &target.history_table);
+        let read = read_history(session, service, table).await;
+        let history = read.map_err(|source| ServiceError::query(&target.address, source))?;
+        // No row of the journal was changed, as far as it tells: they are about none.
+        let found = disagreements(&target.service, &history);
+        judgement.findings.extend(
+            found
+                .iter()
+                .map(|it| Finding::of_row(FindingKind::Disagrees, 0, it.sentence())),
+        );
+    }
     let newest = rows.last();
     Ok(Verification {
         name: target.service.name.clone(),

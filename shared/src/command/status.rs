@@ -12,7 +12,7 @@ use super::{CommandError, Context, Selected, StatusArgs, print_document};
 use crate::domain::{ExitStatus, ServiceName, Version, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
-use crate::reconcile::{History, State, reconcile};
+use crate::reconcile::{Disagreement, History, State, disagreements, reconcile};
 use crate::report::table::{Align, Cell, columns};
 use crate::report::units::{count, duration};
 use crate::report::{Palette, Role, clean};
@@ -30,6 +30,9 @@ struct ServiceStatus {
     /// Whether an interrupted atomic release is prepared in its database.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     release_in_doubt: bool,
+    /// Where history and journal differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    disagreements: Vec<Disagreement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compensation: Option<CompensationStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,6 +130,7 @@ async fn read_one(
         applied: reconciliation.applied_count(),
         pending: reconciliation.pending_count(),
         migrations,
+        disagreements: disagreements(&target.service, &inspection.history),
         compensation: compensation(&inspection.history),
         release_in_doubt: inspection.in_doubt,
         error: None,
@@ -174,6 +178,7 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
         applied: 0,
         pending: 0,
         migrations: Vec::new(),
+        disagreements: Vec::new(),
         compensation: None,
         release_in_doubt: false,
         error: Some(error.chain()),
@@ -201,9 +206,11 @@ pub async fn status(
         worst.or_worse(service.exit_status)
     });
     let unfinished = |migration: &MigrationStatus| migration.state != State::Applied;
-    let pending = found
-        .iter()
-        .any(|service| service.compensation.is_some() || service.migrations.iter().any(unfinished));
+    let pending = found.iter().any(|service| {
+        service.compensation.is_some()
+            || !service.disagreements.is_empty()
+            || service.migrations.iter().any(unfinished)
+    });
     Ok(if args.exit_code && pending {
         worst.or_worse(ExitStatus::Findings)
     } else {
@@ -289,6 +296,13 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         let left = count(compensation.versions.len(), "migration");
         return (Role::Bad, format!("{left} to be undone"));
     }
+    if service
+        .disagreements
+        .iter()
+        .any(Disagreement::is_contradiction)
+    {
+        return (Role::Bad, "history and journal disagree".to_owned());
+    }
     let odd = service
         .migrations
         .iter()
@@ -304,6 +318,9 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         ),
         None if service.database_exists == Some(false) => {
             (Role::Warning, "no database yet".to_owned())
+        }
+        None if !service.disagreements.is_empty() => {
+            (Role::Warning, "unknown to the journal".to_owned())
         }
         None if service.pending > 0 => (Role::Warning, "pending".to_owned()),
         None => (Role::Good, "up to date".to_owned()),
@@ -376,6 +393,18 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
             versions.join(", "),
             clean(&compensation.because),
             suggest(["revert", "all", "--run", &compensation.run_id.to_string()])
+        ));
+    }
+    for disagreement in &service.disagreements {
+        let role = match disagreement.is_contradiction() {
+            true => Role::Bad,
+            false => Role::Warning,
+        };
+        text.push_str(&format!(
+            "\n{} {}\n  next: {}\n",
+            palette.paint(role, "disagree:"),
+            clean(&disagreement.sentence()),
+            suggest(["doctor", service.name.as_str()])
         ));
     }
     for migration in &service.migrations {

@@ -16,6 +16,8 @@ pub enum RefusalKind {
     OutOfOrder,
     /// A cross-service requirement is not met.
     Gate,
+    /// History and journal contradict each other.
+    JournalDisagrees,
     /// A migration cannot be undone.
     Irreversible,
     /// Another service's applied migration requires what would be undone.

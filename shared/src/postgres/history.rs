@@ -1,5 +1,10 @@
 //! refinery's history table in one database.
 
+use std::collections::BTreeMap;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
 use super::chain::begin_chain;
 use super::journal::INSTALL_JOURNAL;
 use super::progress::INSTALL_PROGRESS;
@@ -14,11 +19,7 @@ pub async fn read_history(
     service: &ServiceName,
     history_table: &str,
 ) -> Result<History, tokio_postgres::Error> {
-    let applied = if session.has_history() {
-        read_rows(session, history_table).await?
-    } else {
-        Vec::new()
-    };
+    let (applied, journal) = read_rows(session, service, history_table).await?;
     let interrupted = match session.progress_readable() {
         Some(true) => progress::interruptions(session.client(), service).await?,
         Some(false) => {
@@ -46,41 +47,80 @@ pub async fn read_history(
         applied,
         interrupted,
         owed,
+        journal,
         legacy: Vec::new(),
     })
 }
 
-/// Other programs write this table, too, and it may have been made by hand: whatever its columns are, and whatever is in
+/// What the journal says last of each version, as far as it says whether that is applied. No more is asked of it: others may have changed it.
+const JOURNAL_ENDS: &str = "SELECT DISTINCT ON (version) version::int8 AS version, \
+    outcome::text IN ('applied', 'adopted', 'recorded_applied') AS applied FROM orchestrator.journal \
+  WHERE service = $1 AND version IS NOT NULL AND outcome::text IN \
+    ('applied', 'adopted', 'recorded_applied', 'reverted', 'adoption_undone', 'recorded_reverted') \
+  ORDER BY version, id DESC";
+
+/// Reads both in one statement, and so of one moment: between two statements another run may commit, and they would seem to disagree.
+///
+/// Other programs write the history, too, and it may have been made by hand: whatever its columns are, and whatever is in
 /// them, there is a history or an error.
 async fn read_rows(
     session: &Session,
+    service: &ServiceName,
     history_table: &str,
-) -> Result<Vec<AppliedMigration>, tokio_postgres::Error> {
+) -> Result<(Vec<AppliedMigration>, Option<BTreeMap<Version, bool>>), tokio_postgres::Error> {
     let table = qualified(session, history_table);
-    let rows = session
-        .client()
-        .query_typed(
-            &format!(
-                "SELECT version::int8, COALESCE(name::text, ''), COALESCE(applied_on::text, ''), checksum::text \
-                 FROM {table} ORDER BY 1"
-            ),
-            &[],
-        )
-        .await?;
+    let history = format!(
+        "SELECT true AS present, version::int8 AS version, name::text AS name, applied_on::text AS applied_on, \
+           checksum::text AS checksum FROM {table}"
+    );
+    const OF_HISTORY: &str =
+        "h.present, h.version, COALESCE(h.name, ''), COALESCE(h.applied_on, ''), h.checksum";
+    const OF_JOURNAL: &str = "j.version, j.applied";
+    const NO_HISTORY: &str = "SELECT NULL::bool AS present, NULL::int8 AS version, NULL::text AS name, \
+        NULL::text AS applied_on, NULL::text AS checksum WHERE false";
+    let has_journal = session.journal_readable() == Some(true);
+    let rows = match (session.has_history(), has_journal) {
+        (false, false) => Vec::new(),
+        (true, false) => {
+            let sql = format!("SELECT {OF_HISTORY} FROM ({history}) h ORDER BY 2");
+            session.client().query_typed(&sql, &[]).await?
+        }
+        (has_history, true) => {
+            let history = if has_history { &history } else { NO_HISTORY };
+            let sql = format!(
+                "SELECT {OF_HISTORY}, {OF_JOURNAL} FROM ({history}) h FULL JOIN ({JOURNAL_ENDS}) j \
+                   ON j.version = h.version ORDER BY 2"
+            );
+            let parameters = [(&service.as_str() as &(dyn ToSql + Sync), Type::TEXT)];
+            session.client().query_typed(&sql, &parameters).await?
+        }
+    };
     let mut applied = Vec::with_capacity(rows.len());
+    let mut journal = has_journal.then(BTreeMap::new);
     for row in &rows {
-        let Some(version) = row.try_get(0)? else {
-            tracing::warn!("{table} has a row without a version, which says nothing: delete it");
-            continue;
-        };
-        applied.push(AppliedMigration {
-            version: Version::new(version),
-            name: row.try_get(1)?,
-            applied_on: row.try_get(2)?,
-            checksum: row.try_get::<_, Option<&str>>(3)?.and_then(Checksum::parse),
-        });
+        if row.try_get::<_, Option<bool>>(0)?.is_some() {
+            applied.extend(history_row(row, &table)?);
+        }
+        if let Some(journal) = &mut journal
+            && let Some(version) = row.try_get::<_, Option<i64>>(5)?
+        {
+            journal.insert(Version::new(version), row.try_get(6)?);
+        }
     }
-    Ok(applied)
+    Ok((applied, journal))
+}
+
+fn history_row(row: &Row, table: &str) -> Result<Option<AppliedMigration>, tokio_postgres::Error> {
+    let Some(version) = row.try_get(1)? else {
+        tracing::warn!("{table} has a row without a version, which says nothing: delete it");
+        return Ok(None);
+    };
+    Ok(Some(AppliedMigration {
+        version: Version::new(version),
+        name: row.try_get(2)?,
+        applied_on: row.try_get(3)?,
+        checksum: row.try_get::<_, Option<&str>>(4)?.and_then(Checksum::parse),
+    }))
 }
 
 /// Creates history table and journal where they are missing, and the progress table where a file needs it. Call it

@@ -88,6 +88,10 @@ pub enum AttemptOutcome {
     AdoptionUndone,
     /// It was to be undone, and is not: somebody has decided so.
     Kept,
+    /// It counts as applied: history and journal had disagreed, and somebody decided so. Nothing was run.
+    RecordedApplied,
+    /// It does not count as applied: in the same way.
+    RecordedReverted,
     /// The database is one that was restored from a backup; the version is the newest that was applied in it.
     Restored,
 }
@@ -103,6 +107,8 @@ impl AttemptOutcome {
             Self::Adopted => "adopted",
             Self::AdoptionUndone => "adoption_undone",
             Self::Kept => "kept",
+            Self::RecordedApplied => "recorded_applied",
+            Self::RecordedReverted => "recorded_reverted",
             Self::Restored => "restored",
         }
     }
@@ -325,6 +331,50 @@ pub async fn run_succeeded(
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
+/// What the journal last recorded of a version that is or was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its name.
+    pub name: String,
+    /// The checksum of its file.
+    pub checksum: Option<Checksum>,
+    /// When that began (RFC 3339, UTC).
+    pub started_at: String,
+}
+
+/// What the journal last recorded of a version, for the history that lost it.
+pub async fn read_recorded(
+    session: &Session,
+    service: &ServiceName,
+    version: Version,
+) -> Result<Option<Recorded>, tokio_postgres::Error> {
+    if session.journal_readable() != Some(true) {
+        return Ok(None);
+    }
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT COALESCE(name::text, ''), checksum::text, \
+               COALESCE(pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') \
+             FROM orchestrator.journal WHERE service = $1 AND version = $2 \
+               AND outcome IN ('applied', 'adopted', 'recorded_applied') ORDER BY id DESC LIMIT 1",
+            &[
+                (&service.as_str(), Type::TEXT),
+                (&version.number(), Type::INT8),
+            ],
+        )
+        .await?;
+    rows.first()
+        .map(|row| {
+            Ok(Recorded {
+                name: row.try_get(0)?,
+                checksum: row.try_get::<_, Option<&str>>(1)?.and_then(Checksum::parse),
+                started_at: row.try_get(2)?,
+            })
+        })
+        .transpose()
+}
+
 /// A journal row for people and JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct JournalRow {
@@ -340,7 +390,8 @@ pub struct JournalRow {
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
-    /// `applied`, `reverted`, `failed`, `cancelled`, `rolled_back`, `adopted`, `adoption_undone`, `kept` or `restored`.
+    /// `applied`, `reverted`, `failed`, `cancelled`, `rolled_back`, `adopted`, `adoption_undone`, `recorded_applied`,
+    /// `recorded_reverted`, `kept` or `restored`.
     pub outcome: String,
     /// When it began (RFC 3339, UTC).
     pub started_at: String,

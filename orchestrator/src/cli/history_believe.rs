@@ -1,0 +1,67 @@
+//! `history --believe`.
+
+use serde::Serialize;
+use shared::command::{CommandError, Context, confirm, print_document, select, watch_signals};
+use shared::domain::{ExitStatus, ServiceName};
+use shared::reconcile::Disagreement;
+use shared::report::clean;
+
+use crate::journal::{Believed, believe};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    service: &'a ServiceName,
+    recorded: &'a [Disagreement],
+}
+
+/// Makes history and journal agree in the database of the one service that is named: which of them is right is a question for each.
+pub(super) async fn believe_one(
+    context: &Context,
+    services: &[String],
+    believed: Believed,
+    yes: bool,
+) -> Result<ExitStatus, CommandError> {
+    let selected = select(&context.fleet, services, false)?;
+    let Some(name) = selected.only().filter(|_| services.len() == 1) else {
+        return Err(CommandError::usage(
+            "--believe is about the database of one service",
+            "name one service",
+        ));
+    };
+    let targets = context.targets([name], &selected, false).await?;
+    let Some(target) = targets.get(name) else {
+        return Err(CommandError::usage(
+            format!("{name} is unknown"),
+            "name one service",
+        ));
+    };
+    let side = match believed {
+        Believed::History => "the journal to what the history says",
+        Believed::Journal => "the history to what the journal says",
+    };
+    confirm(context, yes, &format!("change {side}")).await?;
+    let recorded = believe(context, target, believed, &mut watch_signals()).await?;
+    if context.is_for_people() {
+        let mut text = String::new();
+        for disagreement in &recorded {
+            text.push_str(&format!(
+                "resolved {name}: {}\n",
+                clean(&disagreement.sentence())
+            ));
+        }
+        if recorded.is_empty() {
+            text.push_str(&format!(
+                "{name}: history and journal agree; nothing was changed\n"
+            ));
+        }
+        super::print(&text)?;
+    } else {
+        print_document(&Document {
+            schema: 1,
+            service: name,
+            recorded: &recorded,
+        })?;
+    }
+    Ok(ExitStatus::Done)
+}

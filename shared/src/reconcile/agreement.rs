@@ -1,0 +1,153 @@
+//! Whether history and journal agree. The engine writes both in one transaction: where they contradict each other, somebody wrote into one of
+//! them, or one of them was restored without the other, and nobody can say from here which migrations are in the database.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
+
+use super::{AppliedMigration, History};
+use crate::domain::{Service, Version};
+
+/// What the journal says of a version that history sees otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JournalSays {
+    /// It is applied; history lacks it.
+    Applied,
+    /// It is reverted; history has it.
+    Reverted,
+    /// Nothing; history has it. No contradiction: a run goes on.
+    Nothing,
+}
+
+/// A version about which history and journal differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Disagreement {
+    /// The version.
+    pub version: Version,
+    /// Its name; empty where neither history nor source has it.
+    pub name: String,
+    /// What the journal says.
+    pub journal: JournalSays,
+}
+
+impl Disagreement {
+    /// Whether a run may not go on.
+    pub fn is_contradiction(&self) -> bool {
+        self.journal != JournalSays::Nothing
+    }
+
+    /// In one sentence.
+    pub fn sentence(&self) -> String {
+        let migration = format!("{} {}", self.version, self.name);
+        let migration = migration.trim_end();
+        match self.journal {
+            JournalSays::Applied => format!(
+                "the journal says that {migration} is applied, and history does not have it"
+            ),
+            JournalSays::Reverted => {
+                format!("history has {migration}, and the journal says that it was reverted")
+            }
+            JournalSays::Nothing => {
+                format!("history has {migration}, and the journal does not know who applied it")
+            }
+        }
+    }
+}
+
+/// Where history and journal differ, by version. What refinery itself wrote before this engine came is no difference.
+pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> {
+    let Some(journal) = &history.journal else {
+        return Vec::new();
+    };
+    // The engine goes on where refinery stopped: what is older than all that it did was there before.
+    let oldest = journal.keys().next();
+    let mut found: BTreeMap<Version, Disagreement> = BTreeMap::new();
+    for AppliedMigration { version, name, .. } in &history.applied {
+        let journal = match journal.get(version) {
+            Some(true) => continue,
+            Some(false) => JournalSays::Reverted,
+            None if oldest.is_none_or(|oldest| version < oldest) => continue,
+            None => JournalSays::Nothing,
+        };
+        let disagreement = Disagreement {
+            version: *version,
+            name: name.clone(),
+            journal,
+        };
+        found.insert(*version, disagreement);
+    }
+    let rows: HashSet<Version> = history.applied.iter().map(|row| row.version).collect();
+    for (version, _) in journal.iter().filter(|(_, applied)| **applied) {
+        if !rows.contains(version) {
+            let migration = service.migration(*version);
+            let disagreement = Disagreement {
+                version: *version,
+                name: migration.map(|it| it.name.clone()).unwrap_or_default(),
+                journal: JournalSays::Applied,
+            };
+            found.insert(*version, disagreement);
+        }
+    }
+    found.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JournalSays, disagreements};
+    use crate::domain::{Service, Version};
+    use crate::reconcile::{AppliedMigration, History};
+
+    fn found(rows: &[i64], journal: Option<&[(i64, bool)]>) -> Vec<(i64, JournalSays)> {
+        let service = Service {
+            name: "a".parse().unwrap(),
+            database: "a".to_owned(),
+            depends_on: Vec::new(),
+            history_table: None,
+            legacy_table: None,
+            description: None,
+            owner: None,
+            path: "a/service.toml".to_owned(),
+            migrations: Vec::new(),
+        };
+        let history = History {
+            applied: rows
+                .iter()
+                .map(|version| AppliedMigration {
+                    version: Version::new(*version),
+                    name: "x".to_owned(),
+                    checksum: None,
+                    applied_on: String::new(),
+                })
+                .collect(),
+            journal: journal.map(|ends| {
+                let ends = ends.iter();
+                ends.map(|(version, applied)| (Version::new(*version), *applied))
+                    .collect()
+            }),
+            ..History::default()
+        };
+        disagreements(&service, &history)
+            .into_iter()
+            .map(|it| (it.version.number(), it.journal))
+            .collect()
+    }
+
+    #[test]
+    fn history_and_journal_are_held_against_each_other() {
+        use JournalSays::{Applied, Nothing, Reverted};
+        assert_eq!(found(&[1, 2], None), [], "refinery alone");
+        assert_eq!(found(&[1, 2], Some(&[])), [], "nothing was tried yet");
+        assert_eq!(found(&[1], Some(&[(1, true), (2, false)])), []);
+        assert_eq!(
+            found(&[], Some(&[(1, true), (2, true)])),
+            [(1, Applied), (2, Applied)]
+        );
+        assert_eq!(found(&[1], Some(&[(1, false)])), [(1, Reverted)]);
+        assert_eq!(
+            found(&[1, 2, 3], Some(&[(2, true)])),
+            [(3, Nothing)],
+            "1 was there before the journal"
+        );
+    }
+}
