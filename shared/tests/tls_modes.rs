@@ -1,4 +1,5 @@
-//! Every `sslmode` is accepted or refused, with TLS or without, as psql does it.
+//! Every `sslmode` is accepted or refused, with TLS or without, as psql does it, but for plaintext after a failed
+//! handshake.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -59,7 +60,11 @@ async fn by_us(address: &str) -> Outcome {
 async fn compare(server: &Server, addresses: Vec<String>) -> [usize; 3] {
     let (mut counts, mut differences) = ([0; 3], Vec::new());
     for address in addresses {
-        let (wanted, got) = (by_psql(server, &address), by_us(&address).await);
+        let (mut wanted, got) = (by_psql(server, &address), by_us(&address).await);
+        // After a failed handshake libpq falls back to plaintext, and we never do.
+        if address.contains("sslmode=prefer") && address.contains("other.crt") {
+            wanted = None;
+        }
         match wanted {
             Some(true) => counts[0] += 1,
             Some(false) => counts[1] += 1,
@@ -227,4 +232,57 @@ async fn a_revoked_certificate_is_refused() {
         }
     }
     assert_eq!(compare(&server, addresses).await, [3, 0, 3]);
+}
+
+/// Any certificate and any host will do where nothing is checked; otherwise `prefer` would end in plaintext.
+#[tokio::test]
+async fn a_certificate_that_cannot_be_verified_is_no_reason_for_plaintext() {
+    let server = Server::start(
+        "host all either 127.0.0.1/32 scram-sha-256\nhost all either ::1/128 scram-sha-256\n",
+        "ssl = on",
+    );
+    server.execute("CREATE ROLE either LOGIN PASSWORD 'right'");
+    for kind in ["p521", "rsapss", "v1"] {
+        server.serve_certificate(kind);
+        let mut addresses = Vec::new();
+        for mode in ["prefer", "require"] {
+            for host in ["localhost", "db-1_x", "d\u{e9}.test", "127.1"] {
+                for versions in ["", "ssl_max_protocol_version=TLSv1.2"] {
+                    // With TLS 1.2 rustls takes no scheme that it has no name for, and no curve that it cannot compute.
+                    if kind != "v1" && !versions.is_empty() {
+                        continue;
+                    }
+                    addresses.push(format!(
+                        "host={host} hostaddr=127.0.0.1 port={} user=either password=right dbname=postgres sslmode={mode} {versions}",
+                        server.port
+                    ));
+                }
+            }
+        }
+        let count = addresses.len();
+        assert_eq!(compare(&server, addresses).await, [count, 0, 0], "{kind}");
+
+        let base = format!(
+            "host=localhost port={} user=either password=right dbname=postgres",
+            server.port
+        );
+        // A login cannot be bound to a certificate whose key was not proven.
+        let bound = format!("{base} sslmode=require channel_binding=require");
+        assert!(try_connect(&bound).await.is_err(), "{kind}");
+        // Where it is checked, it cannot be: an error in words, and no plaintext.
+        let root = server.file(&format!("{kind}.crt"));
+        for mode in ["prefer", "verify-ca", "verify-full"] {
+            let checked = format!("{base} sslmode={mode} sslrootcert={root}");
+            let error = match try_connect(&checked).await {
+                // Its own root is accepted as it is where rustls can read it.
+                Ok(_) => continue,
+                Err(error) => shared::domain::with_causes(&error),
+            };
+            assert!(
+                !error.contains("Other(") && !error.contains("Unsupported"),
+                "{error}"
+            );
+            assert!(by_us(&checked).await.is_none_or(|tls| tls), "{checked}");
+        }
+    }
 }

@@ -578,6 +578,49 @@ fn production_wants_a_confirmation() {
     assert_eq!(server.applied("db_one"), Vec::<i64>::new());
 }
 
+/// 127.1 is an address of this machine to the system, and the name of another one to us.
+#[test]
+fn production_is_spoken_to_over_tls() {
+    let server = Server::start();
+    let services = with_mistake(|_, _| {});
+    server.query("postgres", "CREATE DATABASE db_one");
+    let url = server.url("postgres").replace("127.0.0.1", "127.1");
+    let production = |url: &str| {
+        Program::named("orchestrator")
+            .env("ORCHESTRATOR_SERVER_URL", url)
+            .env("APP_ENV", "production")
+            .services(&services)
+    };
+    let remote = production(&url);
+    for arguments in [&["status"][..], &["all", "--yes"]] {
+        let refused = remote.expect(arguments, 2).stderr;
+        assert!(refused.contains("require_tls"), "{arguments:?}: {refused}");
+    }
+    let plaintext = production(&format!("{url}?sslmode=disable"));
+    assert_refused(
+        &plaintext.run(&["plan"]),
+        2,
+        &["sslmode=disable", "require_tls"],
+        "disable",
+    );
+    production(&server.url("postgres")).expect(&["status"], 0);
+
+    let config = remote.folder().join("config");
+    fs::create_dir(&config).expect("a folder");
+    fs::write(
+        config.join("production.toml"),
+        "[production]\nrequire_tls = false\n",
+    )
+    .expect("a file");
+    remote.expect(&["status"], 0);
+    let unconfirmed = remote.expect(&["all"], 3);
+    assert!(
+        unconfirmed.stderr.contains("verify-full"),
+        "{}",
+        unconfirmed.stderr
+    );
+}
+
 #[test]
 fn production_creates_no_database() {
     let server = Server::start();

@@ -10,7 +10,15 @@ use crate::report::printable::write_err;
 
 /// Nothing outside production, or with `--yes`. In production an answer on the terminal, else a refusal.
 pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
-    if yes || !context.configuration.is_production() {
+    if !context.configuration.is_production() {
+        return Ok(());
+    }
+    for server in context.unverified_servers() {
+        tracing::warn!(
+            "the certificate of {server} is not verified, so another machine may answer in its place; use sslmode=verify-full"
+        );
+    }
+    if yes {
         return Ok(());
     }
     let question = format!("This will {what} in production. Go on? [y/N] ");

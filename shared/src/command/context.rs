@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -35,6 +35,8 @@ pub struct Context {
     pub terminal: Terminal,
     connections: Arc<Connections>,
     local: OnceCell<Running>,
+    /// Servers on other machines whose certificate is not checked.
+    unverified: Mutex<BTreeSet<String>>,
 }
 
 impl Context {
@@ -84,6 +86,7 @@ impl Context {
             ),
             terminal: Terminal::of_process(globals.color),
             local: OnceCell::new(),
+            unverified: Mutex::default(),
             globals,
             configuration,
             fleet,
@@ -195,6 +198,13 @@ impl Context {
         {
             Location::Configured { address, origin } => {
                 tracing::debug!(service = %service.name, %address, %origin, "database");
+                if !address.is_local() && !address.tls().verifies() {
+                    let mut unverified = self
+                        .unverified
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner);
+                    unverified.insert(address.server_key());
+                }
                 for warning in address.warnings() {
                     tracing::warn!(service = %service.name, "{warning}");
                 }
@@ -202,6 +212,15 @@ impl Context {
             }
             Location::Local { database } => self.local_address(&database).await,
         }
+    }
+
+    /// The servers on other machines, among those of this command, whose certificate is not checked.
+    pub(super) fn unverified_servers(&self) -> Vec<String> {
+        let unverified = self
+            .unverified
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unverified.iter().cloned().collect()
     }
 
     /// The address of a database on the local server, which is started when it does not run.

@@ -209,6 +209,15 @@ impl Configuration {
         !self.is_production() && (address.is_local() || create_databases)
     }
 
+    /// In production a server on another machine is spoken to over TLS, unless a file says otherwise.
+    pub(super) fn requires_tls(&self, address: &DatabaseAddress) -> bool {
+        let required = self
+            .files
+            .iter()
+            .find_map(|layer| layer.settings.production.require_tls);
+        self.is_production() && !address.is_local() && required.unwrap_or(true)
+    }
+
     pub(super) fn service_setting<'a>(
         &'a self,
         service: &str,

@@ -97,6 +97,16 @@ pub enum ConfigError {
         /// The name of the environment.
         environment: String,
     },
+    /// In production an address forbids TLS to another machine.
+    #[error(
+        "{origin} forbids TLS to {server} (sslmode=disable), and production requires it; use sslmode=verify-full, or set `require_tls = false` under [production] if the network is trusted"
+    )]
+    PlaintextInProduction {
+        /// Where the address stands.
+        origin: Origin,
+        /// The server, without its password.
+        server: String,
+    },
     /// Outside a project there is no local server.
     #[error(
         "no database server is configured for {service}, and {} is not in a project (a folder with services/ or config/), where a local one would be started; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST", .folder.display()

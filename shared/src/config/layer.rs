@@ -14,11 +14,12 @@ use serde::Deserialize;
 use super::{ConfigError, Origin};
 
 /// The sections of a file with their keys; `services` holds a section of these keys for each service.
-const SECTIONS: [(&str, &[&str]); 5] = [
+const SECTIONS: [(&str, &[&str]); 6] = [
     ("server", &["url", "max_connections"]),
     ("engine", &EngineLayer::KEYS),
     ("backup", &["folder"]),
     ("check", &["postgres", "rules"]),
+    ("production", &["require_tls"]),
     (
         "services",
         &["url", "database", "history_table", "legacy_table"],
@@ -113,6 +114,7 @@ pub(super) struct FileSettings {
     pub(super) engine: EngineLayer,
     pub(super) backup: BackupSection,
     pub(super) check: CheckSection,
+    pub(super) production: ProductionSection,
     pub(super) services: BTreeMap<String, ServiceSection>,
 }
 
@@ -127,6 +129,12 @@ pub(super) struct BackupSection {
 pub(super) struct CheckSection {
     pub(super) postgres: Option<String>,
     pub(super) rules: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ProductionSection {
+    pub(super) require_tls: Option<bool>,
 }
 
 #[derive(Clone, Default, Deserialize)]

@@ -8,7 +8,7 @@
 //! In a file the section of the service is stronger than `[server]`. When `DATABASE_URL` is for another service
 //! (gates), its server follows after what names this service's place on purpose.
 
-use super::address::{AddressError, Parameters};
+use super::address::Parameters;
 use super::layer::FileLayer;
 use super::{ConfigError, Configuration, DatabaseAddress, Location, Origin, Selection};
 
@@ -230,8 +230,30 @@ impl Configuration {
             origin: origin.clone(),
             source,
         })?;
-        DatabaseAddress::resolve(parameters, Some("postgres"), &self.variables)
-            .map_err(|source| ConfigError::Address { origin, source })
+        let address = DatabaseAddress::resolve(parameters, Some("postgres"), &self.variables)
+            .map_err(|source| ConfigError::Address {
+                origin: origin.clone(),
+                source,
+            })?;
+        self.guarded(address, &origin)
+    }
+
+    /// The address with the TLS that production demands.
+    fn guarded(
+        &self,
+        address: DatabaseAddress,
+        origin: &Origin,
+    ) -> Result<DatabaseAddress, ConfigError> {
+        if !self.requires_tls(&address) {
+            return Ok(address);
+        }
+        let server = address.to_string();
+        address
+            .with_required_tls()
+            .ok_or_else(|| ConfigError::PlaintextInProduction {
+                origin: origin.clone(),
+                server,
+            })
     }
 
     fn configured(
@@ -254,16 +276,17 @@ impl Configuration {
         names: Names,
         database: &str,
     ) -> Result<Location, ConfigError> {
-        let resolved: Result<DatabaseAddress, AddressError> =
-            DatabaseAddress::resolve(parameters, Some(database), &self.variables);
-        match (resolved, names) {
-            (Ok(address), Names::Database) => Ok(Location::Configured { address, origin }),
-            (Ok(address), Names::ServerOnly) => Ok(Location::Configured {
-                address: address.with_database(database),
-                origin,
-            }),
-            (Err(source), _) => Err(ConfigError::Address { origin, source }),
-        }
+        let address = DatabaseAddress::resolve(parameters, Some(database), &self.variables)
+            .map_err(|source| ConfigError::Address {
+                origin: origin.clone(),
+                source,
+            })?;
+        let address = self.guarded(address, &origin)?;
+        let address = match names {
+            Names::Database => address,
+            Names::ServerOnly => address.with_database(database),
+        };
+        Ok(Location::Configured { address, origin })
     }
 }
 
@@ -534,6 +557,77 @@ mod tests {
             error.contains("POLICY_DATABASE_URL") && error.contains("ORCHESTRATOR_SERVER_URL"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn in_production_a_server_elsewhere_is_spoken_to_over_tls() {
+        use crate::config::address::SslMode;
+        let mode = |environment: &str, address: &str, files: &[&str]| {
+            let pairs = [
+                ("APP_ENV", environment),
+                ("ORCHESTRATOR_SERVER_URL", address),
+            ];
+            let configuration = configuration(&Overrides::default(), &pairs, files);
+            let located = configuration.locate("policy", "soc_policies", Selection::Many);
+            match located {
+                Ok(location) => location.address().map(|address| address.tls().mode),
+                Err(ConfigError::PlaintextInProduction { .. }) => None,
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        let off = ["[production]\nrequire_tls = false"];
+        for (environment, address, files, wanted) in [
+            (
+                "production",
+                "host=db user=u",
+                &[][..],
+                Some(SslMode::Require),
+            ),
+            (
+                "production",
+                "host=db user=u sslmode=allow",
+                &[],
+                Some(SslMode::Require),
+            ),
+            (
+                "production",
+                "host=db user=u sslmode=verify-full",
+                &[],
+                Some(SslMode::VerifyFull),
+            ),
+            ("production", "host=db user=u sslmode=disable", &[], None),
+            (
+                "production",
+                "host=db user=u sslmode=disable",
+                &off,
+                Some(SslMode::Disable),
+            ),
+            ("production", "host=db user=u", &off, Some(SslMode::Prefer)),
+            (
+                "production",
+                "host=localhost user=u",
+                &[],
+                Some(SslMode::Prefer),
+            ),
+            (
+                "production",
+                "host=/tmp user=u sslmode=disable",
+                &[],
+                Some(SslMode::Disable),
+            ),
+            (
+                "test",
+                "host=db user=u sslmode=disable",
+                &[],
+                Some(SslMode::Disable),
+            ),
+        ] {
+            assert_eq!(
+                mode(environment, address, files),
+                wanted,
+                "{environment} {address}"
+            );
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(super) async fn log_in(
     };
     let spoke_tls = tls.is_some_and(TlsClient::take_reached);
     let other_way_may_do = match &failure {
-        ConnectError::Tls { .. } => true,
+        // Never after a failed handshake, unlike libpq: whoever can disturb it could have the password in plaintext.
         // Only when the server itself refused: after a fault that we found (a server that does not know the password,
         // no channel binding) libpq does not try the weaker way either. And where TLS was not spoken, plaintext is
         // what failed.

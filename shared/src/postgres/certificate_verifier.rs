@@ -29,6 +29,33 @@ pub(super) enum Trust {
     },
 }
 
+impl Trust {
+    /// Whether the certificate is compared with the name of the host.
+    pub(super) fn checks_name(&self) -> bool {
+        matches!(
+            self,
+            Self::Authority {
+                check_name: true,
+                ..
+            }
+        )
+    }
+}
+
+/// What rustls cannot verify and OpenSSL accepts, last: a server with several certificates takes one that can be verified.
+const BEYOND_RUSTLS: [SignatureScheme; 8] = [
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED448,
+    // rsa_pss_pss_sha256, 384 and 512: certificates with a key for RSA-PSS alone.
+    SignatureScheme::Unknown(0x0809),
+    SignatureScheme::Unknown(0x080a),
+    SignatureScheme::Unknown(0x080b),
+    // ecdsa_brainpoolP256r1tls13_sha256 and its larger ones.
+    SignatureScheme::Unknown(0x081a),
+    SignatureScheme::Unknown(0x081b),
+    SignatureScheme::Unknown(0x081c),
+];
+
 /// Applies a [`Trust`], and remembers that a handshake came as far as the certificate.
 #[derive(Debug)]
 pub(super) struct CertificateVerifier {
@@ -36,6 +63,28 @@ pub(super) struct CertificateVerifier {
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     /// Set once TLS is being spoken: tokio-postgres does not tell whether a failed login went over TLS.
     pub(super) reached: Arc<AtomicBool>,
+    /// Set when the server did not prove that it has the certificate's key.
+    pub(super) unproven: Arc<AtomicBool>,
+}
+
+impl CertificateVerifier {
+    /// Where any certificate will do, one that cannot be read or verified will do as well: refusing it would drive users
+    /// to plaintext. A wrong signature is never accepted.
+    fn judge(
+        &self,
+        outcome: Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match (&self.trust, outcome) {
+            (_, Err(error @ Error::InvalidCertificate(CertificateError::BadSignature))) => {
+                Err(error)
+            }
+            (Trust::Anyone, Err(_)) => {
+                self.unproven.store(true, Ordering::Relaxed);
+                Ok(HandshakeSignatureValid::assertion())
+            }
+            (_, outcome) => outcome,
+        }
+    }
 }
 
 impl ServerCertVerifier for CertificateVerifier {
@@ -81,7 +130,12 @@ impl ServerCertVerifier for CertificateVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        self.judge(verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.algorithms,
+        ))
     }
 
     fn verify_tls13_signature(
@@ -90,10 +144,19 @@ impl ServerCertVerifier for CertificateVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.judge(verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.algorithms,
+        ))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        let mut schemes = self.algorithms.supported_schemes();
+        if matches!(self.trust, Trust::Anyone) {
+            schemes.extend(BEYOND_RUSTLS);
+        }
+        schemes
     }
 }

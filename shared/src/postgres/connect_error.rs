@@ -6,9 +6,8 @@
 use std::error::Error;
 use std::io;
 
-use rustls::CertificateError;
-
 use super::tls::TlsSetupError;
+use super::tls_failure::TlsFailure;
 use super::{OLDEST_SUPPORTED, ServerError};
 use crate::config::DatabaseAddress;
 use crate::domain::ExitStatus;
@@ -262,11 +261,22 @@ impl ConnectError {
         let connection_gone = error.is_closed();
         let source = error.into_source().unwrap_or_else(|| kind.clone().into());
         match kind.as_str() {
-            "error performing TLS handshake" => Self::Tls {
-                address: name,
-                advice: tls_advice(source.as_ref()),
-                source,
-            },
+            // A network that fails during the handshake is no fault of TLS.
+            _ if tls_failure(source.as_ref()).is_some_and(|failure| failure.is_network) => {
+                Self::Unreachable {
+                    address: name,
+                    source,
+                }
+            }
+            kind if kind == "error performing TLS handshake"
+                || tls_failure(source.as_ref()).is_some() =>
+            {
+                Self::Tls {
+                    address: name,
+                    advice: tls_advice(address, source.as_ref()),
+                    source,
+                }
+            }
             "invalid configuration" if source.to_string() == "password missing" => {
                 Self::Authentication {
                     address: name,
@@ -297,61 +307,27 @@ impl ConnectError {
     }
 }
 
-/// What to do about a failed handshake.
-fn tls_advice(source: &(dyn Error + 'static)) -> &'static str {
-    let inner = source
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref);
-    match inner.and_then(|error| error.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(problem)) => match problem {
-            CertificateError::UnknownIssuer => {
-                "give the authority that signed its certificate with sslrootcert=FILE"
-            }
-            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-                "its certificate has no subject alternative name; issue one that has, or use sslmode=verify-ca"
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "connect by a name that its certificate holds, or use sslmode=verify-ca"
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "renew its certificate"
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "check the clocks of both machines"
-            }
-            CertificateError::Revoked => "its certificate is revoked; issue a new one",
-            CertificateError::UnknownRevocationStatus => {
-                "sslcrl has no list of the authority that signed it"
-            }
-            _ => "check its certificate",
-        },
-        Some(rustls::Error::AlertReceived(_)) => {
-            "check the client certificate (sslcert, sslkey) and the versions of TLS"
+fn tls_advice(address: &DatabaseAddress, source: &(dyn Error + 'static)) -> &'static str {
+    match tls_failure(source) {
+        Some(failure) => failure.advice,
+        None if address.tls().required_in_production => {
+            "switch TLS on there (ssl = on), or set `require_tls = false` under [production] if the network is trusted"
         }
-        None if source.to_string() == "server does not support TLS" => {
-            "switch TLS on there (ssl = on), or use sslmode=prefer if the network is trusted"
-        }
-        _ => "check sslmode, and that a PostgreSQL server with TLS listens there",
+        None => "switch TLS on there (ssl = on), or use sslmode=prefer if the network is trusted",
     }
+}
+
+/// The fault of TLS behind an error, in the handshake or after it.
+fn tls_failure<'a>(source: &'a (dyn Error + 'static)) -> Option<&'a TlsFailure> {
+    source.downcast_ref().or_else(|| {
+        let inner = source.downcast_ref::<io::Error>()?.get_ref()?;
+        inner.downcast_ref()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn advice(error: rustls::Error) -> &'static str {
-        tls_advice(&io::Error::new(io::ErrorKind::InvalidData, error))
-    }
-
-    #[test]
-    fn each_fault_of_a_certificate_has_its_advice() {
-        assert!(advice(CertificateError::UnknownIssuer.into()).contains("sslrootcert"));
-        assert!(advice(CertificateError::Expired.into()).contains("renew"));
-        assert!(advice(CertificateError::NotValidForName.into()).contains("verify-ca"));
-        assert!(
-            tls_advice(Source::from("server does not support TLS").as_ref()).contains("ssl = on")
-        );
-    }
 
     #[test]
     fn only_a_full_or_starting_server_is_worth_waiting_for() {

@@ -29,6 +29,8 @@ mod release;
 mod session;
 mod stall;
 mod tls;
+mod tls_connector;
+mod tls_failure;
 
 pub use activity::{LockWait, builder_on, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};

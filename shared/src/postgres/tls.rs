@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::certificate_verifier::{CertificateVerifier, Trust};
+use super::tls_connector::Connector;
 use crate::config::address::{RootCertificates, SslMode, TlsSettings, TlsVersion};
 
 /// A mistake in the files that an address names for TLS.
@@ -64,7 +64,7 @@ pub enum TlsSetupError {
 /// What speaks TLS for one connection.
 #[derive(Clone)]
 pub(super) struct TlsClient {
-    pub(super) connector: MakeRustlsConnect,
+    pub(super) connector: Connector,
     reached: Arc<AtomicBool>,
 }
 
@@ -72,10 +72,14 @@ impl TlsClient {
     pub(super) fn new(settings: &TlsSettings) -> Result<Self, TlsSetupError> {
         let provider = Arc::new(ring::default_provider());
         let reached = Arc::new(AtomicBool::new(false));
+        let unproven = Arc::new(AtomicBool::new(false));
+        let trust = trust(settings, &provider)?;
+        let checks_name = trust.checks_name();
         let verifier = CertificateVerifier {
-            trust: trust(settings, &provider)?,
+            trust,
             algorithms: provider.signature_verification_algorithms,
             reached: Arc::clone(&reached),
+            unproven: Arc::clone(&unproven),
         };
         let mut config = client_config(settings, provider, Arc::new(verifier))?;
         config.enable_sni = settings.server_name_indication;
@@ -85,7 +89,7 @@ impl TlsClient {
             config.alpn_protocols = vec![b"postgresql".to_vec()];
         }
         Ok(Self {
-            connector: MakeRustlsConnect::new(config),
+            connector: Connector::new(config, checks_name, unproven),
             reached,
         })
     }
@@ -158,7 +162,12 @@ fn trust(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Trust
                             "sslrootcert"
                         },
                         file: file.clone(),
-                        problem: error.to_string(),
+                        problem: match &error {
+                            VerifierBuilderError::NoRootAnchors => {
+                                "it holds no certificate of an authority".to_owned()
+                            }
+                            _ => "it holds a list that this program cannot read".to_owned(),
+                        },
                     }
                 }
                 (None, _) => TlsSetupError::NoSystemRoots {
@@ -200,10 +209,11 @@ fn root_file(
     for certificate in &pinned {
         roots
             .add(certificate.clone())
-            .map_err(|error| TlsSetupError::File {
+            .map_err(|_| TlsSetupError::File {
                 key: "sslrootcert",
                 file: file.to_owned(),
-                problem: error.to_string(),
+                problem: "it holds a certificate that this program cannot read; it reads those of X.509 version 3"
+                    .to_owned(),
             })?;
     }
     Ok((Arc::new(roots), pinned))

@@ -83,6 +83,41 @@ impl Server {
         self.folder.join("data").join(name).display().to_string()
     }
 
+    /// Goes on with a self-signed certificate of a kind that rustls cannot verify: `p521`, `rsapss` or `v1`.
+    pub fn serve_certificate(&self, kind: &str) {
+        let data = self.folder.join("data");
+        let request = |options: &str| {
+            openssl(
+                &data,
+                &format!("req -nodes -keyout {kind}.key -subj /CN=localhost {options}"),
+            );
+        };
+        match kind {
+            "p521" => request(
+                "-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-521 -days 2 -out p521.crt -addext subjectAltName=DNS:localhost",
+            ),
+            "rsapss" => request(
+                "-x509 -newkey rsa-pss -pkeyopt rsa_keygen_bits:2048 -days 2 -out rsapss.crt -addext subjectAltName=DNS:localhost",
+            ),
+            _ => {
+                request("-newkey rsa:2048 -out v1.csr");
+                openssl(
+                    &data,
+                    "x509 -req -in v1.csr -signkey v1.key -days 2 -out v1.crt",
+                );
+            }
+        }
+        for end in ["crt", "key"] {
+            // Over the old file, with its owner and mode.
+            let new = fs::read(data.join(format!("{kind}.{end}"))).expect("reads");
+            fs::write(data.join(format!("server.{end}")), new).expect("writes");
+        }
+        let loaded = "SELECT pg_conf_load_time()";
+        let before = self.execute(loaded);
+        self.execute("SELECT pg_reload_conf()");
+        while self.execute(loaded) == before {}
+    }
+
     /// Runs SQL as superuser through the socket.
     pub fn execute(&self, sql: &str) -> String {
         let output = self

@@ -11,6 +11,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::network::NEVER_EMPTY;
 use super::parameters::Parameters;
 use super::{AddressError, keyword};
 
@@ -99,7 +100,8 @@ impl<'a> Surroundings<'a> {
         }
         let hosts_given = names_host(parameters);
         for (key, variable) in keyword::with_variables() {
-            let Some(value) = self.variable(variable) else {
+            let is_empty_choice = NEVER_EMPTY.contains(&key) && self.0.contains_key(variable);
+            let Some(value) = self.variable(variable).or(is_empty_choice.then_some("")) else {
                 continue;
             };
             if (hosts_given && matches!(key, "host" | "hostaddr"))
@@ -108,6 +110,13 @@ impl<'a> Surroundings<'a> {
                 continue;
             }
             parameters.fill(keyword::known(key)?, value);
+        }
+        // The variable of old clients; weaker than PGSSLMODE.
+        if self
+            .variable("PGREQUIRESSL")
+            .is_some_and(|value| value.starts_with('1'))
+        {
+            parameters.fill("sslmode", "require");
         }
         Ok(())
     }
@@ -219,6 +228,40 @@ mod tests {
             parameters,
             Parameters::parse("user=u host=h dbname=d password=p sslmode=require").expect("parses")
         );
+    }
+
+    #[test]
+    fn the_variables_of_tls_are_those_of_libpq() {
+        for (text, pairs, wanted) in [
+            (
+                "host=h",
+                &[("PGREQUIRESSL", "1")][..],
+                "host=h sslmode=require",
+            ),
+            ("host=h", &[("PGREQUIRESSL", "0")], "host=h"),
+            (
+                "host=h",
+                &[("PGREQUIRESSL", "1"), ("PGSSLMODE", "disable")],
+                "host=h sslmode=disable",
+            ),
+            (
+                "host=h sslmode=allow",
+                &[("PGREQUIRESSL", "1")],
+                "host=h sslmode=allow",
+            ),
+            ("host=h", &[("PGSSLMODE", "")], "host=h sslmode=''"),
+            (
+                "host=h sslmode=''",
+                &[("PGSSLMODE", "require")],
+                "host=h sslmode=''",
+            ),
+        ] {
+            assert_eq!(
+                filled(text, pairs),
+                Parameters::parse(wanted).expect("parses"),
+                "{text} {pairs:?}"
+            );
+        }
     }
 
     #[test]

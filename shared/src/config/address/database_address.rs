@@ -27,7 +27,7 @@ pub struct DatabaseAddress {
 }
 
 /// All of an address but the database.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Server {
     endpoints: Vec<Endpoint>,
     user: String,
@@ -120,6 +120,15 @@ impl DatabaseAddress {
             database: database.into(),
             server: Arc::clone(&self.server),
         }
+    }
+
+    /// The same with TLS demanded, where the address leaves that open. None where it forbids TLS.
+    #[must_use]
+    pub(crate) fn with_required_tls(mut self) -> Option<Self> {
+        Arc::make_mut(&mut self.server)
+            .tls
+            .require()
+            .then_some(self)
     }
 
     /// The name of the database.

@@ -112,14 +112,27 @@ impl NetworkSettings {
     }
 }
 
+/// Keys for which an empty value is no way to leave them out, as in libpq: `sslmode=` may be a variable that is not set.
+pub(super) const NEVER_EMPTY: [&str; 7] = [
+    "sslmode",
+    "sslnegotiation",
+    "sslcertmode",
+    "channel_binding",
+    "gssencmode",
+    "target_session_attrs",
+    "load_balance_hosts",
+];
+
 /// The value among `choices`, or an error that lists them.
 pub(super) fn one_of<T: Copy>(
     parameters: &Parameters,
     key: &'static str,
     choices: &[(&'static str, T)],
 ) -> Result<Option<T>, AddressError> {
-    let Some(value) = parameters.value(key) else {
-        return Ok(None);
+    let value = match parameters.value(key) {
+        Some(value) => value,
+        None if parameters.is_given(key) && NEVER_EMPTY.contains(&key) => "",
+        None => return Ok(None),
     };
     if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value) {
         return Ok(Some(*choice));

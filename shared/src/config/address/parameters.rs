@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::network::NEVER_EMPTY;
 use super::{AddressError, keyword, url};
 
 /// Connection parameters by key; `Debug` hides the password.
@@ -45,9 +46,16 @@ impl Parameters {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether a key is there, be its value empty or not.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// Sets a key that has no value yet.
     pub(super) fn fill(&mut self, key: &'static str, value: &str) {
-        if self.value(key).is_none() {
+        let is_open =
+            self.value(key).is_none() && !(self.is_given(key) && NEVER_EMPTY.contains(&key));
+        if is_open {
             self.0.insert(key, value.to_owned());
         }
     }

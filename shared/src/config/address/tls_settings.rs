@@ -135,9 +135,26 @@ pub struct TlsSettings {
     pub server_name_indication: bool,
     /// Whether the login must be bound to the TLS session.
     pub channel_binding: ChannelBinding,
+    /// Whether TLS is demanded by the rules of production, and not by the address.
+    pub required_in_production: bool,
 }
 
 impl TlsSettings {
+    /// Whether the server's certificate is checked: without that, whoever answers may be another one.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        self.mode.demands_verification() || (self.mode == SslMode::Require && self.roots.is_some())
+    }
+
+    /// Takes TLS for demanded, where the address leaves it open. False where it forbids TLS.
+    pub(super) fn require(&mut self) -> bool {
+        if matches!(self.mode, SslMode::Allow | SslMode::Prefer) {
+            self.mode = SslMode::Require;
+            self.required_in_production = true;
+        }
+        self.mode != SslMode::Disable
+    }
+
     /// No TLS.
     pub(super) fn disabled() -> Self {
         Self {
@@ -150,6 +167,7 @@ impl TlsSettings {
             newest: TlsVersion::V1_3,
             server_name_indication: true,
             channel_binding: ChannelBinding::default(),
+            required_in_production: false,
         }
     }
 
@@ -365,6 +383,9 @@ mod tests {
             "channel_binding=yes",
             "sslsni=no",
             "sslcertmode=require",
+            "sslmode=",
+            "sslmode=''",
+            "channel_binding=",
         ] {
             assert!(
                 matches!(read(text), Err(AddressError::InvalidValue { .. })),
