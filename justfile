@@ -53,9 +53,9 @@ lint:
 ci:
     .ci/run
 
-# Licences, banned and duplicate crates, sources (needs cargo-deny)
+# Licenses, banned and duplicate crates, sources
 deny:
-    cargo deny --offline check licenses bans sources
+    $(scripts/install-cargo-deny)/cargo-deny --locked check licenses bans sources
 
 # Speed against psql
 bench *options:
