@@ -181,7 +181,9 @@ impl ConnectError {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Configuration { .. } | Self::TooOld { .. } => ExitStatus::Usage,
+            Self::Configuration { .. } | Self::Tls { .. } | Self::TooOld { .. } => {
+                ExitStatus::Usage
+            }
             Self::Pooled { .. } => ExitStatus::Refused,
             _ => ExitStatus::Unavailable,
         }
