@@ -342,7 +342,7 @@ fn what_was_written_down_is_accepted_and_nothing_else() {
     // Nobody's review is written over.
     let refused = orchestrator.expect(&["drift", "--write-drift", path], 2);
     assert!(
-        refused.stderr.contains("not written over"),
+        refused.stderr.contains("not overwritten"),
         "{}",
         refused.stderr
     );
@@ -360,10 +360,10 @@ fn a_broken_file_of_accepted_drift_names_its_line() {
     let path = file.to_str().expect("a path");
     for (text, words) in [
         (
-            "schema = 1\n[[service]]\nname = \"shop\"\nversion = two\n",
+            "schema = 2\n[[service]]\nname = \"shop\"\nversion = two\n",
             "line 4",
         ),
-        ("schema = 1\nfoo = 1\n", "line 2"),
+        ("schema = 2\nfoo = 1\n", "line 2"),
         ("schema = 3\n", "schema 3"),
         ("", "schema"),
     ] {

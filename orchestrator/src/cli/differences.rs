@@ -120,6 +120,7 @@ mod tests {
             object: "public.users.email".to_owned(),
             expected: expected.map(str::to_owned),
             found: found.map(str::to_owned),
+            facts: Vec::new(),
         };
         let all = [
             difference(Some("email text"), None),
@@ -145,6 +146,7 @@ mod tests {
             object: "public.t".to_owned(),
             expected: Some("CREATE TABLE t (\n  a int,\n  b int\n)\n-- owner: a".to_owned()),
             found: Some("CREATE TABLE t (\n  a int,\n  b int\n)\n-- owner: b".to_owned()),
+            facts: Vec::new(),
         };
         let text = differences(&[difference], Palette::new(false));
         insta::assert_snapshot!(text, @r"

@@ -1,22 +1,8 @@
-//! The file of accepted drift: written by the program, reviewed and committed by people, and read back to the letter.
+//! Differences that were reviewed and accepted, and what passes because of them. The file is in [`super::accepted_file`].
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-use shared::command::CommandError;
 use shared::domain::{SchemaDifference, ServiceName, Version};
-
-/// The version of the file's form.
-const SCHEMA: u32 = 1;
-
-const HEAD: &str = "\
-# Differences between live schemas and what the migrations produce.
-# Each one below lets exactly itself pass: `orchestrator adopt SERVICE --accept-drift FILE`, and `drift` in the same way.
-# Review every one, delete those that must not pass, and commit the file.
-# expected: what the migrations make; found: what the database has. One of them alone is an object that only one side has.
-";
 
 /// The differences that were accepted, by service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,72 +19,13 @@ pub struct ServiceDrift {
     pub differences: Vec<SchemaDifference>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    schema: u32,
-    #[serde(default, rename = "service", skip_serializing_if = "Vec::is_empty")]
-    services: Vec<Section>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Section {
-    name: ServiceName,
-    version: i64,
-    #[serde(default, rename = "difference")]
-    differences: Vec<SchemaDifference>,
-}
-
 impl AcceptedDrift {
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// When it cannot be read or has another form.
-    pub fn read(path: &Path) -> Result<Self, CommandError> {
-        let text = std::fs::read_to_string(path).map_err(|source| {
-            CommandError::usage(
-                format!("{} cannot be read: {source}", path.display()),
-                "write one with --write-drift FILE, and review it",
-            )
-        })?;
-        let broken = |what: String| {
-            CommandError::usage(
-                format!("{}: {what}", path.display()),
-                "take back the edit, or write the file anew with --write-drift",
-            )
-        };
-        let document: Document = toml::from_str(&text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            broken(format!("line {line}: {}", error.message()))
-        })?;
-        if document.schema != SCHEMA {
-            return Err(broken(format!(
-                "schema {} is not one that this program reads ({SCHEMA})",
-                document.schema
-            )));
-        }
-        let mut services = BTreeMap::new();
-        for section in document.services {
-            let drift = ServiceDrift {
-                version: Version::new(section.version),
-                differences: section.differences,
-            };
-            if services.insert(section.name.clone(), drift).is_some() {
-                return Err(broken(format!("{} stands there twice", section.name)));
-            }
-        }
-        Ok(Self { services })
+    /// Adds what a service differs in; gives back what was there before.
+    pub fn insert(&mut self, service: ServiceName, drift: ServiceDrift) -> Option<ServiceDrift> {
+        self.services.insert(service, drift)
     }
 
-    /// Adds what a service differs in.
-    pub fn insert(&mut self, service: ServiceName, drift: ServiceDrift) {
-        self.services.insert(service, drift);
-    }
-
-    /// Whether there is nothing in it.
+    /// Whether nothing is accepted.
     pub fn is_empty(&self) -> bool {
         self.services.is_empty()
     }
@@ -108,136 +35,113 @@ impl AcceptedDrift {
         self.services.get(service)
     }
 
-    /// The services that it speaks of.
+    /// The services of which something is accepted.
     pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
         self.services.keys()
     }
 
-    /// Writes a new file.
-    ///
-    /// # Errors
-    /// When there is one already: it may have been reviewed.
-    pub fn write(&self, path: &Path) -> Result<(), CommandError> {
-        let document = Document {
-            schema: SCHEMA,
-            services: self
-                .services
-                .iter()
-                .map(|(name, drift)| Section {
-                    name: name.clone(),
-                    version: drift.version.number(),
-                    differences: drift.differences.clone(),
-                })
-                .collect(),
-        };
-        let failed = |source| CommandError::Io {
-            what: format!("{} cannot be written", path.display()),
-            source,
-        };
-        let text = toml::to_string_pretty(&document)
-            .map_err(|error| failed(std::io::Error::other(error)))?;
-        refuse_existing(path)?;
-        let mut file = std::fs::File::create_new(path).map_err(failed)?;
-        file.write_all(format!("{HEAD}\n{text}").as_bytes())
-            .map_err(failed)
+    /// What is accepted, service by service.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ServiceName, &ServiceDrift)> {
+        self.services.iter()
     }
-}
-
-/// Refuses to write over a file: it may have been reviewed.
-///
-/// # Errors
-/// When there is one.
-pub fn refuse_existing(path: &Path) -> Result<(), CommandError> {
-    if path.exists() {
-        return Err(CommandError::usage(
-            format!(
-                "{} exists, and may have been reviewed: it is not written over",
-                path.display()
-            ),
-            "name another file, or delete this one",
-        ));
-    }
-    Ok(())
 }
 
 impl ServiceDrift {
     /// Parts differences into those that are accepted and those that are not.
+    ///
+    /// What is accepted of an object that both sides have are facts, not its definition: a later migration may change the rest
+    /// of the object. An object of which some facts are accepted is in both parts, each with its facts.
     pub fn part(
         &self,
         differences: Vec<SchemaDifference>,
     ) -> (Vec<SchemaDifference>, Vec<SchemaDifference>) {
-        differences
-            .into_iter()
-            .partition(|difference| self.differences.contains(difference))
+        let (mut accepted, mut rest) = (Vec::new(), Vec::new());
+        for difference in differences {
+            if difference.facts.is_empty() {
+                let passes = self.differences.contains(&difference);
+                let part = if passes { &mut accepted } else { &mut rest };
+                part.push(difference);
+                continue;
+            }
+            let known = |difference: &&SchemaDifference, known: &SchemaDifference| {
+                known.kind == difference.kind && known.object == difference.object
+            };
+            let (passing, other): (Vec<_>, Vec<_>) =
+                difference.facts.iter().cloned().partition(|fact| {
+                    let mut all = self.differences.iter();
+                    all.any(|one| known(&&difference, one) && one.facts.contains(fact))
+                });
+            for (part, facts) in [(&mut accepted, passing), (&mut rest, other)] {
+                if !facts.is_empty() {
+                    part.push(SchemaDifference {
+                        facts,
+                        ..difference.clone()
+                    });
+                }
+            }
+        }
+        (accepted, rest)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::domain::FactDifference;
 
-    fn difference(object: &str, found: Option<&str>) -> SchemaDifference {
+    fn grant(statement: &str) -> FactDifference {
+        FactDifference {
+            fact: "grant".to_owned(),
+            expected: None,
+            found: Some(statement.to_owned()),
+        }
+    }
+
+    fn table(definition: &str, facts: &[&str]) -> SchemaDifference {
+        SchemaDifference {
+            kind: "table".to_owned(),
+            object: "public.t".to_owned(),
+            expected: Some("CREATE TABLE public.t (a integer)".to_owned()),
+            found: Some(definition.to_owned()),
+            facts: facts.iter().map(|statement| grant(statement)).collect(),
+        }
+    }
+
+    fn extra(definition: &str) -> SchemaDifference {
         SchemaDifference {
             kind: "index".to_owned(),
-            object: object.to_owned(),
-            expected: Some("CREATE INDEX \"a\" …\n  two lines '''".to_owned()),
-            found: found.map(str::to_owned),
+            object: "public.i".to_owned(),
+            expected: None,
+            found: Some(definition.to_owned()),
+            facts: Vec::new(),
         }
     }
 
-    fn accepted() -> AcceptedDrift {
-        let mut accepted = AcceptedDrift::default();
-        accepted.insert(
-            "auth".parse().unwrap(),
-            ServiceDrift {
-                version: Version::new(1_707_500_000_000),
-                differences: vec![
-                    difference("public.a", None),
-                    difference("public.b", Some("")),
-                ],
-            },
+    fn drift(differences: Vec<SchemaDifference>) -> ServiceDrift {
+        ServiceDrift {
+            version: Version::new(1),
+            differences,
+        }
+    }
+
+    #[test]
+    fn a_fact_passes_whatever_became_of_the_rest_of_its_object() {
+        let accepted = drift(vec![table("one column", &["GRANT SELECT TO app"])]);
+        let later = table("two columns", &["GRANT SELECT TO app"]);
+        assert_eq!(accepted.part(vec![later.clone()]), (vec![later], vec![]));
+        let more = table(
+            "two columns",
+            &["GRANT SELECT TO app", "GRANT UPDATE TO app"],
         );
-        accepted
+        let (passed, rest) = accepted.part(vec![more]);
+        assert_eq!(passed[0].facts, [grant("GRANT SELECT TO app")]);
+        assert_eq!(rest[0].facts, [grant("GRANT UPDATE TO app")]);
     }
 
     #[test]
-    fn what_is_written_is_read_back_to_the_letter() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("drift.toml");
-        accepted().write(&path).unwrap();
-        assert_eq!(AcceptedDrift::read(&path).unwrap(), accepted());
-        let again = accepted().write(&path).unwrap_err();
-        assert!(again.to_string().contains("not written over"), "{again}");
-    }
-
-    #[test]
-    fn a_broken_file_is_refused_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        for (text, words) in [
-            ("schema = 2\n", "schema 2"),
-            ("schema = 1\nservices = 3\n", "line 2"),
-            ("schema = 1\n[[service]]\nname = 'auth'\n", "version"),
-            (
-                "schema = 1\n[[service]]\nname = 'a'\nversion = 1\n[[service]]\nname = 'a'\nversion = 1\n",
-                "twice",
-            ),
-        ] {
-            let path = folder.path().join("drift.toml");
-            std::fs::write(&path, text).unwrap();
-            let error = AcceptedDrift::read(&path).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
-    }
-
-    #[test]
-    fn only_what_is_the_same_to_the_letter_passes() {
-        let drift = accepted().of(&"auth".parse().unwrap()).cloned().unwrap();
-        let (passed, rest) = drift.part(vec![
-            difference("public.a", None),
-            difference("public.a", Some("another")),
-            difference("public.c", None),
-        ]);
-        assert_eq!(passed, [difference("public.a", None)]);
-        assert_eq!(rest.len(), 2);
+    fn an_object_that_one_side_lacks_passes_as_it_was_reviewed() {
+        let accepted = drift(vec![extra("on a")]);
+        let (passed, rest) = accepted.part(vec![extra("on a"), extra("on b")]);
+        assert_eq!((passed, rest), (vec![extra("on a")], vec![extra("on b")]));
     }
 }

@@ -1,7 +1,7 @@
 //! From the catalog's comparison to the words of the domain.
 
 use catalog::{Kind, ObjectId, Snapshot};
-use shared::domain::{ColumnOrder, SchemaDifference};
+use shared::domain::{ColumnOrder, FactDifference, SchemaDifference};
 
 use super::Live;
 
@@ -32,6 +32,15 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
                 object: difference.object,
                 expected: difference.expected,
                 found: difference.found,
+                facts: difference
+                    .facts
+                    .into_iter()
+                    .map(|attribute| FactDifference {
+                        fact: attribute.name,
+                        expected: attribute.expected,
+                        found: attribute.found,
+                    })
+                    .collect(),
             })
             .collect(),
         column_order: comparison

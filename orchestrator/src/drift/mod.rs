@@ -4,6 +4,7 @@
 //! of an empty one, and for the file of differences that were accepted. Not for adopting, and not for showing anything.
 
 mod accepted;
+mod accepted_file;
 mod detect;
 mod difference;
 mod live;
@@ -11,7 +12,8 @@ mod neighbours;
 mod replayed;
 mod residents;
 
-pub use accepted::{AcceptedDrift, ServiceDrift, refuse_existing};
+pub use accepted::{AcceptedDrift, ServiceDrift};
+pub use accepted_file::refuse_existing;
 pub use detect::{DriftReport, detect};
 pub use difference::{Differences, differences, other_major};
 pub use live::{Live, read_live};

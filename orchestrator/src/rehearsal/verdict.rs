@@ -239,6 +239,7 @@ fn difference(difference: &Difference) -> SchemaDifference {
         object: difference.object.clone(),
         expected: difference.expected.clone(),
         found: difference.found.clone(),
+        facts: Vec::new(),
     }
 }
 
@@ -253,6 +254,7 @@ mod tests {
             expected: expected.map(str::to_owned),
             found: found.map(str::to_owned),
             attributes: Vec::new(),
+            facts: Vec::new(),
         }
     }
 

@@ -47,6 +47,9 @@ pub struct Difference {
     pub found: Option<String>,
     /// The facts that differ, where both have the object.
     pub attributes: Vec<AttributeDifference>,
+    /// The same facts one by one: each privilege of each role is one, named `grant`. Also those of an object that exists only
+    /// by what is said about it, such as default privileges.
+    pub facts: Vec<AttributeDifference>,
 }
 
 /// One fact that differs.
@@ -81,12 +84,11 @@ pub fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
         let difference = match right.get(id) {
             Some(other) => changed(object, other, expected, found),
             None if object.is_invalid_index() || told_by_another(object, &left, &right) => None,
-            None => Some(difference(
-                object,
-                Some(definition_in(expected, object)),
-                None,
-                Vec::new(),
-            )),
+            None => Some(Difference {
+                expected: Some(definition_in(expected, object)),
+                facts: facts_alone(object, Side::Expected),
+                ..difference(object)
+            }),
         };
         placed.extend(difference.map(|difference| (Place::of(object, &left), difference)));
     }
@@ -98,7 +100,11 @@ pub fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
             invalid_indexes.push(id.name.clone());
             continue;
         }
-        let difference = difference(object, None, Some(definition_in(found, object)), Vec::new());
+        let difference = Difference {
+            found: Some(definition_in(found, object)),
+            facts: facts_alone(object, Side::Found),
+            ..difference(object)
+        };
         placed.push((Place::of(object, &right), difference));
     }
     placed.sort();
@@ -119,19 +125,89 @@ fn by_id(snapshot: &Snapshot) -> BTreeMap<ObjectId, &Object> {
         .collect()
 }
 
-fn difference(
-    object: &Object,
-    expected: Option<String>,
-    found: Option<String>,
-    attributes: Vec<AttributeDifference>,
-) -> Difference {
+fn difference(object: &Object) -> Difference {
     Difference {
         kind: object.kind,
         object: object.name.clone(),
-        expected,
-        found,
-        attributes,
+        expected: None,
+        found: None,
+        attributes: Vec::new(),
+        facts: Vec::new(),
     }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Expected,
+    Found,
+}
+
+impl Side {
+    /// A fact that only this side has.
+    fn alone(self, name: &str, value: String) -> AttributeDifference {
+        let (expected, found) = match self {
+            Self::Expected => (Some(value), None),
+            Self::Found => (None, Some(value)),
+        };
+        AttributeDifference {
+            name: name.to_owned(),
+            expected,
+            found,
+        }
+    }
+}
+
+/// The facts of an object that only one side has, where the object is nothing but what is said about it.
+fn facts_alone(object: &Object, side: Side) -> Vec<AttributeDifference> {
+    let is_said_only = match object.kind {
+        Kind::Privileges | Kind::DefaultPrivileges => true,
+        // The columns of a view are part of its definition.
+        Kind::Column => object.parent.as_ref().is_some_and(|parent| {
+            matches!(
+                parent.kind,
+                Kind::View | Kind::MaterialisedView | Kind::Composite
+            )
+        }),
+        _ => false,
+    };
+    if !is_said_only {
+        return Vec::new();
+    }
+    let others = object
+        .attributes
+        .iter()
+        .filter(|(name, _)| **name != GRANTS);
+    let mut facts: Vec<AttributeDifference> = others
+        .map(|(name, value)| side.alone(name, value.clone()))
+        .collect();
+    let grants = object.grant_statements();
+    facts.extend(grants.into_iter().map(|grant| side.alone(GRANT, grant)));
+    facts
+}
+
+/// The attribute that lists all grants, and the name of one of them as a fact.
+const GRANTS: &str = "grants";
+const GRANT: &str = "grant";
+
+/// Attributes that differ, with the grants one by one.
+fn one_by_one(
+    attributes: &[AttributeDifference],
+    object: &Object,
+    other: &Object,
+) -> Vec<AttributeDifference> {
+    let mut facts = Vec::new();
+    for attribute in attributes {
+        if attribute.name != GRANTS {
+            facts.push(attribute.clone());
+            continue;
+        }
+        let (expected, found) = (object.grant_statements(), other.grant_statements());
+        let missing = expected.difference(&found).cloned();
+        facts.extend(missing.map(|grant| Side::Expected.alone(GRANT, grant)));
+        let extra = found.difference(&expected).cloned();
+        facts.extend(extra.map(|grant| Side::Found.alone(GRANT, grant)));
+    }
+    facts
 }
 
 /// The difference between two objects of one name, if there is one.
@@ -177,12 +253,13 @@ fn changed(
     if attributes.is_empty() {
         return None;
     }
-    Some(difference(
-        object,
-        Some(definition_in(expected, object)),
-        Some(definition_in(found, other)),
+    Some(Difference {
+        expected: Some(definition_in(expected, object)),
+        found: Some(definition_in(found, other)),
+        facts: one_by_one(&attributes, object, other),
         attributes,
-    ))
+        ..difference(object)
+    })
 }
 
 /// Whether the lack of `object` among `others` follows from a difference that is told anyway: what it is
@@ -246,6 +323,8 @@ mod tests {
     use super::compare;
     use crate::kind::Kind;
     use crate::object::{Object, ObjectId, RoleFacts};
+    use crate::privileges::relative;
+    use crate::role::Role;
     use crate::snapshot::Snapshot;
 
     fn object(
@@ -326,6 +405,41 @@ mod tests {
         assert_eq!(
             (facts[0].name.as_str(), facts[0].found.as_deref()),
             ("type", Some("bigint"))
+        );
+    }
+
+    #[test]
+    fn each_privilege_is_a_fact_of_its_own() {
+        let granted = |acl: &str| {
+            let owner = Role::named("o");
+            let mut table = table();
+            table.roles.grants = relative(acl, "", 'r', Some(&owner));
+            table.spell_roles();
+            snapshot(vec![table])
+        };
+        let told = compare(
+            &granted("app=r/o\nb=arwdDxt/o"),
+            &granted("app=rw/o\nb=arwdDxt/o\nc=rd/o"),
+        );
+        let facts: Vec<(&str, Option<&str>)> = told.differences[0]
+            .facts
+            .iter()
+            .map(|fact| (fact.name.as_str(), fact.found.as_deref()))
+            .collect();
+        assert_eq!(
+            facts,
+            [
+                ("grant", Some("GRANT DELETE TO c")),
+                ("grant", Some("GRANT SELECT TO c")),
+                ("grant", Some("GRANT UPDATE TO app")),
+            ]
+        );
+        // ALL is each of its privileges: less than that differs in the rest.
+        let told = compare(&granted("b=arwdDx/o"), &granted("b=arwdDxt/o"));
+        assert_eq!(told.differences[0].facts.len(), 1);
+        assert_eq!(
+            told.differences[0].facts[0].found.as_deref(),
+            Some("GRANT TRIGGER TO b")
         );
     }
 

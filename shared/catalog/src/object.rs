@@ -4,7 +4,7 @@
 //! apart until they are shown, so that roles can be renamed. Not for reading (`read`) and not for spelling
 //! definitions (`definition`). First floor: on kinds, roles and privileges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -90,6 +90,23 @@ impl Object {
     /// The privileges on it that differ from those that such an object has from the start.
     pub fn grants(&self) -> &[Grant] {
         &self.roles.grants
+    }
+
+    /// The privileges on it one by one, `ALL` as each that it stands for.
+    pub fn grant_statements(&self) -> BTreeSet<String> {
+        let grants = self.grants().iter();
+        grants
+            .flat_map(|grant| grant.one_by_one(self.kind))
+            .map(|grant| grant.to_string())
+            .collect()
+    }
+
+    /// One fact as comparisons name it: an attribute, or with the name `grant` whether that privilege is there.
+    pub fn has_fact(&self, name: &str, value: &str) -> bool {
+        match name {
+            "grant" => self.grant_statements().contains(value),
+            _ => self.attribute(name) == Some(value),
+        }
     }
 
     /// Whether it is an index that an interrupted `CREATE INDEX CONCURRENTLY` left.

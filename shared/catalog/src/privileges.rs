@@ -2,7 +2,7 @@
 //!
 //! Responsible for reading `aclitem` texts and for their difference to what such an object has from the
 //! start, as `pg_dump` tells it: the order of items, and privileges that only newer servers know, make no
-//! difference. Not for reading the catalog. Ground floor: on roles.
+//! difference. Not for reading the catalog. Ground floor: on kinds and roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,6 +11,7 @@ use std::str::Chars;
 
 use serde::Serialize;
 
+use crate::kind::Kind;
 use crate::role::Role;
 
 /// Given or taken away.
@@ -39,6 +40,30 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// The same for each privilege on its own; `ALL` on an object of this kind is each of those that every server knows.
+    pub(crate) fn one_by_one(&self, kind: Kind) -> Vec<Self> {
+        let every = match kind {
+            Kind::Table | Kind::ForeignTable | Kind::View | Kind::MaterialisedView => {
+                every_letter('r')
+            }
+            Kind::Sequence => every_letter('s'),
+            Kind::Schema => every_letter('n'),
+            Kind::Column => every_letter('c'),
+            _ => "",
+        };
+        let privileges: Vec<&str> = match self.privileges.as_str() {
+            "ALL" if !every.is_empty() => every.chars().map(word).collect(),
+            listed => listed.split(", ").collect(),
+        };
+        privileges
+            .into_iter()
+            .map(|privilege| Self {
+                privileges: privilege.to_owned(),
+                ..self.clone()
+            })
+            .collect()
+    }
+
     /// A home role in place of each of `roles`.
     pub(crate) fn with_home_roles(self, roles: &[&str]) -> Self {
         Self {
@@ -110,13 +135,7 @@ pub(crate) fn relative(acl: &str, base: &str, class: char, owner: Option<&Role>)
 /// The words for the letters; `ALL` when that is what they are on some server: `MAINTAIN` exists since 17
 /// only.
 fn words(letters: &BTreeSet<char>, class: char) -> String {
-    let every = match class {
-        'r' => "arwdDxt",
-        's' | 'S' => "rwU",
-        'n' => "UC",
-        'c' => "arwx",
-        _ => "",
-    };
+    let every = every_letter(class);
     let ever_since: BTreeSet<char> = every.chars().collect();
     let without_newer: BTreeSet<char> = letters
         .iter()
@@ -129,6 +148,17 @@ fn words(letters: &BTreeSet<char>, class: char) -> String {
     let mut words: Vec<&str> = letters.iter().map(|letter| word(*letter)).collect();
     words.sort_unstable();
     words.join(", ")
+}
+
+/// The letters that are `ALL`, on every server.
+fn every_letter(class: char) -> &'static str {
+    match class {
+        'r' => "arwdDxt",
+        's' | 'S' => "rwU",
+        'n' => "UC",
+        'c' => "arwx",
+        _ => "",
+    }
 }
 
 /// One privilege by its letter (PostgreSQL's manual, "ACL privilege abbreviations").

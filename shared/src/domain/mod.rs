@@ -29,7 +29,7 @@ pub use anchor::Anchor;
 pub use causes::with_causes;
 pub use checksum::Checksum;
 pub use compensation::{CatalogState, CompensationStop, DatabaseState};
-pub use difference::{ColumnOrder, SchemaDifference};
+pub use difference::{ColumnOrder, FactDifference, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{
     Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, PlannedRestore, Proof,

@@ -432,6 +432,7 @@ impl Story {
             object: "public.policies_title_idx".to_owned(),
             expected: Some("CREATE INDEX …".to_owned()),
             found: None,
+            facts: Vec::new(),
         };
         let column_order = vec![ColumnOrder {
             table: "public.policies".to_owned(),
@@ -492,6 +493,7 @@ impl Story {
                 object: "public.user_status".to_owned(),
                 expected: None,
                 found: Some("CREATE TYPE public.user_status AS ENUM ('active')".to_owned()),
+                facts: Vec::new(),
             }],
             allowed: Some("the application uses it".to_owned()),
         };
