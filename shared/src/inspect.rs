@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::DatabaseAddress;
 use crate::domain::{ExitStatus, Refusal, RefusalKind, Service, with_causes};
 use crate::postgres::{
-    AdoptionState, ConnectError, Connections, LockError, Session, read_adoption, read_history,
+    ConnectError, Connections, LockError, Session, read_adoption, read_history,
     read_legacy_versions,
 };
 use crate::reconcile::History;
@@ -95,12 +95,14 @@ async fn look(session: &Session, target: &Target) -> Result<History, ServiceErro
         let adoption = read_adoption(session, service)
             .await
             .map_err(failed("the journal"))?;
-        // What was adopted and then reverted is ours: the former tool's rows say nothing any more.
-        if adoption == AdoptionState::default() {
-            history.legacy = read_legacy_versions(session, target.legacy_table.as_deref())
-                .await
-                .map_err(failed("the former tool's history"))?;
-        }
+        history.legacy = read_legacy_versions(session, target.legacy_table.as_deref())
+            .await
+            .map_err(failed("the former tool's history"))?;
+        // What was adopted and then reverted is ours: the former tool's rows say nothing about it any more. They do again
+        // about what an undone adoption gave back.
+        history.legacy.retain(|version| {
+            !adoption.adopted.contains(version) && !adoption.touched.contains(version)
+        });
     }
     Ok(history)
 }

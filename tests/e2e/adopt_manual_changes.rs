@@ -714,7 +714,7 @@ fn a_file_that_was_edited_lets_nothing_else_pass() {
         ("kind = \"column\"", "kind = \"table\"", 3),
         ("name = \"evidence\"", "name = \"reporting\"", 3),
         ("version = 1753252000000", "version = 1753252000001", 3),
-        ("schema = 1", "schema = 2", 2),
+        ("schema = 2", "schema = 1", 2),
         ("name = \"evidence\"", "name = \"nothing\"", 2),
         ("kind = \"column\"", "kinds = \"column\"", 2),
         ("version = 1753252000000", "version = ", 2),

@@ -153,29 +153,43 @@ fn a_row_without_its_schema_is_no_proof() {
 }
 
 #[test]
-fn a_database_with_a_history_of_ours_is_refused() {
+fn adopting_again_adopts_the_rest_and_leaves_what_has_a_history() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     server.legacy_database("evidence", 1);
     orchestrator.expect(&["adopt", "evidence"], 0);
-    let adopted = refusal(
-        &server,
-        &orchestrator,
-        &["adopt", "evidence"],
-        "history_present",
-    );
-    assert_says(&adopted, "message", "adopted already: 1 migration applied");
-    assert_says(&adopted, "next", "--undo");
-
     orchestrator.expect(&["run", "auth"], 0);
-    let migrated = refusal(
-        &server,
-        &orchestrator,
-        &["adopt", "auth"],
-        "history_present",
+    server.legacy_database("workflow", 1);
+    let adopted = server.everything("soc_evidence");
+    let migrated = server.everything("soc_auth");
+    let services = ["adopt", "auth", "evidence", "workflow", "--output", "json"];
+    let outcome = orchestrator.expect(&services, 0);
+    let finished = outcome.events_of("service_finished");
+    let outcomes: Vec<(&Value, &Value)> = finished
+        .iter()
+        .map(|event| (&event["service"], &event["outcome"]))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            (&"auth".into(), &"unchanged".into()),
+            (&"evidence".into(), &"unchanged".into()),
+            (&"workflow".into(), &"done".into())
+        ]
     );
-    assert_says(&migrated, "message", "a history of ours already");
-    assert_says(&migrated, "next", "orchestrator status auth");
+    assert_eq!(server.everything("soc_evidence"), adopted);
+    assert_eq!(server.everything("soc_auth"), migrated);
+    // One more call of the same command, with a baseline, too.
+    orchestrator.expect(&services, 0);
+    let baseline = ["adopt", "evidence", "--baseline", "1753252000000"];
+    orchestrator.expect(&baseline, 0);
+    orchestrator.expect(&["revert", "evidence"], 0);
+    orchestrator.expect(&["adopt", "workflow", "--undo"], 0);
+    server.query("soc_workflows", "TRUNCATE migrations");
+    orchestrator.expect(&["adopt", "workflow", "--baseline", "1706200000000"], 0);
+    let other = ["adopt", "workflow", "--baseline", "1795345200000"];
+    let refusal = refusal(&server, &orchestrator, &other, "history_present");
+    assert_says(&refusal, "next", "orchestrator status workflow");
 }
 
 #[test]
@@ -209,7 +223,7 @@ fn a_server_that_takes_no_writes_is_proven_on_and_refused() {
 }
 
 #[test]
-fn a_baseline_is_for_one_service_a_known_version_and_no_legacy_history() {
+fn a_baseline_is_for_one_service_and_a_known_version_beyond_the_legacy_history() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     let database = server.legacy_database("evidence", 1);

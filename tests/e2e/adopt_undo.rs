@@ -141,11 +141,37 @@ fn it_is_refused_after_an_adopted_migration_was_reverted() {
     let server = Server::start();
     let (_services, orchestrator) = adopted(&server);
     orchestrator.expect(&["revert", "one"], 0);
+    // TypeORM would believe its row.
     let undo = ["adopt", "one", "--undo"];
-    assert_refused(&orchestrator, &undo, "no adoption");
+    assert_refused(&orchestrator, &undo, "public.migrations 1 First1");
+    // The suggested command leads out.
+    orchestrator.expect(&["run", "one", "--to", "1"], 0);
+    orchestrator.expect(&undo, 0);
+    orchestrator.expect(&["run", "one"], 3);
+}
+
+#[test]
+fn after_going_back_a_run_is_refused_until_the_database_is_adopted_again() {
+    let server = Server::start();
+    let (services, orchestrator) = adopted(&server);
+    services.service("one", &[]).reversible(
+        2,
+        "second",
+        "CREATE TABLE b (id int);\n",
+        "DROP TABLE b;\n",
+    );
     orchestrator.expect(&["run", "one"], 0);
-    assert_refused(&orchestrator, &undo, "no adoption");
-    assert_eq!(server.applied("db_one"), [1]);
+    orchestrator.expect(&["revert", "one"], 0);
+    orchestrator.expect(&["adopt", "one", "--undo"], 0);
+    let run = ["run", "one", "--output", "json"];
+    for command in [&run[..], &["run", "one", "--dry-run"], &["plan", "one"]] {
+        let refused = orchestrator.expect(command, 3);
+        let text = refused.stdout + &refused.stderr;
+        assert!(text.contains("orchestrator adopt one"), "{text}");
+    }
+    orchestrator.expect(&["adopt", "one"], 0);
+    orchestrator.expect(&run, 0);
+    assert_eq!(server.applied("db_one"), [1, 2]);
 }
 
 #[test]

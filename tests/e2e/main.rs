@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "the names of the tests say it")]
 
 mod adopt;
+mod adopt_accepted;
 mod adopt_at_once;
 mod adopt_manual_changes;
 mod adopt_refused;

@@ -13,33 +13,39 @@ pub(super) struct Candidate {
     pub differences: Vec<SchemaDifference>,
     /// Differences that were accepted beforehand.
     pub accepted: Vec<SchemaDifference>,
+    /// An object in which an accepted difference hides whether the migrations after the first candidate ran: one of them
+    /// changes that very fact.
+    pub hides: Option<String>,
     /// Tables whose columns stand in another order.
     pub column_order: Vec<ColumnOrder>,
 }
 
 /// The newest version whose schema is the live one.
 ///
-/// The newest versions may change no schema (they change rows): nothing in the catalog says whether those ran. They count only
-/// as far as `vouched` reaches, the newest version with a legacy row.
+/// `vouched` is the newest version with a legacy row, or the baseline. Beyond it the schema alone has to prove what ran: an
+/// accepted difference may be exactly what an unvouched migration changes, so there it counts as a difference. Nor does the
+/// catalog say whether versions ran that change rows only: those count as far as `vouched` reaches.
 pub(super) fn proven(candidates: &[Candidate], vouched: Option<Version>) -> Option<&Candidate> {
-    let mut at = candidates
-        .iter()
-        .rposition(|candidate| candidate.differences.is_empty())?;
+    let is_equal = |candidate: &Candidate| {
+        let may_accept = vouched.is_none_or(|vouched| candidate.version <= vouched);
+        candidate.differences.is_empty() && (may_accept || candidate.accepted.is_empty())
+    };
+    let mut at = candidates.iter().rposition(is_equal)?;
     while at > 0
         && !candidates[at].changes_schema
         && vouched.is_none_or(|vouched| candidates[at].version > vouched)
-        && candidates[at - 1].differences.is_empty()
+        && is_equal(&candidates[at - 1])
     {
         at -= 1;
     }
     candidates.get(at)
 }
 
-/// The version from which the live schema differs in the fewest objects; of several the newest.
+/// The version from which the live schema differs in the fewest objects; of several the oldest: nothing says that the newer
+/// ones ran.
 pub(super) fn nearest(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates
         .iter()
-        .rev()
         .min_by_key(|candidate| candidate.differences.len())
 }
 
@@ -47,18 +53,23 @@ pub(super) fn nearest(candidates: &[Candidate]) -> Option<&Candidate> {
 mod tests {
     use super::*;
 
-    fn candidate(version: i64, changes_schema: bool, differences: usize) -> Candidate {
-        let difference = SchemaDifference {
+    fn difference() -> SchemaDifference {
+        SchemaDifference {
             kind: "table".to_owned(),
             object: "public.t".to_owned(),
             expected: None,
             found: Some(String::new()),
-        };
+            facts: Vec::new(),
+        }
+    }
+
+    fn candidate(version: i64, changes_schema: bool, differences: usize) -> Candidate {
         Candidate {
             version: Version::new(version),
             changes_schema,
-            differences: vec![difference; differences],
+            differences: vec![difference(); differences],
             accepted: Vec::new(),
+            hides: None,
             column_order: Vec::new(),
         }
     }
@@ -95,13 +106,29 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_differs_in_the_fewest_objects() {
+    fn accepted_differences_prove_nothing_beyond_the_rows_that_vouch() {
+        let with_accepted = |version| Candidate {
+            accepted: vec![difference()],
+            ..candidate(version, true, 0)
+        };
+        let vouched = |number| Some(Version::new(number));
+        let candidates = [candidate(1, true, 1), with_accepted(2)];
+        assert_eq!(version(proven(&candidates, vouched(1))), None);
+        assert_eq!(version(proven(&candidates, vouched(2))), Some(2));
+        let both = [with_accepted(1), with_accepted(2)];
+        assert_eq!(version(proven(&both, vouched(1))), Some(1));
+        // Where nothing vouches, the version is only suggested.
+        assert_eq!(version(proven(&candidates, None)), Some(2));
+    }
+
+    #[test]
+    fn the_nearest_differs_in_the_fewest_objects_and_is_the_oldest_of_those() {
         let candidates = [
             candidate(1, true, 2),
             candidate(2, true, 1),
             candidate(3, true, 1),
             candidate(4, true, 5),
         ];
-        assert_eq!(version(nearest(&candidates)), Some(3));
+        assert_eq!(version(nearest(&candidates)), Some(2));
     }
 }

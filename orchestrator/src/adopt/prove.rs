@@ -1,9 +1,11 @@
 //! The proof: up to which version our migrations make the live schema.
 
 use catalog::Snapshot;
-use shared::domain::{Drift, Migration, Proof, Refusal, RefusalKind, Service, Version, suggest};
+use shared::domain::{
+    Drift, Migration, Proof, Refusal, RefusalKind, SchemaDifference, Service, Version, suggest,
+};
 use shared::inspect::{ServiceError, Target, inspect};
-use shared::postgres::{LegacyTable, Session, read_adoption, read_legacy_tables};
+use shared::postgres::{LegacyTable, Session, read_legacy_tables};
 use shared::reconcile::History;
 use shared::report::units::count;
 
@@ -25,12 +27,23 @@ pub(super) struct Ground {
 
 /// What the proof came to.
 pub(super) enum Finding {
+    /// It has a history of ours already: there is nothing to adopt.
+    Present,
     /// The live schema is that of a version.
     Proven(Box<Proven>),
-    /// It is that of none; what it differs in from the nearest.
-    Drifted(Version, Box<Drift>),
-    /// It could be that of a version, and nobody says that its migrations ran.
+    /// It is that of none; what it differs in from the nearest, and whether legacy rows or the baseline vouch for that one.
+    Drifted {
+        version: Version,
+        is_vouched: bool,
+        drift: Box<Drift>,
+    },
+    /// It could be that of a version, and nothing says that its migrations ran.
     Unvouched(Version),
+    /// With so many accepted differences it is that of a version beyond the legacy rows.
+    AcceptedBeyond(Version, usize),
+    /// It is that of the baseline, but for an accepted difference in this object, which a migration beyond the legacy rows
+    /// changes.
+    Hidden(Version, String),
 }
 
 /// A database that may be adopted.
@@ -93,10 +106,8 @@ pub(super) async fn prove(
     let Some(session) = inspection.session else {
         return Err(absent(service, target.address.database()).into());
     };
-    if !inspection.history.applied.is_empty() || !inspection.history.interrupted.is_empty() {
-        return Err(history_present(target, &session, &inspection.history)
-            .await?
-            .into());
+    if let Some(finding) = history_present(service, &inspection.history, ground.baseline)? {
+        return Ok(finding);
     }
     // Each session is given back before the next is opened: one connection must do.
     drop(session);
@@ -138,12 +149,14 @@ fn to_try(
     legacy: &LegacyHistory,
     baseline: Option<Version>,
 ) -> Result<Vec<Version>, Refusal> {
-    if let (Some(baseline), Some(newest)) = (baseline, legacy.newest()) {
+    if let (Some(baseline), Some(newest)) = (baseline, legacy.newest())
+        && baseline <= newest
+    {
         return Err(Refusal {
             kind: RefusalKind::LegacyHistory,
             service: Some(service.name.clone()),
             message: format!(
-                "there is a legacy history up to {newest}; a baseline ({baseline}) is for a database without any"
+                "there is a legacy history up to {newest}; a baseline ({baseline}) is for versions beyond it"
             ),
             next: format!(
                 "adopt it by its history: {}",
@@ -155,8 +168,13 @@ fn to_try(
         .migrations
         .iter()
         .map(|migration| migration.version)
-        .filter(|version| legacy.newest().is_none_or(|newest| *version >= newest))
-        .filter(|version| baseline.is_none_or(|baseline| *version == baseline))
+        .filter(|version| match (legacy.newest(), baseline) {
+            // The rows stay a candidate: what changed since tells what an accepted difference hides.
+            (Some(newest), Some(baseline)) => *version == newest || *version == baseline,
+            (Some(newest), None) => *version >= newest,
+            (None, Some(baseline)) => *version == baseline,
+            (None, None) => true,
+        })
         .collect())
 }
 
@@ -182,6 +200,7 @@ async fn replay(
     }
     let mut candidates = Vec::new();
     let mut before: Option<Snapshot> = None;
+    let mut first: Option<Snapshot> = None;
     let mut waiting = Vec::new();
     for migration in all {
         waiting.push(migration);
@@ -199,14 +218,15 @@ async fn replay(
             .collect();
         let expected = read_replayed(&replay, &history_tables).await?;
         let changes_schema = before.as_ref() != Some(&expected);
-        candidates.push(candidate(
-            ground,
-            service,
-            migration,
-            &expected,
-            live,
-            changes_schema,
-        ));
+        let first = first.get_or_insert_with(|| expected.clone());
+        let mut candidate = candidate(ground, service, migration, &expected, live);
+        candidate.changes_schema = changes_schema;
+        candidate.hides = candidate
+            .accepted
+            .iter()
+            .find(|accepted| is_changed_since(first, accepted))
+            .map(|accepted| format!("{} {}", accepted.kind, accepted.object));
+        candidates.push(candidate);
         before = Some(expected);
     }
     let version = replay.server_version().await?;
@@ -220,7 +240,6 @@ fn candidate(
     migration: &Migration,
     expected: &Snapshot,
     live: &Live,
-    changes_schema: bool,
 ) -> Candidate {
     let found = differences(expected, live);
     let accepted = ground
@@ -233,11 +252,33 @@ fn candidate(
     };
     Candidate {
         version: migration.version,
-        changes_schema,
+        changes_schema: true,
         differences,
         accepted,
+        hides: None,
         column_order: found.column_order,
     }
+}
+
+/// Whether what a difference says is expected was not so in an earlier schema: then a migration since has changed it, and the
+/// live schema does not show that it ran.
+fn is_changed_since(earlier: &Snapshot, difference: &SchemaDifference) -> bool {
+    let mut objects = earlier.objects();
+    let object = objects.find(|object| {
+        object.name == difference.object && object.kind.to_string() == difference.kind
+    });
+    if difference.facts.is_empty() {
+        return object.is_some() != difference.expected.is_some();
+    }
+    difference.facts.iter().any(|fact| {
+        let was = |value: &str| object.is_some_and(|object| object.has_fact(&fact.fact, value));
+        match (&fact.expected, &fact.found) {
+            (Some(expected), _) => !was(expected),
+            // A privilege is one fact; of any other the migrations set no value, now and then.
+            (None, Some(found)) if fact.fact == "grant" => was(found),
+            (None, _) => object.is_some_and(|object| object.attribute(&fact.fact).is_some()),
+        }
+    })
 }
 
 fn judge(
@@ -254,11 +295,18 @@ fn judge(
             .map(|migration| migration.name.clone())
             .unwrap_or_default()
     };
-    // With a baseline the user vouches for it.
-    let vouched = legacy.newest().or(baseline);
+    // With a baseline the user vouches for it, and for nothing else.
+    let vouched = baseline.or(legacy.newest());
+    let candidates = match baseline {
+        Some(_) => &candidates[candidates.len().saturating_sub(1)..],
+        None => candidates,
+    };
     if let Some(candidate) = proven(candidates, vouched) {
         if vouched.is_none() {
             return Finding::Unvouched(candidate.version);
+        }
+        if let Some(object) = &candidate.hides {
+            return Finding::Hidden(candidate.version, object.clone());
         }
         let adopted = service
             .migrations
@@ -281,6 +329,10 @@ fn judge(
             seen,
         }));
     }
+    let mut equal = candidates.iter().filter(|it| it.differences.is_empty());
+    if let Some(candidate) = equal.next_back() {
+        return Finding::AcceptedBeyond(candidate.version, candidate.accepted.len());
+    }
     let nearest = nearest(candidates);
     let version = nearest.map_or(Version::new(0), |candidate| candidate.version);
     let drift = Drift {
@@ -292,7 +344,11 @@ fn judge(
         server_version: seen.live.server_version,
         scratch_server_version: scratch_version.to_owned(),
     };
-    Finding::Drifted(version, Box::new(drift))
+    Finding::Drifted {
+        version,
+        is_vouched: vouched.is_none_or(|vouched| version <= vouched),
+        drift: Box::new(drift),
+    }
 }
 
 fn absent(service: &Service, database: &str) -> Refusal {
@@ -317,52 +373,41 @@ fn empty(service: &Service, database: &str) -> Refusal {
     }
 }
 
-async fn history_present(
-    target: &Target,
-    session: &Session,
+/// What to do about a database that has a history of ours: nothing, so that an adoption that was interrupted is completed by
+/// the same command. Refused where that history is not what the command would have made.
+fn history_present(
+    service: &Service,
     history: &History,
-) -> Result<Refusal, ServiceError> {
-    let name = &target.service.name;
-    let applied = history.applied.len();
-    let state = read_adoption(session, name)
-        .await
-        .map_err(|source| ServiceError::query(&target.address, source))?;
-    let (message, next) = if !state.adopted.is_empty() && state.adopted.len() == applied {
-        (
-            format!(
-                "it is adopted already: {} applied",
-                count(applied, "migration")
-            ),
-            format!(
-                "apply what is pending, or take the adoption back with `adopt --undo`: {}",
-                suggest(["run", name.as_str()])
-            ),
-        )
-    } else if let Some(interruption) = history.interrupted.first() {
-        (
-            format!(
-                "it has a history of ours already: {} applied, and {} is half done",
-                count(applied, "migration"),
-                interruption.version
-            ),
-            format!("finish what was begun: {}", suggest(["run", name.as_str()])),
-        )
-    } else {
-        (
-            format!(
-                "it has a history of ours already: {} applied",
-                count(applied, "migration")
-            ),
-            format!(
-                "nothing is to be adopted: {}",
-                suggest(["status", name.as_str()])
-            ),
-        )
-    };
-    Ok(Refusal {
+    baseline: Option<Version>,
+) -> Result<Option<Finding>, Refusal> {
+    let name = &service.name;
+    let applied = count(history.applied.len(), "migration");
+    let refusal = |message: String, next: String| Refusal {
         kind: RefusalKind::HistoryPresent,
         service: Some(name.clone()),
         message,
         next,
-    })
+    };
+    if let Some(interruption) = history.interrupted.first() {
+        return Err(refusal(
+            format!(
+                "the database has a history already: {applied} applied, and {} is half done",
+                interruption.version
+            ),
+            format!("finish what was begun: {}", suggest(["run", name.as_str()])),
+        ));
+    }
+    if history.applied.is_empty() {
+        return Ok(None);
+    }
+    let mut versions = history.applied.iter().map(|row| row.version);
+    match baseline {
+        Some(baseline) if !versions.any(|version| version == baseline) => Err(refusal(
+            format!(
+                "the database has a history already: {applied} applied, and the baseline {baseline} is not among them"
+            ),
+            format!("see what is applied: {}", suggest(["status", name.as_str()])),
+        )),
+        _ => Ok(Some(Finding::Present)),
+    }
 }

@@ -1,6 +1,7 @@
 //! An adoption of several services: first every proof, then what is written.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -35,6 +36,8 @@ pub struct Adoption {
     pub baseline: Option<Version>,
     /// Differences that were reviewed.
     pub accepted: AcceptedDrift,
+    /// The file that they were read from, for commands in messages.
+    pub accepted_file: Option<PathBuf>,
 }
 
 /// Adopts databases. Gives what it came to and the drift that was found.
@@ -60,7 +63,7 @@ pub async fn adopt(
     let mut drifts = AcceptedDrift::default();
     let mut proven = Vec::new();
     for (target, finding) in targets.values().zip(findings) {
-        if let Some(one) = story.tell_finding(target, finding, &mut drifts) {
+        if let Some(one) = story.tell_finding(target, finding, adoption, &mut drifts) {
             proven.push((target, one));
         }
     }
@@ -205,6 +208,7 @@ impl<'a> Story<'a> {
         &mut self,
         target: &Target,
         finding: Result<Finding, ScratchError>,
+        adoption: &Adoption,
         drifts: &mut AcceptedDrift,
     ) -> Option<Box<Proven>> {
         let name = &target.service.name;
@@ -215,8 +219,20 @@ impl<'a> Story<'a> {
                 self.recorder.migration(name, proven.version, kind);
                 return Some(proven);
             }
-            Ok(Finding::Drifted(version, drift)) => {
-                let refusal = drifted(name, version, &drift);
+            Ok(Finding::Present) => self.finish(name, ServiceOutcome::Unchanged),
+            Ok(Finding::AcceptedBeyond(version, number)) => {
+                let refusal = accepted_beyond(name, version, number, adoption);
+                self.fail(name, &refusal.into());
+            }
+            Ok(Finding::Hidden(version, object)) => {
+                self.fail(name, &hidden(name, version, &object).into());
+            }
+            Ok(Finding::Drifted {
+                version,
+                is_vouched,
+                drift,
+            }) => {
+                let refusal = drifted(name, version, is_vouched, &drift);
                 let service_drift = ServiceDrift {
                     version,
                     differences: drift.differences.clone(),
@@ -334,18 +350,69 @@ impl<'a> Story<'a> {
     }
 }
 
-fn drifted(name: &ServiceName, version: Version, drift: &shared::domain::Drift) -> Refusal {
+fn drifted(
+    name: &ServiceName,
+    version: Version,
+    is_vouched: bool,
+    drift: &shared::domain::Drift,
+) -> Refusal {
     let objects = count(drift.differences.len(), "object");
+    let beyond = if is_vouched {
+        ""
+    } else {
+        "; no row of the legacy history says that it ran"
+    };
     Refusal {
         kind: RefusalKind::Drift,
         service: Some(name.clone()),
         message: format!(
-            "the live schema is that of no version; from the nearest, {version} {}, it differs in {objects}",
+            "the live schema is that of no version; it differs from the nearest, {version} {}, in {objects}{beyond}",
             drift.name
         ),
         next: format!(
-            "undo the change, or write it to a file, review that, and adopt with --accept-drift FILE: {}",
-            suggest(["adopt", name.as_str(), "--write-drift", "accepted.toml"])
+            "undo the change by hand, or write it to a file and review that: {}",
+            suggest(["adopt", name.as_str(), "--write-drift", &format!("{name}.drift.toml")])
+        ),
+    }
+}
+
+fn accepted_beyond(
+    name: &ServiceName,
+    version: Version,
+    number: usize,
+    adoption: &Adoption,
+) -> Refusal {
+    let baseline = version.to_string();
+    let mut command = vec!["adopt", name.as_str(), "--baseline", &baseline];
+    let file = adoption.accepted_file.as_ref();
+    let file = file.map(|file| file.display().to_string());
+    command.extend(file.iter().flat_map(|file| ["--accept-drift", file]));
+    Refusal {
+        kind: RefusalKind::Drift,
+        service: Some(name.clone()),
+        message: format!(
+            "the live schema is that of {version} but for {}, and no row of the legacy history says that {version} ran: \
+             an accepted difference is no proof of that",
+            count(number, "accepted difference"),
+        ),
+        next: format!(
+            "if every migration up to {version} ran: {}",
+            suggest(command)
+        ),
+    }
+}
+
+fn hidden(name: &ServiceName, version: Version, object: &str) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Drift,
+        service: Some(name.clone()),
+        message: format!(
+            "the accepted difference in {object} cannot be accepted with the baseline {version}: a migration beyond the legacy \
+             history changes exactly that, and its effect is not in the live schema"
+        ),
+        next: format!(
+            "undo the change of {object} by hand, or adopt what the legacy history says: {}",
+            suggest(["adopt", name.as_str()])
         ),
     }
 }

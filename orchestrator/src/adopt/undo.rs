@@ -5,8 +5,8 @@ use std::time::Duration;
 use shared::domain::{Checksum, Direction, Refusal, RefusalKind, ServiceName, Version, suggest};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{
-    Attempt, AttemptOutcome, LockedSession, RunIdentity, install, read_adoption, read_history,
-    remove_adoption,
+    Attempt, AttemptOutcome, LegacyRow, LegacyTable, LockedSession, RunIdentity, install,
+    read_adoption, read_history, read_legacy_tables, remove_adoption,
 };
 
 /// Takes back what an adoption wrote, while nothing of ours was applied since. Gives how many migrations it was.
@@ -29,13 +29,42 @@ pub(super) async fn undo(
         message,
         next,
     };
-    if state.adopted.is_empty() {
+    let in_history: Vec<Version> = history.applied.iter().map(|row| row.version).collect();
+    // TypeORM goes on from its rows: one whose migration was reverted here would be believed.
+    let legacy = read_legacy_tables(locked.session(), target.legacy_table.as_deref())
+        .await
+        .map_err(failed)?;
+    let rows: Vec<(&LegacyTable, &LegacyRow)> = legacy
+        .iter()
+        .flat_map(|table| table.rows.iter().map(move |row| (table, row)))
+        .collect();
+    let reverted = rows.iter().filter(|(_, row)| {
+        state.touched.contains(&row.version) && !in_history.contains(&row.version)
+    });
+    if let Some((table, row)) = reverted.max_by_key(|(_, row)| row.version) {
+        return Err(refuse(
+            format!(
+                "{} was reverted after the adoption, and the legacy history still says that it ran: {}",
+                row.version,
+                table.describe(row)
+            ),
+            format!(
+                "apply it again, then undo the adoption: {}",
+                suggest(["run", name.as_str(), "--to", &row.version.to_string()])
+            ),
+        )
+        .into());
+    }
+    // What was reverted and applied again is as TypeORM's row says.
+    let gives_back = |version: &Version| {
+        state.adopted.contains(version) || rows.iter().any(|(_, row)| row.version == *version)
+    };
+    if !in_history.iter().any(gives_back) {
         return Err(nothing_to_undo(name, "there is no adoption to take back").into());
     }
-    let in_history: Vec<Version> = history.applied.iter().map(|row| row.version).collect();
     let newer = in_history
         .iter()
-        .find(|version| !state.adopted.contains(version))
+        .find(|version| !gives_back(version))
         .or_else(|| {
             history
                 .interrupted

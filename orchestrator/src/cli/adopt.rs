@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Prove, and write nothing
     #[arg(long, conflicts_with = "undo")]
     dry_run: bool,
-    /// Without a legacy history: the version of the one service named whose schema the live one is said to be
+    /// The version of the one service named up to which all migrations ran, beyond the legacy history or without one
     #[arg(long, value_name = "VERSION", conflicts_with = "undo")]
     baseline: Option<Version>,
     /// Let the differences in this file pass, and nothing else
@@ -90,6 +90,7 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
         dry_run: args.dry_run,
         baseline: args.baseline,
         accepted,
+        accepted_file: args.accept_drift.clone(),
     };
     let cancelled = watch_signals();
     let (status, drift) =

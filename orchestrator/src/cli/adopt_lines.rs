@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use shared::command::Context;
-use shared::domain::{Drift, Event, EventKind, ExitStatus, Proof, ServiceName, Version};
+use shared::domain::{
+    Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Version,
+};
 use shared::report::failure::{kind, next, render_refusal};
 use shared::report::units::{count, duration};
 use shared::report::{Palette, Reporter, Role, Terminal, printable};
@@ -22,6 +24,8 @@ pub(super) struct AdoptLines {
     drifts: BTreeMap<ServiceName, String>,
     undone: usize,
     failed: usize,
+    /// Services that have a history already.
+    present: usize,
 }
 
 impl AdoptLines {
@@ -38,6 +42,7 @@ impl AdoptLines {
             drifts: BTreeMap::new(),
             undone: 0,
             failed: 0,
+            present: 0,
         }
     }
 
@@ -80,8 +85,8 @@ impl AdoptLines {
                 );
                 (self.line(Role::Good, "undone", &name, &text), String::new())
             }
-            (EventKind::ServiceFinished { .. }, Some(name)) => {
-                (self.finished(&name), String::new())
+            (EventKind::ServiceFinished { outcome, .. }, Some(name)) => {
+                (self.finished(&name, *outcome), String::new())
             }
             (EventKind::DriftFound(drift), Some(name)) => {
                 self.drifts.insert(name, drifted(drift, self.terminal.err));
@@ -163,9 +168,14 @@ impl AdoptLines {
         text
     }
 
-    fn finished(&self, name: &ServiceName) -> String {
+    fn finished(&mut self, name: &ServiceName, outcome: ServiceOutcome) -> String {
         let Some((_, proof)) = self.proofs.get(name) else {
-            return String::new();
+            if outcome != ServiceOutcome::Unchanged {
+                return String::new();
+            }
+            self.present += 1;
+            let text = "has a history already: nothing to adopt";
+            return self.line(Role::Quiet, "present", name, text);
         };
         let pending = match proof.pending {
             0 => "nothing pending".to_owned(),
@@ -193,16 +203,20 @@ impl AdoptLines {
             0 => String::new(),
             number => format!(", {} not", count(number, "service")),
         };
+        let present = match self.present {
+            0 => String::new(),
+            number => format!(", {} already", count(number, "service")),
+        };
         let text = if self.dry_run {
             let ready = count(self.proofs.len(), "service");
-            format!("{ready} can be adopted{failed}; nothing was written ({time})")
+            format!("{ready} can be adopted{present}{failed}; nothing was written ({time})")
         } else if self.undo {
             let migrations = count(self.undone, "migration");
             format!("{migrations} taken back{failed} in {time}")
         } else {
             let migrations: usize = self.adopted.values().sum();
             format!(
-                "{} adopted ({}){failed} in {time}",
+                "{} adopted ({}){present}{failed} in {time}",
                 count(self.adopted.len(), "service"),
                 count(migrations, "migration")
             )
