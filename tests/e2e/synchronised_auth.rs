@@ -4,7 +4,9 @@ use tests::{Facts, Program, Server, legacy_facts, synchronised_facts};
 
 const DATABASE: &str = "soc_auth";
 const LEGACY: &str = "1707500000000";
-const SYNCHRONISED: &str = "1795348800000";
+const SYNCHRONISED: &str = "1795350600000";
+/// The schema that the running application synchronises: it does not load the entity of `user_sessions`.
+const WITHOUT_USER_SESSIONS: &str = "1795348800000";
 
 /// A server with auth at a version.
 fn at(version: &str) -> (Server, Program) {
@@ -567,4 +569,32 @@ fn the_repairs_index_every_foreign_key_and_leave_no_index_twice() {
 
     orchestrator.expect(&["revert", "auth", "--to", SYNCHRONISED], 0);
     assert_eq!(server.schema(DATABASE), synchronised);
+}
+
+#[test]
+fn a_database_without_user_sessions_is_adopted_completed_and_reverted() {
+    let server = Server::start();
+    let orchestrator = Program::orchestrator(&server).scratch_beside();
+    let database = server.synchronised_database("auth");
+    let adopted = |newest: &str| {
+        orchestrator.expect(&["adopt", "auth"], 0);
+        let applied = server.applied(&database);
+        assert_eq!(applied.last().map(i64::to_string).as_deref(), Some(newest));
+        orchestrator.expect(&["drift", "auth"], 0);
+    };
+    adopted(SYNCHRONISED);
+    orchestrator.expect(&["adopt", "auth", "--undo"], 0);
+
+    server.query(&database, "DROP TABLE user_sessions");
+    adopted(WITHOUT_USER_SESSIONS);
+    orchestrator.expect(&["run", "auth"], 0);
+    orchestrator.expect(&["drift", "auth"], 0);
+    back_to_legacy(&orchestrator);
+    orchestrator.expect(&["drift", "auth"], 0);
+
+    // Also where somebody dropped the table that the application never used.
+    to(&orchestrator, SYNCHRONISED);
+    server.query(&database, "DROP TABLE user_sessions");
+    back_to_legacy(&orchestrator);
+    orchestrator.expect(&["drift", "auth"], 0);
 }

@@ -6,7 +6,6 @@
 -- migration: allow index-drop-not-concurrent "both tables are locked from the first statement to the last"
 -- migration: allow mixed-schema-and-data "values move from old columns to new ones, which must not be seen half moved: both tables are locked"
 -- migration: allow unbatched-data-change "both tables are locked, and the application is stopped: slices would free nobody"
--- migration: allow naming-style "user_sessions is in snake_case in the application's entity, whose schema is adopted as it is"
 -- migration: allow timestamp-without-zone "the state of synchronised databases is adopted exactly, with the types of the application's entities"
 -- migration: allow loses-data "a token of a verification under way has no place in the new schema; whoever waits for one asks again"
 -- migration: allow scans-under-lock "users and audit_logs move together while the application is stopped"
@@ -18,7 +17,7 @@
 -- and user ids as they were written. "emailVerificationToken" is empty.
 --
 -- LOST, of what came since, or what a synchronised database holds:
---   * the rows of organizations, roles, permissions, role_permissions, user_roles, user_sessions,
+--   * the rows of organizations, roles, permissions, role_permissions, user_roles,
 --     refresh_tokens, login_events, sso_providers, sso_sessions, api_keys and api_key_usage: save
 --     them before (orchestrator backup, pg_dump) where they matter;
 --   * in users all added columns. Who was inactive, suspended, deleted or disabled may not
@@ -143,7 +142,6 @@ DROP TABLE sso_sessions;
 DROP TABLE sso_providers;
 DROP TABLE login_events;
 DROP TABLE refresh_tokens;
-DROP TABLE user_sessions;
 DROP TABLE user_roles;
 DROP TABLE role_permissions;
 DROP TABLE permissions;
