@@ -2,8 +2,10 @@
 
 pub mod world;
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
-use orchestrator::backup::DumpFormat;
+use orchestrator::backup::{DumpFormat, Manifest};
 use serde_json::Value;
 use tests::{Program, SERVICES, Server};
 use world::{DATABASE, World, surroundings};
@@ -210,6 +212,12 @@ fn a_dry_run_says_what_it_means_and_writes_nothing() {
 fn latest_is_the_newest_of_each_service() {
     let world = World::new();
     world.back_up("second", &["one"], DumpFormat::Custom);
+    // The clock of the machine that took the first one was years ahead: the server's clock decides.
+    let mut first = Manifest::read(&world.manifest).expect("a manifest");
+    first.started_at += Duration::from_secs(100_000_000);
+    first.finished_at += Duration::from_secs(100_000_000);
+    let folder = world.manifest.parent().expect("a folder");
+    first.write(folder).expect("written");
     std::fs::create_dir_all(world.backups.path().join("killed/one.dump")).expect("a folder");
     world.server.query(DATABASE, "DROP TABLE since");
     let folder = world.backups.path().to_str().expect("a path");

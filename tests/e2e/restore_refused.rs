@@ -76,6 +76,54 @@ fn a_file_that_is_gone() {
 }
 
 #[test]
+fn a_dump_that_is_not_among_the_files_with_sums_or_is_elsewhere() {
+    let mut world = World::new();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let other = elsewhere.path().join("other.dump");
+    fs::copy(world.manifest.with_file_name("one.dump"), &other).expect("a copy");
+    let beside = world.manifest.with_file_name("beside.dump");
+    fs::copy(&other, &beside).expect("a copy");
+    let restore = |world: &World| words(&world.orchestrator.expect(&world.restore(&[]), 3));
+
+    edit(&world, |manifest| {
+        "beside.dump".clone_into(&mut manifest.services[0].path)
+    });
+    let said = restore(&world);
+    assert!(
+        said.contains("beside.dump is not among the files"),
+        "{said}"
+    );
+    // A link to another place, of the same content.
+    fs::remove_file(&beside).expect("removed");
+    std::os::unix::fs::symlink(&other, &beside).expect("a link");
+    edit(&world, |manifest| {
+        "beside.dump".clone_into(&mut manifest.services[0].files[0].path)
+    });
+    let said = restore(&world);
+    assert!(
+        said.contains("is not below the manifest's folder"),
+        "{said}"
+    );
+    edit(&world, |manifest| {
+        other
+            .to_str()
+            .expect("a path")
+            .clone_into(&mut manifest.services[0].path);
+    });
+    let said = restore(&world);
+    assert!(
+        said.contains("is not below the manifest's folder"),
+        "{said}"
+    );
+
+    // A folder with a file that has no sum.
+    world.manifest = world.back_up("second", &["one"], DumpFormat::Directory);
+    let folder = world.manifest.with_file_name("one");
+    fs::write(folder.join("9999.dat.gz"), "").expect("a file");
+    assert_refused(&world, "9999.dat.gz is not among the files");
+}
+
+#[test]
 fn a_manifest_that_was_cut_off() {
     let world = World::new();
     let text = fs::read_to_string(&world.manifest).expect("a manifest");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use catalog::quote;
+use time::OffsetDateTime;
 use tokio_postgres::{Client, Error};
 
 use super::DatabaseProperties;
@@ -12,6 +13,8 @@ pub(crate) struct Facts {
     /// As in `15.18`.
     pub(crate) server_version: String,
     pub(crate) major: i32,
+    /// The moment of the snapshot, by the server's clock.
+    pub(crate) taken_at: Option<OffsetDateTime>,
     /// The size of the database.
     pub(crate) bytes: u64,
     pub(crate) properties: DatabaseProperties,
@@ -33,12 +36,14 @@ impl Facts {
                      JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid \
                      WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
                        AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-                     ORDER BY 1)",
+                     ORDER BY 1), \
+                   (pg_catalog.date_part('epoch', pg_catalog.transaction_timestamp()) * 1000000)::int8",
                 &[],
             )
             .await?;
         let major: i32 = row.try_get(1)?;
         let bytes: i64 = row.try_get(2)?;
+        let microseconds: i64 = row.try_get(4)?;
         // What belongs to an extension comes with it.
         let tables = client
             .query(
@@ -65,12 +70,18 @@ impl Facts {
         Ok(Self {
             server_version: row.try_get(0)?,
             major,
+            taken_at: moment(microseconds),
             bytes: u64::try_from(bytes).unwrap_or_default(),
             properties: DatabaseProperties::read(client, major).await?,
             tables,
             roles: row.try_get(3)?,
         })
     }
+}
+
+/// The moment so many microseconds after 1970.
+pub(crate) fn moment(microseconds: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000).ok()
 }
 
 /// The rows of tables, as one session sees them.

@@ -55,6 +55,14 @@ pub struct ServiceBackup {
     pub path: String,
     /// Every file of the dump.
     pub files: Vec<DumpFile>,
+    /// The moment of the dump's snapshot, by the clock of the server: what orders the backups of a database, wherever they were
+    /// taken. Older manifests do not have it.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub taken_at: Option<OffsetDateTime>,
     /// How long the dump took, in milliseconds.
     pub duration_ms: u64,
     /// The size of the database, in bytes.
@@ -228,6 +236,17 @@ impl Manifest {
                 Err(ManifestError::Io { path, source })
             }
         }
+    }
+
+    /// The moment that a dump of it goes back to.
+    pub fn moment(&self, dump: &ServiceBackup) -> OffsetDateTime {
+        dump.taken_at.unwrap_or(self.finished_at)
+    }
+
+    /// The moment of its newest dump.
+    pub fn newest_moment(&self) -> OffsetDateTime {
+        let moments = self.services.iter().map(|dump| self.moment(dump));
+        moments.max().unwrap_or(self.finished_at)
     }
 
     /// The dump of a service.

@@ -16,7 +16,7 @@ mod take;
 mod verify;
 
 pub use error::BackupError;
-pub(crate) use facts::Facts;
+pub(crate) use facts::{Facts, moment};
 pub use manifest::{
     DatabaseProperties, DumpFile, DumpFormat, Head, MANIFEST, Manifest, ManifestError, RoleSetting,
     SCHEMA, ServiceBackup,

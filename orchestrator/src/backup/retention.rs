@@ -92,7 +92,7 @@ fn backups(root: &Path) -> Vec<Kept> {
         })
         .collect();
     found.sort_by(|a, b| {
-        let key = |it: &Kept| (it.manifest.started_at, it.path.clone());
+        let key = |it: &Kept| (it.manifest.newest_moment(), it.path.clone());
         key(b).cmp(&key(a))
     });
     found
@@ -164,6 +164,7 @@ mod tests {
                     bytes,
                     sha256,
                 }],
+                taken_at: None,
                 duration_ms: 1,
                 database_bytes: 1,
                 history_table: "refinery_schema_history".to_owned(),

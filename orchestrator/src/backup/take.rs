@@ -347,6 +347,7 @@ impl Backup {
                 format: self.format,
                 path: dump.path.clone(),
                 files: dump.files.clone(),
+                taken_at: dump.facts.taken_at,
                 duration_ms: dump.duration_ms,
                 database_bytes: dump.facts.bytes,
                 history_table: secured.target.history_table.clone(),

@@ -114,10 +114,7 @@ pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus
 /// What the question in production says: how much is lost.
 fn what_it_does(restorations: &[Restoration], drop_old: bool) -> String {
     let databases = count(restorations.len(), "database");
-    let oldest = restorations
-        .iter()
-        .map(|one| one.manifest.finished_at)
-        .min();
+    let oldest = restorations.iter().map(Restoration::moment).min();
     let ago = oldest.map_or_else(String::new, |oldest| {
         let since = (OffsetDateTime::now_utc() - oldest).whole_seconds().max(0);
         format!(" of {} ago", age(since))

@@ -1,15 +1,16 @@
 //! Whether a backup on disk is what its manifest says. Touches no database.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use shared::domain::{Refusal, RefusalKind};
 
 use super::choice::Restoration;
 use super::name::hexadecimal;
-use crate::backup::DumpFile;
+use crate::backup::{DumpFile, DumpFormat, ServiceBackup};
 
 /// How much of a file is read at a time.
 const SLICE: usize = 1 << 20;
@@ -23,12 +24,62 @@ pub(crate) fn files(restoration: &Restoration) -> Result<(), Refusal> {
         let message = format!("{}: the manifest names no file", manifest.display());
         return Err(refusal(restoration, message));
     }
+    let refused = |message| refusal(restoration, message);
+    is_covered(&restoration.folder, dump).map_err(refused)?;
     for file in &dump.files {
-        check(&restoration.folder, file).map_err(|message| refusal(restoration, message))?;
+        check(&restoration.folder, file).map_err(refused)?;
     }
-    if is_outside(&dump.path) {
-        let message = format!("{} is not below the manifest's folder", dump.path);
-        return Err(refusal(restoration, message));
+    Ok(())
+}
+
+/// Whether every file that `pg_restore` would read is one whose sum the manifest has, below the manifest's folder.
+fn is_covered(folder: &Path, dump: &ServiceBackup) -> Result<(), String> {
+    let outside = |path: &str| format!("{path} is not below the manifest's folder");
+    let paths = dump.files.iter().map(|file| file.path.as_str());
+    if let Some(path) = paths.chain([dump.path.as_str()]).find(|it| is_outside(it)) {
+        return Err(outside(path));
+    }
+    let parts = |path: &Path| -> PathBuf {
+        let parts = path.components();
+        parts
+            .filter(|part| matches!(part, Component::Normal(_)))
+            .collect()
+    };
+    let listed: BTreeSet<PathBuf> = dump
+        .files
+        .iter()
+        .map(|file| parts(Path::new(&file.path)))
+        .collect();
+    let path = parts(Path::new(&dump.path));
+    let unlisted =
+        |path: &Path| format!("{} is not among the files of the manifest", path.display());
+    let needed = match dump.format {
+        DumpFormat::Custom => path.clone(),
+        DumpFormat::Directory => path.join("toc.dat"),
+    };
+    if !listed.contains(&needed) {
+        return Err(unlisted(&needed));
+    }
+    if dump.format == DumpFormat::Directory {
+        let place = folder.join(&path);
+        let failed = |error: std::io::Error| format!("{}: {error}", place.display());
+        for entry in std::fs::read_dir(&place).map_err(failed)? {
+            let entry = path.join(entry.map_err(failed)?.file_name());
+            if !listed.contains(&entry) {
+                return Err(unlisted(&entry));
+            }
+        }
+    }
+    // A link may lead elsewhere, also one in the middle of a path.
+    let real = |path: &Path| {
+        let place = folder.join(path);
+        std::fs::canonicalize(&place).map_err(|error| format!("{}: {error}", place.display()))
+    };
+    let root = real(Path::new(""))?;
+    for path in listed.iter().chain([&path]) {
+        if !real(path)?.starts_with(&root) {
+            return Err(outside(&path.display().to_string()));
+        }
     }
     Ok(())
 }
@@ -44,14 +95,12 @@ pub(super) fn refusal(restoration: &Restoration, message: String) -> Refusal {
 }
 
 fn check(folder: &Path, expected: &DumpFile) -> Result<(), String> {
-    if is_outside(&expected.path) {
-        return Err(format!(
-            "{} is not below the manifest's folder",
-            expected.path
-        ));
-    }
     let path = folder.join(&expected.path);
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    // Opening a FIFO would wait for whoever writes to it.
+    if !std::fs::metadata(&path).map_err(failed)?.is_file() {
+        return Err(format!("{} is not a regular file", path.display()));
+    }
     let mut file = File::open(&path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     if bytes != expected.bytes {

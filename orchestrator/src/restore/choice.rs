@@ -64,6 +64,11 @@ impl Restoration {
         &self.members[0].backup
     }
 
+    /// The moment that the database goes back to.
+    pub fn moment(&self) -> time::OffsetDateTime {
+        self.manifest.moment(self.dump())
+    }
+
     /// What stands in a command in the place of the backup.
     pub fn manifest_path(&self) -> PathBuf {
         self.folder.join(MANIFEST)
@@ -187,7 +192,7 @@ fn newest(manifests: &[Found], name: &ServiceName) -> Option<(ServiceBackup, Fou
     manifests
         .iter()
         .filter_map(|found| Some((found.0.service(name)?.clone(), found.clone())))
-        .max_by_key(|(_, (manifest, _))| manifest.finished_at)
+        .max_by_key(|(dump, (manifest, _))| manifest.moment(dump))
 }
 
 /// A manifest that is there and cannot be used: what it was written for is damaged.

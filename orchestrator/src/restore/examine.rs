@@ -104,7 +104,7 @@ pub(super) async fn examine(
         ));
     }
     Ok(Examined {
-        planned: planned(restoration, live.is_some(), loses),
+        planned: planned(restoration, live.is_some(), loses, server.now),
         program,
         contents,
         server,
@@ -254,19 +254,23 @@ pub(super) async fn in_use(
     )))
 }
 
-fn planned(restoration: &Restoration, exists: bool, mut loses: Vec<Version>) -> PlannedRestore {
+fn planned(
+    restoration: &Restoration,
+    exists: bool,
+    mut loses: Vec<Version>,
+    now: OffsetDateTime,
+) -> PlannedRestore {
     loses.sort_unstable();
     let dump = restoration.dump();
-    let taken_at = restoration.manifest.finished_at;
+    let taken_at = restoration.moment();
     PlannedRestore {
         database: restoration.address().database().to_owned(),
         exists,
         backup: restoration.manifest.backup.clone(),
         manifest: restoration.manifest_path().display().to_string(),
         taken_at,
-        age_s: (OffsetDateTime::now_utc() - taken_at)
-            .whole_seconds()
-            .max(0),
+        // Both by the server's clock.
+        age_s: (now - taken_at).whole_seconds().max(0),
         bytes: dump.database_bytes,
         applied: restoration
             .members

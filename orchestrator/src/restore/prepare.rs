@@ -261,7 +261,7 @@ fn message(entered: &Entered, kept: &str, options: &RestoreOptions) -> String {
     let mut message = format!(
         "from backup {} of {} UTC ({} on {})",
         manifest.backup,
-        at(manifest.finished_at),
+        at(entered.restoration.moment()),
         dump.database,
         dump.server
     );

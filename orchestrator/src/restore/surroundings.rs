@@ -1,7 +1,10 @@
 //! What is around a database that is to be replaced: who uses it, and what may be done. Reads only.
 
+use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
+
+use crate::backup::moment;
 
 /// A server, and what our role may do on it.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub(super) struct ServerFacts {
     pub version: String,
     /// As the server counts it, such as 150018.
     pub version_number: i32,
+    /// What its clock says.
+    pub now: OffsetDateTime,
 }
 
 impl ServerFacts {
@@ -44,7 +49,8 @@ pub(super) async fn server(client: &Client) -> Result<ServerFacts, Error> {
         .query_one(
             "SELECT current_user::text, r.rolsuper OR r.rolcreatedb, \
                r.rolsuper OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'), pg_catalog.pg_is_in_recovery(), \
-               pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')::int4 \
+               pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num')::int4, \
+               (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000000)::int8 \
              FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
             &[],
         )
@@ -56,6 +62,7 @@ pub(super) async fn server(client: &Client) -> Result<ServerFacts, Error> {
         in_recovery: row.try_get(3)?,
         version: row.try_get(4)?,
         version_number: row.try_get(5)?,
+        now: moment(row.try_get(6)?).unwrap_or_else(OffsetDateTime::now_utc),
     })
 }
 
