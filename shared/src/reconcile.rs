@@ -420,21 +420,25 @@ impl<'a> Reconciliation<'a> {
             .find(|standing| wanted(standing.state))
     }
 
-    fn refuse_inconsistency(&self) -> Result<(), Refusal> {
-        if let Some(divergent) = self.first(|state| state == State::Divergent) {
-            return Err(self.refusal(
+    /// Each migration whose file and history do not fit, as a run is refused for it: first edited ones, then those without a
+    /// file, then late ones.
+    pub fn inconsistencies(&self) -> Vec<Refusal> {
+        let all = |wanted: State| {
+            let standings = self.standings.iter();
+            standings.filter(move |standing| standing.state == wanted)
+        };
+        let divergent = all(State::Divergent).map(|divergent| {
+            self.refusal(
                 RefusalKind::Divergent,
                 format!("{} was edited after it was applied", path(divergent)),
                 "restore the file as it was applied, and put the change into a new migration"
                     .to_owned(),
-            ));
-        }
-        if let Some(missing) = self.first(|state| state == State::Missing) {
-            return Err(self.missing(missing));
-        }
-        if let Some(late) = self.first(|state| state == State::OutOfOrder) {
-            let newest = self.history.applied.iter().map(|row| row.version).max();
-            return Err(self.refusal(
+            )
+        });
+        let missing = all(State::Missing).map(|missing| self.missing(missing));
+        let newest = self.history.applied.iter().map(|row| row.version).max();
+        let late = all(State::OutOfOrder).map(|late| {
+            self.refusal(
                 RefusalKind::OutOfOrder,
                 format!(
                     "{} is pending, but the newer {} is applied",
@@ -442,7 +446,14 @@ impl<'a> Reconciliation<'a> {
                     newest.unwrap_or(late.version)
                 ),
                 "give the file (and its revert) a version of now: rename it".to_owned(),
-            ));
+            )
+        });
+        divergent.chain(missing).chain(late).collect()
+    }
+
+    fn refuse_inconsistency(&self) -> Result<(), Refusal> {
+        if let Some(inconsistency) = self.inconsistencies().into_iter().next() {
+            return Err(inconsistency);
         }
         if let Some(interruption) = self.interruption(Direction::Up) {
             let migration = self.service.migration(interruption.version);

@@ -432,6 +432,47 @@ fn a_row_that_the_journal_does_not_know_is_a_finding() {
 }
 
 #[test]
+fn files_that_do_not_fit_the_history_and_a_database_that_takes_no_writes_are_findings() {
+    let (server, services, orchestrator) = migrated();
+    services
+        .service("one", &[])
+        .migration(3, "third", "CREATE TABLE u (id int);\n")
+        .migration(4, "fourth", "CREATE TABLE v (id int);\n");
+    orchestrator.expect(&["all"], 0);
+    services
+        .service("one", &[])
+        .migration(2, "late", "SELECT 1;\n")
+        .migration(3, "third", "CREATE TABLE u (id bigint);\n");
+    let folder = services.path().join("one/migrations");
+    let fourth = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("a file").path())
+        .find(|path| path.to_string_lossy().contains("fourth"))
+        .expect("the file");
+    std::fs::remove_file(fourth).expect("removed");
+    let kinds = |found: &[Value]| -> Vec<String> {
+        let kinds = found.iter().map(|finding| finding["kind"].as_str());
+        kinds.map(|kind| kind.expect("a kind").to_owned()).collect()
+    };
+    let files = ["divergent", "missing", "out_of_order"];
+    let all = found(&orchestrator, &[], 4);
+    assert_eq!(kinds(&all), files);
+    assert_is(&all[0], "divergent", "error", "restore the file");
+
+    let off = |what: &str| format!("ALTER {what} SET default_transaction_read_only = on");
+    server.query("postgres", &off("DATABASE db_one"));
+    let all = found(&orchestrator, &[], 4);
+    assert_eq!(kinds(&all)[0], "read_only");
+    let reset = all[0]["next"].as_str().expect("words");
+    assert_eq!(
+        reset,
+        "ALTER DATABASE db_one RESET default_transaction_read_only"
+    );
+    server.query("postgres", reset);
+    assert_eq!(kinds(&found(&orchestrator, &[], 4)), files);
+}
+
+#[test]
 fn rows_from_before_this_engine_are_no_finding() {
     let (server, _services, orchestrator) = migrated();
     server.query(

@@ -23,7 +23,7 @@ Examples:
   orchestrator doctor --fix                     do what is safe, ask before the rest
   orchestrator doctor --fix --yes
 
-Looks for sessions idle in a transaction and those that wait for them, invalid indexes, constraints that are NOT VALID,
+Looks for files that were edited, removed or added late, databases that take no writes, sessions idle in a transaction and those that wait for them, invalid indexes, constraints that are NOT VALID,
 interrupted steps and compensations, prepared transactions, holders of the advisory lock, history and journal that disagree, pending detaches
 of partitions, dead scratch databases, a pg_dump that is too old, and a pooler in transaction mode. Without --fix nothing is
 written. Exit code 4 when something is found, and left.")]

@@ -8,8 +8,9 @@ use shared::reconcile::History;
 
 use super::queries::{DatabaseRows, ServerRows};
 use super::{
-    Finding, Remedy, Severity, compensation, constraints, histories, indexes, locks, partitions,
-    prepared, restored_databases, scratch_databases, sessions, steps, versions,
+    Finding, Remedy, Severity, compensation, constraints, files, histories, indexes, locks,
+    partitions, prepared, restored_databases, scratch_databases, sessions, steps,
+    versions, writes,
 };
 
 use crate::client_program::{ClientProgram, ClientProgramError};
@@ -39,7 +40,9 @@ pub(super) struct ServerFacts {
 }
 
 /// The checks of a service's database.
-const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 11] = [
+const DATABASE_CHECKS: [fn(&Database<'_>) -> Vec<Finding>; 13] = [
+    writes::check,
+    files::check,
     steps::check,
     compensation::check,
     histories::check,

@@ -56,6 +56,9 @@ impl Finding {
             "interrupted_step"
                 | "compensation_interrupted"
                 | "history_and_journal"
+                | "divergent"
+                | "missing"
+                | "out_of_order"
                 | "database_absent"
         )
     }

@@ -7,6 +7,7 @@ mod checks;
 mod compensation;
 mod constraints;
 mod examine;
+mod files;
 mod finding;
 mod histories;
 mod indexes;
@@ -20,6 +21,7 @@ mod scratch_databases;
 mod sessions;
 mod steps;
 mod versions;
+mod writes;
 
 pub use examine::{Examination, examine};
 pub use finding::{Finding, Remedy, Repair, Severity, Unreachable};

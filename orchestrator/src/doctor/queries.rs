@@ -90,6 +90,22 @@ pub struct DatabaseRows {
     pub prepared: Vec<PreparedRow>,
     /// Pending detaches.
     pub detaches: Vec<DetachRow>,
+    /// Why it takes no writes.
+    pub writes_refused: Option<WritesRefused>,
+}
+
+/// Why a database takes no writes.
+#[derive(Clone, Debug)]
+pub enum WritesRefused {
+    /// It is on a standby.
+    Standby,
+    /// `default_transaction_read_only` is on.
+    Setting {
+        /// For what: a database, a role, the server.
+        of: String,
+        /// The statement that resets it, up to `RESET`.
+        reset: String,
+    },
 }
 
 /// What a server shows.
@@ -143,8 +159,48 @@ impl DatabaseRows {
         found.constraints = constraints(client).await?;
         found.prepared = prepared(client).await?;
         found.detaches = detaches(client).await?;
+        found.writes_refused = writes_refused(client).await?;
         Ok(found)
     }
+}
+
+async fn writes_refused(client: &Client) -> Result<Option<WritesRefused>, Error> {
+    let rows = client
+        .query_typed(
+            // The value that a session begins with: this one may have set its own. The most specific setting wins.
+            "SELECT pg_catalog.pg_is_in_recovery(), s.reset_val = 'on', \
+               COALESCE(d.words, 'the server'), COALESCE(d.alter, 'ALTER SYSTEM') \
+             FROM pg_catalog.pg_settings s LEFT JOIN LATERAL ( \
+               SELECT CASE WHEN x.setrole = 0 THEN pg_catalog.format('database %I', b.datname) \
+                   WHEN x.setdatabase = 0 THEN pg_catalog.format('role %I', r.rolname) \
+                   ELSE pg_catalog.format('role %I in database %I', r.rolname, b.datname) END AS words, \
+                 CASE WHEN x.setrole = 0 THEN pg_catalog.format('ALTER DATABASE %I', b.datname) \
+                   WHEN x.setdatabase = 0 THEN pg_catalog.format('ALTER ROLE %I', r.rolname) \
+                   ELSE pg_catalog.format('ALTER ROLE %I IN DATABASE %I', r.rolname, b.datname) END AS alter \
+               FROM pg_catalog.pg_db_role_setting x \
+                 JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database() \
+                 JOIN pg_catalog.pg_roles r ON r.rolname = session_user \
+               WHERE x.setdatabase IN (0, b.oid) AND x.setrole IN (0, r.oid) \
+                 AND EXISTS (SELECT FROM pg_catalog.unnest(x.setconfig) c (pair) \
+                   WHERE c.pair ~ '^default_transaction_read_only=') \
+               ORDER BY x.setrole = 0, x.setdatabase = 0 LIMIT 1) d ON true \
+             WHERE s.name = 'default_transaction_read_only'",
+            &[],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    if row.try_get(0)? {
+        return Ok(Some(WritesRefused::Standby));
+    }
+    if !row.try_get::<_, bool>(1)? {
+        return Ok(None);
+    }
+    Ok(Some(WritesRefused::Setting {
+        of: row.try_get(2)?,
+        reset: row.try_get(3)?,
+    }))
 }
 
 fn session(row: &Row) -> SessionRow {

@@ -1,0 +1,25 @@
+//! Databases that take no writes.
+
+use super::checks::Database;
+use super::queries::WritesRefused;
+use super::{Finding, Severity};
+
+pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
+    let Some(refused) = &database.rows.writes_refused else {
+        return Vec::new();
+    };
+    let (what, next) = match refused {
+        WritesRefused::Standby => (
+            "the server is a standby, which takes no writes".to_owned(),
+            format!(
+                "name the primary server (--server-url, or services.{}.url in the configuration)",
+                database.name()
+            ),
+        ),
+        WritesRefused::Setting { of, reset } => (
+            format!("default_transaction_read_only is on for {of}: no migration can run"),
+            format!("{reset} RESET default_transaction_read_only"),
+        ),
+    };
+    vec![database.finding("read_only", Severity::Error, what, next, None)]
+}
