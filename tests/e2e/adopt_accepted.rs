@@ -6,7 +6,7 @@ use tests::{Program, Server};
 const INITIAL: &str = "1753250000000";
 const POLICY_LEGACY: &str = "1753270000000";
 const FIX_TRIGGER: &str = "1795338000000";
-const SYNCHRONISED: &str = "1795348800000";
+const SYNCHRONISED: &str = "1795350600000";
 
 fn orchestrator(server: &Server) -> Program {
     Program::orchestrator(server).scratch_beside()

@@ -1,3 +1,4 @@
+-- migration: allow merged-migration-edited "not released yet: the table user_sessions moved to a migration of its own"
 -- migration: allow column-rename "releases before it know only the old names, releases after it only the new ones: the application is stopped meanwhile"
 -- migration: allow column-type-change "audit_logs is written anew once, while the application is stopped; text and varchar of users are stored alike"
 -- migration: allow drop-column "the application has no column for emailVerificationToken; a verification under way is asked for again"

@@ -144,6 +144,13 @@ pub fn back_up(server: &Server, folder: &Path, services: &[&str], format: DumpFo
     manifest.write(folder).expect("a manifest")
 }
 
+/// What the server's clock says.
+fn server_time(server: &Server) -> OffsetDateTime {
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+    let microseconds: i128 = server.value("postgres", sql).parse().expect("a number");
+    OffsetDateTime::from_unix_timestamp_nanos(microseconds * 1000).expect("a time")
+}
+
 fn one(server: &Server, folder: &Path, service: &str, format: DumpFormat) -> ServiceBackup {
     let database = format!("db_{service}");
     let path = match format {
@@ -192,6 +199,7 @@ fn one(server: &Server, folder: &Path, service: &str, format: DumpFormat) -> Ser
         format,
         files: files(folder, &path),
         path,
+        taken_at: Some(server_time(server)),
         duration_ms: 1,
         database_bytes: server
             .value(&database, "SELECT pg_database_size(current_database())")
