@@ -435,3 +435,87 @@ fn a_database_that_came_out_of_a_backup_has_no_drift() {
     );
     orchestrator.expect(&["drift", "shop"], 4);
 }
+
+#[test]
+fn what_pg_dump_does_not_tell_is_drift_and_settings_of_the_database_are_shown_apart() {
+    let server = Server::start();
+    let services = Services::new();
+    services.service("shop", &[]).migration(
+        1,
+        "tables",
+        "CREATE EXTENSION citext;\nCREATE TABLE a (id int PRIMARY KEY);\n\
+         CREATE TABLE b (a_id int REFERENCES a);\nSELECT lo_from_bytea(0, 'x');\n",
+    );
+    let orchestrator = orchestrator(&server, &services);
+    orchestrator.expect(&["all"], 0);
+    let drift = ["drift", "--output", "json"];
+    orchestrator.expect(&drift, 0);
+
+    server.query(
+        "db_shop",
+        "CREATE ROLE other; ALTER DATABASE db_shop SET search_path = public; ALTER DATABASE db_shop SET app.password = 'x'; \
+         ALTER ROLE other IN DATABASE db_shop SET work_mem = '5MB'; ALTER DATABASE db_shop CONNECTION LIMIT 50; \
+         REVOKE CONNECT ON DATABASE db_shop FROM PUBLIC; GRANT CREATE ON DATABASE db_shop TO other; \
+         ALTER DATABASE db_shop OWNER TO other",
+    );
+    let found = orchestrator.expect(&drift, 0).json();
+    let settings = found["services"][0]["database_settings"].clone();
+    assert_eq!(
+        settings,
+        json!([
+            {"name": "owner", "value": "other"},
+            {"name": "connection limit", "value": "50"},
+            {"name": "grant", "value": "REVOKE CONNECT FROM PUBLIC"},
+            {"name": "app.password", "value": "(hidden)"},
+            {"name": "search_path", "value": "public"},
+            {"name": "work_mem", "value": "5MB", "role": "other"},
+        ])
+    );
+
+    for (change, undo, object) in [
+        (
+            "ALTER TABLE b DISABLE TRIGGER ALL",
+            "ALTER TABLE b ENABLE TRIGGER ALL",
+            "table public.b",
+        ),
+        (
+            "ALTER TABLE a DISABLE TRIGGER ALL",
+            "ALTER TABLE a ENABLE TRIGGER ALL",
+            "table public.a",
+        ),
+        (
+            "CREATE TABLE orchestrator.evil (id int)",
+            "DROP TABLE orchestrator.evil",
+            "table orchestrator.evil",
+        ),
+        (
+            "CREATE FUNCTION orchestrator.evil() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DROP FUNCTION orchestrator.evil()",
+            "function orchestrator.evil()",
+        ),
+        (
+            "ALTER FUNCTION citextin(cstring) OWNER TO other",
+            "ALTER FUNCTION citextin(cstring) OWNER TO CURRENT_USER",
+            "privileges public.citextin(cstring)",
+        ),
+        (
+            "SELECT lo_create(4242)",
+            "SELECT lo_unlink(4242)",
+            "large objects <owner> without grants",
+        ),
+        (
+            "SELECT lo_create(4242); ALTER LARGE OBJECT 4242 OWNER TO other; COMMENT ON LARGE OBJECT 4242 IS 'x'",
+            "SELECT lo_unlink(4242)",
+            "large objects other without grants",
+        ),
+    ] {
+        server.query("db_shop", change);
+        assert_eq!(
+            objects(&orchestrator.expect(&drift, 4)),
+            [object],
+            "{change}"
+        );
+        server.query("db_shop", undo);
+        orchestrator.expect(&drift, 0);
+    }
+}

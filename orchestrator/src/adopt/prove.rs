@@ -406,7 +406,10 @@ fn history_present(
             format!(
                 "the database has a history already: {applied} applied, and the baseline {baseline} is not among them"
             ),
-            format!("see what is applied: {}", suggest(["status", name.as_str()])),
+            format!(
+                "see what is applied: {}",
+                suggest(["status", name.as_str()])
+            ),
         )),
         _ => Ok(Some(Finding::Present)),
     }

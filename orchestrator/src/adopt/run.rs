@@ -371,7 +371,12 @@ fn drifted(
         ),
         next: format!(
             "undo the change by hand, or write it to a file and review that: {}",
-            suggest(["adopt", name.as_str(), "--write-drift", &format!("{name}.drift.toml")])
+            suggest([
+                "adopt",
+                name.as_str(),
+                "--write-drift",
+                &format!("{name}.drift.toml")
+            ])
         ),
     }
 }

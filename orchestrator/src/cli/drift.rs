@@ -7,7 +7,7 @@ use serde::Serialize;
 use shared::command::{CommandError, Context, print_document, select, watch_signals};
 use shared::domain::{ExitStatus, ServiceName};
 use shared::report::units::count;
-use shared::report::{Palette, Role};
+use shared::report::{Palette, Role, clean};
 
 use super::differences::{column_orders, differences};
 use crate::drift::{AcceptedDrift, DriftReport, ServiceDrift, detect, refuse_existing};
@@ -24,8 +24,8 @@ Examples:
   orchestrator drift policy --scratch-server same
 
 The applied migrations are replayed on a scratch database, and its schema is compared with the live one, object by object:
-all that pg_dump knows of, and the versions of extensions. The order of columns is told and is no drift. Rows are not
-compared. Nothing is written to the live database. Exit code 4 when there is drift.")]
+all that pg_dump knows of, versions of extensions and owners of their members, disabled constraint triggers, and large
+objects. The order of columns and the settings of the database are shown and are no drift. Rows are not compared. Nothing is written to the live database. Exit code 4 when there is drift.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
@@ -237,6 +237,18 @@ fn lines(name: &str, report: &DriftReport, palette: Palette) -> String {
         let line =
             format!("  {index} is INVALID: a failed CREATE INDEX CONCURRENTLY left it; drop it\n");
         text.push_str(&palette.paint(Role::Warning, &line));
+    }
+    if !report.database_settings.is_empty() {
+        let head = "  settings of the database, which are no drift:\n";
+        text.push_str(&palette.paint(Role::Quiet, head));
+    }
+    for setting in &report.database_settings {
+        let role = match &setting.role {
+            Some(role) => format!(" for {role}"),
+            None => String::new(),
+        };
+        let line = clean(&format!("{}{role}: {}", setting.name, setting.value));
+        text.push_str(&palette.paint(Role::Quiet, &format!("    {line}\n")));
     }
     text
 }

@@ -9,8 +9,7 @@ use shared::reconcile::History;
 use super::queries::{DatabaseRows, ServerRows};
 use super::{
     Finding, Remedy, Severity, compensation, constraints, files, histories, indexes, locks,
-    partitions, prepared, restored_databases, scratch_databases, sessions, steps,
-    versions, writes,
+    partitions, prepared, restored_databases, scratch_databases, sessions, steps, versions, writes,
 };
 
 use crate::client_program::{ClientProgram, ClientProgramError};

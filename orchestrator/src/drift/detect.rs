@@ -5,7 +5,10 @@ use shared::domain::{ColumnOrder, Migration, SchemaDifference, ServiceName, Vers
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::read_legacy_tables;
 
-use super::{AcceptedDrift, Live, Resident, differences, other_major, read_live, read_replayed};
+use super::{
+    AcceptedDrift, DatabaseSetting, Live, Resident, differences, other_major, read_live,
+    read_replayed,
+};
 use crate::scratch::{Replay, ScratchError, Workshop};
 
 /// What was found of one service.
@@ -29,6 +32,8 @@ pub struct DriftReport {
     pub column_order: Vec<ColumnOrder>,
     /// Indexes left INVALID that the migrations do not make: no drift of the schema, but of no use either.
     pub invalid_indexes: Vec<String>,
+    /// What is set of the database itself: no drift, since it differs from environment to environment.
+    pub database_settings: Vec<DatabaseSetting>,
     /// The version of the live server.
     pub server_version: Option<String>,
     /// The version of the server on which the migrations were replayed.
@@ -52,6 +57,7 @@ pub async fn detect(
         accepted: Vec::new(),
         column_order: Vec::new(),
         invalid_indexes: Vec::new(),
+        database_settings: Vec::new(),
         server_version: None,
         scratch_server_version: None,
     };
@@ -79,6 +85,7 @@ pub async fn detect(
     drop(session);
     report.database_exists = true;
     report.server_version = Some(live.server_version.clone());
+    report.database_settings.clone_from(&live.settings);
     let own = &residents[0];
     report.applied = own.applied.len();
     report.version = own.applied.last().copied();

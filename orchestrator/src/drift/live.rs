@@ -4,6 +4,8 @@ use catalog::Snapshot;
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{LegacyTable, Session, appliers};
 
+use super::DatabaseSetting;
+use super::database::read_settings;
 use super::replayed::without_bookkeeping;
 
 /// The schema of a live database, and what is to be known of it.
@@ -17,6 +19,8 @@ pub struct Live {
     pub server_version: String,
     /// The roles of its server.
     pub roles: Vec<String>,
+    /// What is set of the database itself.
+    pub settings: Vec<DatabaseSetting>,
 }
 
 impl Live {
@@ -78,6 +82,9 @@ pub async fn read_live(
         .unwrap_or_default();
     let home = home_roles(&snapshot, appliers);
     let home: Vec<&str> = home.iter().map(String::as_str).collect();
+    let settings = read_settings(session.client(), &home)
+        .await
+        .map_err(failed)?;
     let mut legacy: Vec<(String, String)> = legacy
         .iter()
         .map(|table| (table.schema.clone(), table.table.clone()))
@@ -88,6 +95,7 @@ pub async fn read_live(
         legacy,
         server_version,
         roles,
+        settings,
     })
 }
 

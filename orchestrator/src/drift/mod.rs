@@ -5,6 +5,7 @@
 
 mod accepted;
 mod accepted_file;
+mod database;
 mod detect;
 mod difference;
 mod live;
@@ -14,6 +15,7 @@ mod residents;
 
 pub use accepted::{AcceptedDrift, ServiceDrift};
 pub use accepted_file::refuse_existing;
+pub use database::DatabaseSetting;
 pub use detect::{DriftReport, detect};
 pub use difference::{Differences, differences, other_major};
 pub use live::{Live, read_live};

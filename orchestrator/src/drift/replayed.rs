@@ -9,6 +9,9 @@ use crate::scratch::{Replay, ScratchError};
 /// The schema in which journal and progress are.
 const BOOKKEEPING: &str = "orchestrator";
 
+/// The engine's own tables in it. What others put there is drift.
+const TABLES: [&str; 4] = ["journal", "progress", "compensation", "releases"];
+
 /// The schema of a scratch database as it is now. `history_tables` are those of all services that were replayed there.
 pub async fn read_replayed(
     replay: &Replay<'_>,
@@ -29,7 +32,10 @@ pub async fn read_replayed(
 
 /// A schema without the engine's own tables.
 pub fn without_bookkeeping(snapshot: Snapshot, history_tables: &[&str]) -> Snapshot {
-    let mut snapshot = snapshot.without_schema(BOOKKEEPING);
+    let mut snapshot = snapshot.without_schema_itself(BOOKKEEPING);
+    for table in TABLES {
+        snapshot = snapshot.without_table(BOOKKEEPING, table);
+    }
     for history_table in history_tables {
         let table = history_table
             .split_once('.')

@@ -107,6 +107,7 @@ impl Object {
             }
             Kind::Privileges
             | Kind::DefaultPrivileges
+            | Kind::LargeObjects
             | Kind::PublicationTable
             | Kind::PublicationSchema => {
                 format!("{} {name}", self.kind)

@@ -58,6 +58,8 @@ pub enum Kind {
     Subscription,
     EventTrigger,
     DefaultPrivileges,
+    /// The large objects of one owner with the same privileges.
+    LargeObjects,
     /// Privileges on an object that is itself not part of the schema: a system object, or one that an
     /// extension brought.
     Privileges,
@@ -124,6 +126,7 @@ impl Kind {
             Self::Subscription => "subscription",
             Self::EventTrigger => "event trigger",
             Self::DefaultPrivileges => "default privileges",
+            Self::LargeObjects => "large objects",
             Self::Privileges => "privileges",
         }
     }

@@ -6,7 +6,8 @@
 //! the database.
 //!
 //! PostgreSQL 14 to 18. The measure is `pg_dump` itself: two snapshots differ exactly when the two dumps
-//! do, apart from the order of columns, which is told separately.
+//! do, apart from the order of columns, which is told separately. Beyond it go the triggers behind constraints that were
+//! disabled, the owners of extensions' members, and large objects.
 //!
 //! One exception: `c IN ('a', 'b')` on a `varchar` is spelled in another way once it was dumped and restored. The two spellings
 //! are the same here, so that a database does not drift because it came out of a backup.

@@ -15,6 +15,7 @@ mod foreign;
 mod functions;
 mod indexes;
 mod languages;
+mod large_objects;
 mod members;
 mod operators;
 mod policies;

@@ -146,6 +146,14 @@ impl Snapshot {
         self.without_all(gone)
     }
 
+    /// The same without a schema (its name unquoted), but with everything in it.
+    pub fn without_schema_itself(mut self, schema: &str) -> Self {
+        let name = quote(schema);
+        self.objects
+            .retain(|object| object.kind != Kind::Schema || object.name != name);
+        self
+    }
+
     /// The same without a table (both names unquoted) and everything that is part of it: columns,
     /// constraints, indexes, triggers, policies, sequences that it owns, its place in publications.
     pub fn without_table(self, schema: &str, table: &str) -> Self {

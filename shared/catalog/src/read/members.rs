@@ -1,7 +1,8 @@
-//! Privileges on what is itself no part of the schema: objects of extensions and of the system.
+//! Privileges on what is itself no part of the schema, objects of extensions and of the system, and owners of the former.
 //!
 //! As `pg_dump` has it: told is what differs from the privileges that `initdb` or the extension's script left
-//! (`pg_init_privs`). Third floor.
+//! (`pg_init_privs`). `pg_dump` does not know an owner that an extension's member was given: told is one that is neither the
+//! extension's owner nor the superuser that the cluster began with, who owns the members of a trusted extension. Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::member;
@@ -9,7 +10,11 @@ use crate::kind::Kind;
 
 /// One family for each catalog that has access lists.
 pub(super) fn families() -> Vec<Family> {
-    vec![
+    let mut families: Vec<Family> = OWNED
+        .iter()
+        .map(|(catalog, prefix)| owners(catalog, prefix))
+        .collect();
+    families.extend([
         family(
             "pg_class",
             "rel",
@@ -54,7 +59,44 @@ pub(super) fn families() -> Vec<Family> {
             "quote_ident(o.srvname)",
             "true",
         ),
-    ]
+    ]);
+    families
+}
+
+/// The catalogs with owners and without access lists, and how their columns begin.
+const OWNED: [(&str, &str); 8] = [
+    ("pg_operator", "opr"),
+    ("pg_opclass", "opc"),
+    ("pg_opfamily", "opf"),
+    ("pg_collation", "coll"),
+    ("pg_conversion", "con"),
+    ("pg_ts_dict", "dict"),
+    ("pg_ts_config", "cfg"),
+    ("pg_event_trigger", "evt"),
+];
+
+/// The owner of a member of an extension where it is told; NULL else.
+fn given_owner(catalog: &str, owner: &str) -> String {
+    format!(
+        "(SELECT pg_get_userbyid({owner}) FROM pg_depend AS d JOIN pg_extension AS x ON x.oid = d.refobjid
+            WHERE d.classid = 'pg_catalog.{catalog}'::regclass AND d.objid = o.oid AND d.objsubid = 0 AND d.deptype = 'e'
+                AND {owner} NOT IN (x.extowner, 10))"
+    )
+}
+
+fn owners(catalog: &'static str, prefix: &str) -> Family {
+    let owner = given_owner(catalog, &format!("o.{prefix}owner"));
+    Family {
+        catalog,
+        kind: KindOf::All(Kind::Privileges),
+        naming: Naming::AsWritten,
+        class: ' ',
+        attributes: &[],
+        sql: format!(
+            "SELECT pg_describe_object('pg_catalog.{catalog}'::regclass, o.oid, 0) AS name, {owner} AS owner
+            FROM {catalog} AS o WHERE {owner} IS NOT NULL"
+        ),
+    }
 }
 
 const RELATION: &str = "o.oid::regclass::text";
@@ -70,6 +112,7 @@ fn family(catalog: &'static str, prefix: &str, class: &str, name: &str, conditio
         _ => ("NULL::name", String::new(), "o.oid < 16384"),
     };
     let class = format!("({class})::\"char\"");
+    let owner = given_owner(catalog, &format!("o.{prefix}owner"));
     Family {
         catalog,
         kind: KindOf::All(Kind::Privileges),
@@ -77,12 +120,13 @@ fn family(catalog: &'static str, prefix: &str, class: &str, name: &str, conditio
         class: ' ',
         attributes: &[],
         sql: format!(
-            "SELECT {schema} AS schema, {name} AS name, {class} AS class, pg_get_userbyid(o.{prefix}owner) AS possessor,
+            "SELECT {schema} AS schema, {name} AS name, {class} AS class, {owner} AS owner,
+                pg_get_userbyid(o.{prefix}owner) AS possessor,
                 array_to_string(COALESCE(o.{prefix}acl, acldefault({class}, o.{prefix}owner)), E'\\n') AS acl,
                 array_to_string(COALESCE(i.initprivs, acldefault({class}, o.{prefix}owner)), E'\\n') AS acl_base
             FROM {catalog} AS o {join}
                 LEFT JOIN pg_init_privs AS i ON i.objoid = o.oid AND i.classoid = 'pg_catalog.{catalog}'::regclass AND i.objsubid = 0
-            WHERE o.{prefix}acl IS DISTINCT FROM i.initprivs AND {condition} AND ({system} OR {member})",
+            WHERE {condition} AND ((o.{prefix}acl IS DISTINCT FROM i.initprivs AND ({system} OR {member})) OR {owner} IS NOT NULL)",
             member = member(catalog, "o.oid"),
         ),
     }

@@ -12,8 +12,8 @@ use super::row::drafts;
 use super::session::{Reading, Server};
 use super::{
     collations, columns, constraints, default_privileges, foreign, functions, indexes, languages,
-    members, operators, policies, publications, schemas, sequences, statistics, subscriptions,
-    tables, text_search, triggers, types, views,
+    large_objects, members, operators, policies, publications, schemas, sequences, statistics,
+    subscriptions, tables, text_search, triggers, types, views,
 };
 use crate::kind::Kind;
 use crate::object::Object;
@@ -84,6 +84,7 @@ fn families(server: &Server) -> Vec<Family> {
     families.extend(publications::families(server));
     families.push(subscriptions::subscriptions(server));
     families.push(default_privileges::default_privileges());
+    families.push(large_objects::large_objects());
     families.retain(|family| server.may_have(family.catalog));
     families.extend(members::families());
     families

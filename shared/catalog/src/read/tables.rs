@@ -15,7 +15,7 @@ pub(super) fn families() -> Vec<Family> {
         class: 'r',
         attributes: &[
             "persistence", "access method", "options", "toast options", "replica identity", "row security", "tablespace",
-            "partition key", "partition of", "partition bound", "inherits", "of type", "server", "server options",
+            "partition key", "partition of", "partition bound", "inherits", "of type", "server", "server options", "constraint triggers",
         ],
         sql: format!(
             "SELECT c.oid, c.relkind AS code, n.nspname AS schema, c.relname AS name, {owner}, {acl},
@@ -33,7 +33,11 @@ pub(super) fn families() -> Vec<Family> {
                 CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS \"partition bound\",
                 CASE WHEN NOT c.relispartition THEN {parents} END AS inherits,
                 CASE WHEN c.reloftype <> 0 THEN c.reloftype::regtype::text END AS \"of type\",
-                s.srvname AS server, {server_options} AS \"server options\"
+                s.srvname AS server, {server_options} AS \"server options\",
+                (SELECT string_agg(quote_ident(k.conname) || ' ' || p.proname || CASE g.tgenabled WHEN 'D' THEN ' disabled'
+                        WHEN 'R' THEN ' replica' ELSE ' always' END, ', ' ORDER BY k.conname COLLATE \"C\", p.proname COLLATE \"C\")
+                    FROM pg_trigger AS g JOIN pg_constraint AS k ON k.oid = g.tgconstraint JOIN pg_proc AS p ON p.oid = g.tgfoid
+                    WHERE g.tgrelid = c.oid AND g.tgisinternal AND g.tgenabled <> 'O') AS \"constraint triggers\"
             FROM pg_class AS c
                 JOIN pg_namespace AS n ON n.oid = c.relnamespace
                 LEFT JOIN pg_class AS t ON t.oid = c.reltoastrelid AND c.reltoastrelid <> 0

@@ -27,7 +27,8 @@ GRANT EXECUTE ON FUNCTION uuid_generate_v1mc() TO PUBLIC;
 -- same
 COMMENT ON TYPE citext IS 'changed';
 -- case: a member's owner
--- same
+-- extra: extension member owner
+-- names: uuid_generate_v4
 ALTER FUNCTION uuid_generate_v4() OWNER TO app_owner;
 -- case: a member changed
 -- same

@@ -618,3 +618,17 @@ SET allow_in_place_tablespaces = on;
 CREATE TABLESPACE elsewhere_again LOCATION '';
 -- then
 ALTER INDEX products_pkey SET TABLESPACE elsewhere_again;
+-- case: the triggers behind foreign keys disabled
+-- extra: constraint trigger
+-- names: orders
+ALTER TABLE orders DISABLE TRIGGER ALL;
+-- case: a large object
+-- extra: large object
+-- names: large objects
+SELECT lo_create(4242);
+-- case: a large object with an owner, a grant and a comment
+-- extra: large object
+-- names: large objects
+SELECT lo_create(4242);
+GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC;
+COMMENT ON LARGE OBJECT 4242 IS 'x';
