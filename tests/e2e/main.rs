@@ -75,6 +75,7 @@ mod restore;
 mod restore_killed;
 mod restore_refused;
 mod restore_swap;
+mod resumed_session;
 mod rollback;
 mod schema_files;
 mod scratch;

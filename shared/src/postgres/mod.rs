@@ -27,6 +27,7 @@ mod prepared;
 mod progress;
 mod release;
 mod session;
+mod session_state;
 mod stall;
 mod tls;
 mod tls_connector;
@@ -56,9 +57,11 @@ pub use prepared::{
     prepare_transaction, read_in_doubt, read_locks, read_prepared_slots, read_relations,
 };
 pub use progress::{
-    Progress, ProgressState, clear_intent, read_progress, record_intent, record_statement,
+    Progress, ProgressState, clear_intent, read_progress, read_session, record_intent,
+    record_statement,
 };
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
 pub use session::{Session, SessionSettings};
+pub use session_state::SessionState;
 pub use stall::Pulse;
 pub use tls::TlsSetupError;

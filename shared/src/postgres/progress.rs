@@ -96,13 +96,34 @@ fn is_about(note: &str, database: u32) -> bool {
     })
 }
 
-/// Records that a statement is done. Inside the caller's transaction, or on its own.
+/// What was noted of the session with the last statement that is done.
+pub async fn read_session(
+    client: &Client,
+    progress: &Progress<'_>,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT note::text FROM orchestrator.progress \
+             WHERE service = $1 AND version = $2 AND direction = $3 AND state = 'done' ORDER BY statement DESC LIMIT 1",
+            &[
+                (&progress.service.as_str(), Type::TEXT),
+                (&progress.version.number(), Type::INT8),
+                (&progress.direction.as_str(), Type::TEXT),
+            ],
+        )
+        .await?;
+    rows.first().map_or(Ok(None), |row| row.try_get(0))
+}
+
+/// Records that a statement is done, with what the file has made of its session: a JSON object. Inside the caller's transaction, or on
+/// its own.
 pub async fn record_statement(
     client: &Client,
     progress: &Progress<'_>,
     statement: usize,
+    session: &str,
 ) -> Result<(), tokio_postgres::Error> {
-    write(client, progress, statement, "done", None).await
+    write(client, progress, statement, "done", Some(session)).await
 }
 
 /// Records that a statement that cannot be rolled back is about to run, with what the catalog shows before: a JSON object.

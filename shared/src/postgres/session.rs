@@ -272,6 +272,16 @@ impl Session {
         Ok(())
     }
 
+    /// The same before another attempt at a file that goes on where it was: what it has made in its session, temporary objects and
+    /// prepared statements, stays.
+    pub async fn prepare_again(
+        &mut self,
+        settings: &SessionSettings,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.settings = *settings;
+        self.reset("", settings.statement_timeout).await
+    }
+
     /// The same between two files of one transaction that is to be prepared: with temporary objects or notifications it could not be,
     /// so that there is nothing of the kind to discard.
     pub async fn prepare_within(

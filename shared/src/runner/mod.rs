@@ -8,6 +8,7 @@ mod fault;
 mod leftovers;
 mod reading;
 mod remedy;
+mod resumption;
 mod script;
 mod statements;
 mod step;

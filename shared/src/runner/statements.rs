@@ -7,6 +7,7 @@ use tokio_postgres::error::SqlState;
 use super::fault::Fault;
 use super::leftovers::{Before, Finding, Look, remains};
 use super::reading::{Looked, check_reading};
+use super::resumption::FileSession;
 use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
@@ -14,22 +15,40 @@ use super::watch::Watch;
 use super::witness::{Moment, look, run_outside_before, run_statement_before};
 use crate::domain::{Direction, EventKind, Script, millis};
 use crate::postgres::{
-    Attempt, LockedSession, Progress, ProgressState, clear_intent, read_progress, record_done,
-    record_intent, record_statement,
+    Attempt, LockedSession, Progress, ProgressState, clear_intent, read_progress, read_session,
+    record_done, record_intent, record_statement,
 };
 use crate::sql::{Statement, StatementKind};
 
-/// One attempt at what is left of the file.
+/// One attempt at what is left of the file. `session` is what an earlier attempt knew of it, on the same session: `None` on a fresh one.
 pub(super) async fn attempt<'a>(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
     watch: &Watch<'_>,
+    session: &mut Option<FileSession>,
     attempt: impl Fn(usize, usize) -> Attempt<'a>,
 ) -> Result<(), Fault> {
     let units = units(context.script()).map_err(Fault::Script)?;
-    let known = recorded(locked, &context.progress(units.len())).await?;
+    let progress = context.progress(units.len());
+    let known = recorded(locked, &progress).await?;
+    let note = read_session(locked.session().client(), &progress)
+        .await
+        .map_err(Fault::of)?;
     locked.session().enter_file().await.map_err(Fault::of)?;
-    let ran = run_units(locked, context, watch, attempt, &units, &known).await;
+    let ran = async {
+        let file_session = enter(locked, context, session, &units, &known, note.as_deref()).await?;
+        run_units(
+            locked,
+            context,
+            watch,
+            file_session,
+            attempt,
+            &units,
+            &known,
+        )
+        .await
+    }
+    .await;
     if let Err(fault) = &ran
         && !matches!(fault, Fault::Lost { .. })
         && let Err(error) = locked.session().leave_file().await
@@ -39,28 +58,67 @@ pub(super) async fn attempt<'a>(
     ran
 }
 
+/// Makes of the session what the file had made of it before: on another session, or on this one in an attempt before.
+async fn enter<'a>(
+    locked: &LockedSession,
+    context: &StepContext<'_>,
+    session: &'a mut Option<FileSession>,
+    units: &[Unit<'_>],
+    known: &[(usize, ProgressState)],
+    note: Option<&str>,
+) -> Result<&'a FileSession, Fault> {
+    check_reading(locked.session(), context, Looked::BeforeFile).await?;
+    let client = locked.session().client();
+    let done = count_done(known);
+    let offset = units
+        .get(done)
+        .map_or(context.script().text.len(), Unit::offset);
+    let entered = async {
+        match session {
+            Some(known) => {
+                known.enter_again(client, context, offset).await?;
+                Ok(&*known)
+            }
+            None => {
+                let begun = FileSession::begin(client, context, note, done > 0, offset).await?;
+                Ok(&*session.insert(begun))
+            }
+        }
+    };
+    entered
+        .await
+        .map_err(|fault: Fault| fault.after(done, units.len()))
+}
+
+fn count_done(known: &[(usize, ProgressState)]) -> usize {
+    known
+        .iter()
+        .filter(|(_, state)| *state == ProgressState::Done)
+        .count()
+}
+
 async fn run_units<'a>(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
     watch: &Watch<'_>,
+    file_session: &FileSession,
     attempt: impl Fn(usize, usize) -> Attempt<'a>,
     units: &[Unit<'_>],
     known: &[(usize, ProgressState)],
 ) -> Result<(), Fault> {
     let total = units.len();
     let progress = context.progress(total);
-    check_reading(locked.session(), context, Looked::BeforeFile).await?;
-    let mut done = known
-        .iter()
-        .filter(|(_, state)| *state == ProgressState::Done)
-        .count();
+    let mut done = count_done(known);
     for (index, unit) in units.iter().enumerate() {
         let number = index + 1;
         let state = known
             .iter()
             .find_map(|(known, state)| (*known == number).then_some(state));
         let finished = state == Some(&ProgressState::Done);
-        if context.is_cancelled_now() && !finished {
+        if finished {
+            continue;
+        }
+        if context.is_cancelled_now() {
             return Err(Fault::Cancelled { progress: None }.after(done, total));
         }
         let started = Instant::now();
@@ -70,29 +128,20 @@ async fn run_units<'a>(
             watch,
             progress: &progress,
             number,
+            file_session,
         };
-        let recovered = match (&unit.form, finished) {
-            // A setting does not outlive its session: it is made again, whatever is recorded.
-            (Form::Setting(_), true) => runner
-                .run(unit, state)
-                .await
-                .map_err(|fault| fault.after(done, total))?,
-            (_, true) => continue,
-            (_, false) => runner
-                .run(unit, state)
-                .await
-                .map_err(|fault| fault.after(done, total))?,
-        };
+        let recovered = runner
+            .run(unit, state)
+            .await
+            .map_err(|fault| fault.after(done, total))?;
         context.report_notices(locked.session_mut());
-        if !finished {
-            done += 1;
-            context.report(EventKind::StatementFinished {
-                statement: number,
-                statements: total,
-                duration_ms: millis(started.elapsed()),
-                recovered,
-            });
-        }
+        done += 1;
+        context.report(EventKind::StatementFinished {
+            statement: number,
+            statements: total,
+            duration_ms: millis(started.elapsed()),
+            recovered,
+        });
     }
     finish(locked, context, || attempt(done, total))
         .await
@@ -172,6 +221,7 @@ struct UnitRunner<'a> {
     watch: &'a Watch<'a>,
     progress: &'a Progress<'a>,
     number: usize,
+    file_session: &'a FileSession,
 }
 
 impl UnitRunner<'_> {
@@ -189,7 +239,7 @@ impl UnitRunner<'_> {
                     statement.offset,
                 )
                 .await?;
-                self.in_transaction("BEGIN", async || Ok(()))
+                self.in_transaction("BEGIN", &[], async || Ok(()))
                     .await
                     .map(|()| None)
             }
@@ -210,7 +260,7 @@ impl UnitRunner<'_> {
         }
         let session = self.locked.session();
         let ran = self
-            .in_transaction("BEGIN", async || {
+            .in_transaction("BEGIN", &[*statement], async || {
                 run_statement_before(self.context, session, statement).await
             })
             .await;
@@ -239,7 +289,10 @@ impl UnitRunner<'_> {
             Ok(())
         };
         match block.end {
-            BlockEnd::Commit => self.in_transaction(block.begin.text, body).await,
+            BlockEnd::Commit => {
+                self.in_transaction(block.begin.text, &block.body, body)
+                    .await
+            }
             BlockEnd::Rollback => {
                 client
                     .batch_execute(block.begin.text)
@@ -248,15 +301,16 @@ impl UnitRunner<'_> {
                 let ran = body().await;
                 rollback(self.locked).await;
                 ran?;
-                self.in_transaction("BEGIN", async || Ok(())).await
+                self.in_transaction("BEGIN", &[], async || Ok(())).await
             }
         }
     }
 
-    /// Runs `work` and records the unit as done, both in one transaction.
+    /// Runs `work`, which runs `statements`, and records the unit as done, both in one transaction.
     async fn in_transaction(
         &self,
         begin: &str,
+        statements: &[Statement<'_>],
         work: impl AsyncFnOnce() -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let session = self.locked.session();
@@ -269,30 +323,51 @@ impl UnitRunner<'_> {
             look(self.context, session, Moment::Begun).await?;
             work().await?;
             check_reading(session, self.context, Looked::AfterFile).await?;
+            let recorded = self
+                .file_session
+                .recorded(session.client(), statements)
+                .await?;
             session.become_bookkeeper().await.map_err(Fault::of)?;
             if !self.locked.is_held().await.map_err(Fault::of)? {
                 return Err(Fault::LockGone { progress: None });
             }
-            record_statement(session.client(), self.progress, self.number)
+            record_statement(session.client(), self.progress, self.number, &recorded.note)
                 .await
                 .map_err(Fault::of)?;
             self.context.check_gates().await?;
-            look(self.context, session, Moment::BeforeCommit).await
+            look(self.context, session, Moment::BeforeCommit).await?;
+            Ok(recorded)
         }
         .await;
-        match ran {
-            Ok(()) => session
-                .client()
-                .batch_execute("COMMIT")
-                .await
-                .map_err(Fault::while_committing),
+        let recorded = match ran {
+            Ok(recorded) => {
+                session
+                    .client()
+                    .batch_execute("COMMIT")
+                    .await
+                    .map_err(Fault::while_committing)?;
+                recorded
+            }
             Err(fault) => {
                 if !matches!(fault, Fault::Lost { .. }) {
                     rollback(self.locked).await;
                 }
-                Err(fault)
+                return Err(fault);
             }
+        };
+        if recorded.is_certain {
+            self.file_session.keep(recorded);
+            return Ok(());
         }
+        // Only now does the server tell what was set for the transaction alone.
+        let client = session.client();
+        let recorded = self.file_session.recorded(client, &[]).await?;
+        self.as_bookkeeper(async || {
+            record_statement(client, self.progress, self.number, &recorded.note).await
+        })
+        .await?;
+        self.file_session.keep(recorded);
+        Ok(())
     }
 
     /// A statement that cannot be rolled back: look, note the intent, run, record.
@@ -308,7 +383,7 @@ impl UnitRunner<'_> {
         };
         match look.at(statement, kind, state).await? {
             Finding::Done(why) => {
-                self.in_transaction("BEGIN", async || Ok(())).await?;
+                self.in_transaction("BEGIN", &[], async || Ok(())).await?;
                 Ok(Some(why))
             }
             Finding::Finish {
@@ -329,13 +404,27 @@ impl UnitRunner<'_> {
                 recovered,
             } => {
                 for sql in first {
-                    self.patiently(&sql, statement.offset).await?;
+                    patiently(
+                        self.locked,
+                        self.context,
+                        self.watch,
+                        &sql,
+                        statement.offset,
+                    )
+                    .await?;
                 }
                 if let Some(before) = &before {
                     self.intend(before).await?;
                 }
                 let ran = if waits_without_blocking(kind) {
-                    self.patiently(statement.text, statement.offset).await
+                    patiently(
+                        self.locked,
+                        self.context,
+                        self.watch,
+                        statement.text,
+                        statement.offset,
+                    )
+                    .await
                 } else {
                     let session = self.locked.session();
                     run_outside_before(self.context, session, statement.text, statement.offset)
@@ -359,7 +448,7 @@ impl UnitRunner<'_> {
     async fn settle(&self, ran: Result<(), Fault>, before: Option<&Before>) -> Result<(), Fault> {
         let client = self.locked.session().client();
         let fault = match ran {
-            Ok(()) => return self.in_transaction("BEGIN", async || Ok(())).await,
+            Ok(()) => return self.in_transaction("BEGIN", &[], async || Ok(())).await,
             Err(fault) => fault,
         };
         let (Some(before), Fault::Server { .. }) = (before, &fault) else {
@@ -410,32 +499,33 @@ impl UnitRunner<'_> {
             }
         }
     }
+}
 
-    /// Runs a statement that waits for other transactions without blocking anybody: it gets the long time limit, for
-    /// each try that fails would leave an INVALID index behind.
-    async fn patiently(&self, sql: &str, offset: usize) -> Result<(), Fault> {
-        let session = self.locked.session();
-        let limit = self
-            .context
-            .engine
-            .concurrently_timeout
-            .as_millis()
-            .to_string();
-        let before = session
-            .exchange_lock_timeout(&limit)
+/// Runs a statement that waits for other transactions without blocking others: it gets the long time limit, for each try that fails
+/// would leave an INVALID index behind.
+async fn patiently(
+    locked: &LockedSession,
+    context: &StepContext<'_>,
+    watch: &Watch<'_>,
+    sql: &str,
+    offset: usize,
+) -> Result<(), Fault> {
+    let session = locked.session();
+    let limit = context.engine.concurrently_timeout.as_millis().to_string();
+    let before = session
+        .exchange_lock_timeout(&limit)
+        .await
+        .map_err(Fault::of)?;
+    watch.be_patient(true);
+    let ran = run_outside_before(context, session, sql, offset).await;
+    watch.be_patient(false);
+    if !matches!(ran, Err(Fault::Lost { .. })) {
+        session
+            .exchange_lock_timeout(&before)
             .await
             .map_err(Fault::of)?;
-        self.watch.be_patient(true);
-        let ran = run_outside_before(self.context, session, sql, offset).await;
-        self.watch.be_patient(false);
-        if !matches!(ran, Err(Fault::Lost { .. })) {
-            session
-                .exchange_lock_timeout(&before)
-                .await
-                .map_err(Fault::of)?;
-        }
-        ran
     }
+    ran
 }
 
 /// Whether a statement waits for others' transactions under locks that readers and writers do not conflict with. The
@@ -476,13 +566,6 @@ pub(super) async fn clear_away(
         if !matches!(before, Some(Before::Reindex { .. } | Before::Detach { .. })) {
             continue;
         }
-        let runner = UnitRunner {
-            locked,
-            context,
-            watch,
-            progress: &progress,
-            number: *number,
-        };
         let session = locked.session();
         match (Look { session, context })
             .at(statement, kind, Some(state))
@@ -491,7 +574,7 @@ pub(super) async fn clear_away(
             Finding::Finish { sql, .. } => run_statement(client, &sql, 0).await?,
             Finding::Run { first, .. } => {
                 for sql in first {
-                    runner.patiently(&sql, 0).await?;
+                    patiently(locked, context, watch, &sql, 0).await?;
                 }
             }
             Finding::Done(_) => {}

@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 use super::aftermath::{self, Aftermath, Outcome};
 use super::fault::{self, Fault, Remains, Telling};
 use super::remedy::remedy;
+use super::resumption::FileSession;
 use super::watch::Watch;
 use super::witness::{Witness, Witnessed};
 use super::{leftovers, statements, transactional, units};
@@ -319,10 +320,11 @@ async fn try_until_done(
     let most = context.engine.lock_retries.saturating_add(1);
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
+    let mut session = None;
     loop {
         let tried = {
             let pulse = locked.session().pulse();
-            let step = try_once(locked, context, watch, started, attempt);
+            let step = try_once(locked, context, watch, &mut session, started, attempt);
             watch.over(context.connections.watch(&pulse, step)).await
         };
         context.report_notices(locked.session_mut());
@@ -377,21 +379,25 @@ async fn try_once(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
     watch: &Watch<'_>,
+    session: &mut Option<FileSession>,
     started: Instant,
     attempt: u32,
 ) -> Result<(), Fault> {
-    locked
-        .session_mut()
-        .prepare(&context.settings())
-        .await
-        .map_err(Fault::of)?;
+    // What failed in a file without a transaction was rolled back: what the file has made in its session is as the last statement that
+    // is done left it.
+    let settings = context.settings();
+    let prepared = match session {
+        None => locked.session_mut().prepare(&settings).await,
+        Some(_) => locked.session_mut().prepare_again(&settings).await,
+    };
+    prepared.map_err(Fault::of)?;
     let up = &context.migration.script;
     if context.direction == Direction::Down && context.has_progress && up.directives.no_transaction
     {
         statements::clear_away(locked, context, watch, up).await?;
     }
     if context.script().directives.no_transaction {
-        statements::attempt(locked, context, watch, |done, total| {
+        statements::attempt(locked, context, watch, session, |done, total| {
             context.done(started, attempt, Some((done, total)))
         })
         .await

@@ -10,9 +10,21 @@ pub(super) struct Unit<'a> {
     pub(super) form: Form<'a>,
 }
 
+impl Unit<'_> {
+    /// Where it begins in the file, in bytes.
+    pub(super) fn offset(&self) -> usize {
+        match &self.form {
+            Form::Setting(statement) | Form::Inside(statement) | Form::Outside(statement, _) => {
+                statement.offset
+            }
+            Form::Block(block) => block.body.first().unwrap_or(&block.begin).offset,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Form<'a> {
-    /// `SET`, `RESET`: changes the session only, and is run again on resume.
+    /// `SET`, `RESET`: changes the session only, so that it has no transaction of its own.
     Setting(Statement<'a>),
     /// Runs in a transaction, which commits together with its progress row.
     Inside(Statement<'a>),

@@ -18,6 +18,7 @@ mod position;
 #[cfg(test)]
 mod properties;
 mod reading;
+mod setting;
 mod split;
 mod statement;
 mod unpreparable;
@@ -31,6 +32,7 @@ pub use lexer::{Problem, SplitError};
 pub use name::Name;
 pub use position::{Lines, Position, leading_comment_lines, position_at, position_of_character};
 pub use reading::{ReadingSetting, changes_reading};
+pub use setting::{changed_setting, dotted_names, mentions};
 pub use split::split;
 pub use statement::{ReindexTarget, Statement, StatementKind};
 pub use unpreparable::unpreparable;

@@ -1,0 +1,292 @@
+//! What a no-transaction file has made of its session: recorded with each statement, made again when the file is resumed.
+//!
+//! Responsible for what is recorded of the session, for making it again on another session, and for refusing where it cannot be made
+//! again. Not for what the server knows of a session (`postgres::session_state`). Floor 3.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Client;
+
+use super::fault::Fault;
+use super::step::StepContext;
+use crate::postgres::SessionState;
+use crate::sql::{self, Statement};
+
+/// The session of a file that runs statement by statement.
+#[derive(Debug)]
+pub(super) struct FileSession {
+    /// The session before the file's first statement.
+    fresh: SessionState,
+    /// Names in the file that custom settings may have.
+    custom: BTreeSet<String>,
+    /// What the file has made of it, as recorded last.
+    made: Mutex<SessionState>,
+}
+
+/// What is recorded of the session with a statement that is done.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    session: SessionState,
+    /// The state before the statement, where some settings may hold only to the end of its transaction: the server tells them apart
+    /// only after the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unless_local: Option<SessionState>,
+}
+
+/// What to record in the transaction of a statement, and whether to look again after its commit.
+pub(super) struct Recorded {
+    pub(super) note: String,
+    pub(super) is_certain: bool,
+    session: SessionState,
+}
+
+impl FileSession {
+    /// Looks at a fresh session, and makes of it what an interrupted attempt had. `note` is what was recorded with its last statement;
+    /// `rest` the part of the file that is still to run, from `offset` on.
+    pub(super) async fn begin(
+        client: &Client,
+        context: &StepContext<'_>,
+        note: Option<&str>,
+        resumes: bool,
+        offset: usize,
+    ) -> Result<Self, Fault> {
+        let text = &context.script().text;
+        let custom = sql::dotted_names(text);
+        let fresh = SessionState::read(client, &custom)
+            .await
+            .map_err(Fault::of)?;
+        let mut made = SessionState::default();
+        if resumes {
+            made = known(context, note).map_err(|fault| fault.pointing_at(offset))?;
+            let rest = text.get(offset..).unwrap_or_default();
+            if let Some(name) = made.objects.iter().find(|name| sql::mentions(rest, name)) {
+                return Err(lost(context, name).pointing_at(offset));
+            }
+            made.objects.clear();
+            restore(client, context, &made, offset).await?;
+        }
+        Ok(Self {
+            fresh,
+            custom,
+            made: Mutex::new(made),
+        })
+    }
+
+    /// Makes the settings once more, after they were reset on the same session. All else that the file has made is still there.
+    pub(super) async fn enter_again(
+        &self,
+        client: &Client,
+        context: &StepContext<'_>,
+        offset: usize,
+    ) -> Result<(), Fault> {
+        let made = self.made().clone();
+        restore(client, context, &made, offset).await
+    }
+
+    /// What the file has made of its session by now.
+    pub(super) async fn look(&self, client: &Client) -> Result<SessionState, Fault> {
+        let now = SessionState::read(client, &self.custom)
+            .await
+            .map_err(Fault::of)?;
+        Ok(now.since(&self.fresh))
+    }
+
+    /// What to record of the session at the end of a transaction that ran these statements.
+    pub(super) async fn recorded(
+        &self,
+        client: &Client,
+        statements: &[Statement<'_>],
+    ) -> Result<Recorded, Fault> {
+        let now = self.look(client).await?;
+        let before = self.made().clone();
+        let (session, is_certain) = if statements.is_empty() {
+            (now, true)
+        } else {
+            match told_apart(&before, &now, statements) {
+                // `ON COMMIT DROP` shows only afterwards.
+                Some(session) if session.objects == before.objects => (session, true),
+                Some(session) => (session, false),
+                None => (now, false),
+            }
+        };
+        let note = Note {
+            unless_local: (!is_certain).then_some(before),
+            session,
+        };
+        Ok(Recorded {
+            note: serde_json::to_string(&note).unwrap_or_default(),
+            is_certain,
+            session: note.session,
+        })
+    }
+
+    /// Takes what was recorded for true, once it is committed.
+    pub(super) fn keep(&self, recorded: Recorded) {
+        *self.made() = recorded.session;
+    }
+
+    fn made(&self) -> MutexGuard<'_, SessionState> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of the session after the commit, where the text of the statements tells which settings end with it.
+fn told_apart(
+    before: &SessionState,
+    now: &SessionState,
+    statements: &[Statement<'_>],
+) -> Option<SessionState> {
+    // By name: whether it is set for the session, and whether for the transaction.
+    let mut shown: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+    for (name, local) in statements.iter().filter_map(sql::changed_setting) {
+        let entry = shown.entry(name).or_default();
+        if local {
+            entry.1 = true;
+        } else {
+            entry.0 = true;
+        }
+    }
+    if shown.values().any(|(session, local)| *session && *local) {
+        return None;
+    }
+    let mut told = now.clone();
+    let names: BTreeSet<&String> = before.settings.keys().chain(now.settings.keys()).collect();
+    for name in names {
+        if before.settings.get(name) == now.settings.get(name) {
+            continue;
+        }
+        match (shown.get(&name.to_lowercase()), before.settings.get(name)) {
+            (Some((true, _)), _) => {}
+            (Some((false, _)), Some(value)) => {
+                told.settings.insert(name.clone(), value.clone());
+            }
+            (Some((false, _)), None) => {
+                told.settings.remove(name);
+            }
+            (None, _) => return None,
+        }
+    }
+    Some(told)
+}
+
+/// What the session had, where that is known.
+fn known(context: &StepContext<'_>, note: Option<&str>) -> Result<SessionState, Fault> {
+    let note: Option<Note> = note.and_then(|note| serde_json::from_str(note).ok());
+    match note {
+        Some(note)
+            if note
+                .unless_local
+                .as_ref()
+                .is_none_or(|before| before.settings == note.session.settings) =>
+        {
+            Ok(note.session)
+        }
+        _ => Err(Fault::refused(
+            "the settings that the file had made in its session when it was interrupted are not known".to_owned(),
+            undo(context),
+        )),
+    }
+}
+
+async fn restore(
+    client: &Client,
+    context: &StepContext<'_>,
+    made: &SessionState,
+    offset: usize,
+) -> Result<(), Fault> {
+    made.restore(client).await.map_err(|(name, error)| {
+        let value = made.settings.get(&name).cloned().flatten();
+        not_restored(context, &name, value.as_deref(), error).pointing_at(offset)
+    })
+}
+
+fn undo(context: &StepContext<'_>) -> String {
+    format!(
+        "undo what was done of the file: orchestrator revert {}; then rerun: {}",
+        context.service.name, context.run_again
+    )
+}
+
+fn lost(context: &StepContext<'_>, name: &str) -> Fault {
+    Fault::refused(
+        format!(
+            "the rest of the file uses {name}, a temporary object, prepared statement or cursor that ended with the interrupted session"
+        ),
+        undo(context),
+    )
+}
+
+fn not_restored(
+    context: &StepContext<'_>,
+    name: &str,
+    value: Option<&str>,
+    error: tokio_postgres::Error,
+) -> Fault {
+    match Fault::of(error) {
+        Fault::Server { error, .. } => {
+            let setting = match value {
+                Some(value) => format!("{name} = {value}"),
+                None => format!("the default of {name}"),
+            };
+            Fault::refused(
+                format!(
+                    "the interrupted session had {setting}, which cannot be set again: {}",
+                    error.message
+                ),
+                format!(
+                    "make that possible and rerun: {}; or {}",
+                    context.run_again,
+                    undo(context)
+                ),
+            )
+        }
+        lost => lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(settings: &[(&str, &str)]) -> SessionState {
+        SessionState {
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned())))
+                .collect(),
+            ..SessionState::default()
+        }
+    }
+
+    fn after(
+        before: &[(&str, &str)],
+        now: &[(&str, &str)],
+        texts: &[&str],
+    ) -> Option<SessionState> {
+        let statements: Vec<Statement<'_>> = texts
+            .iter()
+            .map(|text| Statement { text, offset: 0 })
+            .collect();
+        told_apart(&state(before), &state(now), &statements)
+    }
+
+    #[test]
+    fn the_text_tells_what_outlives_a_transaction_where_it_shows_it() {
+        let (a, b) = (&[("search_path", "a")][..], &[("search_path", "b")][..]);
+        assert_eq!(after(a, b, &["SET search_path = b"]), Some(state(b)));
+        assert_eq!(after(a, b, &["SET LOCAL search_path = b"]), Some(state(a)));
+        assert_eq!(
+            after(&[], b, &["SET LOCAL search_path = b"]),
+            Some(state(&[]))
+        );
+        assert_eq!(after(a, a, &["SELECT 1"]), Some(state(a)));
+        let both = ["SET search_path = b", "SET LOCAL search_path = a"];
+        assert_eq!(after(a, a, &both), None);
+        assert_eq!(
+            after(a, b, &["SELECT set_config('search_path', 'b', false)"]),
+            None
+        );
+    }
+}
