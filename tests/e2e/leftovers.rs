@@ -139,7 +139,7 @@ fn a_failure_says_what_is_left_and_what_becomes_of_it() {
     let outcome = shop.orchestrator.expect(&["all"], 1);
     let text = outcome.stdout + &outcome.stderr;
     assert!(
-        text.contains("the INVALID index public.t_one, which the next run drops and builds anew"),
+        text.contains("the INVALID index public.t_one, which the next run drops and rebuilds if it is what the statement builds"),
         "{text}"
     );
     // The file is half done: editing it would only be refused.
@@ -272,7 +272,7 @@ fn of_two_indexes_of_one_name_the_one_of_the_files_search_path_is_meant() {
         .unwrap();
     assert_eq!(
         failed["left"][0],
-        "the INVALID index \"Other\".\"The x\", which the next run drops and builds anew"
+        "the INVALID index \"Other\".\"The x\", which the next run drops and rebuilds if it is what the statement builds"
     );
     shop.server
         .query("db_shop", "DELETE FROM \"Other\".t WHERE a = 1");

@@ -1,15 +1,30 @@
 //! What keeps a transaction from being prepared, as far as a statement shows it.
 //!
-//! Responsible for: temporary objects and notifications (PostgreSQL documentation, "PREPARE TRANSACTION", notes). Not for: what a
-//! function does, which only the server sees; nor for cursors `WITH HOLD`, which are closed before.
+//! Responsible for: temporary objects, notifications and exported snapshots (PostgreSQL documentation, "PREPARE TRANSACTION",
+//! notes), also in `DO` blocks. Not for: what a function does, which only the server sees; nor for cursors `WITH HOLD`, which are
+//! closed before.
 //! Floor 0: pure.
 
 use super::cursor::Cursor;
+use super::literal;
 use super::statement::Statement;
+
+const TEMPORARY: &str = "a temporary object";
 
 /// What of a statement forbids `PREPARE TRANSACTION`, in words.
 pub fn unpreparable(statement: &Statement<'_>) -> Option<&'static str> {
     let mut cursor = Cursor::new(statement.text);
+    if cursor.accept("do") {
+        return cursor
+            .find_map(|token| literal::value(&token, '\\'))
+            .and_then(|body| in_code(&body));
+    }
+    if cursor.accept_all(&["refresh", "materialized", "view", "concurrently"]) {
+        return Some("REFRESH MATERIALIZED VIEW CONCURRENTLY");
+    }
+    if let Some(found) = called(statement.text) {
+        return Some(found);
+    }
     for (keyword, words) in [
         ("listen", "LISTEN"),
         ("unlisten", "UNLISTEN"),
@@ -22,18 +37,57 @@ pub fn unpreparable(statement: &Statement<'_>) -> Option<&'static str> {
     if cursor.accept("create") {
         cursor.accept_all(&["or", "replace"]);
         cursor.accept_any(&["global", "local"]);
-        return is_temporary(&mut cursor).then_some("a temporary object");
+        return is_temporary(&mut cursor).then_some(TEMPORARY);
     }
     if cursor.accept_any(&["select", "with"]) {
         loop {
             cursor.skip_parentheses();
             if cursor.accept("into") && is_temporary(&mut cursor) {
-                return Some("a temporary object");
+                return Some(TEMPORARY);
             }
             cursor.next()?;
         }
     }
     None
+}
+
+/// Functions and schemas by name, wherever they stand.
+fn called(text: &str) -> Option<&'static str> {
+    let mut cursor = Cursor::new(text);
+    loop {
+        let mut ahead = cursor.clone();
+        for (name, next, words) in [
+            ("pg_notify", b'(', "NOTIFY"),
+            ("pg_export_snapshot", b'(', "an exported snapshot"),
+            ("pg_temp", b'.', TEMPORARY),
+        ] {
+            if ahead.accept(name) && ahead.accept_mark(next) {
+                return Some(words);
+            }
+        }
+        cursor.next()?;
+    }
+}
+
+/// A block of code, in which a statement may begin at any word.
+fn in_code(body: &str) -> Option<&'static str> {
+    let mut cursor = Cursor::new(body);
+    loop {
+        let mut ahead = cursor.clone();
+        if ahead.accept_all(&["refresh", "materialized", "view", "concurrently"]) {
+            return Some("REFRESH MATERIALIZED VIEW CONCURRENTLY");
+        }
+        if ahead.accept("create") {
+            ahead.accept_all(&["or", "replace"]);
+            ahead.accept_any(&["global", "local"]);
+            if is_temporary(&mut ahead) {
+                return Some(TEMPORARY);
+            }
+        }
+        if cursor.next().is_none() {
+            return called(body);
+        }
+    }
 }
 
 fn is_temporary(cursor: &mut Cursor<'_>) -> bool {
@@ -57,9 +111,30 @@ mod tests {
             "CREATE LOCAL TEMPORARY TABLE t AS SELECT 1",
             "SELECT id, (SELECT 1) INTO TEMP t FROM u",
             "WITH x AS (SELECT 1) SELECT * INTO TEMPORARY TABLE t FROM x",
+            "CREATE TABLE pg_temp.t (id int)",
+            "DO $$ BEGIN CREATE TEMP TABLE t (id int); END $$",
         ] {
             assert_eq!(found(sql), Some("a temporary object"), "{sql}");
         }
+        for sql in [
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+            "do language plpgsql 'begin refresh materialized view concurrently v; end'",
+        ] {
+            assert_eq!(
+                found(sql),
+                Some("REFRESH MATERIALIZED VIEW CONCURRENTLY"),
+                "{sql}"
+            );
+        }
+        assert_eq!(found("SELECT pg_notify('a', 'b')"), Some("NOTIFY"));
+        assert_eq!(
+            found("DO $$ BEGIN PERFORM pg_notify('a', 'b'); END $$"),
+            Some("NOTIFY")
+        );
+        assert_eq!(
+            found("SELECT pg_catalog.pg_export_snapshot()"),
+            Some("an exported snapshot")
+        );
         assert_eq!(found("LISTEN news"), Some("LISTEN"));
         assert_eq!(found("UNLISTEN *"), Some("UNLISTEN"));
         assert_eq!(found("NOTIFY news, 'x'"), Some("NOTIFY"));
@@ -75,6 +150,9 @@ mod tests {
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path = pg_temp AS 'SELECT 1'",
             "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
             "INSERT INTO temp VALUES (1)",
+            "REFRESH MATERIALIZED VIEW v",
+            "SELECT 'pg_notify(a)'",
+            "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$ SELECT pg_notify('a', 'b') $$",
             "",
         ] {
             assert_eq!(found(sql), None, "{sql}");

@@ -36,7 +36,9 @@ pub(in crate::runner) async fn remains(
                 )
                 .await?;
             Ok(each(&rows, |index| {
-                format!("the INVALID index {index}, which the next run drops and builds anew")
+                format!(
+                    "the INVALID index {index}, which the next run drops and rebuilds if it is what the statement builds"
+                )
             }))
         }
         Before::DropIndex { indexes } => {
