@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use service_layout::files::{self, FileError};
 use shared::domain::{Service, Version};
 use time::OffsetDateTime;
 
@@ -42,6 +43,9 @@ pub enum GenerateError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder of the service cannot be looked at.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file cannot be written.
     #[error("{path}: cannot be written", path = path.display())]
     Write {
@@ -64,7 +68,7 @@ impl Skeleton {
         let name = snake_case(name).ok_or_else(|| GenerateError::Name {
             name: name.to_owned(),
         })?;
-        if !folder.join("migrations").is_dir() {
+        if !files::is_folder(&folder.join("migrations"))? {
             return Err(GenerateError::Folder {
                 path: folder.join("migrations"),
             });

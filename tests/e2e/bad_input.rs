@@ -1,6 +1,7 @@
 //! What is wrong is refused with one clear line that names the place, the right exit code, and nothing written.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use tests::{Outcome, Program, Server, ServiceFolder, Services};
@@ -274,8 +275,134 @@ mistakes! {
         |_, one| { one.file("migrations/V2__b.sql", b"SELECT 1;\nSELECT '\0';\n"); };
     a_file_that_is_no_utf_8: ["one/migrations/V2__b.sql", "UTF-8"],
         |_, one| { one.file("migrations/V2__b.sql", b"SELECT 'caf\xe9';\n"); };
+    a_link_to_a_service_that_is_not_there: ["/two: ", "link"],
+        |services, _| { symlink("nowhere", services.path().join("two")).expect("a link"); };
+    a_pipe_in_the_place_of_a_service: ["/two: ", "FIFO"],
+        |services, _| { fifo(&services.path().join("two")); };
+    a_pipe_in_the_place_of_migrations: ["two/migrations: ", "FIFO"],
+        |services, _| {
+            let migrations = services.service("two", &[]).path().join("migrations");
+            std::fs::remove_dir(&migrations).expect("removed");
+            fifo(&migrations);
+        };
+    a_service_toml_that_links_to_nothing: ["two/service.toml: ", "link"],
+        |services, _| {
+            let toml = services.service("two", &[]).path().join("service.toml");
+            std::fs::remove_file(&toml).expect("removed");
+            symlink("nowhere", &toml).expect("a link");
+        };
+    reverts_that_link_to_nothing: ["two/reverts: ", "link"],
+        |services, _| {
+            let two = services.service("two", &[]);
+            symlink("nowhere", two.path().join("reverts")).expect("a link");
+        };
+    a_pipe_as_a_migration: ["one/migrations/V2__b.sql: ", "FIFO"],
+        |_, one| { fifo(&one.path().join("migrations/V2__b.sql")); };
+    a_device_as_a_revert: ["one/reverts/V1__a.sql: ", "device"],
+        |_, one| {
+            std::fs::remove_file(one.path().join("reverts/V1__a.sql")).expect("removed");
+            symlink("/dev/zero", one.path().join("reverts/V1__a.sql")).expect("a link");
+        };
+    a_migration_that_links_out_of_its_service: ["one/migrations/V2__b.sql: ", "link"],
+        |services, one| {
+            let other = services.service("two", &[]);
+            other.migration(2, "b", "SELECT 1;");
+            let target = other.path().join("migrations/V2__b.sql");
+            symlink(target, one.path().join("migrations/V2__b.sql")).expect("a link");
+        };
+    a_migration_that_is_too_large: ["one/migrations/V2__b.sql: ", "ORCHESTRATOR_MAX_FILE_SIZE"],
+        |_, one| {
+            let file = one.file("migrations/V2__b.sql", "").path().join("migrations/V2__b.sql");
+            let file = std::fs::File::options().write(true).open(file).expect("a file");
+            file.set_len((64 << 20) + 1).expect("a hole");
+        };
     a_service_toml_that_is_no_utf_8: ["one/service.toml", "UTF-8"],
         |_, one| { one.file("service.toml", b"name = \"on\xe9\"\n"); };
+}
+
+fn fifo(path: &Path) {
+    nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+}
+
+#[test]
+fn files_of_editors_and_links_within_a_service_are_fine_and_the_limit_can_be_set() {
+    let services = with_mistake(|services, one| {
+        one.file("migrations/V2__b.sql~", "x")
+            .file("migrations/.V2__b.sql.swp", "x")
+            .file("migrations/V2__b.sql.swp", "x")
+            .file("migrations/.#V2__b.sql", "x")
+            .file("drafts/b.sql", "SELECT 1;");
+        symlink("../drafts/b.sql", one.path().join("migrations/V3__c.sql")).expect("a link");
+        fifo(&services.path().join(".hidden"));
+    });
+    let orchestrator = Program::named("orchestrator")
+        .env("ORCHESTRATOR_SERVER_URL", "postgres://nobody@127.0.0.1:1")
+        .arg("--services-dir")
+        .arg(&services.path().display().to_string());
+    orchestrator.expect(&["graph"], 0);
+    for limit in ["5", "many"] {
+        let outcome = Program::named("orchestrator")
+            .env("ORCHESTRATOR_MAX_FILE_SIZE", limit)
+            .arg("--services-dir")
+            .arg(&services.path().display().to_string())
+            .run(&["graph"]);
+        assert_refused(&outcome, 2, &["ORCHESTRATOR_MAX_FILE_SIZE"], limit);
+    }
+}
+
+#[test]
+fn configuration_and_other_files_that_cannot_be_read_are_errors() {
+    let server = Server::start();
+    let services = with_mistake(|_, _| {});
+    let project = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| project.path().join(name);
+    std::fs::create_dir(at("config")).expect("a folder");
+    fifo(&at("pipe"));
+    symlink("nowhere", at("dangling")).expect("a link");
+    std::fs::write(at("outside.toml"), "").expect("a file");
+    let orchestrator = || {
+        Program::orchestrator(&server)
+            .services(&services)
+            .current_dir(project.path())
+    };
+    let pipe = at("pipe").display().to_string();
+    let dangling = at("dangling").display().to_string();
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+
+    for path in [&pipe, &dangling] {
+        for arguments in [
+            &["--config", path, "status"][..],
+            &["drift", "one", "--accept-drift", path],
+            &["adopt", "one", "--accept-drift", path],
+            &["restore", "one", "--from", path],
+            &["history", "--verify", "--anchor", path],
+        ] {
+            let outcome = orchestrator().run(arguments);
+            assert_refused(&outcome, 2, &[path], &format!("{arguments:?}"));
+        }
+        let url = format!("postgres://nobody@127.0.0.1:1/x?passfile={path}");
+        let outcome = Program::named("orchestrator")
+            .services(&services)
+            .env("ONE_DATABASE_URL", &url)
+            .run(&["status"]);
+        let text = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.code, 2, "{text}");
+        assert!(text.contains(path.as_str()), "{text}");
+    }
+    for (name, target) in [
+        ("default", "../dangling".as_ref()),
+        ("default", outside.path()),
+        ("production", "../pipe".as_ref()),
+    ] {
+        let file = at("config").join(format!("{name}.toml"));
+        symlink(target, &file).expect("a link");
+        let outcome = orchestrator()
+            .run(&["--environment", name, "status"][usize::from(name == "default") * 2..]);
+        std::fs::remove_file(&file).expect("removed");
+        let path = format!("config/{name}.toml");
+        assert_refused(&outcome, 2, &[&path], &format!("{target:?}"));
+    }
+    assert_eq!(server.databases(), Vec::<String>::new());
 }
 
 #[test]

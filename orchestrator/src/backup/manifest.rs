@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use service_layout::files::{self, FileError, Found};
 use shared::domain::{ServiceName, Version};
 use time::OffsetDateTime;
 
@@ -190,15 +191,10 @@ impl Manifest {
         struct Form {
             schema: u32,
         }
-        let path = if path.is_dir() {
-            path.join(MANIFEST)
-        } else {
-            path.to_owned()
-        };
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(source) => return Err(ManifestError::Io { path, source }),
-        };
+        let (path, text) = Self::text(path).map_err(|error| ManifestError::Io {
+            path: error.path.clone(),
+            source: error.into(),
+        })?;
         let parsed = serde_json::from_slice::<Form>(&text).and_then(|form| {
             if form.schema == SCHEMA {
                 serde_json::from_slice(&text).map(Ok)
@@ -211,6 +207,18 @@ impl Manifest {
             Ok(Err(found)) => Err(ManifestError::OtherForm { path, found }),
             Err(source) => Err(ManifestError::Malformed { path, source }),
         }
+    }
+
+    /// The manifest itself, also where its folder is given. A link must not lead out of that folder.
+    fn text(path: &Path) -> Result<(PathBuf, Vec<u8>), FileError> {
+        let path = match files::look(path)? {
+            Some(Found::Folder) => path.join(MANIFEST),
+            _ => path.to_owned(),
+        };
+        let text = files::read(&path)?;
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        files::check_within(&path, folder.unwrap_or(Path::new(".")))?;
+        Ok((path, text))
     }
 
     /// Writes it into its folder: under another name first, on the disk before it gets its own.

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use service_layout::files;
+
 use super::folder::{claim, digest, folders};
 use super::{MANIFEST, Manifest, ServiceBackup};
 
@@ -22,7 +24,8 @@ struct Kept {
 /// Removes what killed backups left below `root`.
 pub(super) fn remove_leftovers(root: &Path) {
     for folder in folders(root) {
-        if !folder.join(MANIFEST).exists()
+        // What cannot be looked at may be a backup.
+        if matches!(files::look(&folder.join(MANIFEST)), Ok(None))
             && let Some(_claimed) = claim(&folder)
         {
             tracing::info!(path = %folder.display(), "removing what a killed backup left");

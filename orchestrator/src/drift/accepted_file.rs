@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use service_layout::files;
 use shared::command::CommandError;
 use shared::domain::{FactDifference, SchemaDifference, ServiceName, Version};
 
@@ -76,9 +77,9 @@ impl AcceptedDrift {
     /// # Errors
     /// When it cannot be read or has another form.
     pub fn read(path: &Path) -> Result<Self, CommandError> {
-        let text = std::fs::read_to_string(path).map_err(|source| {
+        let text = files::read_text(path).map_err(|error| {
             CommandError::usage(
-                format!("{} cannot be read: {source}", path.display()),
+                error.to_string(),
                 "write one with --write-drift FILE, and review it",
             )
         })?;
@@ -148,7 +149,7 @@ impl AcceptedDrift {
 /// # Errors
 /// When it exists.
 pub fn refuse_existing(path: &Path) -> Result<(), CommandError> {
-    if path.exists() {
+    if files::look(path).map_or(true, |found| found.is_some()) {
         return Err(CommandError::usage(
             format!(
                 "{} exists, and may have been reviewed: it is not overwritten",

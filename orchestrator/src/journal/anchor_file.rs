@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use service_layout::files;
 use shared::command::CommandError;
 use shared::domain::{Anchor, Fleet, ServiceName};
 use time::OffsetDateTime;
@@ -49,7 +50,7 @@ impl AnchorFile {
                 "name a file of `history --anchor-out`, or the events that a run printed with --output json",
             )
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text = files::read_text(path).map_err(|error| wrong(error.problem.to_string()))?;
         let last_line = text.trim_end().lines().next_back().unwrap_or_default();
         let file: Self = serde_json::from_str(&text)
             .or_else(|error| serde_json::from_str(last_line).map_err(|_| error))
@@ -149,7 +150,7 @@ fn is_lower_hexadecimal(byte: u8) -> bool {
 /// # Errors
 /// When there is a file.
 pub fn refuse_existing_anchor(path: &Path) -> Result<(), CommandError> {
-    if path.exists() {
+    if files::look(path).map_or(true, |found| found.is_some()) {
         return Err(CommandError::usage(
             format!("{} exists: an anchor is not written over", path.display()),
             "name another file, for example with the date in its name",

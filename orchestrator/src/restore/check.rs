@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use service_layout::files;
 use sha2::{Digest, Sha256};
 use shared::domain::{Refusal, RefusalKind};
 
@@ -97,9 +98,8 @@ pub(super) fn refusal(restoration: &Restoration, message: String) -> Refusal {
 fn check(folder: &Path, expected: &DumpFile) -> Result<(), String> {
     let path = folder.join(&expected.path);
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    // Opening a FIFO would wait for whoever writes to it.
-    if !std::fs::metadata(&path).map_err(failed)?.is_file() {
-        return Err(format!("{} is not a regular file", path.display()));
+    if !files::is_file(&path).map_err(|error| error.to_string())? {
+        return Err(format!("{} does not exist", path.display()));
     }
     let mut file = File::open(&path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();

@@ -6,6 +6,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use service_layout::files::{self, FileError};
 use shared::command::{CommandError, Selected};
 use shared::config::DatabaseAddress;
 use shared::domain::{ExitStatus, Refusal, RefusalKind, ServiceName};
@@ -168,19 +169,23 @@ fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
 
 /// The manifests below a folder. A folder without one is no backup; one that cannot be read might be the newest.
 fn below(folder: &Path) -> Result<Vec<Found>, CommandError> {
-    let failed = |source| CommandError::Io {
-        what: format!("{} cannot be read", folder.display()),
-        source,
+    let unlooked = |error: &FileError| {
+        CommandError::usage(
+            error.to_string(),
+            "repair or remove it, or name a manifest with --from",
+        )
     };
-    let entries = match std::fs::read_dir(folder) {
+    let entries = match files::look(folder).and_then(|found| match found {
+        Some(_) => files::entries(folder),
+        None => Ok(Vec::new()),
+    }) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(unlooked(&error)),
     };
     let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.join(MANIFEST).is_file() {
+    for path in entries {
+        let looked = files::look(&path).and_then(|_| files::look(&path.join(MANIFEST)));
+        if looked.map_err(|error| unlooked(&error))?.is_some() {
             let manifest = Manifest::read(&path).map_err(|error| unreadable(&error))?;
             found.push((Arc::new(manifest), path));
         }

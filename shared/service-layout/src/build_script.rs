@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Layout;
+use crate::{Layout, LayoutError, files};
 
 /// Tells cargo what a service crate is built from, fails the build when a file breaks the layout's rules, and writes
 /// `dependents.rs`: the migrations of other services that require one of this service.
@@ -21,12 +21,23 @@ pub fn check_at_build_time() {
     for input in ["migrations", "reverts", "service.toml", ".."] {
         println!("cargo::rerun-if-changed={input}");
     }
-    if let Err(error) = Layout::read(Path::new(".")) {
+    if let Err(error) = check(Path::new(".")) {
         println!("cargo::error={error}");
     }
     if let Err(error) = write_dependents() {
         println!("cargo::error=the dependents of this service cannot be found: {error}");
     }
+}
+
+/// Also that every file can be read: `embed_migrations!` would wait for a FIFO for ever.
+fn check(service: &Path) -> Result<(), LayoutError> {
+    files::check_within(&service.join("service.toml"), service)?;
+    files::read_text(&service.join("service.toml"))?;
+    let layout = Layout::read(service)?;
+    for file in layout.migrations.iter().chain(&layout.reverts) {
+        files::read_text(&file.path)?;
+    }
+    Ok(())
 }
 
 fn write_dependents() -> io::Result<()> {
@@ -72,33 +83,29 @@ fn neighbours(service: &Path) -> io::Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     };
     let mut folders = Vec::new();
-    for entry in fs::read_dir(services)? {
-        let path = entry?.path();
+    for path in files::entries(services)? {
         if path != service
-            && path.join("service.toml").is_file()
-            && path.join("migrations").is_dir()
+            && files::is_file(&path.join("service.toml"))?
+            && files::is_folder(&path.join("migrations"))?
         {
             folders.push(path);
         }
     }
-    folders.sort();
     Ok(folders)
 }
 
 /// The migrations that seem to require one of `service`. What they really say is read at run time.
 fn requiring_files(folder: &Path, service: &str) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder.join("migrations"))? {
-        let path = entry?.path();
-        let wanted = format!("{service}@");
+    let mut found = Vec::new();
+    let wanted = format!("{service}@");
+    for path in files::entries(&folder.join("migrations"))? {
         let requires = path.extension().is_some_and(|extension| extension == "sql")
-            && fs::read_to_string(&path)?.lines().any(|line| {
+            && files::read_text(&path)?.lines().any(|line| {
                 line.starts_with("--") && line.contains("requires") && line.contains(&wanted)
             });
         if requires {
-            files.push(path);
+            found.push(path);
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(found)
 }

@@ -1,10 +1,9 @@
 //! The two SQL folders of a service: `migrations/` and `reverts/`.
 
 use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::{self, FileError, Found};
 use crate::{FileName, FileNameProblem};
 
 /// One file of `migrations/` or `reverts/`.
@@ -28,10 +27,10 @@ pub struct Layout {
 impl Layout {
     /// Reads the folders below `service`. A missing `reverts/` is an empty one; a missing `migrations/` is an error.
     pub fn read(service: &Path) -> Result<Self, LayoutError> {
-        let migrations = read_folder(&service.join("migrations"))?;
+        let migrations = read_folder(&service.join("migrations"), service)?;
         let reverts = service.join("reverts");
-        let reverts = if reverts.exists() {
-            read_folder(&reverts)?
+        let reverts = if files::is_folder(&reverts)? {
+            read_folder(&reverts, service)?
         } else {
             Vec::new()
         };
@@ -58,33 +57,22 @@ impl Layout {
     }
 }
 
-fn read_folder(folder: &Path) -> Result<Vec<SqlFile>, LayoutError> {
-    let unreadable = |source| LayoutError::Unreadable {
-        path: folder.to_owned(),
-        source,
-    };
+fn read_folder(folder: &Path, service: &Path) -> Result<Vec<SqlFile>, LayoutError> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let path = entry.path();
-        let file_name = entry.file_name();
-        let Some(file_name) = file_name.to_str() else {
-            return Err(LayoutError::Misnamed {
-                path,
-                problem: FileNameProblem::Form,
-            });
-        };
-        // `.gitkeep`, `.DS_Store`: no tool and no reader takes them for a migration.
-        if file_name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            return Err(LayoutError::Folder { path });
-        }
-        let name = FileName::parse(file_name).map_err(|problem| LayoutError::Misnamed {
+    for path in files::entries(folder)? {
+        let misnamed = |problem| LayoutError::Misnamed {
             path: path.clone(),
             problem,
-        })?;
+        };
+        let file_name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| misnamed(FileNameProblem::Form))?;
+        if files::look(&path)? == Some(Found::Folder) {
+            return Err(LayoutError::Folder { path });
+        }
+        let name = FileName::parse(file_name).map_err(misnamed)?;
+        files::check_within(&path, service)?;
         files.push(SqlFile { name, path });
     }
     files.sort_by(|a, b| (a.name.version, &a.path).cmp(&(b.name.version, &b.path)));
@@ -104,13 +92,8 @@ fn read_folder(folder: &Path) -> Result<Vec<SqlFile>, LayoutError> {
 /// Why a service's folders are refused. Each names the file.
 #[derive(Debug)]
 pub enum LayoutError {
-    /// A folder cannot be listed.
-    Unreadable {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file or a folder cannot be looked at.
+    File(FileError),
     /// A file is not named like a migration.
     Misnamed {
         /// The file.
@@ -149,7 +132,7 @@ pub enum LayoutError {
 impl fmt::Display for LayoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { path, .. } => write!(f, "{}: cannot be read", path.display()),
+            Self::File(error) => error.fmt(f),
             Self::Misnamed { path, problem } => write!(f, "{}: {problem}", path.display()),
             Self::Folder { path } => write!(
                 f,
@@ -181,11 +164,10 @@ impl fmt::Display for LayoutError {
     }
 }
 
-impl std::error::Error for LayoutError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unreadable { source, .. } => Some(source),
-            _ => None,
-        }
+impl std::error::Error for LayoutError {}
+
+impl From<FileError> for LayoutError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
     }
 }

@@ -259,12 +259,16 @@ fn files(
     }
     let mut names: Vec<&str> = environment.into_iter().chain(["default"]).collect();
     names.dedup();
-    names
-        .into_iter()
-        .filter_map(|name| {
-            FileLayer::read(&project_root.join("config").join(format!("{name}.toml"))).transpose()
-        })
-        .collect()
+    let mut layers = Vec::new();
+    for name in names {
+        let file = project_root.join("config").join(format!("{name}.toml"));
+        if let Some(layer) = FileLayer::read(&file)? {
+            service_layout::files::check_within(&file, project_root)
+                .map_err(ConfigError::unreadable)?;
+            layers.push(layer);
+        }
+    }
+    Ok(layers)
 }
 
 fn max_connections(

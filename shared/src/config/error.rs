@@ -6,6 +6,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use service_layout::files::FileError;
+
 use super::Origin;
 use super::address::AddressError;
 
@@ -133,4 +135,14 @@ pub enum ConfigError {
         /// The database beside it.
         database: String,
     },
+}
+
+impl ConfigError {
+    /// A file that is there, and cannot be read.
+    pub(super) fn unreadable(error: FileError) -> Self {
+        Self::Unreadable {
+            file: error.path.clone(),
+            source: error.into(),
+        }
+    }
 }

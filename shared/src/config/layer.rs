@@ -4,12 +4,11 @@
 //! (`configuration`), the meaning of the values (`engine`). Floor 1.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ::config::{Config, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
+use service_layout::files;
 
 use super::{ConfigError, Origin};
 
@@ -173,13 +172,10 @@ impl std::fmt::Debug for ServiceSection {
 impl FileLayer {
     /// Reads a file; `Ok(None)` if there is none.
     pub(super) fn read(file: &Path) -> Result<Option<Self>, ConfigError> {
-        match fs::read_to_string(file) {
-            Ok(text) => Self::parse(file, &text).map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(ConfigError::Unreadable {
-                file: file.to_owned(),
-                source,
-            }),
+        match files::read_optional_text(file) {
+            Ok(Some(text)) => Self::parse(file, &text).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(ConfigError::unreadable(error)),
         }
     }
 

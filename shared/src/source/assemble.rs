@@ -1,10 +1,10 @@
 //! From texts to a [`Service`]: the one path that embedded and on-disk services both take.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 use service_layout::LayoutError;
+use service_layout::files::FileError;
 
 use super::definition::{Definition, DefinitionError};
 use super::directives::{self, DirectiveError, FileKind};
@@ -155,21 +155,11 @@ pub enum SourceError {
         folder: String,
     },
     /// The folder of the services cannot be read.
-    #[error("{path}: the folder of the services cannot be read")]
-    Folder {
-        /// The folder.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file cannot be read as text.
-    #[error("{path}: cannot be read as UTF-8 text")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("the folder of the services: {0}")]
+    Folder(FileError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no service at all.
     #[error(
         "{path}: no service in it; give a folder that holds one folder with a service.toml per service"

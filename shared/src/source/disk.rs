@@ -1,9 +1,9 @@
 //! Services read from a folder at run time: `--services-dir DIR`.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use service_layout::files::{self, Found};
 use service_layout::{Layout, SqlFile};
 
 use super::assemble::{SourceError, Text, assemble};
@@ -12,16 +12,15 @@ use crate::domain::{Fleet, Service, ServiceName, ServiceNameError, Version};
 
 /// Reads every folder below `folder` that holds a `service.toml`.
 ///
-/// A folder with `migrations/` but without `service.toml` is an error rather than silently left out.
+/// A folder with `migrations/` but without `service.toml`, and what cannot be looked at, are errors rather than silently left out.
 pub fn load_folder(folder: &Path) -> Result<Fleet, SourceError> {
-    let unreadable = |source| SourceError::Folder {
-        path: folder.display().to_string(),
-        source,
-    };
     let mut services = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.join("service.toml").is_file() || path.join("migrations").is_dir() {
+    for path in files::entries(folder).map_err(SourceError::Folder)? {
+        let is_folder = files::look(&path)? == Some(Found::Folder);
+        if is_folder
+            && (files::look(&path.join("service.toml"))?.is_some()
+                || files::look(&path.join("migrations"))?.is_some())
+        {
             services.push(load_service(&path)?);
         }
     }
@@ -36,7 +35,9 @@ pub fn load_folder(folder: &Path) -> Result<Fleet, SourceError> {
 fn load_service(folder: &Path) -> Result<Service, SourceError> {
     let toml = folder.join("service.toml");
     let path = toml.display().to_string();
-    let definition = Definition::parse(&path, &read(&toml)?)?;
+    let text = files::read_text(&toml)?;
+    files::check_within(&toml, folder)?;
+    let definition = Definition::parse(&path, &text)?;
     check_name(folder, &path, &definition.name)?;
     let layout = Layout::read(folder)?;
     assemble(
@@ -76,16 +77,9 @@ fn texts(files: Vec<SqlFile>) -> Result<Vec<Text>, SourceError> {
             Ok(Text {
                 version: Version::new(file.name.version),
                 path: file.path.display().to_string(),
-                sql: Arc::from(read(&file.path)?),
+                sql: Arc::from(files::read_text(&file.path)?),
                 name: file.name.name,
             })
         })
         .collect()
-}
-
-fn read(path: &Path) -> Result<String, SourceError> {
-    fs::read_to_string(path).map_err(|source| SourceError::Unreadable {
-        path: path.display().to_string(),
-        source,
-    })
 }

@@ -7,9 +7,9 @@
 //! `PGDATABASE` is not read, because every service has a database of its own.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use service_layout::files;
 
 use super::network::NEVER_EMPTY;
 use super::parameters::Parameters;
@@ -132,17 +132,10 @@ impl<'a> Surroundings<'a> {
         };
         let system = Path::new(self.variable("PGSYSCONFDIR").unwrap_or(SYSTEM_FOLDER))
             .join("pg_service.conf");
-        let files: Vec<PathBuf> = own.into_iter().chain([system]).collect();
-        for file in &files {
-            let text = match fs::read_to_string(file) {
-                Ok(text) => text,
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(source) => {
-                    return Err(AddressError::Unreadable {
-                        file: file.clone(),
-                        source,
-                    });
-                }
+        let candidates: Vec<PathBuf> = own.into_iter().chain([system]).collect();
+        for file in &candidates {
+            let Some(text) = files::read_optional_text(file)? else {
+                continue;
             };
             if let Some(settings) = section(&text, service, file)? {
                 return Ok(settings);
@@ -150,7 +143,7 @@ impl<'a> Surroundings<'a> {
         }
         Err(AddressError::UnknownService {
             service: service.to_owned(),
-            files,
+            files: candidates,
         })
     }
 }

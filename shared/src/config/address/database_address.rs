@@ -88,9 +88,8 @@ impl DatabaseAddress {
                 Some(path) => Some(PathBuf::from(path)),
                 None => surroundings.home_file(".pgpass"),
             };
-            match path.as_deref().map(PasswordFile::read).transpose() {
-                Ok(file) => password_file = file.flatten(),
-                Err(warning) => warnings.push(warning),
+            if let Some(path) = &path {
+                password_file = PasswordFile::read(path, &mut warnings)?;
             }
         }
         let database = parameters

@@ -7,6 +7,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use service_layout::files::FileError;
+
 /// A mistake in the address of a database.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -101,4 +103,13 @@ fn searched(files: &[PathBuf]) -> String {
         .map(|file| file.display().to_string())
         .collect();
     names.join(" or ")
+}
+
+impl From<FileError> for AddressError {
+    fn from(error: FileError) -> Self {
+        Self::Unreadable {
+            file: error.path.clone(),
+            source: error.into(),
+        }
+    }
 }

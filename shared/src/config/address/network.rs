@@ -71,7 +71,8 @@ impl NetworkSettings {
         )?;
         // GSSAPI encryption is a preference unless required, and TLS takes its place.
         one_of(parameters, "gssencmode", &[("disable", ()), ("prefer", ())])?;
-        let seconds = |key| Ok(number(parameters, key)?.map(Duration::from_secs));
+        let seconds =
+            |key| Ok::<_, AddressError>(number(parameters, key)?.map(Duration::from_secs));
         Ok(Self {
             // libpq rounds 1 up to 2, because its clock has seconds only.
             connect_timeout: seconds("connect_timeout")?.map(|limit| match limit.as_secs() {

@@ -8,6 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use service_layout::files;
+
+use super::AddressError;
+
 /// A password that `Debug` does not show and that has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
@@ -47,34 +51,28 @@ struct Entry {
 }
 
 impl PasswordFile {
-    /// Reads the file; like libpq, a missing one is none, and one that others may read is ignored with a warning.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, String> {
-        let Ok(metadata) = fs::metadata(path) else {
+    /// Reads the file; like libpq, a missing one is none, and one that others may read is ignored with a warning. `/dev/null` is how
+    /// scripts ask for none.
+    pub(super) fn read(
+        path: &Path,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Self>, AddressError> {
+        if path == Path::new("/dev/null") || !files::is_file(path)? {
             return Ok(None);
-        };
-        if !metadata.is_file() {
-            return Err(format!(
-                "the password file {} is ignored: it is not a plain file",
-                path.display()
-            ));
         }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            if metadata.permissions().mode() & 0o077 != 0 {
-                return Err(format!(
+            let open = |metadata: fs::Metadata| metadata.permissions().mode() & 0o077 != 0;
+            if fs::metadata(path).is_ok_and(open) {
+                warnings.push(format!(
                     "the password file {0} is ignored: others may read it; run `chmod 0600 {0}`",
                     path.display()
                 ));
+                return Ok(None);
             }
         }
-        let text = fs::read(path).map_err(|error| {
-            format!(
-                "the password file {} is ignored: it cannot be read ({error})",
-                path.display()
-            )
-        })?;
-        let entries = parse(&String::from_utf8_lossy(&text));
+        let entries = parse(&String::from_utf8_lossy(&files::read(path)?));
         Ok(Some(Self {
             path: path.to_owned(),
             entries: entries.into(),
@@ -190,14 +188,16 @@ mod tests {
         let path = std::env::temp_dir().join(format!("password-file-{}", std::process::id()));
         fs::write(&path, "*:*:*:*:x\n").expect("writes");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("sets the mode");
-        let open = PasswordFile::read(&path);
+        let mut warnings = Vec::new();
+        let open = PasswordFile::read(&path, &mut warnings);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("sets the mode");
-        let closed = PasswordFile::read(&path);
+        let closed = PasswordFile::read(&path, &mut warnings);
         fs::remove_file(&path).expect("removes");
-        assert!(open.expect_err("ignored").contains("chmod 0600"));
+        assert!(open.expect("ignored").is_none());
+        assert!(warnings[0].contains("chmod 0600"), "{warnings:?}");
         assert!(closed.expect("read").is_some());
         assert!(
-            PasswordFile::read(&path)
+            PasswordFile::read(&path, &mut warnings)
                 .expect("missing is fine")
                 .is_none()
         );

@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use service_layout::files;
+
 use super::AddressError;
 use super::ambient::Surroundings;
 use super::network::one_of;
@@ -245,21 +247,25 @@ impl TlsSettings {
             ..Self::disabled()
         };
         if mode != SslMode::Disable {
-            settings.roots = roots(parameters, surroundings, mode, warnings);
+            settings.roots = roots(parameters, surroundings, mode, warnings)?;
             settings.revocations = match parameters.value("sslcrl") {
                 Some(file) => Some(PathBuf::from(file)),
-                None => existing(surroundings.home_file(".postgresql/root.crl")),
+                None => existing(surroundings.home_file(".postgresql/root.crl"))?,
             };
             if uses_certificate.unwrap_or(true) {
-                settings.client = client(parameters, surroundings, warnings);
+                settings.client = client(parameters, surroundings, warnings)?;
             }
         }
         Ok(settings)
     }
 }
 
-fn existing(file: Option<PathBuf>) -> Option<PathBuf> {
-    file.filter(|file| file.exists())
+/// The file, where it is there. One that cannot be looked at is an error: without it nothing would be verified.
+fn existing(file: Option<PathBuf>) -> Result<Option<PathBuf>, AddressError> {
+    match file {
+        Some(file) if files::is_file(&file)? => Ok(Some(file)),
+        _ => Ok(None),
+    }
 }
 
 /// libpq checks certificates in every mode as soon as the file exists, and in no weaker mode without it.
@@ -268,10 +274,10 @@ fn roots(
     surroundings: Surroundings<'_>,
     mode: SslMode,
     warnings: &mut Vec<String>,
-) -> Option<RootCertificates> {
-    match parameters.value("sslrootcert") {
+) -> Result<Option<RootCertificates>, AddressError> {
+    Ok(match parameters.value("sslrootcert") {
         Some("system") => Some(RootCertificates::System),
-        Some(file) if mode.demands_verification() || Path::new(file).exists() => {
+        Some(file) if files::is_file(Path::new(file))? || mode.demands_verification() => {
             Some(RootCertificates::File(PathBuf::from(file)))
         }
         Some(file) => {
@@ -281,30 +287,32 @@ fn roots(
             None
         }
         None => {
-            existing(surroundings.home_file(".postgresql/root.crt")).map(RootCertificates::File)
+            existing(surroundings.home_file(".postgresql/root.crt"))?.map(RootCertificates::File)
         }
-    }
+    })
 }
 
 fn client(
     parameters: &Parameters,
     surroundings: Surroundings<'_>,
     warnings: &mut Vec<String>,
-) -> Option<(PathBuf, PathBuf)> {
+) -> Result<Option<(PathBuf, PathBuf)>, AddressError> {
     let given = parameters.value("sslcert").map(PathBuf::from);
-    if let Some(file) = given.as_ref().filter(|file| !file.exists()) {
-        warnings.push(format!(
-            "no client certificate is sent: sslcert {} does not exist",
-            file.display()
-        ));
-    }
-    let certificate =
-        existing(given.or_else(|| surroundings.home_file(".postgresql/postgresql.crt")))?;
-    let key = match parameters.value("sslkey") {
-        Some(file) => PathBuf::from(file),
-        None => surroundings.home_file(".postgresql/postgresql.key")?,
+    let usual = || surroundings.home_file(".postgresql/postgresql.crt");
+    let Some(certificate) = existing(given.clone().or_else(usual))? else {
+        if let Some(file) = given {
+            warnings.push(format!(
+                "no client certificate is sent: sslcert {} does not exist",
+                file.display()
+            ));
+        }
+        return Ok(None);
     };
-    Some((certificate, key))
+    let key = match parameters.value("sslkey") {
+        Some(file) => Some(PathBuf::from(file)),
+        None => surroundings.home_file(".postgresql/postgresql.key"),
+    };
+    Ok(key.map(|key| (certificate, key)))
 }
 
 #[cfg(test)]

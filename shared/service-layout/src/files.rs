@@ -1,0 +1,341 @@
+//! Looking at files and reading them.
+//!
+//! Responsible for telling "absent" from "cannot be looked at", and for reading regular files of a bounded size only: a FIFO would
+//! block for ever, a device would never end, a link could lead out of the folder. Floor 0.
+
+use std::env;
+use std::fmt;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// The largest file that is read, in bytes, where [`LIMIT_VARIABLE`] does not say otherwise.
+const LARGEST: u64 = 64 << 20;
+
+/// The variable with the size of the largest file that is read, such as `200MB`.
+const LIMIT_VARIABLE: &str = "ORCHESTRATOR_MAX_FILE_SIZE";
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A regular file, or a link to one.
+    File,
+    /// A folder, or a link to one.
+    Folder,
+}
+
+/// Looks at a path. `None` only where nothing is there: what cannot be looked at is an error.
+pub fn look(path: &Path) -> Result<Option<Found>, FileError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(Found::File)),
+        Ok(metadata) if metadata.is_dir() => Ok(Some(Found::Folder)),
+        Ok(metadata) => Err(FileError::new(path, FileProblem::Special(kind(&metadata)))),
+        Err(error) if is_absent(&error) => match dangling_link(path)? {
+            Some(link) => Err(FileError::new(&link, FileProblem::DanglingLink)),
+            None => Ok(None),
+        },
+        Err(error) => Err(FileError::io(path, error)),
+    }
+}
+
+/// Whether there is a folder; a file in its place is an error.
+pub fn is_folder(path: &Path) -> Result<bool, FileError> {
+    match look(path)? {
+        Some(Found::Folder) => Ok(true),
+        Some(Found::File) => Err(FileError::new(path, FileProblem::NoFolder)),
+        None => Ok(false),
+    }
+}
+
+/// Whether there is a regular file; a folder in its place is an error.
+pub fn is_file(path: &Path) -> Result<bool, FileError> {
+    match look(path)? {
+        Some(Found::File) => Ok(true),
+        Some(Found::Folder) => Err(FileError::new(path, FileProblem::Folder)),
+        None => Ok(false),
+    }
+}
+
+/// Reads a file that has to be there.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    read_optional(path)?.ok_or_else(|| FileError::io(path, io::Error::from(ErrorKind::NotFound)))
+}
+
+/// Reads a file, where there is one.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    if !is_file(path)? {
+        return Ok(None);
+    }
+    let limit = limit().map_err(|problem| FileError::new(path, problem))?;
+    let failed = |error| FileError::io(path, error);
+    let file = File::open(path).map_err(failed)?;
+    let mut size = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    if size <= limit {
+        // It may grow while it is read.
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        size = bytes.len() as u64;
+    }
+    if size > limit {
+        return Err(FileError::new(path, FileProblem::TooLarge { limit }));
+    }
+    Ok(Some(bytes))
+}
+
+/// Reads a text that has to be there.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    text(path, read(path)?)
+}
+
+/// Reads a text, where there is one.
+pub fn read_optional_text(path: &Path) -> Result<Option<String>, FileError> {
+    read_optional(path)?
+        .map(|bytes| text(path, bytes))
+        .transpose()
+}
+
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
+    String::from_utf8(bytes).map_err(|_| FileError::new(path, FileProblem::NotUtf8))
+}
+
+/// Refuses a path that links lead out of a folder.
+pub fn check_within(path: &Path, folder: &Path) -> Result<(), FileError> {
+    let real = |path: &Path| fs::canonicalize(path).map_err(|error| FileError::io(path, error));
+    let target = real(path)?;
+    if target.starts_with(real(folder)?) {
+        return Ok(());
+    }
+    Err(FileError::new(path, FileProblem::Outside { target }))
+}
+
+/// The entries of a folder, by name. Hidden files and what editors leave beside a file (`x~`, `x.swp`, `.#x`) are passed over: no
+/// tool and no reader takes them for one of ours.
+pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let failed = |error| FileError::io(folder, error);
+    if look(folder)? == Some(Found::File) {
+        return Err(FileError::new(folder, FileProblem::NoFolder));
+    }
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if !(name.starts_with(b".") || name.ends_with(b"~") || name.ends_with(b".swp")) {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// The link on the way to a path, or at its end, whose target is not there.
+fn dangling_link(path: &Path) -> Result<Option<PathBuf>, FileError> {
+    for above in path.ancestors() {
+        match fs::symlink_metadata(above) {
+            Ok(metadata) => return Ok(metadata.is_symlink().then(|| above.to_owned())),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(FileError::io(above, error)),
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(unix)]
+fn kind(metadata: &Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(_metadata: &Metadata) -> &'static str {
+    "a special file"
+}
+
+fn limit() -> Result<u64, FileProblem> {
+    match env::var(LIMIT_VARIABLE) {
+        Ok(value) if !value.trim().is_empty() => {
+            parse_size(&value).ok_or(FileProblem::Limit { value })
+        }
+        _ => Ok(LARGEST),
+    }
+}
+
+/// A whole number of bytes, or of `kB`, `MB`, `GB` as PostgreSQL counts them.
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let (number, factor) = [("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30), ("", 1)]
+        .into_iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    number.trim_end().parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// A file that is not read.
+#[derive(Debug)]
+pub struct FileError {
+    /// The file, or the link on the way to it.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: FileProblem,
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub enum FileProblem {
+    /// The system does not let us.
+    Io(io::Error),
+    /// A link to nothing.
+    DanglingLink,
+    /// Neither a file nor a folder.
+    Special(&'static str),
+    /// A folder where a file is expected.
+    Folder,
+    /// A file where a folder is expected.
+    NoFolder,
+    /// A link out of the folder.
+    Outside {
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// Larger than what is read.
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// No UTF-8 text.
+    NotUtf8,
+    /// The limit itself is no size.
+    Limit {
+        /// What the variable holds.
+        value: String,
+    },
+}
+
+impl FileError {
+    fn new(path: &Path, problem: FileProblem) -> Self {
+        Self {
+            path: path.to_owned(),
+            problem,
+        }
+    }
+
+    fn io(path: &Path, error: io::Error) -> Self {
+        Self::new(path, FileProblem::Io(error))
+    }
+
+    /// Whether there is no such file.
+    pub fn is_absent(&self) -> bool {
+        matches!(&self.problem, FileProblem::Io(error) if is_absent(error))
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.problem)
+    }
+}
+
+impl fmt::Display for FileProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "cannot be read: {error}"),
+            Self::DanglingLink => f.write_str("a link to something that does not exist"),
+            Self::Special(kind) => write!(f, "{kind} and not a regular file"),
+            Self::Folder => f.write_str("a folder and not a regular file"),
+            Self::NoFolder => f.write_str("a file and not a folder"),
+            Self::Outside { target } => write!(
+                f,
+                "a link out of the folder, to {}; put a copy in its place",
+                target.display()
+            ),
+            Self::TooLarge { limit } => write!(
+                f,
+                "larger than {limit} bytes; set {LIMIT_VARIABLE} to read it, for example to 200MB"
+            ),
+            Self::NotUtf8 => f.write_str("cannot be read as UTF-8 text"),
+            Self::Limit { value } => write!(
+                f,
+                "cannot be read: {LIMIT_VARIABLE} is {value:?}, which is not a size such as 64MB"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl From<FileError> for io::Error {
+    /// For errors that name the path themselves.
+    fn from(error: FileError) -> Self {
+        match error.problem {
+            FileProblem::Io(error) => error,
+            problem => Self::new(ErrorKind::InvalidData, problem.to_string()),
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_there_is_absent() {
+        let folder = env::temp_dir().join(format!("files-{}", std::process::id()));
+        let at = |name: &str| folder.join(name);
+        fs::create_dir_all(at("a")).expect("a folder");
+        fs::write(at("a/x"), "text").expect("a file");
+        symlink(at("a/x"), at("link")).expect("a link");
+        symlink(at("nothing"), at("dangling")).expect("a link");
+        symlink(at("loop"), at("loop")).expect("a link");
+        let _socket = UnixListener::bind(at("socket")).expect("a socket");
+
+        assert_eq!(look(&at("a/x")).ok(), Some(Some(Found::File)));
+        assert_eq!(look(&at("link")).ok(), Some(Some(Found::File)));
+        assert_eq!(look(&at("a")).ok(), Some(Some(Found::Folder)));
+        for absent in ["nothing", "nothing/x", "a/x/y"] {
+            assert_eq!(look(&at(absent)).ok(), Some(None), "{absent}");
+        }
+        for unseen in ["dangling", "dangling/x", "loop", "loop/x", "socket"] {
+            assert!(look(&at(unseen)).is_err(), "{unseen}");
+            assert!(read_optional(&at(unseen)).is_err(), "{unseen}");
+        }
+        assert!(look(Path::new("/dev/zero")).is_err());
+
+        assert!(read(&at("a")).is_err());
+        assert!(read(&at("nothing")).is_err_and(|error| error.is_absent()));
+        assert_eq!(read_text(&at("link")).ok().as_deref(), Some("text"));
+        assert!(check_within(&at("link"), &folder).is_ok());
+        assert!(check_within(&at("link"), &at("a")).is_ok());
+        symlink("/etc/passwd", at("a/out")).expect("a link");
+        assert!(check_within(&at("a/out"), &at("a")).is_err());
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, size) in [
+            ("64MB", Some(64 << 20)),
+            ("1 gb", Some(1 << 30)),
+            ("10", Some(10)),
+            ("many", None),
+            ("-1", None),
+            ("99999999999GB", None),
+        ] {
+            assert_eq!(parse_size(text), size, "{text}");
+        }
+    }
+}
