@@ -35,6 +35,7 @@ mod connections;
 mod data_migrations;
 mod doctor;
 mod drift;
+mod ended_sessions;
 mod exclusive;
 mod faults;
 mod faults_random;

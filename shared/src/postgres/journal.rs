@@ -375,6 +375,27 @@ pub async fn read_recorded(
         .transpose()
 }
 
+/// With what error the last attempt at a migration ended, where it ended with one.
+pub async fn last_sqlstate(
+    client: &Client,
+    service: &ServiceName,
+    version: Version,
+    direction: Direction,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT sqlstate::text FROM orchestrator.journal WHERE service = $1 AND version = $2 AND direction = $3 \
+             ORDER BY id DESC LIMIT 1",
+            &[
+                (&service.as_str(), Type::TEXT),
+                (&version.number(), Type::INT8),
+                (&direction.as_str(), Type::TEXT),
+            ],
+        )
+        .await?;
+    rows.first().map_or(Ok(None), |row| row.try_get(0))
+}
+
 /// A journal row for people and JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct JournalRow {

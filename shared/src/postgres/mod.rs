@@ -46,8 +46,8 @@ pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
 pub use history::{install, quote_identifier, read_history};
 pub use journal::{
-    Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, durations, read_journal,
-    read_recorded, record_done, record_failed, record_restored, run_succeeded,
+    Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, durations, last_sqlstate,
+    read_journal, read_recorded, record_done, record_failed, record_restored, run_succeeded,
 };
 pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};
 pub use lookout::Lookout;

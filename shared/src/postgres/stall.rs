@@ -43,6 +43,11 @@ pub(super) fn own_start() -> String {
 }
 
 impl Pulse {
+    /// Whether the server was not restarted between the two sessions.
+    pub fn is_of_same_server_run(&self, other: &Self) -> bool {
+        self.server_start == other.server_start
+    }
+
     /// The server process.
     pub fn pid(&self) -> i32 {
         self.pid

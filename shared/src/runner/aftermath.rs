@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
 use super::step::StepContext;
 use crate::postgres::{
-    Attempt, ConnectError, ProgressState, Session, end_orphan, read_progress, record_failed,
-    run_succeeded,
+    Attempt, ConnectError, ProgressState, Session, end_orphan, last_sqlstate, read_progress,
+    record_failed, run_succeeded,
 };
+use crate::sql;
 
 /// How long a server that is being started again, or a network that is down, is waited for.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(30);
@@ -34,6 +36,8 @@ pub(super) enum Outcome {
 /// The outcome, and the connection that it was looked up on.
 pub(super) struct Aftermath {
     pub(super) outcome: Outcome,
+    /// Whether the file ended its own session: its text shows that, or the server ended the session at this file twice while it was up.
+    pub(super) ended_itself: bool,
     session: Option<Session>,
 }
 
@@ -54,6 +58,7 @@ pub(super) async fn look_up(lost: &Session, context: &StepContext<'_>, fault: &F
                 Ok(outcome) => {
                     return Aftermath {
                         outcome,
+                        ended_itself: ended_itself(&session, lost, context, fault).await,
                         session: Some(session),
                     };
                 }
@@ -72,6 +77,30 @@ pub(super) async fn look_up(lost: &Session, context: &StepContext<'_>, fault: &F
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+async fn ended_itself(
+    session: &Session,
+    lost: &Session,
+    context: &StepContext<'_>,
+    fault: &Fault,
+) -> bool {
+    let Fault::Lost { source, .. } = fault else {
+        return false;
+    };
+    let was_ended = source.code() == Some(&SqlState::ADMIN_SHUTDOWN);
+    if !was_ended || !session.pulse().is_of_same_server_run(&lost.pulse()) {
+        return false;
+    }
+    sql::mentions(&context.script().text, "pg_terminate_backend")
+        || last_sqlstate(
+            session.client(),
+            &context.service.name,
+            context.migration.version,
+            context.direction,
+        )
+        .await
+        .is_ok_and(|last| last.as_deref() == Some(SqlState::ADMIN_SHUTDOWN.code()))
 }
 
 async fn connect(lost: &Session, context: &StepContext<'_>) -> Result<Session, ConnectError> {
@@ -136,6 +165,7 @@ impl Aftermath {
             } else {
                 Outcome::Unknown(why)
             },
+            ended_itself: false,
             session: None,
         }
     }

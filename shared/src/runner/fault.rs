@@ -21,6 +21,8 @@ pub(super) enum Fault {
     /// The connection was lost. After `COMMIT` was sent, the outcome has to be looked up.
     Lost {
         source: tokio_postgres::Error,
+        /// The byte in the file at which the statement begins that was running.
+        offset: Option<usize>,
         committing: bool,
         progress: Option<(usize, usize)>,
     },
@@ -56,6 +58,7 @@ impl Fault {
             },
             _ => Self::Lost {
                 source: error,
+                offset,
                 committing: false,
                 progress: None,
             },
@@ -99,6 +102,7 @@ impl Fault {
                 source, progress, ..
             } => Self::Lost {
                 source,
+                offset: None,
                 committing: true,
                 progress,
             },
@@ -122,9 +126,13 @@ impl Fault {
                 once,
             },
             Self::Lost {
-                source, committing, ..
+                source,
+                offset,
+                committing,
+                ..
             } => Self::Lost {
                 source,
+                offset,
                 committing,
                 progress: reached,
             },
@@ -226,6 +234,10 @@ pub(super) struct Telling<'a> {
     pub(super) remains: Option<Remains>,
     /// Whether it is part of an atomic release.
     pub(super) in_release: bool,
+    /// Whether the file ends its own session, as far as that can be told.
+    pub(super) ended_itself: bool,
+    /// Whether a limit for the time of a statement holds.
+    pub(super) may_time_out: bool,
 }
 
 /// What is left of a no-transaction file that did not come to its end.
@@ -278,10 +290,23 @@ impl Telling<'_> {
                 self.point(&mut failure, *offset);
                 self.advise(&mut failure, fault);
             }
-            Fault::Lost { source, .. } => {
+            Fault::Lost { source, offset, .. } => {
                 failure.message = loss(source);
-                failure.exit_code = ExitStatus::Unavailable;
-                failure.next = format!("run again when the server is back: {}", self.run_again);
+                failure.sqlstate = ServerError::from_error(source).map(|said| said.sqlstate);
+                self.point(&mut failure, *offset);
+                if self.ended_itself {
+                    failure.message = format!(
+                        "{}: the file ends its own session, or a function that it calls does",
+                        failure.message
+                    );
+                    failure.next = format!(
+                        "remove the call of pg_terminate_backend, or exclude pg_backend_pid() from it, in {}; then rerun: {}",
+                        self.script.path, self.run_again
+                    );
+                } else {
+                    failure.exit_code = ExitStatus::Unavailable;
+                    failure.next = format!("run again when the server is back: {}", self.run_again);
+                }
                 self.tell_outcome(&mut failure);
             }
             Fault::LockGone { .. } => {
@@ -357,6 +382,17 @@ impl Telling<'_> {
         if self.cancelled && fault.is(&SqlState::QUERY_CANCELED) {
             failure.exit_code = ExitStatus::Cancelled;
             failure.next = format!("go on: {}", self.run_again);
+        } else if fault.is(&SqlState::QUERY_CANCELED) && !self.may_time_out {
+            failure.message = format!("{} (by another session)", failure.message);
+            failure.next = format!(
+                "nothing is wrong with the file: find out who cancels its statements, then rerun: {}",
+                self.run_again
+            );
+        } else if fault.is(&SqlState::QUERY_CANCELED) {
+            failure.next = format!(
+                "raise statement-timeout in {}, or find out who cancels its statements, then rerun: {}",
+                self.script.path, self.run_again
+            );
         } else if fault.is_passing() {
             failure.exit_code = ExitStatus::Unavailable;
             failure.message = format!("{} (tried {} times)", failure.message, self.attempts);

@@ -23,6 +23,7 @@ use crate::postgres::{
     Attempt, AttemptOutcome, Connections, GateHold, LockedSession, Progress, RunIdentity, Session,
     SessionSettings, record_failed,
 };
+use crate::sql;
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -268,6 +269,9 @@ pub(super) async fn fail(
         outcome: aftermath.as_ref().map(|found| &found.outcome),
         remains,
         in_release: context.in_release,
+        ended_itself: aftermath.as_ref().is_some_and(|found| found.ended_itself),
+        may_time_out: !context.settings().statement_timeout.is_zero()
+            || sql::mentions(&context.script().text, "statement_timeout"),
     }
     .failure(fault);
     if fault.is_retryable() && failure.exit_code == ExitStatus::Unavailable {
