@@ -294,3 +294,92 @@ fn a_dry_run_shows_the_difference_and_writes_nothing() {
     let folder = services.path().display().to_string();
     insta::assert_snapshot!(outcome.stdout.replace(&folder, "services"));
 }
+
+/// What one transaction never gives up must not be given up between the files that it becomes.
+#[test]
+fn no_window_opens_between_the_files() {
+    let server = Server::start();
+    let services = service(
+        "ALTER TABLE controls DROP CONSTRAINT controls_pkey;\nALTER TABLE controls ADD PRIMARY KEY (id, position);\n",
+        "ALTER TABLE controls DROP CONSTRAINT controls_pkey;\nALTER TABLE controls ALTER COLUMN position DROP NOT NULL;\n\
+         ALTER TABLE controls ADD PRIMARY KEY (id);\n",
+    );
+    services
+        .service("policy", &[])
+        .reversible(
+            300,
+            "unique",
+            "CREATE UNIQUE INDEX notes ON evidence (note, id);\n",
+            "DROP INDEX notes;\n",
+        )
+        // The same name: nothing can be there before the old one goes.
+        .reversible(
+            400,
+            "same_name",
+            "DROP INDEX notes;\nCREATE UNIQUE INDEX notes ON evidence (note, id, control_id);\n",
+            "DROP INDEX notes;\nCREATE UNIQUE INDEX notes ON evidence (note, id);\n",
+        )
+        .reversible(
+            500,
+            "other_name",
+            "DROP INDEX notes;\nCREATE UNIQUE INDEX other ON evidence (note, id);\n",
+            "DROP INDEX other;\nCREATE UNIQUE INDEX notes ON evidence (note, id, control_id);\n",
+        );
+    // A service whose migrations do not run is said, and the others are fixed.
+    services.service("broken", &[]).reversible(
+        1,
+        "no",
+        "ALTER TABLE no_such ADD COLUMN a int;\n",
+        "SELECT 1;\n",
+    );
+    let before = read(&services.path().join("policy/migrations/V200__change.sql"));
+    let document = Program::orchestrator(&server)
+        .scratch_beside()
+        .services(&services)
+        .expect(&["check", "--fix", "--output", "json"], 1)
+        .json();
+    assert_eq!(document["failed"][0]["service"], "broken");
+    let outcomes: Vec<(i64, &str)> = document["migrations"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|it| Some((it["version"].as_i64()?, it["outcome"].as_str()?)))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            (200, "not_proven"),
+            (300, "rewritten"),
+            (400, "not_proven"),
+            (500, "rewritten")
+        ]
+    );
+    assert_eq!(
+        read(&services.path().join("policy/migrations/V200__change.sql")),
+        before
+    );
+    let other = read(
+        &services
+            .path()
+            .join("policy/migrations/V500__other_name.sql"),
+    );
+    let (create, drop) = (other.find("CREATE UNIQUE"), other.find("DROP INDEX"));
+    assert!(create < drop, "{other}");
+}
+
+#[test]
+fn what_is_not_rewritten_stays_as_it_is_written() {
+    let server = Server::start();
+    let kept = "/* Why,\n\n   and what; all of it. */\n\n  -- indented\n  ALTER TABLE controls ADD COLUMN kind text /* a;\n b */;  -- tail\n\n\n\n\
+                COMMENT ON TABLE controls IS 'one\n\n\n\nthree';\n";
+    let services = service(
+        &format!("{kept}CREATE INDEX kinds ON controls (kind);\n"),
+        "DROP INDEX kinds;\nALTER TABLE controls DROP COLUMN kind;\nCOMMENT ON TABLE controls IS NULL;\n",
+    );
+    fixed(&server, &services, 0);
+    assert_eq!(
+        read(&services.path().join("policy/migrations/V200__change.sql")),
+        kept
+    );
+    runs_both_ways(&server, &services);
+}

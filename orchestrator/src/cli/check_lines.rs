@@ -9,7 +9,7 @@ use shared::report::{Palette, Role, Snippet, clean, hanging};
 use shared::sql::Lines;
 
 use super::differences::differences;
-use crate::check::{Report, Summary};
+use crate::check::{Report, Summary, Unrehearsed};
 
 /// Columns for the line of a file where nothing else limits them.
 const WIDTH: usize = 120;
@@ -84,10 +84,10 @@ fn alike(report: &Report) -> BTreeMap<Kind<'_>, usize> {
     alike
 }
 
-/// What was not rehearsed, and why.
-fn not_rehearsed(report: &Report, palette: Palette) -> String {
+/// Services that could not be run on a scratch database, and why.
+pub(super) fn unrehearsed(failed: &[Unrehearsed], palette: Palette) -> String {
     let mut text = String::new();
-    for failed in &report.failed {
+    for failed in failed {
         let word = palette.paint(Role::Bad, "error");
         text.push_str(&format!(
             "{word}  {} is not rehearsed: {}\n",
@@ -98,6 +98,12 @@ fn not_rehearsed(report: &Report, palette: Palette) -> String {
             text.push_str(&format!("  next: {}\n", clean(next)));
         }
     }
+    text
+}
+
+/// What was not rehearsed, and why.
+fn not_rehearsed(report: &Report, palette: Palette) -> String {
+    let mut text = unrehearsed(&report.failed, palette);
     for left_out in &report.left_out {
         let word = palette.paint(Role::Warning, "left out");
         text.push_str(&format!(

@@ -9,7 +9,7 @@ use shared::inspect::{Target, inspect};
 use shared::reconcile::reconcile;
 
 use super::fix_lines::for_people;
-use crate::check::Scope;
+use crate::check::{Scope, Unrehearsed};
 use crate::fix::{self, FileChange, Fixed, Gain, Outcome, Request, WriteError};
 use crate::rules::Rulebook;
 use crate::scratch::{ScratchError, ScratchServerChoice, Workshop};
@@ -31,6 +31,8 @@ struct Document<'a> {
     schema: u32,
     written: bool,
     migrations: Vec<Entry<'a>>,
+    /// Services that could not be looked at.
+    failed: &'a [Unrehearsed],
 }
 
 #[derive(Serialize)]
@@ -59,35 +61,51 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
     let names = &wish.selected.names;
     let targets = context.targets(names, wish.selected, false).await?;
     let work = async {
-        let mut fixed = Vec::new();
-        for target in targets.values() {
-            fixed.extend(of_service(&workshop, target, wish).await?);
+        let (mut fixed, mut failed) = (Vec::new(), Vec::new());
+        for (name, target) in &targets {
+            match of_service(&workshop, target, wish).await {
+                Ok(of_service) => fixed.extend(of_service),
+                Err(error) => failed.push(Unrehearsed {
+                    service: name.clone(),
+                    error: error.chain(),
+                    next: error.next(),
+                    exit_code: error.exit_status(),
+                }),
+            }
         }
-        Ok::<_, ScratchError>(fixed)
+        (fixed, failed)
     };
     let mut cancelled = watch_signals();
-    let Some(fixed) = workshop
+    let Some((fixed, failed)) = workshop
         .until_cancelled(&mut cancelled, Box::pin(work))
         .await
     else {
         return Ok(ExitStatus::Cancelled);
     };
-    let fixed = fixed?;
     if !wish.dry_run {
         for one in &fixed {
             fix::write(changes(one)).map_err(as_command_error)?;
         }
     }
     if context.is_for_people() {
-        super::print(&for_people(&fixed, wish.dry_run, context.terminal.out))?;
+        super::print(&for_people(
+            &fixed,
+            &failed,
+            wish.dry_run,
+            context.terminal.out,
+        ))?;
     } else {
         print_document(&Document {
             schema: 1,
             written: !wish.dry_run,
             migrations: fixed.iter().map(entry).collect(),
+            failed: &failed,
         })?;
     }
-    Ok(status(&fixed))
+    let worst = status(&fixed);
+    Ok(failed
+        .iter()
+        .fold(worst, |worst, one| worst.or_worse(one.exit_code)))
 }
 
 async fn of_service(

@@ -4,9 +4,16 @@ use shared::domain::suggest;
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
 
+use super::check_lines::unrehearsed;
+use crate::check::Unrehearsed;
 use crate::fix::{FileChange, Fixed, Outcome};
 
-pub(super) fn for_people(fixed: &[Fixed], dry_run: bool, palette: Palette) -> String {
+pub(super) fn for_people(
+    fixed: &[Fixed],
+    failed: &[Unrehearsed],
+    dry_run: bool,
+    palette: Palette,
+) -> String {
     let mut text = String::new();
     let (mut proven, mut others) = (0, 0);
     for one in fixed {
@@ -42,6 +49,7 @@ pub(super) fn for_people(fixed: &[Fixed], dry_run: bool, palette: Palette) -> St
             text.push_str(&format!("  line {} stays: {}\n", left.line, left.why));
         }
     }
+    text.push_str(&unrehearsed(failed, palette));
     text.push_str(&sums(proven, others, dry_run));
     text
 }

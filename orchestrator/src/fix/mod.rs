@@ -4,6 +4,7 @@
 //! and that both reach the same schema, the new ones with weaker or shorter locks. Not for finding what is unsafe (`lint`,
 //! `rehearsal`), nor for how it is told (`cli`).
 
+mod between;
 mod files;
 mod forms;
 mod prove;

@@ -12,6 +12,7 @@ use shared::domain::{Direction, Migration, Service};
 use shared::inspect::ServiceError;
 use shared::runner::Witness;
 
+use super::between::Guarantees;
 use crate::drift::without_bookkeeping;
 use crate::rehearsal::{Burden, LockWitness, ObservedLocks};
 use crate::scratch::{Replay, ScratchError, Workshop};
@@ -32,8 +33,14 @@ pub(super) enum NotProven {
     OtherSchema { object: String },
     #[error("{file} does not undo its migration: {object}")]
     OtherRevert { file: String, object: String },
+    #[error("{file} would have no revert, or one without a statement")]
+    NoRevert { file: String },
     #[error("{file} makes something else after its revert: {object}")]
     OtherAgain { file: String, object: String },
+    #[error(
+        "behind {file} nothing would guarantee what the one transaction never gives up: {guarantee}; it stays in one file"
+    )]
+    Gap { file: String, guarantee: String },
     #[error("{relation} would be locked no less: {before} before, {after} after")]
     NotWeaker {
         relation: String,
@@ -123,6 +130,8 @@ impl<'a> Bench<'a> {
 pub(super) struct Before {
     pub(super) burdens: BTreeMap<String, Burden>,
     pub(super) schema: Snapshot,
+    /// Whether it has a revert.
+    pub(super) is_reversible: bool,
 }
 
 /// What others feel less of a relation.
@@ -145,7 +154,9 @@ pub(super) async fn prove(
 ) -> Result<Result<Vec<Gain>, NotProven>, ScratchError> {
     let mut burdens: BTreeMap<String, Burden> = BTreeMap::new();
     let mut schema = bench.schema().await?;
-    for part in parts {
+    let first_guarantees = Guarantees::of(&schema);
+    let last_guarantees = Guarantees::of(&before.schema);
+    for (index, part) in parts.iter().enumerate() {
         let observed = match ran(bench.take(service, part, Direction::Up).await, part)? {
             Ok(observed) => observed,
             Err(trouble) => return Ok(Err(trouble)),
@@ -158,6 +169,11 @@ pub(super) async fn prove(
             known.works += burden.works;
         }
         let up = bench.schema().await?;
+        let missing = Guarantees::of(&up).missing(&first_guarantees, &last_guarantees);
+        if let (Some(guarantee), true) = (missing, index + 1 < parts.len()) {
+            let file = part.script.path.clone();
+            return Ok(Err(NotProven::Gap { file, guarantee }));
+        }
         if let Some(revert) = &part.revert {
             if let Err(trouble) = ran(bench.take(service, part, Direction::Down).await, part)? {
                 return Ok(Err(trouble));
@@ -175,6 +191,9 @@ pub(super) async fn prove(
                 return Ok(Err(NotProven::OtherAgain { file, object }));
             }
             schema = again;
+        } else if before.is_reversible {
+            let file = part.script.path.clone();
+            return Ok(Err(NotProven::NoRevert { file }));
         } else {
             schema = up;
         }

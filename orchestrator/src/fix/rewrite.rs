@@ -197,12 +197,12 @@ impl Around<'_> {
         let mut pieces = Pieces::default();
         for (slice, form) in slices.statements.iter().zip(forms) {
             let Some(form) = form else {
-                pieces.stays.push_str(&slice.with(slice.sql));
+                join(&mut pieces.stays, &slice.with(slice.sql));
                 continue;
             };
             let mut comments = slice.comments();
             if let Some(sql) = form.stays.first() {
-                pieces.stays.push_str(&slice.with(sql));
+                join(&mut pieces.stays, &slice.with(sql));
                 comments.clear();
             }
             for one in &form.later {
@@ -237,11 +237,13 @@ impl Around<'_> {
             .copied()
             .chain([Stage::Validate, Stage::Finish])
         {
-            let own: Vec<&(Later, String)> = pieces
+            let mut own: Vec<&(Later, String)> = pieces
                 .later
                 .iter()
                 .filter(|(one, _)| one.stage == stage)
                 .collect();
+            // Each commits by itself: the new index is there before the old one goes.
+            own.sort_by_key(|(one, _)| one.sql.starts_with("DROP INDEX "));
             let heir = parts.is_empty().then_some(Heir {
                 header: slices.header,
                 reverted: reverted.as_ref(),
@@ -276,10 +278,10 @@ impl Around<'_> {
         Part {
             version,
             name,
-            up: tidy(&format!("{header}{}{}", pieces.stays, slices.rest)),
+            up: joined(&[&header, &pieces.stays, slices.rest]),
             revert: reverted.map(|(head, rest)| match heir {
-                Some(_) => tidy(&format!("{head}{rest}")),
-                None => tidy(&format!("-- Undoes migrations/{file}.\n\n{rest}")),
+                Some(_) => joined(&[&head, &rest]),
+                None => joined(&[&format!("-- Undoes migrations/{file}.\n\n"), &rest]),
             }),
         }
     }
@@ -338,7 +340,7 @@ impl Around<'_> {
                             false => directive,
                         };
                         let gap = if head.is_empty() { "\n" } else { "" };
-                        format!("{directive}{head}{gap}{undo};\n{rest}")
+                        joined(&[&format!("{directive}{head}{gap}{undo};\n"), rest])
                     }
                     None => format!(
                         "{directive}-- Undoes migrations/V{version}__{name}.sql.\n\n{undo};\n"
@@ -349,8 +351,8 @@ impl Around<'_> {
         Part {
             version,
             name,
-            up: tidy(&up),
-            revert: revert.as_deref().map(tidy),
+            up: joined(&[&up]),
+            revert: revert.map(|text| joined(&[&text])),
         }
     }
 
@@ -395,8 +397,8 @@ impl Around<'_> {
         let mut rest = String::new();
         for (slice, step) in slices.statements.iter().zip(down.steps) {
             match edit(step, down.text, undone) {
-                Edited::Untouched => rest.push_str(&slice.with(slice.sql)),
-                Edited::Becomes(sql) => rest.push_str(&slice.with(&sql)),
+                Edited::Untouched => join(&mut rest, &slice.with(slice.sql)),
+                Edited::Becomes(sql) => join(&mut rest, &slice.with(&sql)),
                 Edited::Gone => {}
             }
         }
@@ -447,12 +449,22 @@ fn no_transaction(is_apart: bool) -> &'static str {
     }
 }
 
-/// One blank line where statements were taken out, and one newline at the end.
-fn tidy(text: &str) -> String {
-    let mut tidy = text.trim_end().to_owned();
-    while tidy.contains("\n\n\n") {
-        tidy = tidy.replace("\n\n\n", "\n\n");
+/// Adds a piece of a file. Where a statement was taken out before it, one blank line is enough; all else stays as it is written.
+fn join(text: &mut String, piece: &str) {
+    let is_open = text.is_empty() || text.ends_with("\n\n");
+    text.push_str(match is_open {
+        true => piece.trim_start_matches('\n'),
+        false => piece,
+    });
+}
+
+/// The pieces of a file, with one newline at the end.
+fn joined(pieces: &[&str]) -> String {
+    let mut text = String::new();
+    for piece in pieces {
+        join(&mut text, piece);
     }
-    tidy.push('\n');
-    tidy
+    text.truncate(text.trim_end_matches('\n').len());
+    text.push('\n');
+    text
 }

@@ -104,6 +104,7 @@ pub async fn fix(
         let before = Before {
             burdens: observed.burdens(&migration.script),
             schema: bench.schema().await?,
+            is_reversible: migration.revert.is_some(),
         };
         let one = Box::pin(one(workshop, request, migration, &hazards, &before));
         fixed.extend(one.await?);

@@ -2,6 +2,8 @@
 //!
 //! Responsible for which comment belongs to which statement. Not for what a statement does. Pure.
 
+use shared::sql::comments;
+
 use crate::lint::Step;
 
 /// A file cut into its statements.
@@ -54,9 +56,13 @@ impl<'a> Slices<'a> {
     }
 }
 
-/// Where the head of a file ends: at its last blank line, but behind all directives.
+/// Where the head of a file ends: at its last blank line, but behind all directives, and never within a comment.
 fn head(lead: &str) -> usize {
-    let end = lead.rfind("\n\n").map_or(0, |at| at + 2);
+    let blank_lines = lead.match_indices("\n\n").map(|(at, _)| at + 2);
+    let end = blank_lines
+        .filter(|end| !is_within_comment(lead, *end))
+        .last()
+        .unwrap_or(0);
     if end == 0 || lead[end..].contains("migration:") {
         lead.len()
     } else {
@@ -64,18 +70,32 @@ fn head(lead: &str) -> usize {
     }
 }
 
+/// Whether a place lies in a `/* … */`, in a text of nothing but blanks and comments.
+fn is_within_comment(text: &str, place: usize) -> bool {
+    comments(text).iter().any(|comment| {
+        let end = comment.offset + comment.text.len();
+        comment.offset < place && place < end
+    })
+}
+
 /// Behind the semicolon of a statement that ends at `from`, and a comment in the same line.
 fn end_of_line(text: &str, from: usize, limit: usize) -> usize {
     let between = &text[from..limit];
-    let blank = between.len() - between.trim_start().len();
-    if !between[blank..].starts_with(';') {
+    let Some(semicolon) = semicolon(between) else {
         return from;
-    }
-    let behind = blank + 1;
-    match between[behind..].find('\n') {
-        Some(newline) => from + behind + newline + 1,
+    };
+    let behind = semicolon + 1;
+    let mut newlines = between[behind..].match_indices('\n');
+    match newlines.find(|(at, _)| !is_within_comment(&between[behind..], *at)) {
+        Some((newline, _)) => from + behind + newline + 1,
         None => from + behind,
     }
+}
+
+/// The semicolon behind a statement, also behind a comment.
+fn semicolon(between: &str) -> Option<usize> {
+    let mut places = between.match_indices(';').map(|(at, _)| at);
+    places.find(|at| !is_within_comment(between, *at))
 }
 
 impl Slice<'_> {
@@ -91,8 +111,10 @@ impl Slice<'_> {
 
     /// Its comments, as they are to stand before it elsewhere.
     pub(super) fn comments(&self) -> String {
-        let mut comments = self.lead.trim_start().to_owned();
-        let behind = self.tail.trim_start().trim_start_matches(';').trim();
+        let blank = self.lead.len() - self.lead.trim_start().len();
+        let line = self.lead[..blank].rfind('\n').map_or(0, |at| at + 1);
+        let mut comments = self.lead[line..].to_owned();
+        let behind = semicolon(self.tail).map_or("", |at| self.tail[at + 1..].trim());
         if !behind.is_empty() {
             comments.push_str(&format!("{behind}\n"));
         }
@@ -161,6 +183,16 @@ mod tests {
         let (header, statements, _) = parts("-- Why.\nSELECT 1;");
         assert_eq!(header, "-- Why.\n");
         assert_eq!(statements[0].0, "");
+    }
+
+    #[test]
+    fn no_comment_is_torn() {
+        let text = "/* Head.\n\n   Why; because. */\nSELECT 1 /* a;\n b */; /* one\n\n two */\n\n/* x\n\n y */\nSELECT 2;\n";
+        let (header, statements, rest) = parts(text);
+        assert_eq!(header, "/* Head.\n\n   Why; because. */\n");
+        assert_eq!(statements[0].2, " /* a;\n b */; /* one\n\n two */\n");
+        assert_eq!(statements[1].0, "\n/* x\n\n y */\n");
+        assert_eq!(rest, "");
     }
 
     #[test]
