@@ -7,8 +7,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use shared::config::{DatabaseAddress, withheld_variables};
+use shared::config::withheld_variables;
 use shared::postgres::local_server::folders_with;
+
+use crate::client_watch::ClientWatch;
 
 /// A client program, and its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,12 +124,15 @@ impl ClientProgram {
         command(&self.path)
     }
 
-    /// The program, to be run against a database: address and password stand in its environment, where no other user of
+    /// The program, to be run against the database of a watch: address and password stand in its environment, where no other user of
     /// the machine can read them. It ends when the command is dropped.
-    pub fn against(&self, database: &DatabaseAddress) -> tokio::process::Command {
+    pub fn against(&self, watch: &ClientWatch) -> tokio::process::Command {
         let mut command = tokio::process::Command::from(command(&self.path));
         command
-            .envs(database.libpq_environment())
+            .envs(watch.address().libpq_environment())
+            .env("PGAPPNAME", watch.application())
+            // Ctrl-C is for this program, which ends it.
+            .process_group(0)
             .kill_on_drop(true);
         command
     }

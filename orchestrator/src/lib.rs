@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 5 | `cli` |
 //! | 4 | `adopt`, `backup`, `check`, `doctor`, `drift`, `fix`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
-//! | 3 | `client_program`, `generate`, `git`, `lint`, `rules` |
+//! | 3 | `client_program`, `client_watch`, `generate`, `git`, `lint`, `rules` |
 //! | 1 | `graph`, `embedded` |
 
 pub mod adopt;
@@ -15,6 +15,7 @@ pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod client_program;
+pub mod client_watch;
 pub mod doctor;
 pub mod drift;
 pub mod embedded;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use shared::command::CommandError;
 use shared::config::DatabaseAddress;
 use shared::domain::{Migration, Service};
+use shared::inspect::ServiceError;
 use shared::source::DEFAULT_HISTORY_TABLE;
 
 use crate::client_program::ClientProgram;
+use crate::client_watch::ClientWatch;
 use crate::scratch::{Replay, ScratchError, Workshop};
 
 /// The schema of a service at its newest version, normalised.
@@ -24,30 +26,30 @@ pub async fn dump(
     replay
         .apply(service, DEFAULT_HISTORY_TABLE, &migrations)
         .await?;
-    let text = run_pg_dump(replay.database(), pg_dump).await?;
+    let watch = ClientWatch::new(replay.connections(), replay.database(), "schema");
+    let text = run_pg_dump(&watch, pg_dump).await?;
     replay.finish().await;
     Ok(normalise(&text))
 }
 
-async fn run_pg_dump(
-    database: &DatabaseAddress,
-    pg_dump: &ClientProgram,
-) -> Result<String, CommandError> {
-    let output = pg_dump
-        .against(database)
+async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<String, CommandError> {
+    let mut command = pg_dump.against(watch);
+    command
         .args([
             "--schema-only",
             "--no-owner",
             "--no-privileges",
             "--exclude-schema=orchestrator",
         ])
-        .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))
-        .output()
+        .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"));
+    let output = watch
+        .output(&mut command)
         .await
         .map_err(|source| CommandError::Io {
             what: format!("{pg_dump} cannot be run"),
             source,
-        })?;
+        })?
+        .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
     if !output.status.success() {
         return Err(CommandError::Program {
             message: format!(

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_postgres::error::SqlState;
+
 use crate::config::DatabaseAddress;
 use crate::domain::{ExitStatus, Refusal, RefusalKind, Service, with_causes};
 use crate::postgres::{
@@ -74,8 +76,7 @@ async fn inspect_once(
         }
         Err(error) => return Err(error.into()),
     };
-    let pulse = session.pulse();
-    let history = connections.watch(&pulse, look(&session, target)).await?;
+    let history = look(&session, target).await?;
     Ok(Inspection {
         exists: true,
         history,
@@ -107,6 +108,11 @@ async fn look(session: &Session, target: &Target) -> Result<History, ServiceErro
     Ok(history)
 }
 
+/// Whether a statement gave up waiting for a lock (`lock_timeout`, NOWAIT), or was one of those that waited for each other.
+fn is_lock_timeout(error: &tokio_postgres::Error) -> bool {
+    matches!(error.code().map(SqlState::code), Some("55P03" | "40P01"))
+}
+
 /// Why a service cannot be looked at or gone on with, other than by a failed step.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -130,6 +136,14 @@ pub enum ServiceError {
         message: String,
         /// Whether the connection was lost, rather than the statement refused.
         lost: bool,
+    },
+    /// A statement of ours did not get a lock in time.
+    #[error("{address}: {message}")]
+    Locked {
+        /// The database.
+        address: String,
+        /// Who held it, where that was seen.
+        message: String,
     },
     /// The user cancelled while it was waited for.
     #[error("cancelled while connecting")]
@@ -192,6 +206,16 @@ impl From<ConnectError> for ServiceError {
 impl ServiceError {
     /// The error of a statement of ours.
     pub fn query(address: &DatabaseAddress, source: tokio_postgres::Error) -> Self {
+        if is_lock_timeout(&source) {
+            let held = crate::postgres::recent_blockers(address);
+            return Self::Locked {
+                address: address.to_string(),
+                message: match held {
+                    Some(who) => format!("cannot acquire a lock: held by {who}"),
+                    None => "cannot acquire a lock in time".to_owned(),
+                },
+            };
+        }
         let lost = crate::postgres::is_connection_lost(&source);
         Self::Query {
             address: address.to_string(),
@@ -208,6 +232,15 @@ impl ServiceError {
         }
     }
 
+    /// The error of a client program that gets no answer from a server any more.
+    pub fn silent(address: &DatabaseAddress, program: &str) -> Self {
+        Self::Query {
+            address: address.to_string(),
+            message: format!("the connection of {program} fell silent, and it was ended"),
+            lost: true,
+        }
+    }
+
     /// The error of an advisory lock that was not obtained.
     pub fn lock(target: &Target, source: LockError) -> Self {
         Self::Lock {
@@ -218,7 +251,7 @@ impl ServiceError {
 
     /// Whether the server was reached, and refused.
     pub fn is_of_the_server(&self) -> bool {
-        matches!(self, Self::Query { lost: false, .. })
+        matches!(self, Self::Query { lost: false, .. } | Self::Locked { .. })
     }
 
     /// Whether the connection was lost, rather than something refused.
@@ -227,6 +260,7 @@ impl ServiceError {
             Self::Lock { source, .. } => matches!(**source, LockError::Lost(_)),
             Self::Query { lost, .. } => *lost,
             Self::Connect(_)
+            | Self::Locked { .. }
             | Self::Cancelled
             | Self::Refused(_)
             | Self::Unsure { .. }
@@ -248,6 +282,10 @@ impl ServiceError {
                 message: format!("{what} cannot be read: {message}"),
                 lost: false,
             },
+            Self::Locked { address, message } => Self::Locked {
+                address,
+                message: format!("{what} cannot be read: {message}"),
+            },
             error => error,
         }
     }
@@ -260,7 +298,9 @@ impl ServiceError {
             Self::Lock { source, .. } if matches!(**source, LockError::Cancelled) => {
                 ExitStatus::Cancelled
             }
-            Self::Lock { .. } | Self::Unsure { .. } => ExitStatus::Unavailable,
+            Self::Lock { .. } | Self::Locked { .. } | Self::Unsure { .. } => {
+                ExitStatus::Unavailable
+            }
             Self::Query { lost: true, .. } => ExitStatus::Unavailable,
             Self::Query { lost: false, .. } => ExitStatus::Failed,
             Self::Refused(_) | Self::MayNotCreate { .. } => ExitStatus::Refused,
@@ -282,6 +322,9 @@ impl ServiceError {
                 Some(RUN_AGAIN.to_owned())
             }
             Self::Query { lost: true, .. } => Some(RUN_AGAIN.to_owned()),
+            Self::Locked { .. } => {
+                Some("wait for that session to end, or end it, and run again".to_owned())
+            }
             Self::MayNotCreate { address, .. } => Some(format!(
                 "create it, or pass --create-databases outside production ({address})"
             )),

@@ -563,6 +563,7 @@ fn twenty_writers_without_any_lock_make_one_chain() {
                 application_name: "tests".to_owned(),
                 connect_timeout: Duration::from_secs(30),
                 retry_for: Duration::from_secs(30),
+                patience: Duration::ZERO,
             },
             20,
         ));

@@ -90,3 +90,4 @@ mod terminal;
 mod traffic;
 mod triggers;
 mod unknown_outcome;
+mod waiting;

@@ -2,8 +2,9 @@
 
 use orchestrator::rehearsal::code::{Broken, BrokenCode, Examiner};
 use orchestrator::rehearsal::rows::Filler;
+use shared::postgres::Client;
 use tests::{Program, SERVICES, Server};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::NoTls;
 
 struct Ground {
     server: Server,
@@ -31,7 +32,7 @@ impl Ground {
                 .await
                 .expect("a connection");
             tokio::spawn(connection);
-            client
+            Client::from(client)
         });
         Self {
             server,

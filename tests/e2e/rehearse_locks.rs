@@ -41,6 +41,7 @@ impl Stage {
             application_name: "test".to_owned(),
             connect_timeout: Duration::from_secs(10),
             retry_for: Duration::ZERO,
+            patience: Duration::ZERO,
         };
         let address =
             DatabaseAddress::parse(&server.url("postgres"), &BTreeMap::new()).expect("an address");

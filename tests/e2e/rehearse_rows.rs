@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orchestrator::rehearsal::rows::{Digests, Filled, Filler, Loss, RowsError, digest, losses};
+use shared::postgres::Client;
 use tests::{Program, Server, Services};
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// A database, and a session in it.
 struct Ground {
@@ -27,7 +28,7 @@ impl Ground {
                 .await
                 .expect("a connection");
             tokio::spawn(connection);
-            client
+            Client::from(client)
         });
         let ground = Self {
             _server: server,

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use shared::config::DatabaseAddress;
 use shared::domain::{Blocker, EventKind};
+use shared::inspect::ServiceError;
 use shared::postgres::Lookout;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr};
@@ -20,11 +20,16 @@ use tokio::process::{Child, ChildStderr};
 use super::folder::written;
 use super::{BackupError, DumpFormat};
 use crate::client_program::ClientProgram;
+use crate::client_watch::ClientWatch;
 
 /// The pause between two looks at how far it is.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much longer than this program `pg_dump` itself waits for a lock: it cannot say for whom.
 const BEYOND: Duration = Duration::from_secs(5);
+/// How long a server without a free connection is asked again, and the pauses in between.
+const RETRY_FOR: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// How long `pg_dump` is given to end when it is told to.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The most words of `pg_dump` that are passed on, in characters.
@@ -33,9 +38,8 @@ const WORDS: usize = 600;
 /// What is dumped, and how.
 pub(super) struct DumpOrder<'a> {
     pub(super) program: &'a ClientProgram,
-    pub(super) address: &'a DatabaseAddress,
-    /// The name of its sessions, by which they are found among those that wait.
-    pub(super) application: &'a str,
+    /// Where it connects to, and the name of its sessions, by which they are found among those that wait.
+    pub(super) watch: ClientWatch,
     pub(super) snapshot: &'a str,
     pub(super) format: DumpFormat,
     /// Sessions at a time, in the directory format.
@@ -51,14 +55,51 @@ pub(super) struct DumpOrder<'a> {
     pub(super) of_tables: usize,
 }
 
-/// Dumps a database.
+/// Dumps a database. A server without a free connection is asked again for a while.
 pub(super) async fn dump(
     order: DumpOrder<'_>,
     say: &(dyn Fn(EventKind) + Send + Sync),
 ) -> Result<(), BackupError> {
-    let (order, mut child, stderr) = start(order)?;
+    let deadline = Instant::now() + RETRY_FOR;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let failed = match dump_once(&order, say).await {
+            Err(error) if error.is_of_full_server() && Instant::now() < deadline => error,
+            ended => return ended,
+        };
+        tracing::debug!(%failed, "pg_dump is started again");
+        // Of several jobs some may have been connected, and have written.
+        remove(order.path).map_err(|source| BackupError::Folder {
+            path: order.path.to_owned(),
+            source,
+        })?;
+        tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn dump_once(
+    order: &DumpOrder<'_>,
+    say: &(dyn Fn(EventKind) + Send + Sync),
+) -> Result<(), BackupError> {
+    let (child, stderr) = start(order)?;
+    let leader = child.0.id();
+    let dumping = follow(order, child, stderr, say);
+    match order.watch.over(leader, dumping).await {
+        Some(ended) => ended,
+        None => Err(ServiceError::silent(order.watch.address(), "pg_dump").into()),
+    }
+}
+
+/// Tells what a `pg_dump` does until it ends.
+async fn follow(
+    order: &DumpOrder<'_>,
+    mut child: Running,
+    stderr: ChildStderr,
+    say: &(dyn Fn(EventKind) + Send + Sync),
+) -> Result<(), BackupError> {
     let mut stderr = BufReader::new(stderr);
-    let mut progress = Progress::new(&order);
+    let mut progress = Progress::new(order);
     let mut said = Words::default();
     let mut line = Vec::new();
     let mut ticks = tokio::time::interval(PAUSE);
@@ -90,22 +131,21 @@ pub(super) async fn dump(
         return Ok(());
     }
     Err(BackupError::Dump {
-        database: order.address.database().to_owned(),
+        database: order.watch.address().database().to_owned(),
         folder: order.path.to_owned(),
         said: said.or_how_it_ended(ended),
     })
 }
 
-fn start(order: DumpOrder<'_>) -> Result<(DumpOrder<'_>, Running, ChildStderr), BackupError> {
+fn start(order: &DumpOrder<'_>) -> Result<(Running, ChildStderr), BackupError> {
     let failed = |source| BackupError::NotRun {
         program: order.program.to_string(),
         source,
     };
     let lock = order.lock.try_clone().map_err(failed)?;
     let limit = (order.patience + BEYOND).as_millis();
-    let mut command = order.program.against(order.address);
+    let mut command = order.program.against(&order.watch);
     command
-        .env("PGAPPNAME", order.application)
         .arg(match order.format {
             DumpFormat::Custom => "--format=custom",
             DumpFormat::Directory => "--format=directory",
@@ -119,20 +159,32 @@ fn start(order: DumpOrder<'_>) -> Result<(DumpOrder<'_>, Running, ChildStderr), 
         command.arg(format!("--jobs={}", order.jobs));
     }
     // It reads nothing, and so holds the lock of the folder for as long as it writes there. What it tells all the time
-    // nobody hears any more once this program is killed, and that ends it, too. Ctrl-C is for this program, not for it.
+    // nobody hears any more once this program is killed, and that ends it, too.
     let mut child = command
         .stdin(Stdio::from(lock))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .process_group(0)
         .kill_on_drop(false)
         .spawn()
         .map_err(failed)?;
     let stderr = child.stderr.take();
     let child = Running(child);
     match stderr {
-        Some(stderr) => Ok((order, child, stderr)),
+        Some(stderr) => Ok((child, stderr)),
         None => Err(failed(std::io::Error::other("its words cannot be read"))),
+    }
+}
+
+/// What a `pg_dump` that failed has left.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let removed = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -201,7 +253,7 @@ impl<'a> Progress<'a> {
                 of_tables: self.order.of_tables,
             });
         }
-        let application = self.order.application;
+        let application = self.order.watch.application();
         let Some(blockers) = self
             .order
             .lookout
@@ -221,7 +273,7 @@ impl<'a> Progress<'a> {
             .elapsed();
         if waited >= self.order.patience {
             return Err(BackupError::Blocked {
-                database: self.order.address.database().to_owned(),
+                database: self.order.watch.address().database().to_owned(),
                 waited: self.order.patience,
                 who: blockers,
             });

@@ -97,6 +97,11 @@ impl BackupError {
         }
     }
 
+    /// Whether the server had no free connection for `pg_dump`.
+    pub(super) fn is_of_full_server(&self) -> bool {
+        matches!(self, Self::Dump { said, .. } if is_of_full_server(said))
+    }
+
     /// What to do next.
     pub fn next(&self) -> String {
         match self {
@@ -153,6 +158,18 @@ fn is_full(words: &str) -> bool {
         .any(|sign| words.contains(sign))
 }
 
+/// The words of the server, of its roles' and databases' limits among them; `pg_dump` has no codes.
+fn is_of_full_server(said: &str) -> bool {
+    [
+        "too many clients",
+        "too many connections",
+        "remaining connection slots",
+        "the database system is starting up",
+    ]
+    .iter()
+    .any(|sign| said.contains(sign))
+}
+
 fn is_locked(said: &str) -> bool {
     ["statement timeout", "lock timeout", "could not obtain lock"]
         .iter()
@@ -162,6 +179,7 @@ fn is_locked(said: &str) -> bool {
 /// Whether it is the server, or a lock, that could not be had.
 fn is_unavailable(said: &str) -> bool {
     is_locked(said)
+        || is_of_full_server(said)
         || [
             "connection to server",
             "server closed the connection",
@@ -221,7 +239,13 @@ mod tests {
         let forbidden = dump("query failed: ERROR:  permission denied for table a");
         assert_eq!(forbidden.exit_status(), ExitStatus::Failed);
         assert!(forbidden.next().contains("pg_read_all_data"));
+        let full = dump(
+            "connection to server at \"h\", port 1 failed: FATAL:  sorry, too many clients already",
+        );
+        assert!(full.is_of_full_server());
+        assert_eq!(full.exit_status(), ExitStatus::Unavailable);
         let gone = dump("connection to server at \"h\", port 1 failed");
         assert_eq!(gone.exit_status(), ExitStatus::Unavailable);
+        assert!(!gone.is_of_full_server());
     }
 }

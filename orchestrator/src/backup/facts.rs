@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use catalog::quote;
+use shared::postgres::Client;
 use time::OffsetDateTime;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
 
 use super::DatabaseProperties;
 

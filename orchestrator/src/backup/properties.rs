@@ -1,7 +1,8 @@
 //! What a dump does not hold of a database: read from the server, and written for a new one.
 
 use catalog::{literal, quote};
-use tokio_postgres::{Client, Error};
+use shared::postgres::Client;
+use tokio_postgres::Error;
 
 use super::{DatabaseProperties, RoleSetting};
 

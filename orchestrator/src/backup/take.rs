@@ -25,6 +25,7 @@ use super::retention::{remove_leftovers, retain};
 use super::verify::{Dumped, Original, Verification};
 use super::{BackupError, DumpFile, DumpFormat, Head, Manifest, SCHEMA, ServiceBackup};
 use crate::client_program::ClientProgram;
+use crate::client_watch::ClientWatch;
 
 /// How backups are taken.
 pub struct Backup {
@@ -101,11 +102,10 @@ impl Backup {
         // Boxed, as the compiler does not see otherwise that they may be sent to another thread.
         let dumps: Vec<BoxFuture<'_, Result<Vec<ServiceBackup>, Stopped>>> = databases
             .iter()
-            .enumerate()
-            .map(|(number, database)| {
+            .map(|database| {
                 let folder = &folder;
                 async move {
-                    let dump = self.dump(database, number, run_id, folder, say).await;
+                    let dump = self.dump(database, folder, say).await;
                     dump.map_err(|error| (database.service().clone(), error.into()))
                 }
                 .boxed()
@@ -172,14 +172,11 @@ impl Backup {
     async fn dump(
         &self,
         database: &Database,
-        number: usize,
-        run_id: Uuid,
         folder: &BackupFolder,
         say: &Say<'_>,
     ) -> Result<Vec<ServiceBackup>, BackupError> {
         let tell = |kind| say(Some(database.service()), kind);
-        let application = format!("orchestrator backup {}-{number}", run_id.simple());
-        let dump = self.write(database, &application, folder, &tell).await?;
+        let dump = self.write(database, folder, &tell).await?;
         tell(EventKind::BackupFinished {
             path: folder.path().join(&dump.path).display().to_string(),
             bytes: dump.files.iter().map(|file| file.bytes).sum(),
@@ -191,7 +188,6 @@ impl Backup {
     async fn write(
         &self,
         database: &Database,
-        application: &str,
         folder: &BackupFolder,
         tell: &(dyn Fn(EventKind) + Send + Sync),
     ) -> Result<Dump, BackupError> {
@@ -205,7 +201,9 @@ impl Backup {
             .map_err(ServiceError::from)?;
         let client = session.client();
         let schema = match self.verification {
-            Verification::Restore => Some(catalog::read(client).await.map_err(query)?),
+            Verification::Restore => {
+                Some(client.watched(catalog::read(client)).await.map_err(query)?)
+            }
             Verification::List => None,
         };
         let (snapshot, facts) = self.look(&session).await.map_err(query)?;
@@ -222,8 +220,7 @@ impl Backup {
         let dumping = dump(
             DumpOrder {
                 program: &pg_dump,
-                address: &target.address,
-                application,
+                watch: ClientWatch::new(Arc::clone(&self.connections), &target.address, "backup"),
                 snapshot: &snapshot,
                 format: self.format,
                 jobs: self.dump_jobs,
@@ -286,7 +283,7 @@ impl Backup {
             let facts = Facts::read(session.client()).await?;
             Ok((snapshot, facts))
         };
-        self.connections.watch(&session.pulse(), looking).await
+        looking.await
     }
 
     /// Restores a dump for a test, and compares.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
+use std::sync::Arc;
 
 use catalog::{Kind, Snapshot, compare};
 use shared::config::DatabaseAddress;
@@ -15,6 +16,7 @@ use super::dump::Words;
 use super::facts::{Facts, count_rows};
 use super::{BackupError, DumpFormat};
 use crate::client_program::ClientProgram;
+use crate::client_watch::ClientWatch;
 use crate::scratch::{ScratchError, ScratchServer};
 
 /// How a dump is verified.
@@ -88,7 +90,7 @@ impl Dumped<'_> {
     pub(super) async fn restore(
         &self,
         server: &ScratchServer,
-        connections: &Connections,
+        connections: &Arc<Connections>,
         original: &Original,
         is_elsewhere: bool,
     ) -> Result<(), BackupError> {
@@ -106,7 +108,8 @@ impl Dumped<'_> {
             .await
             .map_err(failed)?;
         let restored = async {
-            self.fill(&scratch, major).await?;
+            let watch = ClientWatch::new(Arc::clone(connections), &scratch, "verification");
+            self.fill(&watch, major).await?;
             self.compare(&scratch, connections, original).await
         }
         .await;
@@ -114,12 +117,12 @@ impl Dumped<'_> {
         restored
     }
 
-    async fn fill(&self, scratch: &DatabaseAddress, major: i32) -> Result<(), BackupError> {
-        let mut command = self.program.against(scratch);
+    async fn fill(&self, watch: &ClientWatch, major: i32) -> Result<(), BackupError> {
+        let mut command = self.program.against(watch);
         // A subscription would stand in the way of dropping the database, and is no data.
         command
             .args(["--no-password", "--no-subscriptions"])
-            .arg(format!("--dbname={}", scratch.database()));
+            .arg(format!("--dbname={}", watch.address().database()));
         // A newer program sets what an older server does not know, and that is no reason to end.
         if self.program.major == major {
             command.arg("--exit-on-error");
@@ -127,7 +130,10 @@ impl Dumped<'_> {
         if self.format == DumpFormat::Directory {
             command.arg(format!("--jobs={}", self.jobs));
         }
-        self.run(command.arg(self.path)).await.map(drop)
+        let output = watch.output(command.arg(self.path)).await;
+        let output = output.map_err(|source| self.not_run(source))?;
+        let output = output.ok_or_else(|| ServiceError::silent(watch.address(), "pg_restore"))?;
+        self.succeeded(output).map(drop)
     }
 
     async fn compare(
@@ -142,7 +148,7 @@ impl Dumped<'_> {
             .await
             .map_err(ServiceError::from)?;
         let client = session.client();
-        let restored = catalog::read(client).await.map_err(query)?;
+        let restored = client.watched(catalog::read(client)).await.map_err(query)?;
         let without = |schema: Snapshot| schema.without(|it| it.kind == Kind::Subscription);
         let found = compare(&without(original.schema.clone()), &without(restored));
         if let Some(first) = found.differences.first() {
@@ -172,10 +178,19 @@ impl Dumped<'_> {
             .kill_on_drop(true)
             .output()
             .await
-            .map_err(|source| BackupError::NotRun {
-                program: self.program.to_string(),
-                source,
-            })?;
+            .map_err(|source| self.not_run(source))?;
+        self.succeeded(output)
+    }
+
+    fn not_run(&self, source: std::io::Error) -> BackupError {
+        BackupError::NotRun {
+            program: self.program.to_string(),
+            source,
+        }
+    }
+
+    /// What it printed, where it succeeded.
+    fn succeeded(&self, output: Output) -> Result<Vec<u8>, BackupError> {
         let stderr = String::from_utf8_lossy(&output.stderr);
         if output.status.success() || has_only_harmless_errors(&stderr) {
             return Ok(output.stdout);

@@ -8,7 +8,8 @@ use futures_util::{StreamExt, stream};
 use shared::command::{CommandError, Context};
 use shared::domain::{Refusal, RefusalKind, Service, ServiceName, suggest};
 use shared::inspect::{ServiceError, Target, inspect};
-use tokio_postgres::{Client, Error};
+use shared::postgres::Client;
+use tokio_postgres::Error;
 
 use super::checks::{Database, ServerFacts};
 use super::queries::{DatabaseRows, ServerRows};

@@ -1,8 +1,8 @@
 //! What the checks read from catalogs and statistics. Writes nothing.
 
-use shared::postgres::ADVISORY_LOCK_KEY;
+use shared::postgres::{ADVISORY_LOCK_KEY, Client};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 
 /// A session of somebody else.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,9 @@ use shared::postgres::{LockError, LockedSession, SessionSettings};
 
 use super::{Repair, finding::Remedy};
 
+/// The longest wait for a lock, or for old transactions.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
 /// How a repair ended.
 #[derive(Debug)]
 pub enum Repaired {
@@ -96,9 +99,9 @@ async fn locked(context: &Context, target: &Target, sql: &str) -> Result<(), Ser
     .map_err(|error| ServiceError::lock(target, error))?;
     let engine = context.configuration.engine();
     let settings = SessionSettings {
-        // Waiting for old transactions blocks no one; waiting for a lock does.
+        // Waiting for old transactions blocks no one; waiting for a lock does. Whoever sits before it waits, too.
         lock_timeout: if sql.contains(" CONCURRENTLY ") {
-            engine.concurrently_timeout
+            engine.concurrently_timeout.min(LONGEST_WAIT)
         } else {
             engine.lock_timeout
         },
@@ -106,7 +109,19 @@ async fn locked(context: &Context, target: &Target, sql: &str) -> Result<(), Ser
     };
     let done = async {
         locked.session_mut().prepare(&settings).await?;
-        locked.session().client().batch_execute(sql).await
+        let cancel = locked.session().cancel_handle();
+        let repairing = locked.session().client().batch_execute(sql);
+        tokio::pin!(repairing);
+        tokio::select! {
+            biased;
+            repaired = &mut repairing => repaired,
+            Ok(_) = cancelled.wait_for(|times| *times > 0) => {
+                if let Err(error) = cancel.cancel().await {
+                    tracing::warn!(%error, "the repair could not be cancelled");
+                }
+                repairing.await
+            }
+        }
     }
     .await;
     drop(locked.release().await);

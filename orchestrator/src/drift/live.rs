@@ -62,7 +62,11 @@ pub async fn read_live(
     legacy: &[LegacyTable],
 ) -> Result<Live, ServiceError> {
     let failed = |source| ServiceError::query(&target.address, source);
-    let snapshot = catalog::read(session.client()).await.map_err(failed)?;
+    let client = session.client();
+    let snapshot = client
+        .watched(catalog::read(client))
+        .await
+        .map_err(failed)?;
     let snapshot = without_bookkeeping(snapshot, history_tables);
     let appliers = appliers(session, &target.service.name)
         .await

@@ -22,7 +22,9 @@ pub async fn read_replayed(
         .session(replay.database(), DEFAULT_HISTORY_TABLE)
         .await
         .map_err(ServiceError::from)?;
-    let snapshot = catalog::read(session.client())
+    let client = session.client();
+    let snapshot = client
+        .watched(catalog::read(client))
         .await
         .map_err(|source| ServiceError::query(replay.database(), source))?;
     let snapshot = without_bookkeeping(snapshot, history_tables);

@@ -114,7 +114,8 @@ impl<'a> Bench<'a> {
             .open_beside(self.replay.database())
             .await
             .map_err(ScratchError::Connect)?;
-        let snapshot = Box::pin(catalog::read(&connection.client))
+        let client = &connection.client;
+        let snapshot = Box::pin(client.watched(catalog::read(client)))
             .await
             .map_err(|source| ServiceError::query(self.replay.database(), source))?;
         Ok(without_bookkeeping(snapshot, &[&self.history_table]))

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use shared::domain::{Failure, Script};
-use tokio_postgres::Client;
+use shared::postgres::Client;
 
 use super::code::{Broken, BrokenCode, Examiner};
 use super::rows::{Digests, Filler, Loss, RowsError, digest, losses};

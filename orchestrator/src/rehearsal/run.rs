@@ -1,5 +1,8 @@
 //! Several services at a time, told as it goes.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 use shared::command::Selected;
 use shared::domain::{ExitStatus, ServiceName};
@@ -11,6 +14,11 @@ use super::service::rehearse_service;
 use super::story::{Said, Say, Story};
 use crate::rules::Rulebook;
 use crate::scratch::{ScratchError, Workshop};
+
+/// How often a rehearsal for which the server had no connection is begun again.
+const MOST_ATTEMPTS: u32 = 5;
+/// The longest pause before the first of these; it grows.
+const PAUSE: Duration = Duration::from_secs(4);
 
 /// Services at a time: each keeps a processor busy.
 const REHEARSALS: usize = 4;
@@ -80,10 +88,25 @@ async fn one(workshop: &Workshop<'_>, work: &Work, rulebook: &Rulebook, say: Say
         let _ = say.send((name.clone(), said));
     };
     said(Said::Started(work.pending.len()));
-    let rehearsal = rehearse_service(workshop, work, rulebook, |version, rehearsed| {
-        said(Said::Rehearsed(version, rehearsed.clone()));
-    });
-    said(match rehearsal.await {
+    let mut told = BTreeSet::new();
+    let mut attempt = 0;
+    let rehearsal = loop {
+        let rehearsal = rehearse_service(workshop, work, rulebook, |version, rehearsed| {
+            // An attempt before this one may have come so far.
+            if told.insert(version) {
+                said(Said::Rehearsed(version, rehearsed.clone()));
+            }
+        });
+        match Box::pin(rehearsal).await {
+            // Rehearsals that hold connections and wait for more wait for each other: this one has given its own back.
+            Err(error) if error.wants_connections() && attempt < MOST_ATTEMPTS => {
+                attempt += 1;
+                tokio::time::sleep(PAUSE.mul_f64(f64::from(attempt) * fastrand::f64())).await;
+            }
+            ended => break ended,
+        }
+    };
+    said(match rehearsal {
         Ok(rehearsal) => Said::Through(rehearsal),
         Err(error) => Said::Failed(error),
     });

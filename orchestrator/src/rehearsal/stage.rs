@@ -7,9 +7,9 @@ use std::time::Duration;
 use catalog::Snapshot;
 use shared::domain::{Direction, Migration};
 use shared::inspect::ServiceError;
+use shared::postgres::Client;
 use shared::postgres::Connection;
 use shared::runner::Witness;
-use tokio_postgres::Client;
 
 use super::archive::{Archive, PourError};
 use super::locks::LockWitness;
@@ -37,7 +37,7 @@ impl<'a> Stage<'a> {
             .into_iter()
             .filter_map(|it| it.revert.as_ref());
         Replay::refuse_reverts(workshop, reverts)?;
-        Self::on(filled(workshop, work, index).await?, work).await
+        Self::on(Box::pin(filled(workshop, work, index)).await?, work).await
     }
 
     /// Puts another database in the place of this one, in which everything stands that comes before the migration of this index.
@@ -52,7 +52,7 @@ impl<'a> Stage<'a> {
         let ready = match understudy.take() {
             Some(known) => known.forward(work, index).await?,
             None => Understudy {
-                replay: filled(workshop, work, index).await?,
+                replay: Box::pin(filled(workshop, work, index)).await?,
                 index,
             },
         };
@@ -103,7 +103,9 @@ impl<'a> Stage<'a> {
 
     /// The schema as it is now, without the engine's own tables.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, ScratchError> {
-        let snapshot = catalog::read(self.client())
+        let client = self.client();
+        let snapshot = client
+            .watched(catalog::read(client))
             .await
             .map_err(|source| ServiceError::query(self.replay.database(), source))?;
         Ok(without_bookkeeping(snapshot, &self.work.history_tables()))

@@ -7,8 +7,8 @@ use catalog::quote;
 use shared::command::Context;
 use shared::domain::{EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome};
 use shared::inspect::{ServiceError, Target};
+use shared::postgres::Client;
 use shared::report::Reporter;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::error::RestoreError;

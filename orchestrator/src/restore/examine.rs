@@ -205,7 +205,7 @@ fn refuse_unfit(
 
 /// The refusal that names who uses the database; `None` where nobody does, or all are to be ended.
 pub(super) async fn in_use(
-    client: &tokio_postgres::Client,
+    client: &shared::postgres::Client,
     restoration: &Restoration,
     own: &[i32],
     options: &RestoreOptions,

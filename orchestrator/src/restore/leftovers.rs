@@ -1,8 +1,9 @@
 //! Databases that restores left on a server: kept ones, and those of killed restores. Touches none.
 
+use shared::postgres::Client;
 use shared::postgres::held_keys;
 use time::OffsetDateTime;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
 
 use super::{name, surroundings};
 

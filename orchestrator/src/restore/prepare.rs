@@ -18,6 +18,7 @@ use super::error::RestoreError;
 use super::story::Say;
 use super::verify::{self, Verified};
 use super::{name, program, properties, surroundings};
+use crate::client_watch::ClientWatch;
 
 /// How often the server is asked whether our locks are still held.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -104,7 +105,7 @@ async fn fill(
     program::fill(
         &examined.program,
         restoration,
-        &restored,
+        &ClientWatch::new(context.connections(), &restored, "restore"),
         server.major(),
         options,
     )

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use shared::config::DatabaseAddress;
+use shared::inspect::ServiceError;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::RestoreOptions;
 use super::choice::Restoration;
 use super::error::RestoreError;
 use crate::client_program::{ClientProgram, ClientProgramError};
+use crate::client_watch::ClientWatch;
 
 /// The last words that are kept of a program that says a lot.
 const LAST_WORDS: usize = 6;
@@ -89,7 +90,7 @@ fn count(list: &str) -> Contents {
 pub(super) async fn fill(
     program: &ClientProgram,
     restoration: &Restoration,
-    into: &DatabaseAddress,
+    into: &ClientWatch,
     server_major: i32,
     options: &RestoreOptions,
 ) -> Result<(), RestoreError> {
@@ -111,7 +112,7 @@ pub(crate) enum Poured<'a> {
 pub(crate) async fn pour(
     program: &ClientProgram,
     from: Poured<'_>,
-    into: &DatabaseAddress,
+    into: &ClientWatch,
     server_major: i32,
     arguments: &[String],
 ) -> Result<(), RestoreError> {
@@ -120,7 +121,10 @@ pub(crate) async fn pour(
     command
         .args(["--verbose", "--no-password"])
         .args(arguments)
-        .arg(format!("--dbname={}", connection_string(into.database())));
+        .arg(format!(
+            "--dbname={}",
+            connection_string(into.address().database())
+        ));
     if !lets_pass {
         command.arg("--exit-on-error");
     }
@@ -156,8 +160,14 @@ pub(crate) async fn pour(
         }
         Ok(())
     };
-    let ((), listened) = tokio::join!(feed, listen);
-    listened.map_err(start)?;
+    let heard = into.over(child.id(), async { tokio::join!(feed, listen).1 });
+    match heard.await {
+        Some(listened) => listened.map_err(start)?,
+        None => {
+            child.kill().await.map_err(start)?;
+            return Err(ServiceError::silent(into.address(), "pg_restore").into());
+        }
+    }
     if words.has_failed() {
         // What it says behind its first error does not matter any more.
         child.kill().await.map_err(start)?;

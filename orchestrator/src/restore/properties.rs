@@ -1,8 +1,9 @@
 //! What belongs to a database and stands in no dump of it: given to the new one.
 
 use catalog::{literal, quote};
+use shared::postgres::Client;
+use tokio_postgres::Error;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
 
 use crate::backup::{DatabaseProperties, RoleSetting};
 

@@ -1,8 +1,9 @@
 //! What is around a database that is to be replaced: who uses it, and what may be done. Reads only.
 
+use shared::postgres::Client;
 use time::OffsetDateTime;
+use tokio_postgres::Error;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
 
 use crate::backup::moment;
 

@@ -14,11 +14,12 @@ use catalog::quote;
 use shared::command::Context;
 use shared::domain::{EventKind, millis};
 use shared::inspect::{ServiceError, inspect};
+use shared::postgres::Client;
 use shared::postgres::{Connection, LockedSession, ServerError, is_connection_lost};
 use tokio::time::Instant;
+use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
 
 use super::RestoreOptions;
 use super::enter::Entered;
@@ -36,8 +37,8 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// How long a session that is about to end anyway is waited for.
 const BRIEF: Duration = Duration::from_secs(2);
 
-/// How often a server that was lost is asked how the swap ended.
-const ASKED: u32 = 20;
+/// How long a server that was lost is asked how the swap ended.
+const ASKED_FOR: Duration = Duration::from_secs(15);
 
 /// When a database changed hands.
 #[derive(Clone, Copy, Debug)]
@@ -281,7 +282,8 @@ async fn lost(
 ) -> Result<(), RestoreError> {
     let address = entered.restoration.address();
     let mut message = error.to_string();
-    for _ in 0..ASKED {
+    let deadline = Instant::now() + ASKED_FOR;
+    while Instant::now() < deadline {
         tokio::time::sleep(PAUSE * 20).await;
         let asked = async {
             let connection = context

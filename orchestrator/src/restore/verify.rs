@@ -3,11 +3,12 @@
 use shared::command::Context;
 use shared::config::DatabaseAddress;
 use shared::inspect::ServiceError;
+use shared::postgres::Client;
 use shared::postgres::{Session, read_history};
 use shared::reconcile::{History, State, reconcile};
 use shared::report::units::count;
+use tokio_postgres::Error;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
 
 use super::choice::{Member, Restoration};
 use super::error::RestoreError;

@@ -3,7 +3,44 @@
 use shared::command::CommandError;
 use shared::domain::{ExitStatus, Failure, Refusal, with_causes};
 use shared::inspect::ServiceError;
-use shared::postgres::{ConnectError, ServerError};
+use shared::postgres::{ConnectError, ServerError, is_connection_lost};
+use tokio_postgres::error::SqlState;
+
+/// Whether an error of a server passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passes {
+    /// Not by itself.
+    No,
+    /// When the server can be reached again, or whoever stands in the way has ended.
+    Later,
+    /// When others give connections back.
+    WithFewerConnections,
+}
+
+impl Passes {
+    /// Of an attempt to connect.
+    pub(super) fn of_connect(error: &ConnectError) -> Self {
+        if error.is_transient() {
+            Self::WithFewerConnections
+        } else if error.is_unreachable() {
+            Self::Later
+        } else {
+            Self::No
+        }
+    }
+
+    /// Of a statement.
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        // Lock timeout, database in use, out of resources.
+        const LATER: [&str; 3] = ["55P03", "55006", "53"];
+        let code = error.code().map(SqlState::code).unwrap_or_default();
+        if is_connection_lost(error) || LATER.iter().any(|class| code.starts_with(class)) {
+            Self::Later
+        } else {
+            Self::No
+        }
+    }
+}
 
 /// Why migrations could not be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +55,8 @@ pub enum ScratchError {
         server: String,
         /// What it said.
         message: String,
+        /// Whether waiting can help, and for what.
+        passes: Passes,
     },
     /// A migration does not run there.
     #[error("the migrations of {service} cannot be replayed on an empty database: {trouble}")]
@@ -28,6 +67,8 @@ pub enum ScratchError {
         trouble: String,
         /// The step that failed, where it was one.
         failure: Option<Box<Failure>>,
+        /// The exit code that it led to.
+        status: ExitStatus,
     },
     /// A migration would change more than its database.
     #[error(
@@ -59,6 +100,7 @@ impl ScratchError {
             server: server.to_owned(),
             message: ServerError::from_error(error)
                 .map_or_else(|| error.to_string(), |error| error.to_string()),
+            passes: Passes::of(error),
         }
     }
 
@@ -105,6 +147,17 @@ impl ScratchError {
         }
     }
 
+    /// Whether another attempt may find the connections that this one did not, once it has given its own back.
+    pub fn wants_connections(&self) -> bool {
+        match self {
+            Self::Connect(error) | Self::Service(ServiceError::Connect(error)) => {
+                error.is_transient()
+            }
+            Self::MayNotCreate { passes, .. } => *passes == Passes::WithFewerConnections,
+            _ => false,
+        }
+    }
+
     /// The refusal, where it is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -117,7 +170,13 @@ impl ScratchError {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Connect(error) => error.exit_status(),
-            Self::MayNotCreate { .. } | Self::Replay { .. } | Self::Look(_) => ExitStatus::Failed,
+            Self::MayNotCreate { passes, .. } => match passes {
+                Passes::No => ExitStatus::Failed,
+                Passes::Later | Passes::WithFewerConnections => ExitStatus::Unavailable,
+            },
+            Self::Replay { status, .. } => *status,
+            Self::Look(error) if is_lost(error.as_ref()) => ExitStatus::Unavailable,
+            Self::Look(_) => ExitStatus::Failed,
             Self::ClusterWide { .. } => ExitStatus::Refused,
             Self::Service(error) => error.exit_status(),
             Self::Command(error) => error.exit_status(),
@@ -142,4 +201,19 @@ impl From<Refusal> for ScratchError {
     fn from(refusal: Refusal) -> Self {
         Self::Service(refusal.into())
     }
+}
+
+/// Whether a lost connection is among the causes.
+fn is_lost(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<tokio_postgres::Error>()
+            .is_some_and(is_connection_lost)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

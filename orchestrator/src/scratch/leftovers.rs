@@ -1,7 +1,8 @@
 //! Scratch databases of dead commands, seen without touching them.
 
+use shared::postgres::Client;
 use shared::postgres::held_keys;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
 
 use super::name;
 

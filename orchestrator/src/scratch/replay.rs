@@ -9,7 +9,7 @@ use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, Stops, dispatch};
 use shared::domain::{
     Direction, Event, EventKind, ExitStatus, Failure, Migration, Script, Service,
 };
-use shared::inspect::Target;
+use shared::inspect::{ServiceError, Target};
 use shared::planning::{self, Chain, Order};
 use shared::postgres::{Connections, RunIdentity};
 use shared::report::Reporter;
@@ -143,9 +143,15 @@ impl<'a> Replay<'a> {
             legacy_table: None,
             may_create: false,
         };
+        // Opened here, so that a server without a free connection is known as that.
+        let session = self
+            .connections()
+            .session(&self.database, history_table)
+            .await
+            .map_err(ServiceError::from)?;
         let lane = LaneInput {
             target: Arc::new(target),
-            session: None,
+            session: Some(session),
             run_again: String::new(),
             held: None,
         };
@@ -180,6 +186,7 @@ impl<'a> Replay<'a> {
                 service: service.name.to_string(),
                 trouble: heard.trouble.unwrap_or_default(),
                 failure: heard.failure,
+                status: end.status,
             }),
         }
     }

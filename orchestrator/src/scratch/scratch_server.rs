@@ -10,6 +10,7 @@ use shared::postgres::{Connection, Connections};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::error::Passes;
 use super::{ScratchError, name};
 
 /// One server on which a command makes scratch databases.
@@ -65,6 +66,7 @@ impl ScratchServer {
                 Err(ScratchError::MayNotCreate {
                     server: self.address.server_key(),
                     message: with_causes(&error),
+                    passes: Passes::of_connect(&error),
                 })
             }
         }
@@ -179,7 +181,7 @@ impl ScratchServer {
     }
 
     /// Statements for the server as a whole.
-    pub(super) fn keeper(&self) -> &tokio_postgres::Client {
+    pub(super) fn keeper(&self) -> &shared::postgres::Client {
         &self.keeper.client
     }
 

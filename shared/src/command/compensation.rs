@@ -97,9 +97,7 @@ async fn traces(
         Err(ConnectError::DatabaseMissing { .. }) => return Ok(RunTraces::default()),
         Err(error) => return Err(error.into()),
     };
-    let pulse = session.pulse();
-    let looking = read_traces(&session, &target.service.name, run_id);
-    let looked = connections.watch(&pulse, looking).await;
+    let looked = read_traces(&session, &target.service.name, run_id).await;
     looked.map_err(|error| ServiceError::query(address, error))
 }
 

@@ -78,12 +78,13 @@ impl Context {
             application_name: format!("{program} {}", env!("CARGO_PKG_VERSION")),
             connect_timeout: configuration.engine().connect_timeout,
             retry_for: RETRY_CONNECT_FOR,
+            patience: configuration.engine().stall_timeout,
         };
         let context = Self {
-            connections: Arc::new(
-                Connections::new(options, configuration.max_connections().get())
-                    .patient_for(configuration.engine().stall_timeout),
-            ),
+            connections: Arc::new(Connections::new(
+                options,
+                configuration.max_connections().get(),
+            )),
             terminal: Terminal::of_process(globals.color),
             local: OnceCell::new(),
             unverified: Mutex::default(),

@@ -173,8 +173,7 @@ async fn keep_one(
         }
         forget_owed(locked.session().client(), service, of_run).await
     };
-    let pulse = locked.session().pulse();
-    let worked = connections.watch(&pulse, worked).await;
+    let worked = worked.await;
     drop(locked.release().await);
     worked.map_err(|error| ServiceError::query(address, error))
 }

@@ -68,8 +68,7 @@ impl Search<'_> {
         let session = connections
             .session(&target.address, &target.history_table)
             .await?;
-        let reading = read_in_doubt(session.client());
-        let read = connections.watch(&session.pulse(), reading).await;
+        let read = read_in_doubt(session.client()).await;
         read.map_err(|error| ServiceError::query(&target.address, error))
     }
 
@@ -159,8 +158,7 @@ impl Search<'_> {
         let session = connections
             .session(&home.address, &home.history_table)
             .await?;
-        let reading = read_release(session.client(), run_id);
-        let read = connections.watch(&session.pulse(), reading).await;
+        let read = read_release(session.client(), run_id).await;
         read.map_err(|error| ServiceError::query(&home.address, error))
     }
 
@@ -203,8 +201,7 @@ impl Search<'_> {
             .session(&home.address, &home.history_table)
             .await?;
         let by = RunIdentity::of_this_process().client_host;
-        let deciding = decide(session.client(), run_id, Decision::Rollback, &by);
-        let decided = connections.watch(&session.pulse(), deciding).await;
+        let decided = decide(session.client(), run_id, Decision::Rollback, &by).await;
         decided.map_err(|error| ServiceError::query(&home.address, error))
     }
 
@@ -225,8 +222,7 @@ impl Search<'_> {
             .session(&home.address, &home.history_table)
             .await;
         let Ok(session) = opened else { return };
-        let noting = finish_release(session.client(), run_id);
-        if let Err(error) = connections.watch(&session.pulse(), noting).await {
+        if let Err(error) = finish_release(session.client(), run_id).await {
             tracing::debug!(%error, "the end of the release could not be noted");
         }
     }

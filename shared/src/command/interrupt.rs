@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::dispatch::Stops;
 use crate::domain::StopCause;
+use crate::postgres::hurry;
 
 /// Counts SIGINT, SIGTERM and SIGHUP from now on.
 pub fn watch_signals() -> watch::Receiver<u32> {
@@ -59,6 +60,9 @@ impl Counter {
     fn count(&self, cause: StopCause, new: impl Fn(u32) -> u32) {
         self.times.send_if_modified(|times| {
             let before = std::mem::replace(times, new(*times));
+            if *times > 1 {
+                hurry();
+            }
             if *times != before {
                 self.cause.send_replace(Some(cause));
             }

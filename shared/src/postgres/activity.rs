@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
 
+use super::Client;
 use super::stall::{BACKEND_START, Pulse, SERVER_START};
 use crate::domain::{Blocker, Holder};
 

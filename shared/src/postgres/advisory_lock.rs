@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::Client;
 use super::activity::{HOLDER, read_holder};
 use super::{Connections, Session};
 use crate::domain::Holder;

@@ -12,7 +12,7 @@ use tokio_postgres::{Config, NoTls};
 
 use super::connection::{Connection, no_answer};
 use super::tls::TlsClient;
-use super::{ConnectError, ConnectOptions};
+use super::{ConnectError, ConnectOptions, hurry};
 use crate::config::DatabaseAddress;
 use crate::config::address::{ChannelBinding, Endpoint, SslMode};
 
@@ -105,11 +105,17 @@ async fn open(
         match tls {
             Some(tls) => {
                 let (client, driver) = config.connect(tls.connector.clone()).await?;
-                Ok(Connection::start(client, driver, Some(tls.clone()), limit))
+                Ok(Connection::start(
+                    address,
+                    client,
+                    driver,
+                    Some(tls.clone()),
+                    limit,
+                ))
             }
             None => {
                 let (client, driver) = config.connect(NoTls).await?;
-                Ok(Connection::start(client, driver, None, limit))
+                Ok(Connection::start(address, client, driver, None, limit))
             }
         }
     };
@@ -133,6 +139,7 @@ pub(super) fn limit(address: &DatabaseAddress, options: &ConnectOptions) -> Opti
             .unwrap_or(options.connect_timeout),
     )
     .filter(|limit| !limit.is_zero())
+    .map(hurry::at_most)
 }
 
 fn config(

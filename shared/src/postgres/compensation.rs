@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::Client;
 use super::Session;
 use crate::domain::{ServiceName, Version};
 use crate::reconcile::OwedRevert;

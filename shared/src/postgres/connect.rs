@@ -11,7 +11,7 @@ use tokio_postgres::SimpleQueryMessage;
 use super::attempt::{self, Place};
 use super::connection::{Connection, no_answer};
 use super::tls::TlsClient;
-use super::{ConnectError, ConnectOptions as Options, own_session};
+use super::{ConnectError, ConnectOptions as Options, hurry, own_session, stall};
 use crate::config::DatabaseAddress;
 use crate::config::address::{Endpoint, SessionTarget, SslMode, Transport};
 
@@ -28,6 +28,8 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// How long to try again while the server has no free connection or starts up; zero tries once.
     pub retry_for: Duration,
+    /// After how long without an answer a connection is looked after from outside; zero is never.
+    pub patience: Duration,
 }
 
 /// Opens a connection to the first host of the address that lets us in.
@@ -55,12 +57,16 @@ pub async fn connect(
     let mut pause = FIRST_PAUSE;
     let mut attempts = 1;
     loop {
-        let failure = match connect_once(address, tls.as_ref(), options).await {
+        let outcome = match connect_once(address, tls.as_ref(), options).await {
+            Ok(connection) => watched(address, connection, options).await,
+            Err(failure) => Err(failure),
+        };
+        let failure = match outcome {
             Ok(connection) => return Ok(connection),
             Err(failure) => failure.with_attempts(attempts),
         };
         let left = options.retry_for.saturating_sub(started.elapsed());
-        if !failure.is_transient() || left.is_zero() {
+        if !failure.is_transient() || left.is_zero() || hurry::is_hurried() {
             return Err(failure);
         }
         // Jitter, so that runs which were refused together do not come back together.
@@ -69,6 +75,24 @@ pub async fn connect(
         pause = (pause * 2).min(LONGEST_PAUSE);
         attempts += 1;
     }
+}
+
+/// Has the requests of a connection looked after.
+async fn watched(
+    address: &DatabaseAddress,
+    mut connection: Connection,
+    options: &Options,
+) -> Result<Connection, ConnectError> {
+    let beginning = stall::begin(&mut connection, options);
+    // What tells a silent connection is not known yet: a limit has to do.
+    let begun = match attempt::limit(address, options) {
+        Some(limit) => tokio::time::timeout(limit, beginning)
+            .await
+            .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
+        None => beginning.await,
+    };
+    begun.map_err(|error| ConnectError::classify(address, error))?;
+    Ok(connection)
 }
 
 /// Tries every host, and every IP address of a name, until one lets us in or refuses for a reason of its own.

@@ -11,10 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, NoTls};
+use tokio_postgres::{AsyncMessage, CancelToken, NoTls};
 
+use super::Client;
 use super::own_session::{Login, major};
+use super::stall::Pulse;
 use super::tls::TlsClient;
+use crate::config::DatabaseAddress;
 
 /// One open connection to a database.
 ///
@@ -31,6 +34,8 @@ pub struct Connection {
     /// Drives the socket; its error tells why the connection was lost.
     pub task: JoinHandle<Result<(), tokio_postgres::Error>>,
     pub(super) login: Login,
+    /// What it takes to look at it from outside.
+    pub(super) pulse: Pulse,
 }
 
 /// Cancels the statement at hand of one connection.
@@ -79,7 +84,8 @@ impl CancelHandle {
 
 impl Connection {
     pub(super) fn start<S, T>(
-        client: Client,
+        address: &DatabaseAddress,
+        client: tokio_postgres::Client,
         driver: tokio_postgres::Connection<S, T>,
         tls: Option<TlsClient>,
         limit: Option<Duration>,
@@ -101,7 +107,8 @@ impl Connection {
         let task = tokio::spawn(drive(driver, sender));
         Self {
             login,
-            client,
+            pulse: Pulse::unknown(address, task.abort_handle()),
+            client: Client::from(client),
             notices,
             cancel,
             task,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::stall::{self, Pulse};
+use super::stall::{self, Pulse, Sight};
 use super::{ConnectError, ConnectOptions, Connection, Lookout, Session};
 use crate::config::DatabaseAddress;
 
@@ -15,7 +15,6 @@ use crate::config::DatabaseAddress;
 pub struct Connections {
     options: ConnectOptions,
     limit: usize,
-    patience: Duration,
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// One step at a time may go beyond the bound, where no connection is free for what it has to see in other databases.
     beside: Arc<Semaphore>,
@@ -32,24 +31,26 @@ impl Connections {
         Self {
             options,
             limit: limit.max(1),
-            patience: Duration::ZERO,
             servers: Mutex::new(HashMap::new()),
             beside: Arc::new(Semaphore::new(1)),
             lookouts: Mutex::new(HashMap::new()),
         }
     }
 
-    /// After how long without an answer a session is looked after from outside; zero is never.
-    #[must_use]
-    pub fn patient_for(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
     /// Awaits `work` on a session. When it is sure that no answer will come any more, the session's connection is closed on
     /// this side, and `work` ends with an error of a lost connection. The connection that looks is beyond the bound.
     pub async fn watch<T>(&self, pulse: &Pulse, work: impl Future<Output = T>) -> T {
-        stall::watch(pulse, &self.options, self.patience, work).await
+        stall::watch(pulse, &self.options, work).await
+    }
+
+    /// After how long without an answer it is looked from outside; zero is never.
+    pub fn patience(&self) -> Duration {
+        self.options.patience
+    }
+
+    /// What a look from outside, beyond the bound, sees of the sessions with this `application_name`.
+    pub async fn sight(&self, address: &DatabaseAddress, application: &str) -> Sight {
+        stall::sight(address, &self.options, application).await
     }
 
     /// The most connections to one server.
@@ -86,7 +87,7 @@ impl Connections {
     /// Creates the address's database where it does not exist. Gives whether it was created here.
     pub async fn create_database(&self, address: &DatabaseAddress) -> Result<bool, ConnectError> {
         let _permit = self.permit(address).await;
-        super::create_database::create_database(address, &self.options, self.patience).await
+        super::create_database::create_database(address, &self.options).await
     }
 
     /// Drops the address's database where it exists: for scratch databases only.

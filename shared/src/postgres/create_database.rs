@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
-use super::connection::no_answer;
 use super::history::quote_identifier;
-use super::stall::{self, Pulse};
-use super::{ConnectError, ConnectOptions, Connection, attempt, connect};
+use super::{ConnectError, ConnectOptions, Connection, connect, hurry};
 use crate::config::DatabaseAddress;
+
+/// How long a database that is dropped may be in use by those who are about to go.
+const BUSY_FOR: Duration = Duration::from_secs(10);
+
+/// Between two attempts to drop it.
+const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Databases to connect to while the wanted one does not exist.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
@@ -32,25 +37,13 @@ pub(super) async fn connect_to_maintenance(
 pub(super) async fn create_database(
     address: &DatabaseAddress,
     options: &ConnectOptions,
-    patience: Duration,
 ) -> Result<bool, ConnectError> {
     let connection = connect_to_maintenance(address, options).await?;
-    let looking = Pulse::of(&connection, address);
-    // What tells a silent connection is not known yet: a limit has to do.
-    let pulse = match attempt::limit(address, options) {
-        Some(limit) => tokio::time::timeout(limit, looking)
-            .await
-            .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
-        None => looking.await,
-    }
-    .map_err(|error| ConnectError::classify(address, error))?;
     let statement = format!(
         "CREATE DATABASE {} TEMPLATE template0",
         quote_identifier(address.database())
     );
-    let creating = connection.client.batch_execute(&statement);
-    let created = stall::watch(&pulse, options, patience, creating).await;
-    match created {
+    match connection.client.batch_execute(&statement).await {
         Ok(()) => Ok(true),
         // 42P04; two at once can also collide in the catalog's unique index (23505).
         Err(error)
@@ -69,12 +62,23 @@ pub(super) async fn drop_database(
     options: &ConnectOptions,
 ) -> Result<(), ConnectError> {
     let connection = connect_to_maintenance(address, options).await?;
-    connection
-        .client
-        .batch_execute(&format!(
-            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-            quote_identifier(address.database())
-        ))
-        .await
-        .map_err(|error| ConnectError::classify(address, error))
+    let statement = format!(
+        "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+        quote_identifier(address.database())
+    );
+    let deadline = Instant::now() + BUSY_FOR;
+    loop {
+        match connection.client.batch_execute(&statement).await {
+            // 42501: an autovacuum worker is in it, which only a superuser may end; it ends by itself. 55006: somebody has not gone yet.
+            Err(error)
+                if (error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+                    || error.code() == Some(&SqlState::OBJECT_IN_USE))
+                    && !hurry::is_hurried()
+                    && Instant::now() < deadline =>
+            {
+                hurry::pause(BUSY_PAUSE).await;
+            }
+            dropped => return dropped.map_err(|error| ConnectError::classify(address, error)),
+        }
+    }
 }

@@ -6,8 +6,10 @@ mod activity;
 mod adoption;
 mod advisory_lock;
 mod attempt;
+mod blocked;
 mod certificate_verifier;
 mod chain;
+mod client;
 mod compensation;
 mod connect;
 mod connect_error;
@@ -17,6 +19,7 @@ mod create_database;
 mod error;
 mod exported_snapshot;
 mod history;
+mod hurry;
 mod journal;
 mod legacy_history;
 pub mod local_server;
@@ -36,7 +39,9 @@ mod tls_failure;
 pub use activity::{LockWait, builder_on, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
 pub use advisory_lock::{ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession, held_keys};
+pub use blocked::recent_blockers;
 pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};
+pub use client::Client;
 pub use compensation::{RunTraces, forget_owed, read_traces, record_owed};
 pub use connect::{ConnectOptions, connect};
 pub use connect_error::ConnectError;
@@ -45,6 +50,7 @@ pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
 pub use history::{install, quote_identifier, read_history};
+pub use hurry::hurry;
 pub use journal::{
     Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, durations, last_sqlstate,
     read_journal, read_recorded, record_done, record_failed, record_restored, run_succeeded,
@@ -63,5 +69,5 @@ pub use progress::{
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
 pub use session::{Session, SessionSettings};
 pub use session_state::SessionState;
-pub use stall::Pulse;
+pub use stall::{Counted, Pulse, Sight};
 pub use tls::TlsSetupError;

@@ -5,11 +5,11 @@
 
 use std::fmt;
 
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::Client;
 use super::Session;
 use crate::domain::{Decision, HeldLock, ServiceName};
 

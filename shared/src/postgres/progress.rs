@@ -1,9 +1,9 @@
 //! Progress of no-transaction files: intent before a statement that cannot be rolled back, done after each.
 
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::Client;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 use crate::reconcile::Interruption;
 

@@ -4,10 +4,11 @@
 //! follows what stands here. Responsible for the rows; not for the prepared transactions (`prepared`). Floor 2.
 
 use serde::{Deserialize, Serialize};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;
 
+use super::Client;
 use super::Session;
 use crate::domain::{Decision, ServiceName};
 

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
@@ -13,15 +12,15 @@ use super::connection::no_answer;
 use super::connections::Permit;
 use super::history::quote_identifier;
 use super::own_session::{Scope, pin, unpin};
-use super::stall::{Pulse, SERVER_START, own_start};
-use super::{ConnectError, ConnectOptions, Connection, connect};
+use super::stall::Pulse;
+use super::{Client, ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
 /// After this long without a word from us, in milliseconds, the server ends a session that runs files: a program that was
 /// stopped, or cut off, would keep its locks, and live traffic would queue behind them. Shorter than another run waits for
-/// the advisory lock by default.
+/// the advisory lock by default; within a transaction shorter still, as that may hold locks on which live traffic waits.
 const GUARDS: &str =
-    "SET idle_in_transaction_session_timeout = 45000; SET idle_session_timeout = 45000";
+    "SET idle_in_transaction_session_timeout = 15000; SET idle_session_timeout = 45000";
 
 /// The savepoint of [`Session::aside_within`].
 const ASIDE: &str = "orchestrator_aside";
@@ -80,8 +79,6 @@ struct Facts {
     journal_readable: Option<bool>,
     /// Whether the journal's rows are chained: the key of one that was made before is named otherwise.
     journal_chained: bool,
-    server_start: String,
-    backend_start: String,
     compensation_readable: Option<bool>,
     /// Whether something of an atomic release is prepared in this database.
     in_doubt: bool,
@@ -136,13 +133,7 @@ impl Session {
 
     /// What it takes to look at this session from outside.
     pub fn pulse(&self) -> Pulse {
-        Pulse {
-            address: self.address.clone(),
-            pid: self.pid(),
-            server_start: self.facts.server_start.clone(),
-            backend_start: self.facts.backend_start.clone(),
-            driver: self.connection.task.abort_handle(),
-        }
+        self.connection.pulse.clone()
     }
 
     /// Whether nothing stands between us and the server that takes part in the protocol, as a pooler does.
@@ -497,11 +488,10 @@ impl Facts {
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
-                   {SERVER_START}, COALESCE({}, ''), \
                    CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
                      THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.compensation')::oid, 'SELECT') \
                      WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, {}",
-                own_start(), super::prepared::in_doubt()),
+                super::prepared::in_doubt()),
                 &[
                     (&schemas, Type::TEXT_ARRAY),
                     (&schema.is_none(), Type::BOOL),
@@ -519,10 +509,8 @@ impl Facts {
             read_only: row.get(3),
             journal_readable: row.get(4),
             journal_chained: row.get(5),
-            server_start: row.get(6),
-            backend_start: row.get(7),
-            compensation_readable: row.get(8),
-            in_doubt: row.get(9),
+            compensation_readable: row.get(6),
+            in_doubt: row.get(7),
         })
     }
 }

@@ -4,13 +4,15 @@
 //! server that takes long over a statement looks the same from here; a second connection tells the two apart. Responsible
 //! for noticing, and for giving the connection up; not for what became of its work. Floor 2.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
-use super::{ConnectOptions, Connection, connect};
+use super::blocked::{MOMENT, name_blockers};
+use super::{Client, ConnectOptions, Connection, connect, hurry};
 use crate::config::DatabaseAddress;
 
 /// After how many looks in a row that found no server the connection is given up.
@@ -26,6 +28,41 @@ pub struct Pulse {
     /// When its server process was started: another one may get its number.
     pub(super) backend_start: String,
     pub(super) driver: AbortHandle,
+    pub(super) elsewhere: Elsewhere,
+}
+
+/// What of a session is looked after as a whole, so that its requests need not be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Elsewhere {
+    /// How many works are watched for a connection that fell silent.
+    watched: Arc<AtomicUsize>,
+    /// How many name those who hold a lock by themselves.
+    named: Arc<AtomicUsize>,
+}
+
+/// Counts for as long as it is kept.
+#[derive(Debug)]
+pub struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn start(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What it takes to look after the requests of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    pub(super) pulse: Pulse,
+    /// For the connections that look: they wait for nothing.
+    pub(super) options: ConnectOptions,
 }
 
 /// When a server started, as text that no setting of a session changes.
@@ -48,6 +85,11 @@ impl Pulse {
         self.server_start == other.server_start
     }
 
+    /// Names by itself, for as long as what it gives is kept, who holds the locks that the session waits for.
+    pub fn name_elsewhere(&self) -> Counted {
+        Counted::start(&self.elsewhere.named)
+    }
+
     /// The server process.
     pub fn pid(&self) -> i32 {
         self.pid
@@ -58,28 +100,42 @@ impl Pulse {
         self.driver.abort();
     }
 
-    /// That of a connection without a session.
-    pub(super) async fn of(
-        connection: &Connection,
-        address: &DatabaseAddress,
-    ) -> Result<Self, tokio_postgres::Error> {
-        let asked = format!(
-            "SELECT pg_catalog.pg_backend_pid(), {SERVER_START}, COALESCE({}, '')",
-            own_start()
-        );
-        let row = connection.client.query_typed(&asked, &[]).await?;
-        let (pid, server_start, backend_start) = row
-            .first()
-            .map(|row| (row.get(0), row.get(1), row.get(2)))
-            .unwrap_or_default();
-        Ok(Self {
+    /// That of a connection on which nothing was asked yet.
+    pub(super) fn unknown(address: &DatabaseAddress, driver: AbortHandle) -> Self {
+        Self {
             address: address.clone(),
-            pid,
-            server_start,
-            backend_start,
-            driver: connection.task.abort_handle(),
-        })
+            pid: 0,
+            server_start: String::new(),
+            backend_start: String::new(),
+            driver,
+            elsewhere: Elsewhere::default(),
+        }
     }
+}
+
+/// Finds out which server process a new connection has, and looks after its requests from now on.
+pub(super) async fn begin(
+    connection: &mut Connection,
+    options: &ConnectOptions,
+) -> Result<(), tokio_postgres::Error> {
+    let asked = format!(
+        "SELECT pg_catalog.pg_backend_pid(), {SERVER_START}, COALESCE({}, '')",
+        own_start()
+    );
+    let rows = connection.client.query_typed(&asked, &[]).await?;
+    if let Some(row) = rows.first() {
+        connection.pulse.pid = row.get(0);
+        connection.pulse.server_start = row.get(1);
+        connection.pulse.backend_start = row.get(2);
+    }
+    connection.client.watch_with(Watch {
+        pulse: connection.pulse.clone(),
+        options: ConnectOptions {
+            retry_for: Duration::ZERO,
+            ..options.clone()
+        },
+    });
+    Ok(())
 }
 
 /// What a look from outside found.
@@ -95,18 +151,38 @@ enum Look {
     Unknown,
 }
 
-/// Awaits `work` on a session. After `patience` it is looked after from outside, again and again; once it is sure that no
+/// Awaits `work` on a session, all of it. After the patience of the options it is looked after from outside, again and again; once it is sure that no
 /// answer will come, the connection is closed on this side, so that `work` ends with an error. `work` is never dropped.
 pub(super) async fn watch<T>(
     pulse: &Pulse,
     options: &ConnectOptions,
-    patience: Duration,
     work: impl Future<Output = T>,
 ) -> T {
-    if patience.is_zero() {
+    let _watched = Counted::start(&pulse.elsewhere.watched);
+    if options.patience.is_zero() {
         return work.await;
     }
-    beside(work, give_up_when_stalled(pulse, options, patience)).await
+    beside(work, give_up_when_stalled(pulse, options)).await
+}
+
+/// Awaits one request. After a moment it is looked at from outside: who holds the lock that it waits for, and whether an
+/// answer will come. `work` is never dropped.
+pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    if let Ok(done) = tokio::time::timeout(MOMENT, work.as_mut()).await {
+        return done;
+    }
+    // Boxed: nearly no request comes to it, and it is large.
+    let elsewhere = &watch.pulse.elsewhere;
+    let looking = Box::pin(async {
+        tokio::select! {
+            () = name_blockers(watch), if elsewhere.named.load(Ordering::Relaxed) == 0 => {}
+            () = give_up_when_stalled(&watch.pulse, &watch.options),
+                if elsewhere.watched.load(Ordering::Relaxed) == 0 => {}
+            else => {}
+        }
+    });
+    beside(work, looking).await
 }
 
 /// Polls `work` to its end, and `companion` for as long as that takes.
@@ -122,15 +198,19 @@ async fn beside<T>(work: impl Future<Output = T>, companion: impl Future<Output 
     }
 }
 
-async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions, patience: Duration) {
+async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions) {
+    let patience = options.patience;
+    if patience.is_zero() {
+        return std::future::pending().await;
+    }
     let options = ConnectOptions {
         retry_for: Duration::ZERO,
         ..options.clone()
     };
     let mut unanswered = 0;
-    tokio::time::sleep(patience).await;
+    hurry::pause(patience).await;
     loop {
-        match look(pulse, &options, patience).await {
+        match look(pulse, &options, hurry::at_most(patience)).await {
             Look::Over => break,
             Look::Unreachable => unanswered += 1,
             Look::AtWork | Look::Unknown => unanswered = 0,
@@ -138,7 +218,7 @@ async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions, patience:
         if unanswered >= MOST_UNANSWERED {
             break;
         }
-        tokio::time::sleep(patience / 2).await;
+        hurry::pause(patience / 2).await;
     }
     tracing::warn!(
         database = %pulse.address,
@@ -167,7 +247,7 @@ async fn look(pulse: &Pulse, options: &ConnectOptions, patience: Duration) -> Lo
         }
     };
     // The new connection may fall silent as well.
-    let limit = options.connect_timeout.max(patience);
+    let limit = hurry::at_most(options.connect_timeout.max(patience));
     tokio::time::timeout(limit, asked)
         .await
         .unwrap_or(Look::Unreachable)
@@ -209,4 +289,55 @@ async fn found(
         // `track_activities` is off, or the role may not see it.
         (None, _) => Look::Unknown,
     })
+}
+
+/// What a look from outside sees of somebody's sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// The server is at work for one of them.
+    AtWork,
+    /// There are none, or the server waits for their client.
+    Idle,
+    /// No server answers.
+    Unreachable,
+    /// It could not be found out.
+    Unknown,
+}
+
+/// What is seen of the sessions with this `application_name`, on a connection that waits for nothing.
+pub(super) async fn sight(
+    address: &DatabaseAddress,
+    options: &ConnectOptions,
+    application: &str,
+) -> Sight {
+    let options = ConnectOptions {
+        retry_for: Duration::ZERO,
+        ..options.clone()
+    };
+    let asked = async {
+        let connection = match connect(address, &options).await {
+            Ok(connection) => connection,
+            Err(error) if error.is_unreachable() => return Sight::Unreachable,
+            Err(_) => return Sight::Unknown,
+        };
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&application, Type::TEXT)];
+        let rows = connection.client.query_typed(
+            "SELECT COALESCE(pg_catalog.bool_or(state = 'active' AND wait_event_type IS DISTINCT FROM 'Client'), false), \
+               COALESCE(pg_catalog.bool_or(state IS NULL), false) \
+             FROM pg_catalog.pg_stat_activity WHERE application_name = $1",
+            &parameters,
+        );
+        match rows.await {
+            Ok(rows) => match rows.first().map(|row| (row.get(0), row.get(1))) {
+                Some((true, _)) => Sight::AtWork,
+                Some((false, false)) => Sight::Idle,
+                _ => Sight::Unknown,
+            },
+            Err(_) => Sight::Unreachable,
+        }
+    };
+    let limit = hurry::at_most(options.connect_timeout.max(options.patience));
+    tokio::time::timeout(limit, asked)
+        .await
+        .unwrap_or(Sight::Unreachable)
 }

@@ -1,10 +1,11 @@
 //! Sending a text to the server and knowing which of its statements failed.
 
 use futures_util::{StreamExt, pin_mut};
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::fault::Fault;
+use crate::postgres::Client;
 use crate::postgres::ServerError;
 use crate::sql;
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
-use tokio_postgres::Client;
 
 use super::aftermath::{self, Aftermath, Outcome};
 use super::fault::{self, Fault, Remains, Telling};
@@ -19,6 +18,7 @@ use crate::domain::{
     Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, millis,
 };
 use crate::planning;
+use crate::postgres::Client;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, GateHold, LockedSession, Progress, RunIdentity, Session,
     SessionSettings, record_failed,

@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 use super::fault::Fault;
 use super::step::StepContext;
 use crate::domain::{Blocker, EventKind, millis};
-use crate::postgres::{CancelHandle, LockWait, Lookout, Pulse, Session};
+use crate::postgres::{CancelHandle, Counted, LockWait, Lookout, Pulse, Session};
 
 /// The first look, at the latest: most migrations are through by then, and cost no second connection.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -32,6 +32,8 @@ pub(super) struct Watch<'a> {
     lookout: Arc<Lookout>,
     pulse: Pulse,
     cancel: CancelHandle,
+    /// Blockers are told as events from here.
+    _names: Counted,
     limit: Duration,
     /// Whether the statement at hand may wait long, because its waits block nobody.
     patient: AtomicBool,
@@ -73,6 +75,7 @@ impl<'a> Watch<'a> {
             context,
             lookout: context.connections.lookout(session.address()),
             pulse: session.pulse(),
+            _names: session.pulse().name_elsewhere(),
             cancel: session.cancel_handle(),
             limit,
             patient: AtomicBool::new(false),

@@ -204,6 +204,7 @@ pub fn options(retry_for: Duration) -> ConnectOptions {
         application_name: "connect test".to_owned(),
         connect_timeout: Duration::from_secs(10),
         retry_for,
+        patience: Duration::ZERO,
     }
 }
 

@@ -2,14 +2,13 @@
 //!
 //! Rows of users never leave it: of rows only those of our own tables are dumped.
 
-use std::process::Stdio;
-
 use shared::command::Context;
 use shared::inspect::{ServiceError, Target};
 
 use super::{Archive, Dump, SEE_TO_IT, failed, interrupted, no_program};
 use crate::backup::Facts;
 use crate::client_program::ClientProgram;
+use crate::client_watch::ClientWatch;
 use crate::scratch::ScratchError;
 
 /// How long `pg_dump` waits for a lock on a table, in milliseconds: whoever drops or rewrites one is let go first.
@@ -46,11 +45,12 @@ impl Archive {
             .await
             .map_err(|error| interrupted(&error))?
             .map_err(|error| no_program(&error))?;
-        let mut dumps = vec![dump(&pg_dump, target, &["--schema-only".to_owned()]).await?];
+        let watch = ClientWatch::new(context.connections(), &target.address, "rehearsal");
+        let mut dumps = vec![dump(&pg_dump, &watch, &["--schema-only".to_owned()]).await?];
         if !own.is_empty() {
             let mut arguments = vec!["--data-only".to_owned()];
             arguments.extend(own.iter().map(|table| format!("--table={table}")));
-            dumps.push(dump(&pg_dump, target, &arguments).await?);
+            dumps.push(dump(&pg_dump, &watch, &arguments).await?);
         }
         Ok(Self {
             what: format!("the schema of {}", target.address),
@@ -65,7 +65,7 @@ impl Archive {
 
 /// The tables of ours that are there, as patterns of `pg_dump`.
 async fn own_tables(
-    client: &tokio_postgres::Client,
+    client: &shared::postgres::Client,
     history_tables: &[&str],
 ) -> Result<Vec<String>, tokio_postgres::Error> {
     let mut own = Vec::new();
@@ -96,28 +96,25 @@ async fn own_tables(
 
 async fn dump(
     program: &ClientProgram,
-    target: &Target,
+    watch: &ClientWatch,
     arguments: &[String],
 ) -> Result<Dump, ScratchError> {
-    let output = program
-        .against(&target.address)
+    let mut command = program.against(watch);
+    command
         .args(["--format=custom", "--no-password", "--no-subscriptions"])
         .arg(format!("--lock-wait-timeout={PATIENCE}"))
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .output()
-        .await;
-    match output {
-        Ok(output) if output.status.success() => Ok(Dump::InMemory(output.stdout)),
-        Ok(output) => {
+        .args(arguments);
+    match watch.output(&mut command).await {
+        Ok(None) => Err(ServiceError::silent(watch.address(), "pg_dump").into()),
+        Ok(Some(output)) if output.status.success() => Ok(Dump::InMemory(output.stdout)),
+        Ok(Some(output)) => {
             let said = String::from_utf8_lossy(&output.stderr);
             let said: Vec<&str> = said
                 .lines()
                 .map(|line| line.trim_start_matches("pg_dump: "))
                 .collect();
             Err(failed(
-                format!("{}: pg_dump failed: {}", target.address, said.join("; ")),
+                format!("{}: pg_dump failed: {}", watch.address(), said.join("; ")),
                 SEE_TO_IT,
             ))
         }

@@ -3,6 +3,7 @@
 use shared::domain::ExitStatus;
 
 use super::{Archive, Dump, SEE_TO_IT, ended, failed};
+use crate::client_watch::ClientWatch;
 use crate::restore::{Poured, major, pour};
 use crate::scratch::{Replay, ScratchError};
 
@@ -50,8 +51,8 @@ impl Archive {
             };
             // A subscription would fetch rows from its publisher.
             let arguments = ["--no-subscriptions".to_owned()];
-            let into = replay.database();
-            let poured = pour(&self.pg_restore, from, into, major(&scratch), &arguments).await;
+            let into = ClientWatch::new(replay.connections(), replay.database(), "rehearsal");
+            let poured = pour(&self.pg_restore, from, &into, major(&scratch), &arguments).await;
             if let Err(error) = poured {
                 let said = error.chain();
                 let message = format!(

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use catalog::literal;
+use shared::postgres::Client;
 use shared::postgres::ServerError;
-use tokio_postgres::Client;
 
 use super::broken::{Broken, BrokenCode};
 use super::exercise::{exercise, trial};

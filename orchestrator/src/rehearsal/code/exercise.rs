@@ -3,8 +3,9 @@
 //! Responsible for an insert, an update and a delete, each undone at once. Not for the rows that they need (`rows`).
 
 use catalog::{literal, quote};
+use shared::postgres::Client;
 use shared::postgres::ServerError;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 use super::broken::{Broken, BrokenCode, Event, culprit, shows_broken_code};
 use super::state::{Trigger, TriggeredTable};

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use tokio_postgres::Client;
+use shared::postgres::Client;
 
 use super::broken::Event;
 use crate::rehearsal::rows::{RowsError, USERS_TABLES, read_rows, shown};

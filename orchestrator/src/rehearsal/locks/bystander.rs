@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use shared::config::DatabaseAddress;
+use shared::postgres::Client;
 use shared::postgres::{ConnectError, Connection, Connections};
 use tokio::sync::Mutex;
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::LockMode;

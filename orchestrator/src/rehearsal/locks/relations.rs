@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::Client;
+use shared::postgres::Client;
 use tokio_postgres::error::Error;
 
 use super::LockMode;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use catalog::quote;
 use serde::Deserialize;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use shared::postgres::Client;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::RowsError;
 use super::tables::{USERS_TABLES, read_rows, shown};

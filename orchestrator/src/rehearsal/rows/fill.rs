@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
 use catalog::quote;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use shared::postgres::Client;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::RowsError;
 use super::fulfil::{fulfil, unchecked_tables};

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use catalog::{literal, quote};
+use shared::postgres::Client;
 use shared::postgres::ServerError;
-use tokio_postgres::Client;
 
 use super::RowsError;
 use super::search::Group;

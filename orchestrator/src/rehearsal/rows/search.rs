@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use catalog::{literal, quote};
 use serde::Deserialize;
-use tokio_postgres::Client;
+use shared::postgres::Client;
 
 use super::RowsError;
 use super::candidates::Mentioned;

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use catalog::quote;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use shared::postgres::Client;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::RowsError;
 use super::types::{Type, Types};

@@ -1,11 +1,12 @@
 //! What an interrupted statement has left, in words.
 
+use tokio_postgres::Error;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
 
 use super::before::Before;
 use super::reindex::COPIES;
 use crate::domain::{Direction, ServiceName, Version};
+use crate::postgres::Client;
 use crate::postgres::read_progress;
 
 /// What a statement has left of which `before` was noted: each with what the next run does about it.

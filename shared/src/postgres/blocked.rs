@@ -1,0 +1,127 @@
+//! Who holds the lock that a statement of ours waits for.
+//!
+//! The server's error, "canceling statement due to lock timeout", does not say it, and once it is sent nobody can find out any more. So
+//! it is noted while the statement waits. Floor 2.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Lookout;
+use super::stall::Watch;
+use crate::config::DatabaseAddress;
+use crate::domain::Blocker;
+
+/// How long a statement is given before it is asked whether it waits: nearly all are over.
+pub(super) const MOMENT: Duration = Duration::from_secs(1);
+
+/// The longest pause between two looks at a statement that does not wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long after the last look the blockers that it found explain an error.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// Who was seen last in the way of a statement of ours, by database.
+static SEEN: Mutex<BTreeMap<String, (Instant, Vec<Blocker>)>> = Mutex::new(BTreeMap::new());
+
+/// Who held the lock that a statement in this database has just given up waiting for, as text; `None` where that was not seen.
+pub fn recent_blockers(address: &DatabaseAddress) -> Option<String> {
+    let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (when, blockers) = seen.get(&address.database_key())?;
+    (when.elapsed() < FRESH).then(|| named(blockers))
+}
+
+/// Looks again and again whether a session waits for a lock, and names who holds it; never ends.
+pub(super) async fn name_blockers(watch: &Watch) {
+    let mut named_last = Vec::new();
+    let mut pause = MOMENT;
+    loop {
+        // Its connection is for this look only: it may be the last one that the server has.
+        let lookout = Lookout::new(watch.pulse.address.clone(), &watch.options);
+        while let Some(Some(_)) = lookout.lock_wait(&watch.pulse).await {
+            let blockers = lookout.blockers(watch.pulse.pid).await.unwrap_or_default();
+            let pids: Vec<i32> = blockers.iter().map(|it| it.pid).collect();
+            if !blockers.is_empty() {
+                if pids != named_last {
+                    tracing::warn!(
+                        "{}: waiting for a lock held by {}",
+                        watch.pulse.address,
+                        named(&blockers)
+                    );
+                    named_last = pids;
+                }
+                let key = watch.pulse.address.database_key();
+                let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.insert(key, (Instant::now(), blockers));
+            }
+            pause = MOMENT;
+            tokio::time::sleep(MOMENT).await;
+        }
+        drop(lookout);
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// `pid 42 (app, psql, idle in transaction for 3m) and 2 more`.
+fn named(blockers: &[Blocker]) -> String {
+    let Some((first, others)) = blockers.split_first() else {
+        return "another session".to_owned();
+    };
+    let age = Duration::from_secs(u64::try_from(first.transaction_age_s).unwrap_or_default());
+    let since = format!("{} for {}", first.state, humantime::format_duration(age));
+    // Names are text of others.
+    let facts: Vec<String> = [first.user.as_str(), &first.application, since.trim()]
+        .iter()
+        .filter(|fact| !fact.is_empty())
+        .map(|fact| fact.chars().filter(|c| !c.is_control()).collect())
+        .collect();
+    let who = match &first.prepared {
+        Some(gid) => format!("prepared transaction {}", gid.escape_debug()),
+        None => format!("pid {}", first.pid),
+    };
+    let more = match others.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{who} ({}){more}", facts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocker(pid: i32, user: &str) -> Blocker {
+        Blocker {
+            pid,
+            user: user.to_owned(),
+            application: "psql".to_owned(),
+            state: "idle in transaction".to_owned(),
+            transaction_age_s: 185,
+            query: "SELECT 'secret'".to_owned(),
+            prepared: None,
+            waits_for: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_blocker_is_named_without_its_statement() {
+        assert_eq!(
+            named(&[blocker(42, "a\u{1b}[2Jpp"), blocker(43, "x")]),
+            "pid 42 (a[2Jpp, psql, idle in transaction for 3m 5s) and 1 more"
+        );
+        let prepared = Blocker {
+            prepared: Some("t'1".to_owned()),
+            application: String::new(),
+            state: "prepared transaction".to_owned(),
+            ..blocker(0, "app")
+        };
+        assert_eq!(
+            named(&[prepared]),
+            "prepared transaction t\\'1 (app, prepared transaction for 3m 5s)"
+        );
+        assert_eq!(named(&[]), "another session");
+    }
+}

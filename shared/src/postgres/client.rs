@@ -1,0 +1,131 @@
+//! The client of a connection, which looks after every request.
+//!
+//! A request that takes longer than a moment is looked at from a second connection: a lock that it waits for is named, and
+//! a connection on which no answer will come any more is given up. Floor 2.
+
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, Row, SimpleQueryMessage, ToStatement};
+
+use super::stall::{self, Watch};
+
+/// Sends statements. Each request of its own is looked after; what is done through the client beneath is not, unless
+/// it is [`watched`](Self::watched).
+#[derive(Debug)]
+pub struct Client {
+    beneath: tokio_postgres::Client,
+    watch: OnceLock<Watch>,
+}
+
+impl Client {
+    /// Looks after requests from now on: before it is known which server process answers, nothing can be looked at.
+    pub(super) fn watch_with(&self, watch: Watch) {
+        // Known once for each connection.
+        let _ = self.watch.set(watch);
+    }
+
+    /// Awaits work on this connection, and looks after it meanwhile. `work` is never dropped.
+    pub fn watched<'a, T>(
+        &'a self,
+        work: impl Future<Output = T> + 'a,
+    ) -> impl Future<Output = T> + 'a {
+        // Boxed before anything is awaited: requests lie deep in what awaits them, and everything around them would grow.
+        let work = Box::pin(work);
+        async move {
+            match self.watch.get() {
+                Some(watch) => stall::look_after(watch, work).await,
+                None => work.await,
+            }
+        }
+    }
+
+    /// As `tokio_postgres::Client::batch_execute`.
+    pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
+        self.watched(self.beneath.batch_execute(sql)).await
+    }
+
+    /// As `tokio_postgres::Client::simple_query`.
+    pub async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
+        self.watched(self.beneath.simple_query(sql)).await
+    }
+
+    /// As `tokio_postgres::Client::query_typed`.
+    pub async fn query_typed(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Error> {
+        self.watched(self.beneath.query_typed(sql, parameters))
+            .await
+    }
+
+    /// As `tokio_postgres::Client::execute_typed`.
+    pub async fn execute_typed(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<u64, Error> {
+        self.watched(self.beneath.execute_typed(sql, parameters))
+            .await
+    }
+
+    /// As `tokio_postgres::Client::query`.
+    pub async fn query<S: ?Sized + ToStatement + Sync>(
+        &self,
+        statement: &S,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        self.watched(self.beneath.query(statement, parameters))
+            .await
+    }
+
+    /// As `tokio_postgres::Client::query_one`.
+    pub async fn query_one<S: ?Sized + ToStatement + Sync>(
+        &self,
+        statement: &S,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, Error> {
+        self.watched(self.beneath.query_one(statement, parameters))
+            .await
+    }
+
+    /// As `tokio_postgres::Client::query_opt`.
+    pub async fn query_opt<S: ?Sized + ToStatement + Sync>(
+        &self,
+        statement: &S,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, Error> {
+        self.watched(self.beneath.query_opt(statement, parameters))
+            .await
+    }
+
+    /// As `tokio_postgres::Client::execute`.
+    pub async fn execute<S: ?Sized + ToStatement + Sync>(
+        &self,
+        statement: &S,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, Error> {
+        self.watched(self.beneath.execute(statement, parameters))
+            .await
+    }
+}
+
+impl From<tokio_postgres::Client> for Client {
+    /// One that is not looked after.
+    fn from(beneath: tokio_postgres::Client) -> Self {
+        Self {
+            beneath,
+            watch: OnceLock::new(),
+        }
+    }
+}
+
+impl Deref for Client {
+    type Target = tokio_postgres::Client;
+
+    fn deref(&self) -> &tokio_postgres::Client {
+        &self.beneath
+    }
+}
