@@ -256,6 +256,7 @@ fn chosen<'a>(
         .iter()
         .map(|row| row.version)
         .chain(service.migrations.iter().map(|migration| migration.version))
+        .chain(history.interrupted.iter().map(|it| it.version))
         .collect();
     assert_eq!(versions.len(), known.len());
     let interrupted = reconciliation

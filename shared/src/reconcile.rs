@@ -205,6 +205,24 @@ pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliati
                 migration: None,
             }),
     );
+    // A half-done file that was removed since is half-done all the same.
+    let mut removed: Vec<Standing<'a>> = history
+        .interrupted
+        .iter()
+        .filter(|it| service.migration(it.version).is_none() && !rows.contains_key(&it.version))
+        .map(|interruption| Standing {
+            version: interruption.version,
+            name: "",
+            state: State::Interrupted {
+                done: interruption.done,
+                total: interruption.total,
+            },
+            applied_on: None,
+            migration: None,
+        })
+        .collect();
+    removed.dedup_by_key(|standing| standing.version);
+    standings.append(&mut removed);
     standings.sort_by_key(|standing| standing.version);
     Reconciliation {
         service,
@@ -266,25 +284,15 @@ impl<'a> Reconciliation<'a> {
         &self.standings
     }
 
-    /// How many are applied, whatever became of their files since. An interrupted one is not counted.
+    /// How many are in the history, whatever became of their files since.
     pub fn applied_count(&self) -> usize {
-        self.standings
-            .iter()
-            .filter(|standing| {
-                matches!(
-                    standing.state,
-                    State::Applied | State::Divergent | State::Missing
-                )
-            })
-            .count()
+        let standings = self.standings.iter();
+        standings.filter(|it| it.applied_on.is_some()).count()
     }
 
-    /// How many are not begun yet.
+    /// How many are not: pending, interrupted, or out of order.
     pub fn pending_count(&self) -> usize {
-        self.standings
-            .iter()
-            .filter(|standing| matches!(standing.state, State::Pending | State::OutOfOrder))
-            .count()
+        self.standings.len() - self.applied_count()
     }
 
     /// The migrations that a run would apply, oldest first, up to and including `to`.
@@ -394,6 +402,18 @@ impl<'a> Reconciliation<'a> {
         self.refuse_contradiction()?;
         if let Some(missing) = self.first(|state| state == State::Missing) {
             return Err(self.missing(missing));
+        }
+        let is_removed = |it: &&Standing<'_>| it.migration.is_none();
+        if let Some(removed) = self.standings.iter().find(is_removed) {
+            return Err(self.refusal(
+                RefusalKind::Interrupted,
+                format!(
+                    "migration {} was removed while it was half done, so it cannot be reverted",
+                    removed.version
+                ),
+                "restore the file as it was, or use a version of this program that has it"
+                    .to_owned(),
+            ));
         }
         Ok(self
             .standings

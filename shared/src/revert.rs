@@ -134,6 +134,27 @@ pub fn select<'a>(
             ),
         });
     }
+    if let Scope::Steps(steps) = scope
+        && steps > candidates.len()
+        && !candidates.is_empty()
+    {
+        return Err(Refusal {
+            kind: RefusalKind::Irreversible,
+            service: Some(service.name.clone()),
+            message: match candidates.len() {
+                1 => format!("only 1 migration is applied, not {steps}: nothing was reverted"),
+                applied => {
+                    format!(
+                        "only {applied} migrations are applied, not {steps}: nothing was reverted"
+                    )
+                }
+            },
+            next: format!(
+                "see what is applied: {}",
+                suggest(["status", service.name.as_str()])
+            ),
+        });
+    }
     let chosen: Vec<&Migration> = candidates
         .into_iter()
         .enumerate()

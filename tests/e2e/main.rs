@@ -32,6 +32,7 @@ mod compensation_cancelled;
 mod compensation_faults;
 mod compensation_random;
 mod connections;
+mod converges;
 mod data_migrations;
 mod doctor;
 mod drift;

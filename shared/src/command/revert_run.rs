@@ -61,7 +61,9 @@ pub(super) async fn revert_run(
     // A database that could not be looked at may know it.
     if !known && stopped.is_empty() {
         return Err(CommandError::usage(
-            format!("the databases of these services know no run {run_id}"),
+            format!(
+                "no database of these services knows run {run_id}: it ended before it changed anything, or the ID is wrong; nothing was reverted"
+            ),
             format!("see the runs: {}", suggest(["history", "--output", "json"])),
         ));
     }

@@ -57,6 +57,9 @@ struct MigrationStatus {
     state: State,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left: Vec<String>,
+    /// Whether there is no file for it any more, though it is half done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    file_missing: bool,
     applied_on: Option<String>,
     duration_ms: Option<i64>,
     reversible: bool,
@@ -114,6 +117,8 @@ async fn read_one(
             name: standing.name.to_owned(),
             state: standing.state,
             left: left.remove(&standing.version).unwrap_or_default(),
+            file_missing: standing.migration.is_none()
+                && matches!(standing.state, State::Interrupted { .. }),
             applied_on: standing.applied_on.map(str::to_owned),
             duration_ms: standing
                 .applied_on
@@ -335,7 +340,13 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
             vec![
                 migration.version.to_string().into(),
                 migration.name.clone().into(),
-                Cell::new(role_of(migration.state), words_of(migration.state)),
+                Cell::new(
+                    role_of(migration.state),
+                    match migration.file_missing {
+                        true => format!("{}, file missing", words_of(migration.state)),
+                        false => words_of(migration.state),
+                    },
+                ),
                 migration
                     .applied_on
                     .as_deref()

@@ -60,7 +60,7 @@ pub async fn read_adoption(
         .client()
         .query_typed(
             "SELECT DISTINCT ON (version) COALESCE(version, 0)::int8, outcome::text FROM orchestrator.journal \
-             WHERE service = $1 AND outcome IN ('adopted', 'adoption_undone', 'applied', 'reverted') \
+             WHERE service = $1 AND outcome IN ('adopted', 'adoption_undone', 'applied', 'reverted', 'recorded_reverted') \
              ORDER BY version, id DESC",
             &[(&service.as_str(), Type::TEXT)],
         )

@@ -132,7 +132,7 @@ pub async fn read_traces(
                    ARRAY(SELECT version::int8 FROM \
                      (SELECT DISTINCT ON (version) version, run_id, outcome FROM orchestrator.journal \
                       WHERE service = $1 AND version IS NOT NULL \
-                        AND outcome IN ('applied', 'reverted', 'adopted', 'adoption_undone') \
+                        AND outcome IN ('applied', 'reverted', 'adopted', 'adoption_undone', 'recorded_reverted') \
                       ORDER BY version, id DESC) AS newest \
                     WHERE run_id = $2::text::uuid AND outcome = 'applied')",
                 &[(&service.as_str(), Type::TEXT), (&run_id, Type::TEXT)],

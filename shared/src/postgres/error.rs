@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::io;
 
-use tokio_postgres::error::{DbError, ErrorPosition, Severity};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
 
 use crate::domain::mask_secrets;
 
@@ -46,6 +46,13 @@ pub struct ServerError {
 }
 
 impl ServerError {
+    /// Whether a row was there that the history was not to have, or its table was not.
+    #[must_use]
+    pub fn is_of_a_changed_history(&self) -> bool {
+        let codes = [SqlState::UNIQUE_VIOLATION, SqlState::UNDEFINED_TABLE];
+        codes.iter().any(|code| self.sqlstate == code.code()) && !super::is_place_taken(self)
+    }
+
     /// What the server said; `None` when it said nothing, as when the connection was lost.
     #[must_use]
     pub fn from_error(error: &tokio_postgres::Error) -> Option<Self> {

@@ -143,15 +143,24 @@ pub struct Attempt<'a> {
     pub message: Option<&'a str>,
 }
 
+/// How history and journal were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Whether this is still the server process that the session began with.
+    pub same_process: bool,
+    /// Whether a row of the history was written or removed.
+    pub in_history: bool,
+}
+
 /// Writes history row and journal row of a finished migration and clears its progress and what was owed of it, inside the caller's
-/// transaction and in one statement. Gives whether this is still the server process that the session began with.
+/// transaction and in one statement.
 pub async fn record_done(
     session: &Session,
     history_table: &str,
     applied_on: &str,
     attempt: &Attempt<'_>,
     clear_progress: bool,
-) -> Result<bool, tokio_postgres::Error> {
+) -> Result<Written, tokio_postgres::Error> {
     let table = qualified(session, history_table);
     let history = match attempt.direction {
         Direction::Up => format!(
@@ -179,15 +188,18 @@ pub async fn record_done(
         .client()
         .query_typed(
             &format!(
-                "WITH history AS ({history}){progress}{compensation} {} RETURNING pg_catalog.pg_backend_pid()",
+                "WITH history AS ({history}){progress}{compensation} {} RETURNING pg_catalog.pg_backend_pid(), \
+                   EXISTS (SELECT FROM history)",
                 insert_attempt()
             ),
             &parameters,
         )
         .await?;
-    Ok(rows
-        .first()
-        .is_some_and(|row| row.get::<_, i32>(0) == session.pid()))
+    let row = rows.first();
+    Ok(Written {
+        same_process: row.is_some_and(|row| row.get::<_, i32>(0) == session.pid()),
+        in_history: row.is_some_and(|row| row.get(1)),
+    })
 }
 
 /// How often a failed attempt is written again after another row took its place in the chain.

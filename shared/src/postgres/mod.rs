@@ -52,7 +52,7 @@ pub use exported_snapshot::export_snapshot;
 pub use history::{install, quote_identifier, read_history};
 pub use hurry::hurry;
 pub use journal::{
-    Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, durations, last_sqlstate,
+    Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, Written, durations, last_sqlstate,
     read_journal, read_recorded, record_done, record_failed, record_restored, run_succeeded,
 };
 pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};

@@ -172,23 +172,17 @@ async fn finish<'a>(
         rollback(locked).await;
         return Err(fault);
     }
-    match record_done(
-        session,
-        context.history_table,
-        &context.applied_on(),
-        &attempt(),
-        true,
-    )
-    .await
-    {
-        Ok(_) => session
+    let (table, applied_on) = (context.history_table, context.applied_on());
+    let written = record_done(session, table, &applied_on, &attempt(), true).await;
+    match context.check_written(written) {
+        Ok(()) => session
             .client()
             .batch_execute("COMMIT")
             .await
             .map_err(Fault::while_committing),
-        Err(error) => {
+        Err(fault) => {
             rollback(locked).await;
-            Err(Fault::of(error))
+            Err(fault)
         }
     }
 }

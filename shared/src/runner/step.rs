@@ -15,13 +15,13 @@ use super::witness::{Witness, Witnessed};
 use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
 use crate::domain::{
-    Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, millis,
+    Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, millis, suggest,
 };
 use crate::planning;
 use crate::postgres::Client;
 use crate::postgres::{
     Attempt, AttemptOutcome, Connections, GateHold, LockedSession, Progress, RunIdentity, Session,
-    SessionSettings, record_failed,
+    SessionSettings, Written, record_failed,
 };
 use crate::sql;
 
@@ -150,6 +150,32 @@ impl StepContext<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Judges how history and journal were written: where the history is not as it was under the lock, the file is not to blame.
+    pub(super) fn check_written(
+        &self,
+        written: Result<Written, tokio_postgres::Error>,
+    ) -> Result<(), Fault> {
+        let changed = |what: &str| {
+            let message = format!(
+                "the history was changed by something else while the migration ran: {what}; the migration is rolled back"
+            );
+            let look = suggest(["doctor", self.service.name.as_str()]);
+            Fault::refused(message, format!("see what is there now: {look}"))
+        };
+        match written.map_err(Fault::of) {
+            Ok(written) if !written.same_process => Err(Fault::LockGone { progress: None }),
+            // A half-done migration has no row that its revert could remove.
+            Ok(written) if !written.in_history && !self.has_progress => {
+                Err(changed("its row is gone"))
+            }
+            Ok(_) => Ok(()),
+            Err(Fault::Server { error, .. }) if error.is_of_a_changed_history() => {
+                Err(changed(&error.message))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// What the file has left: whether anything is recorded of it, and what is half-done.

@@ -67,19 +67,19 @@ pub(super) async fn inside<'a>(
     let attempt = attempt();
     // One round trip: the client pipelines what is polled together, and the server answers in order. `biased`: of
     // several errors the first is the cause, those after it only say that the transaction is aborted.
-    let ((), (), held, same_process) = tokio::try_join!(
+    let ((), (), held, ()) = tokio::try_join!(
         biased;
         check_reading(session, context, Looked::AfterFile),
         async { leave_file.await.map_err(Fault::of) },
         async { still_held(locked, context).await.map_err(Fault::of) },
         async {
             let clears = context.clears_progress();
-            record_done(session, context.history_table, &applied_on, &attempt, clears)
-                .await
-                .map_err(Fault::of)
+            let table = context.history_table;
+            let written = record_done(session, table, &applied_on, &attempt, clears).await;
+            context.check_written(written)
         },
     )?;
-    if held && same_process {
+    if held {
         Ok(())
     } else {
         Err(Fault::LockGone { progress: None })
