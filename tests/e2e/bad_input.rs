@@ -720,7 +720,8 @@ fn production_is_spoken_to_over_tls() {
     };
     let remote = production(&url);
     for arguments in [&["status"][..], &["all", "--yes"]] {
-        let refused = remote.expect(arguments, 2).stderr;
+        let refused = remote.expect(arguments, 2);
+        let refused = refused.stdout + &refused.stderr;
         assert!(refused.contains("require_tls"), "{arguments:?}: {refused}");
     }
     let plaintext = production(&format!("{url}?sslmode=disable"));
