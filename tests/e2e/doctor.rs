@@ -635,7 +635,7 @@ fn an_unreachable_server_is_exit_5_and_yes_without_fix_is_none_of_our_flags() {
 
 #[test]
 fn people_read_what_where_and_what_next() {
-    let (server, _services, orchestrator) = migrated();
+    let (server, services, orchestrator) = migrated();
     break_index(&server, "t_once");
     server.query(
         "db_one",
@@ -644,6 +644,10 @@ fn people_read_what_where_and_what_next() {
     let outcome = orchestrator.expect(&["doctor"], 4);
     let place = server.url("db_one");
     let (_, place) = place.rsplit_once('@').expect("a place");
-    let text = outcome.stdout.replace(place, "host:5432/db_one");
+    let folder = services.path().display().to_string();
+    let text = outcome
+        .stdout
+        .replace(place, "host:5432/db_one")
+        .replace(&folder, "services");
     assert_snapshot!("people", text);
 }
