@@ -37,6 +37,12 @@ pub enum GenerateError {
         /// The name.
         name: String,
     },
+    /// The newest version is the greatest that the history can hold.
+    #[error(
+        "no version is left after {}, the newest: give that migration one in milliseconds since 1970",
+        i64::MAX
+    )]
+    LastVersion,
     /// The folder of the service is not there.
     #[error("{path}: there is no such folder; run this in the project, or give --services-dir", path = path.display())]
     Folder {
@@ -73,7 +79,7 @@ impl Skeleton {
                 path: folder.join("migrations"),
             });
         }
-        let version = version_after(service.newest(), now);
+        let version = version_after(service.newest(), now).ok_or(GenerateError::LastVersion)?;
         let file = format!("V{version}__{name}.sql");
         let directive = if no_transaction {
             "-- migration: no-transaction\n"
@@ -131,10 +137,10 @@ fn create(file: &SkeletonFile) -> Result<(), GenerateError> {
     opened.write_all(file.text.as_bytes()).map_err(failed)
 }
 
-fn version_after(newest: Option<Version>, now: OffsetDateTime) -> Version {
+fn version_after(newest: Option<Version>, now: OffsetDateTime) -> Option<Version> {
     let millis = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
-    let least = newest.map_or(0, |newest| newest.number().saturating_add(1));
-    Version::new(millis.max(least))
+    let least = newest.map_or(Some(0), |newest| newest.number().checked_add(1))?;
+    Some(Version::new(millis.max(least)))
 }
 
 /// `AddPolicyTemplates` and `add-policy-templates` to `add_policy_templates`.
@@ -196,14 +202,15 @@ mod tests {
     #[test]
     fn a_version_is_now_but_never_before_the_newest() {
         let now = OffsetDateTime::from_unix_timestamp(1_000).unwrap();
-        assert_eq!(version_after(None, now), Version::new(1_000_000));
+        assert_eq!(version_after(None, now), Some(Version::new(1_000_000)));
         assert_eq!(
             version_after(Some(Version::new(5)), now),
-            Version::new(1_000_000)
+            Some(Version::new(1_000_000))
         );
+        assert_eq!(version_after(Some(Version::new(i64::MAX)), now), None);
         assert_eq!(
             version_after(Some(Version::new(1_000_000)), now),
-            Version::new(1_000_001)
+            Some(Version::new(1_000_001))
         );
     }
 }

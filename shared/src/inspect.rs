@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use crate::config::DatabaseAddress;
 use crate::domain::{ExitStatus, Refusal, RefusalKind, Service, with_causes};
 use crate::postgres::{
-    ConnectError, Connections, LockError, Session, read_adoption, read_history,
+    ConnectError, Connections, LockError, Session, missing_rights, read_adoption, read_history,
     read_legacy_versions,
 };
 use crate::reconcile::History;
@@ -145,6 +145,16 @@ pub enum ServiceError {
         /// Who held it, where that was seen.
         message: String,
     },
+    /// Our tables cannot be made: a right or a schema is missing.
+    #[error("{address}: {message}")]
+    Right {
+        /// The database.
+        address: String,
+        /// What the server said.
+        message: String,
+        /// The SQL that gives the rights.
+        grants: String,
+    },
     /// The user cancelled while it was waited for.
     #[error("cancelled while connecting")]
     Cancelled,
@@ -241,6 +251,38 @@ impl ServiceError {
         }
     }
 
+    /// The error of making our tables: names the rights that are missing, and how to give them.
+    pub async fn installing(
+        session: &Session,
+        address: &DatabaseAddress,
+        source: tokio_postgres::Error,
+    ) -> Self {
+        let is_right = [
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            SqlState::INVALID_SCHEMA_NAME,
+        ]
+        .iter()
+        .any(|code| source.code() == Some(code));
+        let grants = match is_right {
+            true => missing_rights(session, address.user())
+                .await
+                .unwrap_or_default(),
+            false => String::new(),
+        };
+        match Self::query(address, source) {
+            Self::Query {
+                address,
+                message,
+                lost: false,
+            } if !grants.is_empty() => Self::Right {
+                address,
+                message,
+                grants,
+            },
+            error => error,
+        }
+    }
+
     /// The error of an advisory lock that was not obtained.
     pub fn lock(target: &Target, source: LockError) -> Self {
         Self::Lock {
@@ -266,6 +308,7 @@ impl ServiceError {
             | Self::Unsure { .. }
             | Self::Precaution { .. }
             | Self::Release { .. }
+            | Self::Right { .. }
             | Self::MayNotCreate { .. } => false,
         }
     }
@@ -303,7 +346,9 @@ impl ServiceError {
             }
             Self::Query { lost: true, .. } => ExitStatus::Unavailable,
             Self::Query { lost: false, .. } => ExitStatus::Failed,
-            Self::Refused(_) | Self::MayNotCreate { .. } => ExitStatus::Refused,
+            Self::Refused(_) | Self::Right { .. } | Self::MayNotCreate { .. } => {
+                ExitStatus::Refused
+            }
             Self::Precaution { exit_code, .. } | Self::Release { exit_code, .. } => *exit_code,
         }
     }
@@ -324,6 +369,10 @@ impl ServiceError {
             Self::Query { lost: true, .. } => Some(RUN_AGAIN.to_owned()),
             Self::Locked { .. } => {
                 Some("wait for that session to end, or end it, and run again".to_owned())
+            }
+            Self::Connect(error) => error.next(),
+            Self::Right { grants, .. } => {
+                Some(format!("have the owner of the database run: {grants}"))
             }
             Self::MayNotCreate { address, .. } => Some(format!(
                 "create it, or pass --create-databases outside production ({address})"

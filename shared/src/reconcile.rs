@@ -13,6 +13,7 @@ use crate::domain::{
     CatalogState, Checksum, Direction, Migration, Refusal, RefusalKind, Service, ServiceName,
     Version, suggest,
 };
+use crate::source::checksum;
 
 pub use agreement::{Disagreement, JournalSays, disagreements};
 
@@ -440,6 +441,19 @@ impl<'a> Reconciliation<'a> {
             .find(|standing| wanted(standing.state))
     }
 
+    /// How a divergent file differs from what was applied, as far as its checksum tells.
+    fn edit(&self, divergent: &Standing<'_>) -> String {
+        let row = self
+            .history
+            .applied
+            .iter()
+            .find(|row| row.version == divergent.version);
+        let (Some(row), Some(migration)) = (row, divergent.migration) else {
+            return "was edited after it was applied".to_owned();
+        };
+        edit(row, migration)
+    }
+
     /// Each migration whose file and history do not fit, as a run is refused for it: first edited ones, then those without a
     /// file, then late ones.
     pub fn inconsistencies(&self) -> Vec<Refusal> {
@@ -450,7 +464,7 @@ impl<'a> Reconciliation<'a> {
         let divergent = all(State::Divergent).map(|divergent| {
             self.refusal(
                 RefusalKind::Divergent,
-                format!("{} was edited after it was applied", path(divergent)),
+                format!("{} {}", path(divergent), self.edit(divergent)),
                 "restore the file as it was applied, and put the change into a new migration"
                     .to_owned(),
             )
@@ -519,6 +533,36 @@ impl<'a> Reconciliation<'a> {
             next,
         }
     }
+}
+
+/// refinery's checksum is one of version, name and text: that of a guess tells whether it is right.
+fn edit(row: &AppliedMigration, migration: &Migration) -> String {
+    let text = &*migration.script.text;
+    let was = |name: &str, text: &str| {
+        row.checksum.is_some() && checksum(migration.version, name, text) == row.checksum
+    };
+    if was(&row.name, text) {
+        return format!(
+            "was renamed after it was applied, as V{}__{}",
+            row.version, row.name
+        );
+    }
+    let unix = text.replace("\r\n", "\n");
+    if was(&row.name, &unix) || was(&row.name, &unix.replace('\n', "\r\n")) {
+        return "has other line ends than when it was applied".to_owned();
+    }
+    let bare = unix.trim_end();
+    let blanks = ["", "\n", "\n\n", " ", " \n"];
+    let trimmed: Vec<&str> = unix.lines().map(str::trim_end).collect();
+    let trimmed = trimmed.join("\n");
+    if blanks.iter().any(|end| {
+        was(&row.name, &format!("{bare}{end}"))
+            || was(&row.name, &format!("{}{end}", trimmed.trim_end()))
+    }) {
+        return "differs in white space at the end of lines or of the file from what was applied"
+            .to_owned();
+    }
+    "was edited after it was applied".to_owned()
 }
 
 fn path<'a>(standing: &Standing<'a>) -> &'a str {

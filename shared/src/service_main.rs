@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
     CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, StatusArgs,
@@ -19,7 +19,6 @@ use crate::source::EmbeddedService;
     version,
     about = "Migrates the database of one service; without a command: run",
     disable_help_subcommand = true,
-    args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
   apply what is pending      {bin}
@@ -70,7 +69,33 @@ fn parse(program: &str) -> Result<Cli, clap::Error> {
         .unwrap_or_default();
     let mut command = Cli::command().name(program.to_owned()).after_help(help);
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    refuse_flags_of_another(&mut command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Global flags stand before or after a command; those of `run` belong to it, and would go unheeded before another.
+fn refuse_flags_of_another(
+    command: &mut clap::Command,
+    matches: &clap::ArgMatches,
+) -> Result<(), clap::Error> {
+    let Some(named) = matches.subcommand_name() else {
+        return Ok(());
+    };
+    let run = RunArgs::augment_args(clap::Command::new("run"));
+    let given = run.get_arguments().find(|argument| {
+        matches.value_source(argument.get_id().as_str())
+            == Some(clap::parser::ValueSource::CommandLine)
+    });
+    match given {
+        Some(argument) => {
+            let flag = argument.get_long().unwrap_or_default();
+            let text = format!(
+                "--{flag} stands before `{named}`: give it after the command that it belongs to"
+            );
+            Err(command.error(clap::error::ErrorKind::ArgumentConflict, text))
+        }
+        None => Ok(()),
+    }
 }
 
 async fn serve(

@@ -38,6 +38,13 @@ impl Services {
         self.folder.path()
     }
 
+    /// A service that was moved to a folder below.
+    pub fn at(&self, path: &str) -> ServiceFolder {
+        ServiceFolder {
+            folder: self.path().join(path),
+        }
+    }
+
     /// Adds a service; its database is `db_<name>`.
     pub fn service(&self, name: &str, depends_on: &[&str]) -> ServiceFolder {
         self.service_with(name, depends_on, &format!("database = \"db_{name}\"\n"))

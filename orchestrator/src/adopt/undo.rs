@@ -111,9 +111,11 @@ pub(super) async fn undo(
         })
         .collect();
     if !locked.session().is_installed(false) {
-        install(locked.session_mut(), &target.history_table, false)
-            .await
-            .map_err(failed)?;
+        let installed = install(locked.session_mut(), &target.history_table, false).await;
+        if let Err(error) = installed {
+            let session = locked.session();
+            return Err(ServiceError::installing(session, &target.address, error).await);
+        }
     }
     remove_adoption(locked, &target.history_table, &attempts)
         .await

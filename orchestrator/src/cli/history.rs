@@ -7,7 +7,7 @@ use shared::domain::ExitStatus;
 use shared::inspect::{ServiceError, inspect};
 use shared::postgres::{JournalRow, read_journal};
 use shared::report::Role;
-use shared::report::table::{Align, Cell, columns};
+use shared::report::table::{Align, Cell, columns_without};
 use shared::report::units::duration;
 
 use super::{history_believe, history_verify};
@@ -124,7 +124,8 @@ fn for_people(context: &Context, attempts: &[JournalRow]) -> String {
             ]
         })
         .collect();
-    columns(
+    columns_without(
+        &[6, 5, 3, 0],
         &[
             "started (UTC)",
             "service",

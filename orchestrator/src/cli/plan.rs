@@ -5,7 +5,7 @@ use shared::command::{
 };
 use shared::domain::{ExitStatus, Plan, Version};
 use shared::report::Role;
-use shared::report::table::{Align, Cell, columns};
+use shared::report::table::{Align, Cell, columns_without};
 use shared::report::units::count;
 
 use crate::graph::GraphOrder;
@@ -84,7 +84,8 @@ fn for_people(context: &Context, plan: &Plan) -> String {
             ]
         })
         .collect();
-    let table = columns(
+    let table = columns_without(
+        &[0],
         &["wave", "service", "version", "name", "notes"],
         &rows,
         &[

@@ -1,5 +1,6 @@
 //! What the checks read from catalogs and statistics. Writes nothing.
 
+use shared::domain::shown_query;
 use shared::postgres::{ADVISORY_LOCK_KEY, Client};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
@@ -211,7 +212,7 @@ fn session(row: &Row) -> SessionRow {
         state: row.get(3),
         state_age: row.get(4),
         transaction_age: row.get(5),
-        query: row.get(6),
+        query: shown_query(row.get(6)),
         blockers: row.get(7),
     }
 }

@@ -13,7 +13,8 @@ use crate::domain::{ExitStatus, ServiceName, Version, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
 use crate::reconcile::{Disagreement, History, State, disagreements, reconcile};
-use crate::report::table::{Align, Cell, columns};
+use crate::report::failure::{self, without_databases};
+use crate::report::table::{Align, Cell, columns_without};
 use crate::report::units::{count, duration};
 use crate::report::{Palette, Role, clean};
 use crate::runner::left_behind;
@@ -37,6 +38,9 @@ struct ServiceStatus {
     compensation: Option<CompensationStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// What to do about the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
     #[serde(skip)]
     exit_status: ExitStatus,
 }
@@ -139,6 +143,7 @@ async fn read_one(
         compensation: compensation(&inspection.history),
         release_in_doubt: inspection.in_doubt,
         error: None,
+        next: None,
         exit_status: ExitStatus::Done,
     })
 }
@@ -187,6 +192,7 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
         compensation: None,
         release_in_doubt: false,
         error: Some(error.chain()),
+        next: error.next(),
         exit_status: error.exit_status(),
     }
 }
@@ -225,9 +231,52 @@ pub async fn status(
 
 fn for_people(services: &[ServiceStatus], context: &Context) -> String {
     let palette = context.terminal.out;
-    match services {
+    let mut text = match services {
         [one] if one.error.is_none() => migrations_of(one, palette, context.terminal.width),
         _ => overview(services, palette, context.terminal.width),
+    };
+    if let Some(next) = next_step(services, context.fleet.services().count()) {
+        text.push_str(&format!("\n{}\n", failure::next(&next, palette).join("\n")));
+    }
+    text
+}
+
+/// What to do next, the most urgent first; nothing where all is well, or where what is wrong has its own.
+fn next_step(services: &[ServiceStatus], fleet: usize) -> Option<String> {
+    let with = |wanted: &dyn Fn(&ServiceStatus) -> bool| -> Vec<&str> {
+        let found = services
+            .iter()
+            .filter(|service| service.error.is_none() && wanted(service));
+        found.map(|service| service.name.as_str()).collect()
+    };
+    let has = |service: &ServiceStatus, wanted: fn(State) -> bool| {
+        service
+            .migrations
+            .iter()
+            .any(|migration| wanted(migration.state))
+    };
+    if services
+        .iter()
+        .any(|service| service.compensation.is_some())
+    {
+        return None;
+    }
+    if services.iter().any(|service| service.release_in_doubt) {
+        return Some(suggest(["doctor", "--fix"]));
+    }
+    let odd = with(&|service| {
+        has(service, |state| {
+            matches!(state, State::Divergent | State::Missing | State::OutOfOrder)
+        })
+    });
+    if let Some(first) = odd.first() {
+        return Some(format!("see what is wrong: {}", suggest(["plan", first])));
+    }
+    let pending = with(&|service| has(service, |state| state != State::Applied));
+    match pending.as_slice() {
+        [] => None,
+        all if all.len() == fleet && all.len() > 1 => Some(suggest(["all"])),
+        some => Some(suggest(std::iter::once("run").chain(some.iter().copied()))),
     }
 }
 
@@ -252,7 +301,8 @@ fn overview(services: &[ServiceStatus], palette: Palette, width: Option<usize>) 
             ]
         })
         .collect();
-    let mut text = columns(
+    let mut text = columns_without(
+        &[4, 1],
         &[
             "service",
             "database",
@@ -273,13 +323,31 @@ fn overview(services: &[ServiceStatus], palette: Palette, width: Option<usize>) 
         palette,
         width,
     );
+    // One server that is down fails every service with the same words: they are said once.
+    let mut errors: BTreeMap<String, Vec<&ServiceStatus>> = BTreeMap::new();
     for service in services {
         if let Some(error) = &service.error {
-            text.push_str(&format!(
-                "\n{} {}: {error}\n",
-                palette.paint(Role::Bad, "error:"),
-                service.name
-            ));
+            let same = without_databases(error);
+            errors.entry(same).or_default().push(service);
+        }
+    }
+    for (same, services) in &errors {
+        let names: Vec<&str> = services
+            .iter()
+            .map(|service| service.name.as_str())
+            .collect();
+        let error = match services.as_slice() {
+            [only] => only.error.as_ref().unwrap_or(same),
+            _ => same,
+        };
+        text.push_str(&format!(
+            "\n{} {}: {error}\n",
+            palette.paint(Role::Bad, "error:"),
+            names.join(", ")
+        ));
+        if let Some(next) = services.first().and_then(|first| first.next.as_ref()) {
+            text.push_str(&failure::next(next, palette).join("\n"));
+            text.push('\n');
         }
     }
     text
@@ -367,7 +435,8 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
             ]
         })
         .collect();
-    let table = columns(
+    let table = columns_without(
+        &[4, 3],
         &["version", "name", "state", "applied on (UTC)", "took", ""],
         &rows,
         &[

@@ -291,7 +291,14 @@ impl LaneTask {
         let table = &self.target.history_table;
         let installing = install(locked.session_mut(), table, with_progress);
         let installed = self.connections.watch(&pulse, installing).await;
-        installed.map_err(|error| ServiceError::query(&self.target.address, error))
+        match installed {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let session = locked.session();
+                let explaining = ServiceError::installing(session, &self.target.address, error);
+                Err(explaining.await)
+            }
+        }
     }
 
     async fn execute(

@@ -8,7 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::Client;
 use super::stall::{BACKEND_START, Pulse, SERVER_START};
-use crate::domain::{Blocker, Holder};
+use crate::domain::{Blocker, Holder, shown_query};
 
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,7 +63,7 @@ pub(super) async fn blockers_of(
                 application: row.try_get(2)?,
                 state: row.try_get(3)?,
                 transaction_age_s: row.try_get(4)?,
-                query: row.try_get(5)?,
+                query: shown_query(row.try_get(5)?),
                 prepared: row.try_get(6)?,
                 waits_for: row.try_get(7)?,
             })

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Client;
 use super::Session;
+use super::history::create_absent;
 use crate::domain::{ServiceName, Version};
 use crate::reconcile::OwedRevert;
 
@@ -38,7 +39,10 @@ pub async fn record_owed(
     let numbers: Vec<i64> = versions.iter().map(|version| version.number()).collect();
     let client = session.client();
     client
-        .batch_execute(&format!("BEGIN; SET LOCAL lock_timeout = '10s'; {INSTALL}"))
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL lock_timeout = '10s'; {}",
+            create_absent("orchestrator.compensation", INSTALL)
+        ))
         .await?;
     let written = client
         .execute_typed(

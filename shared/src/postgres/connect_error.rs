@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::io;
 
+use super::history::quote_identifier;
 use super::tls::TlsSetupError;
 use super::tls_failure::TlsFailure;
 use super::{OLDEST_SUPPORTED, ServerError};
@@ -23,9 +24,7 @@ type Source = Box<dyn Error + Send + Sync>;
 #[non_exhaustive]
 pub enum ConnectError {
     /// No server answers there.
-    #[error(
-        "cannot reach {address}; check host and port, and that the server runs and accepts connections from here"
-    )]
+    #[error("cannot reach {address}")]
     Unreachable {
         /// The address.
         address: String,
@@ -34,9 +33,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// The server, the database or the user has no free connection (53300).
-    #[error(
-        "{address} has no free connection, also after {attempts} attempts; lower max_connections or --jobs, or free connections there"
-    )]
+    #[error("{address} has no free connection, also after {attempts} attempts")]
     TooManyConnections {
         /// The address.
         address: String,
@@ -47,9 +44,7 @@ pub enum ConnectError {
         source: Box<ServerError>,
     },
     /// The server starts up, shuts down or recovers (57P03).
-    #[error(
-        "{address} does not accept connections yet, also after {attempts} attempts; wait until the server is up"
-    )]
+    #[error("{address} does not accept connections yet, also after {attempts} attempts")]
     NotReady {
         /// The address.
         address: String,
@@ -60,7 +55,7 @@ pub enum ConnectError {
         source: Box<ServerError>,
     },
     /// The database does not exist (3D000).
-    #[error("there is no database \"{database}\" at {address}; create it, or check the name")]
+    #[error("there is no database \"{database}\" at {address}")]
     DatabaseMissing {
         /// The address.
         address: String,
@@ -71,7 +66,7 @@ pub enum ConnectError {
         source: Box<ServerError>,
     },
     /// The server does not let this user in (28P01, 28000), or the login failed on our side.
-    #[error("{address} refused the login; {advice}")]
+    #[error("{address} refused the login")]
     Authentication {
         /// The address.
         address: String,
@@ -82,7 +77,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// TLS is not possible as demanded.
-    #[error("no TLS connection to {address}; {advice}")]
+    #[error("no TLS connection to {address}")]
     Tls {
         /// The address.
         address: String,
@@ -93,9 +88,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// The settings of the address cannot be used.
-    #[error(
-        "the connection settings of {address} cannot be used; correct the address or its files"
-    )]
+    #[error("the connection settings of {address} cannot be used")]
     Configuration {
         /// The address.
         address: String,
@@ -104,9 +97,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// The server is up but is not of the kind that `target_session_attrs` asks for.
-    #[error(
-        "{address} is no server with target_session_attrs={wanted}; add the right host, or change the setting"
-    )]
+    #[error("{address} is no server with target_session_attrs={wanted}")]
     WrongServer {
         /// The address.
         address: String,
@@ -129,8 +120,19 @@ pub enum ConnectError {
         /// The address.
         address: String,
     },
+    /// A right is missing (42501).
+    #[error("{address}: a right is missing")]
+    Right {
+        /// The address.
+        address: String,
+        /// The SQL that gives it.
+        grant: String,
+        /// What the server said.
+        #[source]
+        source: Box<ServerError>,
+    },
     /// Anything else.
-    #[error("cannot connect to {address}; see what the server said")]
+    #[error("cannot connect to {address}")]
     Other {
         /// The address.
         address: String,
@@ -147,7 +149,8 @@ impl ConnectError {
         match self {
             Self::TooManyConnections { source, .. }
             | Self::NotReady { source, .. }
-            | Self::DatabaseMissing { source, .. } => Some(source),
+            | Self::DatabaseMissing { source, .. }
+            | Self::Right { source, .. } => Some(source),
             Self::Unreachable { source, .. }
             | Self::Authentication { source, .. }
             | Self::Tls { source, .. }
@@ -181,12 +184,50 @@ impl ConnectError {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Configuration { .. } | Self::Tls { .. } | Self::TooOld { .. } => {
-                ExitStatus::Usage
-            }
-            Self::Pooled { .. } => ExitStatus::Refused,
-            _ => ExitStatus::Unavailable,
+            Self::Configuration { .. }
+            | Self::TooOld { .. }
+            | Self::DatabaseMissing { .. }
+            | Self::Authentication { .. }
+            | Self::Tls { .. } => ExitStatus::Usage,
+            Self::Pooled { .. } | Self::Right { .. } => ExitStatus::Refused,
+            Self::Other { source, .. } => source
+                .downcast_ref::<ServerError>()
+                .map_or(ExitStatus::Unavailable, what_waiting_helps),
+            Self::Unreachable { .. }
+            | Self::TooManyConnections { .. }
+            | Self::NotReady { .. }
+            | Self::WrongServer { .. } => ExitStatus::Unavailable,
         }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { .. } => {
+                "check host and port, and that the server runs and accepts connections from here"
+                    .to_owned()
+            }
+            Self::TooManyConnections { .. } => {
+                "end other sessions there, or raise the limit that the server names".to_owned()
+            }
+            Self::NotReady { .. } => "wait until the server is up".to_owned(),
+            Self::DatabaseMissing { .. } => "create the database, or check its name".to_owned(),
+            Self::Authentication { advice, .. } | Self::Tls { advice, .. } => (*advice).to_owned(),
+            Self::Configuration { .. } => {
+                "correct the address, or the files that it names".to_owned()
+            }
+            Self::WrongServer { .. } => {
+                "add the right host to the address, or change target_session_attrs".to_owned()
+            }
+            Self::Right { grant, .. } => format!("have an administrator run: {grant}"),
+            Self::TooOld { .. } => "upgrade the server".to_owned(),
+            Self::Pooled { .. } => return None,
+            Self::Other { .. } if self.exit_status() == ExitStatus::Unavailable => {
+                "look into the server's log, and run again".to_owned()
+            }
+            Self::Other { .. } => "correct the address, or what the server names".to_owned(),
+        })
     }
 
     /// Whether another host of the same address may do better.
@@ -238,6 +279,15 @@ impl ConnectError {
                 "3D000" => Self::DatabaseMissing {
                     address: name,
                     database: address.database().to_owned(),
+                    source,
+                },
+                "42501" => Self::Right {
+                    address: name,
+                    grant: format!(
+                        "GRANT CONNECT ON DATABASE {} TO {}",
+                        quote_identifier(address.database()),
+                        quote_identifier(address.user())
+                    ),
                     source,
                 },
                 code if code.starts_with("28") => {
@@ -306,6 +356,23 @@ impl ConnectError {
                 source,
             },
         }
+    }
+}
+
+/// Whether a server that lets nobody in may let us in later.
+fn what_waiting_helps(said: &ServerError) -> ExitStatus {
+    match said.sqlstate.as_str() {
+        // A pooler says everything with this code: only these words, which every version of pgbouncer has, will not change.
+        "08P01" if said.message.starts_with("unsupported startup parameter") => ExitStatus::Usage,
+        // The database takes no connections (ALLOW_CONNECTIONS false).
+        "55000" => ExitStatus::Refused,
+        code if ["0A", "22", "26", "3D", "3F", "42"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            ExitStatus::Usage
+        }
+        _ => ExitStatus::Unavailable,
     }
 }
 

@@ -52,7 +52,18 @@ pub(super) async fn create_database(
         {
             Ok(false)
         }
-        Err(error) => Err(ConnectError::classify(address, error)),
+        Err(error) => Err(match ConnectError::classify(address, error) {
+            ConnectError::Right {
+                address: name,
+                source,
+                ..
+            } => ConnectError::Right {
+                address: name,
+                grant: format!("ALTER ROLE {} CREATEDB", quote_identifier(address.user())),
+                source,
+            },
+            error => error,
+        }),
     }
 }
 

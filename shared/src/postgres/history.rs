@@ -131,7 +131,11 @@ pub async fn install(
     with_progress: bool,
 ) -> Result<(), tokio_postgres::Error> {
     let create = create_bookkeeping(session, history_table);
-    let progress = if with_progress { INSTALL_PROGRESS } else { "" };
+    let progress = if with_progress {
+        create_absent("orchestrator.progress", INSTALL_PROGRESS)
+    } else {
+        String::new()
+    };
     session
         .client()
         // The first migration's commit writes this one to disk, too; if neither gets there, both are made again.
@@ -147,13 +151,66 @@ pub async fn install(
 
 /// What creates history table and journal where they are missing, and chains a journal that was made before there was a chain.
 pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> String {
-    let history = create_history_table(&qualified(session, history_table));
+    let table = qualified(session, history_table);
+    let history = create_history_table(&table);
     let chain = if session.has_unchained_journal() {
         begin_chain()
     } else {
         String::new()
     };
-    format!("{history}; {INSTALL_JOURNAL} {chain}")
+    format!(
+        "{CREATE_SCHEMA} {} {} {chain}",
+        create_absent(&table, &history),
+        create_absent("orchestrator.journal", INSTALL_JOURNAL)
+    )
+}
+
+/// Makes our schema where it is missing. `IF NOT EXISTS` asks for the right to make it also where it is there: one that an
+/// administrator has made, with USAGE and CREATE for us, is enough.
+pub(super) const CREATE_SCHEMA: &str = "DO $orchestrator$ BEGIN \
+    IF pg_catalog.to_regnamespace('orchestrator') IS NULL THEN CREATE SCHEMA IF NOT EXISTS orchestrator; END IF; \
+    END $orchestrator$;";
+
+/// Runs what makes a table, where that is missing: `IF NOT EXISTS` asks for CREATE on the schema also where it is there.
+pub(super) fn create_absent(table: &str, create: &str) -> String {
+    let create = create.trim().trim_end_matches(';');
+    format!(
+        "DO $orchestrator$ BEGIN IF pg_catalog.to_regclass('{}') IS NULL THEN {create}; END IF; END $orchestrator$;",
+        table.replace('\'', "''")
+    )
+}
+
+/// The SQL that gives the rights which making our tables takes and this role lacks; empty when it lacks none. The transaction
+/// that failed is rolled back.
+pub async fn missing_rights(
+    session: &Session,
+    user: &str,
+) -> Result<String, tokio_postgres::Error> {
+    session.client().batch_execute("ROLLBACK").await?;
+    let (user, schema) = (quote_identifier(user), session.history_schema().to_owned());
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT COALESCE(pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), false), \
+               (SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') AND pg_catalog.has_schema_privilege(oid, 'CREATE') \
+                 FROM pg_catalog.pg_namespace WHERE nspname = name) \
+             FROM pg_catalog.unnest(ARRAY['orchestrator', $1]) WITH ORDINALITY AS wanted (name, place) ORDER BY place",
+            &[(&schema, Type::TEXT)],
+        )
+        .await?;
+    let mut grants = Vec::new();
+    for (row, name) in rows.iter().zip(["orchestrator", &schema]) {
+        // Our own schema is made where the right is there; that of the history never.
+        let is_made = name == "orchestrator" && row.try_get(0)?;
+        let name = quote_identifier(name);
+        match row.try_get::<_, Option<bool>>(1)? {
+            Some(false) => grants.push(format!("GRANT USAGE, CREATE ON SCHEMA {name} TO {user}")),
+            None if !is_made => grants.push(format!("CREATE SCHEMA {name} AUTHORIZATION {user}")),
+            Some(true) | None => {}
+        }
+    }
+    grants.dedup();
+    Ok(grants.join("; "))
 }
 
 /// The history table's quoted, qualified name.

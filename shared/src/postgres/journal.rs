@@ -16,7 +16,6 @@ use crate::domain::{Checksum, Direction, ServiceName, Version};
 /// Creates the journal where it is not there yet. Constraints and defaults would double the time that this takes in each new
 /// database; only this module writes the table.
 pub(super) const INSTALL_JOURNAL: &str = "
-CREATE SCHEMA IF NOT EXISTS orchestrator;
 CREATE TABLE IF NOT EXISTS orchestrator.journal (
     id               bigint      NOT NULL,
     run_id           uuid        NOT NULL,

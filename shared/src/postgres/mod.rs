@@ -49,7 +49,7 @@ pub use connection::{CancelError, CancelHandle, Connection};
 pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
-pub use history::{install, quote_identifier, read_history};
+pub use history::{install, missing_rights, quote_identifier, read_history};
 pub use hurry::hurry;
 pub use journal::{
     Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, Written, durations, last_sqlstate,

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::Client;
 use super::Session;
+use super::history::{CREATE_SCHEMA, create_absent};
 use crate::domain::{Decision, ServiceName};
 
 /// Creates the table where it is not there yet: most databases never need it.
 const INSTALL_RELEASES: &str = "
-CREATE SCHEMA IF NOT EXISTS orchestrator;
 CREATE TABLE IF NOT EXISTS orchestrator.releases (
     run_id           uuid        NOT NULL PRIMARY KEY,
     participants     jsonb       NOT NULL,
@@ -55,13 +55,17 @@ pub async fn begin_release(
     let participants = serde_json::to_string(participants).unwrap_or_else(|_| "[]".to_owned());
     let client = session.client();
     let id = run_id.to_string();
+    let install = format!(
+        "{CREATE_SCHEMA} {}",
+        create_absent("orchestrator.releases", INSTALL_RELEASES)
+    );
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&id, Type::TEXT), (&participants, Type::TEXT)];
     let (begun, durable, installed, inserted, committed) = tokio::join!(
         biased;
         client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'"),
         be_durable(client),
-        client.batch_execute(INSTALL_RELEASES),
+        client.batch_execute(&install),
         client.execute_typed(
             "INSERT INTO orchestrator.releases (run_id, participants) VALUES ($1::text::uuid, $2::text::jsonb)",
             &parameters,

@@ -76,6 +76,27 @@ pub fn kind(exit_code: ExitStatus, refusal: Option<&Refusal>) -> &'static str {
     }
 }
 
+/// A message without the databases that its addresses name: one server that is down gives the same one for each service.
+pub fn without_databases(message: &str) -> String {
+    let mut shown = String::new();
+    for word in message.split_inclusive(char::is_whitespace) {
+        let place = word
+            .find('@')
+            .and_then(|at| Some((at, at + word[at..].find('/')?)));
+        let Some((_, slash)) = place else {
+            shown.push_str(word);
+            continue;
+        };
+        let rest = &word[slash + 1..];
+        let end = rest
+            .find(|c: char| c.is_whitespace() || ":;,".contains(c))
+            .unwrap_or(rest.len());
+        shown.push_str(&word[..slash]);
+        shown.push_str(&rest[end..]);
+    }
+    shown
+}
+
 /// What is wrong outside of any step: `refused: policy: …` with what to do next.
 pub fn render_refusal(
     kind: &str,

@@ -2,6 +2,7 @@
 //!
 //! A fold without any output of its own, so that the plain and the live reporter say the same. Floor 4.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use time::OffsetDateTime;
@@ -18,6 +19,7 @@ use super::tally::{Standing, Tally};
 use super::text::{hanging, width};
 use super::undoing;
 use super::units::duration;
+use super::words;
 
 /// Columns of the word that a line begins with.
 pub(super) const VERB: usize = 9;
@@ -35,6 +37,14 @@ pub enum Line {
     Err(String),
 }
 
+/// What was said of a service, and of which others it is true.
+#[derive(Debug)]
+struct Told {
+    first: ServiceName,
+    kind: String,
+    others: Vec<ServiceName>,
+}
+
 /// Turns events into lines.
 #[derive(Debug)]
 pub struct Narrator {
@@ -45,8 +55,8 @@ pub struct Narrator {
     tally: Tally,
     /// What every service was said to wait for: the same is not said again.
     waits: HashMap<Option<ServiceName>, HashSet<String>>,
-    /// Who was first told a message that others may get too.
-    told: HashMap<String, Option<ServiceName>>,
+    /// What was said of a service, and of which others the same is true, the database aside.
+    told: HashMap<String, Told>,
     /// What was said to do next.
     advised: Vec<String>,
     /// When the progress of a dump was told last.
@@ -80,7 +90,8 @@ impl Narrator {
                 exit_code,
             } => {
                 let kind = failure::kind(*exit_code, refusal.as_deref());
-                return vec![self.service_failure(event.service.as_ref(), kind, message, next)];
+                let service = event.service.as_ref();
+                return Vec::from_iter(self.service_failure(service, kind, message, next));
             }
             EventKind::CancelRequested {
                 times,
@@ -92,7 +103,11 @@ impl Narrator {
                 totals,
                 next,
                 ..
-            } => return vec![self.close(*verdict, totals, next)],
+            } => {
+                let mut lines = self.alike();
+                lines.push(self.close(*verdict, totals, next));
+                return lines;
+            }
             EventKind::CompensationStopped(stop) => {
                 let Terminal { err, width, .. } = self.terminal;
                 return vec![Line::Err(undoing::stopped(stop, err, width))];
@@ -217,25 +232,49 @@ impl Narrator {
         kind: &str,
         message: &str,
         next: &Option<String>,
-    ) -> Line {
+    ) -> Option<Line> {
         let prefix = service.map(|name| format!("{name}: ")).unwrap_or_default();
         let bare = message.strip_prefix(&prefix).unwrap_or(message);
         let Terminal { err, width, .. } = self.terminal;
-        // One server that is down fails every service with the same words: they are said once.
-        if let Some(Some(first)) = self.told.get(bare) {
-            let text = format!("{prefix}the same as {first}");
-            return Line::Err(failure::render_refusal(kind, &text, None, err, width));
+        // One server that is down fails every service with the same words: they are said once, and the others named at the end.
+        let same = failure::without_databases(bare);
+        if let Some(service) = service {
+            match self.told.entry(same) {
+                Entry::Occupied(mut told) => {
+                    told.get_mut().others.push(service.clone());
+                    return None;
+                }
+                Entry::Vacant(place) => {
+                    place.insert(Told {
+                        first: service.clone(),
+                        kind: kind.to_owned(),
+                        others: Vec::new(),
+                    });
+                }
+            }
         }
-        self.told.insert(bare.to_owned(), service.cloned());
         self.advised.extend(next.clone());
         let text = format!("{prefix}{bare}");
-        Line::Err(failure::render_refusal(
-            kind,
-            &text,
-            next.as_deref(),
-            err,
-            width,
-        ))
+        let refusal = failure::render_refusal(kind, &text, next.as_deref(), err, width);
+        Some(Line::Err(refusal))
+    }
+
+    /// The services of which the same is true as was said of another.
+    fn alike(&mut self) -> Vec<Line> {
+        let Terminal { err, width, .. } = self.terminal;
+        let mut alike: Vec<Told> = std::mem::take(&mut self.told)
+            .into_values()
+            .filter(|told| !told.others.is_empty())
+            .collect();
+        alike.sort_by(|a, b| a.first.cmp(&b.first));
+        alike
+            .into_iter()
+            .map(|told| {
+                let others = words::names(&told.others, usize::MAX);
+                let text = format!("{others}: the same as {}", told.first);
+                Line::Err(failure::render_refusal(&told.kind, &text, None, err, width))
+            })
+            .collect()
     }
 
     fn cancel(&self, times: u32, cause: StopCause, cancels_in_ms: Option<u64>) -> Line {

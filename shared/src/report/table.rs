@@ -1,14 +1,16 @@
 //! Tables without borders: columns that line up, no blanks at the end of a line.
 //!
-//! Only the last column is broken when the terminal is narrow: it holds the words, the others hold what people compare. Cells
+//! On a narrow terminal columns of words are cut, those that can be spared are left out, and the last column is broken. Cells
 //! carry their colour beside their text, so that escape sequences never count as width. Floor 4.
 
 use super::style::{Palette, Role};
-use super::text::{clean, width, wrap};
+use super::text::{clean, cut, width, wrap};
 
 const GAP: &str = "  ";
 /// Narrower than this the last column is not made.
 const LEAST: usize = 16;
+/// Narrower than this another column of words is not made.
+const SHORTEST: usize = 10;
 
 /// On which side a column is flush.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +47,21 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// Lays out a table, the headers above. Every line ends with a line end.
 ///
-/// A row that is too short is filled with empty cells. `limit` is the width of the terminal.
+/// A row that is too short is filled with empty cells. `limit` is the width of the terminal: what is too wide for it becomes `…`
+/// in the columns of words, and the last column is broken.
 pub fn columns(
+    headers: &[&str],
+    rows: &[Vec<Cell>],
+    alignments: &[Align],
+    palette: Palette,
+    limit: Option<usize>,
+) -> String {
+    columns_without(&[], headers, rows, alignments, palette, limit)
+}
+
+/// As [`columns`]; on a terminal that is too narrow for all of them the columns of `dispensable` are left out, the first first.
+pub fn columns_without(
+    dispensable: &[usize],
     headers: &[&str],
     rows: &[Vec<Cell>],
     alignments: &[Align],
@@ -61,48 +76,107 @@ pub fn columns(
         .chain(rows.iter().map(Vec::as_slice))
         .collect();
     let number = all.iter().map(|row| row.len()).max().unwrap_or(0);
-    let mut widths = vec![0; number];
-    for row in &all {
-        for (widest, cell) in widths.iter_mut().zip(*row) {
-            *widest = width(&cell.text).max(*widest);
+    let mut facts: Vec<Column> = (0..number)
+        .map(|index| Column::of(index, alignments, &all))
+        .collect();
+    if let Some(limit) = limit {
+        for dropped in dispensable {
+            if total(&facts, Column::least) <= limit {
+                break;
+            }
+            facts.retain(|column| column.index != *dropped);
         }
-    }
-    if let (Some(limit), Some((last, others))) = (limit, widths.split_last_mut()) {
-        let before: usize = others.iter().map(|width| width + GAP.len()).sum();
-        *last = (*last).min(limit.saturating_sub(before).max(LEAST));
+        fit(&mut facts, limit);
     }
     let layout = Layout {
-        widths,
-        alignments,
+        columns: facts,
         palette,
     };
     all.iter().map(|row| layout.row(row)).collect()
 }
 
-struct Layout<'a> {
-    widths: Vec<usize>,
-    alignments: &'a [Align],
+/// A column as it is laid out.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    /// Its place among all.
+    index: usize,
+    width: usize,
+    align: Align,
+    /// Whether it holds words, which can be cut: numbers and times cannot.
+    is_words: bool,
+}
+
+impl Column {
+    fn of(index: usize, alignments: &[Align], rows: &[&[Cell]]) -> Self {
+        let cells = || rows.iter().filter_map(|row| row.get(index));
+        Self {
+            index,
+            width: cells().map(|cell| width(&cell.text)).max().unwrap_or(0),
+            align: alignments.get(index).copied().unwrap_or_default(),
+            is_words: cells()
+                .skip(1)
+                .any(|cell| cell.text.starts_with(char::is_alphabetic)),
+        }
+    }
+
+    fn least(&self) -> usize {
+        if self.is_words {
+            self.width.min(SHORTEST)
+        } else {
+            self.width
+        }
+    }
+}
+
+fn total(columns: &[Column], width: impl Fn(&Column) -> usize) -> usize {
+    let gaps = columns.len().saturating_sub(1) * GAP.len();
+    columns.iter().map(width).sum::<usize>() + gaps
+}
+
+/// Narrows the widest column of words until all fit; then the last one, down to what can still be read.
+fn fit(columns: &mut [Column], limit: usize) {
+    let last = columns.len().saturating_sub(1);
+    while total(columns, |column| column.width) > limit {
+        let widest = columns[..last]
+            .iter_mut()
+            .filter(|column| column.is_words && column.width > SHORTEST)
+            .max_by_key(|column| column.width);
+        match widest {
+            Some(column) => column.width -= 1,
+            None => break,
+        }
+    }
+    let over = total(columns, |column| column.width).saturating_sub(limit);
+    if let Some(last) = columns.last_mut() {
+        last.width = last.width.saturating_sub(over).max(LEAST.min(last.width));
+    }
+}
+
+struct Layout {
+    columns: Vec<Column>,
     palette: Palette,
 }
 
-impl Layout<'_> {
+impl Layout {
     fn row(&self, cells: &[Cell]) -> String {
-        let last = self.widths.len().saturating_sub(1);
+        let last = self.columns.len().saturating_sub(1);
         let mut line = String::new();
         let mut indent = 0;
         // Blanks are owed until something follows them, so that no line ends with one.
         let mut owed = 0;
         let mut rest = Vec::new();
-        for (column, cell) in cells.iter().enumerate() {
-            let mut text = cell.text.clone();
-            if column == last {
-                let mut broken = wrap(&cell.text, self.widths.get(column).copied()).into_iter();
+        for (place, column) in self.columns.iter().enumerate() {
+            let Some(cell) = cells.get(column.index) else {
+                continue;
+            };
+            let mut text = cut(&cell.text, column.width);
+            if place == last {
+                let mut broken = wrap(&cell.text, Some(column.width)).into_iter();
                 text = broken.next().unwrap_or_default();
                 rest = broken.map(|line| (cell.role, line)).collect();
             }
-            let room = self.widths[column].saturating_sub(width(&text));
-            let align = self.alignments.get(column).copied().unwrap_or_default();
-            if align == Align::Right {
+            let room = column.width.saturating_sub(width(&text));
+            if column.align == Align::Right {
                 owed += room;
             }
             if !text.is_empty() {
@@ -110,12 +184,12 @@ impl Layout<'_> {
                 line.push_str(&self.palette.paint(cell.role, &text));
                 owed = 0;
             }
-            if align == Align::Left {
+            if column.align == Align::Left {
                 owed += room;
             }
             owed += GAP.len();
-            if column < last {
-                indent += self.widths[column] + GAP.len();
+            if place < last {
+                indent += column.width + GAP.len();
             }
         }
         line.push('\n');
@@ -170,6 +244,36 @@ mod tests {
         policy        12  skipped: auth
                           failed before it
         ");
+    }
+
+    #[test]
+    fn words_are_cut_and_what_can_be_spared_is_left_out() {
+        let rows = [vec![
+            "auth".into(),
+            "1753250000000".into(),
+            "a_name_that_is_too_long_for_this".into(),
+            "2025-07-23 10:11:12".into(),
+            "applied".into(),
+        ]];
+        let shown = |limit| {
+            columns_without(
+                &[3],
+                &["service", "version", "name", "on", "state"],
+                &rows,
+                &[],
+                Palette::default(),
+                Some(limit),
+            )
+        };
+        insta::assert_snapshot!(shown(70), @r"
+        service  version        name              on                   state
+        auth     1753250000000  a_name_that_is_…  2025-07-23 10:11:12  applied
+        ");
+        insta::assert_snapshot!(shown(60), @r"
+        service  version        name                         state
+        auth     1753250000000  a_name_that_is_too_long_fo…  applied
+        ");
+        assert!(shown(70).lines().all(|line| width(line) <= 70));
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn a_run_with_one_service_unchanged() {
     created                auth    database soc_auth
     applied        0.42 s  auth    1707500000000 initial_schema
     applied    1 min 01 s  policy  1753250000000 initial_schema
-    applied        0.01 s  policy  1753260000000 add_policy_templates
+    applied          9 ms  policy  1753260000000 add_policy_templates
 
     service  applied    duration  state
     auth           1      0.43 s  done
@@ -461,8 +461,7 @@ fn a_server_that_is_down_is_explained_once() {
     --- stderr ---
     unavailable: auth: cannot connect to 10.0.0.9:5432: connection refused
     next: start the server, or name another with --config
-    unavailable: client: the same as auth
-    unavailable: policy: the same as auth
+    unavailable: client, policy: the same as auth
     ");
 }
 

@@ -13,10 +13,12 @@ use crate::domain::Version;
 const DATE: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
 const COMPACT_DATE: &[BorrowedFormatItem<'static>] = format_description!("[year][month][day]");
 
-/// How long something took: `0.42 s`, `3 min 05 s`, `2 h 03 min`.
+/// How long something took: `4 ms`, `0.42 s`, `3 min 05 s`, `2 h 03 min`.
 pub fn duration(milliseconds: u64) -> String {
     // What rounds up to a minute is written as one.
-    if milliseconds < 59_995 {
+    if milliseconds < 10 {
+        format!("{milliseconds} ms")
+    } else if milliseconds < 59_995 {
         let hundredths = (milliseconds + 5) / 10;
         format!("{}.{:02} s", hundredths / 100, hundredths % 100)
     } else {
@@ -98,7 +100,9 @@ mod tests {
 
     #[test]
     fn durations_keep_two_decimals_below_a_minute() {
-        assert_eq!(duration(0), "0.00 s");
+        assert_eq!(duration(0), "0 ms");
+        assert_eq!(duration(9), "9 ms");
+        assert_eq!(duration(10), "0.01 s");
         assert_eq!(duration(424), "0.42 s");
         assert_eq!(duration(425), "0.43 s");
         assert_eq!(duration(59_994), "59.99 s");

@@ -70,7 +70,7 @@ pub fn order_against(service: &Service, rulebook: &Rulebook, base: &[Version]) -
                     migration.version
                 ),
             )
-            .safe_form("give it a version of now: rename both files");
+            .safe_form(format!("give it a version after {newest}: rename both files"));
             rulebook.finding(service, migration, draft)
         })
         .collect()

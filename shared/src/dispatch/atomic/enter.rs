@@ -233,5 +233,8 @@ async fn look(
         Ok(history)
     };
     let looked = connections.watch(&pulse, looking).await;
-    looked.map_err(|error| ServiceError::query(&target.address, error))
+    match looked {
+        Ok(history) => Ok(history),
+        Err(error) => Err(ServiceError::installing(locked.session(), &target.address, error).await),
+    }
 }
