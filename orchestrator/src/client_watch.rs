@@ -9,7 +9,6 @@ use std::sync::Arc;
 use shared::config::DatabaseAddress;
 use shared::postgres::{Connections, Sight};
 use tokio::process::Command;
-use uuid::Uuid;
 
 /// Looks in a row that see nothing move before a program is given up.
 const MOST_STILL: u32 = 3;
@@ -28,7 +27,8 @@ impl ClientWatch {
         Self {
             connections,
             address: address.clone(),
-            application: format!("orchestrator {purpose} {}", Uuid::now_v7().simple()),
+            // The server cuts a name after 63 bytes.
+            application: format!("orchestrator {purpose} {:08x}", fastrand::u32(..)),
         }
     }
 

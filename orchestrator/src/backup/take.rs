@@ -105,7 +105,7 @@ impl Backup {
             .map(|database| {
                 let folder = &folder;
                 async move {
-                    let dump = self.dump(database, folder, say).await;
+                    let dump = self.dump(database, run_id, folder, say).await;
                     dump.map_err(|error| (database.service().clone(), error.into()))
                 }
                 .boxed()
@@ -172,11 +172,12 @@ impl Backup {
     async fn dump(
         &self,
         database: &Database,
+        run_id: Uuid,
         folder: &BackupFolder,
         say: &Say<'_>,
     ) -> Result<Vec<ServiceBackup>, BackupError> {
         let tell = |kind| say(Some(database.service()), kind);
-        let dump = self.write(database, folder, &tell).await?;
+        let dump = self.write(database, run_id, folder, &tell).await?;
         tell(EventKind::BackupFinished {
             path: folder.path().join(&dump.path).display().to_string(),
             bytes: dump.files.iter().map(|file| file.bytes).sum(),
@@ -188,6 +189,7 @@ impl Backup {
     async fn write(
         &self,
         database: &Database,
+        run_id: Uuid,
         folder: &BackupFolder,
         tell: &(dyn Fn(EventKind) + Send + Sync),
     ) -> Result<Dump, BackupError> {
@@ -220,7 +222,11 @@ impl Backup {
         let dumping = dump(
             DumpOrder {
                 program: &pg_dump,
-                watch: ClientWatch::new(Arc::clone(&self.connections), &target.address, "backup"),
+                watch: ClientWatch::new(
+                    Arc::clone(&self.connections),
+                    &target.address,
+                    &format!("backup {}", run_id.simple()),
+                ),
                 snapshot: &snapshot,
                 format: self.format,
                 jobs: self.dump_jobs,

@@ -84,12 +84,6 @@ async fn obtain(
         .keep(address)
         .await
         .map_err(ServiceError::from)?;
-    // Limits that our role has elsewhere are not meant for making a database.
-    keeper
-        .client
-        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")
-        .await
-        .map_err(failed)?;
     lock_restore(&keeper, restoration, wait, cancelled, say).await?;
     if examined.live.is_none() {
         return Ok(Obtained {
