@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use service_layout::files;
+
 use super::engine::Source;
 use super::environment::{PRODUCTION, environment};
 use super::layer::{FileLayer, ServiceSection, engine_variable};
@@ -262,10 +264,10 @@ fn files(
     let mut layers = Vec::new();
     for name in names {
         let file = project_root.join("config").join(format!("{name}.toml"));
-        if let Some(layer) = FileLayer::read(&file)? {
-            service_layout::files::check_within(&file, project_root)
-                .map_err(ConfigError::unreadable)?;
-            layers.push(layer);
+        // Before it is read: an error would quote the file that a link leads to.
+        if files::is_file(&file).map_err(ConfigError::unreadable)? {
+            files::check_within(&file, project_root).map_err(ConfigError::unreadable)?;
+            layers.extend(FileLayer::read(&file)?);
         }
     }
     Ok(layers)
