@@ -235,8 +235,8 @@ fn what_cannot_be_proven_is_not_written() {
 #[test]
 fn a_revert_that_leaves_another_schema_is_no_proof() {
     let said = untouched(
-        "ALTER TABLE controls ADD COLUMN kind int;\nCREATE INDEX kinds ON controls (owner);\n",
-        "DROP INDEX kinds;\n",
+        "ALTER TABLE controls ADD COLUMN kind int, ADD COLUMN other int;\nCREATE INDEX kinds ON controls (owner);\n",
+        "DROP INDEX kinds;\nALTER TABLE controls DROP COLUMN other;\n",
         4,
     );
     assert!(
