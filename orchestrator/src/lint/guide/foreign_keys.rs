@@ -1,6 +1,8 @@
 //! Foreign keys: after both tables, without holding up writes, and with an index to look rows up by.
 
-use crate::lint::change::{Change, Constraint, ConstraintKind, Step};
+use shared::sql::Name;
+
+use crate::lint::change::{Act, Change, Constraint, ConstraintKind, Step};
 use crate::lint::guide::naming::constraints;
 use crate::lint::look::{Look, Now};
 use crate::lint::names::{quoted, shown};
@@ -48,13 +50,14 @@ pub(super) fn order<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a
 pub(super) fn not_valid<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut now = Now::new(look.before);
-    let mut added: Vec<(usize, &shared::sql::Name, &str)> = Vec::new();
+    let mut added: Vec<(usize, &Name, &str)> = Vec::new();
     for step in look.steps {
         for act in &step.acts {
             match &act.change {
                 Change::AddsConstraint { table, constraint }
                     if matches!(constraint.kind, ConstraintKind::ForeignKey { .. })
                         && now.may_have_rows(table)
+                        && !is_of_empty_column(&now, step, table, constraint)
                         && !act.perhaps =>
                 {
                     match (constraint.not_valid, &constraint.name) {
@@ -100,6 +103,24 @@ pub(super) fn not_valid<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
         now.apply(step);
     }
     drafts
+}
+
+/// Whether the key is that of a column which the statement adds without a value: no row has to be looked up, and the server does not.
+fn is_of_empty_column(now: &Now, step: &Step, table: &Name, constraint: &Constraint) -> bool {
+    let [name] = constraint.columns.as_slice() else {
+        return false;
+    };
+    let stood = now
+        .model
+        .table(table)
+        .is_some_and(|it| it.column(name).is_some());
+    let adds = |act: &Act| {
+        matches!(&act.change, Change::AddsColumn { table: to, column }
+            if to == table && column.name == *name && !column.has_default && column.generated.is_none()
+                // A key beside others, `ADD CONSTRAINT`, is checked all the same.
+                && act.range.start <= constraint.range.start && constraint.range.end <= act.range.end)
+    };
+    !stood && step.acts.iter().any(adds)
 }
 
 fn target(constraint: &Constraint) -> String {

@@ -12,7 +12,7 @@ const GRACE: Duration = Duration::days(1);
 /// A version later than tomorrow: whatever is written next sorts before it.
 pub(super) fn in_future<'a>(look: &Look<'a>, now: OffsetDateTime) -> Vec<Draft<'a>> {
     let version = look.file.migration.version;
-    if moment(version).is_some_and(|moment| moment <= now + GRACE) {
+    if !is_in_future(version, now + GRACE) {
         return Vec::new();
     }
     let draft = Draft::new(
@@ -26,12 +26,22 @@ pub(super) fn in_future<'a>(look: &Look<'a>, now: OffsetDateTime) -> Vec<Draft<'
     vec![draft]
 }
 
-/// The moment that a version names: milliseconds since 1970, or as other tools write it, 20260131120000. `None` for one after
-/// the year 9999.
-fn moment(version: Version) -> Option<OffsetDateTime> {
+/// The longest number of milliseconds: those of fourteen digits begin in the year 2286.
+const MILLISECONDS: i64 = 9_999_999_999_999;
+
+/// The shortest number that no other tool's versions reach: nothing could be numbered after it.
+const OUT_OF_REACH: i64 = 1_000_000_000_000_000_000;
+
+/// Whether a version names a moment after another: in milliseconds since 1970, or as other tools write it, 20260131120000. A number of
+/// that length that is neither is no moment at all: a counter, a date with a number behind it, microseconds.
+fn is_in_future(version: Version, latest: OffsetDateTime) -> bool {
     let number = version.number();
-    calendar(number)
-        .or_else(|| OffsetDateTime::from_unix_timestamp_nanos(i128::from(number) * 1_000_000).ok())
+    match calendar(number) {
+        Some(moment) => moment > latest,
+        None if number > MILLISECONDS => number >= OUT_OF_REACH,
+        None => OffsetDateTime::from_unix_timestamp_nanos(i128::from(number) * 1_000_000)
+            .is_ok_and(|moment| moment > latest),
+    }
 }
 
 /// Fourteen digits, or seventeen with milliseconds, that read as a moment of this or the last century.
@@ -83,22 +93,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_moments_in_two_spellings() {
-        let cases = [
-            (1_753_250_000_000, Some(datetime!(2025-07-23 05:53:20 UTC))),
-            (20_260_131_120_000, Some(datetime!(2026-01-31 12:00 UTC))),
-            (
-                20_260_131_120_000_500,
-                Some(datetime!(2026-01-31 12:00 UTC)),
-            ),
-            (1, Some(datetime!(1970-01-01 00:00:00.001 UTC))),
-            (i64::MAX, None),
-        ];
-        for (number, wanted) in cases {
-            assert_eq!(moment(Version::new(number)), wanted, "{number}");
+    fn only_versions_that_are_moments_can_be_in_the_future() {
+        let now = datetime!(2026-11-23 12:00 UTC);
+        for number in [
+            1,
+            1_753_250_000_000,
+            20_260_131_120_000,
+            20_260_131_120_000_500,
+            // No such day or hour; a date and a counter; microseconds.
+            20_261_399_000_000,
+            20_260_131_996_100,
+            202_601_310_000_017,
+            20_991_399_120_000_500,
+            1_753_250_000_000_000,
+            10_000_000_000_001,
+        ] {
+            assert!(!is_in_future(Version::new(number), now), "{number}");
         }
-        // No such day: it is a number of milliseconds then, far away.
-        let odd = moment(Version::new(20_261_399_000_000)).expect("a moment");
-        assert!(odd > datetime!(2500-01-01 00:00 UTC));
+        for number in [
+            4_102_444_800_000,
+            20_261_224_120_000,
+            20_990_131_120_000_500,
+            i64::MAX,
+        ] {
+            assert!(is_in_future(Version::new(number), now), "{number}");
+        }
     }
 }

@@ -90,6 +90,8 @@ fn foreign_keys_to_what_the_text_does_not_tell_are_let_be() {
         "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint);\nCREATE INDEX \"IDX_t_p\" ON t (p);\n-- migration V2\nTRUNCATE t;\nALTER TABLE t ADD CONSTRAINT \"FK_t_p\" FOREIGN KEY (p) REFERENCES p;",
         "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint);\nCREATE INDEX \"IDX_t_p\" ON t (p);\nALTER TABLE t ADD CONSTRAINT \"FK_t_p\" FOREIGN KEY (p) REFERENCES p;",
         "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint PRIMARY KEY CONSTRAINT \"FK_t_p\" REFERENCES p);",
+        // A new column without a value: no row is looked up.
+        "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (id bigint);\n-- migration V2\nALTER TABLE t ADD COLUMN p bigint CONSTRAINT \"FK_t_p\" REFERENCES p;\nCREATE INDEX \"IDX_t_p\" ON t (p);",
         // Two columns in the other order, a renamed table, a dropped key.
         "CREATE TABLE p (a bigint, b bigint, PRIMARY KEY (a, b));\nCREATE TABLE t (a bigint, b bigint, c bigint, CONSTRAINT \"FK_t_p\" FOREIGN KEY (a, b) REFERENCES p);\nCREATE INDEX \"IDX_t_b_a\" ON t (b, a, c);",
         "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\n-- migration V2\nALTER TABLE t RENAME TO u;\nALTER TABLE u RENAME COLUMN p TO parent;\n-- migration V3\n-- migration: no-transaction\nCREATE INDEX CONCURRENTLY \"IDX_u_parent\" ON u (parent);",
@@ -106,7 +108,7 @@ fn foreign_keys_to_what_the_text_does_not_tell_are_let_be() {
     found_each(
         "foreign-key-not-valid",
         &[
-            "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (id bigint);\n-- migration V2\nALTER TABLE t ADD COLUMN p bigint CONSTRAINT \"FK_t_p\" REFERENCES p;\nCREATE INDEX \"IDX_t_p\" ON t (p);",
+            "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (id bigint);\n-- migration V2\nALTER TABLE t ADD COLUMN p bigint DEFAULT 1 CONSTRAINT \"FK_t_p\" REFERENCES p;\nCREATE INDEX \"IDX_t_p\" ON t (p);",
         ],
     );
 }

@@ -3,19 +3,34 @@
 //! PostgreSQL neither writes nor reads the table when a limit is lengthened or taken away, and between `varchar` and `text` (`ATColumnChangeRequiresRewrite`;
 //! the length coercions of `varchar` and `numeric` have support functions that say so).
 
-use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::ast::{self, AstNode, NameLike};
 
 /// The type that `ALTER COLUMN … TYPE` gives a column; `None` where an expression makes its values, or another collation.
 pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
     let Some(ast::AlterColumnOption::SetType(change)) = column.option() else {
         return None;
     };
-    let is_plain = change.using_expr().is_none() && change.collate().is_none();
-    is_plain.then(|| change.ty().map(|ty| ty.syntax().text().to_string()))?
+    let ty = change.ty()?.syntax().text().to_string();
+    // `USING name::type` says what happens anyway.
+    let is_plain = change.using_expr().is_none_or(|using| {
+        let (text, name) = (using.syntax().text().to_string(), column.column_name_ref());
+        let cast = text.split_once("::");
+        cast.zip(name).is_some_and(|((value, to), name)| {
+            let value = value
+                .trim()
+                .trim_start_matches("USING")
+                .trim_start_matches("using");
+            value.trim().trim_matches('"') == name.text() && words(to) == words(&ty)
+        })
+    });
+    (is_plain && change.collate().is_none()).then_some(ty)
 }
 
 /// Whether every value of one type is one of the other as it stands.
 pub(super) fn is_wider(old: &str, new: &str) -> bool {
+    if words(old) == words(new) {
+        return true;
+    }
     let (Some(old), Some(new)) = (Type::read(old), Type::read(new)) else {
         return false;
     };
@@ -28,6 +43,43 @@ pub(super) fn is_wider(old: &str, new: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// A type in one spelling: quoted names apart, letters and blanks do not count, and some types have several names.
+fn words(ty: &str) -> String {
+    let ty = match ty.contains('"') {
+        true => ty.trim().to_owned(),
+        false => ty.to_ascii_lowercase(),
+    };
+    let spaced = ty
+        .replace('(', " ( ")
+        .replace(')', " ) ")
+        .replace(',', " , ")
+        .replace('[', " [");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let mut text = words.join(" ");
+    for (name, same) in [
+        ("pg_catalog.", ""),
+        ("character varying", "varchar"),
+        ("double precision", "float8"),
+        ("timestamp with time zone", "timestamptz"),
+        ("timestamp without time zone", "timestamp"),
+        ("time without time zone", "time"),
+    ] {
+        text = text.replace(name, same);
+    }
+    let (first, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    let first = match first {
+        "int" | "int4" => "integer",
+        "int8" => "bigint",
+        "int2" => "smallint",
+        "bool" => "boolean",
+        "decimal" => "numeric",
+        "character" => "char",
+        "float4" => "real",
+        other => other,
+    };
+    format!("{first} {rest}").trim_end().to_owned()
 }
 
 #[derive(Clone, Copy)]
@@ -78,6 +130,13 @@ mod tests {
             ("varchar", "text"),
             ("text", "character  varying"),
             ("numeric(8,2)", "numeric(12, 2)"),
+            ("integer", "INT"),
+            ("jsonb", "jsonb"),
+            ("timestamp with time zone", "timestamptz"),
+            ("char(3)", "character( 3 )"),
+            ("decimal(8,2)", "numeric (8, 2)"),
+            ("text[]", "text []"),
+            ("\"Mood\"", "\"Mood\""),
             ("decimal(8)", "numeric"),
         ] {
             assert!(is_wider(old, new), "{old} to {new}");
@@ -92,6 +151,8 @@ mod tests {
             ("char(3)", "text"),
             ("varchar(50)[]", "text[]"),
             ("text", "citext"),
+            ("\"Mood\"", "\"mood\""),
+            ("timestamp", "timestamptz"),
         ] {
             assert!(!is_wider(old, new), "{old} to {new}");
         }
