@@ -31,9 +31,7 @@ impl Archive {
             .map_err(ServiceError::from)?;
         let query = |error| ServiceError::query(&target.address, error);
         let facts = Facts::read(session.client()).await.map_err(query)?;
-        let own = own_tables(session.client(), history_tables)
-            .await
-            .map_err(query)?;
+        let own = own_tables(&session, history_tables).await.map_err(query)?;
         drop(session);
         let folder = context.globals.pg_bin.clone();
         let found = tokio::task::spawn_blocking(move || {
@@ -65,21 +63,22 @@ impl Archive {
 
 /// The tables of ours that are there, as patterns of `pg_dump`.
 async fn own_tables(
-    client: &shared::postgres::Client,
+    session: &shared::postgres::Session,
     history_tables: &[&str],
 ) -> Result<Vec<String>, tokio_postgres::Error> {
+    let client = session.client();
     let mut own = Vec::new();
     for table in history_tables {
-        let quoted: Vec<String> = table.split('.').map(catalog::quote).collect();
+        // Under our settings no unqualified name is found.
+        let qualified = session.qualified_history(table);
         let row = client
             .query_one(
                 "SELECT pg_catalog.to_regclass($1) IS NOT NULL",
-                &[&quoted.join(".")],
+                &[&qualified],
             )
             .await?;
         if row.try_get(0)? {
-            let pattern: Vec<String> = table.split('.').map(|part| format!("\"{part}\"")).collect();
-            own.push(pattern.join("."));
+            own.push(qualified);
         }
     }
     let row = client
