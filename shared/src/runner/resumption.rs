@@ -204,8 +204,8 @@ async fn restore(
 
 fn undo(context: &StepContext<'_>) -> String {
     format!(
-        "undo what was done of the file: orchestrator revert {}; then rerun: {}",
-        context.service.name, context.run_again
+        "undo what was done of the file (revert it), then rerun: {}",
+        context.run_again
     )
 }
 
@@ -235,11 +235,7 @@ fn not_restored(
                     "the interrupted session had {setting}, which cannot be set again: {}",
                     error.message
                 ),
-                format!(
-                    "make that possible and rerun: {}; or {}",
-                    context.run_again,
-                    undo(context)
-                ),
+                format!("make that possible, or {}", undo(context)),
             )
         }
         lost => lost,
