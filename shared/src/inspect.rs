@@ -208,6 +208,12 @@ impl From<ConnectError> for ServiceError {
                 message: error.to_string(),
                 next: POOLER_NEXT.to_owned(),
             }),
+            ConnectError::Foreign { ref next, .. } => Self::Refused(Refusal {
+                kind: RefusalKind::Bookkeeping,
+                service: None,
+                next: next.clone(),
+                message: error.to_string(),
+            }),
             error => Self::Connect(error),
         }
     }

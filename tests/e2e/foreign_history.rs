@@ -269,8 +269,8 @@ fn history_tables_of_another_form() {
             ),
             case(
                 "a view instead of a table",
-                (0, 1),
-                "applied",
+                (3, 3),
+                "it is a view",
                 "ALTER TABLE refinery_schema_history RENAME TO history; \
                  CREATE VIEW refinery_schema_history AS SELECT * FROM history UNION ALL SELECT * FROM history WHERE false",
             ),

@@ -203,3 +203,116 @@ fn a_file_that_gives_up_the_advisory_lock_is_caught() {
         );
     }
 }
+
+#[test]
+fn what_a_file_sets_last_does_not_reach_the_engine() {
+    let server = Server::start();
+    server.query("postgres", "CREATE ROLE guest");
+    for last in [
+        "SET ROLE guest",
+        "SET SESSION AUTHORIZATION guest",
+        "SET default_transaction_read_only = on",
+        "SET statement_timeout = '1ms'",
+        "SET lock_timeout = '1ms'; SET idle_session_timeout = '1ms'",
+        "SET search_path = pg_temp",
+        "SET TIME ZONE 'Asia/Tokyo'; SET datestyle = 'German'",
+        "SET exit_on_error = on",
+    ] {
+        for form in ["", "-- migration: no-transaction\n"] {
+            let services = Services::new();
+            services
+                .service("shop", &[])
+                .migration(
+                    1,
+                    "first",
+                    &format!("{form}CREATE TABLE a (id int); {last}"),
+                )
+                .migration(
+                    2,
+                    "second",
+                    "-- migration: no-transaction\nCREATE TABLE b (id int)",
+                )
+                .migration(
+                    3,
+                    "third",
+                    &format!("{form}CREATE TABLE c (id int); {last}"),
+                );
+            let outcome = Program::orchestrator(&server)
+                .services(&services)
+                .run(&["all", "--output", "json"]);
+            assert_eq!(
+                outcome.code, 0,
+                "{form}{last}: {}{}",
+                outcome.stdout, outcome.stderr
+            );
+            let anchors = &outcome.events_of("run_finished")[0]["anchors"];
+            assert_eq!(
+                anchors.as_array().map(Vec::len),
+                Some(1),
+                "{form}{last}: {anchors}"
+            );
+            assert_eq!(
+                server.query(
+                    "db_shop",
+                    "SELECT version FROM public.refinery_schema_history ORDER BY 1"
+                ),
+                [["1"], ["2"], ["3"]]
+            );
+            server.query("postgres", "DROP DATABASE db_shop");
+        }
+    }
+}
+
+#[test]
+fn a_temporary_schema_first_does_not_hide_the_history() {
+    let server = Server::start();
+    server.query("postgres", "CREATE DATABASE db_shop");
+    server.query(
+        "postgres",
+        "ALTER DATABASE db_shop SET search_path = pg_temp, public",
+    );
+    let outcome = run_pair(
+        &server,
+        "CREATE TABLE public.a (id int)",
+        "CREATE TABLE public.b (id int)",
+    );
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(
+        server.query(
+            "db_shop",
+            "SELECT version FROM public.refinery_schema_history ORDER BY 1"
+        ),
+        [["1"], ["2"]]
+    );
+}
+
+#[test]
+fn settings_of_an_application_do_not_leak() {
+    assert_fresh(
+        "SET app.tenant = 'a'",
+        "current_setting('app.tenant', true) IS NULL",
+    );
+    assert_fresh(
+        "SELECT set_config('app.tenant', 'a', false)",
+        "current_setting('app.tenant', true) IS NULL",
+    );
+}
+
+#[test]
+fn advisory_locks_do_not_leak() {
+    let locks = "SELECT pg_advisory_lock(7), pg_advisory_lock(7), pg_advisory_lock(-7), pg_advisory_lock_shared(8), \
+                   pg_advisory_lock(-1, 2), pg_advisory_lock_shared(3, -4), pg_advisory_xact_lock(9)";
+    let expected = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() \
+                      AND NOT (classid = 1397703456 AND objid = 1835624306)";
+    let server = Server::start();
+    for form in ["", "-- migration: no-transaction\n"] {
+        let found = format!("CREATE TABLE public.found AS {expected}");
+        let outcome = run_pair(&server, &format!("{form}{locks}"), &found);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(
+            server.value("db_shop", "SELECT count FROM public.found"),
+            "0"
+        );
+        server.query("postgres", "DROP DATABASE db_shop");
+    }
+}

@@ -50,6 +50,10 @@ impl Stage {
         let session = runtime
             .block_on(connections.session(&address, "refinery_schema_history"))
             .expect("a session");
+        // Its statements are those of a file.
+        runtime
+            .block_on(session.enter_file())
+            .expect("the settings of the database");
         let witness = LockWitness::new(connections, address);
         Self {
             server,

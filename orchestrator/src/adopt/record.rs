@@ -72,6 +72,7 @@ pub(super) async fn lock(
     prepared
         .await
         .map_err(|source| ServiceError::query(&target.address, source))?;
+    locked.session().refuse_foreign()?;
     Ok(locked)
 }
 

@@ -136,10 +136,12 @@ async fn objects_in(client: &Client) -> Result<Contents, Error> {
 
 /// The rows of a table; `None` where there is none of that name.
 async fn rows(client: &Client, table: &str) -> Result<Option<i64>, Error> {
+    // In older manifests tables of schema `public` stand without it.
     let named = client
         .query_typed(
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass($1)",
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.oid = COALESCE(pg_catalog.to_regclass($1), pg_catalog.to_regclass('public.' || $1))",
             &[(&table, Type::TEXT)],
         )
         .await?;

@@ -58,7 +58,7 @@ impl ScratchServer {
         self.standing().insert(address.database().to_owned());
         match self.connections.create_database(&address).await {
             Ok(_) => {
-                self.hurry(&address).await;
+                self.settle(&address).await;
                 Ok(address)
             }
             Err(error) => {
@@ -90,7 +90,7 @@ impl ScratchServer {
         );
         match self.keeper.client.batch_execute(&statement).await {
             Ok(()) => {
-                self.hurry(&address).await;
+                self.settle(&address).await;
                 Ok(address)
             }
             Err(error) => {
@@ -100,12 +100,17 @@ impl ScratchServer {
         }
     }
 
-    /// What a crash would take away nobody needs: no commit waits for the disk.
-    async fn hurry(&self, address: &DatabaseAddress) {
+    /// Nobody else may connect: what others make in it would be found by the migrations. And what a crash would take away nobody
+    /// needs: no commit waits for the disk.
+    async fn settle(&self, address: &DatabaseAddress) {
         let database = catalog::quote(address.database());
-        let statement = format!("ALTER DATABASE {database} SET synchronous_commit = off");
-        if let Err(error) = self.keeper.client.batch_execute(&statement).await {
-            tracing::debug!(%error, "the scratch database waits for the disk at each commit");
+        for statement in [
+            format!("REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC"),
+            format!("ALTER DATABASE {database} SET synchronous_commit = off"),
+        ] {
+            if let Err(error) = self.keeper.client.batch_execute(&statement).await {
+                tracing::warn!(%error, "the scratch database is not as it should be");
+            }
         }
     }
 
@@ -124,7 +129,10 @@ impl ScratchServer {
             catalog::quote(address.database())
         );
         match self.keeper.client.batch_execute(&statement).await {
-            Ok(()) => Ok(address),
+            Ok(()) => {
+                self.settle(&address).await;
+                Ok(address)
+            }
             Err(error) => {
                 self.standing().remove(address.database());
                 Err(ScratchError::query(&self.address.server_key(), &error))

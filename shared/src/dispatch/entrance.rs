@@ -127,9 +127,8 @@ impl Entrance<'_> {
         let pulse = locked.session().pulse();
         let session = locked.session_mut();
         let reading = async {
-            if !session.knows_all_tables() {
-                session.refresh(&target.history_table).await?;
-            }
+            // Also where all tables are known: they may have been changed since.
+            session.refresh(&target.history_table).await?;
             // One round trip: the client pipelines what is polled together.
             tokio::try_join!(
                 biased;
@@ -140,6 +139,7 @@ impl Entrance<'_> {
         let read = self.connections.watch(&pulse, reading).await;
         let (history, in_doubt) =
             read.map_err(|error| ServiceError::query(&target.address, error))?;
+        locked.session().refuse_foreign()?;
         if in_doubt {
             return Err(self.refuse_in_doubt());
         }

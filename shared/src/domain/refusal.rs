@@ -36,6 +36,8 @@ pub enum RefusalKind {
     ReadOnly,
     /// A pooler in transaction mode stands in between.
     Pooler,
+    /// What has the name of one of our tables is not ours.
+    Bookkeeping,
     /// The live schema differs from what migrations produce.
     Drift,
     /// The former tool's history is not that of our migrations.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::types::Type;
 
-use super::history::{create_bookkeeping, qualified};
+use super::history::{create_bookkeeping, protection, qualified};
 use super::journal::{Attempt, record_done};
 use super::{LockedSession, Session};
 use crate::domain::{ServiceName, Version};
@@ -21,7 +21,7 @@ pub async fn record_adoption(
     let create = create_bookkeeping(session, history_table);
     session
         .client()
-        .batch_execute(&format!("BEGIN; {create}"))
+        .batch_execute(&format!("BEGIN; {create} {}", protection(session)))
         .await?;
     drop(session.take_notices());
     let written = async {

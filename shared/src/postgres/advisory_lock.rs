@@ -51,6 +51,21 @@ impl Lock {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// How often a lock that a file took several times is given back before the session is.
+const MOST_RELEASES: usize = 20;
+
+/// Gives back each session lock of this session once, but for those with the keys `$1`. A lock has one key of eight bytes, or two of four,
+/// and is exclusive or shared.
+const RELEASE_OTHERS: &str = "SELECT CASE \
+      WHEN l.objsubid = 1 AND l.mode = 'ExclusiveLock' THEN pg_catalog.pg_advisory_unlock(l.key) \
+      WHEN l.objsubid = 1 THEN pg_catalog.pg_advisory_unlock_shared(l.key) \
+      WHEN l.mode = 'ExclusiveLock' THEN pg_catalog.pg_advisory_unlock(l.first, l.second) \
+      ELSE pg_catalog.pg_advisory_unlock_shared(l.first, l.second) END \
+    FROM (SELECT objsubid, mode, (classid::int8 << 32) | objid::int8 AS key, \
+        classid::int8::bit(32)::int4 AS first, objid::int8::bit(32)::int4 AS second \
+      FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid()) l \
+    WHERE l.objsubid <> 1 OR l.key <> ALL ($1)";
+
 /// How long to wait for the answer to giving the lock back.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 
@@ -111,6 +126,23 @@ impl LockedSession {
         ) {
             tracing::debug!("the gate was not given back: it goes with the connection");
         }
+    }
+
+    /// Gives back the session locks that a file has taken and kept, however often, and none of ours. Not in a transaction: locks of one
+    /// cannot be given back. Gives whether none is left.
+    pub async fn release_others(&self) -> Result<bool, tokio_postgres::Error> {
+        let keys: [i64; 2] = [ADVISORY_LOCK_KEY, GATE_LOCK_KEY];
+        for _ in 0..MOST_RELEASES {
+            let rows = self
+                .session
+                .client()
+                .query_typed(RELEASE_OTHERS, &[(&keys.as_slice(), Type::INT8_ARRAY)])
+                .await?;
+            if rows.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The session.

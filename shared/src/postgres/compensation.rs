@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Client;
 use super::Session;
-use super::history::create_absent;
+use super::history::{create_absent, protection};
 use crate::domain::{ServiceName, Version};
 use crate::reconcile::OwedRevert;
 
@@ -40,8 +40,9 @@ pub async fn record_owed(
     let client = session.client();
     client
         .batch_execute(&format!(
-            "BEGIN; SET LOCAL lock_timeout = '10s'; {}",
-            create_absent("orchestrator.compensation", INSTALL)
+            "BEGIN; SET LOCAL lock_timeout = '10s'; {} {}",
+            create_absent("orchestrator.compensation", INSTALL),
+            protection(session)
         ))
         .await?;
     let written = client

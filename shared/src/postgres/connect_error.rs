@@ -131,6 +131,16 @@ pub enum ConnectError {
         #[source]
         source: Box<ServerError>,
     },
+    /// What has the name of one of our tables is not ours.
+    #[error("{address}: {message}")]
+    Foreign {
+        /// The address.
+        address: String,
+        /// What it is, of whom, and why it does not count.
+        message: String,
+        /// What to do next.
+        next: String,
+    },
     /// Anything else.
     #[error("cannot connect to {address}")]
     Other {
@@ -156,7 +166,10 @@ impl ConnectError {
             | Self::Tls { source, .. }
             | Self::Configuration { source, .. }
             | Self::Other { source, .. } => source.downcast_ref(),
-            Self::WrongServer { .. } | Self::TooOld { .. } | Self::Pooled { .. } => None,
+            Self::WrongServer { .. }
+            | Self::TooOld { .. }
+            | Self::Pooled { .. }
+            | Self::Foreign { .. } => None,
         }
     }
 
@@ -189,7 +202,7 @@ impl ConnectError {
             | Self::DatabaseMissing { .. }
             | Self::Authentication { .. }
             | Self::Tls { .. } => ExitStatus::Usage,
-            Self::Pooled { .. } | Self::Right { .. } => ExitStatus::Refused,
+            Self::Pooled { .. } | Self::Foreign { .. } | Self::Right { .. } => ExitStatus::Refused,
             Self::Other { source, .. } => source
                 .downcast_ref::<ServerError>()
                 .map_or(ExitStatus::Unavailable, what_waiting_helps),
@@ -226,6 +239,7 @@ impl ConnectError {
             Self::Other { .. } if self.exit_status() == ExitStatus::Unavailable => {
                 "look into the server's log, and run again".to_owned()
             }
+            Self::Foreign { next, .. } => next.clone(),
             Self::Other { .. } => "correct the address, or what the server names".to_owned(),
         })
     }

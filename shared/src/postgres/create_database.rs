@@ -44,7 +44,12 @@ pub(super) async fn create_database(
         quote_identifier(address.database())
     );
     match connection.client.batch_execute(&statement).await {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            if connection.login.major < 15 {
+                close_public(address, options).await;
+            }
+            Ok(true)
+        }
         // 42P04; two at once can also collide in the catalog's unique index (23505).
         Err(error)
             if error.code() == Some(&SqlState::DUPLICATE_DATABASE)
@@ -64,6 +69,21 @@ pub(super) async fn create_database(
             },
             error => error,
         }),
+    }
+}
+
+/// Before PostgreSQL 15 everybody may create in schema `public`: a function or an operator that migrations would find there.
+async fn close_public(address: &DatabaseAddress, options: &ConnectOptions) {
+    let closing = async {
+        let connection = connect(address, options).await?;
+        connection
+            .client
+            .batch_execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+            .await
+            .map_err(|error| ConnectError::classify(address, error))
+    };
+    if let Err(error) = closing.await {
+        tracing::warn!(%address, %error, "everybody may create objects in schema public");
     }
 }
 

@@ -131,16 +131,16 @@ pub async fn install(
     with_progress: bool,
 ) -> Result<(), tokio_postgres::Error> {
     let create = create_bookkeeping(session, history_table);
-    let progress = if with_progress {
-        create_absent("orchestrator.progress", INSTALL_PROGRESS)
-    } else {
-        String::new()
+    let progress = match session.progress_readable() {
+        None if with_progress => only_new(INSTALL_PROGRESS),
+        _ => String::new(),
     };
+    let protect = protection(session);
     session
         .client()
         // The first migration's commit writes this one to disk, too; if neither gets there, both are made again.
         .batch_execute(&format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '10s'; {create} {progress} COMMIT"
+            "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '10s'; {create} {progress} {protect} COMMIT"
         ))
         .await?;
     // "already exists, skipping" is our own noise, not the migration's.
@@ -151,18 +151,21 @@ pub async fn install(
 
 /// What creates history table and journal where they are missing, and chains a journal that was made before there was a chain.
 pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> String {
-    let table = qualified(session, history_table);
-    let history = create_history_table(&table);
+    let history = if session.has_history() {
+        String::new()
+    } else {
+        only_new(&create_history_table(&qualified(session, history_table)))
+    };
+    let journal = match session.journal_readable() {
+        None => only_new(INSTALL_JOURNAL),
+        Some(_) => String::new(),
+    };
     let chain = if session.has_unchained_journal() {
         begin_chain()
     } else {
         String::new()
     };
-    format!(
-        "{CREATE_SCHEMA} {} {} {chain}",
-        create_absent(&table, &history),
-        create_absent("orchestrator.journal", INSTALL_JOURNAL)
-    )
+    format!("{CREATE_SCHEMA} {history}; {journal} {chain}")
 }
 
 /// Makes our schema where it is missing. `IF NOT EXISTS` asks for the right to make it also where it is there: one that an
@@ -212,6 +215,33 @@ pub async fn missing_rights(
     grants.dedup();
     Ok(grants.join("; "))
 }
+
+/// A table that was not there at the last look must be made by us: one that somebody else has made since is not ours.
+fn only_new(create: &str) -> String {
+    create.replace("CREATE TABLE IF NOT EXISTS", "CREATE TABLE")
+}
+
+/// What takes from others the rights that default privileges give them on what the transaction has made, but for the right to read.
+pub(super) fn protection(session: &Session) -> &'static str {
+    if session.has_default_privileges() {
+        PROTECT
+    } else {
+        ""
+    }
+}
+
+const PROTECT: &str = "DO $protect$ DECLARE revoke text; BEGIN
+    FOR revoke IN
+        SELECT format('REVOKE %s ON TABLE %I.%I FROM %s CASCADE', a.privilege_type, n.nspname, c.relname,
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
+        WHERE c.relkind = 'r' AND c.xmin = xid(pg_current_xact_id()) AND a.grantee <> c.relowner AND a.privilege_type <> 'SELECT'
+        UNION ALL SELECT format('REVOKE CREATE ON SCHEMA %I FROM %s CASCADE', n.nspname,
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+        FROM pg_namespace n, aclexplode(n.nspacl) a
+        WHERE n.xmin = xid(pg_current_xact_id()) AND a.grantee <> n.nspowner AND a.privilege_type = 'CREATE'
+    LOOP EXECUTE revoke; END LOOP;
+END $protect$;";
 
 /// The history table's quoted, qualified name.
 pub(super) fn qualified(session: &Session, history_table: &str) -> String {

@@ -91,13 +91,14 @@ async fn find(
         let rows = session
             .client()
             .query_typed(
-                // The columns decide: a table of the application's own may have the same name.
+                // The columns decide: a table of the application's own may have the same name. Nothing but an ordinary table is read,
+                // and no column that is computed: that would run code of whoever made it.
                 "SELECT n.nspname::text, c.relname::text, pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
                    AND pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  WHERE c.relkind = 'r' AND c.relname = $1 AND ($2 IS NULL OR n.nspname = $2) AND n.nspname !~ '^pg_' \
                    AND (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname) FROM pg_catalog.pg_attribute a \
-                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
                        AND (a.attname, a.atttypid) IN (('id', 'int4'::regtype), ('id', 'int8'::regtype), \
                          ('timestamp', 'int8'::regtype), ('name', 'varchar'::regtype), ('name', 'text'::regtype))) \
                      = ARRAY['id', 'name', 'timestamp'] \
@@ -132,7 +133,7 @@ async fn read_rows(
         .query_typed(
             &format!(
                 "SELECT COALESCE(id, 0)::int8, COALESCE(\"timestamp\", 0)::int8, COALESCE(name::text, '') \
-                 FROM {}.{} ORDER BY id",
+                 FROM ONLY {}.{} ORDER BY id",
                 quote_identifier(schema),
                 quote_identifier(table)
             ),

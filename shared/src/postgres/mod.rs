@@ -7,6 +7,7 @@ mod adoption;
 mod advisory_lock;
 mod attempt;
 mod blocked;
+mod bookkeeping;
 mod certificate_verifier;
 mod chain;
 mod client;
@@ -67,7 +68,7 @@ pub use progress::{
     record_statement,
 };
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
-pub use session::{Session, SessionSettings};
+pub use session::{OWN_BEGIN, Session, SessionSettings};
 pub use session_state::SessionState;
 pub use stall::{Counted, Pulse, Sight};
 pub use tls::TlsSetupError;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Client;
 use super::Session;
-use super::history::{CREATE_SCHEMA, create_absent};
+use super::history::{CREATE_SCHEMA, create_absent, protection};
 use crate::domain::{Decision, ServiceName};
 
 /// Creates the table where it is not there yet: most databases never need it.
@@ -56,8 +56,9 @@ pub async fn begin_release(
     let client = session.client();
     let id = run_id.to_string();
     let install = format!(
-        "{CREATE_SCHEMA} {}",
-        create_absent("orchestrator.releases", INSTALL_RELEASES)
+        "{CREATE_SCHEMA} {} {}",
+        create_absent("orchestrator.releases", INSTALL_RELEASES),
+        protection(session)
     );
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&id, Type::TEXT), (&participants, Type::TEXT)];

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
+use super::bookkeeping::Bookkeeping;
 use super::connection::no_answer;
 use super::connections::Permit;
 use super::history::quote_identifier;
@@ -21,6 +22,9 @@ use crate::config::DatabaseAddress;
 /// the advisory lock by default; within a transaction shorter still, as that may hold locks on which live traffic waits.
 const GUARDS: &str =
     "SET idle_in_transaction_session_timeout = 15000; SET idle_session_timeout = 45000";
+
+/// Begins a transaction of ours while a file's settings may be in force.
+pub const OWN_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// The savepoint of [`Session::aside_within`].
 const ASIDE: &str = "orchestrator_aside";
@@ -71,8 +75,8 @@ pub struct Session {
 #[derive(Clone, Debug)]
 struct Facts {
     role: String,
-    history_schema: Option<String>,
-    /// Where it would be created.
+    bookkeeping: Bookkeeping,
+    /// Where the history would be created.
     expected_schema: String,
     progress_readable: Option<bool>,
     read_only: bool,
@@ -82,6 +86,7 @@ struct Facts {
     compensation_readable: Option<bool>,
     /// Whether something of an atomic release is prepared in this database.
     in_doubt: bool,
+    default_privileges: bool,
 }
 
 impl Session {
@@ -94,7 +99,7 @@ impl Session {
     ) -> Result<Self, ConnectError> {
         let connection = connect(address, options).await?;
         // A server that lets us in and then keeps silent must not hang us.
-        let looking = Facts::read(&connection, history_table);
+        let looking = Facts::read(&connection, address, history_table);
         let facts = match super::attempt::limit(address, options) {
             Some(limit) => tokio::time::timeout(limit, looking)
                 .await
@@ -102,7 +107,7 @@ impl Session {
             None => looking.await,
         };
         let facts = facts.map_err(|error| ConnectError::classify(address, error))?;
-        Ok(Self {
+        let session = Self {
             connection,
             address: address.clone(),
             facts,
@@ -113,7 +118,9 @@ impl Session {
                 statement_timeout: Duration::ZERO,
             },
             checks_client: true,
-        })
+        };
+        session.refuse_foreign()?;
+        Ok(session)
     }
 
     /// The client, for statements.
@@ -160,13 +167,13 @@ impl Session {
 
     /// The schema in which the history table is, or would be created.
     pub(super) fn history_schema(&self) -> &str {
-        let found = self.facts.history_schema.as_deref();
+        let found = self.facts.bookkeeping.history_schema.as_deref();
         found.unwrap_or(&self.facts.expected_schema)
     }
 
     /// Whether the history table exists.
     pub(super) fn has_history(&self) -> bool {
-        self.facts.history_schema.is_some()
+        self.facts.bookkeeping.history_schema.is_some()
     }
 
     /// Whether `orchestrator.progress` exists (`Some`) and may be read by this role.
@@ -204,6 +211,11 @@ impl Session {
         self.facts.in_doubt
     }
 
+    /// Whether what is made in this database may come with rights for others.
+    pub(super) fn has_default_privileges(&self) -> bool {
+        self.facts.default_privileges
+    }
+
     /// Whether there is a journal that this role may read.
     pub fn has_readable_journal(&self) -> bool {
         self.facts.journal_readable == Some(true)
@@ -225,7 +237,7 @@ impl Session {
 
     /// Notes that those tables have just been made.
     pub(super) fn mark_installed(&mut self, with_progress: bool) {
-        self.facts.history_schema = Some(self.history_schema().to_owned());
+        self.facts.bookkeeping.history_schema = Some(self.history_schema().to_owned());
         self.facts.journal_readable = Some(true);
         self.facts.journal_chained = true;
         if with_progress {
@@ -235,8 +247,20 @@ impl Session {
 
     /// Looks again: another run may have created the history table meanwhile.
     pub async fn refresh(&mut self, history_table: &str) -> Result<(), tokio_postgres::Error> {
-        self.facts = Facts::read(&self.connection, history_table).await?;
+        self.facts = Facts::read(&self.connection, &self.address, history_table).await?;
         Ok(())
+    }
+
+    /// Refuses what has one of our names and is not ours, as it was found at the last look.
+    pub fn refuse_foreign(&self) -> Result<(), ConnectError> {
+        match &self.facts.bookkeeping.foreign {
+            None => Ok(()),
+            Some(foreign) => Err(ConnectError::Foreign {
+                address: self.address.to_string(),
+                message: foreign.message.clone(),
+                next: foreign.next.clone(),
+            }),
+        }
     }
 
     /// Makes the session as good as new and sets the limits of the next file: settings, role, cursors, prepared
@@ -289,9 +313,21 @@ impl Session {
         statement_timeout: Duration,
     ) -> Result<(), tokio_postgres::Error> {
         let own = self.own(statement_timeout);
-        self.client()
-            .batch_execute(&format!("{RESET}{discard}{own}"))
+        self.unlimited("SET", &format!("{RESET}{discard}{own}"))
             .await
+    }
+
+    /// Sends statements of ours while a file's limits may be in force. A statement's time counts from the beginning of its message: one
+    /// of a millisecond could end before it is lifted, if that stood in the same one.
+    async fn unlimited(&self, set: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
+        let lift = format!("{set} statement_timeout = 0");
+        // One round trip: the client pipelines what is polled together.
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute(&lift),
+            self.client().batch_execute(sql),
+        )
+        .map(drop)
     }
 
     /// What holds for our statements, and the limits of the file at hand. With [`RESET`] before, whatever held before.
@@ -337,10 +373,12 @@ impl Session {
     /// The same at the end of the file's transaction: deferred constraints speak up first, rather than in COMMIT, where the server names
     /// no statement, and under the settings of the file.
     pub async fn leave_file_in_transaction(&self) -> Result<(), tokio_postgres::Error> {
-        let own = self.own(Duration::ZERO);
-        self.client()
-            .batch_execute(&format!("SET CONSTRAINTS ALL IMMEDIATE; {RESET}{own}"))
-            .await
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
+            self.leave_file(),
+        )
+        .map(drop)
     }
 
     /// The same in a transaction that goes on with another file. `SET CONSTRAINTS ALL` would hold for that one, too, and for what it
@@ -360,10 +398,12 @@ impl Session {
         if let Some(deferred) = names(1) {
             constraints.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
         }
-        let own = self.own(Duration::ZERO);
-        self.client()
-            .batch_execute(&format!("{constraints}{RESET}{own}"))
-            .await
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute(&constraints),
+            self.leave_file(),
+        )
+        .map(drop)
     }
 
     /// Asks something of ours while a file is in force, outside of any transaction: in one of its own.
@@ -372,9 +412,12 @@ impl Session {
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, tokio_postgres::Error> {
         let client = self.client();
-        client
-            .batch_execute(&format!("BEGIN; {}", self.own_to_the_end()))
-            .await?;
+        let own = self.own_to_the_end();
+        tokio::try_join!(
+            biased;
+            client.batch_execute(OWN_BEGIN),
+            self.unlimited("SET LOCAL", &own),
+        )?;
         let worked = work(client).await;
         let ended = client
             .batch_execute(if worked.is_ok() { "COMMIT" } else { "ROLLBACK" })
@@ -390,9 +433,13 @@ impl Session {
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, tokio_postgres::Error> {
         let client = self.client();
-        client
-            .batch_execute(&format!("SAVEPOINT {ASIDE}; {}", self.own_to_the_end()))
-            .await?;
+        let savepoint = format!("SAVEPOINT {ASIDE}");
+        let own = self.own_to_the_end();
+        tokio::try_join!(
+            biased;
+            client.batch_execute(&savepoint),
+            self.unlimited("SET LOCAL", &own),
+        )?;
         let worked = work(client).await;
         let ended = client
             .batch_execute(&format!(
@@ -423,12 +470,13 @@ impl Session {
     /// role and our settings hold, whatever the file did, so that history, journal and progress can be written. The wait for a lock stays
     /// limited, since the transaction may hold others.
     pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
-        self.client()
-            .batch_execute(&format!(
-                "SET CONSTRAINTS ALL IMMEDIATE; {}",
-                self.own_to_the_end()
-            ))
-            .await
+        let own = self.own_to_the_end();
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
+            self.unlimited("SET LOCAL", &own),
+        )
+        .map(drop)
     }
 
     /// What makes the session ours to the end of the transaction.
@@ -453,64 +501,49 @@ impl Session {
 impl Facts {
     async fn read(
         connection: &Connection,
+        address: &DatabaseAddress,
         history_table: &str,
     ) -> Result<Self, tokio_postgres::Error> {
-        let (schema, table) = super::history::split_name(history_table);
-        let schemas: Vec<&str> = match schema {
-            Some(schema) => vec![schema],
-            None => connection
-                .login
-                .schemas
-                .iter()
-                .map(String::as_str)
-                .collect(),
-        };
-        // A migration may have changed the `search_path` that sessions begin with: a history that is no longer visible is
-        // looked for everywhere rather than taken for absent, which would run everything again.
+        let (client, login) = (&connection.client, &connection.login);
         // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as
         // much. `to_regclass` wants the right to use the schema: a role without any grant on our tables can still ask.
-        let rows = connection
-            .client
-            .query_typed(
-                &format!(
-                "SELECT pg_catalog.current_setting('role'), \
-                   COALESCE((SELECT p.name FROM pg_catalog.unnest($1) WITH ORDINALITY AS p (name, place) \
-                       WHERE pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.name, $3)) IS NOT NULL ORDER BY p.place LIMIT 1), \
-                     (SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                       WHERE $2 AND c.relname = $3 AND c.relkind = 'r' AND n.nspname !~ '^pg_' \
-                       ORDER BY n.nspname <> 'public', n.nspname LIMIT 1)), \
-                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                     THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.progress')::oid, 'SELECT') \
-                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
-                   pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
-                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                     THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.journal')::oid, 'SELECT') \
-                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
-                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                     THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
-                   CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                     THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.compensation')::oid, 'SELECT') \
-                     WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, {}",
-                super::prepared::in_doubt()),
-                &[
-                    (&schemas, Type::TEXT_ARRAY),
-                    (&schema.is_none(), Type::BOOL),
-                    (&table, Type::TEXT),
-                ],
-            )
-            .await?;
+        let question = format!(
+            "SELECT pg_catalog.current_setting('role'), \
+               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                 THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.progress')::oid, 'SELECT') \
+                 WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
+               pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
+               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                 THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.journal')::oid, 'SELECT') \
+                 WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
+               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                 THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
+               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                 THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.compensation')::oid, 'SELECT') \
+                 WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, {}, \
+               EXISTS (SELECT FROM pg_catalog.pg_default_acl)",
+            super::prepared::in_doubt()
+        );
+        // One round trip: the client pipelines what is polled together.
+        let (bookkeeping, rows) = tokio::try_join!(
+            biased;
+            Bookkeeping::read(client, login, address.database(), history_table),
+            client.query_typed(&question, &[]),
+        )?;
         let row = &rows[0];
-        let expected_schema = schemas.first().copied().unwrap_or("public").to_owned();
+        let (schema, _) = super::history::split_name(history_table);
+        let expected = schema.or(login.schemas.first().map(String::as_str));
         Ok(Self {
-            expected_schema,
+            bookkeeping,
+            expected_schema: expected.unwrap_or("public").to_owned(),
             role: row.get(0),
-            history_schema: row.get(1),
-            progress_readable: row.get(2),
-            read_only: row.get(3),
-            journal_readable: row.get(4),
-            journal_chained: row.get(5),
-            compensation_readable: row.get(6),
-            in_doubt: row.get(7),
+            progress_readable: row.get(1),
+            read_only: row.get(2),
+            journal_readable: row.get(3),
+            journal_chained: row.get(4),
+            compensation_readable: row.get(5),
+            in_doubt: row.get(6),
+            default_privileges: row.get(7),
         })
     }
 }

@@ -15,8 +15,8 @@ use super::watch::Watch;
 use super::witness::{Moment, look, run_outside_before, run_statement_before};
 use crate::domain::{Direction, EventKind, Script, millis};
 use crate::postgres::{
-    Attempt, LockedSession, Progress, ProgressState, clear_intent, read_progress, read_session,
-    record_done, record_intent, record_statement,
+    Attempt, LockedSession, OWN_BEGIN, Progress, ProgressState, clear_intent, read_progress,
+    read_session, record_done, record_intent, record_statement,
 };
 use crate::sql::{Statement, StatementKind};
 
@@ -157,7 +157,7 @@ async fn finish<'a>(
     let session = locked.session();
     session
         .client()
-        .batch_execute("BEGIN")
+        .batch_execute(OWN_BEGIN)
         .await
         .map_err(Fault::of)?;
     session
@@ -233,7 +233,7 @@ impl UnitRunner<'_> {
                     statement.offset,
                 )
                 .await?;
-                self.in_transaction("BEGIN", &[], async || Ok(()))
+                self.in_transaction(OWN_BEGIN, &[], async || Ok(()))
                     .await
                     .map(|()| None)
             }
@@ -295,7 +295,7 @@ impl UnitRunner<'_> {
                 let ran = body().await;
                 rollback(self.locked).await;
                 ran?;
-                self.in_transaction("BEGIN", &[], async || Ok(())).await
+                self.in_transaction(OWN_BEGIN, &[], async || Ok(())).await
             }
         }
     }
@@ -377,7 +377,7 @@ impl UnitRunner<'_> {
         };
         match look.at(statement, kind, state).await? {
             Finding::Done(why) => {
-                self.in_transaction("BEGIN", &[], async || Ok(())).await?;
+                self.in_transaction(OWN_BEGIN, &[], async || Ok(())).await?;
                 Ok(Some(why))
             }
             Finding::Finish {
@@ -442,7 +442,7 @@ impl UnitRunner<'_> {
     async fn settle(&self, ran: Result<(), Fault>, before: Option<&Before>) -> Result<(), Fault> {
         let client = self.locked.session().client();
         let fault = match ran {
-            Ok(()) => return self.in_transaction("BEGIN", &[], async || Ok(())).await,
+            Ok(()) => return self.in_transaction(OWN_BEGIN, &[], async || Ok(())).await,
             Err(fault) => fault,
         };
         let (Some(before), Fault::Server { .. }) = (before, &fault) else {
@@ -475,7 +475,7 @@ impl UnitRunner<'_> {
         let session = self.locked.session();
         session
             .client()
-            .batch_execute("BEGIN")
+            .batch_execute(OWN_BEGIN)
             .await
             .map_err(Fault::of)?;
         let worked = async {

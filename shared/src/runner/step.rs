@@ -245,11 +245,14 @@ pub async fn execute(
     let (fault, attempts) = match try_until_done(locked, context, &watch, started).await {
         Ok(()) => {
             report_success(context, started);
-            return Ok(if changes_new_sessions(context.script()) {
-                StepDone::SessionSpent
-            } else {
-                StepDone::Done
-            });
+            let clean = locked.release_others().await;
+            return Ok(
+                if !clean.is_ok_and(|clean| clean) || needs_new_session(context.script()) {
+                    StepDone::SessionSpent
+                } else {
+                    StepDone::Done
+                },
+            );
         }
         Err(failed) => failed,
     };
@@ -332,13 +335,36 @@ pub(super) async fn fail(
     Err(failure)
 }
 
-/// Whether a file may change settings with which sessions begin (`ALTER DATABASE … SET`, `ALTER ROLE … SET`): `RESET ALL`
-/// goes back to those of *this* session's beginning.
-fn changes_new_sessions(script: &Script) -> bool {
+/// Whether the next file needs a new session. A file may change settings with which sessions begin (`ALTER DATABASE … SET`, `ALTER ROLE …
+/// SET`): `RESET ALL` goes back to those of *this* session's beginning. And once a setting of an application's own (`app.tenant`) was set
+/// in a session, it reads as an empty text there, rather than as not set.
+fn needs_new_session(script: &Script) -> bool {
     let text = script.text.to_ascii_lowercase();
-    ["alter database", "alter role", "alter user"]
-        .iter()
-        .any(|words| text.contains(words))
+    let changes = ["alter database", "alter role", "alter user", "set_config"];
+    if changes.iter().any(|words| text.contains(words)) {
+        return true;
+    }
+    sets_own_setting(&text)
+}
+
+/// Whether `SET` is followed by a name with a dot in it.
+fn sets_own_setting(text: &str) -> bool {
+    let mut words = text
+        .split(|character: char| character.is_whitespace() || matches!(character, ';' | '='))
+        .filter(|word| !word.is_empty());
+    while let Some(word) = words.next() {
+        if word != "set" {
+            continue;
+        }
+        let name = match words.next() {
+            Some("local" | "session") => words.next(),
+            name => name,
+        };
+        if name.is_some_and(|name| name.contains('.')) {
+            return true;
+        }
+    }
+    false
 }
 
 async fn try_until_done(
@@ -465,4 +491,28 @@ fn report_success(context: &StepContext<'_>, started: Instant) {
         Direction::Up => EventKind::MigrationApplied { name, duration_ms },
         Direction::Down => EventKind::MigrationReverted { name, duration_ms },
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sets_own_setting;
+
+    #[test]
+    fn a_setting_of_an_application_has_a_dot() {
+        for text in [
+            "set app.tenant = 'a';",
+            "begin; set local app.tenant to 'a'",
+            "create table t (id int);set\nsession app.x='1'",
+        ] {
+            assert!(sets_own_setting(text), "{text}");
+        }
+        for text in [
+            "set search_path = a",
+            "set local role x",
+            "update t set a = b.c",
+            "",
+        ] {
+            assert!(!sets_own_setting(text), "{text}");
+        }
+    }
 }

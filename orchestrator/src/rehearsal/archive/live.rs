@@ -4,6 +4,7 @@
 
 use shared::command::Context;
 use shared::inspect::{ServiceError, Target};
+use shared::postgres::Session;
 
 use super::{Archive, Dump, SEE_TO_IT, failed, interrupted, no_program};
 use crate::backup::Facts;
@@ -24,14 +25,16 @@ impl Archive {
         target: &Target,
         history_tables: &[&str],
     ) -> Result<Self, ScratchError> {
-        let session = context
+        let mut session = context
             .connections()
             .session(&target.address, &target.history_table)
             .await
             .map_err(ServiceError::from)?;
         let query = |error| ServiceError::query(&target.address, error);
         let facts = Facts::read(session.client()).await.map_err(query)?;
-        let own = own_tables(&session, history_tables).await.map_err(query)?;
+        let own = own_tables(&mut session, history_tables)
+            .await
+            .map_err(query)?;
         drop(session);
         let folder = context.globals.pg_bin.clone();
         let found = tokio::task::spawn_blocking(move || {
@@ -63,24 +66,20 @@ impl Archive {
 
 /// The tables of ours that are there, as patterns of `pg_dump`.
 async fn own_tables(
-    session: &shared::postgres::Session,
+    session: &mut Session,
     history_tables: &[&str],
 ) -> Result<Vec<String>, tokio_postgres::Error> {
-    let client = session.client();
     let mut own = Vec::new();
     for table in history_tables {
-        // Under our settings no unqualified name is found.
-        let qualified = session.qualified_history(table);
-        let row = client
-            .query_one(
-                "SELECT pg_catalog.to_regclass($1) IS NOT NULL",
-                &[&qualified],
-            )
-            .await?;
+        session.refresh(table).await?;
+        let name = session.qualified_history(table);
+        let is_there = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
+        let row = session.client().query_one(is_there, &[&name]).await?;
         if row.try_get(0)? {
-            own.push(qualified);
+            own.push(name);
         }
     }
+    let client = session.client();
     let row = client
         .query_one(
             "SELECT pg_catalog.to_regclass('orchestrator.journal') IS NOT NULL",

@@ -227,14 +227,17 @@ async fn look(
                 read_history(session, &target.service.name, table).await?
             }
         };
-        if !session.is_installed(false) {
+        if session.refuse_foreign().is_ok() && !session.is_installed(false) {
             install(session, table, false).await?;
         }
         Ok(history)
     };
     let looked = connections.watch(&pulse, looking).await;
     match looked {
-        Ok(history) => Ok(history),
+        Ok(history) => {
+            locked.session().refuse_foreign()?;
+            Ok(history)
+        }
         Err(error) => Err(ServiceError::installing(locked.session(), &target.address, error).await),
     }
 }

@@ -1,0 +1,304 @@
+//! Whose the tables are that we keep: history, journal and the others of schema `orchestrator`.
+//!
+//! Whoever may create in a schema can plant something of their names: a view, or a table with a trigger, whose code would run with our
+//! rights, or a history that says what never happened. So they count only where they are ordinary tables of somebody whom we trust.
+//!
+//! Responsible for finding them and for the judgement. Not for what is in them. Floor 2.
+
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::Client;
+use super::history::{quote_identifier, split_name};
+use super::own_session::Login;
+
+/// Our tables in schema `orchestrator`.
+const TABLES: [&str; 4] = ["journal", "progress", "compensation", "releases"];
+
+/// What databases are called that a command of ours has made for itself: whoever owns what in one of them, nobody else gets in.
+const OWN_DATABASES: [&str; 2] = ["orchestrator_scratch_", "_restoring_"];
+
+/// What a relation `c` is found out to be, where it is not an ordinary table; what would run code of somebody else comes first.
+///
+/// Expressions are judged as the server stores them: to have them printed could wait for a lock on the table. Allowed are constants,
+/// `now()` and `clock_timestamp()` (functions 1299 and 2649), and comparisons by operators of the system.
+const FAULT: &str = r"CASE
+    WHEN c.relkind <> 'r' THEN 'it is ' || CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+        WHEN 'f' THEN 'a foreign table' WHEN 'p' THEN 'a partitioned table' ELSE 'not a table' END
+    WHEN c.relpersistence <> 'p' THEN 'it is not permanent'
+    WHEN c.relrowsecurity OR c.relforcerowsecurity THEN 'it has row security'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid) THEN 'it has triggers'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 'it has rules'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) THEN 'it is part of an inheritance tree'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND (a.atttypid >= 16384 OR a.attgenerated <> '')) THEN 'it has columns of types of this database, or generated ones'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE d.adrelid = c.oid AND NOT a.attisdropped
+          AND NOT (c.relnamespace <> pg_catalog.to_regnamespace('orchestrator') AND a.attname IN ('version', 'name', 'applied_on', 'checksum'))
+          AND d.adbin::text !~ '^\{(FUNCEXPR :funcid (1299|2649) |SQLVALUEFUNCTION )'
+          AND EXISTS (SELECT FROM pg_catalog.regexp_matches(d.adbin::text, '\{([A-Z_]+)', 'g') AS m (node)
+            WHERE m.node[1] <> ALL ('{CONST,RELABELTYPE}'))) THEN 'it has computed defaults'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND (k.contype IN ('x', 'f')
+        OR k.conbin::text ~ ':opno [0-9]{5,}'
+        OR EXISTS (SELECT FROM pg_catalog.regexp_matches(k.conbin::text, '\{([A-Z_]+)', 'g') AS m (node)
+          WHERE m.node[1] <> ALL ('{CONST,RELABELTYPE,VAR,SCALARARRAYOPEXPR,OPEXPR,BOOLEXPR,NULLTEST,ARRAY,ARRAYEXPR}'))))
+      THEN 'it has constraints that call functions'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+        AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)) THEN 'it has indexes on expressions'
+    END";
+
+/// What was found under one of the names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    place: Place,
+    schema: String,
+    /// Quoted where it must be.
+    object: String,
+    is_schema: bool,
+    owner: String,
+    trusted: bool,
+    fault: Option<String>,
+}
+
+/// Where it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In schema `orchestrator`, or that schema itself.
+    Orchestrator,
+    /// A history, where it is expected: of the schemas that are searched, the one with this number.
+    Searched(i64),
+    /// A history in a schema that is not searched.
+    Elsewhere,
+}
+
+/// Something under one of our names that is not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub(super) message: String,
+    pub(super) next: String,
+}
+
+/// Where the history is, and what is not ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bookkeeping {
+    /// The schema of the history; `None` where there is none.
+    pub(super) history_schema: Option<String>,
+    pub(super) foreign: Option<Foreign>,
+}
+
+impl Bookkeeping {
+    /// Looks. Takes no lock on any of the relations.
+    pub(super) async fn read(
+        client: &Client,
+        login: &Login,
+        database: &str,
+        history_table: &str,
+    ) -> Result<Self, tokio_postgres::Error> {
+        let (schema, table) = split_name(history_table);
+        let schemas: Vec<&str> = match schema {
+            Some(schema) => vec![schema],
+            None => login.schemas.iter().map(String::as_str).collect(),
+        };
+        let is_own = OWN_DATABASES.iter().any(|part| database.contains(part));
+        let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&schemas, Type::TEXT_ARRAY),
+            (&schema.is_none(), Type::BOOL),
+            (&table, Type::TEXT),
+            (&TABLES.as_slice(), Type::TEXT_ARRAY),
+            (&is_own, Type::BOOL),
+        ];
+        let rows = client
+            .query_typed(&question(login.major), &parameters)
+            .await?;
+        let me = rows.first().map(|row| row.try_get(7)).transpose()?;
+        let found: Result<Vec<_>, _> = rows.iter().map(Found::read).collect();
+        Ok(judge(&found?, me.unwrap_or_default()))
+    }
+}
+
+/// Names are resolved by functions where that can be: joins over the catalog cost a new session more.
+fn question(major: u32) -> String {
+    // Who has made a role, and may only administer it, cannot act as it.
+    let is_member = if major >= 16 {
+        "pg_catalog.pg_has_role(o.oid, 'USAGE') OR pg_catalog.pg_has_role(o.oid, 'SET')"
+    } else {
+        "pg_catalog.pg_has_role(o.oid, 'MEMBER')"
+    };
+    // A superuser counts as a member of every role.
+    let trusted = format!(
+        "$5 OR o.rolsuper OR o.oid IN (me.oid, d.datdba) OR (NOT me.rolsuper AND ({is_member}))"
+    );
+    format!(
+        "SELECT f.place, n.nspname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), false, \
+           o.rolname::text, {trusted}, {FAULT}, CURRENT_USER::text \
+         FROM (SELECT p.place, pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.name, $3))::oid AS oid \
+               FROM pg_catalog.unnest($1) WITH ORDINALITY AS p (name, place) \
+             UNION ALL SELECT -1, c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE $2 AND c.relname = $3 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' \
+                 AND n.nspname <> ALL ($1) \
+             UNION ALL SELECT 0, c.oid FROM pg_catalog.pg_class c \
+               WHERE c.relnamespace = pg_catalog.to_regnamespace('orchestrator') AND c.relname = ANY ($4)) f \
+           JOIN pg_catalog.pg_class c ON c.oid = f.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+           JOIN pg_catalog.pg_roles o ON o.oid = c.relowner \
+           JOIN pg_catalog.pg_roles me ON me.rolname = CURRENT_USER \
+           JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() \
+         UNION ALL SELECT 0, n.nspname::text, 'orchestrator', true, o.rolname::text, {trusted}, NULL, CURRENT_USER::text \
+         FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner \
+           JOIN pg_catalog.pg_roles me ON me.rolname = CURRENT_USER \
+           JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() \
+         WHERE n.nspname = 'orchestrator'"
+    )
+}
+
+impl Found {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            place: match row.try_get::<_, i64>(0)? {
+                0 => Place::Orchestrator,
+                number if number > 0 => Place::Searched(number),
+                _ => Place::Elsewhere,
+            },
+            schema: row.try_get(1)?,
+            object: row.try_get(2)?,
+            is_schema: row.try_get(3)?,
+            owner: row.try_get(4)?,
+            trusted: row.try_get(5)?,
+            fault: row.try_get(6)?,
+        })
+    }
+
+    fn is_ours(&self) -> bool {
+        self.trusted && self.fault.is_none()
+    }
+
+    fn foreign(&self, me: &str) -> Foreign {
+        let Self { object, owner, .. } = self;
+        let what = if self.is_schema { "schema " } else { "" };
+        let (why, next) = match &self.fault {
+            Some(fault) => (
+                fault.clone(),
+                format!(
+                    "look at it (\\d+ {object} in psql), and make it an ordinary table again, or drop it, as its owner {owner} or as a \
+                     superuser"
+                ),
+            ),
+            None => (
+                "its owner is neither this role, nor a role that it is a member of, nor the owner of the database, nor a superuser"
+                    .to_owned(),
+                format!(
+                    "if it is yours: ALTER {} {object} OWNER TO {}; if not, drop it",
+                    if self.is_schema { "SCHEMA" } else { "TABLE" },
+                    quote_identifier(me)
+                ),
+            ),
+        };
+        Foreign {
+            message: format!(
+                "{what}{object}, owned by {owner}, has a name of ours, and is not used: {why}"
+            ),
+            next,
+        }
+    }
+}
+
+/// Which history counts, and what keeps us from working.
+///
+/// A history that is no longer where it is expected is looked for elsewhere: a migration may have changed the `search_path` that sessions
+/// begin with, and taking the history for absent would run everything again. For the same reason a foreign one is refused there, rather
+/// than passed over.
+fn judge(found: &[Found], me: &str) -> Bookkeeping {
+    let foreign_of_ours = found
+        .iter()
+        .find(|it| it.place == Place::Orchestrator && !it.is_ours());
+    let expected = found
+        .iter()
+        .filter_map(|it| match it.place {
+            Place::Searched(number) => Some((number, it)),
+            _ => None,
+        })
+        .min_by_key(|(number, _)| *number)
+        .map(|(_, it)| it);
+    let elsewhere: Vec<&Found> = found
+        .iter()
+        .filter(|it| it.place == Place::Elsewhere)
+        .collect();
+    let history = expected
+        .or_else(|| {
+            let mut ours: Vec<&Found> = elsewhere
+                .iter()
+                .copied()
+                .filter(|it| it.is_ours())
+                .collect();
+            ours.sort_by_key(|it| (it.schema != "public", it.schema.clone()));
+            ours.first().copied()
+        })
+        .or(elsewhere.first().copied());
+    Bookkeeping {
+        history_schema: history.map(|it| it.schema.clone()),
+        foreign: foreign_of_ours
+            .or(history.filter(|it| !it.is_ours()))
+            .map(|it| it.foreign(me)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(place: Place, schema: &str, trusted: bool, fault: Option<&str>) -> Found {
+        Found {
+            place,
+            schema: schema.to_owned(),
+            object: format!("{schema}.refinery_schema_history"),
+            is_schema: false,
+            owner: "evil".to_owned(),
+            trusted,
+            fault: fault.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_is_expected_comes_before_what_is_elsewhere() {
+        let found = [
+            table(Place::Elsewhere, "app", true, None),
+            table(Place::Searched(2), "public", true, None),
+            table(Place::Searched(1), "own", true, None),
+        ];
+        let judged = judge(&found, "me");
+        assert_eq!(judged.history_schema.as_deref(), Some("own"));
+        assert_eq!(judged.foreign, None);
+        assert_eq!(
+            judge(&found[..1], "me").history_schema.as_deref(),
+            Some("app")
+        );
+        assert_eq!(judge(&[], "me"), Bookkeeping::default());
+    }
+
+    #[test]
+    fn a_foreign_history_is_refused_wherever_it_is_unless_ours_is_there() {
+        let planted = table(Place::Elsewhere, "zzz", false, None);
+        let foreign = judge(std::slice::from_ref(&planted), "me").foreign.unwrap();
+        assert!(foreign.message.contains("zzz.refinery_schema_history"));
+        assert!(foreign.message.contains("evil"));
+        let ours = table(Place::Searched(1), "public", true, None);
+        assert_eq!(judge(&[planted.clone(), ours], "me").foreign, None);
+        let moved = table(Place::Elsewhere, "old", true, None);
+        let judged = judge(&[planted, moved], "me");
+        assert_eq!(
+            (judged.history_schema.as_deref(), judged.foreign),
+            (Some("old"), None)
+        );
+        let view = table(Place::Searched(1), "public", true, Some("it is a view"));
+        let foreign = judge(&[view], "me").foreign.unwrap();
+        assert!(foreign.message.contains("it is a view"));
+    }
+
+    #[test]
+    fn nothing_in_schema_orchestrator_may_be_foreign() {
+        let ours = table(Place::Searched(1), "public", true, None);
+        for (trusted, fault) in [(false, None), (true, Some("it has triggers"))] {
+            let journal = table(Place::Orchestrator, "orchestrator", trusted, fault);
+            assert!(judge(&[ours.clone(), journal], "me").foreign.is_some());
+        }
+    }
+}
