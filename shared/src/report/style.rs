@@ -135,11 +135,12 @@ impl Palette {
         self.on
     }
 
-    /// The sequence at the beginning of a text that [`Self::paint`] could have written.
+    /// The sequence at the beginning of a text that [`Self::paint`], or the help (4: underlined), could have written.
     pub(super) fn color_at(self, text: &str) -> Option<&str> {
         let codes = text.strip_prefix("\u{1b}[").filter(|_| self.on)?;
         let (code, _) = codes.split_once('m')?;
-        matches!(code, "0" | "1" | "2" | "31" | "32" | "33" | "36").then(|| &text[..code.len() + 3])
+        matches!(code, "0" | "1" | "2" | "4" | "31" | "32" | "33" | "36")
+            .then(|| &text[..code.len() + 3])
     }
 
     /// The text in the colour of its role.
