@@ -61,10 +61,11 @@ pub(super) async fn fulfil(client: &Client, oids: &[u32]) -> Result<(), RowsErro
                 })
                 .collect();
             let sql = format!(
-                "UPDATE {} SET {} WHERE NOT ({})",
+                "UPDATE {} SET {} WHERE NOT ({}){}",
                 table.sql(),
                 assignments.join(", "),
-                checks.join(" AND ")
+                checks.join(" AND "),
+                table.deferred_checks()
             );
             let _refused = attempt(client, async { Ok(client.batch_execute(&sql).await?) }).await?;
         }

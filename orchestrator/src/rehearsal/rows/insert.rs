@@ -27,7 +27,7 @@ const OWN_NUMBERS: usize = 1_000_001;
 
 /// Statements after which a session is, in the transaction that is open, as that of an application is: code that rows set off may
 /// rely on the settings of the database.
-pub(in crate::rehearsal) const AS_APPLICATION: &str = "RESET search_path";
+pub(in crate::rehearsal) const AS_APPLICATION: &str = "SET LOCAL search_path TO DEFAULT";
 
 /// Does something as an application would, in the transaction that is open; where the server refuses it, all is as it was.
 pub(in crate::rehearsal) async fn attempt<T>(
@@ -39,7 +39,9 @@ pub(in crate::rehearsal) async fn attempt<T>(
     match work.await {
         Ok(value) => {
             client
-                .batch_execute("RELEASE SAVEPOINT attempt; SET search_path = pg_catalog, pg_temp")
+                .batch_execute(
+                    "RELEASE SAVEPOINT attempt; SET LOCAL search_path = pg_catalog, pg_temp",
+                )
                 .await?;
             Ok(Ok(value))
         }
@@ -451,9 +453,10 @@ impl Recipe<'_> {
             })
             .collect();
         format!(
-            "INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES {}",
+            "INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES {}{}",
             names.join(", "),
-            rows.join(", ")
+            rows.join(", "),
+            self.table.deferred_checks()
         )
     }
 }

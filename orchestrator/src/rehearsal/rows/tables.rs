@@ -53,6 +53,13 @@ impl Table {
         shown(&self.schema, &self.name)
     }
 
+    /// Statements that check what the server would not: the deferred check of a unique or exclusion constraint is a trigger, and
+    /// triggers do not fire while rows are made. A rebuilt index checks all rows.
+    pub fn deferred_checks(&self) -> String {
+        let indexes = self.uniques.iter().flat_map(|unique| &unique.deferred);
+        indexes.map(|index| format!("; {index}")).collect()
+    }
+
     /// The index of a column, by its number in the catalog.
     pub fn position(&self, number: i16) -> Option<usize> {
         self.columns
@@ -126,6 +133,8 @@ pub(super) struct Unique {
     table: u32,
     pub name: String,
     pub columns: Vec<i16>,
+    /// Where its constraint is deferrable: the statements that check it at once.
+    pub deferred: Vec<String>,
 }
 
 /// The rows of a query, each as a JSON object of its columns.
@@ -258,7 +267,13 @@ pub(super) async fn read_tables(
                     AND (d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                         OR d.classid = 'pg_constraint'::regclass AND d.objid IN (
                             SELECT k.oid FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))))
-                    AS columns
+                    AS columns,
+                ARRAY(SELECT format('SET CONSTRAINTS %I.%I IMMEDIATE; REINDEX INDEX %s', n.nspname, k.conname, leaf.relid::regclass)
+                    FROM pg_constraint AS k JOIN pg_namespace AS n ON n.oid = k.connamespace
+                        CROSS JOIN LATERAL (SELECT i.indexrelid AS relid WHERE c.relkind = 'i' UNION ALL
+                            SELECT p.relid FROM pg_partition_tree(i.indexrelid) AS p WHERE c.relkind = 'I' AND p.isleaf) AS leaf
+                    WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.condeferrable AND k.contype IN ('p', 'u', 'x'))
+                    AS deferred
             FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
             WHERE i.indrelid = ANY ({list}) AND (i.indisunique OR i.indisexclusion) ORDER BY i.indrelid, c.relname"
         ),
