@@ -101,6 +101,8 @@ pub(super) fn shows_broken_code(said: &ServerError, triggers: &[Trigger]) -> boo
     match said.sqlstate.as_str() {
         // Rights, which another role may have; and a duplicate alias is the same as other errors of syntax.
         "42501" => false,
+        // `currval` and `lastval` of a session that took no number yet.
+        "55000" if said.message.contains("in this session") => false,
         code if code.starts_with("42") => true,
         // An unsupported feature, no RETURN, a trigger's protocol, no such schema, an unassigned record, a NULL where none may be, an
         // endless recursion.
@@ -118,6 +120,59 @@ pub(super) fn shows_broken_code(said: &ServerError, triggers: &[Trigger]) -> boo
         }
         _ => false,
     }
+}
+
+/// Texts of errors in values that a type takes apart: their code is that of wrong SQL.
+const PARSERS: [&str; 6] = [
+    "tsquery",
+    "jsonpath",
+    "ltree",
+    "lquery",
+    "hstore",
+    "query_int",
+];
+
+/// Whether the values of the rows may be to blame, and not the code: a text that is no search query, or a name that is put together of
+/// what a row holds.
+pub(super) fn may_be_the_values<'v>(
+    said: &ServerError,
+    triggers: &[Trigger],
+    mut values: impl Iterator<Item = &'v str>,
+) -> bool {
+    match said.sqlstate.as_str() {
+        "42601" if PARSERS.iter().any(|parser| said.message.contains(parser)) => return true,
+        // A text that is no name: names in the code itself are read when the function is made.
+        "42602" => return true,
+        code if code.starts_with("42") => {}
+        _ => return false,
+    }
+    let sources: Vec<String> = triggers
+        .iter()
+        .map(|trigger| trigger.source.to_lowercase())
+        .collect();
+    let quoted = said.message.split('"').skip(1).step_by(2);
+    let named: Vec<String> = quoted
+        .map(str::to_lowercase)
+        .filter(|name| !name.is_empty() && !sources.iter().any(|source| source.contains(name)))
+        .collect();
+    // A short value is a part of many names.
+    let is_of = |value: &str, name: &str| {
+        value.contains(name) || value.chars().count() > 2 && name.contains(value)
+    };
+    values.any(|value| {
+        let value = value.to_lowercase();
+        named.iter().any(|name| is_of(&value, name))
+    })
+}
+
+/// The setting of an application that a function reads and this session does not have: `app.tenant`. A name without a dot is one of the
+/// server's, and misspelled.
+pub(super) fn missing_setting(said: &ServerError) -> Option<&str> {
+    let (_, rest) = said
+        .message
+        .split_once("unrecognized configuration parameter \"")?;
+    let name = rest.strip_suffix('"')?;
+    (said.sqlstate == "42704" && name.contains('.')).then_some(name)
 }
 
 /// The label in `invalid input value for enum mood: "x"`.

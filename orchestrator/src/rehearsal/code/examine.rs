@@ -86,7 +86,7 @@ impl Examiner {
             }
         }
         for (name, table) in wanted {
-            let broken = exercise(client, table).await?;
+            let broken = exercise(client, table, &mut examined.notes).await?;
             tried.insert(Subject::Table(name.clone()), broken);
         }
         for (subject, broken) in tried {
