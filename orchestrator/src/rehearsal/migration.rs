@@ -106,7 +106,7 @@ impl<'a> Scene<'a> {
         match self.take(Direction::Up, Some(&witness)).await? {
             Ok(took) => self.up = took,
             Err(failure) if self.may_do_without_rows() => {
-                let stumble = Stumble::of_migration(failure, &rows_before);
+                let stumble = Stumble::of_migration(failure, &rows_before, &self.migration.script);
                 return Ok((
                     self.rehearsed(Reversibility::Unknown),
                     Onward::WithoutRows(stumble),
@@ -165,8 +165,14 @@ impl<'a> Scene<'a> {
         let reverted = Verdict::of_revert(before, &after_up, &after_down);
         self.column_order = reverted.column_order();
         self.judge(&reverted, REVERTED, Direction::Down);
-        self.judge_rows(&rows).await?;
+        let after_down = self.judge_rows(&rows).await?;
         let onward = self.play_again(&after_up).await?;
+        if self.again.is_some() && !self.disproven {
+            let (client, revert) = (self.stage.client(), self.revert());
+            for draft in rows.later_drafts(client, &after_down, revert).await? {
+                self.disproven |= self.hold(draft);
+            }
+        }
         let reversibility = if self.disproven {
             Reversibility::Disproven
         } else {
@@ -212,14 +218,14 @@ impl<'a> Scene<'a> {
         self.notes.extend(seen.notes);
     }
 
-    async fn judge_rows(&mut self, rows: &Rows) -> Result<(), ScratchError> {
+    async fn judge_rows(&mut self, rows: &Rows) -> Result<Digests, ScratchError> {
         let client = self.stage.client();
         let after_down = self.onlooker.rows(client, Some(&rows.before)).await?;
         for draft in rows.drafts(&after_down, self.revert()) {
             let loses = draft.rule == &LOSES_DATA;
             self.disproven |= self.hold(draft) && loses;
         }
-        Ok(())
+        Ok(after_down)
     }
 
     /// The second up, which must make what the first did.

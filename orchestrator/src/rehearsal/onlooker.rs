@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use shared::domain::{Failure, Script};
 use shared::postgres::Client;
+use shared::sql;
 
 use super::code::{Broken, BrokenCode, Examiner};
-use super::rows::{Digests, Filler, Loss, RowsError, digest, losses};
+use super::rows::{Digests, Filler, Loss, RowsError, digest, later_losses, losses};
 use super::trouble::does_not_run;
 use crate::rules::Draft;
 use crate::rules::slugs::{
@@ -112,11 +113,30 @@ pub(super) struct Rows {
 impl Rows {
     /// What is held against the revert because of rows.
     pub(super) fn drafts<'s>(&self, after_down: &Digests, revert: &'s Script) -> Vec<Draft<'s>> {
-        losses(&self.before, &self.after_up, after_down)
-            .iter()
-            .map(|loss| Draft::new(rule_of(loss), revert, loss.to_string()))
-            .collect()
+        let losses = losses(&self.before, &self.after_up, after_down);
+        losses.iter().map(|loss| draft(loss, revert)).collect()
     }
+
+    /// What is held against the revert because of rows that are written after the migration. The database is as the migration leaves
+    /// it.
+    pub(super) async fn later_drafts<'s>(
+        &self,
+        client: &Client,
+        after_down: &Digests,
+        revert: &'s Script,
+    ) -> Result<Vec<Draft<'s>>, ScratchError> {
+        // What is not one transaction cannot be tried and undone.
+        if revert.directives.no_transaction {
+            return Ok(Vec::new());
+        }
+        let (before, after_up) = (&self.before, &self.after_up);
+        let losses = later_losses(client, before, after_up, after_down, &revert.text).await?;
+        Ok(losses.iter().map(|loss| draft(loss, revert)).collect())
+    }
+}
+
+fn draft<'s>(loss: &Loss, revert: &'s Script) -> Draft<'s> {
+    Draft::new(rule_of(loss), revert, loss.to_string())
 }
 
 fn rule_of(loss: &Loss) -> &'static crate::rules::Rule {
@@ -142,9 +162,10 @@ pub(super) enum Stumble {
 
 impl Stumble {
     /// Of a migration. `before` are the rows that it found.
-    pub(super) fn of_migration(failure: Box<Failure>, before: &Digests) -> Self {
+    pub(super) fn of_migration(failure: Box<Failure>, before: &Digests, script: &Script) -> Self {
         Self::Up {
-            on_any_rows: is_required_and_new(&failure, before),
+            on_any_rows: is_required_and_new(&failure, before)
+                && !gives_values(&script.text, failure.line),
             failure,
         }
     }
@@ -184,5 +205,58 @@ fn is_required_and_new(failure: &Failure, before: &Digests) -> bool {
     match (failure.sqlstate.as_deref(), names.next(), names.next()) {
         (Some("23502"), Some(column), Some(table)) => !before.has_column(None, table, column),
         _ => false,
+    }
+}
+
+/// Whether a file gives values to what it adds, by the place where it failed: then it depends on the rows whether one of them is NULL.
+/// A `DEFAULT` or an expression gives them in the statement itself, an `UPDATE` or a block of code before it.
+fn gives_values(text: &str, failed: Option<u32>) -> bool {
+    let statements = sql::split(text).unwrap_or_default();
+    let until = failed.unwrap_or(u32::MAX);
+    let mut begun = statements
+        .iter()
+        .take_while(|statement| sql::position_at(text, statement.offset).line <= until);
+    begun.any(|statement| {
+        let mut words = statement
+            .text
+            .split(|character: char| !(character.is_alphanumeric() || character == '_'))
+            .filter(|word| !word.is_empty())
+            .map(str::to_ascii_uppercase)
+            .peekable();
+        let first = words.peek().cloned().unwrap_or_default();
+        let changes = ["UPDATE", "MERGE", "WITH", "DO", "CALL", "SELECT"];
+        changes.contains(&first.as_str())
+            || first == "ALTER" && words.any(|word| word == "DEFAULT" || word == "GENERATED")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_without_values_fails_on_any_rows() {
+        for (text, gives) in [
+            ("ALTER TABLE t ADD c int NOT NULL", false),
+            (
+                "ALTER TABLE t ADD c int;\n\nALTER TABLE t ALTER c SET NOT NULL",
+                false,
+            ),
+            (
+                "ALTER TABLE t ADD c int GENERATED ALWAYS AS (a + b) STORED NOT NULL",
+                true,
+            ),
+            ("ALTER TABLE t ADD c int DEFAULT f() NOT NULL", true),
+            (
+                "ALTER TABLE t ADD c int;\nUPDATE t SET c = b;\nALTER TABLE t ALTER c SET NOT NULL",
+                true,
+            ),
+            (
+                "ALTER TABLE t ADD c int NOT NULL;\n\n\nUPDATE t SET c = b",
+                false,
+            ),
+        ] {
+            assert_eq!(gives_values(text, Some(3)), gives, "{text}");
+        }
     }
 }

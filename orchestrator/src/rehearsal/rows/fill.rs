@@ -103,7 +103,8 @@ pub(in crate::rehearsal) async fn fill_in(
     fill_tables(client, &empty, &mut HashMap::new(), true).await
 }
 
-async fn prepare(client: &Client) -> Result<(), RowsError> {
+/// Settings under which rows are made, for the transaction that is open.
+pub(super) async fn prepare(client: &Client) -> Result<(), RowsError> {
     client.batch_execute(SETTINGS).await?;
     let replica = "SET LOCAL session_replication_role = replica";
     // A role that may not set it has triggers and foreign keys in its way; what they refuse is told.

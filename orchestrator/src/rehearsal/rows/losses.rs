@@ -50,6 +50,11 @@ pub enum LossKind {
     },
     /// Each column holds what it held, but not in the same rows.
     Mixed,
+    /// Values that are written between the migration and its revert do not survive the revert.
+    WrittenLater {
+        /// The column.
+        column: String,
+    },
 }
 
 /// A difference of the rows after a revert from those before the migration.
@@ -142,6 +147,11 @@ impl fmt::Display for Loss {
                 quote(column),
                 within(*rows, *of)
             ),
+            (LossKind::WrittenLater { column }, _) => write!(
+                f,
+                "the revert sets {table}.{} to NULL, and with it values that are written after the migration",
+                quote(column)
+            ),
             (LossKind::Mixed, _) => write!(
                 f,
                 "{table}: after the revert values stand in other rows than before"
@@ -185,6 +195,69 @@ pub fn losses(before: &Digests, after_up: &Digests, after_down: &Digests) -> Vec
         comparison.tell(&mut losses);
     }
     losses
+}
+
+/// A column that had no values in some rows, got some from the migration, and is without them after the revert.
+#[derive(Clone, Debug)]
+pub(super) struct Cleared<'a> {
+    pub table: &'a TableDigest,
+    /// Schema and name of the table, and the name of the column: after the migration, and after its revert.
+    pub names: [(&'a (String, String), &'a str); 2],
+    /// A value that the migration wrote.
+    pub written: &'a str,
+    /// In how many rows there is a value after the revert.
+    pub left: usize,
+}
+
+/// The columns of small tables whose values the revert takes back.
+pub(super) fn cleared<'a>(
+    before: &'a Digests,
+    after_up: &'a Digests,
+    after_down: &'a Digests,
+) -> Vec<Cleared<'a>> {
+    let mut found = Vec::new();
+    for (name, table) in &before.tables {
+        let mut between = after_up.tables.iter();
+        let between = between.find(|(_, between)| between.oid == table.oid);
+        let (Some((name_between, between)), Some(after)) = (between, after_down.tables.get(name))
+        else {
+            continue;
+        };
+        let (Content::Rows(was), Content::Rows(is), Content::Rows(now)) =
+            (&table.content, &between.content, &after.content)
+        else {
+            continue;
+        };
+        for (place, column) in table.columns.iter().enumerate() {
+            let mut places = between.columns.iter();
+            let at = places.position(|known| known.number == column.number);
+            let (Some(at), Some(place_after)) = (at, after.column(&column.name)) else {
+                continue;
+            };
+            let was = bag(was.iter().map(|row| &row[place]));
+            let is = bag(is.iter().map(|row| &row[at]));
+            let now = bag(now.iter().map(|row| &row[place_after]));
+            let nulls = |bag: &HashMap<_, usize>| bag.get(&None).copied().unwrap_or(0);
+            if nulls(&is) >= nulls(&was) || nulls(&now) < nulls(&was) {
+                continue;
+            }
+            let mut written = is
+                .iter()
+                .filter(|(value, times)| was.get(*value) < Some(times));
+            if let Some(written) = written.find_map(|(value, _)| value.as_deref()) {
+                found.push(Cleared {
+                    table,
+                    names: [
+                        (name_between, &between.columns[at].name),
+                        (name, &column.name),
+                    ],
+                    written,
+                    left: now.values().sum::<usize>() - nulls(&now),
+                });
+            }
+        }
+    }
+    found
 }
 
 type Row = [Option<String>];
@@ -325,17 +398,27 @@ impl Comparison<'_> {
             self.push(losses, LossKind::Added { rows }, culprit);
         }
         for (place, place_after) in self.columns() {
+            let at = self.column_between(place);
+            // A value where there was none is no loss.
+            let is_filled_in = |key: &Vec<&Option<String>>, was: &Option<String>| {
+                was.is_none()
+                    && at.is_some_and(|at| {
+                        let row = between.as_ref().and_then(|between| between.get(key));
+                        row.is_some_and(|row| row[at].is_some())
+                    })
+            };
             let changed: Vec<_> = before
                 .iter()
                 .filter_map(|(key, row)| {
                     let now = after.get(key)?;
                     (row[place] != now[place_after]).then_some((key, &row[place], now))
                 })
+                .filter(|(key, was, _)| !is_filled_in(key, was))
                 .collect();
             if changed.is_empty() {
                 continue;
             }
-            let culprit = match (self.column_between(place), &between) {
+            let culprit = match (at, &between) {
                 (None, _) => Culprit::Drop,
                 (Some(between_place), Some(between)) => {
                     let left = changed.iter().all(|(key, value, _)| {
@@ -386,7 +469,7 @@ impl Comparison<'_> {
         for (place, place_after) in &columns {
             let was = bag(before.iter().map(|row| &row[*place]));
             let now = bag(after.iter().map(|row| &row[*place_after]));
-            let changed = missing(&was, &now);
+            let mut changed = missing(&was, &now);
             if changed == 0 {
                 continue;
             }
@@ -396,15 +479,23 @@ impl Comparison<'_> {
             ) {
                 (None, _) => Culprit::Drop,
                 (Some(at), Some(Content::Rows(rows))) => {
-                    if missing(&was, &bag(rows.iter().map(|row| &row[at]))) == 0 {
+                    let between = bag(rows.iter().map(|row| &row[at]));
+                    if missing(&was, &between) == 0 {
                         Culprit::Revert
                     } else {
+                        // A value where there was none is no loss.
+                        let nulls = |bag: &HashMap<_, usize>| bag.get(&None).copied().unwrap_or(0);
+                        let filled_in = nulls(&was).saturating_sub(nulls(&between));
+                        changed -= filled_in.min(nulls(&was).saturating_sub(nulls(&now)));
                         Culprit::Migration
                     }
                 }
                 _ => Culprit::Migration,
             };
             told = true;
+            if changed == 0 {
+                continue;
+            }
             let kind = LossKind::Changed {
                 column: self.before.columns[*place].name.clone(),
                 rows: Some(changed),

@@ -10,6 +10,7 @@ mod error;
 mod fill;
 mod fulfil;
 mod insert;
+mod later;
 mod losses;
 mod order;
 mod pattern;
@@ -21,6 +22,7 @@ mod values;
 pub use digest::{Digests, digest};
 pub use error::RowsError;
 pub use fill::{Filled, Filler, Unfilled};
+pub use later::later_losses;
 pub use losses::{Culprit, Loss, LossKind, losses};
 
 pub(in crate::rehearsal) use fill::fill_in;
