@@ -5,6 +5,7 @@
 
 mod archive;
 pub mod code;
+mod layout;
 mod locks;
 mod migration;
 mod onlooker;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use catalog::{AttributeDifference, Comparison, Difference, Kind, ObjectId, Snapshot};
 use shared::domain::{ColumnOrder, SchemaDifference, Script};
 
+use super::layout::differ_in_layout_only;
 use crate::rules::{Draft, Rule};
 
 /// Objects that a sentence names; the rest is counted.
@@ -29,7 +30,7 @@ enum Side {
 impl Verdict {
     /// The schema after the revert against the one before the migration; `between` is the one that the migration made.
     pub(super) fn of_revert(before: &Snapshot, between: &Snapshot, after: &Snapshot) -> Self {
-        let comparison = catalog::compare(before, after);
+        let comparison = compare(before, after);
         let stood = comparison.differences.iter().filter(|it| {
             let id = ObjectId {
                 kind: it.kind,
@@ -46,7 +47,7 @@ impl Verdict {
     /// The schema after the second up against the one after the first.
     pub(super) fn of_second_up(first: &Snapshot, second: &Snapshot) -> Self {
         Self {
-            comparison: catalog::compare(first, second),
+            comparison: compare(first, second),
             side: Side::Again,
         }
     }
@@ -120,6 +121,23 @@ impl Verdict {
         draft.differences = differences.iter().map(difference).collect();
         draft
     }
+}
+
+/// The comparison of two schemas, without functions that are only indented otherwise: they do the same.
+fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
+    let mut comparison = catalog::compare(expected, found);
+    comparison.differences.retain(|it| {
+        let is_layout = |fact: &AttributeDifference| match (&fact.expected, &fact.found) {
+            (Some(expected), Some(found)) => differ_in_layout_only(expected, found),
+            _ => false,
+        };
+        let is_same = is_changed(it)
+            && matches!(it.kind, Kind::Function | Kind::Procedure)
+            && !it.attributes.is_empty()
+            && it.attributes.iter().all(is_layout);
+        !is_same
+    });
+    comparison
 }
 
 /// `the revert leaves enum type a and table b; it drops index c, which stood before; …` What stood after the migration and before

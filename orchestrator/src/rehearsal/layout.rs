@@ -1,0 +1,84 @@
+//! Whether two definitions of a function differ in white space only: a revert that writes a function again, indented otherwise, brings
+//! back the same function. Pure.
+
+/// Whether two texts are the same but for the white space between their words.
+pub(super) fn differ_in_layout_only(one: &str, other: &str) -> bool {
+    one != other && words(one) == words(other)
+}
+
+/// The text with white space only where it separates: what is quoted stays as it is, and so does the end of a line comment.
+fn words(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut is_apart = false;
+    while let Some(first) = rest.chars().next() {
+        if first.is_whitespace() {
+            is_apart = true;
+            rest = &rest[first.len_utf8()..];
+            continue;
+        }
+        let last = kept.chars().next_back();
+        if is_apart && last.is_some_and(|last| separates(last, first)) {
+            kept.push(' ');
+        }
+        is_apart = false;
+        let length = if rest.starts_with("--") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if first == '\'' || first == '"' {
+            rest[1..].find(first).map_or(rest.len(), |end| end + 2)
+        } else {
+            first.len_utf8()
+        };
+        kept.push_str(&rest[..length]);
+        if rest.starts_with("--") {
+            kept.truncate(kept.trim_end().len());
+            kept.push('\n');
+        }
+        rest = &rest[length..];
+    }
+    kept
+}
+
+/// Whether white space between two characters means something: `a b`, `- -`, `E 'x'`.
+fn separates(last: char, first: char) -> bool {
+    let kind = |character: char| match character {
+        '(' | ')' | ',' | ';' | '\n' => 0,
+        '\'' | '"' => 1,
+        other if other.is_alphanumeric() || other == '_' || other == '$' || other == '.' => 1,
+        _ => 2,
+    };
+    kind(last) == kind(first) && kind(last) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differ_in_layout_only;
+
+    #[test]
+    fn only_white_space_that_separates_nothing_does_not_count() {
+        for (one, other, is_layout) in [
+            (
+                "BEGIN RETURN  NEW;\nEND",
+                "BEGIN\n\tRETURN NEW; END\n",
+                true,
+            ),
+            ("f( a,b )", "f(a, b)", true),
+            ("a = 1", "a=1", true),
+            ("a -- why \n+ 1", "a -- why\n  + 1", true),
+            ("a -- why\n+ 1", "a -- why + 1", false),
+            ("a - -1", "a --1", false),
+            ("'a  b'", "'a b'", false),
+            ("\"a  b\"", "\"a b\"", false),
+            ("E 'a'", "E'a'", false),
+            ("a b", "ab", false),
+            ("a", "b", false),
+            ("a", "a", false),
+        ] {
+            assert_eq!(
+                differ_in_layout_only(one, other),
+                is_layout,
+                "{one:?} {other:?}"
+            );
+        }
+    }
+}
