@@ -1,6 +1,6 @@
 //! Functions and triggers that cannot work are told, once, at what first breaks them; what refuses on purpose is no fault.
 
-use orchestrator::rehearsal::code::{Broken, BrokenCode, Examiner};
+use orchestrator::rehearsal::code::{Broken, BrokenCode, Examined, Examiner};
 use orchestrator::rehearsal::rows::Filler;
 use shared::postgres::Client;
 use tests::{Program, SERVICES, Server};
@@ -55,11 +55,14 @@ impl Ground {
         self.examiner = Examiner::default();
     }
 
-    fn broken(&mut self) -> Vec<BrokenCode> {
-        let examined = self
-            .runtime
+    fn examined(&mut self) -> Examined {
+        self.runtime
             .block_on(self.examiner.examine(&self.client))
-            .unwrap_or_else(|error| panic!("{error:?}"));
+            .unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    fn broken(&mut self) -> Vec<BrokenCode> {
+        let examined = self.examined();
         assert_eq!(examined.notes, Vec::<String>::new());
         examined.broken
     }
@@ -146,6 +149,16 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "every DELETE of t fails: trigger g: column \"no_such_variable\" does not exist (42703)",
     ),
     (
+        "PERFORM current_setting('app.tenant'); NEW.nothing = 1; RETURN NEW",
+        "BEFORE INSERT",
+        "every INSERT into t fails: trigger g: record \"new\" has no field \"nothing\" (42703)",
+    ),
+    (
+        "PERFORM current_setting('work_memory'); RETURN NEW",
+        "BEFORE INSERT",
+        "every INSERT into t fails: trigger g: unrecognized configuration parameter \"work_memory\" (42704)",
+    ),
+    (
         "PERFORM set_config('a.b', NEW.v, true) FROM missing.t; RETURN NEW",
         "AFTER INSERT",
         "every INSERT into t fails: trigger g: relation \"missing.t\" does not exist (42P01)",
@@ -177,6 +190,32 @@ const SOUND: &[(&str, &str)] = &[
     ),
     ("PERFORM NEW.v::integer; RETURN NEW", "BEFORE UPDATE"),
     ("UPDATE other SET v = 'x'; RETURN NEW", "AFTER UPDATE"),
+    (
+        "NEW.v = current_setting('app.tenant')::uuid::text || current_setting('app.user'); RETURN NEW",
+        "BEFORE INSERT OR UPDATE",
+    ),
+    (
+        "PERFORM NEW.v::json, NEW.v::xml; RETURN NEW",
+        "BEFORE INSERT",
+    ),
+    ("PERFORM NEW.v::inet; RETURN NEW", "BEFORE INSERT"),
+    (
+        "PERFORM currval('t_id_seq'), lastval(); RETURN NEW",
+        "BEFORE UPDATE",
+    ),
+];
+
+/// Triggers that fail because of what a row holds.
+const VALUES: &[(&str, &str)] = &[
+    ("PERFORM NEW.v::tsquery; RETURN NEW", "BEFORE INSERT"),
+    ("PERFORM NEW.v::jsonpath; RETURN NEW", "BEFORE UPDATE"),
+    ("PERFORM NEW.v::regclass; RETURN NEW", "BEFORE INSERT"),
+    ("PERFORM NEW.v::regtype; RETURN NEW", "BEFORE INSERT"),
+    ("EXECUTE NEW.v; RETURN NEW", "BEFORE INSERT"),
+    (
+        "EXECUTE format('INSERT INTO %I VALUES (1)', 'log_' || NEW.v); RETURN NEW",
+        "AFTER INSERT",
+    ),
 ];
 
 fn with_trigger(body: &str, on: &str) -> String {
@@ -203,6 +242,12 @@ fn what_works_or_refuses_on_purpose_is_not_told() {
     for (body, on) in SOUND {
         ground.begin_anew(&with_trigger(body, on));
         ground.told(&[]);
+    }
+    for (body, on) in VALUES {
+        ground.begin_anew(&with_trigger(body, on));
+        let examined = ground.examined();
+        assert_eq!(examined.broken, [], "{body}");
+        assert_eq!(examined.notes.len(), 1, "{body}: {:?}", examined.notes);
     }
 }
 
