@@ -7,6 +7,7 @@ use shared::sql::Name;
 use super::change::{Change, RowKind, Step, Unknown};
 use super::file::LintedFile;
 use super::model::Model;
+use super::words::{Place, Words};
 
 /// One file of a service, with what the files around it tell.
 pub struct Look<'a> {
@@ -20,6 +21,17 @@ pub struct Look<'a> {
     pub before: &'a Model,
     /// What all migrations of the service make.
     pub at_last: &'a Model,
+    /// The number of the migration.
+    pub number: usize,
+    /// Where the migrations first name something.
+    pub words: &'a Words,
+}
+
+impl Look<'_> {
+    /// Whether no object of that name, of whatever kind, can exist at a place.
+    pub fn never_was(&self, name: &Name, before: Place) -> bool {
+        self.words.never(&name.name, before)
+    }
 }
 
 /// What stands before one statement of a file.

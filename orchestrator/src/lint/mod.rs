@@ -3,7 +3,10 @@
 //! Responsible for reading a service's files once and holding each to the rules. Not for what only a database can tell
 //! (`rehearsal`), nor for how findings are shown (`cli`).
 
+#[cfg(test)]
+mod cases;
 mod change;
+mod fate;
 mod file;
 mod guide;
 mod line;
@@ -21,6 +24,7 @@ mod service;
 #[cfg(test)]
 mod size;
 mod squawk;
+mod words;
 
 pub use change::{
     Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, RowChange,
@@ -36,3 +40,4 @@ pub use model::{Enum, Model, Table, View};
 pub use names::span;
 pub use read::steps;
 pub use service::lint;
+pub use words::{Place, Words};

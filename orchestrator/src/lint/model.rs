@@ -14,6 +14,7 @@ use self::indexes::Indexes;
 use super::change::{Column, Compared, Comparison, Constraint, ConstraintKind, Index};
 use super::mentions::Mentions;
 use super::names::PUBLIC;
+use super::words::is_given;
 
 /// A schema as the text tells.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +73,33 @@ impl Model {
     /// The table of a name.
     pub fn table(&self, name: &Name) -> Option<&Table> {
         self.tables.get(name)
+    }
+
+    /// The table of a name, of any schema where the name has none.
+    pub fn find(&self, name: &Name) -> Option<&Table> {
+        let schemas = self.schemas.iter().map(String::as_str);
+        let found = |schema: &str| {
+            self.tables.get(&Name {
+                schema: Some(schema.to_owned()),
+                name: name.name.clone(),
+            })
+        };
+        match &name.schema {
+            Some(schema) => found(schema),
+            None => std::iter::once(PUBLIC).chain(schemas).find_map(found),
+        }
+    }
+
+    /// Whether there is surely no table, view or index of that name.
+    pub fn lacks(&self, name: &Name) -> bool {
+        let is_same = |other: &Name| {
+            other.name == name.name && (name.schema.is_none() || other.schema == name.schema)
+        };
+        !self.blurred
+            && !is_given(&name.name)
+            && self.find(name).is_none()
+            && !self.views.keys().any(is_same)
+            && !self.indexes.names().any(is_same)
     }
 
     /// All tables.

@@ -112,6 +112,15 @@ pub(super) fn squeezed(node: &SyntaxNode) -> String {
     text.trim().to_owned()
 }
 
+/// A type as the model keeps it: in lower case unless quoted, without the quotes.
+pub(super) fn type_name(ty: &SyntaxNode) -> String {
+    let ty = squeezed(ty);
+    match ty.contains('"') {
+        true => ty.replace('"', ""),
+        false => ty.to_ascii_lowercase(),
+    }
+}
+
 /// The first node of a kind below another.
 pub(super) fn below<N: AstNode>(node: &SyntaxNode) -> Option<N> {
     node.descendants().find_map(N::cast)

@@ -3,10 +3,12 @@
 use shared::domain::{Direction, Finding, Service};
 use time::OffsetDateTime;
 
+use super::fate::Fate;
 use super::file::LintedFile;
 use super::load::{self, Standing};
 use super::look::Look;
 use super::model::Model;
+use super::words::Words;
 use super::{guide, read};
 use crate::rules::Rulebook;
 
@@ -24,28 +26,36 @@ pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<
         })
         .collect();
     let mut at_last = Model::default();
-    for (_, steps, ..) in &files {
+    let mut words = Words::default();
+    let mut fate = Fate::default();
+    for (number, (up, steps, ..)) in files.iter().enumerate() {
         at_last.apply_all(steps);
+        words.take(number, up, steps);
+        fate.take(number, steps);
     }
     let mut before = Model::default();
     let mut standing = Standing::default();
     let mut findings = Vec::new();
-    for (up, up_steps, down, down_steps) in &files {
+    for (number, (up, up_steps, down, down_steps)) in files.iter().enumerate() {
         let look = Look {
             file: up,
             steps: up_steps,
             revert: down_steps.as_deref(),
             before: &before,
             at_last: &at_last,
+            number,
+            words: &words,
         };
-        let under_load =
-            load::findings(up, down.as_ref(), &mut standing, rulebook.postgres, &before);
-        let mut drafts = under_load;
+        let mut drafts = load::findings(&look, down.as_ref(), &mut standing, rulebook.postgres);
         drafts.extend(load::too_deep_within(up.script, up_steps));
         if let (Some(down), Some(steps)) = (down, down_steps) {
             drafts.extend(load::too_deep_within(down.script, steps));
         }
         drafts.extend(guide::drafts(&look, down.as_ref(), now));
+        drafts.retain(|draft| {
+            let is_up = std::ptr::eq(draft.script, up.script);
+            !(is_up && fate.is_moot(number, up_steps, draft))
+        });
         findings.extend(rulebook.findings(service, up.migration, drafts));
         before.apply_all(up_steps);
     }

@@ -1,5 +1,4 @@
 -- migration: lock-timeout 2s
--- migration: allow column-type-change "notes only: text and varchar are stored alike, nothing is written anew"
 -- migration: allow foreign-key-not-valid "the key that it replaces has held these rows already; writes wait for the filled gaps anyhow"
 -- migration: allow mixed-schema-and-data "no row may be written between filling the gaps and requiring a value; reads go on while they are filled"
 -- migration: allow not-null-steps "one of five steps to a state that is adopted as a whole; writes are locked out from the first statement"

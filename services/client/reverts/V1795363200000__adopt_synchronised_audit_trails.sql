@@ -1,5 +1,4 @@
 -- migration: lock-timeout 2s
--- migration: allow column-type-change "text and varchar are stored alike: nothing is written anew"
 -- migration: allow mixed-schema-and-data "no entry may be written between filling userName and requiring it; the header says how to count the rows"
 -- migration: allow not-null-steps "the last step to a state that is adopted as a whole; a migration of its own, since the table grows"
 -- migration: allow unbatched-data-change "only entries without a userName are written, and no new ones may come until it is required"

@@ -34,7 +34,9 @@ pub(super) fn with_dependants<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Ve
                 continue;
             }
         }
-        if let Some(what) = cascading(now, &act.change) {
+        let place = (look.number, act.range.start);
+        let is_there = |name: &Name| now.stood(name) && !look.never_was(name, place);
+        if let Some(what) = cascading(now, &act.change, is_there) {
             drafts.push(draft(
                 format!("CASCADE drops whatever depends on {what} without naming it"),
                 "drop what depends on it by name, then this without CASCADE".to_owned(),
@@ -45,13 +47,17 @@ pub(super) fn with_dependants<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Ve
 }
 
 /// What is dropped with CASCADE, where it stood before.
-fn cascading(now: &Now, change: &Change) -> Option<String> {
-    let listed = |names: &[Name]| names.iter().find(|name| now.stood(name)).map(shown);
+fn cascading(now: &Now, change: &Change, is_there: impl Fn(&Name) -> bool) -> Option<String> {
+    let listed = |names: &[Name]| names.iter().find(|name| is_there(name)).map(shown);
+    let relations = |names: &[Name]| {
+        let mut there = names.iter().filter(|name| is_there(name));
+        there.find(|name| !now.model.lacks(name)).map(shown)
+    };
     match change {
         Change::DropsTables {
             tables,
             cascade: true,
-        } => listed(tables),
+        } => relations(tables),
         Change::DropsColumn {
             table,
             column,
@@ -61,11 +67,13 @@ fn cascading(now: &Now, change: &Change) -> Option<String> {
             table,
             name: column,
             cascade: true,
-        } if now.stood(table) => Some(format!("{} of {}", quoted(column), shown(table))),
+        } if is_there(table) && !now.model.lacks(table) => {
+            Some(format!("{} of {}", quoted(column), shown(table)))
+        }
         Change::DropsIndexes {
             indexes,
             cascade: true,
-        } => listed(indexes),
+        } => relations(indexes),
         Change::DropsTypes {
             types,
             cascade: true,
@@ -73,11 +81,17 @@ fn cascading(now: &Now, change: &Change) -> Option<String> {
         Change::DropsViews {
             views,
             cascade: true,
-        } => listed(views),
+        } => relations(views),
         Change::DropsSchemas {
             names,
             cascade: true,
-        } => names.first().map(|name| quoted(name)),
+        } => {
+            let mut names = names.iter().map(|name| Name {
+                schema: None,
+                name: name.clone(),
+            });
+            names.find(is_there).map(|name| quoted(&name.name))
+        }
         Change::DropsOtherCascade { what } => Some(what.clone()),
         _ => None,
     }

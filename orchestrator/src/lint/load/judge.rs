@@ -1,41 +1,43 @@
 //! From what squawk reports to what is held against a file. Floor 3.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use shared::domain::Direction;
 use shared::sql::Name;
 use squawk_linter::{Rule as Squawk, Violation};
+use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode, NameLike};
 
 use super::adopted::{ALL, Adopted, Concern, TYPES, adopted};
 use super::defaults::is_serial;
 use super::made::{Made, Standing};
-use super::names::{is_same, subjects};
+use super::names::subjects;
 use super::refine::{action, default, dropped_columns, is_key, listed_keys, renaming};
 use super::types::{is_wider, new_type};
 use super::understood;
+use crate::lint::names::{below, plain};
 use crate::lint::squawk::violations;
-use crate::lint::{LintedFile, Model};
+use crate::lint::{Act, LintedFile, Look, Model};
 use crate::rules::{Draft, Rule, slugs};
 
 /// What is held against a migration and its revert. `standing` is what stood before it, and then what stands after it.
 pub fn findings<'a>(
-    up: &LintedFile<'a>,
+    look: &Look<'a>,
     down: Option<&LintedFile<'a>>,
     standing: &mut Standing,
     postgres: u16,
-    before: &Model,
 ) -> Vec<Draft<'a>> {
+    let up = look.file;
     let made = Made::by(&up.syntax, standing);
     let first = standing.is_nothing();
     let mut drafts = understood::drafts(up);
-    drafts.extend(Judge::new(up, &made, None, first, Some(before)).drafts(postgres));
+    drafts.extend(Judge::new(look, up, &made, None, first).drafts(postgres));
     if let Some(down) = down {
         let again = Made::by(&down.syntax, standing);
         drafts.extend(understood::drafts(down));
-        drafts.extend(Judge::new(down, &again, Some(&made), first, None).drafts(postgres));
+        drafts.extend(Judge::new(look, down, &again, Some(&made), first).drafts(postgres));
     }
     standing.pass(made);
     drafts
@@ -52,34 +54,47 @@ struct At {
 }
 
 struct Judge<'s, 'a> {
+    look: &'s Look<'a>,
     file: &'s LintedFile<'a>,
     made: &'s Made,
     /// What the migration made that this revert undoes.
     undone: Option<&'s Made>,
     /// Nothing stood before the migration.
     first: bool,
-    /// What stood before the file, where that is known.
-    before: Option<&'s Model>,
+    /// What stands before the statement that was asked about last, and how many changes led there.
+    model: RefCell<Option<(Model, usize)>>,
     statements: Vec<At>,
+    /// What the file changes, in order.
+    acts: Vec<&'s Act>,
     /// The names of the checks that the file adds.
     checks: OnceCell<BTreeSet<String>>,
 }
 
 impl<'s, 'a> Judge<'s, 'a> {
     fn new(
+        look: &'s Look<'a>,
         file: &'s LintedFile<'a>,
         made: &'s Made,
         undone: Option<&'s Made>,
         first: bool,
-        before: Option<&'s Model>,
     ) -> Self {
         let statements = file.syntax.tree().stmts().enumerate();
+        let steps = match file.direction {
+            Direction::Up => Some(look.steps),
+            Direction::Down => look.revert,
+        };
         Self {
+            look,
             file,
             made,
             undone,
             first,
-            before,
+            model: RefCell::new(None),
+            acts: steps
+                .unwrap_or_default()
+                .iter()
+                .flat_map(|step| &step.acts)
+                .collect(),
             checks: OnceCell::new(),
             statements: statements
                 .map(|(number, statement)| At {
@@ -128,6 +143,9 @@ impl<'s, 'a> Judge<'s, 'a> {
         let is_here = |at: &&At| at.statement.syntax().text_range().start() <= start;
         let at = at.filter(is_here)?;
         if !self.is_asked(adopted.concern, adopted.rule, at) {
+            return None;
+        }
+        if self.is_absent(violation, at) {
             return None;
         }
         let adopted = self.refined(violation, adopted, at)?;
@@ -225,6 +243,8 @@ impl<'s, 'a> Judge<'s, 'a> {
             Squawk::ConstraintMissingNotValid => self.constraint(violation, adopted, at),
             Squawk::AddingFieldWithDefault => default(violation, adopted, node),
             Squawk::ChangingColumnType => (!self.only_widens(violation, at)).then_some(adopted),
+            // Without CASCADE only an empty schema can be dropped.
+            Squawk::BanDropSchema => below::<ast::Cascade>(node).is_some().then_some(adopted),
             Squawk::BanAlterDomainWithAddConstraint => {
                 let mut nodes = node.descendants();
                 (!nodes.any(|node| ast::NotValid::can_cast(node.kind()))).then_some(adopted)
@@ -267,12 +287,73 @@ impl<'s, 'a> Judge<'s, 'a> {
         };
         let old = at.subjects.first().and_then(|table| {
             let name = column.column_name_ref()?.text();
-            let mut tables = self.before?.tables();
-            let (_, table) = tables.find(|(known, _)| is_same(known, table))?;
-            Some(&table.column(&name)?.ty)
+            self.with_model(violation, |model| {
+                Some(model.find(table)?.column(&name)?.ty.clone())
+            })
         });
         let new = new_type(&column);
-        old.zip(new).is_some_and(|(old, new)| is_wider(old, &new))
+        old.zip(new).is_some_and(|(old, new)| is_wider(&old, &new))
+    }
+
+    /// Whether IF EXISTS asks for what cannot exist, so that nothing happens.
+    fn is_absent(&self, violation: &Violation, at: &At) -> bool {
+        let node = at.statement.syntax();
+        let is_asked = |node: &SyntaxNode| {
+            let mut children = node.children();
+            children.any(|child| ast::IfExists::can_cast(child.kind()))
+        };
+        if let Some(ast::AlterTableAction::DropColumn(drop)) = action(violation, &at.statement)
+            && is_asked(drop.syntax())
+            && let Some((table, name)) = at.subjects.first().zip(drop.column_name_ref())
+        {
+            return self.with_model(violation, |model| {
+                let table = model.find(table);
+                table.is_some_and(|it| it.certain && it.column(&name.text()).is_none())
+            });
+        }
+        let names = match &at.statement {
+            ast::Stmt::DropSchema(drop) => {
+                let schemas = drop.schema_refs().filter_map(|schema| plain(Some(schema)));
+                schemas.map(|name| Name { schema: None, name }).collect()
+            }
+            _ => at.subjects.clone(),
+        };
+        let is_relation = matches!(
+            at.statement,
+            ast::Stmt::AlterTable(_)
+                | ast::Stmt::DropTable(_)
+                | ast::Stmt::DropView(_)
+                | ast::Stmt::DropMaterializedView(_)
+                | ast::Stmt::DropIndex(_)
+        );
+        // What the migration made is there before its revert.
+        let start = match self.file.direction {
+            Direction::Up => usize::from(node.text_range().start()),
+            Direction::Down => usize::MAX,
+        };
+        let is_absent = |name: &Name| {
+            self.look.never_was(name, (self.look.number, start))
+                || is_relation && self.with_model(violation, |model| model.lacks(name))
+        };
+        is_asked(node) && !names.is_empty() && names.iter().all(is_absent)
+    }
+
+    /// Asks what stands where squawk points. It points at one place after the other.
+    fn with_model<T>(&self, violation: &Violation, ask: impl FnOnce(&Model) -> T) -> T {
+        let mut state = self.model.borrow_mut();
+        let (model, done) = state.get_or_insert_with(|| {
+            let mut model = self.look.before.clone();
+            if self.file.direction == Direction::Down {
+                model.apply_all(self.look.steps);
+            }
+            (model, 0)
+        });
+        let place = usize::from(violation.text_range.start());
+        while let Some(act) = self.acts.get(*done).filter(|act| act.range.end <= place) {
+            model.apply(act);
+            *done += 1;
+        }
+        ask(model)
     }
 
     fn adds_check(&self, name: &str) -> bool {

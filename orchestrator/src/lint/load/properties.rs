@@ -8,7 +8,7 @@ use shared::domain::{Checksum, Direction, Directives, Migration, Script, Service
 use shared::sql;
 
 use super::{Standing, findings};
-use crate::lint::{LintedFile, Model};
+use crate::lint::{LintedFile, Look, Model, Words, steps};
 use crate::rules::RULES;
 
 fn script(text: &str) -> Script {
@@ -43,7 +43,19 @@ fn read(up: &str, down: &str) {
     for migration in &service.migrations {
         let up = LintedFile::read(&service, migration, Direction::Up).expect("a file");
         let down = LintedFile::read(&service, migration, Direction::Down);
-        for draft in findings(&up, down.as_ref(), &mut standing, 14, &Model::default()) {
+        let steps_of = steps;
+        let steps = steps_of(&up);
+        let revert = down.as_ref().map(steps_of);
+        let look = Look {
+            file: &up,
+            steps: &steps,
+            revert: revert.as_deref(),
+            before: &Model::default(),
+            at_last: &Model::default(),
+            number: 0,
+            words: &Words::default(),
+        };
+        for draft in findings(&look, down.as_ref(), &mut standing, 14) {
             let Some(range) = draft.range else { continue };
             assert!(
                 range.start <= range.end && range.end <= draft.script.text.len(),

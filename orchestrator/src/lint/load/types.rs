@@ -1,16 +1,18 @@
 //! Changes of type that leave every row as it is. Floor 3.
 //!
 //! PostgreSQL neither writes nor reads the table when a limit is lengthened or taken away, and between `varchar` and `text` (`ATColumnChangeRequiresRewrite`;
-//! the length coercions of `varchar` and `numeric` have support functions that say so).
+//! the length coercions of `varchar`, `varbit`, `numeric` and the types of time have support functions that say so).
 
 use squawk_syntax::ast::{self, AstNode, NameLike};
+
+use crate::lint::names::type_name;
 
 /// The type that `ALTER COLUMN … TYPE` gives a column; `None` where an expression makes its values, or another collation.
 pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
     let Some(ast::AlterColumnOption::SetType(change)) = column.option() else {
         return None;
     };
-    let ty = change.ty()?.syntax().text().to_string();
+    let ty = type_name(change.ty()?.syntax());
     // `USING name::type` says what happens anyway.
     let is_plain = change.using_expr().is_none_or(|using| {
         let (text, name) = (using.syntax().text().to_string(), column.column_name_ref());
@@ -20,7 +22,8 @@ pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
                 .trim()
                 .trim_start_matches("USING")
                 .trim_start_matches("using");
-            value.trim().trim_matches('"') == name.text() && words(to) == words(&ty)
+            value.trim().trim_matches('"') == name.text()
+                && words(&to.replace('"', "")) == words(&ty)
         })
     });
     (is_plain && change.collate().is_none()).then_some(ty)
@@ -40,6 +43,10 @@ pub(super) fn is_wider(old: &str, new: &str) -> bool {
         (Type::Numeric(_), Type::Numeric(None)) => true,
         (Type::Numeric(Some((old, scale))), Type::Numeric(Some((new, new_scale)))) => {
             new >= old && new_scale == scale
+        }
+        (Type::Limited(old, limit), Type::Limited(new, new_limit)) => {
+            let is_wide = |new: u32| limit.is_some_and(|limit| new >= limit);
+            old == new && new_limit.is_none_or(is_wide)
         }
         _ => false,
     }
@@ -65,6 +72,7 @@ fn words(ty: &str) -> String {
         ("timestamp with time zone", "timestamptz"),
         ("timestamp without time zone", "timestamp"),
         ("time without time zone", "time"),
+        ("time with time zone", "timetz"),
     ] {
         text = text.replace(name, same);
     }
@@ -87,11 +95,16 @@ enum Type {
     Text,
     Varchar(Option<u32>),
     Numeric(Option<(u32, u32)>),
+    /// Bits and types of time: of one name, with a length or precision.
+    Limited(&'static str, Option<u32>),
 }
 
 impl Type {
     fn read(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
+        if let Some(limited) = Self::limited(&words(&text)) {
+            return Some(limited);
+        }
         let (name, limits) = match text.split_once('(') {
             Some((name, rest)) => {
                 let limits = rest
@@ -114,6 +127,27 @@ impl Type {
             }
             _ => None,
         }
+    }
+
+    fn limited(words: &str) -> Option<Self> {
+        let zoned = words.strip_suffix(" with time zone");
+        let words = zoned
+            .or(words.strip_suffix(" without time zone"))
+            .unwrap_or(words);
+        let (name, limit) = match words.split_once(" ( ") {
+            Some((name, rest)) => (name, Some(rest.strip_suffix(" )")?.parse().ok()?)),
+            None => (words, None),
+        };
+        let name = match (name, zoned) {
+            ("timestamptz", None) | ("timestamp", Some(_)) => "timestamptz",
+            ("timetz", None) | ("time", Some(_)) => "timetz",
+            ("timestamp", None) => "timestamp",
+            ("time", None) => "time",
+            ("interval", None) => "interval",
+            ("varbit" | "bit varying", None) => "varbit",
+            _ => return None,
+        };
+        Some(Self::Limited(name, limit))
     }
 }
 
@@ -138,6 +172,10 @@ mod tests {
             ("text[]", "text []"),
             ("\"Mood\"", "\"Mood\""),
             ("decimal(8)", "numeric"),
+            ("timestamp(3)", "timestamp(6)"),
+            ("timestamp(3) with time zone", "timestamptz"),
+            ("interval(0)", "interval"),
+            ("bit varying(8)", "varbit(9)"),
         ] {
             assert!(is_wider(old, new), "{old} to {new}");
         }
@@ -153,6 +191,10 @@ mod tests {
             ("text", "citext"),
             ("\"Mood\"", "\"mood\""),
             ("timestamp", "timestamptz"),
+            ("timestamp", "timestamp(3)"),
+            ("timestamp(3)", "timestamptz(3)"),
+            ("time(3)", "timestamp(3)"),
+            ("varbit(8)", "varbit(7)"),
         ] {
             assert!(!is_wider(old, new), "{old} to {new}");
         }

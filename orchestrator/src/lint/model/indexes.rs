@@ -30,6 +30,11 @@ impl Indexes {
         self.of.get(self.tables.get(name)?)?.get(&Ok(name.clone()))
     }
 
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
+        self.tables.keys()
+    }
+
     /// Adds one, unless there is one of that name.
     pub(super) fn add(&mut self, index: Index) {
         let key = match &index.name {

@@ -7,7 +7,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::statement::Reader;
 use crate::lint::change::{Change, Unknown};
 use crate::lint::mentions::Mentions;
-use crate::lint::names::{span, squeezed};
+use crate::lint::names::span;
 
 /// Blocks within EXECUTE within blocks that are followed: each is read once more by those around it.
 const WITHIN: usize = 8;
@@ -62,15 +62,12 @@ impl Reader<'_> {
     fn dynamic(&mut self, node: &SyntaxNode) {
         let whole = (self.spot)(node);
         let literal = ast::PlpgsqlDynExecuteStmt::cast(node.clone())
-            .and_then(|execute| execute.query())
-            .map(|query| squeezed(query.syntax()))
-            .filter(|text| !text.contains("||") && !text.to_ascii_lowercase().contains("format"));
-        let value = literal.and_then(|_| {
-            node.descendants()
-                .find_map(ast::Literal::cast)
-                .and_then(|literal| literal.string_value())
-        });
-        let Some(text) = value else {
+            .and_then(|execute| execute.query()?.target_list()?.targets().next()?.expr());
+        let Some(ast::Expr::Literal(literal)) = literal else {
+            self.act(whole, Change::Unknown(Unknown::Anything));
+            return;
+        };
+        let Some(text) = literal.string_value() else {
             self.act(whole, Change::Unknown(Unknown::Anything));
             return;
         };

@@ -6,7 +6,7 @@ use squawk_syntax::ast::{self, AstNode};
 use super::statement::Reader;
 use crate::lint::change::{Change, Column, Constraint, ConstraintKind};
 use crate::lint::mentions::Mentions;
-use crate::lint::names::{plain, squeezed};
+use crate::lint::names::{plain, squeezed, type_name};
 
 impl Reader<'_> {
     pub(super) fn create_table(&mut self, it: &ast::CreateTable) -> Option<()> {
@@ -73,11 +73,7 @@ impl Reader<'_> {
     ) -> Option<(Column, Vec<Constraint>)> {
         let range = (self.spot)(name.as_ref()?.syntax());
         let name = plain(name)?;
-        let ty = ty.map(|ty| squeezed(ty.syntax())).unwrap_or_default();
-        let ty = match ty.contains('"') {
-            true => ty.replace('"', ""),
-            false => ty.to_ascii_lowercase(),
-        };
+        let ty = ty.map(|ty| type_name(ty.syntax())).unwrap_or_default();
         let mut column = Column {
             name: name.clone(),
             range,
@@ -172,7 +168,7 @@ impl Reader<'_> {
                     ast::AlterColumnOption::SetType(set) => Change::ChangesType {
                         table: owned,
                         column,
-                        ty: squeezed(set.ty()?.syntax()).to_ascii_lowercase(),
+                        ty: type_name(set.ty()?.syntax()),
                         converts: set.using_expr().is_some(),
                     },
                     _ => Change::AltersTable { table: owned },

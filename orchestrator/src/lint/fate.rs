@@ -1,0 +1,134 @@
+//! Which tables a later migration of the service drops: how they are made and changed matters to no one any more.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use shared::sql::Name;
+
+use super::change::{Act, Change, Step};
+use crate::rules::{Draft, Rule, slugs};
+
+/// The rules on the shape of a table, and on the load that a change puts on it alone.
+static MOOT: &[&Rule] = &[
+    &slugs::INDEX_NOT_CONCURRENT,
+    &slugs::INDEX_DROP_NOT_CONCURRENT,
+    &slugs::REINDEX_NOT_CONCURRENT,
+    &slugs::CONSTRAINT_NOT_VALID,
+    &slugs::UNIQUE_CONSTRAINT,
+    &slugs::COLUMN_TYPE_CHANGE,
+    &slugs::VOLATILE_DEFAULT,
+    &slugs::STORED_GENERATED_COLUMN,
+    &slugs::COLUMN_RENAME,
+    &slugs::DROP_COLUMN,
+    &slugs::CHAR_TYPE,
+    &slugs::TIMESTAMP_WITHOUT_ZONE,
+    &slugs::INT_KEY,
+    &slugs::IDENTIFIER_TOO_LONG,
+    &slugs::INDEX_NAME,
+    &slugs::FOREIGN_KEY_NAME,
+    &slugs::NAMING_STYLE,
+    &slugs::FOREIGN_KEY_UNINDEXED,
+    &slugs::NOT_NULL_STEPS,
+    &slugs::UNQUOTED_MIXED_CASE,
+];
+
+/// What happens to a table, or to a column of it, under its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Dropped,
+    Renamed,
+}
+
+/// What becomes of the tables of a service.
+#[derive(Default)]
+pub(super) struct Fate {
+    /// Of each table, and of each column of a table, the numbers of the migrations that end its name.
+    ends: BTreeMap<(Name, Option<String>), Vec<(usize, Event)>>,
+}
+
+impl Fate {
+    /// Reads the next migration.
+    pub(super) fn take(&mut self, number: usize, steps: &[Step]) {
+        for act in steps.iter().flat_map(|step| &step.acts) {
+            match &act.change {
+                Change::DropsTables { tables, .. } if !act.perhaps => {
+                    for table in tables {
+                        self.end(number, table, None, Event::Dropped);
+                    }
+                }
+                Change::RenamesTable { table, .. } => {
+                    self.end(number, table, None, Event::Renamed);
+                }
+                Change::DropsColumn { table, column, .. } if !act.perhaps => {
+                    self.end(number, table, Some(column), Event::Dropped);
+                }
+                Change::RenamesColumn { table, column, .. } => {
+                    self.end(number, table, Some(column), Event::Renamed);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn end(&mut self, number: usize, table: &Name, column: Option<&String>, event: Event) {
+        let ends = self.ends.entry((table.clone(), column.cloned()));
+        ends.or_default().push((number, event));
+    }
+
+    /// Whether a finding of a migration is about a table, or a new column, that a later one drops.
+    pub(super) fn is_moot(&self, number: usize, steps: &[Step], draft: &Draft<'_>) -> bool {
+        let Some(range) = draft.range.as_ref().filter(|_| MOOT.contains(&draft.rule)) else {
+            return false;
+        };
+        let step = steps.partition_point(|step| step.range.end <= range.start);
+        let acts = steps.get(step).into_iter().flat_map(|step| &step.acts);
+        let mut subjects = acts.filter(|act| act.range.contains(&range.start));
+        subjects.next().is_some_and(|act| {
+            let Some(table) = table(&act.change) else {
+                return false;
+            };
+            let column = column(act, range).cloned();
+            self.is_dropped_after(number, table, None)
+                || column.is_some_and(|name| self.is_dropped_after(number, table, Some(name)))
+        })
+    }
+
+    fn is_dropped_after(&self, number: usize, table: &Name, column: Option<String>) -> bool {
+        let ends = self.ends.get(&(table.clone(), column));
+        let mut later = ends.into_iter().flatten().filter(|(end, _)| *end > number);
+        later
+            .next()
+            .is_some_and(|(_, event)| *event == Event::Dropped)
+    }
+}
+
+/// The table that a change is about.
+fn table(change: &Change) -> Option<&Name> {
+    match change {
+        Change::MakesTable { table, .. }
+        | Change::AddsColumn { table, .. }
+        | Change::DropsColumn { table, .. }
+        | Change::RenamesColumn { table, .. }
+        | Change::SetsNotNull { table, .. }
+        | Change::ChangesType { table, .. }
+        | Change::AltersTable { table }
+        | Change::AddsConstraint { table, .. }
+        | Change::Validates { table, .. } => Some(table),
+        Change::MakesIndex(index) => Some(&index.table),
+        _ => None,
+    }
+}
+
+/// The new or changed column at a place.
+fn column<'a>(act: &'a Act, range: &Range<usize>) -> Option<&'a String> {
+    match &act.change {
+        Change::MakesTable { columns, .. } => {
+            let mut before = columns.iter().rev();
+            let column = before.find(|column| column.range.start <= range.start);
+            column.map(|column| &column.name)
+        }
+        Change::AddsColumn { column, .. } => Some(&column.name),
+        Change::ChangesType { column, .. } | Change::SetsNotNull { column, .. } => Some(column),
+        _ => None,
+    }
+}

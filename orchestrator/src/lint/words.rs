@@ -1,0 +1,92 @@
+//! Where the migrations of a service first name something: what no earlier text names, no earlier migration made. Floor 3.
+
+use std::collections::HashMap;
+
+use squawk_syntax::ast::AstNode;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::change::{Change, Step, Unknown};
+use super::file::LintedFile;
+
+/// A place in the migrations of a service: the number of the migration, and bytes of its file.
+pub type Place = (usize, usize);
+
+/// The endings of the names that the server gives to indexes and sequences.
+const GIVEN: [&str; 5] = ["_idx", "_key", "_pkey", "_excl", "_seq"];
+
+/// The words of the migrations of a service, each with the place where it comes first.
+#[derive(Debug, Default)]
+pub struct Words {
+    first: HashMap<String, Place>,
+    /// From here on objects may exist that no text names.
+    opaque: Option<Place>,
+}
+
+impl Words {
+    /// Reads the next migration. Comments name nothing, and a statement that drops makes nothing.
+    pub fn take(&mut self, number: usize, file: &LintedFile<'_>, steps: &[Step]) {
+        for statement in file.syntax.tree().stmts() {
+            if !is_drop(statement.syntax()) {
+                self.take_statement(number, statement.syntax());
+            }
+        }
+        let opaque = steps.iter().flat_map(|step| &step.acts).find(|act| {
+            matches!(
+                act.change,
+                Change::Unknown(Unknown::Anything) | Change::TooDeep
+            )
+        });
+        let opaque = match (file.too_deep, opaque) {
+            (Some(at), _) => Some(at),
+            (None, act) => act.map(|act| act.range.start),
+        };
+        self.opaque = self.opaque.or(opaque.map(|at| (number, at)));
+    }
+
+    fn take_statement(&mut self, number: usize, statement: &SyntaxNode) {
+        let tokens = statement.descendants_with_tokens();
+        for token in tokens.filter_map(|element| element.into_token()) {
+            if matches!(
+                token.kind(),
+                SyntaxKind::WHITESPACE | SyntaxKind::COMMENT | SyntaxKind::SEMICOLON
+            ) {
+                continue;
+            }
+            let start = usize::from(token.text_range().start());
+            for word in words(token.text()) {
+                let place = (number, start);
+                self.first.entry(word.to_lowercase()).or_insert(place);
+            }
+        }
+    }
+
+    /// Whether nothing before a place can have made an object of that name.
+    pub fn never(&self, name: &str, before: Place) -> bool {
+        if self.opaque.is_some_and(|opaque| opaque < before) {
+            return false;
+        }
+        let is_named = |word: &str| {
+            let first = self.first.get(&word.to_lowercase());
+            first.is_some_and(|first| *first < before)
+        };
+        let is_given =
+            is_given(name) && name.match_indices('_').any(|(at, _)| is_named(&name[..at]));
+        !is_given && !words(name).all(is_named)
+    }
+}
+
+/// Whether a name ends like those that the server gives.
+pub(super) fn is_given(name: &str) -> bool {
+    GIVEN.iter().any(|ending| name.ends_with(ending))
+}
+
+fn is_drop(node: &SyntaxNode) -> bool {
+    node.first_token()
+        .is_some_and(|token| token.kind() == SyntaxKind::DROP_KW)
+}
+
+/// The words of a text, where letters, digits, `_` and `$` are parts of words.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
+        .filter(|word| !word.is_empty())
+}
