@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use shared::config::withheld_variables;
+use shared::config::clean_command;
 use shared::postgres::local_server::folders_with;
 
 use crate::client_watch::ClientWatch;
@@ -138,12 +138,8 @@ impl ClientProgram {
     }
 }
 
-/// A program without what is secret in our environment: it gets what it needs, and no address of another service.
 fn command(path: &Path) -> std::process::Command {
-    let mut command = std::process::Command::new(path);
-    for variable in withheld_variables() {
-        command.env_remove(variable);
-    }
+    let mut command = clean_command(path);
     command.env("LC_ALL", "C").stdin(Stdio::null());
     command
 }

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use service_layout::files;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -123,7 +124,10 @@ fn private() -> DirBuilder {
 /// Whether nobody works on a folder, nor reads it. Gives the lock, to be held while it is removed; a folder without a lock
 /// file was not made by this program.
 pub(super) fn claim(folder: &Path) -> Option<File> {
-    let lock = File::open(folder.join(LOCK)).ok()?;
+    let path = folder.join(LOCK);
+    // Whoever made a FIFO of it must not stop us.
+    files::is_file(&path).ok().filter(|is_there| *is_there)?;
+    let lock = File::open(path).ok()?;
     lock.try_lock().ok()?;
     Some(lock)
 }

@@ -2,10 +2,9 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
 
 use shared::command::{CommandError, Context, select};
-use shared::config::{DatabaseAddress, withheld_variables};
+use shared::config::{DatabaseAddress, clean_command};
 use shared::domain::ExitStatus;
 use shared::output;
 use shared::postgres::local_server::Binaries;
@@ -47,10 +46,7 @@ pub(super) async fn exec(
         .ok()
         .and_then(|binaries| binaries.program("psql"))
         .unwrap_or_else(|| PathBuf::from("psql"));
-    let mut command = Command::new(&program);
-    for variable in withheld_variables() {
-        command.env_remove(variable);
-    }
+    let mut command = clean_command(&program);
     // The thread that prints does not outlive the program. What cannot be printed is no reason not to go on.
     let _ = output::deliver().await;
     let failed = command.envs(address.libpq_environment()).args(args).exec();

@@ -7,6 +7,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use service_layout::files;
+
 /// What becomes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
@@ -78,12 +80,15 @@ pub fn write(changes: &[FileChange]) -> Result<(), WriteError> {
 
 fn as_it_was(change: &FileChange) -> Result<(), WriteError> {
     let path = change.path.clone();
-    match (&change.before, fs::read_to_string(&path)) {
-        (Some(before), Ok(now)) if *before == now => Ok(()),
+    match (&change.before, files::read_optional_text(&path)) {
+        (Some(before), Ok(Some(now))) if *before == now => Ok(()),
         (Some(_), Ok(_)) => Err(WriteError::Changed { path }),
-        (None, Ok(_)) => Err(WriteError::Exists { path }),
-        (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        (_, Err(source)) => Err(WriteError::Io { path, source }),
+        (None, Ok(Some(_))) => Err(WriteError::Exists { path }),
+        (None, Ok(None)) => Ok(()),
+        (_, Err(error)) => Err(WriteError::Io {
+            path,
+            source: error.into(),
+        }),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use service_layout::files;
 use shared::config::DatabaseAddress;
 use shared::domain::{Direction, Migration, Service, ServiceName, Version};
 use shared::source::{SourceError, migration_of};
@@ -269,13 +270,14 @@ fn refusal(request: &Request<'_>, migration: &Migration) -> Option<String> {
     scripts.into_iter().find_map(|(kind, script)| {
         let script = script?;
         let path = path(request, kind, version, &migration.name);
-        let same = std::fs::read_to_string(&path).is_ok_and(|text| text == *script.text);
-        (!same).then(|| {
-            format!(
+        match files::read_optional_text(&path) {
+            Ok(Some(text)) if text == *script.text => None,
+            Ok(_) => Some(format!(
                 "{} is not what is compiled in: build again, or give --services-dir",
                 path.display()
-            )
-        })
+            )),
+            Err(error) => Some(error.to_string()),
+        }
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+
+use shared::config::clean_command;
 
 use super::GitError;
 
@@ -25,7 +27,7 @@ impl Git {
             status,
             stdout,
             stderr,
-        } = Command::new("git")
+        } = clean_command("git")
             .arg("-C")
             .arg(&self.folder)
             .args(arguments)

@@ -147,9 +147,12 @@ pub fn choose(
 
 /// Locks a backup for reading, where it has a file for that.
 fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
-    let Ok(file) = File::open(folder.join(LOCK)) else {
+    let path = folder.join(LOCK);
+    let failed = |why: String| CommandError::usage(why, "repair the file, or name another backup");
+    if !files::is_file(&path).map_err(|error| failed(error.to_string()))? {
         return Ok(None);
-    };
+    }
+    let file = File::open(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
     match file.try_lock_shared() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(Refusal {

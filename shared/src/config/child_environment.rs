@@ -1,16 +1,21 @@
 //! What programs that we start are not given of our environment. Floor 1.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
+use std::process::Command;
 
 use super::address::LIBPQ_VARIABLES;
 use crate::domain::is_secret_name;
 
-/// The variables of this process that another program has no use for: those that libpq reads, addresses of databases (which may
-/// be those of other services), our own settings, and everything with the name of a secret.
-pub fn withheld_variables() -> impl Iterator<Item = OsString> {
-    std::env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| is_withheld(&name.to_string_lossy()))
+/// A program without the variables of this process that it has no use for: those that libpq reads, addresses of databases (which
+/// may be those of other services), our own settings, and everything with the name of a secret.
+pub fn clean_command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if is_withheld(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 fn is_withheld(name: &str) -> bool {

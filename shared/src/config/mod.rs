@@ -18,7 +18,7 @@ mod project_root;
 mod properties;
 
 pub use address::DatabaseAddress;
-pub use child_environment::withheld_variables;
+pub use child_environment::clean_command;
 pub use configuration::{Configuration, Overrides};
 pub use engine::{EngineSettings, UnknownOutcome};
 pub use error::ConfigError;

@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use service_layout::files::{self, FileProblem, Found};
+
 /// The folder that paths of a command are relative to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectRoot {
@@ -21,7 +23,7 @@ impl ProjectRoot {
     pub fn find(current: &Path) -> Self {
         let folder = current
             .ancestors()
-            .find(|folder| is_project(folder) || folder.join(".git").exists())
+            .find(|folder| is_project(folder) || has(&folder.join(".git")))
             .unwrap_or(current);
         Self {
             folder: folder.to_owned(),
@@ -43,14 +45,27 @@ impl ProjectRoot {
 }
 
 fn is_project(folder: &Path) -> bool {
-    folder.join("services").is_dir() || is_configuration(&folder.join("config"))
+    has_folder(&folder.join("services")) || is_configuration(&folder.join("config"))
+}
+
+/// Whether something has this name.
+fn has(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Whether a folder has this name, or a link that should lead to one: what cannot be read is an error where its files are read, and
+/// must not make the project another one.
+fn has_folder(path: &Path) -> bool {
+    match files::look(path) {
+        Ok(found) => found == Some(Found::Folder),
+        Err(error) => matches!(error.problem, FileProblem::DanglingLink),
+    }
 }
 
 /// A folder `config/` full of source code, as applications have one, is none of ours.
 fn is_configuration(folder: &Path) -> bool {
-    // What cannot be read is an error where its files are read.
     let Ok(entries) = fs::read_dir(folder) else {
-        return folder.is_dir();
+        return has_folder(folder);
     };
     let mut is_empty = true;
     for entry in entries.flatten() {
@@ -105,6 +120,24 @@ mod tests {
                 root("ops", true),
                 top_root
             ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_dangling_link_marks_the_project_too() {
+        let top = tempfile::tempdir().expect("a folder");
+        let inner = top.path().join("inner");
+        for folder in [&inner, &top.path().join("services")] {
+            fs::create_dir_all(folder).expect("creates folders");
+        }
+        std::os::unix::fs::symlink("nowhere", inner.join("services")).expect("a link");
+        assert_eq!(
+            ProjectRoot::find(&inner),
+            ProjectRoot {
+                folder: inner,
+                is_project: true
+            }
         );
     }
 

@@ -17,6 +17,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+use service_layout::files;
 
 use super::certificate_verifier::{CertificateVerifier, Trust};
 use super::tls_connector::Connector;
@@ -144,8 +145,9 @@ fn trust(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Trust
     };
     let mut builder = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider));
     if let Some(file) = &settings.revocations {
+        let bytes = read("sslcrl", file)?;
         let lists: Result<Vec<CertificateRevocationListDer<'static>>, _> =
-            CertificateRevocationListDer::pem_file_iter(file).and_then(Iterator::collect);
+            CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
         let lists = lists.map_err(|error| unusable("sslcrl", file, &error))?;
         // As OpenSSL with the flags that libpq sets, every authority of the chain needs a list.
         builder = builder.with_crls(lists);
@@ -223,7 +225,8 @@ fn certificates(
     key: &'static str,
     file: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    let bytes = read(key, file)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if found.is_empty() => Err(unusable(key, file, &pem::Error::NoItemsFound)),
         Ok(found) => Ok(found),
@@ -233,7 +236,16 @@ fn certificates(
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsSetupError> {
     check_key_permissions(file)?;
-    PrivateKeyDer::from_pem_file(file).map_err(|error| unusable("sslkey", file, &error))
+    let bytes = read("sslkey", file)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| unusable("sslkey", file, &error))
+}
+
+fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsSetupError> {
+    files::read(file).map_err(|error| TlsSetupError::File {
+        key,
+        file: file.to_owned(),
+        problem: error.problem.to_string(),
+    })
 }
 
 /// libpq's rule: no access for others, and none for the group unless the file is root's.
@@ -264,7 +276,6 @@ fn check_key_permissions(_file: &Path) -> Result<(), TlsSetupError> {
 
 fn unusable(key: &'static str, file: &Path, error: &pem::Error) -> TlsSetupError {
     let problem = match error {
-        pem::Error::Io(error) => error.to_string(),
         pem::Error::NoItemsFound if key == "sslkey" => {
             "it holds no unencrypted private key in PEM form; decrypt it with `openssl pkey`"
                 .to_owned()
@@ -276,5 +287,31 @@ fn unusable(key: &'static str, file: &Path, error: &pem::Error) -> TlsSetupError
         key,
         file: file.to_owned(),
         problem,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        for read in [
+            root_file(&path).map(|_| ()),
+            certificates("sslcert", &path).map(|_| ()),
+            private_key(&path).map(|_| ()),
+            read("sslcrl", &path).map(|_| ()),
+        ] {
+            let error = read.unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("a socket and not a regular file"),
+                "{error}"
+            );
+        }
     }
 }

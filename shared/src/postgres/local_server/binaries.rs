@@ -9,9 +9,10 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::version::Version;
+use crate::config::clean_command;
 
 /// The programs without which a folder cannot serve as server binaries.
 const NEEDED: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
@@ -127,7 +128,7 @@ impl Binaries {
         }
         let folder = &linked_folder(folder).unwrap_or_else(|| folder.to_owned());
         let program = folder.join("postgres");
-        let output = Command::new(&program)
+        let output = clean_command(&program)
             .arg("--version")
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
@@ -189,7 +190,7 @@ fn candidates() -> impl Iterator<Item = PathBuf> {
 
 /// What `pg_config --bindir` says, if there is a `pg_config`.
 fn pg_config_folder() -> Option<PathBuf> {
-    let output = Command::new("pg_config")
+    let output = clean_command("pg_config")
         .arg("--bindir")
         .stdin(Stdio::null())
         .output()

@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use service_layout::files::{self as looked, FileError};
+
 use super::account;
 use super::error::LocalServerError;
 
@@ -51,7 +53,22 @@ pub(super) fn write(
 
 /// Reads a small file, or `None` when there is none.
 pub(super) fn read(path: &Path) -> Result<Option<String>, LocalServerError> {
-    optional(fs::read_to_string(path)).map_err(LocalServerError::file("read", path))
+    looked::read_optional_text(path).map_err(unlooked("read", path))
+}
+
+/// Whether there is a folder. What cannot be looked at is an error.
+pub(super) fn is_folder(path: &Path) -> Result<bool, LocalServerError> {
+    looked::is_folder(path).map_err(unlooked("look at", path))
+}
+
+/// Whether there is a file. What cannot be looked at is an error.
+pub(super) fn is_file(path: &Path) -> Result<bool, LocalServerError> {
+    looked::is_file(path).map_err(unlooked("look at", path))
+}
+
+fn unlooked(action: &'static str, path: &Path) -> impl FnOnce(FileError) -> LocalServerError {
+    let failed = LocalServerError::file(action, path);
+    move |error| failed(error.into())
 }
 
 /// Creates a folder with exactly this mode, whatever the umask. Fails when it exists.
@@ -128,6 +145,10 @@ mod tests {
         fs::write(&path, "").unwrap();
         assert!(ensure_folder(&path, 0o700).is_err());
         assert!(ensure_folder(&path.join("below"), 0o700).is_err());
+        assert!(is_folder(&path).is_err());
+        assert!(!is_folder(&path.join("below")).unwrap());
+        std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+        assert!(is_folder(&folder.path().join("link")).is_err());
     }
 
     #[test]

@@ -43,7 +43,10 @@ pub(super) struct Home {
 impl Home {
     /// Finds the home that exists for a project's folder: there, or where its `location` points.
     pub(super) fn find(folder: &Path) -> Result<Option<Self>, LocalServerError> {
-        Ok(Self::claimed(folder)?.filter(|home| home.data_dir().is_dir()))
+        match Self::claimed(folder)? {
+            Some(home) if files::is_folder(&home.data_dir())? => Ok(Some(home)),
+            _ => Ok(None),
+        }
     }
 
     /// Like [`find`](Self::find), but also a home whose data were never made. None when `location` points to
@@ -243,13 +246,13 @@ pub(super) fn check_ours(folder: &Path) -> Result<(), LocalServerError> {
 
 /// Creates a folder for servers, out of reach of git.
 pub(super) fn prepare(folder: &Path) -> Result<(), LocalServerError> {
-    if !folder.is_dir() {
+    if !files::is_folder(folder)? {
         // A server that runs as another user has to get through to its data.
         files::ensure_folder(folder, if geteuid().is_root() { 0o711 } else { 0o700 })?;
         give_to_project(folder).map_err(LocalServerError::file("change the owner of", folder))?;
     }
     check_owner(folder)?;
-    if !folder.join(".gitignore").exists() {
+    if !files::is_file(&folder.join(".gitignore"))? {
         files::write(folder, ".gitignore", "*\n", 0o644)?;
     }
     Ok(())

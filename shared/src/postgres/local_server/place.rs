@@ -121,7 +121,7 @@ fn template(
     );
     let (data_dir, password_name) = (folder.join(&name), format!("{name}.password"));
     if let Some(password) = files::read(&folder.join(&password_name))?
-        && data_dir.is_dir()
+        && files::is_folder(&data_dir)?
     {
         return Ok((data_dir, password.trim().to_owned()));
     }

@@ -10,13 +10,14 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::account::{self, Account};
 use super::error::LocalServerError;
 use super::files;
+use crate::config::clean_command;
 
 /// How long processes of a dead server may take to notice that it is dead.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
@@ -233,7 +234,7 @@ fn program_name(pid: u32) -> Option<String> {
     if let Ok(name) = fs::read_to_string(format!("/proc/{pid}/comm")) {
         return Some(name.trim().to_owned());
     }
-    let output = Command::new("ps")
+    let output = clean_command("ps")
         .args(["-o", "comm=", "-p", &pid.to_string()])
         .stdin(Stdio::null())
         .output()

@@ -178,7 +178,7 @@ impl LocalServer {
     /// Whether its folder is there, and ours.
     fn exists(&self) -> Result<bool, LocalServerError> {
         home::check_ours(&self.folder)?;
-        Ok(self.folder.is_dir())
+        files::is_folder(&self.folder)
     }
 
     fn lock(&self) -> Result<FileLock, LocalServerError> {
@@ -190,7 +190,7 @@ impl LocalServer {
             fs::metadata(&self.folder).map_err(LocalServerError::file("look at", &self.folder))?;
         let new = Account::for_new_server(&metadata)?;
         let home = Home::choose(&self.folder, &new, &home::LASTING)?;
-        if home.data_dir().is_dir() {
+        if files::is_folder(&home.data_dir())? {
             // The project lost its `location`, and has just found its home again.
             let account = home.account()?;
             return Ok((home, account, Origin::Started));
@@ -219,7 +219,7 @@ impl LocalServer {
         let (data_dir, log_path, socket_dir) = (home.data_dir(), home.log(), home.socket_dir());
         // What could not be used afterwards is not started: the server would only be in the way.
         password(home)?;
-        if !home.configuration().exists() {
+        if !files::is_file(&home.configuration())? {
             files::write(
                 home.folder(),
                 "server.conf",
