@@ -614,12 +614,21 @@ fn an_unreachable_server_is_exit_5_and_yes_without_fix_is_none_of_our_flags() {
         .service("two", &[])
         .migration(1, "a", "SELECT 1;\n");
     break_index(&server, "t_once");
-    let half = Program::orchestrator(&server).services(&services).env(
-        "TWO_DATABASE_URL",
-        "postgresql://postgres@127.0.0.1:1/db_two",
-    );
+    services
+        .service("three", &[])
+        .migration(1, "a", "SELECT 1;\n");
+    let half = Program::orchestrator(&server)
+        .services(&services)
+        .env(
+            "TWO_DATABASE_URL",
+            "postgresql://postgres@127.0.0.1:1/db_two",
+        )
+        .env(
+            "THREE_DATABASE_URL",
+            "postgresql://postgres@127.0.0.1:1/db_three",
+        );
     let document = document(&half, &[], 5);
-    assert_eq!(document["unreachable"][0]["name"], "two", "{document:#}");
+    assert_eq!(document["unreachable"][1]["name"], "two", "{document:#}");
     assert_eq!(document["unreachable"][0]["exit_code"], 5, "{document:#}");
     assert_eq!(
         document["findings"][0]["kind"], "invalid_index",
@@ -627,10 +636,27 @@ fn an_unreachable_server_is_exit_5_and_yes_without_fix_is_none_of_our_flags() {
     );
     let people = half.expect(&["doctor"], 5);
     assert!(
-        people.stdout.contains("1 database could not be examined"),
+        people.stdout.contains("2 databases could not be examined"),
         "{}",
         people.stdout
     );
+    let same = |text: &str| text.matches("127.0.0.1:1").count();
+    assert_eq!(same(&people.stdout), 1, "{}", people.stdout);
+    let history = half.expect(&["history"], 5).stdout;
+    assert!(history.contains("applied"), "{history}");
+    assert_eq!(same(&history), 1, "{history}");
+    let history = half.expect(&["history", "--output", "json"], 5).json();
+    assert_eq!(history["attempts"][0]["service"], "one", "{history:#}");
+    assert_eq!(history["unreachable"][0]["name"], "three", "{history:#}");
+    for command in [&["plan"][..], &["run", "--dry-run"]] {
+        let looked = half.expect(command, 5);
+        assert!(
+            !looked.stdout.contains("nothing to do"),
+            "{}",
+            looked.stdout
+        );
+        assert_eq!(same(&looked.stderr), 1, "{}", looked.stderr);
+    }
 }
 
 #[test]

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::command::{CommandError, Context, answer_is_yes, print_document, select};
+use shared::command::{
+    CommandError, Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines,
+};
 use shared::domain::{ExitStatus, ServiceName, suggest};
 use shared::inspect::Target;
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
 
-use crate::doctor::{
-    Examination, Finding, Remedy, Repaired, Severity, Unreachable, examine, repair,
-};
+use crate::doctor::{Examination, Finding, Remedy, Repaired, Severity, examine, repair};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -169,13 +169,7 @@ fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) ->
         ));
         text.push_str(&format!("  next: {}\n", clean(&finding.next)));
     }
-    for one in &examination.unreachable {
-        let word = palette.paint(Role::Bad, "error  ");
-        text.push_str(&format!("{word}  {}: {}\n", one.name, clean(&one.error)));
-        if let Some(next) = &one.next {
-            text.push_str(&format!("  next: {next}\n"));
-        }
-    }
+    text.push_str(&unreachable_lines(&examination.unreachable, palette));
     text.push_str(&summary(examination, fixed));
     text
 }

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use shared::command::{CommandError, Context, print_document, select};
+use futures_util::{StreamExt, stream};
+use shared::command::{
+    CommandError, Context, Unreachable, print_document, select, unreachable_lines,
+};
 use shared::domain::ExitStatus;
-use shared::inspect::{ServiceError, inspect};
-use shared::postgres::{JournalRow, read_journal};
+use shared::inspect::{ServiceError, Target, inspect};
+use shared::postgres::{Connections, JournalRow, read_journal};
 use shared::report::Role;
 use shared::report::table::{Align, Cell, columns_without};
 use shared::report::units::duration;
@@ -53,6 +56,7 @@ pub(super) struct Args {
 struct Document {
     schema: u32,
     attempts: Vec<JournalRow>,
+    unreachable: Vec<Unreachable>,
 }
 
 pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
@@ -70,25 +74,54 @@ pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let connections = context.connections();
+    let read: Vec<_> = stream::iter(&targets)
+        .map(|(name, target)| {
+            let connections = &connections;
+            async move { (name, attempts_of(connections, target, args.limit).await) }
+        })
+        .buffered(context.jobs().max(1))
+        .collect()
+        .await;
     let mut attempts = Vec::new();
-    for target in targets.values() {
-        if let Some(session) = inspect(&connections, target).await?.session {
-            let rows = read_journal(&session, &target.service.name, args.limit.into())
-                .await
-                .map_err(|source| ServiceError::query(&target.address, source))?;
-            attempts.extend(rows);
+    let mut unreachable = Vec::new();
+    for (name, rows) in read {
+        match rows {
+            Ok(rows) => attempts.extend(rows),
+            Err(error) => unreachable.push(Unreachable::new(name, &error)),
         }
     }
+    let status = unreachable
+        .iter()
+        .fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code));
     attempts.sort_by(|a, b| (&a.started_at, a.id).cmp(&(&b.started_at, b.id)));
     if context.is_for_people() {
-        super::print(&for_people(context, &attempts))?;
+        let mut text = match attempts.is_empty() && !unreachable.is_empty() {
+            true => String::new(),
+            false => for_people(context, &attempts),
+        };
+        text.push_str(&unreachable_lines(&unreachable, context.terminal.out));
+        super::print(&text)?;
     } else {
         print_document(&Document {
             schema: 1,
             attempts,
+            unreachable,
         })?;
     }
-    Ok(ExitStatus::Done)
+    Ok(status)
+}
+
+async fn attempts_of(
+    connections: &Connections,
+    target: &Target,
+    limit: u32,
+) -> Result<Vec<JournalRow>, ServiceError> {
+    match inspect(connections, target).await?.session {
+        Some(session) => read_journal(&session, &target.service.name, limit.into())
+            .await
+            .map_err(|source| ServiceError::query(&target.address, source)),
+        None => Ok(Vec::new()),
+    }
 }
 
 fn for_people(context: &Context, attempts: &[JournalRow]) -> String {

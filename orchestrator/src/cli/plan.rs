@@ -1,7 +1,8 @@
 //! `plan`: the steps of a run, without running them.
 
 use shared::command::{
-    CommandError, Context, gather, meet, planned_run, print_plan, refused, select, warn_in_doubt,
+    CommandError, Context, gather, meet, planned_run, print_plan, refuse_stopped, select,
+    warn_in_doubt,
 };
 use shared::domain::{ExitStatus, Plan, Version};
 use shared::report::Role;
@@ -45,14 +46,15 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     warn_in_doubt(&gathered);
     let planned = planned_run(context, &selected, &mut gathered, args.to, &GraphOrder).await?;
     if context.is_for_people() {
-        super::print(&for_people(context, &planned.plan))?;
+        // Of a service that could not be looked at nothing is known.
+        if planned.stopped.is_empty() || !planned.plan.steps.is_empty() {
+            super::print(&for_people(context, &planned.plan))?;
+        }
     } else {
         print_plan(&planned.plan)?;
     }
-    match planned.stopped.first() {
-        Some((_, error)) => Err(refused(error)),
-        None => Ok(ExitStatus::Done),
-    }
+    refuse_stopped(&planned.stopped)?;
+    Ok(ExitStatus::Done)
 }
 
 fn for_people(context: &Context, plan: &Plan) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use shared::command::{CommandError, Context};
+use shared::command::{CommandError, Context, Unreachable};
 use shared::domain::{Refusal, RefusalKind, Service, ServiceName, suggest};
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::Client;
@@ -13,7 +13,7 @@ use tokio_postgres::Error;
 
 use super::checks::{Database, ServerFacts};
 use super::queries::{DatabaseRows, ServerRows};
-use super::{Finding, Severity, Unreachable};
+use super::{Finding, Severity};
 use crate::client_program::ClientProgram;
 use crate::restore::{KeptDatabase, dead_databases, is_restoring, kept_databases};
 
@@ -65,23 +65,19 @@ pub async fn examine(
             Err(ServiceError::Refused(refusal)) if refusal.kind == RefusalKind::Pooler => {
                 databases.push(pooled(target, refusal));
             }
-            Err(error) => examination.unreachable.push(Unreachable {
-                name: target.service.name.clone(),
-                error: error.chain(),
-                next: error.next(),
-                exit_code: error.exit_status(),
-            }),
+            Err(error) => {
+                let name = &target.service.name;
+                examination.unreachable.push(Unreachable::new(name, &error));
+            }
         }
     }
     for target in servers.into_values() {
         match server(context, target).await {
             Ok(findings) => examination.findings.extend(findings),
-            Err(error) => examination.unreachable.push(Unreachable {
-                name: target.service.name.clone(),
-                error: error.chain(),
-                next: error.next(),
-                exit_code: error.exit_status(),
-            }),
+            Err(error) => {
+                let name = &target.service.name;
+                examination.unreachable.push(Unreachable::new(name, &error));
+            }
         }
     }
     for finding in databases {

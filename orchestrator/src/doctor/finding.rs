@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use shared::config::DatabaseAddress;
-use shared::domain::{ExitStatus, ServiceName};
+use shared::domain::ServiceName;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -105,17 +105,4 @@ pub enum Repair {
     ResolveRelease,
     /// The removal of a scratch database.
     DropScratch(DatabaseAddress),
-}
-
-/// A service whose database could not be examined.
-#[derive(Clone, Debug, Serialize)]
-pub struct Unreachable {
-    /// The service.
-    pub name: ServiceName,
-    /// Why.
-    pub error: String,
-    /// What to do next.
-    pub next: Option<String>,
-    /// The exit code that it leads to.
-    pub exit_code: ExitStatus,
 }

@@ -24,5 +24,5 @@ mod versions;
 mod writes;
 
 pub use examine::{Examination, examine};
-pub use finding::{Finding, Remedy, Repair, Severity, Unreachable};
+pub use finding::{Finding, Remedy, Repair, Severity};
 pub use repair::{Repaired, repair};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::print::print_text;
 use super::{CommandError, Context, print_document};
 use crate::domain::{Direction, Plan, ServiceName};
-use crate::inspect::Target;
+use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::revert;
 
@@ -31,6 +31,7 @@ pub fn print_sql(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     plan: &Plan,
+    stopped: &[(ServiceName, ServiceError)],
 ) -> Result<(), CommandError> {
     if !context.is_for_people() {
         return print_plan(plan);
@@ -72,10 +73,10 @@ pub fn print_sql(
         );
         let _ = writeln!(text, "-- {}\n{}\n", script.path, script.text.trim_end());
     }
-    if plan.steps.is_empty() {
-        text.push_str("-- nothing to do\n");
-    } else {
+    if !plan.steps.is_empty() {
         text.push_str("-- dry run: nothing was written\n");
+    } else if stopped.is_empty() {
+        text.push_str("-- nothing to do\n");
     }
     print_text(&text)
 }

@@ -24,6 +24,7 @@ mod revert_run;
 mod run;
 mod selection;
 mod status;
+mod unreachable;
 
 pub use args::{
     CheckedRevert, FailureChoice, GlobalArgs, LogFormat, OutcomeChoice, OutputChoice, RevertArgs,
@@ -44,3 +45,4 @@ pub use revert::revert;
 pub use run::{named_version, refused, run};
 pub use selection::{Selected, select};
 pub use status::status;
+pub use unreachable::{Unreachable, refuse_stopped, unreachable_lines};

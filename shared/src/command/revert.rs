@@ -5,10 +5,10 @@ use super::give_up::give_up;
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::revert_run::revert_run;
-use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version, refused};
+use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version};
 use super::{
     CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
-    planned_revert, print_sql,
+    planned_revert, print_sql, refuse_stopped,
 };
 use crate::domain::ExitStatus;
 use crate::planning::Order;
@@ -75,11 +75,8 @@ pub async fn revert(
     };
     let (targets, gathered, mut planned, resolved) = prepared?;
     if args.dry_run {
-        print_sql(context, &targets, &planned.plan)?;
-        return match planned.stopped.first() {
-            Some((_, error)) => Err(refused(error)),
-            None => Ok(ExitStatus::Done),
-        };
+        print_sql(context, &targets, &planned.plan, &planned.stopped)?;
+        return refuse_stopped(&planned.stopped).map(|()| ExitStatus::Done);
     }
     if args.on_failure == FailureChoice::Stop {
         hold_everything_back(&mut planned);

@@ -7,10 +7,10 @@ use super::gather::{gather_resolved, warn_in_doubt};
 use super::interrupt::watch_stops;
 use super::plan_run::Planned;
 use super::refuse::refuse_run;
-use super::run::{Asked, execute, hold_everything_back, refused};
+use super::run::{Asked, execute, hold_everything_back};
 use super::{
     CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
-    print_sql,
+    print_sql, refuse_stopped,
 };
 use crate::domain::{ExitStatus, Plan, suggest};
 use crate::planning::Order;
@@ -68,11 +68,8 @@ pub(super) async fn revert_run(
         ));
     }
     if args.dry_run {
-        print_sql(context, &targets, &compensation.plan)?;
-        return match stopped.first() {
-            Some((_, error)) => Err(refused(error)),
-            None => Ok(ExitStatus::Done),
-        };
+        print_sql(context, &targets, &compensation.plan, &stopped)?;
+        return refuse_stopped(&stopped).map(|()| ExitStatus::Done);
     }
     let mut planned = Planned {
         plan: Plan::default(),

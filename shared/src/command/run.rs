@@ -12,7 +12,7 @@ use super::plan_run::Planned;
 use super::refuse::refuse_run;
 use super::{
     CommandError, Context, FailureChoice, Gathered, OutcomeChoice, RunArgs, Selected, atomic,
-    confirm, gather, invocation, planned_run, print_sql, print_text,
+    confirm, gather, invocation, planned_run, print_sql, print_text, refuse_stopped,
 };
 use crate::config::EngineSettings;
 use crate::dispatch::{
@@ -461,10 +461,8 @@ fn dry_run(
         .flat_map(|compensation| compensation.plan.steps.iter().cloned())
         .collect();
     planned.plan.steps.splice(0..0, undone);
-    print_sql(context, targets, &planned.plan)?;
-    if let Some((_, error)) = planned.stopped.first() {
-        return Err(refused(error));
-    }
+    print_sql(context, targets, &planned.plan, &planned.stopped)?;
+    refuse_stopped(&planned.stopped)?;
     let gated = planned
         .plan
         .steps

@@ -8,12 +8,14 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::print::print_text;
-use super::{CommandError, Context, Selected, StatusArgs, print_document};
+use super::{
+    CommandError, Context, Selected, StatusArgs, Unreachable, print_document, unreachable_lines,
+};
 use crate::domain::{ExitStatus, ServiceName, Version, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
 use crate::reconcile::{Disagreement, History, State, disagreements, reconcile};
-use crate::report::failure::{self, without_databases};
+use crate::report::failure;
 use crate::report::table::{Align, Cell, columns_without};
 use crate::report::units::{count, duration};
 use crate::report::{Palette, Role, clean};
@@ -323,32 +325,20 @@ fn overview(services: &[ServiceStatus], palette: Palette, width: Option<usize>) 
         palette,
         width,
     );
-    // One server that is down fails every service with the same words: they are said once.
-    let mut errors: BTreeMap<String, Vec<&ServiceStatus>> = BTreeMap::new();
-    for service in services {
-        if let Some(error) = &service.error {
-            let same = without_databases(error);
-            errors.entry(same).or_default().push(service);
-        }
-    }
-    for (same, services) in &errors {
-        let names: Vec<&str> = services
-            .iter()
-            .map(|service| service.name.as_str())
-            .collect();
-        let error = match services.as_slice() {
-            [only] => only.error.as_ref().unwrap_or(same),
-            _ => same,
-        };
-        text.push_str(&format!(
-            "\n{} {}: {error}\n",
-            palette.paint(Role::Bad, "error:"),
-            names.join(", ")
-        ));
-        if let Some(next) = services.first().and_then(|first| first.next.as_ref()) {
-            text.push_str(&failure::next(next, palette).join("\n"));
-            text.push('\n');
-        }
+    let failed: Vec<Unreachable> = services
+        .iter()
+        .filter_map(|service| {
+            Some(Unreachable {
+                name: service.name.clone(),
+                error: service.error.clone()?,
+                next: service.next.clone(),
+                exit_code: service.exit_status,
+            })
+        })
+        .collect();
+    if !failed.is_empty() {
+        text.push('\n');
+        text.push_str(&unreachable_lines(&failed, palette));
     }
     text
 }

@@ -1,0 +1,144 @@
+//! Databases that could not be looked at, for commands that go on with the others.
+//!
+//! Responsible for reporting each once: one server that is down fails every service with the same words.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{CommandError, refused};
+use crate::domain::{ExitStatus, ServiceName};
+use crate::inspect::ServiceError;
+use crate::report::failure::{self, without_databases};
+use crate::report::{Palette, Role, clean};
+
+/// A service whose database could not be looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unreachable {
+    /// The service.
+    pub name: ServiceName,
+    /// Why.
+    pub error: String,
+    /// What to do next.
+    pub next: Option<String>,
+    /// The exit code that it leads to.
+    pub exit_code: ExitStatus,
+}
+
+impl Unreachable {
+    /// What a service failed with.
+    pub fn new(name: &ServiceName, error: &ServiceError) -> Self {
+        Self {
+            name: name.clone(),
+            error: error.chain(),
+            next: error.next(),
+            exit_code: error.exit_status(),
+        }
+    }
+}
+
+/// Services that failed with the same words, `next` included.
+struct Same<'a> {
+    names: String,
+    error: String,
+    next: Option<&'a str>,
+}
+
+fn same(unreachable: &[Unreachable]) -> Vec<Same<'_>> {
+    let mut groups: BTreeMap<(String, Option<&str>), Vec<&Unreachable>> = BTreeMap::new();
+    for one in unreachable {
+        let key = (without_databases(&one.error), one.next.as_deref());
+        groups.entry(key).or_default().push(one);
+    }
+    groups
+        .into_iter()
+        .map(|((error, next), group)| Same {
+            names: group
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+            error: match group.as_slice() {
+                [only] => only.error.clone(),
+                _ => error,
+            },
+            next,
+        })
+        .collect()
+}
+
+/// A line for each error with the services that it stops, and what to do next.
+pub fn unreachable_lines(unreachable: &[Unreachable], palette: Palette) -> String {
+    let mut text = String::new();
+    for one in same(unreachable) {
+        let word = palette.paint(Role::Bad, "error:");
+        text.push_str(&format!("{word} {}: {}\n", one.names, clean(&one.error)));
+        if let Some(next) = one.next {
+            text.push_str(&failure::next(next, palette).join("\n"));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// What stops some services, as the error of a command that only looks.
+///
+/// # Errors
+/// When anything does.
+pub fn refuse_stopped(stopped: &[(ServiceName, ServiceError)]) -> Result<(), CommandError> {
+    let [(_, first), others @ ..] = stopped else {
+        return Ok(());
+    };
+    if others.is_empty() {
+        return Err(refused(first));
+    }
+    let unreachable: Vec<Unreachable> = stopped
+        .iter()
+        .map(|(name, error)| Unreachable::new(name, error))
+        .collect();
+    let groups = same(&unreachable);
+    let lines: Vec<String> = groups
+        .iter()
+        .map(|one| format!("{}: {}", one.names, one.error))
+        .collect();
+    let status = unreachable.iter();
+    Err(CommandError::Stopped {
+        message: lines.join("\n"),
+        next: groups
+            .iter()
+            .find_map(|one| one.next)
+            .map(ToOwned::to_owned),
+        status: status.fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(name: &str, error: &str, next: Option<&str>) -> Unreachable {
+        Unreachable {
+            name: name.parse().expect("a name"),
+            error: error.to_owned(),
+            next: next.map(ToOwned::to_owned),
+            exit_code: ExitStatus::Unavailable,
+        }
+    }
+
+    #[test]
+    fn the_same_error_is_one_line() {
+        let text = unreachable_lines(
+            &[
+                one("a", "cannot reach u@h:1/db_a: refused", None),
+                one("b", "cannot reach u@h:1/db_b: refused", None),
+                one("c", "cannot reach u@h:2/db_c: refused", Some("start it")),
+            ],
+            Palette::default(),
+        );
+        assert_eq!(
+            text,
+            "error: a, b: cannot reach u@h:1: refused\n\
+             error: c: cannot reach u@h:2/db_c: refused\n  next: start it\n"
+        );
+    }
+}
