@@ -648,7 +648,7 @@ fn an_unreachable_server_is_exit_5_and_yes_without_fix_is_none_of_our_flags() {
     let history = half.expect(&["history", "--output", "json"], 5).json();
     assert_eq!(history["attempts"][0]["service"], "one", "{history:#}");
     assert_eq!(history["unreachable"][0]["name"], "three", "{history:#}");
-    for command in [&["plan"][..], &["run", "--dry-run"]] {
+    for command in [&["plan"][..], &["run", "all", "--dry-run"]] {
         let looked = half.expect(command, 5);
         assert!(
             !looked.stdout.contains("nothing to do"),
