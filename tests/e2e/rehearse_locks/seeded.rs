@@ -259,7 +259,38 @@ pub(super) const TRANSACTIONAL: &[Seeded] = &[
     reading(
         "DO $$ BEGIN ALTER TABLE controls ADD COLUMN extra int; UPDATE controls SET extra = 1; END $$",
         &["controls"],
+        HELD,
+    ),
+    reading(
+        "DO $$ BEGIN UPDATE controls SET position = 1; ALTER TABLE controls ADD COLUMN extra int; END $$",
+        &["controls"],
         &[],
+    ),
+    reading(
+        "DO $$ BEGIN UPDATE controls SET position = 1; EXECUTE 'ALTER TABLE controls ALTER position SET NOT NULL'; END $$",
+        &["controls"],
+        SCANS,
+    ),
+    found(
+        "DO $$ BEGIN INSERT INTO empty VALUES (1); EXECUTE format('ALTER TABLE %I ADD CHECK (position > 0)', 'controls'); END $$",
+        SCANS,
+    ),
+    reading(
+        "DO $$ BEGIN ALTER TABLE evidence VALIDATE CONSTRAINT evidence_known; END $$",
+        &["controls"],
+        &[],
+    ),
+    found(
+        "DO $$ BEGIN EXECUTE 'CREATE INDEX ON controls (owner)'; END $$",
+        SCANS,
+    ),
+    found(
+        "DO $$ BEGIN EXECUTE 'ALTER TABLE plain SET UNLOGGED'; END $$",
+        REWRITES,
+    ),
+    found(
+        "DO $$ BEGIN INSERT INTO empty VALUES (1); ALTER TABLE plain ALTER COLUMN id TYPE bigint; END $$",
+        REWRITES,
     ),
     found(
         "DO $$ BEGIN ALTER TABLE controls ALTER COLUMN position SET NOT NULL; END $$",

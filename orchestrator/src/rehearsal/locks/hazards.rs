@@ -48,6 +48,60 @@ impl About {
     }
 }
 
+/// In which order a block of code locks tables and changes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Rows are changed under the lock, as far as the text tells: a function that is called may do anything.
+    LocksFirst,
+    /// All rows are changed before, and whether what takes the lock reads all rows once more.
+    LocksLast { reads: bool },
+}
+
+impl Order {
+    fn of(text: &str) -> Self {
+        let words: Vec<String> = text
+            .split(|character: char| !(character.is_alphanumeric() || character == '_'))
+            .filter(|word| !word.is_empty())
+            .map(str::to_ascii_uppercase)
+            .collect();
+        // `FOR UPDATE`, `ON DELETE CASCADE` and the events of a trigger change nothing.
+        let is_event = |word: &String| {
+            matches!(
+                word.as_str(),
+                "FOR" | "ON" | "BEFORE" | "AFTER" | "OF" | "OR"
+            )
+        };
+        let changes = |at: &usize| {
+            let is_change = matches!(
+                words[*at].as_str(),
+                "UPDATE" | "DELETE" | "INSERT" | "MERGE"
+            );
+            is_change
+                && !at
+                    .checked_sub(1)
+                    .is_some_and(|before| is_event(&words[before]))
+        };
+        let locks = |word: &String| {
+            matches!(
+                word.as_str(),
+                "ALTER" | "CREATE" | "DROP" | "LOCK" | "REINDEX" | "CLUSTER"
+            )
+        };
+        let reads = |word: &String| {
+            let words =
+                "NULL CHECK REFERENCES VALIDATE INDEX UNIQUE PRIMARY EXCLUDE REINDEX ATTACH";
+            words.split(' ').any(|known| known == word)
+        };
+        let last_change = (0..words.len()).rfind(changes);
+        match (last_change, words.iter().position(locks)) {
+            (Some(change), Some(lock)) if change < lock => Self::LocksLast {
+                reads: words[lock..].iter().any(reads),
+            },
+            _ => Self::LocksFirst,
+        }
+    }
+}
+
 impl ObservedLocks {
     /// What is held against the migration.
     pub fn drafts<'s>(&self, script: &'s Script) -> Vec<Draft<'s>> {
@@ -76,6 +130,15 @@ impl ObservedLocks {
                 && told.insert(seen.transaction)
             {
                 Some(self.changes(script, seen, &before))
+            } else if about == About::Code && changes_rows(about, statement, seen) {
+                // One block of code does both; only its text can show in which order.
+                match Order::of(statement.text) {
+                    Order::LocksFirst => Some(self.changes(script, seen, &taken)),
+                    Order::LocksLast { reads: true } => {
+                        Some(self.scans(script, index, seen, &locks))
+                    }
+                    Order::LocksLast { reads: false } => None,
+                }
             } else {
                 None
             };
@@ -210,7 +273,7 @@ fn reads_all(about: About, seen: &ObservedStatement) -> bool {
     match about {
         About::Schema => !seen.scanned.is_empty() || !seen.looked_into.is_empty(),
         // A query of its own may read a row or two by their key.
-        About::Code => !seen.scanned.is_empty() && seen.changed.is_empty(),
+        About::Code => !seen.scanned.is_subset(&seen.changed),
         About::Rows => false,
     }
 }
@@ -300,6 +363,36 @@ mod tests {
             ("CREATE TABLE a AS SELECT 1", About::Schema),
         ] {
             assert_eq!(About::of(text), about, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_block_shows_what_comes_first() {
+        let last = |reads| Order::LocksLast { reads };
+        for (text, order) in [
+            (
+                "DO $$ BEGIN ALTER TABLE a ADD b int; UPDATE a SET b = 1; END $$",
+                Order::LocksFirst,
+            ),
+            (
+                "DO $$ BEGIN UPDATE a SET b = 1; ALTER TABLE a ALTER b SET NOT NULL; END $$",
+                last(true),
+            ),
+            (
+                "DO $$ BEGIN UPDATE a SET b = 1; EXECUTE 'ALTER TABLE a ADD c int'; END $$",
+                last(false),
+            ),
+            (
+                "DO $$ BEGIN LOCK a; PERFORM 1 FROM a FOR UPDATE; DELETE FROM a; END $$",
+                Order::LocksFirst,
+            ),
+            (
+                "DO $$ BEGIN DELETE FROM b; ALTER TABLE a ADD c int REFERENCES b ON DELETE CASCADE; END $$",
+                last(true),
+            ),
+            ("SELECT f()", Order::LocksFirst),
+        ] {
+            assert_eq!(Order::of(text), order, "{text}");
         }
     }
 
