@@ -3,7 +3,6 @@
 -- migration: allow mixed-schema-and-data "no row may be written between filling the gaps and requiring a value; reads go on while they are filled"
 -- migration: allow not-null-steps "one of five steps to a state that is adopted as a whole; writes are locked out from the first statement"
 -- migration: allow unbatched-data-change "only rows with a gap are written, and no new ones may come until a value is required"
--- migration: allow loses-data "gaps that were filled cannot be told from values that were entered; 0 and units are what they meant before"
 -- migration: allow scans-under-lock "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
 -- migration: allow lock-held-over-data-change "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
 --

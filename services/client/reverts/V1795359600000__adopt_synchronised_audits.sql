@@ -3,7 +3,6 @@
 -- migration: allow mixed-schema-and-data "no audit may be written between filling its dates and requiring them; reads go on while they are filled"
 -- migration: allow not-null-steps "one of five steps to a state that is adopted as a whole; writes are locked out from the first statement"
 -- migration: allow unbatched-data-change "only audits without a date are written, and no new ones may come until it is required"
--- migration: allow loses-data "gaps that were filled cannot be told from values that were entered; version 1 is what a gap meant before"
 -- migration: allow scans-under-lock "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
 -- migration: allow rewrites-table "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
 -- migration: allow lock-held-over-data-change "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
