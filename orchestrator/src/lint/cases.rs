@@ -156,3 +156,76 @@ fn what_is_dropped_later_matters_to_no_one() {
         ],
     );
 }
+
+#[test]
+fn blocks_and_the_text_of_execute_are_held_to_the_rules() {
+    found_each(
+        "column-type-change V2:2",
+        &[
+            "-- migration V2\nDO $$ BEGIN\n  ALTER TABLE t ALTER b TYPE bigint; END $$;",
+            "-- migration V2\nDO $$ BEGIN IF true THEN\n  ALTER TABLE t ALTER b TYPE bigint; END IF; END $$;",
+            "-- migration V2\nDO $$ BEGIN FOR i IN 1..3 LOOP\n  ALTER TABLE t ALTER b TYPE bigint; END LOOP; END $$;",
+            "-- migration V2\nDO $$ BEGIN EXECUTE\n 'ALTER TABLE t ALTER b TYPE bigint'; END $$;",
+            "-- migration V2\nDO 'BEGIN EXECUTE\n ''ALTER TABLE t ALTER b TYPE bigint''; END';",
+            "-- migration V2\nDO $$ BEGIN EXECUTE\n format('ALTER TABLE %I ALTER %1$I TYPE bigint', 't'); END $$;",
+            "-- migration V2\nDO $$ DECLARE n text; BEGIN EXECUTE\n format('ALTER TABLE %I ALTER b TYPE bigint', n); END $$;",
+            "-- migration V2\nDO $$ DECLARE n text; BEGIN EXECUTE\n 'ALTER TABLE ' || quote_ident(n) || ' ALTER b TYPE bigint'; END $$;",
+            "-- migration V2\nDO $$ BEGIN EXECUTE\n $x$DO 'BEGIN ALTER TABLE t ALTER b TYPE bigint; END'$x$; END $$;",
+        ],
+    );
+    found_each(
+        "drop-table V2:3",
+        &[
+            "-- migration V2\nSELECT 1; DO $$ -- é\nBEGIN\nDROP TABLE t; END $$; SELECT 2;",
+            "-- migration V2\nDO $$ DECLARE n text; BEGIN\n EXECUTE\n format('DROP TABLE IF EXISTS %I', n); END $$;",
+        ],
+    );
+    found_each(
+        "not-understood V2:1",
+        &[
+            "-- migration V2\nDO $$ DECLARE n text; BEGIN EXECUTE n; END $$;",
+            "-- migration V2\nDO $$ DECLARE n text; BEGIN EXECUTE 'ALTER TABLE t ' || n; END $$;",
+            "-- migration V2\nDO LANGUAGE plperl 'spi_exec_query(1)';",
+        ],
+    );
+    silent(&[
+        "-- migration V2\nDO $$ DECLARE n text; BEGIN SELECT 1 INTO n; PERFORM 1; RAISE NOTICE '%', n; END $$;",
+        "-- migration V2\nDO $$ DECLARE n bigint; BEGIN SELECT count(*) INTO n FROM t; IF n > 0 THEN RAISE EXCEPTION '%', n USING HINT = 'x'; END IF; END $$;",
+        "-- migration V2\nDO $$ BEGIN CREATE TABLE u (id bigint); ALTER TABLE u ALTER id TYPE int; DROP TABLE u; END $$;",
+        "-- migration V2\nDO $$ BEGIN ALTER TABLE t ALTER a TYPE text; EXECUTE 'ALTER TABLE t ADD x int'; END $$;",
+        // A rename in a block is followed.
+        "-- migration V2\n-- migration: allow table-rename \"x\"\nDO $$ BEGIN ALTER TABLE t RENAME TO u; END $$;\n-- migration V3\nDROP TABLE IF EXISTS t; ALTER TABLE u ALTER a TYPE text;",
+        "-- migration V2\n-- migration: allow column-rename \"x\"\nDO $$ BEGIN EXECUTE format('ALTER TABLE %I RENAME COLUMN %I TO %I', 't', 'a', 'z'); END $$;\n-- migration V3\nALTER TABLE t ALTER z TYPE text;",
+    ]);
+}
+
+#[test]
+fn what_squawk_does_not_look_at_is_found() {
+    found_each(
+        "constraint-not-valid V2:1",
+        &[
+            "-- migration V2\nALTER TABLE t ADD COLUMN x int CHECK (x > 0);",
+            "-- migration V2\nALTER TABLE t ADD COLUMN x int DEFAULT 1 CONSTRAINT c CHECK (x > 0);",
+        ],
+    );
+    found_each(
+        "unique-constraint V2:1",
+        &["-- migration V2\nALTER TABLE t ADD COLUMN x int UNIQUE;"],
+    );
+    found_each(
+        "storage-change V2:1",
+        &[
+            "-- migration V2\nALTER TABLE t SET UNLOGGED;\n-- revert V2\nSELECT 1;",
+            "-- migration V2\nALTER TABLE t SET TABLESPACE fast;",
+            "-- migration V2\nALTER TABLE t SET ACCESS METHOD heap2;",
+        ],
+    );
+    found_each(
+        "storage-change revert V2:1",
+        &["-- migration V2\nSELECT 1;\n-- revert V2\nALTER TABLE t SET LOGGED;"],
+    );
+    silent(&[
+        "-- migration V2\nALTER TABLE t SET LOGGED;",
+        "-- migration V2\nCREATE TABLE u (id bigint);\nALTER TABLE u SET UNLOGGED, ADD COLUMN x int CHECK (x > 0);",
+    ]);
+}

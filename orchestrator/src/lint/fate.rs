@@ -18,6 +18,7 @@ static MOOT: &[&Rule] = &[
     &slugs::COLUMN_TYPE_CHANGE,
     &slugs::VOLATILE_DEFAULT,
     &slugs::STORED_GENERATED_COLUMN,
+    &slugs::STORAGE_CHANGE,
     &slugs::COLUMN_RENAME,
     &slugs::DROP_COLUMN,
     &slugs::CHAR_TYPE,

@@ -5,6 +5,8 @@ use shared::planning;
 use shared::sql::{self, Statement};
 use squawk_syntax::{Parse, SourceFile};
 
+use super::unfold::Unfolded;
+
 /// A file as the rules see it: read once.
 pub struct LintedFile<'a> {
     /// Its service.
@@ -19,6 +21,8 @@ pub struct LintedFile<'a> {
     pub statements: Vec<Statement<'a>>,
     /// Its syntax; that of an empty file where it is [too deep](Self::too_deep).
     pub syntax: Parse<SourceFile>,
+    /// The same with the SQL of its blocks in their place.
+    pub unfolded: Unfolded,
     /// Where it nests too deeply to be parsed, in bytes.
     pub too_deep: Option<usize>,
 }
@@ -36,13 +40,16 @@ impl<'a> LintedFile<'a> {
         let script = planning::script(migration, direction);
         let too_deep = sql::too_deep(&script.text, false);
         let parsed = too_deep.map_or(&*script.text, |_| "");
+        let syntax = SourceFile::parse(parsed);
+        let unfolded = Unfolded::of(parsed, &syntax);
         Some(Self {
             service,
             migration,
             direction,
             script,
             statements: sql::split(&script.text).unwrap_or_default(),
-            syntax: SourceFile::parse(parsed),
+            syntax,
+            unfolded,
             too_deep,
         })
     }

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod cases;
 mod change;
+mod dynamic;
 mod fate;
 mod file;
 mod guide;
@@ -24,6 +25,7 @@ mod service;
 #[cfg(test)]
 mod size;
 mod squawk;
+mod unfold;
 mod words;
 
 pub use change::{

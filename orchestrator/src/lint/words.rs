@@ -25,9 +25,9 @@ pub struct Words {
 impl Words {
     /// Reads the next migration. Comments name nothing, and a statement that drops makes nothing.
     pub fn take(&mut self, number: usize, file: &LintedFile<'_>, steps: &[Step]) {
-        for statement in file.syntax.tree().stmts() {
+        for statement in file.unfolded.syntax.tree().stmts() {
             if !is_drop(statement.syntax()) {
-                self.take_statement(number, statement.syntax());
+                self.take_statement(number, file, statement.syntax());
             }
         }
         let opaque = steps.iter().flat_map(|step| &step.acts).find(|act| {
@@ -36,14 +36,13 @@ impl Words {
                 Change::Unknown(Unknown::Anything) | Change::TooDeep
             )
         });
-        let opaque = match (file.too_deep, opaque) {
-            (Some(at), _) => Some(at),
-            (None, act) => act.map(|act| act.range.start),
-        };
+        let unread = file.unfolded.unread.first().map(|(range, _)| range.start);
+        let opaque = opaque.map(|act| act.range.start);
+        let opaque = file.too_deep.or(opaque).or(unread);
         self.opaque = self.opaque.or(opaque.map(|at| (number, at)));
     }
 
-    fn take_statement(&mut self, number: usize, statement: &SyntaxNode) {
+    fn take_statement(&mut self, number: usize, file: &LintedFile<'_>, statement: &SyntaxNode) {
         let tokens = statement.descendants_with_tokens();
         for token in tokens.filter_map(|element| element.into_token()) {
             if matches!(
@@ -52,7 +51,7 @@ impl Words {
             ) {
                 continue;
             }
-            let start = usize::from(token.text_range().start());
+            let start = file.unfolded.original(&token.text_range().into()).start;
             for word in words(token.text()) {
                 let place = (number, start);
                 self.first.entry(word.to_lowercase()).or_insert(place);

@@ -24,6 +24,8 @@ rules! {
     STORED_GENERATED_COLUMN = Error "stored-generated-column" from "adding-field-with-default", "ban-alter-generated-expression": "A table that stands gets no stored generated column.";
     /// A table is not written anew.
     VACUUM_FULL = Error "vacuum-full" from "prefer-repack": "No migration writes a table anew by VACUUM FULL or CLUSTER.";
+    /// A table stays in its storage.
+    STORAGE_CHANGE = Error "storage-change": "No table that stands becomes logged or unlogged, or moves to another access method or tablespace.";
     /// A partition is detached without waiting for every reader.
     PARTITION_DETACH = Warning "partition-detach" from "require-concurrent-partition-detach": "A partition is detached CONCURRENTLY, in a no-transaction migration.";
     /// A column keeps its name.

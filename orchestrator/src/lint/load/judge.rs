@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use rowan::TextRange;
 use shared::domain::Direction;
 use shared::sql::Name;
 use squawk_linter::{Rule as Squawk, Violation};
@@ -17,7 +18,7 @@ use super::names::subjects;
 use super::refine::{action, default, dropped_columns, is_key, listed_keys, renaming};
 use super::types::{is_wider, new_type};
 use super::understood;
-use crate::lint::names::{below, plain};
+use crate::lint::names::{below, plain, span};
 use crate::lint::squawk::violations;
 use crate::lint::{Act, LintedFile, Look, Model};
 use crate::rules::{Draft, Rule, slugs};
@@ -30,12 +31,12 @@ pub fn findings<'a>(
     postgres: u16,
 ) -> Vec<Draft<'a>> {
     let up = look.file;
-    let made = Made::by(&up.syntax, standing);
+    let made = Made::by(&up.unfolded, standing);
     let first = standing.is_nothing();
     let mut drafts = understood::drafts(up);
     drafts.extend(Judge::new(look, up, &made, None, first).drafts(postgres));
     if let Some(down) = down {
-        let again = Made::by(&down.syntax, standing);
+        let again = Made::by(&down.unfolded, standing);
         drafts.extend(understood::drafts(down));
         drafts.extend(Judge::new(look, down, &again, Some(&made), first).drafts(postgres));
     }
@@ -78,7 +79,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         undone: Option<&'s Made>,
         first: bool,
     ) -> Self {
-        let statements = file.syntax.tree().stmts().enumerate();
+        let statements = file.unfolded.syntax.tree().stmts().enumerate();
         let steps = match file.direction {
             Direction::Up => Some(look.steps),
             Direction::Down => look.revert,
@@ -115,8 +116,8 @@ impl<'s, 'a> Judge<'s, 'a> {
         let rules: Vec<Squawk> = ALL.into_iter().chain(TYPES).collect();
         let in_transaction = !script.directives.no_transaction;
         let found = violations(
-            &script.text,
-            &self.file.syntax,
+            &self.file.unfolded.text,
+            &self.file.unfolded.syntax,
             &rules,
             postgres,
             in_transaction,
@@ -132,6 +133,11 @@ impl<'s, 'a> Judge<'s, 'a> {
             }));
         }
         drafts.extend(self.serial_columns());
+        drafts.extend(self.unseen());
+        for draft in &mut drafts {
+            let original = |range: &Range<usize>| self.file.unfolded.original(range);
+            draft.range = draft.range.as_ref().map(original);
+        }
         drafts
     }
 
@@ -328,14 +334,19 @@ impl<'s, 'a> Judge<'s, 'a> {
         );
         // What the migration made is there before its revert.
         let start = match self.file.direction {
-            Direction::Up => usize::from(node.text_range().start()),
+            Direction::Up => self.original(node.text_range()).start,
             Direction::Down => usize::MAX,
         };
         let is_absent = |name: &Name| {
-            self.look.never_was(name, (self.look.number, start))
-                || is_relation && self.with_model(violation, |model| model.lacks(name))
+            let never = || self.look.never_was(name, (self.look.number, start));
+            let lacks = || is_relation && self.with_model(violation, |model| model.lacks(name));
+            !self.file.unfolded.guessed.contains(&name.name) && (never() || lacks())
         };
         is_asked(node) && !names.is_empty() && names.iter().all(is_absent)
+    }
+
+    fn original(&self, range: TextRange) -> Range<usize> {
+        self.file.unfolded.original(&range.into())
     }
 
     /// Asks what stands where squawk points. It points at one place after the other.
@@ -348,7 +359,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             }
             (model, 0)
         });
-        let place = usize::from(violation.text_range.start());
+        let place = self.original(violation.text_range).start;
         while let Some(act) = self.acts.get(*done).filter(|act| act.range.end <= place) {
             model.apply(act);
             *done += 1;
@@ -402,6 +413,69 @@ impl<'s, 'a> Judge<'s, 'a> {
         drafts
     }
 
+    /// What squawk does not look at: a check beside a new column, and a table that moves to other storage.
+    fn unseen(&self) -> Vec<Draft<'a>> {
+        let mut drafts = Vec::new();
+        for at in &self.statements {
+            let ast::Stmt::AlterTable(table) = &at.statement else {
+                continue;
+            };
+            if !self.is_asked(Concern::Load, &slugs::STORAGE_CHANGE, at) {
+                continue;
+            }
+            let subject = at.subjects.first().map(Name::to_string).unwrap_or_default();
+            let draft = |rule: &'static Rule, node: &SyntaxNode, message: String, safe: &str| {
+                Draft::new(rule, self.file.script, message)
+                    .at(span(node))
+                    .safe_form(safe)
+            };
+            for action in table.actions() {
+                let node = action.syntax();
+                let what = match &action {
+                    ast::AlterTableAction::AddColumn(column) => {
+                        let checks = column.constraints();
+                        let checks =
+                            checks.filter(|it| matches!(it, ast::Constraint::CheckConstraint(_)));
+                        drafts.extend(checks.map(|check| draft(
+                            &slugs::CONSTRAINT_NOT_VALID,
+                            check.syntax(),
+                            format!("nobody can read or write {subject} while all of its rows are checked, also without a default"),
+                            "ADD COLUMN without it, then ADD CONSTRAINT … CHECK … NOT VALID, and VALIDATE CONSTRAINT in a later migration",
+                        )));
+                        continue;
+                    }
+                    // A table that never was unlogged stays as it is.
+                    ast::AlterTableAction::SetLogged(_) => {
+                        let unlogged = Name {
+                            schema: None,
+                            name: "unlogged".to_owned(),
+                        };
+                        let place = (self.look.number, self.original(node.text_range()).start);
+                        if self.file.direction == Direction::Up
+                            && self.look.never_was(&unlogged, place)
+                        {
+                            continue;
+                        }
+                        "is written to a new file and to the WAL"
+                    }
+                    ast::AlterTableAction::SetUnlogged(_) => {
+                        "is written to a new file, and a crash empties it from then on"
+                    }
+                    ast::AlterTableAction::SetAccessMethod(_) => "is written to a new file",
+                    ast::AlterTableAction::SetTablespace(_) => "is copied",
+                    _ => continue,
+                };
+                drafts.push(draft(
+                    &slugs::STORAGE_CHANGE,
+                    node,
+                    format!("nobody can read or write {subject} while it {what}"),
+                    "a second table, filled in slices and kept by a trigger, that takes the name in the end",
+                ));
+            }
+        }
+        drafts
+    }
+
     /// The place without the semicolon and what stands behind it; of a change of type with the column.
     fn place(&self, violation: &Violation, at: &At) -> Range<usize> {
         let range = match violation.code {
@@ -413,7 +487,8 @@ impl<'s, 'a> Judge<'s, 'a> {
     }
 
     fn trimmed(&self, range: Range<usize>) -> Range<usize> {
-        let text = self.file.script.text.get(range.clone()).unwrap_or_default();
+        let text = self.file.unfolded.text.get(range.clone());
+        let text = text.unwrap_or_default();
         let kept = text
             .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
             .len();
@@ -428,7 +503,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             .as_deref()
             .filter(|text| text.trim() == "concurrently")?;
         let range = self.trimmed(violation.text_range.into());
-        let text = &self.file.script.text;
+        let text = &self.file.unfolded.text;
         let middle = usize::from(edit.text_range.start());
         let before = text.get(range.start..middle)?;
         let after = text.get(middle..range.end)?;

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use shared::sql::Name;
+use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode};
-use squawk_syntax::{Parse, SourceFile, SyntaxNode};
+
+use crate::lint::unfold::Unfolded;
 
 use super::names::{first_made, first_used, is_same, subjects};
 
@@ -50,15 +52,17 @@ impl Thing {
 
 impl Made {
     /// By a file. `CREATE TABLE IF NOT EXISTS` makes only what does not stand.
-    pub(super) fn by(syntax: &Parse<SourceFile>, standing: &Standing) -> Self {
+    pub(super) fn by(file: &Unfolded, standing: &Standing) -> Self {
         let mut made = Self::default();
-        for (at, statement) in syntax.tree().stmts().enumerate() {
-            made.note(at, &statement, standing);
+        for (at, statement) in file.syntax.tree().stmts().enumerate() {
+            let start = usize::from(statement.syntax().text_range().start());
+            made.note(at, &statement, file.is_within(start), standing);
         }
         made
     }
 
-    fn note(&mut self, at: usize, statement: &ast::Stmt, standing: &Standing) {
+    /// A statement `within` a block may be the one that is passed over.
+    fn note(&mut self, at: usize, statement: &ast::Stmt, within: bool, standing: &Standing) {
         let node = statement.syntax();
         match statement {
             ast::Stmt::CreateTable(_)
@@ -66,9 +70,10 @@ impl Made {
             | ast::Stmt::CreateForeignTable(_)
             | ast::Stmt::CreateMaterializedView(_)
             | ast::Stmt::CreateView(_) => {
-                let guarded = node
-                    .children()
-                    .any(|child| ast::IfNotExists::can_cast(child.kind()));
+                let guarded = within
+                    || node
+                        .children()
+                        .any(|child| ast::IfNotExists::can_cast(child.kind()));
                 if let Some(name) = first_made(node)
                     && !(guarded && standing.has(&name))
                 {

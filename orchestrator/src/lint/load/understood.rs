@@ -35,6 +35,7 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
                 })
                 .collect();
             drafts.extend(not_understood(file));
+            drafts.extend(unread(file));
             drafts
         }
     }
@@ -71,6 +72,17 @@ pub fn runnable<'a>(
         let script = planning::script(migration, direction);
         let place = trimmed_line(&Lines::of(&script.text), refused.line);
         Draft::new(&slugs::ENGINE_REFUSES, script, refused.problem).at(place)
+    })
+}
+
+/// What the blocks of a file run that their text does not show.
+fn unread<'a>(file: &LintedFile<'a>) -> impl Iterator<Item = Draft<'a>> {
+    let unread = file.unfolded.unread.iter();
+    unread.map(|(range, what)| {
+        let message = format!("the linter cannot read this, so that no rule is held to what it runs: {what}");
+        Draft::new(&slugs::NOT_UNDERSTOOD, file.script, message)
+            .at(range.clone())
+            .safe_form("write the statements themselves where they are known; the rehearsal runs the others")
     })
 }
 

@@ -6,6 +6,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::statement::Reader;
 use crate::lint::change::{Change, Unknown};
+use crate::lint::dynamic::{Executed, executed};
 use crate::lint::mentions::Mentions;
 use crate::lint::names::span;
 
@@ -29,7 +30,12 @@ impl Reader<'_> {
             return;
         }
         let root = body.syntax();
+        // Within a block or a text, offsets are not those of the file.
+        let fixed = (self.within > 0).then(|| whole.clone());
         let spot = |node: &SyntaxNode| {
+            if let Some(fixed) = &fixed {
+                return fixed.clone();
+            }
             let range = span(node);
             let inner = node.text_range();
             // Offsets in the body are those of its decoded text.
@@ -58,16 +64,13 @@ impl Reader<'_> {
         self.acts.extend(reader.acts);
     }
 
-    /// EXECUTE: one literal is read like a statement, anything else may be anything.
+    /// EXECUTE: text that stands in the file is read like a statement, anything else may be anything.
     fn dynamic(&mut self, node: &SyntaxNode) {
         let whole = (self.spot)(node);
-        let literal = ast::PlpgsqlDynExecuteStmt::cast(node.clone())
-            .and_then(|execute| execute.query()?.target_list()?.targets().next()?.expr());
-        let Some(ast::Expr::Literal(literal)) = literal else {
-            self.act(whole, Change::Unknown(Unknown::Anything));
-            return;
-        };
-        let Some(text) = literal.string_value() else {
+        let known = ast::PlpgsqlDynExecuteStmt::cast(node.clone())
+            .and_then(|execute| executed(&execute))
+            .filter(|executed| executed.guessed.is_empty());
+        let Some(Executed { text, .. }) = known else {
             self.act(whole, Change::Unknown(Unknown::Anything));
             return;
         };
@@ -91,7 +94,7 @@ impl Reader<'_> {
 }
 
 /// The longest text in quotes: of DO its body, undecoded.
-fn quoted_text(node: &SyntaxNode) -> String {
+pub(in crate::lint) fn quoted_text(node: &SyntaxNode) -> String {
     let tokens = node.descendants_with_tokens();
     let longest = tokens
         .filter_map(|element| element.into_token())
@@ -170,7 +173,7 @@ fn is_in_loop(node: &SyntaxNode) -> bool {
 }
 
 /// Not a part of another statement, nor of an expression.
-fn is_statement_of_block(node: &SyntaxNode) -> bool {
+pub(in crate::lint) fn is_statement_of_block(node: &SyntaxNode) -> bool {
     !node.ancestors().skip(1).any(|ancestor| {
         ast::Stmt::can_cast(ancestor.kind()) || ast::PlpgsqlExpr::can_cast(ancestor.kind())
     })
