@@ -6,13 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, SimpleQueryMessage};
 
+use super::Client;
 use super::history::quote_identifier;
+use super::session::OWN_BEGIN;
 
-/// The settings that depend on others being made before: the role last, since it may not have the right to make the others.
-const LAST: [&str; 2] = ["session_authorization", "role"];
+/// The settings that are made last: the role, since it may not have the right to make the others, and then the limit that could end
+/// the others.
+const LAST: [&str; 3] = ["session_authorization", "role", STATEMENT_TIMEOUT];
+
+const STATEMENT_TIMEOUT: &str = "statement_timeout";
+
+/// The savepoint behind which the limit of the file is lifted.
+const SAVEPOINT: &str = "orchestrator_state";
 
 /// It is asked while the settings of the file hold, so that nothing may be looked up by `search_path`: operators are qualified, too.
 /// `transaction_…` belong to a transaction and not to the session.
@@ -41,12 +49,35 @@ pub struct SessionState {
 }
 
 impl SessionState {
-    /// Reads it off the server. `custom` are names of custom settings, which the server does not list.
-    pub async fn read(client: &Client, custom: &BTreeSet<String>) -> Result<Self, Error> {
+    /// Reads it off the server. `custom` are names of custom settings, which the server does not list; `within` is whether a
+    /// transaction of the file is open, which is afterwards as it was.
+    ///
+    /// The file's own `statement_timeout` could end this query, so it is noted and lifted first.
+    pub async fn read(
+        client: &Client,
+        custom: &BTreeSet<String>,
+        within: bool,
+    ) -> Result<Self, Error> {
         let custom: Vec<&str> = custom.iter().map(String::as_str).collect();
-        let rows = client
-            .query_typed(READ, &[(&custom, Type::TEXT_ARRAY)])
-            .await?;
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&custom, Type::TEXT_ARRAY)];
+        let (begin, end) = if within {
+            (
+                format!("SAVEPOINT {SAVEPOINT}"),
+                format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}; RELEASE {SAVEPOINT}"),
+            )
+        } else {
+            (OWN_BEGIN.to_owned(), "ROLLBACK".to_owned())
+        };
+        // One round trip: the client pipelines what is polled together. A message each: the time of a statement counts from the
+        // beginning of its message.
+        let (_, limit, _, rows, _) = tokio::try_join!(
+            biased;
+            client.batch_execute(&begin),
+            client.simple_query("SHOW statement_timeout"),
+            client.batch_execute("SET LOCAL statement_timeout = 0"),
+            client.query_typed(READ, &parameters),
+            client.batch_execute(&end),
+        )?;
         let mut state = Self::default();
         for row in &rows {
             let (kind, name): (&str, String) = (row.try_get(0)?, row.try_get(1)?);
@@ -55,6 +86,14 @@ impl SessionState {
             } else {
                 state.objects.insert(name);
             }
+        }
+        let limit = limit.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        if let Some(limit) = limit {
+            let limit = Some(limit.to_owned());
+            state.settings.insert(STATEMENT_TIMEOUT.to_owned(), limit);
         }
         Ok(state)
     }

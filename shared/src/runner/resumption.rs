@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client;
 
 use super::fault::Fault;
 use super::step::StepContext;
-use crate::postgres::SessionState;
+use crate::postgres::{Client, SessionState};
 use crate::sql::{self, Statement};
 
 /// The session of a file that runs statement by statement.
@@ -54,7 +53,7 @@ impl FileSession {
     ) -> Result<Self, Fault> {
         let text = &context.script().text;
         let custom = sql::dotted_names(text);
-        let fresh = SessionState::read(client, &custom)
+        let fresh = SessionState::read(client, &custom, false)
             .await
             .map_err(Fault::of)?;
         let mut made = SessionState::default();
@@ -85,21 +84,17 @@ impl FileSession {
         restore(client, context, &made, offset).await
     }
 
-    /// What the file has made of its session by now.
-    pub(super) async fn look(&self, client: &Client) -> Result<SessionState, Fault> {
-        let now = SessionState::read(client, &self.custom)
-            .await
-            .map_err(Fault::of)?;
-        Ok(now.since(&self.fresh))
-    }
-
-    /// What to record of the session at the end of a transaction that ran these statements.
+    /// What to record of the session at the end of a transaction that ran these statements. `within` is whether it is still open.
     pub(super) async fn recorded(
         &self,
         client: &Client,
         statements: &[Statement<'_>],
+        within: bool,
     ) -> Result<Recorded, Fault> {
-        let now = self.look(client).await?;
+        let now = SessionState::read(client, &self.custom, within)
+            .await
+            .map_err(Fault::of)?
+            .since(&self.fresh);
         let before = self.made().clone();
         let (session, is_certain) = if statements.is_empty() {
             (now, true)

@@ -319,7 +319,7 @@ impl UnitRunner<'_> {
             check_reading(session, self.context, Looked::AfterFile).await?;
             let recorded = self
                 .file_session
-                .recorded(session.client(), statements)
+                .recorded(session.client(), statements, true)
                 .await?;
             session.become_bookkeeper().await.map_err(Fault::of)?;
             if !self.locked.is_held().await.map_err(Fault::of)? {
@@ -355,7 +355,7 @@ impl UnitRunner<'_> {
         }
         // Only now does the server tell what was set for the transaction alone.
         let client = session.client();
-        let recorded = self.file_session.recorded(client, &[]).await?;
+        let recorded = self.file_session.recorded(client, &[], false).await?;
         self.as_bookkeeper(async || {
             record_statement(client, self.progress, self.number, &recorded.note).await
         })
