@@ -96,6 +96,7 @@ fn histories() -> impl Strategy<Value = History> {
             interrupted,
             owed: Vec::new(),
             journal: None,
+            journal_hidden_from: None,
             legacy,
         })
 }

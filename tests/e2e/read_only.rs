@@ -150,3 +150,45 @@ fn a_dry_run_of_a_divergent_database_refuses_as_the_run_would() {
     orchestrator.expect(&["run", "one"], 3);
     assert_eq!(server.applied("db_one"), [1, 2]);
 }
+
+#[test]
+fn a_history_that_cannot_be_checked_against_the_journal_is_not_believed() {
+    let server = Server::start();
+    let services = services();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    orchestrator.expect(&["run", "one"], 0);
+    server.query("postgres", "CREATE ROLE blind LOGIN PASSWORD 'blind'");
+    server.query(
+        "db_one",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO blind",
+    );
+    let blind = Program::named("orchestrator")
+        .env(
+            "ORCHESTRATOR_SERVER_URL",
+            &server.url_as("blind", "blind", "postgres"),
+        )
+        .services(&services);
+    for rights in [
+        "REVOKE ALL ON SCHEMA orchestrator FROM PUBLIC",
+        "GRANT USAGE ON SCHEMA orchestrator TO blind",
+    ] {
+        server.query("db_one", rights);
+        for arguments in [
+            &["run", "one"][..],
+            &["run", "one", "--dry-run"],
+            &["revert", "one"],
+            &["plan", "one"],
+        ] {
+            blind.expect(arguments, 3);
+        }
+        blind.expect(&["status", "one"], 0);
+        let status = blind.expect(&["status", "one", "--exit-code", "--output", "json"], 4);
+        let service = &status.json()["services"][0];
+        assert_eq!(service["applied"], 2, "{service}");
+        assert!(service["unchecked"]["message"].is_string(), "{service}");
+        blind.expect(&["doctor", "one"], 4);
+    }
+    server.query("db_one", "GRANT SELECT ON orchestrator.journal TO blind");
+    blind.expect(&["run", "one"], 0);
+    blind.expect(&["status", "one", "--exit-code"], 0);
+}

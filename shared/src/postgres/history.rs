@@ -20,6 +20,12 @@ pub async fn read_history(
     history_table: &str,
 ) -> Result<History, tokio_postgres::Error> {
     let (applied, journal) = read_rows(session, service, history_table).await?;
+    let journal_hidden_from = match session.journal_readable() {
+        Some(false) if has_journal(session).await? => {
+            Some(quote_identifier(session.address().user()))
+        }
+        _ => None,
+    };
     let interrupted = match session.progress_readable() {
         Some(true) => progress::interruptions(session.client(), service).await?,
         Some(false) => {
@@ -48,8 +54,22 @@ pub async fn read_history(
         interrupted,
         owed,
         journal,
+        journal_hidden_from,
         legacy: Vec::new(),
     })
+}
+
+/// Whether there is a journal, in a schema that this role may not even use.
+async fn has_journal(session: &Session) -> Result<bool, tokio_postgres::Error> {
+    let rows = session
+        .client()
+        .query_typed(
+            "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'orchestrator' AND c.relname = 'journal'",
+            &[],
+        )
+        .await?;
+    Ok(!rows.is_empty())
 }
 
 /// What the journal says last of each version, as far as it says whether that is applied. No more is asked of it: others may have changed it.

@@ -92,6 +92,21 @@ pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> 
     found.into_values().collect()
 }
 
+/// Why history cannot be checked: this role, quoted for SQL, may not read the journal.
+pub fn journal_hidden(role: &str) -> String {
+    format!(
+        "permission denied for orchestrator.journal (role {role}): the history cannot be checked against the journal"
+    )
+}
+
+/// What gives a role the right to read the journal.
+pub fn grant_journal(role: &str) -> String {
+    format!(
+        "have the owner of the database run: GRANT USAGE ON SCHEMA orchestrator TO {role}; \
+         GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO {role}"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::{JournalSays, disagreements};
