@@ -134,6 +134,7 @@ pub async fn undo_adoption(
         }
         .await;
         match undone {
+            Ok((0, _)) => story.finish(name, ServiceOutcome::Unchanged),
             Ok((migrations, anchor)) => {
                 story.anchors.extend(anchor);
                 story

@@ -9,7 +9,8 @@ use shared::postgres::{
     read_adoption, read_history, read_legacy_tables, remove_adoption,
 };
 
-/// Takes back what an adoption wrote, while nothing of ours was applied since. Gives how many migrations it was.
+/// Takes back what an adoption wrote, while nothing of ours was applied since. Gives how many migrations it was: none where there is no
+/// history, as after an earlier undo.
 pub(super) async fn undo(
     target: &Target,
     locked: &mut LockedSession,
@@ -59,6 +60,9 @@ pub(super) async fn undo(
     let gives_back = |version: &Version| {
         state.adopted.contains(version) || rows.iter().any(|(_, row)| row.version == *version)
     };
+    if in_history.is_empty() && history.interrupted.is_empty() {
+        return Ok(0);
+    }
     if !in_history.iter().any(gives_back) {
         return Err(nothing_to_undo(name, "there is no adoption to take back").into());
     }

@@ -174,7 +174,10 @@ impl AdoptLines {
                 return String::new();
             }
             self.present += 1;
-            let text = "has a history already: nothing to adopt";
+            let text = match self.undo {
+                true => "not adopted: nothing to undo",
+                false => "has a history already: nothing to adopt",
+            };
             return self.line(Role::Quiet, "present", name, text);
         };
         let pending = match proof.pending {
