@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{Program, Server, Services, wait_until};
+use tests::{ClientPrograms, Program, Server, Services, wait_until};
 
 const SOON: Duration = Duration::from_secs(60);
 const OURS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%orchestrator%' OR application_name LIKE '%migrations%'";
@@ -144,4 +144,63 @@ fn a_server_without_a_free_connection_is_exit_5_and_not_a_hang() {
     let text = outcome.stdout + &outcome.stderr;
     assert!(text.contains("connection"), "{text}");
     drop(others);
+}
+
+#[test]
+fn rehearsals_at_once_on_a_full_server_end() {
+    let services = Services::new();
+    for name in ["a", "b"] {
+        services.service(name, &[]).reversible(
+            1,
+            "one",
+            "CREATE TABLE one (id int)",
+            "DROP TABLE one",
+        );
+    }
+    let (server, program) = small(&services);
+    let program = program.scratch_beside();
+    program.expect(&["all"], 0);
+    let runs: Vec<_> = (0..3)
+        .map(|_| program.watch(&["rehearse", "all", "--every"]))
+        .collect();
+    for run in runs {
+        let outcome = run.end_within(SOON * 2);
+        let said = outcome.stdout + &outcome.stderr;
+        assert!([0, 5].contains(&outcome.code), "{}: {said}", outcome.code);
+    }
+    program.expect(&["rehearse", "all", "--every"], 0);
+    assert_eq!(server.databases(), ["db_a", "db_b"]);
+}
+
+#[test]
+fn a_dump_that_finds_no_free_connection_is_started_again() {
+    let services = Services::new();
+    services
+        .service("a", &[])
+        .migration(1, "one", "CREATE TABLE one (id int)");
+    let (server, program) = small(&services);
+    program.expect(&["all"], 0);
+    let programs = ClientPrograms::of(&server).script(
+        "pg_dump",
+        "echo >> \"$HERE/starts\"; while [ ! -e \"$HERE/go\" ]; do sleep 0.02; done; exec \"$REAL\" \"$@\"",
+    );
+    let starts = || {
+        let starts = std::fs::read_to_string(programs.path().join("starts"));
+        starts.unwrap_or_default().lines().count()
+    };
+    let backup = program.watch(&["backup", "a", "--pg-bin", programs.argument()]);
+    wait_until("pg_dump is started", || starts() == 1);
+    // Superusers may have the last three, too.
+    let mut others = vec![server.session("postgres")];
+    while others[0]
+        .value("SELECT count(*) < 8 FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        == "t"
+    {
+        others.push(server.session("postgres"));
+    }
+    std::fs::write(programs.path().join("go"), "").expect("a file");
+    wait_until("pg_dump is started again", || starts() > 1);
+    drop(others);
+    let outcome = backup.end_within(SOON);
+    assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);
 }

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use tests::{Program, Server, Services};
+use nix::sys::signal::Signal;
+use tests::{Program, Server, Services, wait_until};
 
 /// A revert that fails in the middle as long as the knob of its database is 0.
 fn halting(table: &str) -> String {
@@ -143,4 +144,63 @@ fn what_is_half_done_is_pending_and_stays_in_sight_when_its_file_is_gone() {
     let more = orchestrator.expect(&["revert", "a", "--steps", "2"], 3);
     assert!(more.stderr.contains("only 1 migration"), "{}", more.stderr);
     assert_eq!(server.applied("db_a"), [1]);
+}
+
+#[test]
+fn after_a_kill_in_a_no_transaction_file_the_same_command_goes_through_all() {
+    const SLEEPS: &str =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'db_b' AND wait_event = 'PgSleep'";
+    const DROPS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'db_b' AND wait_event_type = 'Lock' \
+        AND query ILIKE 'DROP INDEX%'";
+    let pause = "SELECT pg_sleep((SELECT n FROM public.knob));\n";
+    let head = "-- migration: no-transaction\n";
+    let server = Server::start();
+    let services = Services::new();
+    let databases = ["db_a", "db_b", "db_c"];
+    for (name, depends_on) in [("a", &[][..]), ("b", &["a"][..]), ("c", &["b"][..])] {
+        services
+            .service(name, depends_on)
+            .reversible(1, "one", "CREATE TABLE one (id int);\n", "DROP TABLE one;\n")
+            .reversible(
+                2,
+                "two",
+                &format!("{head}CREATE TABLE two (id int);\n{pause}CREATE INDEX CONCURRENTLY two_id ON two (id);\n"),
+                &format!("{head}DROP INDEX CONCURRENTLY two_id;\n{pause}DROP TABLE two;\n"),
+            );
+    }
+    for database in databases {
+        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        server.query(database, "CREATE TABLE knob AS SELECT 0 AS n");
+    }
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let kill_at = |command: &[&str], what: &str| {
+        let killed = orchestrator.watch(command);
+        wait_until("the statement to be killed at", || {
+            server.value("postgres", what) == "1"
+        });
+        killed.signal(Signal::SIGKILL);
+        killed.end();
+    };
+    let converges = |command: &[&str], versions: &[i64]| {
+        orchestrator.expect(command, 0);
+        for database in databases {
+            assert_eq!(server.applied(database), versions, "{command:?}");
+        }
+    };
+    let commands: [(&[&str], &[i64]); 2] = [
+        (&["run", "all"], &[1, 2]),
+        (&["revert", "all", "--all"], &[]),
+    ];
+    for (command, versions) in commands {
+        server.query("db_b", "UPDATE knob SET n = 60");
+        kill_at(command, SLEEPS);
+        server.query("db_b", "UPDATE knob SET n = 0");
+        converges(command, versions);
+    }
+    converges(&["run", "all"], &[1, 2]);
+    let reader = server.session("db_b");
+    reader.run("BEGIN; SELECT FROM two");
+    kill_at(&["revert", "all", "--all"], DROPS);
+    reader.run("ROLLBACK");
+    converges(&["revert", "all", "--all"], &[]);
 }

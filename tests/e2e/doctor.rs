@@ -1,5 +1,7 @@
 //! `doctor` finds what is really there, says what resolves it, and does what is safe.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -200,6 +202,36 @@ fn an_invalid_index_of_no_history_is_dropped() {
         "{}",
         fixed.stdout
     );
+    assert_eq!(indexes(&server), "t_id");
+}
+
+#[test]
+fn a_repair_waits_for_a_lock_no_longer_than_its_limit_and_ends_on_a_signal() {
+    let (server, _services, orchestrator) = migrated();
+    break_index(&server, "t_once");
+    let holder = server.session("db_one");
+    holder.run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+    let impatient = orchestrator.env("ORCHESTRATOR_CONCURRENTLY_TIMEOUT", "2s");
+    let fixed = impatient.watch(&["doctor", "--fix"]);
+    let fixed = fixed.end_within(Duration::from_secs(20));
+    assert!([4, 5].contains(&fixed.code), "{fixed:?}");
+    let held = format!("held by pid {} (", holder.pid());
+    assert!(fixed.stdout.contains(&held), "{fixed:?}");
+
+    let patient = impatient.env("ORCHESTRATOR_CONCURRENTLY_TIMEOUT", "30s");
+    let fixing = patient.watch(&["doctor", "--fix"]);
+    wait_until("the repair waits", || {
+        server.value(
+            "postgres",
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DROP INDEX%'",
+        ) == "1"
+    });
+    fixing.signal(Signal::SIGINT);
+    let ended = fixing.end_within(Duration::from_secs(10));
+    assert_ne!(ended.code, 0, "{ended:?}");
+    assert_eq!(indexes(&server), "t_id t_once");
+    holder.run("ROLLBACK");
+    patient.expect(&["doctor", "--fix"], 0);
     assert_eq!(indexes(&server), "t_id");
 }
 

@@ -244,3 +244,37 @@ fn by_default_they_are_on_a_local_server_of_the_project() {
         .json();
     assert_eq!(state["state"], "running", "{state}");
 }
+
+#[test]
+fn a_leftover_that_may_not_be_dropped_yet_is_reported_until_the_next_command_drops_it() {
+    const LEFT: &str = "orchestrator_scratch_0192b0c0a0b07000800000000000abcd_1";
+    let server = Server::start();
+    server.query("postgres", "CREATE ROLE app LOGIN CREATEDB PASSWORD 'app'");
+    for database in ["db_one", LEFT] {
+        server.query("postgres", &format!("CREATE DATABASE {database} OWNER app"));
+    }
+    let services = one("CREATE TABLE t (id int);\n");
+    let app = Program::named("orchestrator")
+        .services(&services)
+        .scratch_beside()
+        .env(
+            "ORCHESTRATOR_SERVER_URL",
+            &server.url_as("app", "app", "db_one"),
+        );
+    app.expect(&["all"], 0);
+    // As little as a worker of autovacuum, a superuser's session may be ended by this role.
+    let session = server.session(LEFT);
+    let drift = app.expect(&["drift"], 0);
+    assert!(drift.stderr.contains(LEFT), "{}", drift.stderr);
+    assert_eq!(scratch_databases(&server), [LEFT]);
+    let doctor = app
+        .expect(&["doctor", "--fix", "--output", "json"], 4)
+        .json();
+    assert_eq!(
+        doctor["findings"][0]["kind"], "scratch_database",
+        "{doctor}"
+    );
+    drop(session);
+    app.expect(&["drift"], 0);
+    assert_eq!(server.databases(), ["db_one"]);
+}
