@@ -216,7 +216,8 @@ fn a_repair_waits_for_a_lock_no_longer_than_its_limit_and_ends_on_a_signal() {
     let fixed = fixed.end_within(Duration::from_secs(20));
     assert!([4, 5].contains(&fixed.code), "{fixed:?}");
     let held = format!("held by pid {} (", holder.pid());
-    assert!(fixed.stdout.contains(&held), "{fixed:?}");
+    let said = format!("{}{}", fixed.stdout, fixed.stderr);
+    assert!(said.contains(&held), "{said}");
 
     let patient = impatient.env("ORCHESTRATOR_CONCURRENTLY_TIMEOUT", "30s");
     let fixing = patient.watch(&["doctor", "--fix"]);

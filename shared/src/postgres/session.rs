@@ -347,7 +347,7 @@ impl Session {
     }
 
     /// Makes the server end this session when we fall silent: whoever holds the advisory lock must not keep it for ever.
-    pub(super) async fn guard(&self) -> Result<(), tokio_postgres::Error> {
+    pub async fn guard(&self) -> Result<(), tokio_postgres::Error> {
         self.client().batch_execute(GUARDS).await
     }
 

@@ -227,12 +227,15 @@ impl UnitRunner<'_> {
     ) -> Result<Option<String>, Fault> {
         match &unit.form {
             Form::Setting(statement) => {
-                run_statement(
-                    self.locked.session().client(),
-                    statement.text,
-                    statement.offset,
-                )
-                .await?;
+                let session = self.locked.session();
+                // In one round trip: a file's own limit for idle sessions could end this one before the next message.
+                let (ran, guarded) = tokio::join!(
+                    biased;
+                    run_statement(session.client(), statement.text, statement.offset),
+                    session.guard(),
+                );
+                ran?;
+                guarded.map_err(Fault::of)?;
                 self.in_transaction(OWN_BEGIN, &[], async || Ok(()))
                     .await
                     .map(|()| None)
