@@ -579,3 +579,44 @@ fn path<'a>(standing: &Standing<'a>) -> &'a str {
         .migration
         .map_or(standing.name, |migration| migration.script.path.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Directives, Script};
+    use crate::source::checksum;
+
+    #[test]
+    fn an_edit_is_named_as_what_it_is() {
+        let version = Version::new(7);
+        let applied = |name: &str, text: &str| AppliedMigration {
+            version,
+            name: name.to_owned(),
+            checksum: checksum(version, name, text),
+            applied_on: String::new(),
+        };
+        let now = "SELECT 1;\nSELECT 2;\n";
+        let migration = Migration {
+            version,
+            name: "a".to_owned(),
+            checksum: checksum(version, "a", now).unwrap(),
+            script: Script {
+                path: String::new(),
+                text: now.into(),
+                directives: Directives::default(),
+            },
+            revert: None,
+        };
+        for (row, kind) in [
+            (applied("b", now), "renamed"),
+            (applied("a", "SELECT 1;\r\nSELECT 2;\r\n"), "line ends"),
+            (applied("a", "SELECT 1;\nSELECT 2;\n\n"), "white space"),
+            (applied("a", "SELECT 1;\nSELECT 2;"), "white space"),
+            (applied("a", "SELECT 1;\nSELECT 3;\n"), "was edited"),
+            (applied("b", "SELECT 3;\n"), "was edited"),
+        ] {
+            let said = edit(&row, &migration);
+            assert!(said.contains(kind), "{kind}: {said}");
+        }
+    }
+}

@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(
             text,
             "error: a, b: cannot reach u@h:1: refused\n\
-             error: c: cannot reach u@h:2/db_c: refused\n  next: start it\n"
+             error: c: cannot reach u@h:2/db_c: refused\nnext: start it\n"
         );
     }
 }
