@@ -48,7 +48,7 @@ pub use query::shown_query;
 pub use refusal::{Refusal, RefusalKind};
 pub use rehearsal::{Rehearsed, Reversibility, SeenLock};
 pub use release::{Decision, HeldLock};
-pub use secrets::{MASK, is_secret_name, mask_secrets};
+pub use secrets::{MASK, is_secret_name, mask_key, mask_row, mask_secrets};
 pub use service::{Service, ServiceName, ServiceNameError};
 pub use stop::StopCause;
 pub use version::Version;

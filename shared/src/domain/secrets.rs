@@ -3,6 +3,7 @@
 //! Floor 0.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What a secret is shown as.
 pub const MASK: &str = "***";
@@ -38,7 +39,17 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     let mut at = 0;
     // Whether `at` is within a literal of SQL: a `key = value` there belongs to a connection string.
     let mut quoted = false;
+    let rows = secret_rows(text, &lower);
     while let Some(character) = text[at..].chars().next() {
+        if character == '\'' && !quoted && rows.iter().any(|row| row.contains(&at)) {
+            let backslash = lower[..at].ends_with('e');
+            let (from, to) = quoted_until(text, at + 1, '\'', backslash);
+            masked.push_str(&text[copied..from]);
+            masked.push_str(MASK);
+            masked.extend(text[from..to].chars().filter(|c| *c == '\n'));
+            (copied, at) = (to, text.len().min(to + 1));
+            continue;
+        }
         let found = if text[at..].starts_with("://") {
             url_password(text, at + 3)
         } else if is_name(character) {
@@ -73,6 +84,70 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     }
     masked.push_str(&text[copied..]);
     Cow::Owned(masked)
+}
+
+/// The lists of values of each `INSERT INTO t (…, password, …) VALUES (…)`: which value belongs to which column is not worked out.
+fn secret_rows(text: &str, lower: &str) -> Vec<Range<usize>> {
+    let mut rows = Vec::new();
+    let mut at = 0;
+    while let Some(found) = lower[at..].find("insert") {
+        at += found + "insert".len();
+        let Some(open) = lower[at..].find(['(', ';', '\'']) else {
+            break;
+        };
+        let open = at + open;
+        let Some(close) = lower[open..].find(')').map(|length| open + length) else {
+            break;
+        };
+        let is_row = lower[open..].starts_with('(') && lower[at..].trim_start().starts_with("into");
+        let has_secret = || {
+            let mut columns = lower[open + 1..close].split(',');
+            columns.any(|column| is_secret(column.trim().trim_matches('"')))
+        };
+        if !is_row || !has_secret() {
+            continue;
+        }
+        let mut end = text.len();
+        // An escaped quote makes it reach further: rather more is masked than less.
+        let mut quoted = false;
+        for (index, character) in text[close..].char_indices() {
+            quoted ^= character == '\'';
+            if character == ';' && !quoted {
+                end = close + index;
+                break;
+            }
+        }
+        rows.push(close..end);
+        at = end;
+    }
+    rows
+}
+
+/// The detail of a violated constraint without the values of its row, which may be secret: their columns are not named. The first is
+/// kept, which mostly is the key.
+pub fn mask_row(detail: &str) -> String {
+    let (Some(open), Some(close)) = (detail.find('('), detail.rfind(')')) else {
+        return detail.to_owned();
+    };
+    match detail
+        .get(open + 1..close)
+        .and_then(|row| row.split_once(", "))
+    {
+        Some((first, _)) => format!("{}{first}, {MASK}{}", &detail[..=open], &detail[close..]),
+        None => detail.to_owned(),
+    }
+}
+
+/// The detail of a key that is there twice or refers to nothing, `Key (token)=(x) …`, without the values of secret columns.
+pub fn mask_key(detail: &str) -> String {
+    let masked = detail.split_once(")=(").and_then(|(names, values)| {
+        let (_, columns) = names.split_once('(')?;
+        let (_, rest) = values.rsplit_once(')')?;
+        let mut columns = columns.split(|c: char| !is_name(c));
+        let has_secret = columns.any(is_secret_name);
+        has_secret.then(|| format!("{names})=({MASK}){rest}"))
+    });
+    masked.unwrap_or_else(|| detail.to_owned())
 }
 
 const fn is_name(character: char) -> bool {
@@ -283,6 +358,42 @@ mod tests {
         ] {
             assert_eq!(mask_secrets(text), masked);
         }
+    }
+
+    #[test]
+    fn the_values_of_a_row_with_a_secret_are_masked() {
+        for (text, masked) in [
+            (
+                "INSERT INTO u (id, password) VALUES (1, 'x''y'), (2, E'z');\nSELECT 'a'",
+                "INSERT INTO u (id, password) VALUES (1, '***'), (2, E'***');\nSELECT 'a'",
+            ),
+            (
+                "insert into \"u\" (\"api_key\") select 'x'",
+                "insert into \"u\" (\"api_key\") select '***'",
+            ),
+            (
+                "INSERT INTO u (name) VALUES ('a'); -- no password",
+                "INSERT INTO u (name) VALUES ('a'); -- no password",
+            ),
+        ] {
+            assert_eq!(mask_secrets(text), masked);
+        }
+        assert_eq!(
+            mask_row("Failing row contains (7, a, x (y))."),
+            "Failing row contains (7, ***)."
+        );
+        assert_eq!(
+            mask_row("Failing row contains (7)."),
+            "Failing row contains (7)."
+        );
+        assert_eq!(
+            mask_key("Key (id, lower(token))=(1, x) already exists."),
+            "Key (id, lower(token))=(***) already exists."
+        );
+        assert_eq!(
+            mask_key("Key (id)=(1) already exists."),
+            "Key (id)=(1) already exists."
+        );
     }
 
     #[test]

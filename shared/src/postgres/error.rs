@@ -8,7 +8,7 @@ use std::io;
 
 use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
 
-use crate::domain::mask_secrets;
+use crate::domain::{mask_key, mask_row, mask_secrets};
 
 /// An error or a notice of a PostgreSQL server. Source: PostgreSQL documentation, "Error and Notice Message Fields".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +77,7 @@ impl From<&DbError> for ServerError {
             ),
             sqlstate: error.code().code().to_owned(),
             message: shown(error.message()),
-            detail: text(error.detail()),
+            detail: text(error.detail()).map(|detail| without_row(error.code(), detail)),
             hint: text(error.hint()),
             position,
             internal_position,
@@ -95,6 +95,17 @@ impl From<&DbError> for ServerError {
 /// What the server said as it may be shown and recorded: it repeats parts of statements.
 fn shown(text: &str) -> String {
     mask_secrets(text).into_owned()
+}
+
+/// The details of violated constraints repeat values of the row.
+fn without_row(code: &SqlState, detail: String) -> String {
+    if [SqlState::NOT_NULL_VIOLATION, SqlState::CHECK_VIOLATION].contains(code) {
+        mask_row(&detail)
+    } else if code.code().starts_with("23") {
+        mask_key(&detail)
+    } else {
+        detail
+    }
 }
 
 /// Whether the connection is gone: the server closed it, the network broke, or the server ended the session, which it says
