@@ -9,7 +9,7 @@ use futures_util::stream;
 use shared::dispatch::Recorder;
 use shared::domain::{
     Anchor, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
-    StopCause, Totals, Verdict, Version, suggest,
+    StopCause, Totals, Verdict, Version, suggest, with_causes,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LockError, LockedSession, RunIdentity, read_anchor};
@@ -154,7 +154,7 @@ async fn anchor(target: &Target, locked: &LockedSession) -> Option<Anchor> {
     read_anchor(locked.session(), &target.service.name)
         .await
         .unwrap_or_else(|error| {
-            tracing::warn!(service = %target.service.name, %error, "the end of the journal could not be read");
+            tracing::warn!(service = %target.service.name, error = %with_causes(&error), "the end of the journal could not be read");
             None
         })
 }

@@ -16,6 +16,7 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use super::{BackupError, DumpFile, MANIFEST, Manifest};
+use shared::domain::with_causes;
 
 /// What whoever works on a folder, or reads it, holds a lock on.
 const LOCK: &str = "lock";
@@ -95,7 +96,7 @@ impl BackupFolder {
         let sealed = fs::set_permissions(&path, Permissions::from_mode(0o600))
             .and_then(|()| File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all());
         if let Err(error) = sealed {
-            tracing::warn!(%error, path = %path.display(), "the folder of the backups was not written to the disk at once");
+            tracing::warn!(error = %with_causes(&error), path = %path.display(), "the folder of the backups was not written to the disk at once");
         }
         Ok(path)
     }
@@ -107,7 +108,7 @@ impl Drop for BackupFolder {
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
             tracing::warn!(
-                %error,
+                error = %with_causes(&error),
                 path = %self.path.display(),
                 "the folder of a backup that failed was not removed; it holds no backup"
             );

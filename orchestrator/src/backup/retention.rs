@@ -11,6 +11,7 @@ use service_layout::files;
 
 use super::folder::{claim, digest, folders};
 use super::{MANIFEST, Manifest, ServiceBackup};
+use shared::domain::with_causes;
 
 /// A database, wherever it is: one folder may hold the backups of several environments.
 type Database = (String, String, String);
@@ -133,7 +134,7 @@ fn remove(folder: &Path) -> bool {
     match removed {
         Ok(()) => true,
         Err(error) => {
-            tracing::warn!(%error, path = %folder.display(), "an old backup was not removed");
+            tracing::warn!(error = %with_causes(&error), path = %folder.display(), "an old backup was not removed");
             false
         }
     }

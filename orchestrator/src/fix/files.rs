@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use service_layout::files;
+use shared::domain::with_causes;
 
 /// What becomes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +137,7 @@ fn take_back(done: &[(&FileChange, &PathBuf)]) {
             None => fs::remove_file(&change.path),
         };
         if let Err(error) = undone {
-            tracing::error!(%error, path = %change.path.display(), "the file was written and could not be taken back");
+            tracing::error!(error = %with_causes(&error), path = %change.path.display(), "the file was written and could not be taken back");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use service_layout::files::{self, FileError};
 use shared::command::{CommandError, Selected};
 use shared::config::DatabaseAddress;
-use shared::domain::{ExitStatus, Refusal, RefusalKind, ServiceName};
+use shared::domain::{ExitStatus, Refusal, RefusalKind, ServiceName, with_causes};
 use shared::inspect::Target;
 
 use crate::backup::{MANIFEST, Manifest, ManifestError, ServiceBackup};
@@ -164,7 +164,7 @@ fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
         .into()),
         // Not every file system can lock: the sums tell whether it is whole.
         Err(TryLockError::Error(error)) => {
-            tracing::debug!(%error, folder = %folder.display(), "the backup cannot be locked");
+            tracing::debug!(error = %with_causes(&error), folder = %folder.display(), "the backup cannot be locked");
             Ok(None)
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::command::Context;
 use shared::dispatch::Held;
-use shared::domain::{Anchor, EventKind, Holder};
+use shared::domain::{Anchor, EventKind, Holder, with_causes};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{Connection, LockedSession, read_anchor};
 use shared::reconcile::History;
@@ -105,7 +105,7 @@ async fn obtain(
     let journal_end = read_anchor(locked.session(), &target.service.name)
         .await
         .unwrap_or_else(|error| {
-            tracing::warn!(%address, %error, "the end of the old journal could not be read");
+            tracing::warn!(%address, error = %with_causes(&error), "the end of the old journal could not be read");
             None
         });
     Ok(Obtained {

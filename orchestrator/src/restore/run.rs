@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use shared::command::{Context, Selected};
 use shared::domain::{
     EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, millis, suggest,
+    with_causes,
 };
 use shared::inspect::inspect;
 use shared::report::Reporter;
@@ -432,6 +433,6 @@ async fn clear(one: &Entered) {
         .batch_execute(&drop_statement(&one.restoring))
         .await;
     if let Err(error) = dropped {
-        tracing::warn!(database = %one.restoring, %error, "it could not be dropped; the next restore does");
+        tracing::warn!(database = %one.restoring, error = %with_causes(&error), "it could not be dropped; the next restore does");
     }
 }

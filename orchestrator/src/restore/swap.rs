@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use catalog::quote;
 use shared::command::Context;
-use shared::domain::{EventKind, millis};
+use shared::domain::{EventKind, millis, with_causes};
 use shared::inspect::{ServiceError, inspect};
 use shared::postgres::Client;
 use shared::postgres::{Connection, LockedSession, ServerError, is_connection_lost};
@@ -80,7 +80,7 @@ pub(super) async fn swap(
         renamed = &mut renaming => renamed,
         watched = watching => {
             if let Err(error) = watched {
-                tracing::warn!(%database, %error, "nobody ends sessions any more");
+                tracing::warn!(%database, error = %with_causes(&error), "nobody ends sessions any more");
             }
             renaming.await
         }

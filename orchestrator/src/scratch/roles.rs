@@ -1,6 +1,6 @@
 //! Roles that migrations name and that a server of our own does not have.
 
-use shared::domain::Migration;
+use shared::domain::{Migration, with_causes};
 use tokio_postgres::types::Type;
 
 use super::{ScratchError, ScratchServer, cluster_wide};
@@ -33,7 +33,7 @@ pub(super) async fn make(server: &ScratchServer, role: &str) {
     let statement = format!("CREATE ROLE {} NOLOGIN", catalog::quote(role));
     if let Err(error) = server.keeper().batch_execute(&statement).await {
         // It is there, or another command was quicker; if it was something else, whoever needs the role tells.
-        tracing::debug!(role, %error, "the role was not made");
+        tracing::debug!(role, error = %with_causes(&error), "the role was not made");
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn remove(server: &ScratchServer, roles: &[String]) {
             .batch_execute(&format!("DROP ROLE IF EXISTS {}", catalog::quote(role)))
             .await;
         if let Err(error) = dropped {
-            tracing::warn!(role, %error, "a role that a replay created was not dropped from the scratch server");
+            tracing::warn!(role, error = %with_causes(&error), "a role that a replay created was not dropped from the scratch server");
         }
     }
 }

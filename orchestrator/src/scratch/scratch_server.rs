@@ -109,7 +109,7 @@ impl ScratchServer {
             format!("ALTER DATABASE {database} SET synchronous_commit = off"),
         ] {
             if let Err(error) = self.keeper.client.batch_execute(&statement).await {
-                tracing::warn!(%error, "the scratch database is not as it should be");
+                tracing::warn!(error = %with_causes(&error), "the scratch database is not as it should be");
             }
         }
     }

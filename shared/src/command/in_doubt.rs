@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{CommandError, Context, Selected};
 use crate::dispatch::finish_elsewhere;
-use crate::domain::{Decision, Refusal, RefusalKind, Resolved, ServiceName, suggest};
+use crate::domain::{Decision, Refusal, RefusalKind, Resolved, ServiceName, suggest, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     Gid, LockedSession, ReleaseRow, RunIdentity, decide, finish_release, read_in_doubt,
@@ -223,7 +223,7 @@ impl Search<'_> {
             .await;
         let Ok(session) = opened else { return };
         if let Err(error) = finish_release(session.client(), run_id).await {
-            tracing::debug!(%error, "the end of the release could not be noted");
+            tracing::debug!(error = %with_causes(&error), "the end of the release could not be noted");
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::dispatch::Stops;
-use crate::domain::StopCause;
+use crate::domain::{StopCause, with_causes};
 use crate::postgres::hurry;
 
 /// Counts SIGINT, SIGTERM and SIGHUP from now on.
@@ -39,7 +39,7 @@ pub(super) fn watch_stops(grace: Duration) -> Stops {
                 tokio::spawn(count(stream, cause, grace, Arc::clone(&counter)));
             }
             Err(error) => {
-                tracing::warn!(%error, "a signal cannot be caught: it ends the program at once")
+                tracing::warn!(error = %with_causes(&error), "a signal cannot be caught: it ends the program at once")
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::config::EngineSettings;
-use crate::domain::{EventKind, Refusal, RefusalKind};
+use crate::domain::{EventKind, Refusal, RefusalKind, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     ConnectError, Connections, LockedSession, Pulse, Session, end_orphan, is_in_doubt, read_history,
@@ -169,6 +169,6 @@ pub(super) async fn end_orphan_of(target: &Target, connections: &Connections, lo
         .await
         && let Err(error) = end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await
     {
-        tracing::debug!(%error, pid = lost.pid(), "the lost server process could not be ended");
+        tracing::debug!(error = %with_causes(&error), pid = lost.pid(), "the lost server process could not be ended");
     }
 }

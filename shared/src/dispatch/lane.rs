@@ -15,7 +15,9 @@ use super::entrance::{Entrance, end_orphan_of};
 use super::held::Held;
 use super::ties::{HeldGates, Patience, Ties};
 use crate::config::EngineSettings;
-use crate::domain::{Anchor, Direction, EventKind, Failure, Migration, ServiceName, Version};
+use crate::domain::{
+    Anchor, Direction, EventKind, Failure, Migration, ServiceName, Version, with_causes,
+};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
@@ -172,7 +174,7 @@ impl LaneTask {
         {
             Ok(anchor) => return anchor,
             Err(error) if !is_connection_lost(&error) => {
-                tracing::warn!(%service, %error, "the end of the journal could not be read");
+                tracing::warn!(%service, error = %with_causes(&error), "the end of the journal could not be read");
                 return None;
             }
             Err(_) => {}

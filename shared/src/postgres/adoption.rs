@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use super::history::{create_bookkeeping, protection, qualified};
 use super::journal::{Attempt, record_done};
 use super::{LockedSession, Session};
-use crate::domain::{ServiceName, Version};
+use crate::domain::{ServiceName, Version, with_causes};
 
 /// Writes history and journal rows of migrations that count as applied from now on. The tables are made where they are
 /// missing, in the same transaction: after an error everything is as it was.
@@ -108,7 +108,7 @@ pub async fn remove_adoption(
     removed?;
     // It is done by now, whatever becomes of the connection.
     if let Err(error) = session.refresh(history_table).await {
-        tracing::debug!(%error, "the connection was lost after COMMIT");
+        tracing::debug!(error = %with_causes(&error), "the connection was lost after COMMIT");
     }
     Ok(())
 }
@@ -172,7 +172,7 @@ async fn drop_empty_tables(
 /// After an error the transaction is over anyway; where the connection is lost, the server ends it.
 async fn roll_back(session: &Session) {
     if let Err(error) = session.client().batch_execute("ROLLBACK").await {
-        tracing::debug!(%error, "the rollback went with its connection");
+        tracing::debug!(error = %with_causes(&error), "the rollback went with its connection");
     }
 }
 

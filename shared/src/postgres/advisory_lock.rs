@@ -14,7 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::Client;
 use super::activity::{HOLDER, read_holder};
 use super::{Connections, Session};
-use crate::domain::Holder;
+use crate::domain::{Holder, with_causes};
 
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
 pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
@@ -178,7 +178,9 @@ impl LockedSession {
             Ok(_) => tracing::warn!(
                 "a file gave up the advisory lock of the run: another run could have been at work"
             ),
-            Err(error) => tracing::debug!(%error, "the lock went with its connection"),
+            Err(error) => {
+                tracing::debug!(error = %with_causes(&error), "the lock went with its connection")
+            }
         }
         self.session
     }
@@ -221,7 +223,7 @@ impl GateHold {
         tokio::spawn(async move {
             while tokio::time::timeout(PAUSE, &mut over).await.is_err() {
                 if let Err(error) = speaker.client().batch_execute("").await {
-                    tracing::debug!(%error, "a session that held a gate was lost");
+                    tracing::debug!(error = %with_causes(&error), "a session that held a gate was lost");
                     return;
                 }
             }

@@ -14,6 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::blocked::{MOMENT, name_blockers};
 use super::{Client, ConnectOptions, Connection, connect, hurry};
 use crate::config::DatabaseAddress;
+use crate::domain::with_causes;
 
 /// After how many looks in a row that found no server the connection is given up.
 const MOST_UNANSWERED: u32 = 3;
@@ -241,7 +242,7 @@ async fn look(pulse: &Pulse, options: &ConnectOptions, patience: Duration) -> Lo
                 .unwrap_or(Look::Unreachable),
             Err(error) if error.is_unreachable() => Look::Unreachable,
             Err(error) => {
-                tracing::debug!(%error, "the server cannot be asked about a silent connection");
+                tracing::debug!(error = %with_causes(&error), "the server cannot be asked about a silent connection");
                 Look::Unknown
             }
         }

@@ -13,7 +13,7 @@ use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
 use super::watch::Watch;
 use super::witness::{Moment, look, run_outside_before, run_statement_before};
-use crate::domain::{Direction, EventKind, Script, millis};
+use crate::domain::{Direction, EventKind, Script, millis, with_causes};
 use crate::postgres::{
     Attempt, LockedSession, OWN_BEGIN, Progress, ProgressState, clear_intent, read_progress,
     read_session, record_done, record_intent, record_statement,
@@ -53,7 +53,7 @@ pub(super) async fn attempt<'a>(
         && !matches!(fault, Fault::Lost { .. })
         && let Err(error) = locked.session().leave_file().await
     {
-        tracing::debug!(%error, "the connection was lost after the file");
+        tracing::debug!(error = %with_causes(&error), "the connection was lost after the file");
     }
     ran
 }
@@ -189,7 +189,7 @@ async fn finish<'a>(
 
 async fn rollback(locked: &LockedSession) {
     if let Err(error) = locked.session().client().batch_execute("ROLLBACK").await {
-        tracing::debug!(%error, "the connection was lost during ROLLBACK");
+        tracing::debug!(error = %with_causes(&error), "the connection was lost during ROLLBACK");
     }
 }
 

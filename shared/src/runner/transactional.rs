@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::reading::{Looked, check_reading};
 use super::step::StepContext;
 use super::witness::{Moment, look, run_file_before};
+use crate::domain::with_causes;
 use crate::postgres::{Attempt, LockedSession, record_done};
 
 /// One attempt. On an error that the server reported, the transaction has been rolled back.
@@ -28,7 +29,7 @@ pub(super) async fn attempt<'a>(
             if !matches!(fault, Fault::Lost { .. })
                 && let Err(error) = client.batch_execute("ROLLBACK").await
             {
-                tracing::debug!(%error, "the connection was lost during ROLLBACK");
+                tracing::debug!(error = %with_causes(&error), "the connection was lost during ROLLBACK");
             }
             Err(fault)
         }

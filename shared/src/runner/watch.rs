@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
 use super::step::StepContext;
-use crate::domain::{Blocker, EventKind, millis};
+use crate::domain::{Blocker, EventKind, millis, with_causes};
 use crate::postgres::{CancelHandle, Counted, LockWait, Lookout, Pulse, Session};
 
 /// The first look, at the latest: most migrations are through by then, and cost no second connection.
@@ -251,7 +251,7 @@ impl<'a> Watch<'a> {
                 if lookout.cancel_statement(&pulse).await.is_none()
                     && let Err(error) = cancel.cancel().await
                 {
-                    tracing::warn!(%error, "a statement could not be cancelled");
+                    tracing::warn!(error = %with_causes(&error), "a statement could not be cancelled");
                 }
             });
             tokio::time::sleep(LONGEST_PERIOD).await;

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::step::{FIRST_PAUSE, StepContext, fail, step_back};
 use super::transactional::{Ending, inside};
 use super::watch::Watch;
-use crate::domain::{Blocker, EventKind, Failure, ServiceName, Version, millis};
+use crate::domain::{Blocker, EventKind, Failure, ServiceName, Version, millis, with_causes};
 use crate::postgres::{
     Attempt, AttemptOutcome, KnownRelations, LockedSession, Session, SessionSettings,
     read_relations, record_failed,
@@ -96,7 +96,7 @@ pub async fn execute_within(
         if !matches!(failed.fault, Fault::Lost { .. })
             && let Err(error) = locked.session().client().batch_execute("ROLLBACK").await
         {
-            tracing::debug!(%error, "the connection was lost during ROLLBACK");
+            tracing::debug!(error = %with_causes(&error), "the connection was lost during ROLLBACK");
         }
         let again = failed.fault.is_retryable() && attempts < most && !at.is_cancelled();
         if again

@@ -13,7 +13,7 @@ use super::super::{Recorder, Run, RunEnd, Stops};
 use super::enter::Entry;
 use super::participant::{Due, Happened, Outage, Participant, Scope};
 use crate::domain::{
-    EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version,
+    EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version, with_causes,
 };
 use crate::inspect::ServiceError;
 use crate::postgres::Connections;
@@ -282,7 +282,7 @@ impl<'a, 'r> Release<'a, 'r> {
             Ok(ended) => ended,
             Err(error) => {
                 // Its connection went with it, and the server rolls its transaction back.
-                tracing::error!(%error, "a task of the release was interrupted");
+                tracing::error!(error = %with_causes(&error), "a task of the release was interrupted");
                 self.status = self.status.or_worse(ExitStatus::Failed);
                 return self.doom("a part of the program did not get through".to_owned());
             }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::participant::{Decided, Participant};
 use super::release::Release;
-use crate::domain::{Decision, EventKind, ExitStatus, ServiceName, millis, suggest};
+use crate::domain::{Decision, EventKind, ExitStatus, ServiceName, millis, suggest, with_causes};
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, Participant as Recorded, begin_release};
 
@@ -293,7 +293,7 @@ impl Release<'_, '_> {
                         self.idle.insert(key, participant);
                     }
                     Some(Err(error)) => {
-                        tracing::error!(%error, "a task of the release was interrupted");
+                        tracing::error!(error = %with_causes(&error), "a task of the release was interrupted");
                         self.status = self.status.or_worse(ExitStatus::Failed);
                     }
                 },

@@ -1,7 +1,7 @@
 //! The end before the end: starting nothing new, and cancelling what is under way.
 
 use super::Dispatcher;
-use crate::domain::{EventKind, ExitStatus, StopCause, millis};
+use crate::domain::{EventKind, ExitStatus, StopCause, millis, with_causes};
 
 impl Dispatcher<'_, '_> {
     /// Nothing new starts, and nobody waits any longer for a lock or a gate.
@@ -40,7 +40,7 @@ impl Dispatcher<'_, '_> {
             }
             self.tasks.spawn(async move {
                 if let Err(error) = handle.cancel().await {
-                    tracing::warn!(%error, "a statement could not be cancelled");
+                    tracing::warn!(error = %with_causes(&error), "a statement could not be cancelled");
                 }
             });
         }

@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 
 use super::Look;
 use super::indexes::Wanted;
+use crate::domain::with_causes;
 use crate::runner::fault::Fault;
 
 /// Of two indexes everything that a definition says, but for their names, tables and tablespaces.
@@ -53,7 +54,7 @@ impl Look<'_> {
             Ok(same) => Ok(Some(same)),
             Err(error) if is_passing(&error) => Err(Fault::of(error)),
             Err(error) => {
-                tracing::debug!(%error, "the index could not be built on a copy of its table");
+                tracing::debug!(error = %with_causes(&error), "the index could not be built on a copy of its table");
                 Ok(None)
             }
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_postgres::Error;
 
 use super::scope::{Due, Ran, Scope};
-use crate::domain::{Anchor, EventKind, HeldLock, ServiceName, millis};
+use crate::domain::{Anchor, EventKind, HeldLock, ServiceName, millis, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     Gid, LockedSession, Pulse, Session, SessionSettings, prepare_transaction, read_anchor,
@@ -173,7 +173,7 @@ impl Participant {
         let undoing = session.client().batch_execute("ROLLBACK");
         let connections = &self.scope.connections;
         if let Err(error) = connections.watch(&session.pulse(), undoing).await {
-            tracing::debug!(%error, "the connection was lost during ROLLBACK");
+            tracing::debug!(error = %with_causes(&error), "the connection was lost during ROLLBACK");
         }
     }
 
@@ -217,7 +217,7 @@ impl Participant {
             {
                 Ok(anchor) => anchors.extend(anchor.map(|anchor| (service.clone(), anchor))),
                 Err(error) => {
-                    tracing::debug!(%service, %error, "the end of the journal could not be read");
+                    tracing::debug!(%service, error = %with_causes(&error), "the end of the journal could not be read");
                 }
             }
         }

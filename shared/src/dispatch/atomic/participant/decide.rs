@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::database::Participant;
 use crate::dispatch::atomic::finish::{PAUSE, open};
-use crate::domain::{Decision, ExitStatus, suggest};
+use crate::domain::{Decision, ExitStatus, suggest, with_causes};
 use crate::inspect::ServiceError;
 use crate::postgres::{Session, decide, finish_release, is_connection_lost};
 
@@ -88,7 +88,7 @@ impl Participant {
             return;
         }
         if let Err(error) = self.decide_on(session, Decision::Rollback).await {
-            tracing::debug!(%error, "the rollback of the release could not be noted");
+            tracing::debug!(error = %with_causes(&error), "the rollback of the release could not be noted");
         }
     }
 
@@ -98,7 +98,7 @@ impl Participant {
         let noting = finish_release(session.client(), self.scope.run.run_id);
         let noted = self.scope.connections.watch(&session.pulse(), noting).await;
         if let Err(error) = noted {
-            tracing::debug!(%error, "the end of the release could not be noted");
+            tracing::debug!(error = %with_causes(&error), "the end of the release could not be noted");
         }
     }
 }

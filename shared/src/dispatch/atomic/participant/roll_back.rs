@@ -5,7 +5,7 @@
 use super::database::Participant;
 use super::scope::Ran;
 use crate::dispatch::atomic::finish::{finish_elsewhere, open};
-use crate::domain::Decision;
+use crate::domain::{Decision, with_causes};
 use crate::inspect::ServiceError;
 use crate::postgres::finish_prepared;
 use crate::runner::record_rolled_back;
@@ -71,7 +71,7 @@ impl Participant {
                 .watch(&session.pulse(), writing)
                 .await;
             if let Err(error) = written {
-                tracing::warn!(service = %ran.due.service, %error, "the rollback could not be written to the journal");
+                tracing::warn!(service = %ran.due.service, error = %with_causes(&error), "the rollback could not be written to the journal");
             }
         }
     }
