@@ -427,6 +427,7 @@ fn an_interrupted_initdb_is_begun_anew() {
     let server = project.server();
     let unfinished = server.folder().join("data.creating-0123");
     fs::create_dir_all(unfinished.join("base")).unwrap();
+    fs::write(server.folder().join("made-by-orchestrator"), "").unwrap();
     if is_root() {
         fs::set_permissions(server.folder(), fs::Permissions::from_mode(0o711)).unwrap();
     }

@@ -232,7 +232,7 @@ fn no_file_leaks_into_the_next_one_of_its_transaction() {
             "db_shop",
             "SELECT path, who, silence, statements, cursors FROM seen"
         ),
-        [["\"$user\", public", me.as_str(), "45s", "0", "0"]]
+        [["\"$user\", public", me.as_str(), "15s", "0", "0"]]
     );
     services
         .service("shop", &[])
@@ -393,7 +393,7 @@ fn a_database_that_waits_for_another_keeps_talking() {
     run.wait_for("the quick one", |event| {
         event["event"] == "migration_executed" && event["service"] == "quick"
     });
-    // Its server would end a session that is silent for 45 s.
+    // Its server would end a session that is silent for 15 s.
     wait_until("a word in the open transaction", || {
         let spoken = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'db_quick' AND state = 'idle in transaction' \
                         AND query_start > xact_start + interval '4 s'";

@@ -64,8 +64,8 @@ fn files(n: i64) -> (String, String) {
                 "\u{feff}DROP FUNCTION crlf_{n}();\r\nALTER TABLE orders_{before} DROP COLUMN price;\r\n"
             ),
         ),
-        6 => ("-- Only a comment; nothing else.\n".to_owned(), "/* nothing; */".to_owned()),
-        7 => (String::new(), String::new()),
+        6 => ("-- Only a comment; nothing else.\n".to_owned(), "/* nothing; */ SELECT".to_owned()),
+        7 => (String::new(), "SELECT 1".to_owned()),
         8 => (
             format!(
                 "DO $$\nDECLARE\n  i int;\nBEGIN\n  FOR i IN 1..3 LOOP\n    EXECUTE format('CREATE TABLE loop_{n}_%s (id int);', i);\n  END LOOP;\nEND;\n$$;\n\
