@@ -119,7 +119,7 @@ fn a_session_idle_in_a_transaction_is_named_and_ended_only_with_consent() {
     );
     let what = finding["what"].as_str().expect("words");
     assert!(
-        what.contains(&format!("pid {pid} ")) && what.contains("pg_backend_pid"),
+        what.contains(&format!("pid {pid} ")) && !what.contains("pg_backend_pid"),
         "{what}"
     );
     assert_eq!(finding["fix"], "asks");
