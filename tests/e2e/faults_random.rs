@@ -161,7 +161,7 @@ const KINDS: [Kind; 8] = [
         name: "nothing",
         transactional: true,
         up: "-- nothing\n",
-        down: "",
+        down: "SELECT",
     },
     Kind {
         name: "indexes",

@@ -143,7 +143,10 @@ fn a_failure_says_what_is_left_and_what_becomes_of_it() {
         "{text}"
     );
     // The file is half done: editing it would only be refused.
-    assert!(text.contains("next: mend the data and run again"), "{text}");
+    assert!(
+        text.contains("next: fix the data (to change the file, revert it first)"),
+        "{text}"
+    );
     let status = shop.orchestrator.expect(&["status", "shop"], 0).stdout;
     assert!(
         status.contains("the INVALID index public.t_one"),

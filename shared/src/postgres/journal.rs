@@ -386,21 +386,23 @@ pub async fn read_recorded(
         .transpose()
 }
 
-/// With what error the last attempt at a migration ended, where it ended with one.
+/// The error of the last attempt at a migration, if that attempt failed and was made with the same file in the same direction.
 pub async fn last_sqlstate(
     client: &Client,
     service: &ServiceName,
     version: Version,
     direction: Direction,
+    checksum: Checksum,
 ) -> Result<Option<String>, tokio_postgres::Error> {
     let rows = client
         .query_typed(
-            "SELECT sqlstate::text FROM orchestrator.journal WHERE service = $1 AND version = $2 AND direction = $3 \
-             ORDER BY id DESC LIMIT 1",
+            "SELECT CASE WHEN direction = $3 AND checksum = $4 THEN sqlstate::text END FROM orchestrator.journal \
+             WHERE service = $1 AND version = $2 ORDER BY id DESC LIMIT 1",
             &[
                 (&service.as_str(), Type::TEXT),
                 (&version.number(), Type::INT8),
                 (&direction.as_str(), Type::TEXT),
+                (&checksum.to_string(), Type::TEXT),
             ],
         )
         .await?;

@@ -98,6 +98,7 @@ async fn ended_itself(
             &context.service.name,
             context.migration.version,
             context.direction,
+            context.migration.checksum,
         )
         .await
         .is_ok_and(|last| last.as_deref() == Some(SqlState::ADMIN_SHUTDOWN.code()))
