@@ -25,6 +25,7 @@ fn the_server_of_a_test_has_the_major_version_asked_for() {
 #[test]
 fn the_local_server_of_the_programs_has_the_same() {
     let orchestrator = Program::named("orchestrator");
+    fs::create_dir(orchestrator.folder().join("config")).unwrap();
     orchestrator.expect(&["local", "start"], 0);
     let status = orchestrator
         .run(&["local", "status", "--output", "json"])
