@@ -444,7 +444,7 @@ fn the_whole_platform_goes_back_to_its_newest_backup() {
     orchestrator.expect(&["backup", "all"], 0);
     let contents = || SERVICES.map(|(_, database)| server.contents(database));
     let before = contents();
-    orchestrator.expect(&["revert", "all", "--steps", "2"], 0);
+    orchestrator.expect(&["revert", "all"], 0);
     let users = SERVICES.map(|(_, database)| server.session(database));
     let restored = orchestrator.expect(
         &[

@@ -193,7 +193,7 @@ fn summary(examination: &Examination, fixed: &[Finding]) -> String {
     };
     if can_fix(true) {
         text.push_str(&format!(
-            "\nnext: {}   (asks first; or --fix --yes)",
+            "\nnext: {}   # asks first; or --fix --yes",
             suggest(["doctor", "--fix"])
         ));
     } else if can_fix(false) {
