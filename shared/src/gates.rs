@@ -180,6 +180,6 @@ pub fn refusal(
         kind: RefusalKind::Gate,
         service: Some(service.clone()),
         message: format!("{waited}needs {versions} of {} applied first", gate.service),
-        next: format!("{command}   (or wait for it: --wait 10m)"),
+        next: format!("{command}   # or wait for it: --wait 10m"),
     }
 }

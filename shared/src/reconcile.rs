@@ -375,7 +375,7 @@ impl<'a> Reconciliation<'a> {
                 }
             ),
             format!(
-                "finish it: {}   (or finish it and go on: run with --on-failure revert; or keep what is there: add --give-up)",
+                "finish it: {}   # or finish it and go on: run with --on-failure revert; or keep what is there: add --give-up",
                     suggest(["revert", "all", "--run", &run_id.to_string()])
             ),
         ))

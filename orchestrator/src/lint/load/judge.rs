@@ -512,7 +512,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         Some(if self.file.script.directives.no_transaction {
             sql
         } else {
-            format!("{sql}   (in a migration of its own with `-- migration: no-transaction`)")
+            format!("{sql}   -- in a migration of its own with `-- migration: no-transaction`")
         })
     }
 }

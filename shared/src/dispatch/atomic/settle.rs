@@ -199,7 +199,7 @@ impl Release<'_, '_> {
                     error.chain()
                 ),
                 next: format!(
-                    "when the server is back, run again or: {}   (that commits it)",
+                    "when the server is back, run again or: {}   # commits it",
                     suggest(["doctor", "--fix"])
                 ),
                 exit_code: ExitStatus::Unavailable,
@@ -236,7 +236,7 @@ impl Release<'_, '_> {
                     error.chain()
                 ),
                 next: format!(
-                    "when the server is back, run again or: {}   (that rolls it back)",
+                    "when the server is back, run again or: {}   # rolls it back",
                     suggest(["doctor", "--fix"])
                 ),
                 exit_code: ExitStatus::Unavailable,

@@ -111,7 +111,7 @@ pub(super) fn unknown(error: &ServiceError) -> ServiceError {
             error.chain()
         ),
         next: format!(
-            "when the server is back, run again or: {}   (that finds out, and finishes it)",
+            "when the server is back, run again or: {}   # finds out, and finishes it",
             suggest(["doctor", "--fix"])
         ),
         exit_code: ExitStatus::Unavailable,
