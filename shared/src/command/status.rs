@@ -11,7 +11,7 @@ use super::print::print_text;
 use super::{
     CommandError, Context, Selected, StatusArgs, Unreachable, print_document, unreachable_lines,
 };
-use crate::domain::{ExitStatus, ServiceName, Version, suggest};
+use crate::domain::{ExitStatus, RefusalKind, ServiceName, Version, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
 use crate::reconcile::{
@@ -48,6 +48,9 @@ struct ServiceStatus {
     /// What to do about the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// Whether another tool migrated its database, which was not adopted yet.
+    #[serde(skip)]
+    not_adopted: bool,
     #[serde(skip)]
     exit_status: ExitStatus,
 }
@@ -166,6 +169,9 @@ async fn read_one(
         release_in_doubt: inspection.in_doubt,
         error: None,
         next: None,
+        not_adopted: reconciliation
+            .to_apply(None)
+            .is_err_and(|refusal| refusal.kind == RefusalKind::LegacyHistory),
         exit_status: ExitStatus::Done,
     })
 }
@@ -216,6 +222,7 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
         release_in_doubt: false,
         error: Some(error.chain()),
         next: error.next(),
+        not_adopted: false,
         exit_status: error.exit_status(),
     }
 }
@@ -295,6 +302,10 @@ fn next_step(services: &[ServiceStatus], fleet: usize) -> Option<String> {
     });
     if let Some(first) = odd.first() {
         return Some(format!("see what is wrong: {}", suggest(["plan", first])));
+    }
+    let not_adopted = with(&|service| service.not_adopted);
+    if !not_adopted.is_empty() {
+        return Some(suggest(std::iter::once("adopt").chain(not_adopted)));
     }
     let pending = with(&|service| has(service, |state| state != State::Applied));
     match pending.as_slice() {
