@@ -58,8 +58,8 @@ fn each_finding_is_a_workflow_command() {
              index is built%0Asafe: CREATE INDEX CONCURRENTLY \"IDX_a\" ON orders (\"a,b:c%25|d\")   -- in a migration of its own with \
              `-- migration: no-transaction`",
             "::error file=shop/migrations/V2__more.sql,line=5,endLine=5,col=1,endColumn=36,title=index-not-concurrent::writes to \
-             orders wait while the index is built%0Asafe: CREATE INDEX CONCURRENTLY \"IDX_b\" ON orders (id)   (in a migration of its \
-             own with `-- migration: no-transaction`)",
+             orders wait while the index is built%0Asafe: CREATE INDEX CONCURRENTLY \"IDX_b\" ON orders (id)   -- in a migration of its \
+             own with `-- migration: no-transaction`",
         ]
     );
     for line in outcome.stdout.lines() {

@@ -158,6 +158,8 @@ fn who_waits_is_named_with_the_one_it_waits_for() {
             found(&orchestrator, &[], ANY).len() == 2
         });
         let all = found(&orchestrator, &[], 4);
+        blocker.run("ROLLBACK");
+        assert_eq!(waiting.join().expect("the query ends")[0][0], "2");
         let blocked = all
             .iter()
             .find(|it| it["kind"] == "blocked")
@@ -170,11 +172,9 @@ fn who_waits_is_named_with_the_one_it_waits_for() {
         );
         let what = blocked["what"].as_str().expect("words");
         assert!(
-            what.contains(&format!("for pid {pid}: SELECT count(*) FROM t")),
+            what.contains(&format!("for pid {pid}: SELECT")) && !what.contains("count(*)"),
             "{what}"
         );
-        blocker.run("ROLLBACK");
-        assert_eq!(waiting.join().expect("the query ends")[0][0], "2");
     });
     found(&orchestrator, &[], 0);
 }

@@ -483,7 +483,7 @@ fn adoptions(server: &Server, services: &Services, collect: &mut impl FnMut(Outc
     let undone = json(&["adopt", "old", "--undo"]);
     assert_finishes(&undone, "done");
     collect(undone);
-    assert_finishes(&json(&["adopt", "old", "--undo"]), "refused");
+    assert_finishes(&json(&["adopt", "old", "--undo"]), "nothing_to_do");
 }
 
 /// Every event of an atomic release, and of one that was interrupted.

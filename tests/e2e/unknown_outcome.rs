@@ -2,7 +2,7 @@
 //! is never run twice in silence.
 
 use nix::sys::signal::Signal;
-use tests::{Program, Running};
+use tests::{Program, Proxy};
 
 use crate::shop::{How, Shop};
 
@@ -142,21 +142,22 @@ fn a_procedure_that_failed_after_it_committed_is_half_done_and_runs_again() {
     assert_eq!(filled(&shop), "{10,10}");
 }
 
-/// Makes the engine wait when a statement is done and that is about to be recorded.
-const HOLD_THE_RECORD: &str = "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS \
-     $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END $$;
-     CREATE TRIGGER hold BEFORE UPDATE ON orchestrator.progress FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION hold()";
-
-/// SIGKILLs a run between a statement and the record of it.
-fn kill_before_the_record(shop: &Shop) {
-    shop.server.query("db_shop", HOLD_THE_RECORD);
-    let other = shop.server.session("db_shop");
-    other.run("SELECT pg_advisory_lock(7)");
-    let run: Running = shop.orchestrator.watch(&["all"]);
-    shop.wait_until_locked("INSERT INTO orchestrator.progress");
-    shop.stop(run, How::Kill);
-    other.run("SELECT pg_advisory_unlock(7)");
-    shop.server.query("db_shop", "DROP FUNCTION hold CASCADE");
+/// SIGKILLs a run between the last statement of its file and the record of it.
+fn kill_before_the_record(shop: &Shop, file: &str) {
+    let statement = file.rsplit("; ").next().unwrap();
+    let proxy = Proxy::at_sql_after(&shop.server, statement, "INSERT INTO orchestrator.progress");
+    let through = Program::named("orchestrator")
+        .env("ORCHESTRATOR_SERVER_URL", &proxy.url("postgres"))
+        .services(&shop.services);
+    let mut run = through.watch(&["all"]);
+    assert!(proxy.wait_until_reached(&mut run).is_some(), "{statement}");
+    run.signal(Signal::SIGKILL);
+    run.end();
+    drop(proxy);
+    shop.wait_for(
+        "the server process is gone",
+        "NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'orchestrator%')",
+    );
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn what_was_done_and_not_recorded_is_seen_in_the_catalog() {
     ];
     for (version, statement) in (3..).zip(statements) {
         shop.file(version, statement);
-        kill_before_the_record(&shop);
+        kill_before_the_record(&shop, statement);
         let events = shop.all(0);
         assert!(
             events.iter().any(|event| event["recovered"]
@@ -218,7 +219,7 @@ fn what_may_run_twice_runs_twice() {
     ];
     for (version, statement) in (3..).zip(statements) {
         shop.file(version, statement);
-        kill_before_the_record(&shop);
+        kill_before_the_record(&shop, statement);
         shop.all(0);
         assert!(
             shop.server.applied("db_shop").contains(&version),
@@ -248,22 +249,7 @@ fn what_runs_in_a_transaction_is_there_once_or_not_at_all() {
     ];
     for (version, statement) in (3..).zip(statements) {
         shop.file(version, statement);
-        shop.server.query(
-            "db_shop",
-            &HOLD_THE_RECORD.replace("BEFORE UPDATE", "BEFORE INSERT"),
-        );
-        let other = shop.server.session("db_shop");
-        other.run("SELECT pg_advisory_lock(7)");
-        let run = shop.orchestrator.watch(&["all"]);
-        shop.wait_until_locked("INSERT INTO orchestrator.progress");
-        run.signal(Signal::SIGKILL);
-        run.end();
-        drop(other);
-        shop.wait_for(
-            "the server process is gone",
-            "NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'orchestrator%')",
-        );
-        shop.server.query("db_shop", "DROP FUNCTION hold CASCADE");
+        kill_before_the_record(&shop, statement);
         shop.all(0);
     }
     assert_eq!(shop.value("SELECT enum_range(NULL::mood)"), "{ok,glad,sad}");

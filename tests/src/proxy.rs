@@ -82,6 +82,15 @@ impl Proxy {
         Self::armed(server, Some((Aim::Sql(words.to_owned()), side)))
     }
 
+    /// Starts one that stops before the first request with these words that comes after a statement.
+    pub fn at_sql_after(server: &Server, statement: &str, words: &str) -> Self {
+        let aim = Aim::SqlAfter {
+            statement: statement.to_owned(),
+            words: words.to_owned(),
+        };
+        Self::armed(server, Some((aim, Side::Before)))
+    }
+
     fn armed(server: &Server, armed: Option<(Aim, Side)>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -234,6 +243,7 @@ impl fmt::Display for Side {
 enum Aim {
     Place(Place),
     Sql(String),
+    SqlAfter { statement: String, words: String },
 }
 
 impl Aim {
@@ -241,6 +251,7 @@ impl Aim {
         match self {
             Self::Place(place) => *place == request.place,
             Self::Sql(words) => request.sql.contains(words.as_str()),
+            Self::SqlAfter { .. } => false,
         }
     }
 }
@@ -480,6 +491,13 @@ impl Shared {
 
     fn reach(&self, link: &Link, request: &Request, side: Side) {
         let mut state = self.state();
+        if let Some((aim, _)) = &mut state.armed
+            && let Aim::SqlAfter { statement, words } = aim
+            && request.sql.contains(statement.as_str())
+        {
+            *aim = Aim::Sql(std::mem::take(words));
+            return;
+        }
         let here = |(aim, armed): &(Aim, Side)| *armed == side && aim.is(request);
         if state.armed.as_ref().is_some_and(here) {
             state.armed = None;
