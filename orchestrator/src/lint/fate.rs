@@ -40,11 +40,14 @@ enum Event {
     Renamed,
 }
 
+/// The numbers of the migrations that end a name, in order.
+type Ends = Vec<(usize, Event)>;
+
 /// What becomes of the tables of a service.
 #[derive(Default)]
 pub(super) struct Fate {
-    /// Of each table, and of each column of a table, the numbers of the migrations that end its name.
-    ends: BTreeMap<(Name, Option<String>), Vec<(usize, Event)>>,
+    /// By table, and by column of a table.
+    ends: BTreeMap<(Name, Option<String>), Ends>,
 }
 
 impl Fate {
