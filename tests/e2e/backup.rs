@@ -74,6 +74,8 @@ pub(crate) fn restore(server: &Server, backup: &Path, entry: &Value, database: &
         "postgres",
         &format!("CREATE DATABASE {database} TEMPLATE template0"),
     );
+    // The rights of a new `public` are not in a dump: before PostgreSQL 15 everyone may create in it, but not in a database of ours.
+    server.query(database, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     let output = Command::new(server.program("pg_restore"))
         .arg("--dbname")
         .arg(server.url(database))

@@ -1,6 +1,6 @@
 //! From the catalog's comparison to the words of the domain.
 
-use catalog::{Kind, ObjectId, Snapshot};
+use catalog::{AttributeDifference, Difference, Kind, ObjectId, Snapshot};
 use shared::domain::{ColumnOrder, FactDifference, SchemaDifference};
 
 use super::Live;
@@ -27,6 +27,7 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
         differences: comparison
             .differences
             .into_iter()
+            .filter(|difference| !is_of_its_creation(difference, &found))
             .map(|difference| SchemaDifference {
                 kind: difference.kind.to_string(),
                 object: difference.object,
@@ -54,6 +55,20 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
             .collect(),
         invalid_indexes: comparison.invalid_indexes,
     }
+}
+
+/// Before PostgreSQL 15 everyone may create in `public`, unless whoever created the database took that away, as we do. No migration
+/// made that difference.
+fn is_of_its_creation(difference: &Difference, found: &Snapshot) -> bool {
+    let revokes_create = |fact: &AttributeDifference| {
+        let side = fact.expected.as_deref().or(fact.found.as_deref());
+        fact.name == "grant" && side == Some("REVOKE CREATE FROM PUBLIC")
+    };
+    found.server_version() < 150_000
+        && difference.kind == Kind::Schema
+        && difference.object == "public"
+        && !difference.facts.is_empty()
+        && difference.facts.iter().all(revokes_create)
 }
 
 fn schema_id(schema: &str) -> ObjectId {

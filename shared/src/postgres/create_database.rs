@@ -43,9 +43,12 @@ pub(super) async fn create_database(
         "CREATE DATABASE {} TEMPLATE template0",
         quote_identifier(address.database())
     );
-    match connection.client.batch_execute(&statement).await {
+    let created = connection.client.batch_execute(&statement).await;
+    match created {
         Ok(()) => {
             if connection.login.major < 15 {
+                // One connection at a time: they are counted.
+                drop(connection);
                 close_public(address, options).await;
             }
             Ok(true)
