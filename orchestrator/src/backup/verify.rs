@@ -17,6 +17,7 @@ use super::facts::{Facts, count_rows};
 use super::{BackupError, DumpFormat};
 use crate::client_program::ClientProgram;
 use crate::client_watch::ClientWatch;
+use crate::drift::is_of_its_creation;
 use crate::scratch::{ScratchError, ScratchServer};
 
 /// How a dump is verified.
@@ -150,9 +151,10 @@ impl Dumped<'_> {
         let client = session.client();
         let restored = client.watched(catalog::read(client)).await.map_err(query)?;
         let without = |schema: Snapshot| schema.without(|it| it.kind == Kind::Subscription);
-        let found = compare(&without(original.schema.clone()), &without(restored));
-        if let Some(first) = found.differences.first() {
-            let number = count(found.differences.len(), "object");
+        let mut found = compare(&without(original.schema.clone()), &without(restored)).differences;
+        found.retain(|it| !is_of_its_creation(it, &original.schema));
+        if let Some(first) = found.first() {
+            let number = count(found.len(), "object");
             return Err(self.unsound(format!(
                 "restored, it differs in {number}: {:?} {} first",
                 first.kind, first.object

@@ -59,7 +59,7 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
 
 /// Before PostgreSQL 15 everyone may create in `public`, unless whoever created the database took that away, as we do. No migration
 /// made that difference.
-fn is_of_its_creation(difference: &Difference, found: &Snapshot) -> bool {
+pub(crate) fn is_of_its_creation(difference: &Difference, found: &Snapshot) -> bool {
     let revokes_create = |fact: &AttributeDifference| {
         let side = fact.expected.as_deref().or(fact.found.as_deref());
         fact.name == "grant" && side == Some("REVOKE CREATE FROM PUBLIC")

@@ -17,6 +17,7 @@ pub use accepted::{AcceptedDrift, ServiceDrift};
 pub use accepted_file::refuse_existing;
 pub use database::DatabaseSetting;
 pub use detect::{DriftReport, detect};
+pub(crate) use difference::is_of_its_creation;
 pub use difference::{Differences, differences, other_major};
 pub use live::{Live, read_live};
 pub use neighbours::housemates;
