@@ -128,6 +128,13 @@ impl Server {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
+        // The server notices a moment later that the program has ended.
+        crate::wait_until("the session of pg_dump is gone", || {
+            self.value(
+                "postgres",
+                &format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND datname = '{database}'"),
+            ) == "0"
+        });
         String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter(|line| !line.starts_with("--") && !line.starts_with('\\') && !line.is_empty())
