@@ -16,6 +16,8 @@ use std::time::Duration;
 use crate::{Running, Server};
 
 const CANCEL_REQUEST: u32 = 80_877_102;
+/// How the `application_name` of a session ends that observes another one.
+const OBSERVER: &str = " observer";
 const POLL: Duration = Duration::from_millis(20);
 
 /// Which request, whatever the order in which the connections are opened: `db_shop.1.17` is the seventeenth request of the
@@ -24,7 +26,8 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Place {
     /// The database of the startup message.
     pub database: String,
-    /// The connections to that database, from 1.
+    /// The connections to that database, from 1. Those that observe a slow request are counted by themselves: they come only
+    /// when the machine is busy.
     pub connection: usize,
     /// The requests of that connection; 0 is its startup.
     pub request: usize,
@@ -125,9 +128,10 @@ impl Proxy {
         )
     }
 
-    /// Every request so far, by connection.
+    /// Every request so far, by connection, but for those of observers.
     pub fn requests(&self) -> Vec<Request> {
         let mut requests = self.shared.state().requests.clone();
+        requests.retain(|it| !it.place.database.ends_with(OBSERVER));
         requests.sort_by(|one, other| one.place.cmp(&other.place));
         requests
     }
@@ -348,7 +352,12 @@ impl Shared {
             state
                 .links
                 .insert(id, [client.try_clone()?, server.try_clone()?]);
-            let database = database_of(&startup);
+            let mut database = parameter(&startup, "database").unwrap_or_default();
+            if parameter(&startup, "application_name")
+                .is_some_and(|name| name.ends_with(OBSERVER))
+            {
+                database.push_str(OBSERVER);
+            }
             if is_cancel_request(&startup) {
                 None
             } else {
@@ -560,20 +569,17 @@ fn is_cancel_request(startup: &[u8]) -> bool {
     number_at(startup, 4) == CANCEL_REQUEST
 }
 
-/// The parameter `database` of a startup message.
-fn database_of(startup: &[u8]) -> String {
+/// A parameter of a startup message.
+fn parameter(startup: &[u8], name: &str) -> Option<String> {
     let parameters: Vec<&[u8]> = startup
         .get(8..)
         .unwrap_or_default()
         .split(|byte| *byte == 0)
         .collect();
-    parameters
-        .chunks(2)
-        .find_map(|pair| match pair {
-            [b"database", name] => Some(String::from_utf8_lossy(name).into_owned()),
-            _ => None,
-        })
-        .unwrap_or_default()
+    parameters.chunks(2).find_map(|pair| match pair {
+        [key, value] if *key == name.as_bytes() => Some(String::from_utf8_lossy(value).into_owned()),
+        _ => None,
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -32,6 +32,7 @@ impl Lookout {
             address,
             options: ConnectOptions {
                 retry_for: Duration::ZERO,
+                application_name: format!("{} observer", options.application_name),
                 ..options.clone()
             },
             connection: Mutex::new(None),
