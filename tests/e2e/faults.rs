@@ -38,11 +38,11 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Runs it until its points are reached. Gives how many were not.
-    fn reach(&self, world: &World<'_>, undisturbed: &Undisturbed) -> Result<usize, String> {
+    /// Runs it until its points are reached. Returns those that were not.
+    fn reach(&self, world: &World<'_>, undisturbed: &Undisturbed) -> Result<Vec<String>, String> {
         let mut missed = self.run(world, undisturbed)?;
         for _ in 1..MOST_TRIES {
-            if missed == 0 {
+            if missed.is_empty() {
                 break;
             }
             world.drop_databases();
@@ -51,9 +51,9 @@ impl Case<'_> {
         Ok(missed)
     }
 
-    /// Gives how many of its points were not reached.
-    fn run(&self, world: &World<'_>, undisturbed: &Undisturbed) -> Result<usize, String> {
-        let mut missed = 0;
+    /// Returns its points that were not reached.
+    fn run(&self, world: &World<'_>, undisturbed: &Undisturbed) -> Result<Vec<String>, String> {
+        let mut missed = Vec::new();
         for (direction, point) in [(Direction::Up, self.up), (Direction::Down, self.down)] {
             let mut go = || {
                 if let Some(point) = point {
@@ -61,7 +61,9 @@ impl Case<'_> {
                     let reached =
                         self.fault
                             .disturb(world, undisturbed, here, 1, Duration::ZERO)?;
-                    missed += usize::from(!reached);
+                    if !reached {
+                        missed.push(self.named(direction, Some(point), ""));
+                    }
                 }
                 world.complete(direction)?;
                 world.check(&undisturbed.looks[&direction], self.dumped)
@@ -129,9 +131,11 @@ fn strike_everywhere(fault: Fault, step: usize) {
         failures.join("\n\n")
     );
     assert!(
-        missed * 20 <= cases.len().max(20),
-        "TESTS_SEED={seed}: {missed} points of {} cases were not reached",
-        cases.len()
+        missed.len() * 20 <= cases.len().max(20),
+        "TESTS_SEED={seed}: {} points of {} cases were not reached:\n{}",
+        missed.len(),
+        cases.len(),
+        missed.concat()
     );
 }
 
@@ -144,10 +148,14 @@ fn undisturbed() -> &'static Undisturbed {
     })
 }
 
-/// What went wrong, and how many points were not reached.
-fn run_all(cases: &[Case<'_>], workers: usize, undisturbed: &Undisturbed) -> (Vec<String>, usize) {
+/// What went wrong, and the points that were not reached.
+fn run_all(
+    cases: &[Case<'_>],
+    workers: usize,
+    undisturbed: &Undisturbed,
+) -> (Vec<String>, Vec<String>) {
     let next = AtomicUsize::new(0);
-    let missed = AtomicUsize::new(0);
+    let missed = Mutex::new(Vec::new());
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..workers.min(cases.len()) {
@@ -158,7 +166,10 @@ fn run_all(cases: &[Case<'_>], workers: usize, undisturbed: &Undisturbed) -> (Ve
                     let ran = catch_unwind(AssertUnwindSafe(|| case.reach(&world, undisturbed)));
                     let failure = match ran {
                         Ok(Ok(points)) => {
-                            missed.fetch_add(points, Ordering::Relaxed);
+                            missed
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .extend(points);
                             None
                         }
                         Ok(Err(failure)) => Some(failure),
@@ -179,10 +190,8 @@ fn run_all(cases: &[Case<'_>], workers: usize, undisturbed: &Undisturbed) -> (Ve
             });
         }
     });
-    let failures = failures
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    (failures, missed.into_inner())
+    let all = |lines: Mutex<_>| lines.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (all(failures), all(missed))
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

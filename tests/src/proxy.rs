@@ -353,8 +353,7 @@ impl Shared {
                 .links
                 .insert(id, [client.try_clone()?, server.try_clone()?]);
             let mut database = parameter(&startup, "database").unwrap_or_default();
-            if parameter(&startup, "application_name")
-                .is_some_and(|name| name.ends_with(OBSERVER))
+            if parameter(&startup, "application_name").is_some_and(|name| name.ends_with(OBSERVER))
             {
                 database.push_str(OBSERVER);
             }
@@ -577,7 +576,9 @@ fn parameter(startup: &[u8], name: &str) -> Option<String> {
         .split(|byte| *byte == 0)
         .collect();
     parameters.chunks(2).find_map(|pair| match pair {
-        [key, value] if *key == name.as_bytes() => Some(String::from_utf8_lossy(value).into_owned()),
+        [key, value] if *key == name.as_bytes() => {
+            Some(String::from_utf8_lossy(value).into_owned())
+        }
         _ => None,
     })
 }
