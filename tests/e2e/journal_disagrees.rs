@@ -86,6 +86,23 @@ fn a_history_that_the_journal_contradicts_is_refused_until_somebody_says_which_i
         assert_eq!(server.applied(&database), [1]);
     }
 
+    // A row below the newest one is lost: its file is not out of order for that.
+    server.query(
+        "db_alone",
+        "DELETE FROM refinery_schema_history WHERE version = 1",
+    );
+    assert_refused(&orchestrator, "alone", "applied");
+    let doctor = orchestrator.expect(&["doctor", "alone", "--output", "json"], 4);
+    assert_eq!(doctor.json()["findings"].as_array().map(Vec::len), Some(1));
+    let status = orchestrator.expect(&["status", "alone"], 0);
+    assert!(
+        status.stdout.contains("next: orchestrator doctor alone"),
+        "{}",
+        status.stdout
+    );
+    orchestrator.expect(&["history", "alone", "--believe", "journal"], 0);
+    assert_clean(&orchestrator, "alone");
+
     // Only the schema and the history are of another day: the history is right.
     server.query(
         "db_back",

@@ -295,13 +295,22 @@ fn next_step(services: &[ServiceStatus], fleet: usize) -> Option<String> {
     if services.iter().any(|service| service.release_in_doubt) {
         return Some(suggest(["doctor", "--fix"]));
     }
+    let disputed = with(&|service| {
+        service
+            .disagreements
+            .iter()
+            .any(Disagreement::is_contradiction)
+    });
+    if let Some(first) = disputed.first() {
+        return Some(suggest(["doctor", first]));
+    }
     let odd = with(&|service| {
         has(service, |state| {
             matches!(state, State::Divergent | State::Missing | State::OutOfOrder)
         })
     });
     if let Some(first) = odd.first() {
-        return Some(format!("see what is wrong: {}", suggest(["plan", first])));
+        return Some(suggest(["plan", first]));
     }
     let not_adopted = with(&|service| service.not_adopted);
     if !not_adopted.is_empty() {
