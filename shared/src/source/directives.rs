@@ -58,25 +58,24 @@ fn directive(line: &str) -> Option<&str> {
         .map(str::trim)
 }
 
-/// What a line wants to say that only looks like a directive: its first word is `migration` or `migrations`, however spelled, with
-/// a colon; or without one, where the rest is a directive. Words before it make it prose.
+/// The directive that a line may have been meant for: `migration` or `migrations`, however spelled, with a colon; or a valid
+/// directive alone or after one other word. Words before it make it prose.
 fn near_miss(line: &str, kind: FileKind) -> Option<&str> {
-    let ornament = |c: char| c.is_whitespace() || "-–—*/#!@+".contains(c);
+    let ornament = |c: char| c.is_whitespace() || "-–—*/#!@+\"'[(".contains(c);
+    let separator = |c: char| c.is_whitespace() || ":：=;；,.-–—>\"'`])".contains(c);
+    let is_directive = |text: &str| apply(&mut Directives::default(), text, kind).is_ok();
     let line = line.trim_start_matches(ornament);
     let line = line.strip_suffix("*/").unwrap_or(line).trim_end();
+    if is_directive(line) {
+        return Some(line);
+    }
     let end = line.find(|c: char| !c.is_alphanumeric() && c != '_');
     let (word, rest) = line.split_at(end.unwrap_or(line.len()));
     let rest = rest.trim_start();
-    let text = rest.trim_start_matches([':', '：', '=', ' ', '\t']).trim();
+    let text = rest.trim_start_matches(separator).trim();
     let colon = rest.starts_with([':', '：']) && !rest.starts_with("::");
-    let word = word.to_lowercase();
-    let is_directive = || apply(&mut Directives::default(), text, kind).is_ok();
-    let looks_like_one = match word.as_str() {
-        "migration" | "migrations" => colon || is_directive(),
-        // A slip of the keyboard: `-- migation: no-transaction`.
-        _ => word.starts_with("mi") && colon && is_directive(),
-    };
-    looks_like_one.then_some(text)
+    let named = matches!(word.to_lowercase().as_str(), "migration" | "migrations");
+    ((named && colon) || is_directive(text)).then_some(text)
 }
 
 fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), String> {
@@ -313,10 +312,14 @@ mod tests {
             ("-- migration no-transaction", "1:1"),
             ("-- migration = no-transaction", "1:1"),
             ("-- migation: no-transaction", "1:1"),
-            (
-                "-- migration； no-transaction\n-- @migration: no-transaction",
-                "2:1",
-            ),
+            ("-- migration； no-transaction", "1:1"),
+            ("-- migration; no-transaction", "1:1"),
+            ("-- migration - no-transaction", "1:1"),
+            ("-- mgiration: no-transaction", "1:1"),
+            ("-- \"migration\": no-transaction", "1:1"),
+            ("-- Directive: no-transaction", "1:1"),
+            ("-- no-transaction", "1:1"),
+            ("-- @migration: no-transaction", "1:1"),
             ("/* migration: no-transaction */", "1:1"),
             ("/*\n * What.\n * migration: no-transaction\n */", "3:2"),
             ("# migration: no-transaction", "1:1"),
