@@ -24,14 +24,38 @@ const WORDS: [&str; 11] = [
 ];
 
 /// Names whose value is secret as a whole.
-const NAMES: [&str; 3] = ["pass", "pwd", "pw"];
+const NAMES: [&str; 4] = ["pass", "pwd", "pw", "bearer"];
+
+/// Functions that are given passwords and keys, in any of their arguments.
+const FUNCTIONS: [&str; 7] = [
+    "crypt",
+    "hmac",
+    "encrypt",
+    "decrypt",
+    "pgp_sym_encrypt",
+    "pgp_sym_decrypt",
+    "pgp_pub_decrypt",
+];
+
+/// What a secret begins with that shows itself as one, and what ends it; up to the end of a word where that is empty.
+const MARKS: [(&str, &str); 3] = [
+    ("scram-sha-256$", ""),
+    ("private key-----", "-----end"),
+    ("authorization: basic ", ""),
+];
 
 /// The text with `***` in place of each secret: the literal that follows a secret name (`PASSWORD 'x'`, `SET a.token = $$x$$`,
-/// `password=x`), and the password of a URL. Line breaks stay, so that line numbers stay true.
+/// `password=x`), what is put into the place of one (`format('PASSWORD %L', 'x')`), the arguments of functions that are given keys, and
+/// the password of a URL. Line breaks stay, so that line numbers stay true.
 pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     let lower = text.to_ascii_lowercase();
-    let may_hold = WORDS.iter().chain(&NAMES).any(|word| lower.contains(word));
-    if !may_hold && !lower.contains("://") {
+    let mut signs = WORDS
+        .iter()
+        .chain(&NAMES)
+        .chain(&FUNCTIONS)
+        .chain(["://", " -u ", "--user "].iter())
+        .chain(MARKS.iter().map(|(mark, _)| mark));
+    if !signs.any(|sign| lower.contains(sign)) {
         return Cow::Borrowed(text);
     }
     let mut masked = String::with_capacity(text.len());
@@ -39,9 +63,9 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     let mut at = 0;
     // Whether `at` is within a literal of SQL: a `key = value` there belongs to a connection string.
     let mut quoted = false;
-    let rows = secret_rows(text, &lower);
+    let regions = secret_regions(&lower);
     while let Some(character) = text[at..].chars().next() {
-        if character == '\'' && !quoted && rows.iter().any(|row| row.contains(&at)) {
+        if character == '\'' && !quoted && regions.iter().any(|region| region.contains(&at)) {
             let backslash = lower[..at].ends_with('e');
             let (from, to) = quoted_until(text, at + 1, '\'', backslash);
             masked.push_str(&text[copied..from]);
@@ -51,12 +75,21 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
             continue;
         }
         let found = if text[at..].starts_with("://") {
-            url_password(text, at + 3)
+            url_password(
+                text,
+                at + 3,
+                lower[..at].ends_with("http") || lower[..at].ends_with("https"),
+            )
+        } else if let Some(found) = marked(text, &lower, at) {
+            Some(found)
         } else if is_name(character) {
             let end = name_end(text, at);
-            let found = is_secret(&lower[at..end])
-                .then(|| value(text, end, quoted))
-                .flatten();
+            let found = match &lower[at..end] {
+                "bearer" => bearer(text, end).or_else(|| value(text, end, quoted)),
+                "-u" | "--user" => user_and_password(text, end),
+                name if is_secret(name) => value(text, end, quoted),
+                _ => None,
+            };
             at = end;
             if found.is_none() {
                 continue;
@@ -86,8 +119,62 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// The lists of values of each `INSERT INTO t (…, password, …) VALUES (…)`: which value belongs to which column is not worked out.
-fn secret_rows(text: &str, lower: &str) -> Vec<Range<usize>> {
+/// Where every literal is secret: the arguments of functions that are given keys, the values of rows with secret columns, and the
+/// statements that change the row of a secret name. Which of several values it is, is not worked out.
+fn secret_regions(lower: &str) -> Vec<Range<usize>> {
+    let mut regions = secret_rows(lower);
+    for (at, _) in lower.match_indices('(') {
+        let name = lower[..at]
+            .rsplit(|c| !is_name(c))
+            .next()
+            .unwrap_or_default();
+        let name = name.rsplit('.').next().unwrap_or_default();
+        if FUNCTIONS.contains(&name) {
+            regions.push(at..closing(lower, at));
+        }
+    }
+    for (at, _) in lower.match_indices("update ") {
+        let end = statement_end(lower, at);
+        let literals = lower[at..end].split('\'').skip(1).step_by(2);
+        let mut names = literals.filter(|literal| !literal.contains(|c| !is_name(c)));
+        if names.any(is_secret) {
+            regions.push(at..end);
+        }
+    }
+    regions
+}
+
+/// The parenthesis that closes the one at `open`.
+fn closing(text: &str, open: usize) -> usize {
+    let (mut depth, mut quoted) = (0_usize, false);
+    for (index, character) in text[open..].char_indices() {
+        match character {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return open + index;
+        }
+    }
+    text.len()
+}
+
+/// Where the statement ends that goes on at `at`; a semicolon within a literal does not end it.
+fn statement_end(text: &str, at: usize) -> usize {
+    let mut quoted = false;
+    for (index, character) in text[at..].char_indices() {
+        quoted ^= character == '\'';
+        if character == ';' && !quoted {
+            return at + index;
+        }
+    }
+    text.len()
+}
+
+/// The lists of values of each `INSERT INTO t (…, password, …) VALUES (…)`.
+fn secret_rows(lower: &str) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
     let mut at = 0;
     while let Some(found) = lower[at..].find("insert") {
@@ -107,16 +194,8 @@ fn secret_rows(text: &str, lower: &str) -> Vec<Range<usize>> {
         if !is_row || !has_secret() {
             continue;
         }
-        let mut end = text.len();
         // An escaped quote makes it reach further: rather more is masked than less.
-        let mut quoted = false;
-        for (index, character) in text[close..].char_indices() {
-            quoted ^= character == '\'';
-            if character == ';' && !quoted {
-                end = close + index;
-                break;
-            }
-        }
+        let end = statement_end(lower, close);
         rows.push(close..end);
         at = end;
     }
@@ -197,11 +276,74 @@ fn value(text: &str, at: usize, quoted: bool) -> Option<(usize, usize)> {
         (sign, false)
     };
     let from = blank(text, after);
+    if let Some(inserted) = inserted(text, from) {
+        return Some(inserted);
+    }
     literal(text, from, assigns).or_else(|| {
         let equals = rest.starts_with('=');
         let adjacent = sign == start && from == after;
         (equals && (adjacent || quoted)).then(|| bare(text, from))?
     })
+}
+
+/// What is put in later, where a secret is expected at `at`: `'PASSWORD ' || x`, `'PASSWORD %L', x`, `'SET password = $1' USING x`. All
+/// up to the last literal of the statement.
+fn inserted(text: &str, at: usize) -> Option<(usize, usize)> {
+    let rest = &text[at..];
+    let place = rest.trim_start_matches('\'');
+    let quotes = rest.len() - place.len();
+    let is_placeholder = match place.as_bytes() {
+        [b'%', next, ..] => next.is_ascii_alphanumeric(),
+        [b'$', next, ..] => next.is_ascii_digit(),
+        _ => false,
+    };
+    let from = if is_placeholder {
+        at + quotes + 2
+    } else if quotes > 0 && place.trim_start().starts_with("||") {
+        at + quotes
+    } else {
+        return None;
+    };
+    let end = text[from..]
+        .match_indices(';')
+        .map(|(index, _)| from + index)
+        .find(|index| {
+            text[index + 1..]
+                .chars()
+                .next()
+                .is_none_or(char::is_whitespace)
+        })
+        .unwrap_or(text.len());
+    let last = from + text[from..end].rfind('\'')?;
+    (last > from).then_some((from, last))
+}
+
+/// The token of `Authorization: Bearer x`; a word of a sentence is shorter.
+fn bearer(text: &str, at: usize) -> Option<(usize, usize)> {
+    let rest = text[at..].strip_prefix(' ')?;
+    let token = bare(text, text.len() - rest.len())?;
+    (token.1 - token.0 >= 6).then_some(token)
+}
+
+/// The password of `-u user:x`, as curl takes it.
+fn user_and_password(text: &str, at: usize) -> Option<(usize, usize)> {
+    let from = blank(text, at);
+    let (from, end) = bare(text, from)?;
+    let colon = from + text[from..end].find(':')?;
+    (colon + 1 < end).then_some((colon + 1, end))
+}
+
+/// A secret that shows itself as one.
+fn marked(text: &str, lower: &str, at: usize) -> Option<(usize, usize)> {
+    let (mark, end) = MARKS
+        .iter()
+        .find(|(mark, _)| lower[at..].starts_with(mark))?;
+    let from = at + mark.len();
+    if end.is_empty() {
+        return bare(text, from);
+    }
+    let length = lower[from..].find(end).unwrap_or(text.len() - from);
+    (length > 0).then_some((from, from + length))
 }
 
 /// Past white space and comments.
@@ -266,6 +408,14 @@ fn quoted_until(text: &str, from: usize, quote: char, backslash: bool) -> (usize
         if character == '\\' && backslash {
             characters.next();
         } else if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            // A literal goes on after a line break.
+            let rest = &text[from + index + 1..];
+            let next = rest.trim_start();
+            let between = &rest[..rest.len() - next.len()];
+            if quote == '\'' && between.contains('\n') && next.starts_with('\'') {
+                let again = text.len() - next.len() + 1;
+                return (from, quoted_until(text, again, quote, backslash).1);
+            }
             return (from, from + index);
         }
     }
@@ -280,14 +430,17 @@ fn bare(text: &str, from: usize) -> Option<(usize, usize)> {
     (length > 0).then_some((from, from + length))
 }
 
-/// The password of a URL whose authority begins at `from`: up to the last `@`, since special characters may stand unencoded.
-fn url_password(text: &str, from: usize) -> Option<(usize, usize)> {
+/// The password of a URL whose authority begins at `from`: up to the last `@`, since special characters may stand unencoded. On the
+/// web, what stands alone before the `@` is a token.
+fn url_password(text: &str, from: usize, is_web: bool) -> Option<(usize, usize)> {
     let end = text[from..]
         .find(|c: char| c.is_whitespace() || "'\"`<>".contains(c))
         .map_or(text.len(), |length| from + length);
     let at = from + text[from..end].rfind('@')?;
-    let colon = from + text[from..at].find(':')?;
-    (colon + 1 < at).then_some((colon + 1, at))
+    match text[from..at].find(':') {
+        Some(colon) => (from + colon + 1 < at).then_some((from + colon + 1, at)),
+        None => (is_web && from < at && !text[from..at].contains('/')).then_some((from, at)),
+    }
 }
 
 #[cfg(test)]
@@ -355,6 +508,41 @@ mod tests {
                 "PGPASSWORD=*** DB_PASSWORD=***",
             ),
             ("é PASSWORD 'é'", "é PASSWORD '***'"),
+            ("PASSWORD 'x'\n  'y' LOGIN", "PASSWORD '***\n' LOGIN"),
+            (
+                "EXECUTE 'ALTER ROLE a PASSWORD ' || quote_literal('x') || ' LOGIN'; SELECT 'y'",
+                "EXECUTE 'ALTER ROLE a PASSWORD '***'; SELECT 'y'",
+            ),
+            (
+                "format('ALTER ROLE a PASSWORD %L', 'x'); SELECT 'y'",
+                "format('ALTER ROLE a PASSWORD %L***'); SELECT 'y'",
+            ),
+            (
+                "format('password=%s user=u', 'x')",
+                "format('password=%s***')",
+            ),
+            (
+                "EXECUTE 'UPDATE u SET password = $1' USING 'x'",
+                "EXECUTE 'UPDATE u SET password = $1***'",
+            ),
+            (
+                "SELECT 1, crypt('x', gen_salt('bf')), 'y'",
+                "SELECT 1, crypt('***', gen_salt('***')), 'y'",
+            ),
+            ("pgp_sym_encrypt(body, 'x')", "pgp_sym_encrypt(body, '***')"),
+            (
+                "UPDATE cfg SET value = 'x' WHERE key = 'smtp_password'; SELECT 'y'",
+                "UPDATE cfg SET value = '***' WHERE key = '***'; SELECT 'y'",
+            ),
+            (
+                "curl -u user:x -H \"Authorization: Bearer abcdef\" https://token@h/p",
+                "curl -u user:*** -H \"Authorization: Bearer ***\" https://***@h/p",
+            ),
+            ("'SCRAM-SHA-256$4096:x==$y=:z='", "'SCRAM-SHA-256$***'"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----",
+                "-----BEGIN PRIVATE KEY-----***\n\n-----END PRIVATE KEY-----",
+            ),
         ] {
             assert_eq!(mask_secrets(text), masked);
         }
@@ -407,6 +595,8 @@ mod tests {
             "token::text",
             "postgres://u@h:5432/d, https://h/a:b",
             "compass = north",
+            "the bearer of it, a basic role, psql -u",
+            "UPDATE u SET a = 'b' WHERE c = 'd'",
             "password",
             "",
         ] {
