@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use service_layout::files;
+use service_layout::files::{self, FileError, Found};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -204,17 +204,21 @@ pub(super) fn written(dump: &Path) -> u64 {
         .sum()
 }
 
-/// The folders below `root` that this program may have made, the newest first by name.
-pub(super) fn folders(root: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(root)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_dir() && (path.join(LOCK).exists() || path.join(MANIFEST).exists()))
-        .collect();
-    found.sort();
+/// The folders below `root` that this program may have made, the newest first by name. What cannot be looked at may be one, too.
+pub(super) fn folders(root: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let mut found = Vec::new();
+    if !files::is_folder(root)? {
+        return Ok(found);
+    }
+    for path in files::entries(root)? {
+        let is_folder = files::look(&path)? == Some(Found::Folder);
+        if is_folder && (files::is_file(&path.join(LOCK))? || files::is_file(&path.join(MANIFEST))?)
+        {
+            found.push(path);
+        }
+    }
     found.reverse();
-    found
+    Ok(found)
 }
 
 #[cfg(test)]

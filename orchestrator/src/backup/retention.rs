@@ -24,7 +24,7 @@ struct Kept {
 
 /// Removes what killed backups left below `root`.
 pub(super) fn remove_leftovers(root: &Path) {
-    for folder in folders(root) {
+    for folder in looked_at(root) {
         // What cannot be looked at may be a backup.
         if matches!(files::look(&folder.join(MANIFEST)), Ok(None))
             && let Some(_claimed) = claim(&folder)
@@ -81,10 +81,19 @@ pub(super) fn retain(root: &Path, keep: usize, newest: &Path) -> Vec<PathBuf> {
 
 /// The backups below `root` whose files are there, the newest first.
 fn backups(root: &Path) -> Vec<Kept> {
-    let mut found: Vec<Kept> = folders(root)
+    let mut found: Vec<Kept> = looked_at(root)
         .into_iter()
         .filter_map(|path| {
-            let manifest = Manifest::read(&path).ok()?;
+            if matches!(files::look(&path.join(MANIFEST)), Ok(None)) {
+                return None;
+            }
+            let manifest = match Manifest::read(&path) {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    tracing::warn!(error = %with_causes(&error), "the backup stays, and counts for nothing");
+                    return None;
+                }
+            };
             let is_there = manifest
                 .services
                 .iter()
@@ -100,6 +109,14 @@ fn backups(root: &Path) -> Vec<Kept> {
         key(b).cmp(&key(a))
     });
     found
+}
+
+/// The folders below `root`; none where one of them cannot be looked at: it may be the newest backup, so nothing is removed.
+fn looked_at(root: &Path) -> Vec<PathBuf> {
+    folders(root).unwrap_or_else(|error| {
+        tracing::warn!(%error, "no old backup is removed: the folder of the backups cannot be examined");
+        Vec::new()
+    })
 }
 
 fn database(service: &ServiceBackup) -> Database {
@@ -251,6 +268,18 @@ mod tests {
         assert!(retain(root.path(), 1, &newest).is_empty());
         drop(reader);
         assert_eq!(retain(root.path(), 1, &newest), [old]);
+    }
+
+    #[test]
+    fn nothing_is_removed_where_something_cannot_be_looked_at() {
+        let root = tempfile::tempdir().unwrap();
+        backup(root.path(), 1, &["auth"]);
+        let newest = backup(root.path(), 2, &["auth"]);
+        let link = root.path().join("0003");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        assert!(retain(root.path(), 1, &newest).is_empty());
+        fs::remove_file(link).unwrap();
+        assert_eq!(retain(root.path(), 1, &newest).len(), 1);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use shared::command::Context;
 use shared::domain::{
     Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Version,
 };
-use shared::report::failure::{kind, next, render_refusal};
+use shared::report::failure::{kind, next};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, Terminal, printable};
+use shared::report::{Palette, Reporter, Role, SameFailures, Terminal, printable};
 
 use super::differences::{column_orders, differences};
 
@@ -24,6 +24,7 @@ pub(super) struct AdoptLines {
     drifts: BTreeMap<ServiceName, String>,
     undone: usize,
     failed: usize,
+    failures: SameFailures,
     /// Services that have a history already.
     present: usize,
 }
@@ -42,6 +43,7 @@ impl AdoptLines {
             drifts: BTreeMap::new(),
             undone: 0,
             failed: 0,
+            failures: SameFailures::default(),
             present: 0,
         }
     }
@@ -113,23 +115,23 @@ impl AdoptLines {
                     exit_code, totals, ..
                 },
                 _,
-            ) => (self.summary(*exit_code, totals.duration_ms), String::new()),
+            ) => (self.summary(*exit_code, totals.duration_ms), self.others()),
             _ => (String::new(), String::new()),
         }
     }
 
     /// What is wrong, where the schemas differ, and what to do next.
     fn failed(
-        &self,
+        &mut self,
         name: Option<&ServiceName>,
         kind: &str,
         message: &str,
         next_step: &Option<String>,
     ) -> String {
-        let Terminal { err, width, .. } = self.terminal;
-        let prefix = name.map(|name| format!("{name}: ")).unwrap_or_default();
-        let bare = message.strip_prefix(&prefix).unwrap_or(message);
-        let head = render_refusal(kind, &format!("{prefix}{bare}"), None, err, width);
+        let Some(head) = self.failures.show(name, kind, message, self.terminal) else {
+            return String::new();
+        };
+        let err = self.terminal.err;
         let drift = name.and_then(|name| self.drifts.get(name));
         let mut text = format!("{head}\n{}", drift.map_or("", String::as_str));
         if let Some(step) = next_step {
@@ -198,6 +200,12 @@ impl AdoptLines {
             }
             None => String::new(),
         }
+    }
+
+    /// The services that failed as another one did.
+    fn others(&mut self) -> String {
+        let lines = self.failures.others(self.terminal);
+        lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn summary(&self, status: ExitStatus, milliseconds: u64) -> String {

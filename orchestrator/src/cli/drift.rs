@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use shared::command::{CommandError, Context, print_document, select, watch_signals};
+use shared::command::{
+    CommandError, Context, Unreachable, print_document, select, unreachable_lines, watch_signals,
+};
 use shared::domain::{ExitStatus, ServiceName};
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
@@ -65,12 +67,7 @@ struct Document<'a> {
 #[serde(untagged)]
 enum Entry<'a> {
     Compared(&'a DriftReport),
-    Failed {
-        name: &'a ServiceName,
-        error: String,
-        next: Option<String>,
-        exit_code: ExitStatus,
-    },
+    Failed(Unreachable),
 }
 
 pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
@@ -139,12 +136,16 @@ fn status(found: &[Result<DriftReport, ScratchError>]) -> ExitStatus {
 fn entry<'a>(name: &'a ServiceName, found: &'a Result<DriftReport, ScratchError>) -> Entry<'a> {
     match found {
         Ok(report) => Entry::Compared(report),
-        Err(error) => Entry::Failed {
-            name,
-            error: error.chain(),
-            next: error.next(),
-            exit_code: error.exit_status(),
-        },
+        Err(error) => Entry::Failed(unreachable(name, error)),
+    }
+}
+
+fn unreachable(name: &ServiceName, error: &ScratchError) -> Unreachable {
+    Unreachable {
+        name: name.clone(),
+        error: error.chain(),
+        next: error.next(),
+        exit_code: error.exit_status(),
     }
 }
 
@@ -187,19 +188,15 @@ fn for_people(
         .max()
         .unwrap_or(0);
     let mut text = String::new();
+    let mut failed = Vec::new();
     for (name, one) in found {
-        let name = format!("{:names$}", name.as_str());
+        let padded = format!("{:names$}", name.as_str());
         match one {
-            Ok(report) => text.push_str(&lines(&name, report, palette)),
-            Err(error) => {
-                let word = palette.paint(Role::Bad, "error   ");
-                text.push_str(&format!("{word}  {name}  {}\n", error.chain()));
-                if let Some(next) = error.next() {
-                    text.push_str(&format!("  next: {next}\n"));
-                }
-            }
+            Ok(report) => text.push_str(&lines(&padded, report, palette)),
+            Err(error) => failed.push(unreachable(name, error)),
         }
     }
+    text.push_str(&unreachable_lines(&failed, palette));
     text
 }
 

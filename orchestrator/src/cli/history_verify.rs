@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use shared::command::{CommandError, Context, print_document, select};
+use shared::command::{
+    CommandError, Context, Unreachable, print_document, select, unreachable_lines,
+};
 use shared::domain::{Anchor, ExitStatus, ServiceName};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{ConnectError, Connections, read_anchor};
@@ -28,12 +30,7 @@ struct Document<'a> {
 #[serde(untagged)]
 enum Entry<'a> {
     Read(&'a Verification),
-    Failed {
-        name: &'a ServiceName,
-        error: String,
-        next: Option<String>,
-        exit_code: ExitStatus,
-    },
+    Failed(Unreachable),
 }
 
 type Verified<'a> = (&'a ServiceName, Result<Verification, ServiceError>);
@@ -165,12 +162,7 @@ async fn anchors_now(
 fn entry<'a>((name, verified): &'a Verified<'a>) -> Entry<'a> {
     match verified {
         Ok(found) => Entry::Read(found),
-        Err(error) => Entry::Failed {
-            name,
-            error: error.chain(),
-            next: error.next(),
-            exit_code: error.exit_status(),
-        },
+        Err(error) => Entry::Failed(Unreachable::new(name, error)),
     }
 }
 
@@ -185,19 +177,15 @@ fn for_people(
         .max()
         .unwrap_or(0);
     let mut text = String::new();
+    let mut failed = Vec::new();
     for (name, one) in verified {
-        let name = format!("{:names$}", name.as_str());
+        let padded = format!("{:names$}", name.as_str());
         match one {
-            Ok(found) => text.push_str(&lines(&name, found, taken_at, palette)),
-            Err(error) => {
-                let word = palette.paint(Role::Bad, "error   ");
-                text.push_str(&format!("{word}  {name}  {}\n", clean(&error.chain())));
-                if let Some(next) = error.next() {
-                    text.push_str(&format!("  next: {next}\n"));
-                }
-            }
+            Ok(found) => text.push_str(&lines(&padded, found, taken_at, palette)),
+            Err(error) => failed.push(Unreachable::new(name, error)),
         }
     }
+    text.push_str(&unreachable_lines(&failed, palette));
     text
 }
 

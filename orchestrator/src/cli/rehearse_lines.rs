@@ -7,9 +7,9 @@ use shared::command::Context;
 use shared::domain::{
     Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
 };
-use shared::report::failure::{kind, next, render_refusal};
+use shared::report::failure::{kind, next};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, Terminal, clean, printable};
+use shared::report::{Palette, Reporter, Role, SameFailures, Terminal, clean, printable};
 use shared::sql::Lines;
 
 use super::check_lines::block;
@@ -32,6 +32,7 @@ pub(super) struct RehearseLines {
     allowed: usize,
     irreversible: usize,
     failed: usize,
+    failures: SameFailures,
 }
 
 impl RehearseLines {
@@ -54,6 +55,7 @@ impl RehearseLines {
             allowed: 0,
             irreversible: 0,
             failed: 0,
+            failures: SameFailures::default(),
         }
     }
 
@@ -103,7 +105,7 @@ impl RehearseLines {
                     ..
                 },
                 _,
-            ) => (self.summary(*exit_code, totals, next), String::new()),
+            ) => (self.summary(*exit_code, totals, next), self.others()),
             _ => nothing,
         }
     }
@@ -188,22 +190,28 @@ impl RehearseLines {
 
     /// What is wrong, and what to do next.
     fn failed(
-        &self,
+        &mut self,
         name: Option<&ServiceName>,
         kind: &str,
         message: &str,
         next_step: Option<&str>,
     ) -> String {
-        let Terminal { err, width, .. } = self.terminal;
-        let prefix = name.map(|name| format!("{name}: ")).unwrap_or_default();
-        let bare = message.strip_prefix(&prefix).unwrap_or(message);
-        let head = render_refusal(kind, &format!("{prefix}{bare}"), None, err, width);
+        let Some(head) = self.failures.show(name, kind, message, self.terminal) else {
+            return String::new();
+        };
+        let err = self.terminal.err;
         let mut text = format!("{head}\n");
         if let Some(step) = next_step {
             text.push_str(&next(step, err).join("\n"));
             text.push('\n');
         }
         text
+    }
+
+    /// The services that failed as another one did.
+    fn others(&mut self) -> String {
+        let lines = self.failures.others(self.terminal);
+        lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn summary(&self, status: ExitStatus, totals: &Totals, steps: &[String]) -> String {

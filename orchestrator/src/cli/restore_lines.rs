@@ -2,9 +2,9 @@
 
 use shared::command::Context;
 use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName, suggest};
-use shared::report::failure::{kind, render_refusal};
+use shared::report::failure::{kind, next as step};
 use shared::report::units::{self, age, count, duration};
-use shared::report::{Reporter, Role, Terminal, clean, printable};
+use shared::report::{Reporter, Role, SameFailures, Terminal, clean, printable};
 
 /// Versions that are named before the rest is counted.
 const NAMED: usize = 3;
@@ -19,6 +19,7 @@ pub(super) struct RestoreLines {
     kept: Vec<String>,
     found: usize,
     dropped: usize,
+    failures: SameFailures,
     /// From the first swap to the last, where there was more than one.
     window_ms: Option<u64>,
 }
@@ -35,6 +36,7 @@ impl RestoreLines {
             kept: Vec::new(),
             found: 0,
             dropped: 0,
+            failures: SameFailures::default(),
             window_ms: None,
         }
     }
@@ -226,16 +228,15 @@ impl Reporter for RestoreLines {
                 },
                 name,
             ) => {
-                let prefix = name
-                    .as_ref()
-                    .map(|name| format!("{name}: "))
-                    .unwrap_or_default();
-                let bare = message.strip_prefix(&prefix).unwrap_or(message);
                 let kind = kind(*exit_code, refusal.as_deref());
-                let Terminal { err, width, .. } = self.terminal;
-                let text = format!("{prefix}{bare}");
-                let refusal = render_refusal(kind, &text, next.as_deref(), err, width);
-                printable::write_err(&format!("{refusal}\n"));
+                let shown = self
+                    .failures
+                    .show(name.as_ref(), kind, message, self.terminal);
+                if let Some(shown) = shown {
+                    let steps = next.iter().flat_map(|next| step(next, self.terminal.err));
+                    let lines: Vec<String> = std::iter::once(shown).chain(steps).collect();
+                    printable::write_err(&format!("{}\n", lines.join("\n")));
+                }
                 String::new()
             }
             (
@@ -246,7 +247,12 @@ impl Reporter for RestoreLines {
                     ..
                 },
                 _,
-            ) => self.summary(*exit_code, totals.restored, totals.duration_ms, next),
+            ) => {
+                for line in self.failures.others(self.terminal) {
+                    printable::write_err(&format!("{line}\n"));
+                }
+                self.summary(*exit_code, totals.restored, totals.duration_ms, next)
+            }
             (EventKind::DatabasesSwapped { window_ms, .. }, _) => {
                 self.window_ms = Some(*window_ms);
                 String::new()

@@ -2,7 +2,6 @@
 //!
 //! A fold without any output of its own, so that the plain and the live reporter say the same. Floor 4.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use time::OffsetDateTime;
@@ -14,12 +13,12 @@ use super::closing;
 use super::failure::{self, FailedStep};
 use super::note::{Detail, Note, note};
 use super::reporter::Verbosity;
+use super::same_failure::SameFailures;
 use super::style::{Role, Terminal};
 use super::tally::{Standing, Tally};
 use super::text::{hanging, width};
 use super::undoing;
 use super::units::duration;
-use super::words;
 
 /// Columns of the word that a line begins with.
 pub(super) const VERB: usize = 9;
@@ -37,14 +36,6 @@ pub enum Line {
     Err(String),
 }
 
-/// What was said of a service, and of which others it is true.
-#[derive(Debug)]
-struct Told {
-    first: ServiceName,
-    kind: String,
-    others: Vec<ServiceName>,
-}
-
 /// Turns events into lines.
 #[derive(Debug)]
 pub struct Narrator {
@@ -55,8 +46,8 @@ pub struct Narrator {
     tally: Tally,
     /// What every service was said to wait for: the same is not said again.
     waits: HashMap<Option<ServiceName>, HashSet<String>>,
-    /// What was said of a service, and of which others the same is true, the database aside.
-    told: HashMap<String, Told>,
+    /// The services that failed outside of any step.
+    told: SameFailures,
     /// What was said to do next.
     advised: Vec<String>,
     /// When the progress of a dump was told last.
@@ -72,7 +63,7 @@ impl Narrator {
             by_service: by_service && verbosity != Verbosity::Verbose,
             tally: Tally::default(),
             waits: HashMap::new(),
-            told: HashMap::new(),
+            told: SameFailures::default(),
             advised: Vec::new(),
             progressed: HashMap::new(),
         }
@@ -233,48 +224,21 @@ impl Narrator {
         message: &str,
         next: &Option<String>,
     ) -> Option<Line> {
-        let prefix = service.map(|name| format!("{name}: ")).unwrap_or_default();
-        let bare = message.strip_prefix(&prefix).unwrap_or(message);
-        let Terminal { err, width, .. } = self.terminal;
-        // One server that is down fails every service with the same words: they are said once, and the others named at the end.
-        let same = failure::without_databases(bare);
-        if let Some(service) = service {
-            match self.told.entry(same) {
-                Entry::Occupied(mut told) => {
-                    told.get_mut().others.push(service.clone());
-                    return None;
-                }
-                Entry::Vacant(place) => {
-                    place.insert(Told {
-                        first: service.clone(),
-                        kind: kind.to_owned(),
-                        others: Vec::new(),
-                    });
-                }
+        let mut text = self.told.show(service, kind, message, self.terminal)?;
+        if let Some(step) = next {
+            self.advised.push(step.clone());
+            for line in failure::next(step, self.terminal.err) {
+                text.push('\n');
+                text.push_str(&line);
             }
         }
-        self.advised.extend(next.clone());
-        let text = format!("{prefix}{bare}");
-        let refusal = failure::render_refusal(kind, &text, next.as_deref(), err, width);
-        Some(Line::Err(refusal))
+        Some(Line::Err(text))
     }
 
     /// The services of which the same is true as was said of another.
     fn alike(&mut self) -> Vec<Line> {
-        let Terminal { err, width, .. } = self.terminal;
-        let mut alike: Vec<Told> = std::mem::take(&mut self.told)
-            .into_values()
-            .filter(|told| !told.others.is_empty())
-            .collect();
-        alike.sort_by(|a, b| a.first.cmp(&b.first));
-        alike
-            .into_iter()
-            .map(|told| {
-                let others = words::names(&told.others, usize::MAX);
-                let text = format!("{others}: the same as {}", told.first);
-                Line::Err(failure::render_refusal(&told.kind, &text, None, err, width))
-            })
-            .collect()
+        let others = self.told.others(self.terminal);
+        others.into_iter().map(Line::Err).collect()
     }
 
     fn cancel(&self, times: u32, cause: StopCause, cancels_in_ms: Option<u64>) -> Line {

@@ -279,10 +279,19 @@ impl DatabaseAddress {
                 .map(path)
                 .unwrap_or_default(),
         );
-        if let Some((certificate, key)) = &self.server.tls.client {
-            set("PGSSLCERT", path(certificate));
-            set("PGSSLKEY", path(key));
+        match &self.server.tls.client {
+            Some((certificate, key)) => {
+                set("PGSSLCERT", path(certificate));
+                set("PGSSLKEY", path(key));
+            }
+            // Else libpq takes the default files; before version 16 it does not know the mode, and an absent file is none.
+            None => {
+                set("PGSSLCERTMODE", "disable".to_owned());
+                set("PGSSLCERT", NO_FILE.to_owned());
+            }
         }
+        // We speak no GSSAPI.
+        set("PGGSSENCMODE", "disable".to_owned());
         set(
             "PGSSLMINPROTOCOLVERSION",
             self.server.tls.oldest.as_str().to_owned(),
@@ -323,6 +332,9 @@ impl DatabaseAddress {
         variables
     }
 }
+
+/// A file that is never there.
+const NO_FILE: &str = "/nonexistent/postgresql.crt";
 
 impl fmt::Display for DatabaseAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -422,6 +434,8 @@ mod tests {
             ("PGSSLMODE", "verify-ca"),
             ("PGSSLROOTCERT", "/ca.pem"),
             ("PGCONNECT_TIMEOUT", "5"),
+            ("PGSSLCERTMODE", "disable"),
+            ("PGGSSENCMODE", "disable"),
         ] {
             assert!(
                 variables.contains(&(name.to_owned(), value.to_owned())),
