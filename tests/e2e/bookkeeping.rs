@@ -42,6 +42,9 @@ fn what_is_planted_is_refused_and_named() {
     let cases: Vec<(&str, &str, String)> = vec![
         ("empty", history, "SET ROLE mallory; CREATE VIEW public.refinery_schema_history AS SELECT zzz.evil()::int8 AS version, 'x' AS name, 'x' AS applied_on, '1' AS checksum".into()),
         ("empty", history, format!("SET ROLE mallory; {table}")),
+        ("empty", history, "SET ROLE mallory; CREATE DOMAIN public.refinery_schema_history AS int CHECK (zzz.evil() > 0)".into()),
+        ("empty", history, "SET ROLE mallory; CREATE TYPE public.refinery_schema_history AS (version int8)".into()),
+        ("empty", "orchestrator.journal", "CREATE SCHEMA orchestrator; CREATE TYPE orchestrator.journal AS ENUM ('a')".into()),
         ("empty", "zzz.refinery_schema_history", format!("SET ROLE mallory; CREATE TABLE zzz.refinery_schema_history {COLUMNS}; INSERT INTO zzz.refinery_schema_history VALUES (1), (2)")),
         ("empty", "orchestrator.journal", "CREATE SCHEMA orchestrator; GRANT ALL ON SCHEMA orchestrator TO mallory; SET ROLE mallory; CREATE VIEW orchestrator.journal AS SELECT zzz.evil() AS id".into()),
         ("empty", "schema orchestrator", "CREATE SCHEMA orchestrator AUTHORIZATION mallory".into()),

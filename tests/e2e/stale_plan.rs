@@ -127,6 +127,60 @@ fn what_another_run_changed_while_the_lock_was_waited_for_is_not_built_upon() {
 }
 
 #[test]
+fn a_run_is_undone_as_a_whole_or_not_at_all_while_others_are_at_work() {
+    let server = Server::start();
+    let services = Services::new();
+    for name in ["over", "under"] {
+        service(&services, name);
+    }
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let run = |name: &str, to: &str| {
+        let arguments = ["run", name, "--to", to, "--output", "json"];
+        let outcome = orchestrator.run(&arguments);
+        assert_eq!(outcome.code, 0, "{}", outcome.stdout);
+        let id = outcome.events()[0]["run_id"].as_str().map(str::to_owned);
+        id.expect("an id")
+    };
+    let (over, under) = (run("over", "2"), run("under", "3"));
+    for (name, first, second, codes, leaves) in [
+        // Another run is about to apply something on top of it.
+        (
+            "over",
+            &["run", "over", "--to", "3"][..],
+            &["revert", "over", "--run", &over][..],
+            (0, 3),
+            &[1, 2, 3][..],
+        ),
+        // Another run is about to apply something while it is being undone.
+        (
+            "under",
+            &["revert", "under", "--run", &under],
+            &["run", "under"],
+            (0, 3),
+            &[],
+        ),
+    ] {
+        let database = format!("db_{name}");
+        let reader = server.session(&database);
+        reader.run("BEGIN; SELECT FROM held");
+        let first = orchestrator.watch(first);
+        first.wait_for_event("migration_started");
+        let second = orchestrator.watch(second);
+        second.wait_for_event("lock_waiting");
+        reader.run("COMMIT");
+        let (first, second) = (first.end(), second.end());
+        assert_eq!(
+            (first.code, second.code),
+            codes,
+            "{name}: {}{}",
+            first.stdout,
+            second.stdout
+        );
+        assert_eq!(server.applied(&database), leaves, "{name}");
+    }
+}
+
+#[test]
 fn commands_of_all_kinds_at_once_leave_a_prefix_after_every_step() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);

@@ -116,6 +116,10 @@ impl Bookkeeping {
     }
 }
 
+/// The place of a type under the name of the history: after every schema that is searched, since it matters only where the table is
+/// to be made.
+const TYPE: i64 = 1_000_000;
+
 /// Names are resolved by functions where that can be: joins over the catalog cost a new session more.
 fn question(major: u32) -> String {
     // Who has made a role, and may only administer it, cannot act as it.
@@ -146,7 +150,15 @@ fn question(major: u32) -> String {
          FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner \
            JOIN pg_catalog.pg_roles me ON me.rolname = CURRENT_USER \
            JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() \
-         WHERE n.nspname = 'orchestrator'"
+         WHERE n.nspname = 'orchestrator' \
+         UNION ALL SELECT CASE WHEN n.nspname = 'orchestrator' THEN 0 ELSE {TYPE} END, n.nspname::text, \
+           pg_catalog.format('%I.%I', n.nspname, t.typname), false, o.rolname::text, {trusted}, 'it is a type', CURRENT_USER::text \
+         FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+           JOIN pg_catalog.pg_roles o ON o.oid = t.typowner \
+           JOIN pg_catalog.pg_roles me ON me.rolname = CURRENT_USER \
+           JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() \
+         WHERE t.typrelid = 0 AND (t.typarray <> 0 OR t.typtype <> 'b') \
+           AND (t.typname = $3 AND n.nspname = ($1)[1] OR t.typname = ANY ($4) AND n.nspname = 'orchestrator')"
     )
 }
 
