@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::domain::{
     Direction, ExitStatus, Fleet, Gate, Migration, Refusal, RefusalKind, Service, ServiceName,
-    Version,
+    Version, commented,
 };
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::Connections;
@@ -180,6 +180,6 @@ pub fn refusal(
         kind: RefusalKind::Gate,
         service: Some(service.clone()),
         message: format!("{waited}needs {versions} of {} applied first", gate.service),
-        next: format!("{command}   # or wait for it: --wait 10m"),
+        next: commented(command, "or wait for it: --wait 10m"),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio_postgres::error::SqlState;
 
 use crate::config::DatabaseAddress;
-use crate::domain::{ExitStatus, Refusal, RefusalKind, Service, with_causes};
+use crate::domain::{
+    ExitStatus, Refusal, RefusalKind, Service, called, commented, in_sql, rerun, with_causes,
+};
 use crate::postgres::{
     ConnectError, Connections, LockError, Session, missing_rights, read_adoption, read_history,
     read_legacy_versions,
@@ -13,10 +15,10 @@ use crate::postgres::{
 use crate::reconcile::History;
 
 /// What to do about a pooler in transaction mode.
-pub const POOLER_NEXT: &str = "connect to the server directly, or to a pool in session mode";
+const POOLER_NEXT: &str = "with the address of the server itself, or of a pool in session mode";
 
 /// What to do about a connection that was lost.
-const RUN_AGAIN: &str = "run again, once the server can be reached";
+const RUN_AGAIN: &str = "once the server can be reached";
 
 /// One service and where its database is.
 #[derive(Clone, Debug)]
@@ -206,7 +208,7 @@ impl From<ConnectError> for ServiceError {
                 kind: RefusalKind::Pooler,
                 service: None,
                 message: error.to_string(),
-                next: POOLER_NEXT.to_owned(),
+                next: rerun(POOLER_NEXT),
             }),
             ConnectError::Foreign { ref next, .. } => Self::Refused(Refusal {
                 kind: RefusalKind::Bookkeeping,
@@ -367,22 +369,24 @@ impl ServiceError {
             | Self::Precaution { next, .. }
             | Self::Release { next, .. } => Some(next.clone()),
             Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
-                Some("wait for the other run to end, and run again".to_owned())
+                Some(rerun("when the other run has ended"))
             }
             Self::Lock { source, .. } if matches!(**source, LockError::Lost(_)) => {
-                Some(RUN_AGAIN.to_owned())
+                Some(rerun(RUN_AGAIN))
             }
-            Self::Query { lost: true, .. } => Some(RUN_AGAIN.to_owned()),
-            Self::Locked { .. } => {
-                Some("wait for that session to end, or end it, and run again".to_owned())
-            }
+            Self::Query { lost: true, .. } => Some(rerun(RUN_AGAIN)),
+            Self::Locked { .. } => Some(rerun("when that session has ended")),
             Self::Connect(error) => error.next(),
-            Self::Right { grants, .. } => {
-                Some(format!("have the owner of the database run: {grants}"))
-            }
-            Self::MayNotCreate { address, .. } => Some(format!(
-                "create it, or pass --create-databases outside production ({address})"
-            )),
+            Self::Right { grants, .. } => Some(in_sql(grants, "as the owner of the database")),
+            Self::MayNotCreate { address, .. } => Some(match called().to_string() {
+                call if call.contains("--create-databases") => {
+                    commented(call, format!("an administrator creates {address} first"))
+                }
+                _ => commented(
+                    called().with(["--create-databases"]).to_string(),
+                    "creates it; in production an administrator does",
+                ),
+            }),
             _ => None,
         }
     }

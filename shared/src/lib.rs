@@ -30,4 +30,4 @@ pub mod source;
 pub mod sql;
 pub mod succession;
 
-pub use service_main::service_main;
+pub use service_main::{accepts, service_main};

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     CatalogState, Checksum, Direction, Migration, Refusal, RefusalKind, Service, ServiceName,
-    Version, suggest,
+    Version, commented, rerun, suggest,
 };
 use crate::source::checksum;
 
@@ -313,10 +313,7 @@ impl<'a> Reconciliation<'a> {
                     "the revert of {} was interrupted after {} of {} statements",
                     interruption.version, interruption.done, interruption.total
                 ),
-                format!(
-                    "finish it: {}",
-                    suggest(["revert", self.service.name.as_str()])
-                ),
+                commented(suggest(["revert", self.service.name.as_str()]), "finish it"),
             ));
         }
         Ok(self
@@ -374,9 +371,9 @@ impl<'a> Reconciliation<'a> {
                     many => format!("{} are", many.join(", ")),
                 }
             ),
-            format!(
-                "finish it: {}   # or finish it and go on: run with --on-failure revert; or keep what is there: add --give-up",
-                    suggest(["revert", "all", "--run", &run_id.to_string()])
+            commented(
+                suggest(["revert", "all", "--run", &run_id.to_string()]),
+                "finishes it; to finish it and go on: run with --on-failure revert; to keep what is there: add --give-up",
             ),
         ))
     }
@@ -396,9 +393,9 @@ impl<'a> Reconciliation<'a> {
                 format!(
                     "TypeORM migrated this database up to {newest}, and it was not adopted yet"
                 ),
-                format!(
-                    "take it over: {}",
-                    suggest(["adopt", self.service.name.as_str()])
+                commented(
+                    suggest(["adopt", self.service.name.as_str()]),
+                    "take it over",
                 ),
             )),
             _ => Ok(()),
@@ -421,8 +418,7 @@ impl<'a> Reconciliation<'a> {
                     "migration {} was removed while it was half done, so it cannot be reverted",
                     removed.version
                 ),
-                "restore the file as it was, or use a version of this program that has it"
-                    .to_owned(),
+                rerun("first restore the file as it was, or use a version of this program that has it"),
             ));
         }
         Ok(self
@@ -474,8 +470,10 @@ impl<'a> Reconciliation<'a> {
             self.refusal(
                 RefusalKind::Divergent,
                 format!("{} {}", path(divergent), self.edit(divergent)),
-                "restore the file as it was applied, and put the change into a new migration"
-                    .to_owned(),
+                rerun(format!(
+                    "first restore {} as it was applied, and put the change into a new migration",
+                    path(divergent)
+                )),
             )
         });
         let missing = all(State::Missing).map(|missing| self.missing(missing));
@@ -488,7 +486,11 @@ impl<'a> Reconciliation<'a> {
                     path(late),
                     newest.unwrap_or(late.version)
                 ),
-                "give the file (and its revert) a version of now: rename it".to_owned(),
+                rerun(format!(
+                    "first rename {} and its revert to a version after {}",
+                    path(late),
+                    newest.unwrap_or(late.version)
+                )),
             )
         });
         divergent.chain(missing).chain(late).collect()
@@ -513,9 +515,9 @@ impl<'a> Reconciliation<'a> {
                         "{what} after {} of its {} statements had run",
                         interruption.done, interruption.total
                     ),
-                    format!(
-                        "restore the file as it was and run again, or undo what was done: {}",
-                        suggest(["revert", self.service.name.as_str()])
+                    commented(
+                        suggest(["revert", self.service.name.as_str()]),
+                        "undoes what was done; or restore the file as it was, and run",
                     ),
                 ));
             }
@@ -530,7 +532,7 @@ impl<'a> Reconciliation<'a> {
                 "{} {} is applied in the database, but there is no file for it",
                 missing.version, missing.name
             ),
-            "use a version of this program, or a folder, that has the file".to_owned(),
+            rerun("with a version of this program, or a folder, that has the file"),
         )
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Migration, Refusal, RefusalKind, Service, Version, suggest};
+use crate::domain::{Migration, Refusal, RefusalKind, Service, Version, commented, rerun, suggest};
 use crate::reconcile::{Reconciliation, State};
 
 /// How much to undo.
@@ -49,9 +49,9 @@ pub fn select_these<'a>(
                 "{} cannot be undone: the newer {} was applied by another run",
                 oldest.version, on_top.version
             ),
-            next: format!(
-                "undo that first: {}",
-                suggest(["revert", service.name.as_str()])
+            next: commented(
+                suggest(["revert", service.name.as_str()]),
+                "undo that first",
             ),
         });
     }
@@ -72,7 +72,14 @@ pub fn refuse_irreversible(service: &Service, migration: &Migration) -> Result<(
     if let Some(reason) = &migration.script.directives.irreversible {
         return Err(refuse(
             format!("{} is irreversible: {reason}", migration.script.path),
-            "undo it with a new migration".to_owned(),
+            commented(
+                suggest([
+                    "generate",
+                    service.name.as_str(),
+                    &format!("undo_{}", migration.name),
+                ]),
+                "write what undoes it into a new migration",
+            ),
         ));
     }
     if migration.revert.is_none() {
@@ -81,10 +88,10 @@ pub fn refuse_irreversible(service: &Service, migration: &Migration) -> Result<(
                 "{} has no revert: its revert file is missing, or has no statement",
                 migration.script.path
             ),
-            format!(
-                "write {}, or undo it with a new migration",
+            rerun(format!(
+                "write {} first, or undo it with a new migration",
                 migration.script.path.replace("/migrations/", "/reverts/")
-            ),
+            )),
         ));
     }
     Ok(())
@@ -108,7 +115,10 @@ fn refuse_divergent(
             "{} was edited after it was applied, so its revert may not fit",
             migration.script.path
         ),
-        next: "restore the file as it was applied, then revert".to_owned(),
+        next: rerun(format!(
+            "restore {} as it was applied first",
+            migration.script.path
+        )),
     })
 }
 
@@ -128,9 +138,9 @@ pub fn select<'a>(
             kind: RefusalKind::Irreversible,
             service: Some(service.name.clone()),
             message: format!("{version} is not applied, so nothing can be undone down to it"),
-            next: format!(
-                "see what is applied: {}",
-                suggest(["status", service.name.as_str()])
+            next: commented(
+                suggest(["status", service.name.as_str()]),
+                "see what is applied",
             ),
         });
     }
@@ -149,9 +159,9 @@ pub fn select<'a>(
                     )
                 }
             },
-            next: format!(
-                "see what is applied: {}",
-                suggest(["status", service.name.as_str()])
+            next: commented(
+                suggest(["status", service.name.as_str()]),
+                "see what is applied",
             ),
         });
     }

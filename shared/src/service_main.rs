@@ -1,5 +1,6 @@
 //! The program of one service: the same engine, gates and output as the orchestrator. Floor 5.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -8,7 +9,7 @@ use crate::command::{
     CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, StatusArgs,
     revert, run, status,
 };
-use crate::domain::ExitStatus;
+use crate::domain::{ExitStatus, called, commented, rerun};
 use crate::logging;
 use crate::planning::Chain;
 use crate::source::EmbeddedService;
@@ -52,7 +53,7 @@ enum Command {
 /// The `main` of a service binary.
 pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
     let program = format!("{}-migrations", service.folder);
-    let cli = match parse(&program) {
+    let cli = match parse(&program, std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return logging::say_usage(&error),
     };
@@ -61,14 +62,23 @@ pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
     logging::run(palette, serve(service, cli, &program))
 }
 
-fn parse(program: &str) -> Result<Cli, clap::Error> {
+/// Whether these words, the program first, are a command of a service binary: what is suggested must be one.
+pub fn accepts(words: &[String]) -> Result<(), String> {
+    let program = words.first().map(String::as_str).unwrap_or_default();
+    match parse(program, words.iter().map(Into::into)) {
+        Err(error) if error.use_stderr() => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+fn parse(program: &str, words: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     use clap::{CommandFactory, FromArgMatches};
     let help = Cli::command()
         .get_after_help()
         .map(|help| help.to_string().replace("{bin}", program))
         .unwrap_or_default();
     let mut command = Cli::command().name(program.to_owned()).after_help(help);
-    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let matches = command.try_get_matches_from_mut(words)?;
     refuse_flags_of_another(&mut command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -104,14 +114,16 @@ async fn serve(
     program: &str,
 ) -> Result<ExitStatus, CommandError> {
     let context = Context::new(cli.globals, &[service], program)?;
-    let name = service
-        .folder
-        .parse()
-        .map_err(|error| CommandError::usage(format!("{error}"), "rename the folder"))?;
+    let name = service.folder.parse().map_err(|error| {
+        CommandError::usage(format!("{error}"), rerun("rename the folder first"))
+    })?;
     if context.fleet.service(&name).is_none() {
         return Err(CommandError::usage(
             format!("there is no service `{name}` in that folder"),
-            "give a folder that holds it, or leave --services-dir away",
+            commented(
+                called().without_option("--services-dir").to_string(),
+                "or give a folder that holds it",
+            ),
         ));
     }
     let selected = Selected {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Direction, Refusal, RefusalKind, Service, Version, suggest};
+use crate::domain::{Direction, Refusal, RefusalKind, Service, Version, rerun, suggest};
 use crate::reconcile::{History, reconcile};
 
 /// What holds in one service's database, kept current while steps are done under one lock.
@@ -123,10 +123,10 @@ impl<'a> Succession<'a> {
             kind: RefusalKind::StalePlan,
             service: Some(name.clone()),
             message: format!("stale plan: {message}"),
-            next: format!(
-                "see what is applied now, and run the command again: {}",
+            next: rerun(format!(
+                "see first what is applied now: {}",
                 suggest(["status", name.as_str()])
-            ),
+            )),
         }
     }
 }

@@ -5,22 +5,21 @@ use std::sync::Arc;
 
 use super::{CommandError, Context, FailureChoice, RunArgs, Selected};
 use crate::config::DatabaseAddress;
-use crate::domain::{Plan, Refusal, RefusalKind, Script, ServiceName, suggest};
+use crate::domain::{Plan, Refusal, RefusalKind, Script, ServiceName, called, commented, suggest};
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{PreparedSlots, read_prepared_slots};
 use crate::sql;
 
 /// The way out of each of these refusals.
-const OTHERWISE: &str =
-    "run without --atomic; --on-failure revert undoes what was applied when a step fails";
+const OTHERWISE: &str = "--on-failure revert undoes what was applied when a step fails";
 
 /// Refuses flags that contradict each other.
 pub(super) fn check_flags(args: &RunArgs) -> Result<(), CommandError> {
     if args.atomic && args.on_failure != FailureChoice::Stop {
         return Err(CommandError::usage(
             "--atomic and --on-failure exclude each other: after a failure all of an atomic release is rolled back",
-            "leave one of them away",
+            called().without_flag("--atomic").to_string(),
         ));
     }
     Ok(())
@@ -101,7 +100,7 @@ async fn check_servers(
         );
         let least = needed + slots.taken;
         let next = format!(
-            "set max_prepared_transactions to at least {least} there and restart that server, or {OTHERWISE}"
+            "{OTHERWISE}; or set max_prepared_transactions to at least {least} there and restart that server"
         );
         return Err(refusal(None, message, &next).into());
     }
@@ -124,7 +123,7 @@ fn refusal(service: Option<&ServiceName>, message: String, next: &str) -> Refusa
         kind: RefusalKind::NotAtomic,
         service: service.cloned(),
         message,
-        next: next.to_owned(),
+        next: commented(called().without_flag("--atomic").to_string(), next),
     }
 }
 

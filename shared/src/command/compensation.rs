@@ -10,7 +10,7 @@ use super::gather::gather_histories;
 use super::plan_revert::{look_at_more, refuse_standing_requirements, requiring_services};
 use super::{CommandError, Context, Gathered, Selected, invocation};
 use crate::dispatch::{Compensation, Migrations, PlanReverts, Reverts};
-use crate::domain::{Direction, Plan, ServiceName};
+use crate::domain::{Direction, Plan, ServiceName, rerun};
 use crate::inspect::{ServiceError, Target};
 use crate::planning::{self, Order};
 use crate::postgres::{ConnectError, Connections, RunTraces, read_traces};
@@ -237,7 +237,7 @@ async fn plan_now(
 fn unplanned(wanted: &Migrations, error: &CommandError) -> Vec<(ServiceName, ServiceError)> {
     let error = || ServiceError::Unsure {
         message: format!("the reverts could not be planned: {error}"),
-        next: "see to that, and undo it then".to_owned(),
+        next: rerun("when that is fixed"),
     };
     let first = wanted.keys().next();
     first

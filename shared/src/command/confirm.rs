@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use tokio::sync::oneshot;
 
 use super::{CommandError, Context, OutputChoice, watch_signals};
-use crate::domain::{Refusal, RefusalKind};
+use crate::domain::{Refusal, RefusalKind, called, commented};
 use crate::report::printable::write_err;
 
 /// Nothing outside production, or with `--yes`. In production an answer on the terminal, else a refusal.
@@ -31,7 +31,10 @@ pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), Com
         message: format!(
             "this would {what} in production, and nobody confirmed it; nothing was changed"
         ),
-        next: "look at it with --dry-run, then run again with --yes".to_owned(),
+        next: commented(
+            called().with(["--yes"]).to_string(),
+            "after a look with --dry-run in place of --yes",
+        ),
     }
     .into())
 }

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::{CommandError, GlobalArgs, OutputChoice, Selected, invocation};
 use crate::config::{Configuration, DatabaseAddress, Location, Overrides, ProjectRoot, Selection};
-use crate::domain::{Fleet, Service, ServiceName, suggest};
+use crate::domain::{Fleet, Service, ServiceName, rerun, suggest};
 use crate::inspect::Target;
 use crate::postgres::local_server::{LocalServer, Origin, Running};
 use crate::postgres::{ConnectOptions, Connections};
@@ -254,7 +254,9 @@ impl Context {
                     "{} is not in a project (a folder with services/ or config/), so that there is no local server here",
                     self.project_root.display()
                 ),
-                "run it in the project, or give a server: --server-url for databases, --scratch-server for scratch databases",
+                rerun(
+                    "in the project, or with a server: --server-url for databases, --scratch-server for scratch databases",
+                ),
             ));
         }
         Ok(LocalServer::at(self.project_root.join(".local")))
@@ -304,10 +306,11 @@ impl Context {
                     "{}: [services.{name}] is about no service here",
                     file.display()
                 ),
-                format!(
-                    "name one of: {}",
+                rerun(format!(
+                    "first correct the section in {}; the services are: {}",
+                    file.display(),
                     known.into_iter().collect::<Vec<_>>().join(", ")
-                ),
+                )),
             )),
             None => Ok(()),
         }
@@ -363,7 +366,9 @@ fn refuse_shared_histories(
                     "{other} and {name} would share the history table {} of {}",
                     target.history_table, target.address
                 ),
-                "give each a history_table of its own in service.toml, or a database of its own",
+                rerun(
+                    "first give each a history_table of its own in service.toml, or a database of its own",
+                ),
             ));
         }
     }

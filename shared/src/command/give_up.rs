@@ -11,7 +11,8 @@ use super::run::refused;
 use super::{CheckedRevert, CommandError, Context, Selected, confirm, gather};
 use crate::dispatch::{Recorder, Stops};
 use crate::domain::{
-    Direction, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, Totals, Verdict, Version, suggest,
+    Direction, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, Totals, Verdict, Version,
+    commented, suggest,
 };
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
@@ -52,7 +53,7 @@ pub(super) async fn give_up(
     if owed.is_empty() {
         return Err(CommandError::usage(
             format!("nothing of run {run_id} is recorded to be undone in these services"),
-            format!("see what is applied: {}", suggest(["status"])),
+            commented(suggest(["status"]), "see what is applied"),
         ));
     }
     let what = format!("keep what run {run_id} has applied");

@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use super::{CommandError, Context, Selected};
 use crate::dispatch::finish_elsewhere;
-use crate::domain::{Decision, Refusal, RefusalKind, Resolved, ServiceName, suggest, with_causes};
+use crate::domain::{
+    Decision, Refusal, RefusalKind, Resolved, ServiceName, rerun, suggest, with_causes,
+};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     Gid, LockedSession, ReleaseRow, RunIdentity, decide, finish_release, read_in_doubt,
@@ -261,8 +263,8 @@ fn without_record(
             place(found),
             home.address
         ),
-        next: format!(
-            "run again with the configuration of that release; where the database of {coordinator} was restored, look at pg_prepared_xacts in all databases, and COMMIT PREPARED or ROLLBACK PREPARED them all alike"
-        ),
+        next: rerun(format!(
+            "with the configuration of that release; where the database of {coordinator} was restored, look at pg_prepared_xacts in all databases, and COMMIT PREPARED or ROLLBACK PREPARED them all alike"
+        )),
     }
 }

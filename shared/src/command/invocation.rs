@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use super::GlobalArgs;
 use crate::config::address::without_password;
-use crate::domain::{Invocation, ServiceName, begin, suggest};
+use crate::domain::{Invocation, ServiceName, begin, mask_secrets, suggest};
 use crate::revert::Scope;
 
 /// Remembers how this program was called. Flags that only decide how the output looks are not repeated.
-pub(super) fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>) {
+pub fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>) {
     let path =
         |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
     // A command with an address that cannot be read does not get as far as a suggestion.
@@ -33,8 +33,41 @@ pub(super) fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>)
             .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
             .flatten()
             .collect(),
+        called: called(),
         verbose: globals.verbose > 0,
     });
+}
+
+/// The arguments of this process, without the passwords of addresses and statements.
+fn called() -> Vec<String> {
+    let mut is_address = false;
+    let arguments = std::env::args_os().skip(1);
+    arguments
+        .map(|argument| {
+            let word = argument.to_string_lossy();
+            if std::mem::take(&mut is_address) {
+                return shown_address(&word);
+            }
+            if let Some((flag, address)) = word.split_once('=')
+                && ADDRESSES.contains(&flag)
+            {
+                return format!("{flag}={}", shown_address(address));
+            }
+            is_address = ADDRESSES.contains(&word.as_ref());
+            mask_secrets(&word).into_owned()
+        })
+        .collect()
+}
+
+/// The flags whose value is an address.
+const ADDRESSES: [&str; 3] = ["--server-url", "--database-url", "--scratch-server"];
+
+/// An address that cannot be read may hold a password anywhere.
+fn shown_address(address: &str) -> String {
+    match address {
+        "local" | "same" => address.to_owned(),
+        url => without_password(url).unwrap_or_else(|| "postgres://USER@HOST:PORT".to_owned()),
+    }
 }
 
 /// Runs a service.

@@ -8,7 +8,7 @@ use super::plan_run::Planned;
 use super::{CommandError, Context, Gathered, Selected, invocation};
 use crate::domain::{
     Direction, ExitStatus, Migration, Refusal, RefusalKind, Requirement, Service, ServiceName,
-    Version, suggest,
+    Version, commented, suggest,
 };
 use crate::inspect::{ServiceError, Target};
 use crate::planning::{self, Order};
@@ -52,9 +52,9 @@ pub async fn planned_revert(
                         kind: RefusalKind::Required,
                         service: Some(dependent.clone()),
                         message: format!("{version} cannot be undone as it stands"),
-                        next: format!(
-                            "see what is applied: {}",
-                            suggest(["status", dependent.as_str()])
+                        next: commented(
+                            suggest(["status", dependent.as_str()]),
+                            "see what is applied",
                         ),
                     }),
                 };
@@ -204,7 +204,10 @@ fn next_dependent(
             migration.script.path
         );
         let next = match stopped_by {
-            Some(_) => format!("see to {} first", service.name),
+            Some(_) => commented(
+                suggest(["status", service.name.as_str()]),
+                format!("see to {} first", service.name),
+            ),
             None => invocation::revert_with_dependents(&stays, scope),
         };
         let error = match stopped_by.map(ServiceError::exit_status) {
@@ -240,9 +243,9 @@ pub(super) fn refuse_standing_requirements(
                 "{requirement} is required by {}, which another run has applied",
                 migration.script.path
             ),
-            next: format!(
-                "undo that first: {}",
-                suggest(["revert", service.name.as_str()])
+            next: commented(
+                suggest(["revert", service.name.as_str()]),
+                "undo that first",
             ),
         };
         stopped.push((requirement.service.clone(), refusal.into()));

@@ -2,7 +2,7 @@
 
 use super::{CommandError, Context};
 use crate::dispatch::Recorder;
-use crate::domain::{EVENT_SCHEMA, EventKind, ExitStatus, Totals, Verdict};
+use crate::domain::{EVENT_SCHEMA, EventKind, ExitStatus, Totals, Verdict, commented};
 use crate::postgres::RunIdentity;
 
 /// Ends a run that was refused or cancelled as a whole: with an error for people, with events for programs.
@@ -17,7 +17,7 @@ pub(super) fn refuse_run(
     let (verdict, next) = match &error {
         CommandError::Refused(refusal) => (
             Verdict::Refused,
-            vec![format!("{}: {}", refusal.message, refusal.next)],
+            vec![commented(&refusal.next, &refusal.message)],
         ),
         CommandError::Cancelled => (Verdict::Cancelled, Vec::new()),
         _ => return Err(error),

@@ -10,7 +10,7 @@ use super::{
     CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
     planned_revert, print_sql, refuse_stopped,
 };
-use crate::domain::ExitStatus;
+use crate::domain::{ExitStatus, called};
 use crate::planning::Order;
 use crate::report::units::count;
 use crate::revert::Scope;
@@ -26,7 +26,7 @@ pub async fn revert(
     if args.on_failure == FailureChoice::Revert {
         return Err(CommandError::usage(
             "--on-failure revert is about what a run applies, and a revert applies nothing",
-            "give stop or continue",
+            called().without_option("--on-failure").to_string(),
         ));
     }
     if let Some(run_id) = args.run {

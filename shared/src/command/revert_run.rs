@@ -12,7 +12,7 @@ use super::{
     CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
     print_sql, refuse_stopped,
 };
-use crate::domain::{ExitStatus, Plan, suggest};
+use crate::domain::{ExitStatus, Plan, commented, suggest};
 use crate::planning::Order;
 use crate::report::units::count;
 
@@ -64,7 +64,7 @@ pub(super) async fn revert_run(
             format!(
                 "no database of these services knows run {run_id}: it ended before it changed anything, or the ID is wrong; nothing was reverted"
             ),
-            format!("see the runs: {}", suggest(["history", "--output", "json"])),
+            commented(suggest(["history", "--output", "json"]), "see the runs"),
         ));
     }
     if args.dry_run {

@@ -19,7 +19,8 @@ use crate::dispatch::{
     Compensation, LaneInput, OnFailure, Precaution, Recorder, Run, Stops, Ties, dispatch,
 };
 use crate::domain::{
-    Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step, suggest,
+    Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step, commented,
+    suggest,
 };
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
@@ -156,9 +157,9 @@ fn finish_first(selected: &Selected, compensation: &Compensation) -> Refusal {
         kind: RefusalKind::CompensationInterrupted,
         service: None,
         message: format!("the compensation of run {of_run} is not finished ({because})"),
-        next: format!(
-            "finish it, and run again: {}",
-            invocation::undo(selected.only(), *of_run)
+        next: commented(
+            invocation::undo(selected.only(), *of_run),
+            "finish it, and run again",
         ),
     }
 }
@@ -318,10 +319,15 @@ pub(super) fn check_outcome(
     if outcome.is_some() && selected.only().is_none() {
         return Err(CommandError::usage(
             "--unknown-outcome is about a statement of one service, but several are selected",
-            "name one service",
+            one_service(),
         ));
     }
     Ok(())
+}
+
+/// What names the services to choose one from.
+pub fn one_service() -> String {
+    commented(suggest(["status"]), "lists the services: name one service")
 }
 
 /// Whether a version is one of the one service that is named.
@@ -337,7 +343,7 @@ pub fn named_version(
     let Some(service) = one.and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
             "--to names a version of one service, but several are selected",
-            "name one service",
+            one_service(),
         ));
     };
     if service.migration(version).is_none() {
@@ -346,9 +352,9 @@ pub fn named_version(
             .map_or_else(String::new, |newest| format!(" (the newest is {newest})"));
         return Err(CommandError::usage(
             format!("{} has no migration {version}{newest}", service.name),
-            format!(
-                "see its versions: {}",
-                suggest(["status", service.name.as_str()])
+            commented(
+                suggest(["status", service.name.as_str()]),
+                "see its versions",
             ),
         ));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::CommandError;
-use crate::domain::{Fleet, ServiceName};
+use crate::domain::{Fleet, ServiceName, commented, suggest};
 
 /// The services that a command is about.
 #[derive(Clone, Debug)]
@@ -35,7 +35,10 @@ pub fn select(
     let all = names.iter().any(|name| name == "all");
     let known = || {
         let names: Vec<_> = fleet.names().map(ServiceName::as_str).collect();
-        format!("name some of: {}; or all", names.join(", "))
+        commented(
+            suggest(["status"]),
+            format!("the services: {}; or all", names.join(", ")),
+        )
     };
     if names.is_empty() {
         return Err(CommandError::usage("no service is named", known()));

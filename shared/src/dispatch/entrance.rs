@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::config::EngineSettings;
-use crate::domain::{EventKind, Refusal, RefusalKind, with_causes};
+use crate::domain::{EventKind, Refusal, RefusalKind, rerun, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     ConnectError, Connections, LockedSession, Pulse, Session, end_orphan, is_in_doubt, read_history,
@@ -116,7 +116,7 @@ impl Entrance<'_> {
                 "{} takes no writes: it is a standby, or default_transaction_read_only is on",
                 self.target.address
             ),
-            next: "connect to the primary, as a role that may write".to_owned(),
+            next: rerun("with the address of the primary, as a role that may write"),
         }
         .into())
     }
@@ -156,7 +156,7 @@ impl Entrance<'_> {
                 "{}: an atomic release was interrupted just now, and is still prepared here",
                 self.target.address
             ),
-            next: "run again: that finishes it first".to_owned(),
+            next: rerun("finishes it first"),
         }
         .into()
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::{
-    EventKind, Gate, Migration, Refusal, RefusalKind, ServiceName, Version, suggest,
+    EventKind, Gate, Migration, Refusal, RefusalKind, ServiceName, Version, commented, suggest,
 };
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
@@ -152,7 +152,7 @@ impl Ties {
                     format!(
                         "{version} cannot be reverted: {name} {standing} requires it, and was applied after this revert was planned"
                     ),
-                    format!("revert that first: {}", suggest(["revert", name.as_str()])),
+                    commented(suggest(["revert", name.as_str()]), "revert that first"),
                 ),
                 None => (
                     RefusalKind::ReleaseInDoubt,
@@ -160,9 +160,9 @@ impl Ties {
                         "{version} cannot be reverted: an atomic release that may have applied what requires it is in doubt in {}",
                         target.address
                     ),
-                    format!(
-                        "finish that first: {}",
-                        suggest(["doctor", name.as_str(), "--fix"])
+                    commented(
+                        suggest(["doctor", name.as_str(), "--fix"]),
+                        "finish that first",
                     ),
                 ),
             };
@@ -209,9 +209,9 @@ fn unsure(
             "{service} {version} cannot be reverted: whether {name} requires it cannot be looked up: {}",
             error.chain()
         ),
-        next: format!(
-            "see to that database first: {}",
-            suggest(["status", name.as_str()])
+        next: commented(
+            suggest(["status", name.as_str()]),
+            "see to that database first",
         ),
     }
 }

@@ -3,6 +3,7 @@
 //! The only fact that the whole process shares, set once when its arguments are read, as the arguments themselves are.
 //! Floor 0.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;
 
 use super::ServiceName;
@@ -16,8 +17,17 @@ pub struct Invocation {
     pub own: Option<(String, ServiceName)>,
     /// The global flags that were given and decide what a command does, unquoted and without passwords.
     pub flags: Vec<String>,
+    /// The arguments as they were given, without passwords.
+    pub called: Vec<String>,
     /// Whether more is said: `-v`.
     pub verbose: bool,
+}
+
+/// The command as it was called, to be run again as it is or with other flags.
+#[derive(Clone, Debug)]
+pub struct Call {
+    program: String,
+    words: Vec<String>,
 }
 
 /// Sets how this program was called.
@@ -39,6 +49,86 @@ pub fn suggest<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
         .map(|word| word.as_ref().to_owned())
         .collect();
     command(CURRENT.get().unwrap_or(&Invocation::default()), words)
+}
+
+/// The command that this process was called with.
+pub fn called() -> Call {
+    Call::of(CURRENT.get().unwrap_or(&Invocation::default()))
+}
+
+/// The same command again, after what the comment says.
+pub fn rerun(comment: impl Display) -> String {
+    commented(called().to_string(), comment)
+}
+
+/// A command with a comment that a shell ignores. Without a command: the one that this process was called with.
+pub fn commented(command: impl Into<String>, comment: impl Display) -> String {
+    let mut command = command.into();
+    if command.is_empty() {
+        command = called().to_string();
+    }
+    // A command that has a comment gets more of it.
+    let is_commented = ["   # ", "   -- "]
+        .iter()
+        .any(|sign| command.contains(sign));
+    let sign = if is_commented { "; " } else { "   # " };
+    format!("{command}{sign}{}", one_line(&comment.to_string()))
+}
+
+/// Statements for psql, with a comment that it ignores.
+pub fn in_sql(statements: impl AsRef<str>, comment: impl Display) -> String {
+    let statements = statements.as_ref().trim_end_matches([';', ' ']);
+    format!("{statements};   -- {}", one_line(&comment.to_string()))
+}
+
+/// A line break would end a comment.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Call {
+    fn of(invocation: &Invocation) -> Self {
+        let own = invocation.own.as_ref();
+        Self {
+            program: own.map_or_else(|| "orchestrator".to_owned(), |(program, _)| program.clone()),
+            words: invocation.called.clone(),
+        }
+    }
+
+    /// With more words at its end.
+    #[must_use]
+    pub fn with<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.words.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// Without a flag that has no value.
+    #[must_use]
+    pub fn without_flag(mut self, flag: &str) -> Self {
+        self.words.retain(|word| word != flag);
+        self
+    }
+
+    /// Without a flag and its value: `--flag value` or `--flag=value`.
+    #[must_use]
+    pub fn without_option(mut self, flag: &str) -> Self {
+        let mut is_value = false;
+        self.words.retain(|word| {
+            let goes = std::mem::take(&mut is_value) || word.starts_with(&format!("{flag}="));
+            is_value = !goes && word == flag;
+            !goes && !is_value
+        });
+        self
+    }
+}
+
+impl Display for Call {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&quoted(&self.program))?;
+        self.words
+            .iter()
+            .try_for_each(|word| write!(f, " {}", quoted(word)))
+    }
 }
 
 fn command(invocation: &Invocation, mut words: Vec<String>) -> String {
@@ -113,6 +203,32 @@ mod tests {
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted("a\nb'"), r"$'a\x0ab\''");
         assert_eq!(quoted("$(x)"), "'$(x)'");
+    }
+
+    #[test]
+    fn a_call_is_repeated_with_other_flags() {
+        let call = |words: &str| {
+            Call::of(&Invocation {
+                called: words.split(' ').map(str::to_owned).collect(),
+                ..Invocation::default()
+            })
+        };
+        assert_eq!(
+            call("all --yes --services-dir a'b").to_string(),
+            r"orchestrator all --yes --services-dir 'a'\''b'"
+        );
+        for words in ["run a --to 5 --atomic", "run a --to=5 --atomic"] {
+            assert_eq!(
+                call(words)
+                    .without_option("--to")
+                    .without_flag("--atomic")
+                    .with(["--yes"])
+                    .to_string(),
+                "orchestrator run a --yes"
+            );
+        }
+        assert_eq!(commented("a   # b", "c\nd"), "a   # b; c d");
+        assert_eq!(in_sql("SELECT 1;", "why"), "SELECT 1;   -- why");
     }
 
     #[test]

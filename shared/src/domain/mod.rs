@@ -39,7 +39,9 @@ pub use event::{
 pub use exit::ExitStatus;
 pub use finding::{Finding, Place, Severity};
 pub use fleet::{Fleet, FleetError};
-pub use invocation::{Invocation, begin, is_verbose, suggest};
+pub use invocation::{
+    Call, Invocation, begin, called, commented, in_sql, is_verbose, rerun, suggest,
+};
 pub use migration::{Migration, Script};
 pub use millis::millis;
 pub use outcome::{Totals, Verdict};

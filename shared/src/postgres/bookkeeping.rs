@@ -5,6 +5,7 @@
 //!
 //! Responsible for finding them and for the judgement. Not for what is in them. Floor 2.
 
+use crate::domain::{in_sql, rerun};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -189,18 +190,21 @@ impl Found {
         let (why, next) = match &self.fault {
             Some(fault) => (
                 fault.clone(),
-                format!(
-                    "look at it (\\d+ {object} in psql), and make it an ordinary table again, or drop it, as its owner {owner} or as a \
-                     superuser"
-                ),
+                rerun(format!(
+                    "first look at it (\\d+ {object} in psql), and make it an ordinary table again, or drop it, as its owner {owner} or \
+                     as a superuser"
+                )),
             ),
             None => (
                 "its owner is neither this role, nor a role that it is a member of, nor the owner of the database, nor a superuser"
                     .to_owned(),
-                format!(
-                    "if it is yours: ALTER {} {object} OWNER TO {}; if not, drop it",
-                    if self.is_schema { "SCHEMA" } else { "TABLE" },
-                    quote_identifier(me)
+                in_sql(
+                    format!(
+                        "ALTER {} {object} OWNER TO {}",
+                        if self.is_schema { "SCHEMA" } else { "TABLE" },
+                        quote_identifier(me)
+                    ),
+                    "as a superuser, if it is yours; if not, drop it",
                 ),
             ),
         };

@@ -11,7 +11,7 @@ use super::tls::TlsSetupError;
 use super::tls_failure::TlsFailure;
 use super::{OLDEST_SUPPORTED, ServerError};
 use crate::config::DatabaseAddress;
-use crate::domain::ExitStatus;
+use crate::domain::{ExitStatus, in_sql, rerun};
 
 /// What is wrong with a pooler in transaction mode.
 const POOLED: &str = "connected through a pooler in transaction mode, which gives the server process to others between two \
@@ -217,30 +217,34 @@ impl ConnectError {
     #[must_use]
     pub fn next(&self) -> Option<String> {
         Some(match self {
-            Self::Unreachable { .. } => {
-                "check host and port, and that the server runs and accepts connections from here"
-                    .to_owned()
-            }
+            Self::Unreachable { .. } => rerun(
+                "first check host and port, and that the server runs and accepts connections from here",
+            ),
             Self::TooManyConnections { .. } => {
-                "end other sessions there, or raise the limit that the server names".to_owned()
+                rerun("first end other sessions there, or raise the limit that the server names")
             }
-            Self::NotReady { .. } => "wait until the server is up".to_owned(),
-            Self::DatabaseMissing { .. } => "create the database, or check its name".to_owned(),
-            Self::Authentication { advice, .. } | Self::Tls { advice, .. } => (*advice).to_owned(),
+            Self::NotReady { .. } => rerun("when the server is up"),
+            Self::DatabaseMissing { database, .. } => in_sql(
+                format!("CREATE DATABASE {}", quote_identifier(database)),
+                "as an administrator, unless its name is wrong",
+            ),
+            Self::Authentication { advice, .. } | Self::Tls { advice, .. } => {
+                rerun(format!("first {advice}"))
+            }
             Self::Configuration { .. } => {
-                "correct the address, or the files that it names".to_owned()
+                rerun("first correct the address, or the files that it names")
             }
             Self::WrongServer { .. } => {
-                "add the right host to the address, or change target_session_attrs".to_owned()
+                rerun("first add the right host to the address, or change target_session_attrs")
             }
-            Self::Right { grant, .. } => format!("have an administrator run: {grant}"),
-            Self::TooOld { .. } => "upgrade the server".to_owned(),
+            Self::Right { grant, .. } => in_sql(grant, "as an administrator"),
+            Self::TooOld { .. } => rerun("after an upgrade of the server"),
             Self::Pooled { .. } => return None,
             Self::Other { .. } if self.exit_status() == ExitStatus::Unavailable => {
-                "look into the server's log, and run again".to_owned()
+                rerun("first look into the server's log")
             }
             Self::Foreign { next, .. } => next.clone(),
-            Self::Other { .. } => "correct the address, or what the server names".to_owned(),
+            Self::Other { .. } => rerun("first correct the address, or what the server names"),
         })
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 
 use super::{AppliedMigration, History};
-use crate::domain::{Service, Version};
+use crate::domain::{Service, Version, in_sql};
 
 /// What the journal says of a version that history sees otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -101,9 +101,12 @@ pub fn journal_hidden(role: &str) -> String {
 
 /// What gives a role the right to read the journal.
 pub fn grant_journal(role: &str) -> String {
-    format!(
-        "have the owner of the database run: GRANT USAGE ON SCHEMA orchestrator TO {role}; \
-         GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO {role}"
+    in_sql(
+        format!(
+            "GRANT USAGE ON SCHEMA orchestrator TO {role}; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO {role}"
+        ),
+        "as the owner of the database",
     )
 }
 

@@ -94,7 +94,7 @@ mod tests {
             "policy",
             RefusalKind::Divergent,
             "edited",
-            "take the edit back",
+            "orchestrator run policy   # first restore the file",
         );
         story.unavailable("policy", "connection refused");
         story.skipped("policy", "auth failed", 2);
@@ -239,8 +239,8 @@ mod tests {
         {"seq":19,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":"42703","message":"column \"titel\" does not exist","hint":"Perhaps you meant to reference the column \"policies.title\".","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":14,"column":27,"source_line":"\tSELECT id, lower(title), titel FROM policies;","rolled_back":true,"outcome_unknown":false,"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
         {"seq":20,"service":"policy","version":1753250000000,"event":"migration_failed","name":"add_policy_templates","direction":"up","sqlstate":null,"message":"column \"titel\" does not exist","detail":"a detail","context":"a context","file":"services/policy/migrations/V1753260000000__add_policy_templates.sql","line":null,"column":null,"statements_done":2,"statements":7,"rolled_back":false,"outcome_unknown":false,"left":["the INVALID index public.policies_title_idx"],"duration_ms":31,"next":"mend the file, then orchestrator run policy","exit_code":1}
         {"seq":21,"service":"policy","version":1753250000000,"event":"server_notice","severity":"NOTICE","message":"skipping"}
-        {"seq":22,"service":"policy","event":"service_failed","message":"policy: edited","next":"take the edit back","refusal":{"kind":"divergent","service":"policy","message":"edited","next":"take the edit back"},"exit_code":3}
-        {"seq":23,"service":"policy","event":"service_failed","message":"connection refused","next":"start the server, or name another with --config","exit_code":5}
+        {"seq":22,"service":"policy","event":"service_failed","message":"policy: edited","next":"orchestrator run policy   # first restore the file","refusal":{"kind":"divergent","service":"policy","message":"edited","next":"orchestrator run policy   # first restore the file"},"exit_code":3}
+        {"seq":23,"service":"policy","event":"service_failed","message":"connection refused","next":"orchestrator run policy   # first start the server","exit_code":5}
         {"seq":24,"service":"policy","event":"service_skipped","because":"auth failed","steps":2}
         {"seq":25,"service":"policy","event":"service_finished","outcome":"failed","applied":1,"reverted":0,"duration_ms":500}
         {"seq":26,"service":"policy","version":1753250000000,"event":"adoption_proven","name":"initial_schema","adopted":1,"pending":2,"legacy_rows":["public.migrations 1 InitialSchema1"],"accepted":[{"kind":"index","object":"public.policies_title_idx","expected":"CREATE INDEX …"}],"column_order":[{"table":"public.policies","expected":["id","title"],"found":["title","id"]}],"server_version":"15.18","scratch_server_version":"15.18"}

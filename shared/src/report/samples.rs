@@ -362,7 +362,7 @@ impl Story {
     pub fn unavailable(&mut self, service: &str, message: &str) {
         let kind = EventKind::ServiceFailed {
             message: message.to_owned(),
-            next: Some("start the server, or name another with --config".to_owned()),
+            next: Some("orchestrator run policy   # first start the server".to_owned()),
             refusal: None,
             exit_code: ExitStatus::Unavailable,
         };
@@ -682,7 +682,7 @@ pub fn failure() -> Failure {
         outcome_unknown: false,
         left: Vec::new(),
         duration_ms: 31,
-        next: "mend the file, then orchestrator run policy".to_owned(),
+        next: "orchestrator run policy   # fix the file first".to_owned(),
         exit_code: ExitStatus::Failed,
     }
 }

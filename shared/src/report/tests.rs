@@ -96,7 +96,7 @@ fn policy_fails(story: &mut Story, failure: Failure) {
     story.finished("policy", ServiceOutcome::Failed, 1, 0, 61_100);
     story.skipped("evidence", "policy failed", 2);
     story.finished("evidence", ServiceOutcome::Skipped, 0, 0, 0);
-    let next = ["mend the file, then orchestrator run policy"];
+    let next = ["orchestrator run policy   # fix the file first"];
     story.run_finished(ExitStatus::Failed, totals(2, 0, 1, 2, 61_600), &next);
 }
 
@@ -168,7 +168,7 @@ fn a_failure_points_into_the_file() {
     up to date: client
 
     Failed after 1 min 02 s: 1 migration failed, 2 migrations applied, 2 not started
-    next: mend the file, then orchestrator run policy
+    next: orchestrator run policy   # fix the file first
     --- stderr ---
     error[42703]: column "titel" does not exist
       --> services/policy/migrations/V1753260000000__add_policy_templates.sql:14:27
@@ -178,7 +178,7 @@ fn a_failure_points_into_the_file() {
        |
        = hint: Perhaps you meant to reference the column "policies.title".
        = state: policy 1753260000000 add_policy_templates is rolled back, nothing of it is left in the database; 1 migration applied before it stays
-    next: mend the file, then orchestrator run policy
+    next: orchestrator run policy   # fix the file first
     "#);
     assert_snapshot!(told(&story, Verbosity::Quiet), @r#"
     Failed after 1 min 02 s: 1 migration failed, 2 migrations applied, 2 not started
@@ -191,7 +191,7 @@ fn a_failure_points_into_the_file() {
        |
        = hint: Perhaps you meant to reference the column "policies.title".
        = state: policy 1753260000000 add_policy_templates is rolled back, nothing of it is left in the database; 1 migration applied before it stays
-    next: mend the file, then orchestrator run policy
+    next: orchestrator run policy   # fix the file first
     "#);
 }
 
@@ -217,7 +217,7 @@ fn a_narrow_terminal_gets_shorter_lines() {
 
     Failed after 1 min 02 s: 1 migration failed, 2 migrations
     applied, 2 not started
-    next: mend the file, then orchestrator run policy
+    next: orchestrator run policy   # fix the file first
     --- stderr ---
     error[42703]: column "titel" does not exist
       --> services/policy/migrations/V1753260000000__add_policy_templates.sql:14:27
@@ -230,7 +230,7 @@ fn a_narrow_terminal_gets_shorter_lines() {
        = state: policy 1753260000000 add_policy_templates is
                 rolled back, nothing of it is left in the
                 database; 1 migration applied before it stays
-    next: mend the file, then orchestrator run policy
+    next: orchestrator run policy   # fix the file first
     "#);
 }
 
@@ -330,7 +330,7 @@ fn a_failed_revert_says_that_the_migration_stays() {
        |
        = hint: Perhaps you meant to reference the column "policies.title".
        = state: the revert of policy 1753260000000 add_policy_templates is rolled back, the migration is still applied
-    next: mend the file, then orchestrator run policy
+    next: orchestrator run policy   # fix the file first
     "#);
 }
 
@@ -417,7 +417,7 @@ fn a_refusal_says_the_way_out() {
         "policy",
         RefusalKind::Divergent,
         "V1753250000000__initial_schema.sql was edited after it was applied",
-        "take the edit back, and put it into a new migration: orchestrator generate policy NAME",
+        "orchestrator run policy   # first restore the file as it was applied",
     );
     story.finished("policy", ServiceOutcome::Refused, 0, 0, 3);
     story.skipped("evidence", "policy was refused", 1);
@@ -439,7 +439,7 @@ fn a_refusal_says_the_way_out() {
     next: orchestrator status policy
     --- stderr ---
     refused: policy: V1753250000000__initial_schema.sql was edited after it was applied
-    next: take the edit back, and put it into a new migration: orchestrator generate policy NAME
+    next: orchestrator run policy   # first restore the file as it was applied
     ");
 }
 
@@ -454,13 +454,13 @@ fn a_server_that_is_down_is_explained_once() {
         );
         story.finished(service, ServiceOutcome::Unavailable, 0, 0, 0);
     }
-    let next = ["start the server, or name another with --config"];
+    let next = ["orchestrator run policy   # first start the server"];
     story.run_finished(ExitStatus::Unavailable, totals(0, 0, 0, 3, 20), &next);
     assert_snapshot!(told(&story, Verbosity::Quiet), @r"
     Unavailable after 0.02 s: nothing applied, 3 not started
     --- stderr ---
     unavailable: auth: cannot connect to 10.0.0.9:5432: connection refused
-    next: start the server, or name another with --config
+    next: orchestrator run policy   # first start the server
     unavailable: client, policy: the same as auth
     ");
 }

@@ -3,7 +3,7 @@
 use tokio_postgres::error::SqlState;
 
 use super::aftermath::Outcome;
-use crate::domain::{Direction, ExitStatus, Failure, Script, mask_secrets};
+use crate::domain::{Direction, ExitStatus, Failure, Script, called, commented, mask_secrets};
 use crate::postgres::{ServerError, is_connection_lost, is_place_taken};
 use crate::sql;
 
@@ -299,21 +299,23 @@ impl Telling<'_> {
                         "{}: the file ends its own session, or a function that it calls does",
                         failure.message
                     );
-                    failure.next = format!(
-                        "remove the call of pg_terminate_backend, or exclude pg_backend_pid() from it, in {}; then rerun: {}",
-                        self.script.path, self.run_again
-                    );
+                    failure.next = self.after(format!(
+                        "first remove the call of pg_terminate_backend from {}, or exclude pg_backend_pid() from it",
+                        self.script.path
+                    ));
                 } else {
                     failure.exit_code = ExitStatus::Unavailable;
-                    failure.next = format!("run again when the server is back: {}", self.run_again);
+                    failure.next = self.after("when the server is back");
                 }
                 self.tell_outcome(&mut failure);
             }
             Fault::LockGone { .. } => {
                 "the advisory lock was lost while the file ran".clone_into(&mut failure.message);
                 failure.exit_code = ExitStatus::Failed;
-                "take pg_advisory_unlock_all() out of the file; behind a pooler in transaction mode connect to PostgreSQL directly"
-                    .clone_into(&mut failure.next);
+                failure.next = self.after(format!(
+                    "first remove pg_advisory_unlock_all() from {}; behind a pooler in transaction mode connect to PostgreSQL directly",
+                    self.script.path
+                ));
             }
             Fault::Halted {
                 message,
@@ -330,7 +332,7 @@ impl Telling<'_> {
             Fault::Cancelled { .. } => {
                 "cancelled".clone_into(&mut failure.message);
                 failure.exit_code = ExitStatus::Cancelled;
-                failure.next = format!("go on: {}", self.run_again);
+                failure.next = self.after("goes on from there");
             }
             Fault::Script(error) => {
                 failure.message.clone_from(&error.problem);
@@ -338,13 +340,15 @@ impl Telling<'_> {
                 failure.column = Some(error.column);
                 failure.source_line = line_of(&self.script.text, error.line);
                 failure.exit_code = ExitStatus::Usage;
-                failure.next = format!(
-                    "mend {} and run again: {}",
-                    self.script.path, self.run_again
-                );
+                failure.next = self.after(format!("fix {} first", self.script.path));
             }
         }
         failure
+    }
+
+    /// The command that goes on, and what comes before it.
+    fn after(&self, comment: impl std::fmt::Display) -> String {
+        commented(&*self.run_again, comment)
     }
 
     fn tell_outcome(&self, failure: &mut Failure) {
@@ -362,8 +366,7 @@ impl Telling<'_> {
                     "{}; what was committed is not known: {why}",
                     failure.message
                 );
-                failure.next =
-                    format!("see what was committed, then run again: {}", self.run_again);
+                failure.next = self.after("see what was committed first");
             }
             Some(Outcome::Done | Outcome::NotDone { recorded: None }) | None => {}
         }
@@ -381,25 +384,20 @@ impl Telling<'_> {
     fn advise(&self, failure: &mut Failure, fault: &Fault) {
         if self.cancelled && fault.is(&SqlState::QUERY_CANCELED) {
             failure.exit_code = ExitStatus::Cancelled;
-            failure.next = format!("go on: {}", self.run_again);
+            failure.next = self.after("goes on from there");
         } else if fault.is(&SqlState::QUERY_CANCELED) && !self.may_time_out {
             failure.message = format!("{} (by another session)", failure.message);
-            failure.next = format!(
-                "nothing is wrong with the file: find out who cancels its statements, then rerun: {}",
-                self.run_again
-            );
+            failure.next = self
+                .after("nothing is wrong with the file: find out first who cancels its statements");
         } else if fault.is(&SqlState::QUERY_CANCELED) {
-            failure.next = format!(
-                "raise statement-timeout in {}, or find out who cancels its statements, then rerun: {}",
-                self.script.path, self.run_again
-            );
+            failure.next = self.after(format!(
+                "first raise statement-timeout in {}, or find out who cancels its statements",
+                self.script.path
+            ));
         } else if fault.is_passing() {
             failure.exit_code = ExitStatus::Unavailable;
             failure.message = format!("{} (tried {} times)", failure.message, self.attempts);
-            failure.next = format!(
-                "end what holds the lock, or wait for it, and run again: {}",
-                self.run_again
-            );
+            failure.next = self.after("end what holds the lock, or wait for it");
         } else if self.in_release
             && (fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE)
                 || fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)
@@ -411,43 +409,36 @@ impl Telling<'_> {
             } else {
                 "it cannot run in a transaction with other files"
             };
-            failure.next = format!(
-                "{why}, so not in one atomic release: run without --atomic (--on-failure revert undoes what was applied)"
+            failure.next = commented(
+                called().without_flag("--atomic").to_string(),
+                format!(
+                    "{why}, so not in one atomic release; --on-failure revert undoes what was applied"
+                ),
             );
         } else if !self.script.directives.no_transaction
             && (fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)
                 || fault.is(&SqlState::INVALID_TRANSACTION_TERMINATION))
         {
-            failure.next = format!(
-                "add the line `-- migration: no-transaction` to the top of {} and run again: {}",
-                self.script.path, self.run_again
-            );
+            failure.next = self.after(format!(
+                "first add the line `-- migration: no-transaction` to the top of {}",
+                self.script.path
+            ));
         } else if fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
-            failure.next = format!(
-                "move what uses the new value to a migration of its own, after {}, and run again: {}",
-                self.script.path, self.run_again
-            );
+            failure.next = self.after(format!(
+                "first move what uses the new value to a migration of its own, after {}",
+                self.script.path
+            ));
         } else if fault.is(&SqlState::INSUFFICIENT_PRIVILEGE) {
-            failure.next = format!(
-                "grant the right, or connect as another role, and run again: {}",
-                self.run_again
-            );
+            failure.next = self.after("grant the right first, or connect as another role");
         } else if failure.statements_done.is_some_and(|done| done > 0) {
-            failure.next = format!(
-                "fix the data (to change the file, revert it first) and run again; it goes on after statement {}: {}",
-                failure.statements_done.unwrap_or_default(),
-                self.run_again
-            );
+            failure.next = self.after(format!(
+                "fix the data first (to change the file, revert it); goes on after statement {}",
+                failure.statements_done.unwrap_or_default()
+            ));
         } else if !failure.rolled_back {
-            failure.next = format!(
-                "fix the data (to change the file, revert it first) and run again: {}",
-                self.run_again
-            );
+            failure.next = self.after("fix the data first (to change the file, revert it)");
         } else {
-            failure.next = format!(
-                "mend {} and run again: {}",
-                self.script.path, self.run_again
-            );
+            failure.next = self.after(format!("fix {} first", self.script.path));
         }
     }
 }

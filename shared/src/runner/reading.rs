@@ -3,6 +3,7 @@
 //! Responsible for: looking at the settings of the session on which the reading of text depends, before a file and after it, and the
 //! refusal. A database, a role or a function can set them; what a file's own text shows is refused earlier (`planning`). Floor 3.
 
+use crate::domain::{commented, in_sql};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::fault::Fault;
@@ -66,21 +67,25 @@ fn refusal(
                 "{name} is {value} in this database for the role {role}: the server would read the file differently from how it was \
                  checked"
             ),
-            format!(
-                "ALTER ROLE {} IN DATABASE {} SET {name} = {wanted} (or remove it from PGOPTIONS), then rerun: {}",
-                quote_identifier(role),
-                quote_identifier(database),
-                context.run_again
+            in_sql(
+                format!(
+                    "ALTER ROLE {} IN DATABASE {} SET {name} = {wanted}",
+                    quote_identifier(role),
+                    quote_identifier(database)
+                ),
+                format!("or remove it from PGOPTIONS; then: {}", context.run_again),
             ),
         ),
         Looked::AfterFile => Fault::refused(
             format!(
                 "the file has set {name} to {value}: the server would read what follows differently from how it was checked"
             ),
-            format!(
-                "remove what sets {name} from {} or from a function that it calls, then rerun: {}",
-                context.script().path,
-                context.run_again
+            commented(
+                context.run_again,
+                format!(
+                    "first remove what sets {name} from {} or from a function that it calls",
+                    context.script().path
+                ),
             ),
         ),
     }

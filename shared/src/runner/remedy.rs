@@ -32,12 +32,12 @@ pub(super) fn remedy(blockers: &[Blocker]) -> String {
         .map(|blocker| blocker.pid.to_string())
         .collect();
     match pids.as_slice() {
-        [] => "end what holds the lock, or wait for it,".to_owned(),
+        [] => "end what holds the lock, or wait for it".to_owned(),
         [pid] => {
-            format!("end what holds the lock (SELECT pg_terminate_backend({pid})), or wait for it,")
+            format!("end what holds the lock (SELECT pg_terminate_backend({pid})), or wait for it")
         }
         many => format!(
-            "end what holds the lock (SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) pid), or wait for it,",
+            "end what holds the lock (SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) pid), or wait for it",
             many.join(", ")
         ),
     }
@@ -69,7 +69,7 @@ mod tests {
         let blockers = [session(7, &[], "SELECT 1"), session(8, &[7], "LOCK t")];
         assert_eq!(
             remedy(&blockers),
-            "end what holds the lock (SELECT pg_terminate_backend(7)), or wait for it,"
+            "end what holds the lock (SELECT pg_terminate_backend(7)), or wait for it"
         );
     }
 

@@ -3,6 +3,7 @@
 //! Responsible for what is recorded of the session, for making it again on another session, and for refusing where it cannot be made
 //! again. Not for what the server knows of a session (`postgres::session_state`). Floor 3.
 
+use crate::domain::{commented, suggest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -198,9 +199,12 @@ async fn restore(
 }
 
 fn undo(context: &StepContext<'_>) -> String {
-    format!(
-        "undo what was done of the file (revert it), then rerun: {}",
-        context.run_again
+    commented(
+        suggest(["revert", context.service.name.as_str()]),
+        format!(
+            "undoes what was done of the file; then: {}",
+            context.run_again
+        ),
     )
 }
 
@@ -230,7 +234,7 @@ fn not_restored(
                     "the interrupted session had {setting}, which cannot be set again: {}",
                     error.message
                 ),
-                format!("make that possible, or {}", undo(context)),
+                undo(context),
             )
         }
         lost => lost,

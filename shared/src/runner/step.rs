@@ -15,7 +15,8 @@ use super::witness::{Witness, Witnessed};
 use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
 use crate::domain::{
-    Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, millis, suggest,
+    Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, commented,
+    millis, suggest,
 };
 use crate::planning;
 use crate::postgres::Client;
@@ -142,7 +143,7 @@ impl StepContext<'_> {
                         "the connection to {} was lost, which kept what the file requires from being reverted",
                         gate.session().address()
                     ),
-                    next: format!("run again: {}", self.run_again),
+                    next: self.run_again.to_owned(),
                     exit_code: ExitStatus::Unavailable,
                     offset: None,
                     progress: None,
@@ -162,7 +163,7 @@ impl StepContext<'_> {
                 "the history was changed by something else while the migration ran: {what}; the migration is rolled back"
             );
             let look = suggest(["doctor", self.service.name.as_str()]);
-            Fault::refused(message, format!("see what is there now: {look}"))
+            Fault::refused(message, commented(look, "what is there now"))
         };
         match written.map_err(Fault::of) {
             Ok(written) if !written.same_process => Err(Fault::LockGone { progress: None }),
@@ -305,10 +306,9 @@ pub(super) async fn fail(
     .failure(fault);
     if fault.is_retryable() && failure.exit_code == ExitStatus::Unavailable {
         failure.blockers = blockers;
-        failure.next = format!(
-            "{} and run again: {}",
-            remedy(&failure.blockers),
-            context.run_again
+        failure.next = commented(
+            context.run_again,
+            format!("first {}", remedy(&failure.blockers)),
         );
     }
     let attempt = Attempt {

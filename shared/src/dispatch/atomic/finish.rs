@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
 
-use crate::domain::{Decision, ExitStatus};
+use crate::domain::{Decision, ExitStatus, rerun};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, Gid, Session, finish_prepared, is_connection_lost};
 
@@ -65,7 +65,7 @@ pub(super) async fn open(
     let Ok(opened) = timeout_at(until.max(Instant::now() + SHORTEST), opening).await else {
         let error = ServiceError::Release {
             message: format!("{}: the server cannot be reached", target.address),
-            next: "run again, once the server can be reached".to_owned(),
+            next: rerun("once the server can be reached"),
             exit_code: ExitStatus::Unavailable,
         };
         return Err((error, true));

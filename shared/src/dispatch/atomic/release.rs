@@ -13,7 +13,8 @@ use super::super::{Recorder, Run, RunEnd, Stops};
 use super::enter::Entry;
 use super::participant::{Due, Happened, Outage, Participant, Scope};
 use crate::domain::{
-    EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version, with_causes,
+    EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version, rerun,
+    with_causes,
 };
 use crate::inspect::ServiceError;
 use crate::postgres::Connections;
@@ -309,7 +310,7 @@ impl<'a, 'r> Release<'a, 'r> {
                         "{}: the connection was lost while the release waited for other services",
                         participant.place()
                     ),
-                    next: "run again, once the server can be reached".to_owned(),
+                    next: rerun("once the server can be reached"),
                     exit_code: ExitStatus::Unavailable,
                 };
                 if let Some(service) = participant.services.first().cloned()

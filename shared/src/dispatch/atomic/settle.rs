@@ -7,7 +7,9 @@ use tokio::task::JoinSet;
 
 use super::participant::{Decided, Participant};
 use super::release::Release;
-use crate::domain::{Decision, EventKind, ExitStatus, ServiceName, millis, suggest, with_causes};
+use crate::domain::{
+    Decision, EventKind, ExitStatus, ServiceName, called, commented, millis, suggest, with_causes,
+};
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, Participant as Recorded, begin_release};
 
@@ -49,8 +51,10 @@ impl Release<'_, '_> {
                 message: format!(
                     "the name {service} is too long for the identifier of a prepared transaction"
                 ),
-                next: "give the service a name of at most 120 characters, or run without --atomic"
-                    .to_owned(),
+                next: commented(
+                    called().without_flag("--atomic").to_string(),
+                    "or give the service a name of at most 120 characters",
+                ),
                 exit_code: ExitStatus::Refused,
             };
             return self.stopped(&service, &error);
@@ -136,7 +140,7 @@ impl Release<'_, '_> {
                 message: format!(
                     "the connection to {address} was lost, which kept what {service} requires from being reverted"
                 ),
-                next: "run again".to_owned(),
+                next: called().to_string(),
                 exit_code: ExitStatus::Unavailable,
             };
             self.stopped(&service, &error);
@@ -149,7 +153,7 @@ impl Release<'_, '_> {
             message:
                 "another run found this release without its locks, and decided to roll it back"
                     .to_owned(),
-            next: "run again".to_owned(),
+            next: called().to_string(),
             exit_code: ExitStatus::Unavailable,
         });
     }
@@ -198,9 +202,9 @@ impl Release<'_, '_> {
                     "{service}: the release is decided and committed in {done}, but not here yet: {}",
                     error.chain()
                 ),
-                next: format!(
-                    "when the server is back, run again or: {}   # commits it",
-                    suggest(["doctor", "--fix"])
+                next: commented(
+                    suggest(["doctor", "--fix"]),
+                    "commits it when the server is back; so does the next run",
                 ),
                 exit_code: ExitStatus::Unavailable,
             };
@@ -235,9 +239,9 @@ impl Release<'_, '_> {
                     "{service}: the release is rolled back, but still prepared here: {}",
                     error.chain()
                 ),
-                next: format!(
-                    "when the server is back, run again or: {}   # rolls it back",
-                    suggest(["doctor", "--fix"])
+                next: commented(
+                    suggest(["doctor", "--fix"]),
+                    "rolls it back when the server is back; so does the next run",
                 ),
                 exit_code: ExitStatus::Unavailable,
             };

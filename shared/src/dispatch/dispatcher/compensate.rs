@@ -17,7 +17,7 @@ use super::super::{OnFailure, Reverts};
 use super::Dispatcher;
 use crate::domain::{
     CatalogState, CompensationStop, DatabaseState, EventKind, ExitStatus, Plan, ServiceName,
-    ServiceOutcome, Version,
+    ServiceOutcome, Version, commented,
 };
 use crate::inspect::{ServiceError, Target, inspect};
 use crate::postgres::Connections;
@@ -70,7 +70,7 @@ impl Dispatcher<'_, '_> {
                 && let Some(reverts) = &self.reverts
             {
                 let resume = (reverts.resume)(compensation.of_run);
-                self.next.push(format!("go on undoing it: {resume}"));
+                self.next.push(commented(resume, "goes on undoing it"));
             }
             let planned = migrations(&compensation.plan);
             whole = whole && self.compensate(compensation, &planned).await;
@@ -99,7 +99,7 @@ impl Dispatcher<'_, '_> {
         // Who asks to stop does not ask for more work.
         if *self.cancelled.borrow() > 0 {
             let undo = (reverts.resume)(of_run);
-            self.next.push(format!("undo what was applied: {undo}"));
+            self.next.push(commented(undo, "undoes what was applied"));
             return;
         }
         let Some(because) = self.why.take() else {
@@ -322,12 +322,18 @@ fn ways_on(
         .filter(|database| database.state != CatalogState::Old)
         .map(|database| &database.service)
         .collect();
-    let mut next = vec![format!("when that is mended, undo the rest: {resume}")];
+    let mut next = vec![commented(
+        resume.as_str(),
+        "undoes the rest, when that is fixed",
+    )];
     if !changed.is_empty() {
         let from = reverts.restore_from.as_deref().unwrap_or("latest");
         let restore = (reverts.restore)(&changed, from);
-        next.push(format!("or go back to the backups: {restore}"));
-        next.push(format!("or keep what is there: {resume} --give-up"));
+        next.push(commented(restore, "or go back to the backups"));
+        next.push(commented(
+            format!("{resume} --give-up"),
+            "or keep what is there",
+        ));
     }
     next
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Look;
-use crate::domain::{EventKind, ExitStatus};
+use crate::domain::{EventKind, ExitStatus, commented};
 use crate::postgres::builder_on;
 use crate::runner::fault::Fault;
 
@@ -40,9 +40,12 @@ impl Look<'_> {
                         holder.pid,
                         humantime::format_duration(limit)
                     ),
-                    next: format!(
-                        "let it finish, or end it (SELECT pg_terminate_backend({})), and run again: {}",
-                        holder.pid, self.context.run_again
+                    next: commented(
+                        self.context.run_again,
+                        format!(
+                            "when it has finished, or was ended: SELECT pg_terminate_backend({})",
+                            holder.pid
+                        ),
                     ),
                     exit_code: ExitStatus::Unavailable,
                     offset: None,

@@ -1,5 +1,6 @@
 //! What to do with a statement, after a look at the catalog.
 
+use crate::domain::commented;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -143,10 +144,9 @@ impl Look<'_> {
             format!(
                 "an interrupted run had begun `{text}`; whether it ran to its end cannot be known"
             ),
-            format!(
-                "look at what it did, then run again with --unknown-outcome done (to go on after it), or from its beginning (to undo the \
-                 file, revert it): {} --unknown-outcome again",
-                self.context.run_again
+            commented(
+                format!("{} --unknown-outcome done", self.context.run_again),
+                "look first: goes on after it; --unknown-outcome again runs it from its beginning; revert undoes the file",
             ),
         )
     }

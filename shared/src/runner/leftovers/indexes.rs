@@ -1,5 +1,6 @@
 //! `CREATE INDEX CONCURRENTLY` and `DROP INDEX CONCURRENTLY`.
 
+use crate::domain::commented;
 use tokio_postgres::types::Type;
 
 use super::before::Before;
@@ -161,9 +162,9 @@ fn not_ours(look: &Look<'_>, table: &Name, index: &str) -> Fault {
         format!(
             "the index {index} is INVALID, and not what this statement builds on {table}: it is somebody else's"
         ),
-        format!(
-            "find out whose it is, drop it (DROP INDEX CONCURRENTLY {index}), and run again: {}",
-            look.context.run_again
+        commented(
+            look.context.run_again,
+            format!("find out whose it is, and drop it first: DROP INDEX CONCURRENTLY {index}"),
         ),
     )
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::database::Participant;
 use crate::dispatch::atomic::finish::{PAUSE, open};
-use crate::domain::{Decision, ExitStatus, suggest, with_causes};
+use crate::domain::{Decision, ExitStatus, commented, rerun, suggest, with_causes};
 use crate::inspect::ServiceError;
 use crate::postgres::{Session, decide, finish_release, is_connection_lost};
 
@@ -74,7 +74,7 @@ impl Participant {
                     "{}: the row of this release in orchestrator.releases is gone",
                     self.place()
                 ),
-                next: "leave that table alone, and run again".to_owned(),
+                next: rerun("leave that table alone"),
                 exit_code: ExitStatus::Failed,
             }),
         }
@@ -110,9 +110,9 @@ pub(super) fn unknown(error: &ServiceError) -> ServiceError {
             "{}; whether the release is committed is not known",
             error.chain()
         ),
-        next: format!(
-            "when the server is back, run again or: {}   # finds out, and finishes it",
-            suggest(["doctor", "--fix"])
+        next: commented(
+            suggest(["doctor", "--fix"]),
+            "finds out and finishes it when the server is back; so does the next run",
         ),
         exit_code: ExitStatus::Unavailable,
     }

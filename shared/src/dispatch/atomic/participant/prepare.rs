@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use super::database::{LONGEST_FAREWELL, Participant, since};
 use crate::dispatch::atomic::finish::open;
-use crate::domain::{EventKind, ExitStatus};
+use crate::domain::{EventKind, ExitStatus, called, commented};
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, Pulse, end_orphan, is_connection_lost, is_prepared};
 
@@ -73,8 +73,10 @@ impl Participant {
         }
         ServiceError::Release {
             message: error.chain(),
-            next: "run without --atomic (--on-failure revert undoes what was applied), or take that out of the files"
-                .to_owned(),
+            next: commented(
+                called().without_flag("--atomic").to_string(),
+                "--on-failure revert undoes what was applied; or remove that from the files",
+            ),
             exit_code: ExitStatus::Failed,
         }
     }
