@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::domain::{Migration, Refusal, RefusalKind, Service, Version};
+use shared::domain::{Migration, Refusal, RefusalKind, Service, Version, rerun};
 use shared::postgres::{LegacyRow, LegacyTable};
 
 /// A legacy history that is a prefix of our migrations.
@@ -52,10 +52,10 @@ pub(super) fn match_rows(
                 "the legacy history has rows that are no migration here: {}",
                 unknown.join(", ")
             ),
-            format!(
-                "add the migration with that version and name to those of {}, or see who wrote the row",
+            rerun(format!(
+                "first add the migration with that version and name to those of {}, or find out who wrote the row",
                 service.name
-            ),
+            )),
         ));
     }
     refuse_gaps(service, &history)?;
@@ -82,7 +82,9 @@ fn refuse_gaps(service: &Service, history: &LegacyHistory) -> Result<(), Refusal
             "the legacy history has a gap: there is a row for {newest}, and none for {}",
             gaps.join(", ")
         ),
-        "find out whether that migration ran; then insert its row into the legacy table, or run it there".to_owned(),
+        rerun(
+            "first find out whether that migration ran; then insert its row into the legacy table, or run it there",
+        ),
     ))
 }
 

@@ -2,7 +2,8 @@
 
 use catalog::Snapshot;
 use shared::domain::{
-    Drift, Migration, Proof, Refusal, RefusalKind, SchemaDifference, Service, Version, suggest,
+    Drift, Migration, Proof, Refusal, RefusalKind, SchemaDifference, Service, Version, commented,
+    suggest,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LegacyTable, Session, read_legacy_tables};
@@ -158,9 +159,9 @@ fn to_try(
             message: format!(
                 "there is a legacy history up to {newest}; a baseline ({baseline}) is for versions beyond it"
             ),
-            next: format!(
-                "adopt it by its history: {}",
-                suggest(["adopt", service.name.as_str()])
+            next: commented(
+                suggest(["adopt", service.name.as_str()]),
+                "adopt it by its history",
             ),
         });
     }
@@ -356,10 +357,12 @@ fn absent(service: &Service, database: &str) -> Refusal {
         kind: RefusalKind::Empty,
         service: Some(service.name.clone()),
         message: format!("the database {database} does not exist: there is nothing to take over"),
-        next: format!(
-            "if it has another name, say so in the configuration (services.{}.database); else migrate it: {}",
-            service.name,
-            suggest(["run", service.name.as_str()])
+        next: commented(
+            suggest(["run", service.name.as_str()]),
+            format!(
+                "migrates it; if it has another name, configure services.{}.database",
+                service.name
+            ),
         ),
     }
 }
@@ -369,7 +372,7 @@ fn empty(service: &Service, database: &str) -> Refusal {
         kind: RefusalKind::Empty,
         service: Some(service.name.clone()),
         message: format!("the database {database} is empty: there is nothing to take over"),
-        next: format!("migrate it: {}", suggest(["run", service.name.as_str()])),
+        next: commented(suggest(["run", service.name.as_str()]), "migrates it"),
     }
 }
 
@@ -394,7 +397,7 @@ fn history_present(
                 "the database has a history already: {applied} applied, and {} is half done",
                 interruption.version
             ),
-            format!("finish what was begun: {}", suggest(["run", name.as_str()])),
+            commented(suggest(["run", name.as_str()]), "finishes what was begun"),
         ));
     }
     if history.applied.is_empty() {
@@ -406,10 +409,7 @@ fn history_present(
             format!(
                 "the database has a history already: {applied} applied, and the baseline {baseline} is not among them"
             ),
-            format!(
-                "see what is applied: {}",
-                suggest(["status", name.as_str()])
-            ),
+            commented(suggest(["status", name.as_str()]), "see what is applied"),
         )),
         _ => Ok(Some(Finding::Present)),
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::domain::{Direction, Holder, Refusal, RefusalKind, Version, suggest};
+use shared::domain::{Direction, Holder, Refusal, RefusalKind, Version, rerun};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{
     Attempt, AttemptOutcome, LockedSession, RunIdentity, SessionSettings, read_history,
@@ -45,7 +45,7 @@ pub(super) async fn lock(
                 "{} takes no writes (a standby, or read-only)",
                 target.address
             ),
-            next: "name the primary server".to_owned(),
+            next: rerun("with the address of the primary server"),
         }
         .into());
     }
@@ -96,10 +96,7 @@ pub(super) async fn record(
             service: Some(service.name.clone()),
             message: "the database was changed while it was being proven; nothing was written"
                 .to_owned(),
-            next: format!(
-                "see who changes it, then again: {}",
-                suggest(["adopt", service.name.as_str()])
-            ),
+            next: rerun("first see who changes it"),
         }
         .into());
     }

@@ -9,7 +9,7 @@ use futures_util::stream;
 use shared::dispatch::Recorder;
 use shared::domain::{
     Anchor, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
-    StopCause, Totals, Verdict, Version, suggest, with_causes,
+    StopCause, Totals, Verdict, Version, commented, suggest, with_causes,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LockError, LockedSession, RunIdentity, read_anchor};
@@ -297,7 +297,7 @@ impl<'a> Story<'a> {
     ) {
         self.status = self.status.or_worse(status);
         self.next
-            .extend(next.as_ref().map(|next| format!("{name}: {next}")));
+            .extend(next.as_ref().map(|next| commented(next, name)));
         let outcome = self
             .recorder
             .service_failed(name, message, next, refusal, status);
@@ -370,14 +370,14 @@ fn drifted(
             "the live schema is that of no version; it differs from the nearest, {version} {}, in {objects}{beyond}",
             drift.name
         ),
-        next: format!(
-            "undo the change by hand, or write it to a file and review that: {}",
+        next: commented(
             suggest([
                 "adopt",
                 name.as_str(),
                 "--write-drift",
-                &format!("{name}.drift.toml")
-            ])
+                &format!("{name}.drift.toml"),
+            ]),
+            "writes the change to a file, to be reviewed and accepted; or undo the change by hand",
         ),
     }
 }
@@ -401,9 +401,9 @@ fn accepted_beyond(
              an accepted difference is no proof of that",
             count(number, "accepted difference"),
         ),
-        next: format!(
-            "if every migration up to {version} ran: {}",
-            suggest(command)
+        next: commented(
+            suggest(command),
+            format!("if every migration up to {version} ran"),
         ),
     }
 }
@@ -416,9 +416,9 @@ fn hidden(name: &ServiceName, version: Version, object: &str) -> Refusal {
             "the accepted difference in {object} cannot be accepted with the baseline {version}: a migration beyond the legacy \
              history changes exactly that, and its effect is not in the live schema"
         ),
-        next: format!(
-            "undo the change of {object} by hand, or adopt what the legacy history says: {}",
-            suggest(["adopt", name.as_str()])
+        next: commented(
+            suggest(["adopt", name.as_str()]),
+            format!("adopts what the legacy history says; or undo the change of {object} by hand"),
         ),
     }
 }
@@ -430,9 +430,9 @@ fn unvouched(name: &ServiceName, version: Version) -> Refusal {
         message: format!(
             "there is no legacy history to say which migrations ran; the live schema is that of {version}"
         ),
-        next: format!(
-            "if they all ran: {}",
-            suggest(["adopt", name.as_str(), "--baseline", &version.to_string()])
+        next: commented(
+            suggest(["adopt", name.as_str(), "--baseline", &version.to_string()]),
+            "if they all ran",
         ),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use shared::domain::{Checksum, Direction, Refusal, RefusalKind, ServiceName, Version, suggest};
+use shared::domain::{
+    Checksum, Direction, Refusal, RefusalKind, ServiceName, Version, called, commented, suggest,
+};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{
     Attempt, AttemptOutcome, LegacyRow, LegacyTable, LockedSession, RunIdentity, install,
@@ -49,10 +51,7 @@ pub(super) async fn undo(
                 row.version,
                 table.describe(row)
             ),
-            format!(
-                "apply it again, then undo the adoption: {}",
-                suggest(["run", name.as_str(), "--to", &row.version.to_string()])
-            ),
+            commented(suggest(["run", name.as_str(), "--to", &row.version.to_string()]), "applies it again; then undo the adoption"),
         )
         .into());
     }
@@ -78,9 +77,9 @@ pub(super) async fn undo(
     if let Some(version) = newer {
         return Err(refuse(
             format!("{version} was applied after the adoption, which must stay below it"),
-            format!(
-                "revert what was applied since, then again: {}",
-                suggest(["revert", name.as_str()])
+            commented(
+                suggest(["revert", name.as_str()]),
+                format!("reverts what was applied since; then: {}", called()),
             ),
         )
         .into());
@@ -92,7 +91,7 @@ pub(super) async fn undo(
     {
         return Err(refuse(
             format!("{version} was adopted and is not in the history any more"),
-            format!("see what was done: {}", suggest(["history", name.as_str()])),
+            commented(suggest(["history", name.as_str()]), "see what was done"),
         )
         .into());
     }
@@ -133,6 +132,6 @@ pub(super) fn nothing_to_undo(name: &ServiceName, what: &str) -> Refusal {
         kind: RefusalKind::NotAdopted,
         service: Some(name.clone()),
         message: what.to_owned(),
-        next: format!("see what was done: {}", suggest(["history", name.as_str()])),
+        next: commented(suggest(["history", name.as_str()]), "see what was done"),
     }
 }

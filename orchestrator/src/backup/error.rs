@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shared::domain::{Blocker, ExitStatus, with_causes};
+use shared::domain::{Blocker, ExitStatus, rerun, with_causes};
 use shared::inspect::ServiceError;
 use shared::report::blockers;
 
@@ -105,33 +105,34 @@ impl BackupError {
     /// What to do next.
     pub fn next(&self) -> String {
         match self {
-            Self::Program(ClientProgramError::Absent { name, .. }) => {
-                format!("install {name}, or name its folder with --pg-bin")
-            }
-            Self::Program(ClientProgramError::TooOld { major, .. }) => format!(
-                "install the client programs of PostgreSQL {major} or newer, or name their folder with --pg-bin"
-            ),
-            Self::Folder { source, .. } if is_full(&source.to_string()) => MAKE_ROOM.to_owned(),
+            Self::Program(ClientProgramError::Absent { name, .. }) => rerun(format!(
+                "first install {name}, or give its folder with --pg-bin"
+            )),
+            Self::Program(ClientProgramError::TooOld { major, .. }) => rerun(format!(
+                "first install the client programs of PostgreSQL {major} or newer, or give their folder with --pg-bin"
+            )),
+            Self::Folder { source, .. } if is_full(&source.to_string()) => rerun(MAKE_ROOM),
             Self::Folder { .. } => {
-                "name a folder that can be written to with --backup-folder".to_owned()
+                rerun("with a folder that can be written to: --backup-folder FOLDER")
             }
-            Self::NotRun { .. } => "see whether it can be executed, or name a folder with others with --pg-bin".to_owned(),
-            Self::Dump { said, .. } => after_dump(said).to_owned(),
-            Self::Blocked { .. } => {
-                "wait for them to end, or end them, and try again; --lock-timeout and --lock-retries say how long to wait"
-                    .to_owned()
-            }
-            Self::Unsound { database, .. } => format!(
-                "try again; if it happens again, mend in {database} what is named (rows that break a constraint of their own \
-                 table cannot be restored), or look at the disk"
+            Self::NotRun { .. } => rerun(
+                "first see whether it can be executed, or give a folder with others with --pg-bin",
             ),
+            Self::Dump { said, .. } => rerun(after_dump(said)),
+            Self::Blocked { .. } => rerun(
+                "when they have ended; --lock-timeout and --lock-retries decide how long to wait",
+            ),
+            Self::Unsound { database, .. } => rerun(format!(
+                "if it happens again, fix in {database} what is named (rows that break a constraint of their own table cannot be \
+                 restored), or look at the disk"
+            )),
             Self::Scratch { source, .. } => source.next().unwrap_or_else(|| {
-                "see the words of pg_restore, or choose a server with --scratch-server".to_owned()
+                rerun("after a look at the words of pg_restore, or with another --scratch-server")
             }),
-            Self::Manifest(_) => MAKE_ROOM.to_owned(),
+            Self::Manifest(_) => rerun(MAKE_ROOM),
             Self::Service(error) => error
                 .next()
-                .unwrap_or_else(|| "try again once the database can be reached".to_owned()),
+                .unwrap_or_else(|| rerun("once the database can be reached")),
         }
     }
 }
@@ -149,8 +150,7 @@ impl From<BackupError> for ServiceError {
     }
 }
 
-const MAKE_ROOM: &str =
-    "make room there (--keep removes old backups), or name another folder with --backup-folder";
+const MAKE_ROOM: &str = "first make room there (--keep removes old backups), or give another folder with --backup-folder";
 
 fn is_full(words: &str) -> bool {
     ["No space left", "quota exceeded", "File too large"]
@@ -194,15 +194,15 @@ fn after_dump(said: &str) -> &'static str {
     if is_full(said) {
         MAKE_ROOM
     } else if said.contains("row-level security") {
-        "back up as the owner of the table, or as a role with BYPASSRLS"
+        "as the owner of the table, or as a role with BYPASSRLS"
     } else if said.contains("permission denied") {
-        "back up as a role that may read everything: the owner, or a member of pg_read_all_data"
+        "as a role that may read everything: the owner, or a member of pg_read_all_data"
     } else if is_locked(said) {
-        "somebody alters a table: wait for that to end, and try again"
+        "when whoever alters a table is through"
     } else if is_unavailable(said) {
-        "try again once the server can be reached"
+        "once the server can be reached"
     } else {
-        "mend what pg_dump complains of, and try again"
+        "first fix what pg_dump complains of"
     }
 }
 
@@ -222,11 +222,7 @@ mod tests {
     fn the_words_of_pg_dump_lead_to_what_helps() {
         let full = dump("could not write to output file: No space left on device");
         assert_eq!(full.exit_status(), ExitStatus::Failed);
-        assert!(
-            full.next().starts_with("make room there"),
-            "{}",
-            full.next()
-        );
+        assert!(full.next().contains("make room there"), "{}", full.next());
         let locked = dump(
             "query failed: ERROR:  canceling statement due to statement timeout; query was: LOCK TABLE a",
         );

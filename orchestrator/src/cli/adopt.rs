@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use shared::command::{CommandError, Context, Selected, confirm, select, watch_signals};
-use shared::domain::{ExitStatus, Version, suggest};
+use shared::command::{
+    CommandError, Context, Selected, confirm, one_service, select, watch_signals,
+};
+use shared::domain::{ExitStatus, Version, commented, suggest};
 use shared::report::Reporter;
 use shared::report::units::count;
 
@@ -118,15 +120,15 @@ fn refuse_unknown_baseline(
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
             "--baseline names a version of one service",
-            "name that service",
+            one_service(),
         ));
     };
     if service.migration(version).is_none() {
         return Err(CommandError::usage(
             format!("{} has no migration {version}", service.name),
-            format!(
-                "see which it has: {}",
-                suggest(["status", service.name.as_str()])
+            commented(
+                suggest(["status", service.name.as_str()]),
+                "see which it has",
             ),
         ));
     }

@@ -8,7 +8,7 @@ use shared::command::{CommandError, Context, gather, select, watch_signals};
 use shared::dispatch::{Recorder, Stopped, Stops, under_locks};
 use shared::domain::{
     EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
-    StopCause, Totals, Verdict, suggest,
+    StopCause, Totals, Verdict, commented, suggest,
 };
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::RunIdentity;
@@ -123,10 +123,7 @@ fn nothing_there(name: &ServiceName, target: &Target) -> ServiceError {
             "{} does not exist: there is nothing to back up",
             target.address
         ),
-        next: format!(
-            "name the services whose databases exist: {}",
-            suggest(["status"])
-        ),
+        next: commented(suggest(["status"]), "shows which databases exist"),
     }
     .into()
 }

@@ -1,5 +1,6 @@
 //! The flags of backups, the same for `backup` and `run --backup`.
 
+use shared::domain::called;
 use std::path::PathBuf;
 
 use shared::command::{CommandError, Context};
@@ -62,7 +63,10 @@ impl BackupArgs {
         if self.dump_jobs.is_some() && format != DumpFormat::Directory {
             return Err(CommandError::usage(
                 "--dump-jobs is about the directory format: a dump in the custom format is written by one job",
-                "add --backup-format directory",
+                called()
+                    .without_option("--backup-format")
+                    .with(["--backup-format", "directory"])
+                    .to_string(),
             ));
         }
         let engine = context.configuration.engine();

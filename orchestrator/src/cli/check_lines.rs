@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::command::Context;
-use shared::domain::{Finding, Severity};
+use shared::domain::{Finding, Severity, rerun};
 use shared::report::units::count;
 use shared::report::{Palette, Role, Snippet, clean, hanging};
 use shared::sql::Lines;
@@ -225,7 +225,12 @@ fn sums(summary: &Summary, palette: Palette) -> String {
     let mut text = format!("{looked}: {}\n", found.join(", "));
     if summary.errors > 0 {
         text.push_str(
-            "next: mend what docs/rules/<rule>.md explains, or say why it must be so: -- migration: allow <rule> \"why\"\n",
+            &format!(
+                "next: {}\n",
+                rerun(
+                    "first fix what docs/rules/<rule>.md explains, or allow it with a reason: -- migration: allow <rule> \"why\""
+                )
+            ),
         );
     }
     text

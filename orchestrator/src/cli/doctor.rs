@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::command::{
     CommandError, Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines,
 };
-use shared::domain::{ExitStatus, ServiceName, suggest};
+use shared::domain::{ExitStatus, ServiceName, commented, suggest};
 use shared::inspect::Target;
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use shared::command::{
     CommandError, Context, Unreachable, print_document, select, unreachable_lines, watch_signals,
 };
-use shared::domain::{ExitStatus, ServiceName};
+use shared::domain::{ExitStatus, ServiceName, rerun};
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
 
@@ -116,7 +116,7 @@ pub(super) fn accepted_drift(
         if context.fleet.service(name).is_none() {
             return Err(CommandError::usage(
                 format!("{}: {name} is no service here", file.display()),
-                "take its section out of the file",
+                rerun(format!("first remove its section from {}", file.display())),
             ));
         }
     }

@@ -1,6 +1,6 @@
 //! What `check --fix` says to people: which files became what, and what others feel less.
 
-use shared::domain::suggest;
+use shared::domain::{called, suggest};
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
 
@@ -93,10 +93,10 @@ fn sums(proven: usize, others: usize, dry_run: bool) -> String {
     }
     text.push('\n');
     if proven > 0 && dry_run {
-        text.push_str("next: the same without --dry-run\n");
+        text.push_str(&format!("next: {}\n", called().without_flag("--dry-run")));
     } else if proven > 0 {
         text.push_str(&format!(
-            "next: read the files, then: {}\n",
+            "next: {}   # after a look at the files\n",
             suggest(["check"])
         ));
     }

@@ -1,7 +1,7 @@
 //! `generate`.
 
-use shared::command::{CommandError, Context, print_document, select};
-use shared::domain::ExitStatus;
+use shared::command::{CommandError, Context, one_service, print_document, select};
+use shared::domain::{ExitStatus, suggest};
 
 use crate::generate::{GenerateError, Skeleton};
 
@@ -39,7 +39,7 @@ pub(super) fn generate(context: &Context, args: &Args) -> Result<ExitStatus, Com
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
             "a migration belongs to one service",
-            "name one service",
+            one_service(),
         ));
     };
     let folder = context.services_folder().join(service.name.as_str());
@@ -92,9 +92,6 @@ fn as_command_error(error: GenerateError) -> CommandError {
             what: format!("{} cannot be written", path.display()),
             source,
         },
-        other => CommandError::usage(
-            other.to_string(),
-            "see the options: orchestrator generate --help",
-        ),
+        other => CommandError::usage(other.to_string(), suggest(["generate", "--help"])),
     }
 }

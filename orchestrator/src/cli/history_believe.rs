@@ -1,7 +1,9 @@
 //! `history --believe`.
 
 use serde::Serialize;
-use shared::command::{CommandError, Context, confirm, print_document, select, watch_signals};
+use shared::command::{
+    CommandError, Context, confirm, one_service, print_document, select, watch_signals,
+};
 use shared::domain::{ExitStatus, ServiceName};
 use shared::reconcile::Disagreement;
 use shared::report::clean;
@@ -26,14 +28,14 @@ pub(super) async fn believe_one(
     let Some(name) = selected.only().filter(|_| services.len() == 1) else {
         return Err(CommandError::usage(
             "--believe is about the database of one service",
-            "name one service",
+            one_service(),
         ));
     };
     let targets = context.targets([name], &selected, false).await?;
     let Some(target) = targets.get(name) else {
         return Err(CommandError::usage(
             format!("{name} is unknown"),
-            "name one service",
+            one_service(),
         ));
     };
     let side = match believed {

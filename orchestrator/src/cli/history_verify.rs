@@ -9,7 +9,7 @@ use serde::Serialize;
 use shared::command::{
     CommandError, Context, Unreachable, print_document, select, unreachable_lines,
 };
-use shared::domain::{Anchor, ExitStatus, ServiceName};
+use shared::domain::{Anchor, ExitStatus, ServiceName, commented, suggest};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{ConnectError, Connections, read_anchor};
 use shared::report::units::count;
@@ -62,7 +62,10 @@ pub(super) async fn verify_journals(
                     "{}: no anchor of any service that is verified",
                     anchor.unwrap_or(Path::new("")).display()
                 ),
-                "name the services that it vouches for, or another anchor",
+                commented(
+                    suggest(["history", "--verify"]),
+                    "without an anchor; or name the services that it vouches for, or another anchor",
+                ),
             ));
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
             .ok_or_else(|| {
                 CommandError::usage(
                     format!("there is no command `{name}`"),
-                    "list the commands: orchestrator --help",
+                    "orchestrator --help   # lists the commands",
                 )
             })?,
     };

@@ -35,8 +35,8 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, Subcommand};
-use shared::command::{CommandError, Context, GlobalArgs, OutputChoice};
-use shared::domain::ExitStatus;
+use shared::command::{CommandError, Context, GlobalArgs, OutputChoice, remember};
+use shared::domain::{ExitStatus, called, rerun};
 use shared::logging;
 use shared::report::Terminal;
 
@@ -123,6 +123,14 @@ pub fn main() -> ExitCode {
     with_deep_stack(|| logging::run(palette, serve(cli)))
 }
 
+/// Whether these words, the program first, are a command of the orchestrator: what is suggested must be one.
+pub fn accepts(words: &[String]) -> Result<(), String> {
+    match Cli::try_parse_from(words) {
+        Err(error) if error.use_stderr() => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
 /// The stack on which SQL is parsed: enough for the deepest text that `shared::sql::too_deep` lets pass, whatever `ulimit -s` says. Only
 /// what is used of it takes memory.
 const STACK: usize = 512 << 20;
@@ -146,6 +154,7 @@ fn with_deep_stack(work: impl FnOnce() -> ExitCode + Send) -> ExitCode {
 }
 
 async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
+    remember(&cli.globals, None);
     if let Command::Completions(args) = &cli.command {
         refuse_json(&cli.globals, "a completion script")?;
         return completions::print(args);
@@ -160,7 +169,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
     }
     refuse_cycles(&context.fleet).map_err(|error| CommandError::Graph {
         message: error.to_string(),
-        next: CycleError::NEXT.to_owned(),
+        next: rerun(CycleError::NEXT),
     })?;
     // Boxed: each is large, and the stack would hold the largest several times.
     match cli.command {
@@ -205,7 +214,10 @@ fn refuse_json(globals: &GlobalArgs, printed: &str) -> Result<(), CommandError> 
         OutputChoice::Human => Ok(()),
         OutputChoice::Json => Err(CommandError::usage(
             format!("--output json and {printed} are two forms of one output"),
-            "omit one of them",
+            called()
+                .without_option("--output")
+                .without_flag("--json")
+                .to_string(),
         )),
     }
 }

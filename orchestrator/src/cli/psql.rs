@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
-use shared::command::{CommandError, Context, select};
+use shared::command::{CommandError, Context, one_service, select};
 use shared::config::{DatabaseAddress, clean_command};
 use shared::domain::ExitStatus;
 use shared::output;
@@ -29,7 +29,7 @@ pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, C
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
             "psql opens one database",
-            "name one service",
+            one_service(),
         ));
     };
     let address = context.address(service, &selected).await?;

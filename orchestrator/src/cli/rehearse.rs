@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use shared::command::{CommandError, Context, Selected, select, watch_signals};
-use shared::domain::{ExitStatus, ServiceName};
+use shared::domain::{ExitStatus, ServiceName, called};
 use shared::report::Reporter;
 
 use super::drift::ScratchArgs;
@@ -98,7 +98,7 @@ async fn scope(context: &Context, args: &Args, selected: &Selected) -> Result<Sc
             Ground::Empty => Ok(Scope::Every),
             Ground::Live | Ground::File(_) => Err(CommandError::usage(
                 "--every rehearses what is applied there, too, and nothing is pending that is applied",
-                "leave out --every, or --from",
+                called().without_flag("--every").to_string(),
             )),
         };
     }

@@ -164,7 +164,7 @@ impl RestoreLines {
         if !self.kept.is_empty() {
             let services = self.kept.iter().map(String::as_str);
             text.push_str(&format!(
-                "next: when the old ones are not needed any more: {}\n",
+                "next: {}   # when the old ones are not needed any more\n",
                 suggest(
                     std::iter::once("restore")
                         .chain(services)
@@ -173,7 +173,10 @@ impl RestoreLines {
             ));
         }
         // What is wrong with one database was said with it.
-        for next in next.iter().filter(|next| next.starts_with("the others")) {
+        for next in next
+            .iter()
+            .filter(|next| next.ends_with("# the others are restored"))
+        {
             text.push_str(&format!("next: {next}\n"));
         }
         text

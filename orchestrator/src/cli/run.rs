@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::command::{CommandError, Context, RunArgs, run as run_services, select};
 use shared::dispatch::Precaution;
-use shared::domain::ExitStatus;
+use shared::domain::{ExitStatus, called};
 
 use super::backup_args::BackupArgs;
 use crate::graph::GraphOrder;
@@ -69,7 +69,7 @@ impl PrecautionArgs {
             None => Ok(None),
             Some(flag) => Err(CommandError::usage(
                 format!("{flag} is about a backup, and none is asked for"),
-                "add --backup",
+                called().with(["--backup"]).to_string(),
             )),
         }
     }

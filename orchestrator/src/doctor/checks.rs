@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::config::DatabaseAddress;
-use shared::domain::{Service, ServiceName, suggest};
+use shared::domain::{Service, ServiceName, commented, suggest};
 use shared::reconcile::History;
 
 use super::queries::{DatabaseRows, ServerRows};
@@ -61,6 +61,14 @@ const SERVER_CHECKS: [fn(&ServerFacts) -> Vec<Finding>; 3] = [
     scratch_databases::check,
     restored_databases::check,
 ];
+
+/// The command that looks again, where a run is at work.
+pub(super) fn busy(service: &ServiceName) -> String {
+    commented(
+        suggest(["doctor", service.as_str()]),
+        "a run is at work: look again when it has ended",
+    )
+}
 
 impl Database<'_> {
     pub(super) fn findings(&self) -> Vec<Finding> {

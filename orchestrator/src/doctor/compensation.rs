@@ -1,6 +1,6 @@
 //! Compensations that were interrupted.
 
-use super::checks::Database;
+use super::checks::{Database, busy};
 use super::{Finding, Severity};
 use shared::domain::suggest;
 
@@ -16,7 +16,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let because = &newest.because;
     if database.is_running() {
         let what = format!("run {run} is being undone ({because}), still to do: {versions}");
-        let next = "nothing: a run is at work".to_owned();
+        let next = busy(database.name());
         return vec![database.finding(kind, Severity::Note, what, next, None)];
     }
     let what = format!(

@@ -1,6 +1,6 @@
 //! History and journal, which the engine always writes together.
 
-use shared::domain::suggest;
+use shared::domain::{commented, suggest};
 use shared::reconcile::{Disagreement, JournalSays, disagreements, grant_journal, journal_hidden};
 
 use super::checks::Database;
@@ -26,12 +26,14 @@ fn finding(database: &Database<'_>, disagreement: &Disagreement) -> Finding {
     };
     let name = database.name().as_str();
     let believe = |side: &str| suggest(["history", name, "--believe", side]);
-    let next = format!(
-        "{}; if the schema has what {} makes: {}; if it has not: {}",
+    let next = commented(
         database.orchestrator("drift"),
-        disagreement.version,
-        believe(present),
-        believe(absent),
+        format!(
+            "if the schema has what {} makes: {}; if it has not: {}",
+            disagreement.version,
+            believe(present),
+            believe(absent),
+        ),
     );
     let severity = match disagreement.is_contradiction() {
         true => Severity::Error,

@@ -1,8 +1,9 @@
 //! Indexes that are not valid: what a failed `CONCURRENTLY` leaves.
 
-use super::checks::Database;
+use super::checks::{Database, busy};
 use super::queries::IndexRow;
 use super::{Finding, Remedy, Repair, Severity};
+use shared::domain::commented;
 
 const KIND: &str = "invalid_index";
 
@@ -15,13 +16,16 @@ fn judge(database: &Database<'_>, index: &IndexRow) -> Finding {
     let what = format!("index {} on {} is INVALID", index.qualified, index.table);
     if index.under_way || database.is_running() {
         let what = format!("{what}: it is being built");
-        return database.finding(KIND, Severity::Note, what, "nothing: wait".to_owned(), None);
+        return database.finding(KIND, Severity::Note, what, busy(database.name()), None);
     }
     if index.partitioned {
         let what = format!("{what}: not every partition has its index attached");
-        let next = format!(
-            "ALTER INDEX {} ATTACH PARTITION … for each partition",
-            index.qualified
+        let next = commented(
+            database.orchestrator("doctor"),
+            format!(
+                "first attach the index of each partition: ALTER INDEX {} ATTACH PARTITION …",
+                index.qualified
+            ),
         );
         return database.finding(KIND, Severity::Warning, what, next, None);
     }

@@ -2,7 +2,7 @@
 
 use shared::report::units::age;
 
-use super::checks::Database;
+use super::checks::{Database, busy};
 use super::sessions::who;
 use super::{Finding, Remedy, Repair, Severity};
 
@@ -14,7 +14,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
             let what = format!("{} holds the advisory lock of a run", who(holder));
             // The program never rests for long between two statements: its machine may be gone without a word.
             if holder.state != "idle" || holder.state_age < limit {
-                let next = "nothing: a run is at work".to_owned();
+                let next = busy(database.name());
                 return database.finding("advisory_lock", Severity::Note, what, next, None);
             }
             let sql = format!(

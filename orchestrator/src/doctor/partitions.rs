@@ -1,6 +1,6 @@
 //! Partitions that are neither attached nor detached.
 
-use super::checks::Database;
+use super::checks::{Database, busy};
 use super::{Finding, Remedy, Repair, Severity};
 
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
@@ -12,7 +12,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
                 "the detachment of partition {partition} from {parent} was begun and not finished"
             );
             if database.is_running() {
-                let next = "nothing: a run is at work".to_owned();
+                let next = busy(database.name());
                 return database.finding("pending_detach", Severity::Note, what, next, None);
             }
             if let Some(resume) = database.resume() {

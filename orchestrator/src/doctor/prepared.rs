@@ -1,10 +1,10 @@
 //! Prepared transactions, which hold their locks until somebody decides.
 
-use shared::domain::suggest;
+use shared::domain::{commented, in_sql, suggest};
 use shared::postgres::Gid;
 use shared::report::units::age;
 
-use super::checks::Database;
+use super::checks::{Database, busy};
 use super::queries::PreparedRow;
 use super::{Finding, Remedy, Repair, Severity};
 
@@ -28,14 +28,11 @@ fn of_a_release(database: &Database<'_>, transaction: &PreparedRow, gid: &Gid) -
     );
     let (severity, next) = if database.is_running() {
         // It may be that run's own, in the moment between its two phases.
-        (
-            Severity::Note,
-            "a run is at work here: see again when it has ended".to_owned(),
-        )
+        (Severity::Note, busy(database.name()))
     } else {
-        let next = format!(
-            "finish it as it was decided, or roll it back: {}",
-            suggest(["doctor", "--fix"])
+        let next = commented(
+            suggest(["doctor", "--fix"]),
+            "finishes it as it was decided, or rolls it back",
         );
         (Severity::Error, next.to_owned())
     };
@@ -51,8 +48,9 @@ fn of_others(database: &Database<'_>, transaction: &PreparedRow) -> Finding {
         age(transaction.age)
     );
     // Only its coordinator knows which of the two: nothing for --fix.
-    let next = format!(
-        "ask its coordinator, then: COMMIT PREPARED {literal} or ROLLBACK PREPARED {literal}"
+    let next = in_sql(
+        format!("COMMIT PREPARED {literal}"),
+        format!("or ROLLBACK PREPARED {literal}: its coordinator knows which"),
     );
     database.finding("prepared_transaction", Severity::Warning, what, next, None)
 }

@@ -1,6 +1,6 @@
 //! What restores left: databases that they replaced, and those that they did not finish.
 
-use shared::domain::suggest;
+use shared::domain::{commented, suggest};
 use shared::report::units::age;
 use time::OffsetDateTime;
 
@@ -25,9 +25,9 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
             kept.bytes / 1_000_000,
             age(since)
         );
-        let next = format!(
-            "when it is not needed any more: {}",
-            suggest(["restore", service.as_str(), "--drop-old"])
+        let next = commented(
+            suggest(["restore", service.as_str(), "--drop-old"]),
+            "when it is not needed any more",
         );
         server.finding("kept_database", Severity::Note, what, next, None)
     });

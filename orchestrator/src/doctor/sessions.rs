@@ -1,5 +1,6 @@
 //! Sessions that stand in the way: idle in a transaction, and waiting for another.
 
+use shared::domain::{commented, in_sql};
 use shared::report::units::{age, count};
 
 use super::checks::Database;
@@ -42,7 +43,10 @@ pub(super) fn idle(database: &Database<'_>) -> Vec<Finding> {
             session.pid
         );
         if session.state_age < limit {
-            let next = format!("nothing yet; it is in the way from {} on", age(limit));
+            let next = commented(
+                database.orchestrator("doctor"),
+                format!("nothing to do yet; it is in the way from {} on", age(limit)),
+            );
             return database.finding("idle_in_transaction", Severity::Note, what, next, None);
         }
         let remedy = Remedy::asks(Repair::Terminate(sql.clone()));
@@ -66,11 +70,14 @@ pub(super) fn blocked(database: &Database<'_>) -> Vec<Finding> {
             );
             let first = session.blockers.iter().find(|&&pid| pid != 0);
             let next = match first {
-                Some(pid) => format!(
-                    "wait for it, or cancel what it does: SELECT pg_catalog.pg_cancel_backend({pid}); \
-                     if it is idle in a transaction: SELECT pg_catalog.pg_terminate_backend({pid})"
+                Some(pid) => in_sql(
+                    format!("SELECT pg_catalog.pg_cancel_backend({pid})"),
+                    format!("or wait for it; if it is idle in a transaction: pg_terminate_backend({pid})"),
                 ),
-                None => "finish the prepared transaction: SELECT * FROM pg_catalog.pg_prepared_xacts".to_owned(),
+                None => in_sql(
+                    "SELECT * FROM pg_catalog.pg_prepared_xacts",
+                    "finish the prepared transaction",
+                ),
             };
             database.finding("blocked", Severity::Warning, what, next, None)
         })

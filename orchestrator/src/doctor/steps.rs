@@ -2,7 +2,7 @@
 
 use shared::domain::Direction;
 
-use super::checks::Database;
+use super::checks::{Database, busy};
 use super::{Finding, Severity};
 
 /// The command that goes on in a direction.
@@ -25,7 +25,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
             let version = interruption.version;
             if database.is_running() {
                 let what = format!("{noun} {version} is under way: {so_far}");
-                let next = "nothing: a run is at work".to_owned();
+                let next = busy(database.name());
                 return database.finding("interrupted_step", Severity::Note, what, next, None);
             }
             let next = database.orchestrator(command(interruption.direction));

@@ -3,6 +3,7 @@
 use super::checks::ServerFacts;
 use super::{Finding, Severity};
 use crate::client_program::ClientProgramError;
+use shared::domain::rerun;
 
 /// The oldest major version that is supported.
 const OLDEST: i32 = 14;
@@ -18,7 +19,9 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
                 "PostgreSQL {} is older than {OLDEST}, the oldest that is supported",
                 server.rows.version
             ),
-            format!("upgrade the server to PostgreSQL {OLDEST} or newer"),
+            rerun(format!(
+                "after an upgrade of the server to PostgreSQL {OLDEST} or newer"
+            )),
             None,
         ));
     }
@@ -31,7 +34,7 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
             "pg_dump_version",
             severity,
             format!("no backup can be made from here: {error}"),
-            format!("install the client programs of PostgreSQL {major}, or give their folder with --pg-bin"),
+            rerun(format!("first install the client programs of PostgreSQL {major}, or give their folder with --pg-bin")),
             None,
         ));
     }

@@ -3,6 +3,7 @@
 use super::checks::Database;
 use super::queries::WritesRefused;
 use super::{Finding, Severity};
+use shared::domain::rerun;
 
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let Some(refused) = &database.rows.writes_refused else {
@@ -11,10 +12,10 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let (what, next) = match refused {
         WritesRefused::Standby => (
             "the server is a standby, which takes no writes".to_owned(),
-            format!(
-                "name the primary server (--server-url, or services.{}.url in the configuration)",
+            rerun(format!(
+                "with the address of the primary server (--server-url, or services.{}.url in the configuration)",
                 database.name()
-            ),
+            )),
         ),
         WritesRefused::Setting { of, reset } => (
             format!("default_transaction_read_only is on for {of}: no migration can run"),

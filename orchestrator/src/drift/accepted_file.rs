@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use service_layout::files;
 use shared::command::CommandError;
-use shared::domain::{FactDifference, SchemaDifference, ServiceName, Version};
+use shared::domain::{FactDifference, SchemaDifference, ServiceName, Version, rerun};
 
 use super::{AcceptedDrift, ServiceDrift};
 
@@ -80,13 +80,15 @@ impl AcceptedDrift {
         let text = files::read_text(path).map_err(|error| {
             CommandError::usage(
                 error.to_string(),
-                "write one with --write-drift FILE, and review it",
+                rerun("with a file that --write-drift FILE has written, and that was reviewed"),
             )
         })?;
         let broken = |what: String| {
             CommandError::usage(
                 format!("{}: {what}", path.display()),
-                "undo the edit, or write another file with --write-drift FILE, and review it",
+                rerun(
+                    "first undo the edit, or write another file with --write-drift FILE, and review it",
+                ),
             )
         };
         let located = |error: toml::de::Error| {
@@ -155,7 +157,7 @@ pub fn refuse_existing(path: &Path) -> Result<(), CommandError> {
                 "{} exists, and may have been reviewed: it is not overwritten",
                 path.display()
             ),
-            "name another file, or delete this one",
+            rerun("with another file, or after this one is deleted"),
         ));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::command::Context;
-use shared::domain::{Migration, Refusal, RefusalKind, Service, Version, suggest};
+use shared::domain::{Migration, Refusal, RefusalKind, Service, Version, commented, suggest};
 use shared::inspect::{Target, inspect};
 use shared::reconcile::{History, State, reconcile};
 
@@ -99,9 +99,9 @@ fn applied(service: &Service, history: &History) -> Result<Vec<Version>, Refusal
                 "{} {} {what}: nobody can say what the schema should be",
                 standing.version, standing.name
             ),
-            next: format!(
-                "settle that first: {}",
-                suggest(["status", service.name.as_str()])
+            next: commented(
+                suggest(["status", service.name.as_str()]),
+                "settle that first",
             ),
         });
     }

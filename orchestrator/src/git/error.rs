@@ -1,5 +1,6 @@
 //! Why git gives no answer.
 
+use shared::domain::{called, commented};
 use std::io;
 
 /// Why git gives no answer.
@@ -47,21 +48,23 @@ pub enum GitError {
 
 impl GitError {
     /// What to do next.
-    pub fn next(&self) -> &'static str {
+    pub fn next(&self) -> String {
+        let without = || called().without_option("--changed-since").to_string();
         match self {
-            Self::Absent | Self::Start(_) => "install git, or check without --changed-since",
+            Self::Absent | Self::Start(_) => commented(without(), "checks all; or install git"),
             Self::NoRepository { .. } => {
-                "call it in a clone, or with --services-dir in one; or check without --changed-since"
+                commented(without(), "checks all; or call it in a clone, or with --services-dir in one")
             }
             Self::UnknownRevision { shallow: true, .. }
             | Self::NoMergeBase { shallow: true, .. } => {
-                "the clone is shallow: git fetch --unshallow (in a workflow: fetch-depth: 0 for actions/checkout)"
+                "git fetch --unshallow   # the clone is shallow; in a workflow: fetch-depth: 0 for actions/checkout"
+                    .to_owned()
             }
-            Self::UnknownRevision { .. } => "name a branch, a tag or a commit, such as origin/main",
+            Self::UnknownRevision { .. } => "git branch --all   # lists what can be named, such as origin/main".to_owned(),
             Self::NoMergeBase { .. } => {
-                "name the branch that this one comes from, such as origin/main"
+                "git branch --all   # name the branch that this one comes from, such as origin/main".to_owned()
             }
-            Self::Failed { .. } => "git status shows whether the clone is in order",
+            Self::Failed { .. } => "git status   # shows whether the clone is in order".to_owned(),
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct CycleError {
 impl CycleError {
     /// What to do about it.
     pub const NEXT: &'static str =
-        "take one depends_on (service.toml) or one `requires` (migration) on this way out";
+        "first remove one depends_on (service.toml) or one `requires` (migration) on this way";
 
     pub(super) fn new(nodes: &[Node]) -> Self {
         let mut names: Vec<String> = nodes.iter().rev().map(Node::to_string).collect();

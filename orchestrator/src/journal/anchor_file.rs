@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use service_layout::files;
 use shared::command::CommandError;
-use shared::domain::{Anchor, Fleet, ServiceName};
+use shared::domain::{Anchor, Fleet, ServiceName, rerun};
 use time::OffsetDateTime;
 
 const SCHEMA: u32 = 1;
@@ -47,7 +47,9 @@ impl AnchorFile {
         let wrong = |what: String| {
             CommandError::usage(
                 format!("{}: {what}", path.display()),
-                "name a file of `history --anchor-out`, or the events that a run printed with --output json",
+                rerun(
+                    "with a file of `history --anchor-out`, or the events that a run printed with --output json",
+                ),
             )
         };
         let text = files::read_text(path).map_err(|error| wrong(error.problem.to_string()))?;
@@ -107,7 +109,7 @@ impl AnchorFile {
                     self.path.display(),
                     anchor.database
                 ),
-                "name an anchor that was taken here, or --environment",
+                rerun("with an anchor that was taken here, or with --environment"),
             )),
             anchor => Ok(anchor),
         }
@@ -153,7 +155,7 @@ pub fn refuse_existing_anchor(path: &Path) -> Result<(), CommandError> {
     if files::look(path).map_or(true, |found| found.is_some()) {
         return Err(CommandError::usage(
             format!("{} exists: an anchor is not written over", path.display()),
-            "name another file, for example with the date in its name",
+            rerun("with another file, for example with the date in its name"),
         ));
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::command::Context;
-use shared::domain::{Checksum, Direction, Refusal, RefusalKind};
+use shared::domain::{Checksum, Direction, Refusal, RefusalKind, rerun};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{
     Attempt, AttemptOutcome, LockedSession, Recorded, RunIdentity, SessionSettings, install,
@@ -97,7 +97,7 @@ fn facts(
             message: format!(
                 "the checksum of {version} is recorded nowhere, and there is no file for it"
             ),
-            next: "use a version of this program, or a folder, that has the file".to_owned(),
+            next: rerun("with a version of this program, or a folder, that has the file"),
         })?;
     let (name, applied_on) = match (row, recorded) {
         (Some(row), _) => (row.name.clone(), row.applied_on.clone()),

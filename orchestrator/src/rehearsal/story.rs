@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::dispatch::Recorder;
 use shared::domain::{
     EVENT_SCHEMA, EventKind, ExitStatus, Rehearsed, ServiceName, ServiceOutcome, StopCause, Totals,
-    Verdict, Version,
+    Verdict, Version, commented, rerun,
 };
 use shared::postgres::RunIdentity;
 use shared::report::Reporter;
@@ -145,7 +145,7 @@ impl<'a> Story<'a> {
         self.status = self.status.or_worse(status);
         let next = error.next();
         self.next
-            .extend(next.as_ref().map(|next| format!("{service}: {next}")));
+            .extend(next.as_ref().map(|next| commented(next, service)));
         let refusal = error.refusal().cloned();
         let outcome = self
             .recorder
@@ -183,14 +183,12 @@ impl<'a> Story<'a> {
     pub(super) fn end(mut self) -> ExitStatus {
         if self.totals.findings > 0 {
             self.next.push(
-                "fix the files, or allow what is intended with a reason: -- migration: allow RULE \"why\""
-                    .to_owned(),
+                rerun("first fix the files, or allow what is intended with a reason: -- migration: allow RULE \"why\""),
             );
         } else if self.totals.skipped > 0 {
-            self.next.push(
-                "fix the migrations that do not run: those after them were not rehearsed"
-                    .to_owned(),
-            );
+            self.next.push(rerun(
+                "first fix the migrations that do not run: those after them were not rehearsed",
+            ));
         }
         self.recorder.run(EventKind::RunFinished {
             verdict: Verdict::of(self.status, self.totals.rehearsed),

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use service_layout::files;
 use sha2::{Digest, Sha256};
-use shared::domain::{Refusal, RefusalKind};
+use shared::domain::{Refusal, RefusalKind, rerun};
 
 use super::choice::Restoration;
 use super::name::hexadecimal;
@@ -91,7 +91,7 @@ pub(super) fn refusal(restoration: &Restoration, message: String) -> Refusal {
         kind: RefusalKind::Backup,
         service: Some(restoration.service().clone()),
         message: format!("the backup is damaged: {message}; nothing was changed"),
-        next: "restore another backup with --from, and find out what became of this one".to_owned(),
+        next: rerun("with another backup (--from FOLDER); find out what became of this one"),
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use service_layout::files::{self, FileError};
 use shared::command::{CommandError, Selected};
 use shared::config::DatabaseAddress;
-use shared::domain::{ExitStatus, Refusal, RefusalKind, ServiceName, with_causes};
+use shared::domain::{
+    ExitStatus, Refusal, RefusalKind, ServiceName, commented, rerun, suggest, with_causes,
+};
 use shared::inspect::Target;
 
 use crate::backup::{MANIFEST, Manifest, ManifestError, ServiceBackup};
@@ -134,7 +136,7 @@ pub fn choose(
                     target.address,
                     restoration.service()
                 ),
-                "name one manifest with --from",
+                rerun("with one manifest: --from FOLDER"),
             ));
         }
         restoration.members.push(member);
@@ -148,7 +150,9 @@ pub fn choose(
 /// Locks a backup for reading, where it has a file for that.
 fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
     let path = folder.join(LOCK);
-    let failed = |why: String| CommandError::usage(why, "repair the file, or name another backup");
+    let failed = |why: String| {
+        CommandError::usage(why, rerun("first repair the file, or name another backup"))
+    };
     if !files::is_file(&path).map_err(|error| failed(error.to_string()))? {
         return Ok(None);
     }
@@ -159,7 +163,7 @@ fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
             kind: RefusalKind::Backup,
             service: None,
             message: format!("{} is being written or removed", folder.display()),
-            next: "restore again when that is over, or name another backup".to_owned(),
+            next: rerun("when that is over, or with another backup"),
         }
         .into()),
         // Not every file system can lock: the sums tell whether it is whole.
@@ -175,7 +179,7 @@ fn below(folder: &Path) -> Result<Vec<Found>, CommandError> {
     let unlooked = |error: &FileError| {
         CommandError::usage(
             error.to_string(),
-            "repair or remove it, or name a manifest with --from",
+            rerun("first repair or remove it, or name a manifest with --from"),
         )
     };
     let entries = match files::look(folder).and_then(|found| match found {
@@ -208,12 +212,12 @@ fn unreadable(error: &ManifestError) -> CommandError {
     match error {
         ManifestError::Io { source, .. } => CommandError::usage(
             format!("{error}: {source}"),
-            "name a manifest, its folder, or `latest`",
+            rerun("with --from and a manifest, its folder, or `latest`"),
         ),
         ManifestError::Malformed { source, .. } => refused(format!("{error}: {source}")),
         ManifestError::OtherForm { .. } => CommandError::Stopped {
             message: error.to_string(),
-            next: Some("restore with the program that wrote it, or a newer one".to_owned()),
+            next: Some(rerun("with the program that wrote it, or a newer one")),
             status: ExitStatus::Refused,
         },
     }
@@ -224,7 +228,7 @@ fn refused(message: String) -> CommandError {
         kind: RefusalKind::Backup,
         service: None,
         message,
-        next: "restore another backup with --from, and find out what became of this one".to_owned(),
+        next: rerun("with another backup (--from FOLDER); find out what became of this one"),
     }
     .into()
 }
@@ -233,11 +237,14 @@ fn none_of(name: &ServiceName, source: &Source) -> CommandError {
     match source {
         Source::Latest(folder) => CommandError::usage(
             format!("there is no backup of {name} below {}", folder.display()),
-            "name a manifest with --from, or another folder with --backup-folder",
+            commented(
+                suggest(["backup", name.as_str()]),
+                "makes one; or give a manifest with --from, or another folder with --backup-folder",
+            ),
         ),
         Source::Manifest(path) => CommandError::usage(
             format!("{}: this backup has no {name}", path.display()),
-            "name services that it has, or another manifest",
+            rerun("with services that it has, or another manifest"),
         ),
     }
 }
@@ -249,11 +256,14 @@ fn none_at_all(source: &Source) -> CommandError {
                 "there is no backup of any service below {}",
                 folder.display()
             ),
-            "name a manifest with --from, or another folder with --backup-folder",
+            commented(
+                suggest(["backup", "all"]),
+                "makes one; or give a manifest with --from, or another folder with --backup-folder",
+            ),
         ),
         Source::Manifest(path) => (
             format!("{}: this backup has no service of these", path.display()),
-            "name another manifest",
+            rerun("with another manifest"),
         ),
     };
     CommandError::usage(place, next)

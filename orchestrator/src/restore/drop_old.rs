@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use catalog::quote;
 use shared::command::Context;
-use shared::domain::{EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome};
+use shared::domain::{
+    EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, called, commented,
+    suggest,
+};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::Client;
 use shared::report::Reporter;
@@ -83,7 +86,7 @@ async fn drop_of(
                 "{address} does not exist, and {} may be all that there is",
                 first.name
             ),
-            next: format!("restore {service} first, or drop it by hand"),
+            next: commented(suggest(["restore", service.as_str()]), "or drop it by hand"),
         }
         .into());
     }
@@ -119,7 +122,7 @@ pub(super) async fn drop_one(
                 kind: RefusalKind::InUse,
                 service: Some(target.service.name.clone()),
                 message: format!("{database} is in use: {}", users.join(", ")),
-                next: "end that, or drop it with --drop-old --terminate".to_owned(),
+                next: called().with(["--terminate"]).to_string(),
             }
             .into())
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shared::domain::{ExitStatus, Refusal, suggest};
+use shared::domain::{ExitStatus, Refusal, commented, rerun, suggest};
 use shared::inspect::ServiceError;
 
 use crate::client_program::ClientProgramError;
@@ -110,19 +110,19 @@ impl RestoreError {
         let next = match self {
             Self::Service(error) => return error.next(),
             Self::Program(_) => {
-                "install the client programs of that PostgreSQL, or name their folder with --pg-bin"
+                "first install the client programs of that PostgreSQL, or give their folder with --pg-bin"
             }
-            Self::Start { .. } => "name another folder of client programs with --pg-bin",
+            Self::Start { .. } => "with another folder of client programs: --pg-bin FOLDER",
             Self::Failed { .. } => {
-                "nothing was swapped: see to what it says (a missing role, extension or right), and restore again"
+                "nothing was swapped: first see to what it says (a missing role, extension or right)"
             }
-            Self::NotTheSame { .. } => "nothing was swapped: restore an older backup with --from",
-            Self::AtWork { .. } => "wait for it to end, and restore again",
-            Self::LockLost { .. } | Self::NotRenamed { .. } => "restore again",
+            Self::NotTheSame { .. } => "nothing was swapped: with an older backup, --from FOLDER",
+            Self::AtWork { .. } => "when it has ended",
+            Self::LockLost { .. } | Self::NotRenamed { .. } => "the database is as it was",
             Self::Unknown { .. } => {
-                return Some(format!(
-                    "once the server can be reached, see in the newest row whether it was restored: {}",
-                    suggest(["history"])
+                return Some(commented(
+                    suggest(["history"]),
+                    "once the server can be reached: the newest row shows whether it was restored",
                 ));
             }
             Self::AfterSwap { kept, .. } => {
@@ -130,14 +130,14 @@ impl RestoreError {
                     .as_ref()
                     .map(|kept| format!(" (the database before is {kept})"))
                     .unwrap_or_default();
-                return Some(format!(
-                    "see what it holds{before}: {}",
-                    suggest(["status"])
+                return Some(commented(
+                    suggest(["status"]),
+                    format!("shows what it holds{before}"),
                 ));
             }
             Self::Cancelled => return None,
         };
-        Some(next.to_owned())
+        Some(rerun(next))
     }
 
     /// The whole chain in one line.

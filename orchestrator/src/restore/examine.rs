@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use shared::command::Context;
-use shared::domain::{PlannedRestore, Refusal, RefusalKind, Version};
+use shared::domain::{
+    PlannedRestore, Refusal, RefusalKind, Version, called, commented, in_sql, rerun,
+};
 use shared::inspect::{ServiceError, inspect};
 use shared::report::units::count;
 use time::OffsetDateTime;
@@ -152,14 +154,14 @@ fn refuse_unfit(
         return refusal(
             RefusalKind::Backup,
             format!("{address}: a database of the server itself cannot be swapped"),
-            "give the service a database of its own".to_owned(),
+            rerun("first give the service a database of its own"),
         );
     }
     if server.in_recovery {
         return refusal(
             RefusalKind::ReadOnly,
             format!("{address} takes no writes (a standby)"),
-            "name the primary server".to_owned(),
+            rerun("with the address of the primary server"),
         );
     }
     let from = &restoration.dump().server_version;
@@ -170,10 +172,10 @@ fn refuse_unfit(
                 "the backup is of PostgreSQL {from}, and the server is older ({}): it may not know all that is in it",
                 server.version
             ),
-            format!(
-                "restore on a server of version {} or newer",
+            rerun(format!(
+                "on a server of version {} or newer",
                 program::major(from)
-            ),
+            )),
         );
     }
     if !server.may_create {
@@ -184,9 +186,12 @@ fn refuse_unfit(
                 server.role,
                 address.server_key()
             ),
-            format!(
-                "ALTER ROLE \"{}\" CREATEDB, or name another user",
-                server.role
+            in_sql(
+                format!(
+                    "ALTER ROLE {} CREATEDB",
+                    shared::postgres::quote_identifier(&server.role)
+                ),
+                "as an administrator; or name another user",
             ),
         );
     }
@@ -197,7 +202,7 @@ fn refuse_unfit(
                 "{} does not own {address}, and may not rename it",
                 server.role
             ),
-            "restore as its owner, or as a superuser".to_owned(),
+            rerun("as its owner, or as a superuser"),
         );
     }
     Ok(())
@@ -225,7 +230,9 @@ pub(super) async fn in_use(
                 count(prepared.len(), "prepared transaction"),
                 prepared.join(", ")
             ),
-            format!("in {database}: COMMIT PREPARED or ROLLBACK PREPARED, then restore again"),
+            rerun(format!(
+                "first COMMIT PREPARED or ROLLBACK PREPARED in {database}"
+            )),
         )));
     }
     if options.terminate {
@@ -250,7 +257,10 @@ pub(super) async fn in_use(
             count(users.len(), "session"),
             named.join(", ")
         ),
-        "stop what connects to it, or end its sessions with --terminate".to_owned(),
+        commented(
+            called().with(["--terminate"]).to_string(),
+            "ends its sessions; or stop what connects to it",
+        ),
     )))
 }
 

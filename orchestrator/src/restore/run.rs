@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use shared::command::{Context, Selected};
 use shared::domain::{
-    EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, millis, suggest,
+    EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, commented, millis, suggest,
     with_causes,
 };
 use shared::inspect::inspect;
@@ -357,13 +357,13 @@ impl Work<'_> {
                 .iter()
                 .map(|one| one.restoration.service().as_str())
                 .collect();
-            story.advise(format!(
-                "the others are restored; then these: {}",
+            story.advise(commented(
                 suggest(
                     std::iter::once("restore")
                         .chain(names)
-                        .chain(["--from", &first.examined.planned.manifest])
-                )
+                        .chain(["--from", &first.examined.planned.manifest]),
+                ),
+                "the others are restored",
             ));
         }
         // Dropping takes its time, and the fleet was mixed meanwhile. A fleet that stays mixed may have to go back.

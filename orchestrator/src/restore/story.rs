@@ -3,7 +3,7 @@
 use shared::dispatch::Recorder;
 use shared::domain::{
     Anchor, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals,
-    Verdict,
+    Verdict, commented,
 };
 use shared::postgres::RunIdentity;
 use shared::report::Reporter;
@@ -125,7 +125,7 @@ impl<'a> Story<'a> {
         let next = error.next();
         let name = restoration.service();
         self.next
-            .extend(next.as_ref().map(|next| format!("{name}: {next}")));
+            .extend(next.as_ref().map(|next| commented(next, name)));
         let refusal = error.refusal().cloned();
         let outcome = self
             .recorder
@@ -192,7 +192,7 @@ impl<'a> Story<'a> {
         self.failed += 1;
         let next = error.next();
         self.next
-            .extend(next.as_ref().map(|next| format!("{service}: {next}")));
+            .extend(next.as_ref().map(|next| commented(next, service)));
         let refusal = error.refusal().cloned();
         self.recorder
             .service_failed(service, error.chain(), next, refusal, status);

@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use catalog::quote;
 use shared::command::Context;
-use shared::domain::{EventKind, millis, with_causes};
+use shared::domain::{EventKind, in_sql, millis, with_causes};
 use shared::inspect::{ServiceError, inspect};
 use shared::postgres::Client;
-use shared::postgres::{Connection, LockedSession, ServerError, is_connection_lost};
+use shared::postgres::{
+    Connection, LockedSession, ServerError, is_connection_lost, quote_identifier,
+};
 use tokio::time::Instant;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -253,9 +255,14 @@ async fn judge(
         let users = in_use(&watcher.client, &entered.restoration, own, &refused).await;
         if let Ok(Some(mut refusal)) = users {
             if options.terminate && !entered.examined.server.signals {
-                refusal.next = format!(
-                    "GRANT pg_signal_backend TO \"{}\", or restore as a superuser; or stop what connects to {database}",
-                    entered.examined.server.role
+                refusal.next = in_sql(
+                    format!(
+                        "GRANT pg_signal_backend TO {}",
+                        quote_identifier(&entered.examined.server.role)
+                    ),
+                    format!(
+                        "as an administrator; or restore as a superuser, or stop what connects to {database}"
+                    ),
                 );
             }
             return Err(refusal.into());

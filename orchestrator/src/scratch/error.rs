@@ -1,7 +1,7 @@
 //! Why migrations could not be replayed.
 
 use shared::command::CommandError;
-use shared::domain::{ExitStatus, Failure, Refusal, with_causes};
+use shared::domain::{ExitStatus, Failure, Refusal, called, rerun, with_causes};
 use shared::inspect::ServiceError;
 use shared::postgres::{ConnectError, ServerError, is_connection_lost};
 use tokio_postgres::error::SqlState;
@@ -112,17 +112,18 @@ impl ScratchError {
     /// What to do next.
     pub fn next(&self) -> Option<String> {
         match self {
-            Self::Connect(_) | Self::MayNotCreate { .. } => Some(
-                "choose another with --scratch-server: local, same, or a URL with the right to create databases"
-                    .to_owned(),
+            Self::Connect(_) | Self::MayNotCreate { .. } => Some(rerun(
+                "with another --scratch-server: local, same, or a URL with the right to create databases",
+            )),
+            Self::Replay { .. } => Some(rerun(
+                "first fix what is missing there (an extension, a role), or give a server like the live one with --scratch-server",
+            )),
+            Self::ClusterWide { .. } => Some(
+                called()
+                    .without_option("--scratch-server")
+                    .with(["--scratch-server", "local"])
+                    .to_string(),
             ),
-            Self::Replay { .. } => Some(
-                "mend what is missing there (an extension, a role), or choose a server like the live one with --scratch-server"
-                    .to_owned(),
-            ),
-            Self::ClusterWide { .. } => {
-                Some("replay it elsewhere: --scratch-server local, or a URL".to_owned())
-            }
             Self::Look(_) => None,
             Self::Service(error) => error.next(),
             Self::Command(error) => error.next(),

@@ -67,7 +67,7 @@ impl Archive {
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
             let message = format!("{} cannot be read: {}", self.what, said.trim());
-            return Err(failed(message, "name another backup with --from"));
+            return Err(failed(message, "with another backup: --from FOLDER"));
         }
         Ok(History {
             applied: rows(&String::from_utf8_lossy(&output.stdout)),

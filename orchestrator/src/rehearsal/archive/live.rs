@@ -118,7 +118,7 @@ async fn dump(
         }
         Err(error) => Err(failed(
             format!("{program} cannot be run: {error}"),
-            "name another folder of client programs with --pg-bin",
+            "with another folder of client programs: --pg-bin FOLDER",
         )),
     }
 }

@@ -8,7 +8,7 @@ mod pour;
 
 use std::path::PathBuf;
 
-use shared::domain::ExitStatus;
+use shared::domain::{ExitStatus, rerun};
 use shared::inspect::ServiceError;
 
 use crate::client_program::{ClientProgram, ClientProgramError};
@@ -45,7 +45,7 @@ enum Dump {
 }
 
 /// What to do where a client program does not get through.
-const SEE_TO_IT: &str = "see to what it says (a missing role, extension or right), or choose a server like the live one with --scratch-server";
+const SEE_TO_IT: &str = "first see to what it says (a missing role, extension or right), or give a server like the live one with --scratch-server";
 
 fn failed(message: String, next: &str) -> ScratchError {
     ended(message, next, ExitStatus::Failed)
@@ -54,7 +54,7 @@ fn failed(message: String, next: &str) -> ScratchError {
 fn ended(message: String, next: &str, exit_code: ExitStatus) -> ScratchError {
     ServiceError::Precaution {
         message,
-        next: next.to_owned(),
+        next: rerun(next),
         exit_code,
     }
     .into()
@@ -63,7 +63,7 @@ fn ended(message: String, next: &str, exit_code: ExitStatus) -> ScratchError {
 fn no_program(error: &ClientProgramError) -> ScratchError {
     ended(
         error.to_string(),
-        "install the client programs of that PostgreSQL, or name their folder with --pg-bin",
+        "first install the client programs of that PostgreSQL, or give their folder with --pg-bin",
         ExitStatus::Usage,
     )
 }
@@ -71,6 +71,6 @@ fn no_program(error: &ClientProgramError) -> ScratchError {
 fn interrupted(error: &tokio::task::JoinError) -> ScratchError {
     failed(
         format!("reading a backup was interrupted: {error}"),
-        "try again",
+        "nothing was changed",
     )
 }

@@ -39,7 +39,7 @@ impl Archive {
                     "{} is of PostgreSQL {}, and the scratch server has {scratch}, which cannot hold it",
                     self.what, self.server_version
                 ),
-                "choose a server as new with --scratch-server",
+                "with a server as new: --scratch-server URL",
                 ExitStatus::Refused,
             )
             .into());
