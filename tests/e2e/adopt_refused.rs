@@ -64,7 +64,7 @@ fn every_service_without_a_legacy_migration_is_told_to_run() {
     }
     let outcome = orchestrator.expect(&["adopt", "all"], 3);
     for (service, _) in SERVICES {
-        let next = format!("migrate it: orchestrator run {service}");
+        let next = format!("next: orchestrator run {service} ");
         assert!(outcome.stderr.contains(&next), "{next}: {}", outcome.stderr);
     }
 }

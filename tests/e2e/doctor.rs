@@ -107,7 +107,7 @@ fn a_session_idle_in_a_transaction_is_named_and_ended_only_with_consent() {
     idle.run("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE");
     let pid = idle.pid();
     let young = only(&orchestrator, &[], 0);
-    assert_is(&young, "idle_in_transaction", "note", "nothing yet");
+    assert_is(&young, "idle_in_transaction", "note", "nothing to do yet");
 
     let now = ["--idle-after", "0s"];
     let finding = only(&orchestrator, &now, 4);
@@ -494,7 +494,12 @@ fn files_that_do_not_fit_the_history_and_a_database_that_takes_no_writes_are_fin
     let files = ["divergent", "missing", "out_of_order"];
     let all = found(&orchestrator, &[], 4);
     assert_eq!(kinds(&all), files);
-    assert_is(&all[0], "divergent", "error", "restore the file");
+    assert_is(
+        &all[0],
+        "divergent",
+        "error",
+        "V3__third.sql as it was applied",
+    );
 
     let off = |what: &str| format!("ALTER {what} SET default_transaction_read_only = on");
     server.query("postgres", &off("DATABASE db_one"));

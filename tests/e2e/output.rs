@@ -342,7 +342,12 @@ fn what_only_a_change_of_settings_or_rights_resolves_is_not_exit_code_5() {
     let line = missing
         .stderr
         .lines()
-        .find_map(|line| line.split("database run: ").nth(1))
+        .find_map(|line| {
+            line.trim_start()
+                .strip_prefix("next: ")?
+                .split(";   -- ")
+                .next()
+        })
         .expect("the SQL that gives the rights");
     assert!(line.contains("CREATE SCHEMA \"orchestrator\""), "{line}");
     for statement in line.split("; ") {

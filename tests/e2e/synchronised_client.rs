@@ -271,7 +271,11 @@ fn a_date_that_no_timestamp_can_hold_is_refused_before_anything_changes() {
         "{}",
         failed.stderr
     );
-    assert!(failed.stderr.contains("run again"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("next: orchestrator run"),
+        "{}",
+        failed.stderr
+    );
     assert_eq!(
         server.value(
             DATABASE,

@@ -16,6 +16,7 @@ mod running;
 mod server;
 mod services;
 mod session;
+mod suggestions;
 mod terminal;
 mod wait;
 
@@ -31,5 +32,6 @@ pub use running::Running;
 pub use server::Server;
 pub use services::{SERVICES, ServiceFolder, Services};
 pub use session::Session;
+pub use suggestions::suggestions;
 pub use terminal::{CTRL_C, CTRL_Z, Terminal, TerminalMode};
 pub use wait::wait_until;

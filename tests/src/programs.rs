@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binaries::{first_in_path, workspace};
+use crate::suggestions::check;
 use crate::{Server, Services};
 
 /// A program with its environment: nothing of the caller's configuration reaches it, and it runs in an empty folder.
@@ -135,8 +136,19 @@ impl Program {
     }
 
     /// Runs it to its end.
+    #[track_caller]
     pub fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Outcome {
-        Outcome::of(self.start(arguments))
+        let outcome = Outcome::of(self.start(arguments));
+        check(&outcome, &self.called_with(arguments));
+        outcome
+    }
+
+    /// The arguments of a call.
+    pub(crate) fn called_with<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Vec<String> {
+        let own = arguments
+            .iter()
+            .map(|argument| argument.as_ref().to_string_lossy().into_owned());
+        self.arguments.iter().cloned().chain(own).collect()
     }
 
     /// Runs it and expects an exit code.

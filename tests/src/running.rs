@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::suggestions::check;
 use crate::{Outcome, Program, wait_until};
 
 /// A program under way; ends with its test.
@@ -18,6 +19,7 @@ pub struct Running {
     lines: Arc<Mutex<Vec<String>>>,
     stdout: Option<JoinHandle<()>>,
     stderr: Option<JoinHandle<String>>,
+    called_with: Vec<String>,
 }
 
 impl Program {
@@ -25,18 +27,19 @@ impl Program {
     pub fn watch(&self, arguments: &[&str]) -> Running {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--output", "json"]);
-        Running::new(self.start(&arguments))
+        Running::new(self.start(&arguments), self.called_with(&arguments))
     }
 }
 
 impl Running {
-    fn new(mut child: Child) -> Self {
+    fn new(mut child: Child, called_with: Vec<String>) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let stdout = child.stdout.take().expect("piped");
         let mut stderr = child.stderr.take().expect("piped");
         let sink = Arc::clone(&lines);
         Self {
             child,
+            called_with,
             lines,
             stdout: Some(std::thread::spawn(move || {
                 for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -129,13 +132,15 @@ impl Running {
         if !stdout.is_empty() {
             stdout.push('\n');
         }
-        Outcome {
+        let outcome = Outcome {
             code: status.code().unwrap_or(-1),
             stdout,
             stderr: stderr
                 .map(|text| text.expect("standard error is read"))
                 .unwrap_or_default(),
-        }
+        };
+        check(&outcome, &self.called_with);
+        outcome
     }
 }
 
