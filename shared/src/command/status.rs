@@ -416,9 +416,9 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         Some(migration) => (role_of(migration.state), words_of(migration.state)),
         None if service.release_in_doubt => (
             Role::Bad,
-            commented(
-                suggest(["doctor", "--fix"]),
-                "an atomic release is in doubt",
+            format!(
+                "an atomic release is in doubt: {}",
+                suggest(["doctor", "--fix"])
             ),
         ),
         None if service.database_exists == Some(false) => {
