@@ -129,7 +129,7 @@ impl ClientProgram {
     pub fn against(&self, watch: &ClientWatch) -> tokio::process::Command {
         let mut command = tokio::process::Command::from(command(&self.path));
         command
-            .envs(watch.address().libpq_environment())
+            .envs(watch.environment())
             .env("PGAPPNAME", watch.application())
             // Ctrl-C is for this program, which ends it.
             .process_group(0)

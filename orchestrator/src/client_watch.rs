@@ -11,7 +11,7 @@ use shared::postgres::{Connections, Sight};
 use tokio::process::Command;
 
 /// Looks in a row that see nothing move before a program is given up.
-const MOST_STILL: u32 = 3;
+const MOST_STILL: u32 = 2;
 
 /// How a client program is seen from outside.
 pub struct ClientWatch {
@@ -35,6 +35,12 @@ impl ClientWatch {
     /// Where the program connects to.
     pub fn address(&self) -> &DatabaseAddress {
         &self.address
+    }
+
+    /// The variables with which the program connects there.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let limit = self.connections.connect_timeout();
+        self.address.libpq_environment(limit)
     }
 
     /// The name of its sessions.

@@ -41,7 +41,11 @@ async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<Str
             "--no-privileges",
             "--exclude-schema=orchestrator",
         ])
-        .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"));
+        .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))
+        .arg(format!(
+            "--dbname={}",
+            watch.address().libpq_connection_string()
+        ));
     let output = watch
         .output(&mut command)
         .await

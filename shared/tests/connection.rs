@@ -137,7 +137,7 @@ async fn psql_reaches_the_same_place_with_the_variables_of_the_address() {
     .with_database("second");
     let output = server
         .psql()
-        .envs(address.libpq_environment())
+        .envs(address.libpq_environment(Duration::from_secs(10)))
         .args(["-c", "SELECT current_user, current_database(), ssl, current_setting('work_mem') FROM pg_stat_ssl WHERE pid = pg_backend_pid()"])
         .output()
         .expect("psql runs");

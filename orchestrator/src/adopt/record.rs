@@ -50,15 +50,9 @@ pub(super) async fn lock(
         .into());
     }
     let engine = context.configuration.engine();
-    let mut locked = LockedSession::acquire(
-        session,
-        &context.connections(),
-        engine.advisory_lock_wait,
-        cancelled,
-        waiting,
-    )
-    .await
-    .map_err(|source| ServiceError::lock(target, source))?;
+    let mut locked = LockedSession::acquire(session, engine.advisory_lock_wait, cancelled, waiting)
+        .await
+        .map_err(|source| ServiceError::lock(target, source))?;
     let settings = SessionSettings {
         lock_timeout: engine.lock_timeout,
         statement_timeout: Duration::ZERO,

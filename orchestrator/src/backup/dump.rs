@@ -153,6 +153,10 @@ fn start(order: &DumpOrder<'_>) -> Result<(Running, ChildStderr), BackupError> {
         .args(["--no-password", "--verbose"])
         .arg(format!("--snapshot={}", order.snapshot))
         .arg(format!("--lock-wait-timeout={limit}"))
+        .arg(format!(
+            "--dbname={}",
+            order.watch.address().libpq_connection_string()
+        ))
         .arg("--file")
         .arg(order.path);
     if order.format == DumpFormat::Directory {

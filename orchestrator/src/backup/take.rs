@@ -203,9 +203,12 @@ impl Backup {
             .map_err(ServiceError::from)?;
         let client = session.client();
         let schema = match self.verification {
-            Verification::Restore => {
-                Some(client.watched(catalog::read(client)).await.map_err(query)?)
-            }
+            Verification::Restore => Some(
+                client
+                    .lend(async |client| catalog::read(client).await)
+                    .await
+                    .map_err(query)?,
+            ),
             Verification::List => None,
         };
         let (snapshot, facts) = self.look(&session).await.map_err(query)?;

@@ -123,7 +123,10 @@ impl Dumped<'_> {
         // A subscription would stand in the way of dropping the database, and is no data.
         command
             .args(["--no-password", "--no-subscriptions"])
-            .arg(format!("--dbname={}", watch.address().database()));
+            .arg(format!(
+                "--dbname={}",
+                watch.address().libpq_connection_string()
+            ));
         // A newer program sets what an older server does not know, and that is no reason to end.
         if self.program.major == major {
             command.arg("--exit-on-error");
@@ -149,7 +152,10 @@ impl Dumped<'_> {
             .await
             .map_err(ServiceError::from)?;
         let client = session.client();
-        let restored = client.watched(catalog::read(client)).await.map_err(query)?;
+        let restored = client
+            .lend(async |client| catalog::read(client).await)
+            .await
+            .map_err(query)?;
         let without = |schema: Snapshot| schema.without(|it| it.kind == Kind::Subscription);
         let mut found = compare(&without(original.schema.clone()), &without(restored)).differences;
         found.retain(|it| !is_of_its_creation(it, &original.schema));

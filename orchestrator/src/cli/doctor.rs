@@ -7,11 +7,13 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::command::{
     CommandError, Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines,
+    watch_signals,
 };
 use shared::domain::{ExitStatus, ServiceName, commented, suggest};
 use shared::inspect::Target;
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};
+use tokio::sync::watch;
 
 use crate::doctor::{Examination, Finding, Remedy, Repaired, Severity, examine, repair};
 
@@ -55,10 +57,23 @@ pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus,
     let targets = context.targets(&selected.names, &selected, false).await?;
     let mut examination = examine(context, &targets, args.idle_after).await?;
     let mut fixed = Vec::new();
+    let mut is_cancelled = false;
     if args.fix {
-        fixed = fix(context, &targets, &examination, args.yes).await?;
-        if !fixed.is_empty() {
-            examination = examine(context, &targets, args.idle_after).await?;
+        let mut cancelled = watch_signals();
+        fixed = fix(context, &targets, &examination, args.yes, &mut cancelled).await?;
+        is_cancelled = *cancelled.borrow() > 0;
+        if !fixed.is_empty() && !is_cancelled {
+            tokio::select! {
+                biased;
+                examined = examine(context, &targets, args.idle_after) => examination = examined?,
+                Ok(_) = cancelled.wait_for(|times| *times > 0) => is_cancelled = true,
+            }
+        }
+        if is_cancelled {
+            let what = |finding: &Finding| (finding.place.clone(), finding.what.clone());
+            let is_left =
+                |finding: &Finding| !fixed.iter().any(|fixed| what(fixed) == what(finding));
+            examination.findings.retain(is_left);
         }
     }
     if context.is_for_people() {
@@ -71,7 +86,11 @@ pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus,
             unreachable: &examination.unreachable,
         })?;
     }
-    Ok(status(&examination))
+    Ok(if is_cancelled {
+        ExitStatus::Cancelled
+    } else {
+        status(&examination)
+    })
 }
 
 fn status(examination: &Examination) -> ExitStatus {
@@ -84,15 +103,19 @@ fn status(examination: &Examination) -> ExitStatus {
     unreachable.fold(found, |worst, one| worst.or_worse(one.exit_code))
 }
 
-/// Repairs what can be, with consent where it takes one; gives what was repaired.
+/// Repairs what can be, with consent where it takes one, until it is `cancelled`; gives what was repaired.
 async fn fix(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     examination: &Examination,
     yes: bool,
+    cancelled: &mut watch::Receiver<u32>,
 ) -> Result<Vec<Finding>, CommandError> {
     let mut fixed = Vec::new();
     for finding in &examination.findings {
+        if *cancelled.borrow() > 0 {
+            break;
+        }
         let Some(remedy) = &finding.remedy else {
             continue;
         };
@@ -106,7 +129,7 @@ async fn fix(
         if !consent(context, finding, remedy, yes).await? {
             continue;
         }
-        match repair(context, target, remedy).await {
+        match repair(context, target, remedy, cancelled).await {
             Repaired::Done => fixed.push(finding.clone()),
             Repaired::RunAtWork => tracing::warn!(
                 database = finding.place,

@@ -49,7 +49,13 @@ pub(super) async fn exec(
     let mut command = clean_command(&program);
     // The thread that prints does not outlive the program. What cannot be printed is no reason not to go on.
     let _ = output::deliver().await;
-    let failed = command.envs(address.libpq_environment()).args(args).exec();
+    let limit = context.connections().connect_timeout();
+    command.envs(address.libpq_environment(limit));
+    if !names_a_database(args) {
+        // What notices a dead server has no variable.
+        command.arg(format!("--dbname={}", address.libpq_connection_string()));
+    }
+    let failed = command.args(args).exec();
     Err(CommandError::Io {
         what: format!(
             "{} cannot be run; install PostgreSQL's client programs, or give their folder with --pg-bin",
@@ -57,4 +63,67 @@ pub(super) async fn exec(
         ),
         source: failed,
     })
+}
+
+/// Whether arguments for psql hold another database than the service's, which psql takes only where no other is given.
+fn names_a_database(args: &[String]) -> bool {
+    let mut takes_value = false;
+    args.iter().any(|arg| {
+        let is_value = std::mem::replace(&mut takes_value, false);
+        match arg.strip_prefix('-') {
+            _ if is_value => false,
+            Some(long) if long.starts_with('-') => {
+                takes_value = !long.contains('=') && WITH_VALUE.contains(&&long[1..]);
+                false
+            }
+            Some(short) => {
+                // The rest of the word is the value, where there is one.
+                let first = short.find(|flag| VALUED.contains(flag));
+                takes_value = first.is_some_and(|first| first + 1 == short.len());
+                false
+            }
+            None => true,
+        }
+    })
+}
+
+/// The options of psql that take a value, short and long.
+const VALUED: &str = "cdfFhLopPRTUv";
+const WITH_VALUE: [&str; 13] = [
+    "command",
+    "dbname",
+    "file",
+    "field-separator",
+    "host",
+    "log-file",
+    "output",
+    "port",
+    "pset",
+    "record-separator",
+    "table-attr",
+    "username",
+    "variable",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_among_the_arguments_is_seen() {
+        for (args, names) in [
+            ("", false),
+            ("-c select", false),
+            ("-Xc select", false),
+            ("-X other", true),
+            ("-tAc select other", true),
+            ("--command select", false),
+            ("--command=select other", true),
+            ("--no-psqlrc other", true),
+            ("other", true),
+        ] {
+            let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(names_a_database(&args), names, "{args:?}");
+        }
+    }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::command::{CommandError, Context, Selected, resolve_in_doubt, watch_signals};
+use shared::command::{CommandError, Context, Selected, resolve_in_doubt};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{LockError, LockedSession, SessionSettings};
+use tokio::sync::watch;
 
 use super::{Repair, finding::Remedy};
 
@@ -23,12 +24,17 @@ pub enum Repaired {
     Failed(String),
 }
 
-/// Does what a remedy says, in the database of a target.
-pub async fn repair(context: &Context, target: &Arc<Target>, remedy: &Remedy) -> Repaired {
+/// Does what a remedy says, in the database of a target, until it is `cancelled`.
+pub async fn repair(
+    context: &Context,
+    target: &Arc<Target>,
+    remedy: &Remedy,
+    cancelled: &mut watch::Receiver<u32>,
+) -> Repaired {
     let done = match &remedy.repair {
-        Repair::Locked(sql) => locked(context, target, sql).await,
+        Repair::Locked(sql) => locked(context, target, sql, cancelled).await,
         Repair::Terminate(sql) => terminate(context, target, sql).await,
-        Repair::ResolveRelease => return release(context, target).await,
+        Repair::ResolveRelease => return release(context, target, cancelled.clone()).await,
         Repair::DropScratch(address) => context
             .connections()
             .drop_database(address)
@@ -51,14 +57,17 @@ fn unrepaired(error: &ServiceError) -> Repaired {
 }
 
 /// In all databases of the release: where another finding was about the same one, there is nothing left to do here.
-async fn release(context: &Context, target: &Arc<Target>) -> Repaired {
+async fn release(
+    context: &Context,
+    target: &Arc<Target>,
+    halted: watch::Receiver<u32>,
+) -> Repaired {
     let name = &target.service.name;
     let selected = Selected {
         named: [name.clone()].into(),
         names: [name.clone()].into(),
         all: false,
     };
-    let halted = watch_signals();
     let resolved = resolve_in_doubt(context, &selected, [target], Duration::ZERO, halted).await;
     match resolved {
         Ok(resolved) => match resolved.iter().flat_map(|it| &it.left).next() {
@@ -82,21 +91,19 @@ async fn terminate(context: &Context, target: &Target, sql: &str) -> Result<(), 
 }
 
 /// Under the lock of a run, so that none begins meanwhile, and none that is at work is disturbed.
-async fn locked(context: &Context, target: &Target, sql: &str) -> Result<(), ServiceError> {
+async fn locked(
+    context: &Context,
+    target: &Target,
+    sql: &str,
+    cancelled: &mut watch::Receiver<u32>,
+) -> Result<(), ServiceError> {
     let connections = context.connections();
     let session = connections
         .session(&target.address, &target.history_table)
         .await?;
-    let mut cancelled = watch_signals();
-    let mut locked = LockedSession::acquire(
-        session,
-        &connections,
-        Duration::ZERO,
-        &mut cancelled,
-        |_| {},
-    )
-    .await
-    .map_err(|error| ServiceError::lock(target, error))?;
+    let mut locked = LockedSession::acquire(session, Duration::ZERO, cancelled, |_| {})
+        .await
+        .map_err(|error| ServiceError::lock(target, error))?;
     let engine = context.configuration.engine();
     let settings = SessionSettings {
         // Waiting for old transactions blocks no one; waiting for a lock does. Whoever sits before it waits, too.

@@ -4,8 +4,9 @@
 
 use serde::Serialize;
 use shared::domain::is_secret_name;
+use shared::postgres::Client;
+use tokio_postgres::Error;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
 
 /// Something that a new database does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -64,7 +64,7 @@ pub async fn read_live(
     let failed = |source| ServiceError::query(&target.address, source);
     let client = session.client();
     let snapshot = client
-        .watched(catalog::read(client))
+        .lend(async |client| catalog::read(client).await)
         .await
         .map_err(failed)?;
     let snapshot = without_bookkeeping(snapshot, history_tables);

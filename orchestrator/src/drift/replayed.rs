@@ -24,7 +24,7 @@ pub async fn read_replayed(
         .map_err(ServiceError::from)?;
     let client = session.client();
     let snapshot = client
-        .watched(catalog::read(client))
+        .lend(async |client| catalog::read(client).await)
         .await
         .map_err(|source| ServiceError::query(replay.database(), source))?;
     let snapshot = without_bookkeeping(snapshot, history_tables);

@@ -115,7 +115,7 @@ impl<'a> Bench<'a> {
             .await
             .map_err(ScratchError::Connect)?;
         let client = &connection.client;
-        let snapshot = Box::pin(client.watched(catalog::read(client)))
+        let snapshot = Box::pin(client.lend(async |client| catalog::read(client).await))
             .await
             .map_err(|source| ServiceError::query(self.replay.database(), source))?;
         Ok(without_bookkeeping(snapshot, &[&self.history_table]))

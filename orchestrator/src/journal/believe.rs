@@ -37,10 +37,9 @@ pub async fn believe(
     let session = connections.session(address, table).await?;
     let engine = context.configuration.engine();
     let wait = engine.advisory_lock_wait;
-    let locked = LockedSession::acquire(session, &connections, wait, cancelled, |_| {}).await;
+    let locked = LockedSession::acquire(session, wait, cancelled, |_| {}).await;
     let mut locked = locked.map_err(|source| ServiceError::lock(target, source))?;
     let failed = |error| ServiceError::query(address, error);
-    let pulse = locked.session().pulse();
     let settings = SessionSettings {
         lock_timeout: engine.lock_timeout,
         statement_timeout: Duration::ZERO,
@@ -51,20 +50,19 @@ pub async fn believe(
         session.refresh(table).await?;
         read_history(session, &target.service.name, table).await
     };
-    let history = connections.watch(&pulse, reading).await.map_err(failed)?;
+    let history = reading.await.map_err(failed)?;
     let found = disagreements(&target.service, &history);
     if !found.is_empty() && !locked.session().is_installed(false) {
         let installing = install(locked.session_mut(), table, false);
-        let installed = connections.watch(&pulse, installing).await;
-        installed.map_err(failed)?;
+        installing.await.map_err(failed)?;
     }
     let run = RunIdentity::of_this_process();
     for disagreement in &found {
         let recalling = read_recorded(locked.session(), &target.service.name, disagreement.version);
-        let recorded = connections.watch(&pulse, recalling).await.map_err(failed)?;
+        let recorded = recalling.await.map_err(failed)?;
         let facts = facts(target, &history, disagreement, recorded)?;
         let writing = record(&locked, target, (&run, &facts), disagreement, believed);
-        connections.watch(&pulse, writing).await.map_err(failed)?;
+        writing.await.map_err(failed)?;
     }
     drop(locked.release().await);
     Ok(found)

@@ -105,7 +105,7 @@ impl<'a> Stage<'a> {
     pub(super) async fn snapshot(&self) -> Result<Snapshot, ScratchError> {
         let client = self.client();
         let snapshot = client
-            .watched(catalog::read(client))
+            .lend(async |client| catalog::read(client).await)
             .await
             .map_err(|source| ServiceError::query(self.replay.database(), source))?;
         Ok(without_bookkeeping(snapshot, &self.work.history_tables()))

@@ -206,7 +206,7 @@ async fn lock_run(
         .map_err(ServiceError::from)?;
     // Held to the end, while other sessions are needed.
     session.release_permit();
-    LockedSession::acquire(session, &connections, wait, cancelled, waiting)
+    LockedSession::acquire(session, wait, cancelled, waiting)
         .await
         .map_err(|source| ServiceError::lock(target, source).into())
 }

@@ -123,7 +123,7 @@ pub(crate) async fn pour(
         .args(arguments)
         .arg(format!(
             "--dbname={}",
-            connection_string(into.address().database())
+            into.address().libpq_connection_string()
         ));
     if !lets_pass {
         command.arg("--exit-on-error");
@@ -182,12 +182,6 @@ pub(crate) async fn pour(
         said => said,
     };
     Err(RestoreError::Failed { said })
-}
-
-/// The name of a database where a connection string may stand.
-fn connection_string(database: &str) -> String {
-    let escaped = database.replace('\\', "\\\\").replace('\'', "\\'");
-    format!("dbname='{escaped}'")
 }
 
 /// What the program says, line by line.
@@ -310,10 +304,5 @@ mod tests {
         assert!(!words.hear("Command was: ALTER TABLE public.t OWNER TO x;"));
         assert!(words.has_failed());
         assert!(words.said().contains("role \"x\" does not exist"));
-    }
-
-    #[test]
-    fn a_name_is_no_connection_string() {
-        assert_eq!(connection_string("a='b\\"), "dbname='a=\\'b\\\\'");
     }
 }

@@ -144,7 +144,7 @@ async fn keep_one(
     let session = connections.session(address, table).await?;
     let wait = context.configuration.engine().advisory_lock_wait;
     let mut halted = stops.times.clone();
-    let locked = LockedSession::acquire(session, &connections, wait, &mut halted, |holder| {
+    let locked = LockedSession::acquire(session, wait, &mut halted, |holder| {
         recorder.service(service, EventKind::LockWaiting { holder });
     })
     .await

@@ -182,7 +182,6 @@ impl Search<'_> {
         let service = &target.service.name;
         let locked = LockedSession::acquire(
             session,
-            &connections,
             self.wait,
             &mut self.halted,
             |holder| {

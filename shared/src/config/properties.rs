@@ -165,7 +165,7 @@ proptest! {
             "host={} port={port} user={} password={}", quoted(host), quoted(user), quoted(password)
         );
         let address = DatabaseAddress::parse(&text, &no_variables()).unwrap().with_database(&database);
-        let variables: BTreeMap<String, String> = address.libpq_environment().into_iter().collect();
+        let variables: BTreeMap<String, String> = address.libpq_environment(std::time::Duration::from_secs(10)).into_iter().collect();
         prop_assert_eq!(variables.get("PGDATABASE"), Some(&database));
         let again = DatabaseAddress::parse("application_name=x", &variables).unwrap().with_database(&database);
         assert_says(&again, &Parts { database, ..parts })?;
@@ -206,7 +206,7 @@ proptest! {
             match DatabaseAddress::parse(&text, &variables) {
                 Ok(address) => {
                     prop_assert!(!address.endpoints().is_empty());
-                    prop_assert!(!address.libpq_environment().is_empty());
+                    prop_assert!(!address.libpq_environment(std::time::Duration::from_secs(10)).is_empty());
                     for endpoint in address.endpoints() {
                         let _ = address.password(endpoint);
                     }

@@ -94,13 +94,9 @@ impl Entrance<'_> {
         session: Session,
         halted: &mut watch::Receiver<u32>,
     ) -> Result<LockedSession, ServiceError> {
-        LockedSession::acquire(
-            session,
-            self.connections,
-            self.engine.advisory_lock_wait,
-            halted,
-            |holder| (self.say)(EventKind::LockWaiting { holder }),
-        )
+        LockedSession::acquire(session, self.engine.advisory_lock_wait, halted, |holder| {
+            (self.say)(EventKind::LockWaiting { holder })
+        })
         .await
         .map_err(|source| ServiceError::lock(self.target, source))
     }
@@ -124,7 +120,6 @@ impl Entrance<'_> {
     /// Reads the history again, now that nobody else can change it.
     async fn read_again(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
         let target = self.target;
-        let pulse = locked.session().pulse();
         let session = locked.session_mut();
         let reading = async {
             // Also where all tables are known: they may have been changed since.
@@ -136,9 +131,9 @@ impl Entrance<'_> {
                 is_in_doubt(session.client()),
             )
         };
-        let read = self.connections.watch(&pulse, reading).await;
-        let (history, in_doubt) =
-            read.map_err(|error| ServiceError::query(&target.address, error))?;
+        let (history, in_doubt) = reading
+            .await
+            .map_err(|error| ServiceError::query(&target.address, error))?;
         locked.session().refuse_foreign()?;
         if in_doubt {
             return Err(self.refuse_in_doubt());

@@ -166,12 +166,7 @@ impl LaneTask {
     /// The end of the journal, under the lock where the session still holds it. Without one the journal is written all the same.
     async fn look_up_anchor(&self, session: &Session) -> Option<Anchor> {
         let (target, service) = (&self.target, &self.target.service.name);
-        let pulse = session.pulse();
-        match self
-            .connections
-            .watch(&pulse, read_anchor(session, service))
-            .await
-        {
+        match read_anchor(session, service).await {
             Ok(anchor) => return anchor,
             Err(error) if !is_connection_lost(&error) => {
                 tracing::warn!(%service, error = %with_causes(&error), "the end of the journal could not be read");
@@ -289,11 +284,9 @@ impl LaneTask {
         locked: &mut LockedSession,
         with_progress: bool,
     ) -> Result<(), ServiceError> {
-        let pulse = locked.session().pulse();
         let table = &self.target.history_table;
         let installing = install(locked.session_mut(), table, with_progress);
-        let installed = self.connections.watch(&pulse, installing).await;
-        match installed {
+        match installing.await {
             Ok(()) => Ok(()),
             Err(error) => {
                 let session = locked.session();

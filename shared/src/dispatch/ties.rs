@@ -83,7 +83,6 @@ impl Ties {
             let hold = GateHold::acquire(
                 session,
                 &target.history_table,
-                patience.connections,
                 patience.wait,
                 &mut halted,
                 |holder| (patience.say)(EventKind::LockWaiting { holder }),
@@ -93,9 +92,9 @@ impl Ties {
                 .map_err(|source| ServiceError::lock(target, source))?;
             // Only now does it hold what is read.
             let reading = read_history(hold.session(), name, &target.history_table);
-            let pulse = hold.session().pulse();
-            let read = patience.connections.watch(&pulse, reading).await;
-            let history = read.map_err(|error| ServiceError::query(&target.address, error))?;
+            let history = reading
+                .await
+                .map_err(|error| ServiceError::query(&target.address, error))?;
             if let Some(missing) = gates::unmet_in(&history, &gate) {
                 return Err(refusal(&missing).into());
             }
@@ -124,10 +123,9 @@ impl Ties {
             return Ok(false);
         }
         let mut halted = patience.halted.clone();
-        let closing =
-            locked.close_gate(patience.connections, patience.wait, &mut halted, |holder| {
-                (patience.say)(EventKind::LockWaiting { holder })
-            });
+        let closing = locked.close_gate(patience.wait, &mut halted, |holder| {
+            (patience.say)(EventKind::LockWaiting { holder })
+        });
         closing
             .await
             .map_err(|source| ServiceError::lock(reverted, source))?;
@@ -136,7 +134,7 @@ impl Ties {
             let opened = open(patience.connections, target, &mut beyond).await;
             let looked = match opened {
                 Ok(None) => continue,
-                Ok(Some(mut session)) => look(patience.connections, &mut session, target).await,
+                Ok(Some(mut session)) => look(&mut session, target).await,
                 Err(error) => Err(error),
             };
             let (history, in_doubt) =
@@ -230,12 +228,7 @@ async fn open(
     }
 }
 
-async fn look(
-    connections: &Connections,
-    session: &mut Session,
-    target: &Target,
-) -> Result<(History, bool), ServiceError> {
-    let pulse = session.pulse();
+async fn look(session: &mut Session, target: &Target) -> Result<(History, bool), ServiceError> {
     let looking = async {
         if !session.knows_all_tables() {
             session.refresh(&target.history_table).await?;
@@ -246,6 +239,7 @@ async fn look(
             is_in_doubt(session.client()),
         )
     };
-    let looked = connections.watch(&pulse, looking).await;
-    looked.map_err(|error| ServiceError::query(&target.address, error))
+    looking
+        .await
+        .map_err(|error| ServiceError::query(&target.address, error))
 }

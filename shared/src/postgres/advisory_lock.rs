@@ -13,7 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::Client;
 use super::activity::{HOLDER, read_holder};
-use super::{Connections, Session};
+use super::{Session, hurry};
 use crate::domain::{Holder, with_causes};
 
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
@@ -80,18 +80,6 @@ impl LockedSession {
     /// `cancelled` ends the wait as soon as it is not zero.
     pub async fn acquire(
         session: Session,
-        connections: &Connections,
-        wait: Duration,
-        cancelled: &mut watch::Receiver<u32>,
-        waiting: impl FnMut(Option<Holder>) + Send,
-    ) -> Result<Self, LockError> {
-        let pulse = session.pulse();
-        let obtained = Self::obtain(session, wait, cancelled, waiting);
-        connections.watch(&pulse, obtained).await
-    }
-
-    async fn obtain(
-        session: Session,
         wait: Duration,
         cancelled: &mut watch::Receiver<u32>,
         waiting: impl FnMut(Option<Holder>) + Send,
@@ -104,28 +92,16 @@ impl LockedSession {
     /// begins. Waits as for the lock itself.
     pub async fn close_gate(
         &self,
-        connections: &Connections,
         wait: Duration,
         cancelled: &mut watch::Receiver<u32>,
         waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<(), LockError> {
-        let closing = poll(&self.session, Lock::ExclusiveGate, wait, cancelled, waiting);
-        connections.watch(&self.session.pulse(), closing).await
+        poll(&self.session, Lock::ExclusiveGate, wait, cancelled, waiting).await
     }
 
     /// Gives the gate back. It goes with the connection, too.
     pub async fn open_gate(&self) {
-        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&GATE_LOCK_KEY, Type::INT8)];
-        let opening = self
-            .session
-            .client()
-            .query_typed("SELECT pg_catalog.pg_advisory_unlock($1)", &parameters);
-        if !matches!(
-            tokio::time::timeout(LONGEST_RELEASE, opening).await,
-            Ok(Ok(_))
-        ) {
-            tracing::debug!("the gate was not given back: it goes with the connection");
-        }
+        unlock(&self.session, Lock::ExclusiveGate).await;
     }
 
     /// Gives back the session locks that a file has taken and kept, however often, and none of ours. Not in a transaction: locks of one
@@ -161,26 +137,12 @@ impl LockedSession {
         is_held(&self.session, Lock::Run).await
     }
 
-    /// Gives the lock back. An error means that the connection, and with it the lock, is gone anyway; a server that does not
-    /// answer gives the lock back when the connection is closed.
+    /// Gives the lock back.
     pub async fn release(self) -> Session {
-        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&ADVISORY_LOCK_KEY, Type::INT8)];
-        let unlocking = self
-            .session
-            .client()
-            .query_typed("SELECT pg_catalog.pg_advisory_unlock($1)", &parameters);
-        let Ok(unlocked) = tokio::time::timeout(LONGEST_RELEASE, unlocking).await else {
-            self.session.pulse().give_up();
-            return self.session;
-        };
-        match unlocked {
-            Ok(rows) if rows.first().is_some_and(|row| row.get(0)) => {}
-            Ok(_) => tracing::warn!(
+        if !unlock(&self.session, Lock::Run).await {
+            tracing::warn!(
                 "a file gave up the advisory lock of the run: another run could have been at work"
-            ),
-            Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the lock went with its connection")
-            }
+            );
         }
         self.session
     }
@@ -201,22 +163,16 @@ impl GateHold {
     pub async fn acquire(
         mut session: Session,
         history_table: &str,
-        connections: &Connections,
         wait: Duration,
         cancelled: &mut watch::Receiver<u32>,
         waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<Self, LockError> {
-        let pulse = session.pulse();
-        let obtaining = async {
-            poll(&session, Lock::SharedGate, wait, cancelled, waiting).await?;
-            // Tables of ours may have been made while it waited.
-            if !session.knows_all_tables() {
-                let looking = session.refresh(history_table);
-                looking.await.map_err(LockError::Lost)?;
-            }
-            Ok(())
-        };
-        connections.watch(&pulse, obtaining).await?;
+        poll(&session, Lock::SharedGate, wait, cancelled, waiting).await?;
+        // Tables of ours may have been made while it waited.
+        if !session.knows_all_tables() {
+            let looking = session.refresh(history_table);
+            looking.await.map_err(LockError::Lost)?;
+        }
         let session = Arc::new(session);
         let (kept, mut over) = oneshot::channel::<()>();
         let speaker = Arc::clone(&session);
@@ -308,6 +264,27 @@ async fn try_lock(session: &Session, lock: Lock) -> Result<bool, tokio_postgres:
         .query_typed(lock.attempt(), &[(&lock.key(), Type::INT8)])
         .await?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Gives a lock back, and whether it was held. An error means that the connection, and with it the lock, is gone anyway; a server
+/// that does not answer gives the lock back when the connection is closed.
+async fn unlock(session: &Session, lock: Lock) -> bool {
+    let key = lock.key();
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&key, Type::INT8)];
+    let unlocking = session
+        .client()
+        .query_typed("SELECT pg_catalog.pg_advisory_unlock($1)", &parameters);
+    match tokio::time::timeout(hurry::hurried(LONGEST_RELEASE), unlocking).await {
+        Ok(Ok(rows)) => rows.first().is_some_and(|row| row.get(0)),
+        Ok(Err(error)) => {
+            tracing::debug!(error = %with_causes(&error), "the lock went with its connection");
+            true
+        }
+        Err(_) => {
+            session.pulse().give_up();
+            true
+        }
+    }
 }
 
 async fn is_held(session: &Session, lock: Lock) -> Result<bool, tokio_postgres::Error> {

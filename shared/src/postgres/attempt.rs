@@ -12,14 +12,9 @@ use tokio_postgres::{Config, NoTls};
 
 use super::connection::{Connection, no_answer};
 use super::tls::TlsClient;
-use super::{ConnectError, ConnectOptions, hurry};
+use super::{ConnectError, ConnectOptions, reachability};
 use crate::config::DatabaseAddress;
 use crate::config::address::{ChannelBinding, Endpoint, SslMode};
-
-/// A dead server is noticed after two minutes: 60 s of silence, then six probes.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_COUNT: u32 = 6;
 
 /// One place to connect to: an endpoint with its name resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +134,7 @@ pub(super) fn limit(address: &DatabaseAddress, options: &ConnectOptions) -> Opti
             .unwrap_or(options.connect_timeout),
     )
     .filter(|limit| !limit.is_zero())
-    .map(hurry::at_most)
+    .map(|limit| reachability::connect_limit(address, limit))
 }
 
 fn config(
@@ -169,9 +164,9 @@ fn config(
             ChannelBinding::Require => Binding::Require,
         })
         .keepalives(!network.keepalives_off)
-        .keepalives_idle(network.keepalives_idle.unwrap_or(KEEPALIVE_IDLE))
-        .keepalives_interval(network.keepalives_interval.unwrap_or(KEEPALIVE_INTERVAL))
-        .keepalives_retries(network.keepalives_count.unwrap_or(KEEPALIVE_COUNT));
+        .keepalives_idle(network.keepalives_idle)
+        .keepalives_interval(network.keepalives_interval)
+        .keepalives_retries(network.keepalives_count);
     if let Some(password) = address.password(endpoint) {
         config.password(password.expose());
     }

@@ -18,7 +18,7 @@ use crate::domain::Blocker;
 pub(super) const MOMENT: Duration = Duration::from_secs(1);
 
 /// The longest pause between two looks at a statement that does not wait.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// How long after the last look the blockers that it found explain an error.
 const FRESH: Duration = Duration::from_secs(5);

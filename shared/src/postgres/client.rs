@@ -1,18 +1,17 @@
-//! The client of a connection, which looks after every request.
+//! The client of a connection, which looks after every request. There is no other way to send one.
 //!
 //! A request that takes longer than a moment is looked at from a second connection: a lock that it waits for is named, and
 //! a connection on which no answer will come any more is given up. Floor 2.
 
-use std::ops::Deref;
 use std::sync::OnceLock;
 
+use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row, SimpleQueryMessage, ToStatement};
+use tokio_postgres::{CancelToken, Error, Row, SimpleQueryMessage, ToStatement};
 
 use super::stall::{self, Watch};
 
-/// Sends statements. Each request of its own is looked after; what is done through the client beneath is not, unless
-/// it is [`watched`](Self::watched).
+/// Sends statements, and looks after each.
 #[derive(Debug)]
 pub struct Client {
     beneath: tokio_postgres::Client,
@@ -26,8 +25,13 @@ impl Client {
         let _ = self.watch.set(watch);
     }
 
+    /// Lends the client beneath for work that is looked after as a whole, and never dropped.
+    pub async fn lend<T>(&self, work: impl AsyncFnOnce(&tokio_postgres::Client) -> T) -> T {
+        self.watched(work(&self.beneath)).await
+    }
+
     /// Awaits work on this connection, and looks after it meanwhile. `work` is never dropped.
-    pub fn watched<'a, T>(
+    fn watched<'a, T>(
         &'a self,
         work: impl Future<Output = T> + 'a,
     ) -> impl Future<Output = T> + 'a {
@@ -44,6 +48,31 @@ impl Client {
     /// As `tokio_postgres::Client::batch_execute`.
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
         self.watched(self.beneath.batch_execute(sql)).await
+    }
+
+    /// Runs a text of several statements, and counts in `completed` those that the server has answered.
+    pub async fn run_script(&self, sql: &str, completed: &mut usize) -> Result<(), Error> {
+        self.watched(async {
+            let stream = self.beneath.simple_query_raw(sql).await?;
+            pin_mut!(stream);
+            while let Some(message) = stream.next().await {
+                if let SimpleQueryMessage::CommandComplete(_) = message? {
+                    *completed += 1;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether the connection is known to be gone.
+    pub fn is_closed(&self) -> bool {
+        self.beneath.is_closed()
+    }
+
+    /// What cancels the statement at hand.
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.beneath.cancel_token()
     }
 
     /// As `tokio_postgres::Client::simple_query`.
@@ -119,13 +148,5 @@ impl From<tokio_postgres::Client> for Client {
             beneath,
             watch: OnceLock::new(),
         }
-    }
-}
-
-impl Deref for Client {
-    type Target = tokio_postgres::Client;
-
-    fn deref(&self) -> &tokio_postgres::Client {
-        &self.beneath
     }
 }

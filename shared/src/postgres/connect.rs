@@ -11,7 +11,7 @@ use tokio_postgres::SimpleQueryMessage;
 use super::attempt::{self, Place};
 use super::connection::{Connection, no_answer};
 use super::tls::TlsClient;
-use super::{ConnectError, ConnectOptions as Options, hurry, own_session, stall};
+use super::{ConnectError, ConnectOptions as Options, hurry, own_session, reachability, stall};
 use crate::config::DatabaseAddress;
 use crate::config::address::{Endpoint, SessionTarget, SslMode, Transport};
 
@@ -57,14 +57,21 @@ pub async fn connect(
     let mut pause = FIRST_PAUSE;
     let mut attempts = 1;
     loop {
+        let begun = Instant::now();
         let outcome = match connect_once(address, tls.as_ref(), options).await {
             Ok(connection) => watched(address, connection, options).await,
             Err(failure) => Err(failure),
         };
         let failure = match outcome {
-            Ok(connection) => return Ok(connection),
+            Ok(connection) => {
+                reachability::reached(address, begun.elapsed());
+                return Ok(connection);
+            }
             Err(failure) => failure.with_attempts(attempts),
         };
+        if failure.is_unreachable() {
+            reachability::fell_silent(address);
+        }
         let left = options.retry_for.saturating_sub(started.elapsed());
         if !failure.is_transient() || left.is_zero() || hurry::is_hurried() {
             return Err(failure);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::stall::{self, Pulse, Sight};
+use super::stall::{self, Sight};
 use super::{ConnectError, ConnectOptions, Connection, Lookout, Session};
 use crate::config::DatabaseAddress;
 
@@ -37,10 +37,9 @@ impl Connections {
         }
     }
 
-    /// Awaits `work` on a session. When it is sure that no answer will come any more, the session's connection is closed on
-    /// this side, and `work` ends with an error of a lost connection. The connection that looks is beyond the bound.
-    pub async fn watch<T>(&self, pulse: &Pulse, work: impl Future<Output = T>) -> T {
-        stall::watch(pulse, &self.options, work).await
+    /// The limit for each attempt to connect.
+    pub fn connect_timeout(&self) -> Duration {
+        self.options.connect_timeout
     }
 
     /// After how long without an answer it is looked from outside; zero is never.

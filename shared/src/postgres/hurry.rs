@@ -23,7 +23,7 @@ pub(super) fn is_hurried() -> bool {
 }
 
 /// A limit, as it is by now.
-pub(super) fn at_most(limit: Duration) -> Duration {
+pub fn hurried(limit: Duration) -> Duration {
     if is_hurried() {
         limit.min(BRIEF)
     } else {

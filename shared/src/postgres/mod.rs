@@ -29,6 +29,7 @@ mod own_session;
 mod pooler;
 mod prepared;
 mod progress;
+mod reachability;
 mod release;
 mod session;
 mod session_state;
@@ -51,7 +52,7 @@ pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
 pub use history::{install, missing_rights, quote_identifier, read_history};
-pub use hurry::hurry;
+pub use hurry::{hurried, hurry};
 pub use journal::{
     Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, Written, durations, last_sqlstate,
     read_journal, read_recorded, record_done, record_failed, record_restored, run_succeeded,
@@ -70,5 +71,5 @@ pub use progress::{
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
 pub use session::{OWN_BEGIN, Session, SessionSettings};
 pub use session_state::SessionState;
-pub use stall::{Counted, Pulse, Sight};
+pub use stall::{NamedElsewhere, Pulse, Sight};
 pub use tls::TlsSetupError;

@@ -6,10 +6,10 @@
 //!
 //! Responsible for the table of settings, and for the first message on a connection. Not for what a file's limits are (`session`). Floor 2.
 
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 use super::connection::no_answer;
-use super::{ConnectError, ConnectOptions, Connection, attempt, pooler};
+use super::{Client, ConnectError, ConnectOptions, Connection, attempt, pooler};
 use crate::config::DatabaseAddress;
 
 /// The oldest PostgreSQL that is supported.

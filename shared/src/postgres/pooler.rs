@@ -10,11 +10,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::Error;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
-use tokio_postgres::{Client, Error};
 
 use super::connection::no_answer;
-use super::{ConnectError, Connection};
+use super::{Client, ConnectError, Connection};
 use crate::config::DatabaseAddress;
 
 /// How long a second look may take: in session mode, a pool with one server process lets the second client wait.

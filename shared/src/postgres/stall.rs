@@ -12,12 +12,15 @@ use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::blocked::{MOMENT, name_blockers};
-use super::{Client, ConnectOptions, Connection, connect, hurry};
+use super::{Client, ConnectOptions, Connection, connect, hurry, reachability};
 use crate::config::DatabaseAddress;
 use crate::domain::with_causes;
 
 /// After how many looks in a row that found no server the connection is given up.
-const MOST_UNANSWERED: u32 = 3;
+const MOST_UNANSWERED: u32 = 2;
+
+/// Between a look that found no server and the next one.
+const UNANSWERED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What it takes to look at a session from outside, and to give its connection up.
 #[derive(Clone, Debug)]
@@ -29,30 +32,15 @@ pub struct Pulse {
     /// When its server process was started: another one may get its number.
     pub(super) backend_start: String,
     pub(super) driver: AbortHandle,
-    pub(super) elsewhere: Elsewhere,
+    /// How many name the holders of its locks by themselves.
+    pub(super) named_elsewhere: Arc<AtomicUsize>,
 }
 
-/// What of a session is looked after as a whole, so that its requests need not be.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Elsewhere {
-    /// How many works are watched for a connection that fell silent.
-    watched: Arc<AtomicUsize>,
-    /// How many name those who hold a lock by themselves.
-    named: Arc<AtomicUsize>,
-}
-
-/// Counts for as long as it is kept.
+/// For as long as it is kept, somebody else names who holds the locks that a session waits for.
 #[derive(Debug)]
-pub struct Counted(Arc<AtomicUsize>);
+pub struct NamedElsewhere(Arc<AtomicUsize>);
 
-impl Counted {
-    fn start(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Counted {
+impl Drop for NamedElsewhere {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -87,8 +75,9 @@ impl Pulse {
     }
 
     /// Names by itself, for as long as what it gives is kept, who holds the locks that the session waits for.
-    pub fn name_elsewhere(&self) -> Counted {
-        Counted::start(&self.elsewhere.named)
+    pub fn name_elsewhere(&self) -> NamedElsewhere {
+        self.named_elsewhere.fetch_add(1, Ordering::Relaxed);
+        NamedElsewhere(Arc::clone(&self.named_elsewhere))
     }
 
     /// The server process.
@@ -109,7 +98,7 @@ impl Pulse {
             server_start: String::new(),
             backend_start: String::new(),
             driver,
-            elsewhere: Elsewhere::default(),
+            named_elsewhere: Arc::default(),
         }
     }
 }
@@ -152,20 +141,6 @@ enum Look {
     Unknown,
 }
 
-/// Awaits `work` on a session, all of it. After the patience of the options it is looked after from outside, again and again; once it is sure that no
-/// answer will come, the connection is closed on this side, so that `work` ends with an error. `work` is never dropped.
-pub(super) async fn watch<T>(
-    pulse: &Pulse,
-    options: &ConnectOptions,
-    work: impl Future<Output = T>,
-) -> T {
-    let _watched = Counted::start(&pulse.elsewhere.watched);
-    if options.patience.is_zero() {
-        return work.await;
-    }
-    beside(work, give_up_when_stalled(pulse, options)).await
-}
-
 /// Awaits one request. After a moment it is looked at from outside: who holds the lock that it waits for, and whether an
 /// answer will come. `work` is never dropped.
 pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) -> T {
@@ -174,29 +149,20 @@ pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) 
         return done;
     }
     // Boxed: nearly no request comes to it, and it is large.
-    let elsewhere = &watch.pulse.elsewhere;
+    let is_named = watch.pulse.named_elsewhere.load(Ordering::Relaxed) > 0;
     let looking = Box::pin(async {
         tokio::select! {
-            () = name_blockers(watch), if elsewhere.named.load(Ordering::Relaxed) == 0 => {}
-            () = give_up_when_stalled(&watch.pulse, &watch.options),
-                if elsewhere.watched.load(Ordering::Relaxed) == 0 => {}
-            else => {}
+            () = name_blockers(watch), if !is_named => {}
+            () = give_up_when_stalled(&watch.pulse, &watch.options) => {}
         }
     });
-    beside(work, looking).await
-}
-
-/// Polls `work` to its end, and `companion` for as long as that takes.
-async fn beside<T>(work: impl Future<Output = T>, companion: impl Future<Output = ()>) -> T {
-    tokio::pin!(work, companion);
-    let mut accompanied = true;
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut work => return result,
-            () = &mut companion, if accompanied => accompanied = false,
-        }
+    tokio::select! {
+        biased;
+        result = &mut work => return result,
+        () = looking => {}
     }
+    // The connection is closed on this side: the work ends now.
+    work.await
 }
 
 async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions) {
@@ -211,15 +177,21 @@ async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions) {
     let mut unanswered = 0;
     hurry::pause(patience).await;
     loop {
-        match look(pulse, &options, hurry::at_most(patience)).await {
+        match look(pulse, &options, hurry::hurried(patience)).await {
             Look::Over => break,
             Look::Unreachable => unanswered += 1,
             Look::AtWork | Look::Unknown => unanswered = 0,
         }
         if unanswered >= MOST_UNANSWERED {
+            reachability::fell_silent(&pulse.address);
             break;
         }
-        hurry::pause(patience / 2).await;
+        let pause = patience / 2;
+        hurry::pause(match unanswered {
+            0 => pause,
+            _ => pause.min(UNANSWERED_PAUSE),
+        })
+        .await;
     }
     tracing::warn!(
         database = %pulse.address,
@@ -248,8 +220,7 @@ async fn look(pulse: &Pulse, options: &ConnectOptions, patience: Duration) -> Lo
         }
     };
     // The new connection may fall silent as well.
-    let limit = hurry::at_most(options.connect_timeout.max(patience));
-    tokio::time::timeout(limit, asked)
+    tokio::time::timeout(reachability::look_limit(&pulse.address), asked)
         .await
         .unwrap_or(Look::Unreachable)
 }
@@ -337,8 +308,7 @@ pub(super) async fn sight(
             Err(_) => Sight::Unreachable,
         }
     };
-    let limit = hurry::at_most(options.connect_timeout.max(options.patience));
-    tokio::time::timeout(limit, asked)
+    tokio::time::timeout(reachability::look_limit(address), asked)
         .await
         .unwrap_or(Sight::Unreachable)
 }

@@ -1,7 +1,5 @@
 //! Sending a text to the server and knowing which of its statements failed.
 
-use futures_util::{StreamExt, pin_mut};
-use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
@@ -22,7 +20,7 @@ pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
     };
     let sent = &text[shift..];
     let mut completed = 0;
-    match send(client, sent, &mut completed).await {
+    match client.run_script(sent, &mut completed).await {
         Ok(()) => Ok(()),
         Err(error) => {
             let offset = place(&error, sent, completed);
@@ -34,25 +32,11 @@ pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
 /// Runs one statement that begins at `offset` of its file.
 pub(super) async fn run_statement(client: &Client, text: &str, offset: usize) -> Result<(), Fault> {
     let mut completed = 0;
-    send(client, text, &mut completed).await.map_err(|error| {
+    let ran = client.run_script(text, &mut completed).await;
+    ran.map_err(|error| {
         let within = error_offset(&error, text).unwrap_or(0);
         Fault::at(error, Some(offset + within))
     })
-}
-
-async fn send(
-    client: &Client,
-    text: &str,
-    completed: &mut usize,
-) -> Result<(), tokio_postgres::Error> {
-    let stream = client.simple_query_raw(text).await?;
-    pin_mut!(stream);
-    while let Some(message) = stream.next().await {
-        if let SimpleQueryMessage::CommandComplete(_) = message? {
-            *completed += 1;
-        }
-    }
-    Ok(())
 }
 
 /// Where in a file of several statements an error is.

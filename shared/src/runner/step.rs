@@ -379,9 +379,8 @@ async fn try_until_done(
     let mut session = None;
     loop {
         let tried = {
-            let pulse = locked.session().pulse();
             let step = try_once(locked, context, watch, &mut session, started, attempt);
-            watch.over(context.connections.watch(&pulse, step)).await
+            watch.over(step).await
         };
         context.report_notices(locked.session_mut());
         let Err(fault) = tried else { return Ok(()) };

@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 use super::fault::Fault;
 use super::step::StepContext;
 use crate::domain::{Blocker, EventKind, millis, with_causes};
-use crate::postgres::{CancelHandle, Counted, LockWait, Lookout, Pulse, Session};
+use crate::postgres::{CancelHandle, LockWait, Lookout, NamedElsewhere, Pulse, Session};
 
 /// The first look, at the latest: most migrations are through by then, and cost no second connection.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -33,7 +33,7 @@ pub(super) struct Watch<'a> {
     pulse: Pulse,
     cancel: CancelHandle,
     /// Blockers are told as events from here.
-    _names: Counted,
+    _names: NamedElsewhere,
     limit: Duration,
     /// Whether the statement at hand may wait long, because its waits block nobody.
     patient: AtomicBool,

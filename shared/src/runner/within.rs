@@ -144,7 +144,6 @@ async fn run_from(
     for (index, context) in files.iter().enumerate().skip(due) {
         let settings = context.settings();
         let watch = Watch::new(context, locked.session(), settings.lock_timeout);
-        let pulse = locked.session().pulse();
         let started = Instant::now();
         let running = async {
             match transaction.began {
@@ -164,7 +163,7 @@ async fn run_from(
             let attempt = || context.done(started, attempt, None);
             inside(locked, context, attempt, Ending::GoesOn).await
         };
-        let ran = watch.over(context.connections.watch(&pulse, running)).await;
+        let ran = watch.over(running).await;
         context.report_notices(locked.session_mut());
         ran.map_err(|fault| Failed {
             index,

@@ -101,6 +101,10 @@ async fn dump(
     command
         .args(["--format=custom", "--no-password", "--no-subscriptions"])
         .arg(format!("--lock-wait-timeout={PATIENCE}"))
+        .arg(format!(
+            "--dbname={}",
+            watch.address().libpq_connection_string()
+        ))
         .args(arguments);
     match watch.output(&mut command).await {
         Ok(None) => Err(ServiceError::silent(watch.address(), "pg_dump").into()),

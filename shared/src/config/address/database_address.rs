@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ambient::Surroundings;
 use super::endpoint::{self, Endpoint, Transport};
@@ -210,11 +211,22 @@ impl DatabaseAddress {
         format!("{}/{}", self.server_key(), self.database)
     }
 
-    /// The variables that make psql and pg_dump connect to this address, password included.
+    /// The connection string that goes with [`Self::libpq_environment`]: the database, and what there are no variables for.
+    #[must_use]
+    pub fn libpq_connection_string(&self) -> String {
+        let database = self.database.replace('\\', "\\\\").replace('\'', "\\'");
+        format!(
+            "dbname='{database}' {}",
+            self.server.network.libpq_parameters()
+        )
+    }
+
+    /// The variables that make psql and pg_dump connect to this address, password included; `connect_timeout` is for an address
+    /// without one.
     ///
     /// Remove [`LIBPQ_VARIABLES`](super::LIBPQ_VARIABLES) from the child's environment first.
     #[must_use]
-    pub fn libpq_environment(&self) -> Vec<(String, String)> {
+    pub fn libpq_environment(&self, connect_timeout: Duration) -> Vec<(String, String)> {
         let list = |of: &dyn Fn(&Endpoint) -> String| -> String {
             let items: Vec<String> = self.server.endpoints.iter().map(of).collect();
             items.join(",")
@@ -314,9 +326,13 @@ impl DatabaseAddress {
         if self.server.network.shuffle_hosts {
             set("PGLOADBALANCEHOSTS", "random".to_owned());
         }
-        if let Some(limit) = self.server.network.connect_timeout {
-            set("PGCONNECT_TIMEOUT", limit.as_secs().to_string());
-        }
+        let limit = self.server.network.connect_timeout;
+        let limit = limit.unwrap_or(connect_timeout);
+        // In whole seconds, and zero is without limit.
+        set(
+            "PGCONNECT_TIMEOUT",
+            limit.as_millis().div_ceil(1000).to_string(),
+        );
         set(
             "PGOPTIONS",
             self.server.network.options.clone().unwrap_or_default(),
@@ -413,10 +429,28 @@ mod tests {
 
     #[test]
     fn programs_of_postgresql_get_no_host_name_where_only_an_address_is_given() {
-        let variables = parse("hostaddr=::1 user=u dbname=d").libpq_environment();
+        let variables =
+            parse("hostaddr=::1 user=u dbname=d").libpq_environment(Duration::from_secs(10));
         let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
         assert!(names.contains(&"PGHOSTADDR"), "{names:?}");
         assert!(!names.contains(&"PGHOST"), "{names:?}");
+    }
+
+    #[test]
+    fn programs_of_postgresql_notice_a_dead_server_as_we_do() {
+        let string = |text: &str| parse(text).libpq_connection_string();
+        assert_eq!(
+            string("host=h user=u dbname='a=\\'b\\\\'"),
+            "dbname='a=\\'b\\\\' keepalives_idle=60 keepalives_interval=10 keepalives_count=6 tcp_user_timeout=120000"
+        );
+        assert_eq!(
+            string("postgres://u@h/d?keepalives_idle=5&keepalives_count=2&tcp_user_timeout=0"),
+            "dbname='d' keepalives_idle=5 keepalives_interval=10 keepalives_count=2"
+        );
+        assert_eq!(
+            string("postgres://u@h/d?keepalives=0"),
+            "dbname='d' keepalives=0"
+        );
     }
 
     #[test]
@@ -424,7 +458,7 @@ mod tests {
         let variables = parse(
             "postgres://u:p@h,h2:7/d?sslmode=verify-ca&sslrootcert=/ca.pem&connect_timeout=5",
         )
-        .libpq_environment();
+        .libpq_environment(Duration::from_secs(10));
         for (name, value) in [
             ("PGHOST", "h,h2"),
             ("PGPORT", "5432,7"),

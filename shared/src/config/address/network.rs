@@ -37,6 +37,14 @@ impl SessionTarget {
     }
 }
 
+/// A dead server is noticed after two minutes: 60 s of silence, then six probes.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_COUNT: u32 = 6;
+
+/// As long as that: keepalives are not sent while data waits to be acknowledged.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
+
 /// Timeouts, keepalives and session options of an address; `None` leaves the choice to whoever connects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetworkSettings {
@@ -45,12 +53,12 @@ pub struct NetworkSettings {
     /// Whether TCP keepalives are switched off.
     pub keepalives_off: bool,
     /// Silence before the first keepalive.
-    pub keepalives_idle: Option<Duration>,
+    pub keepalives_idle: Duration,
     /// Time between keepalives.
-    pub keepalives_interval: Option<Duration>,
+    pub keepalives_interval: Duration,
     /// Lost keepalives after which the connection is dead.
-    pub keepalives_count: Option<u32>,
-    /// How long sent data may stay unacknowledged.
+    pub keepalives_count: u32,
+    /// How long sent data may stay unacknowledged; `None` leaves it to the system.
     pub tcp_user_timeout: Option<Duration>,
     /// What kind of session the server must offer.
     pub session_target: SessionTarget,
@@ -63,6 +71,23 @@ pub struct NetworkSettings {
 }
 
 impl NetworkSettings {
+    /// Those that libpq takes from a connection string only, as one: there are no variables for them.
+    pub(super) fn libpq_parameters(&self) -> String {
+        if self.keepalives_off {
+            return "keepalives=0".to_owned();
+        }
+        let mut parameters = format!(
+            "keepalives_idle={} keepalives_interval={} keepalives_count={}",
+            self.keepalives_idle.as_secs(),
+            self.keepalives_interval.as_secs(),
+            self.keepalives_count
+        );
+        if let Some(time) = self.tcp_user_timeout {
+            parameters.push_str(&format!(" tcp_user_timeout={}", time.as_millis()));
+        }
+        parameters
+    }
+
     pub(super) fn read(parameters: &Parameters) -> Result<Self, AddressError> {
         one_of(
             parameters,
@@ -80,14 +105,21 @@ impl NetworkSettings {
                 _ => limit,
             }),
             keepalives_off: number(parameters, "keepalives")? == Some(0),
-            keepalives_idle: seconds("keepalives_idle")?.filter(|time| !time.is_zero()),
-            keepalives_interval: seconds("keepalives_interval")?.filter(|time| !time.is_zero()),
+            keepalives_idle: seconds("keepalives_idle")?
+                .filter(|time| !time.is_zero())
+                .unwrap_or(KEEPALIVE_IDLE),
+            keepalives_interval: seconds("keepalives_interval")?
+                .filter(|time| !time.is_zero())
+                .unwrap_or(KEEPALIVE_INTERVAL),
             keepalives_count: number(parameters, "keepalives_count")?
                 .filter(|count| *count > 0)
-                .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+                .map_or(KEEPALIVE_COUNT, |count| {
+                    u32::try_from(count).unwrap_or(u32::MAX)
+                }),
             tcp_user_timeout: number(parameters, "tcp_user_timeout")?
-                .filter(|time| *time > 0)
-                .map(Duration::from_millis),
+                .map_or(Some(UNACKNOWLEDGED), |time| {
+                    (time > 0).then(|| Duration::from_millis(time))
+                }),
             session_target: one_of(
                 parameters,
                 "target_session_attrs",
@@ -189,8 +221,8 @@ mod tests {
             read("connect_timeout=1 keepalives_idle=30 keepalives_count=4 tcp_user_timeout=1500")
                 .expect("valid");
         assert_eq!(settings.connect_timeout, Some(Duration::from_secs(2)));
-        assert_eq!(settings.keepalives_idle, Some(Duration::from_secs(30)));
-        assert_eq!(settings.keepalives_count, Some(4));
+        assert_eq!(settings.keepalives_idle, Duration::from_secs(30));
+        assert_eq!(settings.keepalives_count, 4);
         assert_eq!(settings.tcp_user_timeout, Some(Duration::from_millis(1500)));
         assert!(!settings.keepalives_off);
     }

@@ -11,7 +11,7 @@ use super::super::{Recorder, Run, Stops};
 use crate::domain::{EventKind, ServiceName, millis};
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
-use crate::postgres::{Connections, LockedSession, install, read_history};
+use crate::postgres::{LockedSession, install, read_history};
 use crate::reconcile::History;
 use crate::succession::{Due, Succession};
 
@@ -201,7 +201,7 @@ async fn enter_one(
         };
         let target = Arc::clone(&lane.target);
         let known = (index == 0).then(|| std::mem::take(&mut read));
-        let history = look(&run.connections, &mut locked, &target, known).await?;
+        let history = look(&mut locked, &target, known).await?;
         targets.insert(name.clone(), (target, history));
     }
     Ok(Entered {
@@ -212,12 +212,10 @@ async fn enter_one(
 }
 
 async fn look(
-    connections: &Connections,
     locked: &mut LockedSession,
     target: &Target,
     known: Option<History>,
 ) -> Result<History, ServiceError> {
-    let pulse = locked.session().pulse();
     let (session, table) = (locked.session_mut(), &target.history_table);
     let looking = async {
         let history = match known {
@@ -232,8 +230,7 @@ async fn look(
         }
         Ok(history)
     };
-    let looked = connections.watch(&pulse, looking).await;
-    match looked {
+    match looking.await {
         Ok(history) => {
             locked.session().refuse_foreign()?;
             Ok(history)

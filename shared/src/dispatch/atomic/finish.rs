@@ -44,9 +44,8 @@ async fn try_once(
     until: Instant,
 ) -> Result<bool, (ServiceError, bool)> {
     let session = open(connections, target, until).await?;
-    let pulse = session.pulse();
     let finishing = finish_prepared(session.client(), gid, decision);
-    connections.watch(&pulse, finishing).await.map_err(|error| {
+    finishing.await.map_err(|error| {
         // 55000: another session, perhaps one of ours that was lost, is at it right now.
         let passes = is_connection_lost(&error)
             || error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);

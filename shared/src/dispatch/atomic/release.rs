@@ -17,7 +17,6 @@ use crate::domain::{
     with_causes,
 };
 use crate::inspect::ServiceError;
-use crate::postgres::Connections;
 use crate::runner::FailedWithin;
 
 /// How long a database that waits for others may be left without a word: well below the silence after which its server ends the session.
@@ -60,7 +59,6 @@ pub(in crate::dispatch) struct Release<'a, 'r> {
     because: watch::Sender<Option<String>>,
     pub(super) run_id: uuid::Uuid,
     pub(super) outage: Arc<Outage>,
-    pub(super) connections: Arc<Connections>,
     /// Why it cannot be committed any more.
     pub(super) doomed: Option<String>,
     pub(super) services: BTreeMap<ServiceName, Standing>,
@@ -95,8 +93,8 @@ impl<'a, 'r> Release<'a, 'r> {
         let outage = Arc::new(Outage::default());
         let scope = Scope {
             run: Arc::new(run.identity),
-            connections: Arc::clone(&run.connections),
             engine: run.engine,
+            connections: run.connections,
             run_again: run_again.into(),
             happened: sender,
             halted: halt.subscribe(),
@@ -147,7 +145,6 @@ impl<'a, 'r> Release<'a, 'r> {
             because,
             run_id,
             outage,
-            connections: run.connections,
             doomed: None,
             services: order
                 .iter()

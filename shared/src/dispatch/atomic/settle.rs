@@ -60,13 +60,11 @@ impl Release<'_, '_> {
             return self.stopped(&service, &error);
         }
         let run_id = self.run_id;
-        let connections = std::sync::Arc::clone(&self.connections);
         let Some(coordinator) = self.idle.get_mut(&key) else {
             return;
         };
-        let pulse = coordinator.pulse();
         let beginning = begin_release(coordinator.session_mut(), run_id, &participants);
-        let begun = connections.watch(&pulse, beginning).await;
+        let begun = beginning.await;
         if let Err(error) = begun {
             let error = ServiceError::query(coordinator.session_mut().address(), error);
             self.stopped(&service, &error);

@@ -31,10 +31,10 @@ impl LaneTask {
         if standing.is_empty() {
             return Ok(());
         }
-        let pulse = locked.session().pulse();
         let name = &target.service.name;
         let recording = record_owed(locked.session_mut(), name, of_run, &standing);
-        let recorded = self.connections.watch(&pulse, recording).await;
-        recorded.map_err(|error| ServiceError::query(&target.address, error))
+        recording
+            .await
+            .map_err(|error| ServiceError::query(&target.address, error))
     }
 }

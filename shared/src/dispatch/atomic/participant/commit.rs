@@ -20,7 +20,7 @@ impl Participant {
         let session = self.locked.session();
         let finishing = finish_prepared(session.client(), &gid, Decision::Commit);
         let connections = &self.scope.connections;
-        let finished = connections.watch(&session.pulse(), finishing).await;
+        let finished = finishing.await;
         if finished.is_err() {
             // On another connection; where that does not come about either, its error says why.
             let until = self.scope.until();
@@ -73,8 +73,7 @@ impl Participant {
                         run_succeeded(session.client(), run_id, service, version, Direction::Up)
                             .await
                     };
-                    let pulse = session.pulse();
-                    if let Ok(found) = self.scope.connections.watch(&pulse, looking).await {
+                    if let Ok(found) = looking.await {
                         return Ok(found);
                     }
                     true

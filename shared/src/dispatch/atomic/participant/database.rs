@@ -153,11 +153,7 @@ impl Participant {
     /// A word to the server, which ends a session that keeps silent. `false`: the connection is lost.
     pub(in crate::dispatch::atomic) async fn speak(&self) -> bool {
         let speaking = self.locked.session().client().batch_execute("");
-        self.scope
-            .connections
-            .watch(&self.pulse(), speaking)
-            .await
-            .is_ok()
+        speaking.await.is_ok()
     }
 
     pub(super) fn query_error(&self, error: Error) -> ServiceError {
@@ -171,8 +167,7 @@ impl Participant {
         }
         let session = self.locked.session();
         let undoing = session.client().batch_execute("ROLLBACK");
-        let connections = &self.scope.connections;
-        if let Err(error) = connections.watch(&session.pulse(), undoing).await {
+        if let Err(error) = undoing.await {
             tracing::debug!(error = %with_causes(&error), "the connection was lost during ROLLBACK");
         }
     }
@@ -180,7 +175,6 @@ impl Participant {
     /// Ends the open transaction: prepares it under this identifier, or commits it. Reads before that which locks it holds. The
     /// first of what it gives says whether the server was told to end it.
     pub(super) async fn end(&mut self, gid: Option<&Gid>) -> (bool, Result<(), Error>) {
-        let pulse = self.pulse();
         let settings = SessionSettings {
             lock_timeout: self.scope.engine.lock_timeout,
             statement_timeout: Duration::ZERO,
@@ -198,7 +192,7 @@ impl Participant {
                 None => client.batch_execute("COMMIT").await,
             }
         };
-        let ended = self.scope.connections.watch(&pulse, ending).await;
+        let ended = ending.await;
         self.locks = locks;
         (sent, ended)
     }
@@ -209,12 +203,7 @@ impl Participant {
         let session = self.locked.session();
         for service in &self.services {
             let reading = read_anchor(session, service);
-            match self
-                .scope
-                .connections
-                .watch(&session.pulse(), reading)
-                .await
-            {
+            match reading.await {
                 Ok(anchor) => anchors.extend(anchor.map(|anchor| (service.clone(), anchor))),
                 Err(error) => {
                     tracing::debug!(%service, error = %with_causes(&error), "the end of the journal could not be read");

@@ -61,9 +61,7 @@ impl Participant {
         decision: Decision,
     ) -> Result<Option<Decision>, tokio_postgres::Error> {
         let run = &self.scope.run;
-        let deciding = decide(session.client(), run.run_id, decision, &run.client_host);
-        let connections = &self.scope.connections;
-        connections.watch(&session.pulse(), deciding).await
+        decide(session.client(), run.run_id, decision, &run.client_host).await
     }
 
     fn decided(&self, decided: Option<Decision>) -> Decided {
@@ -96,8 +94,7 @@ impl Participant {
     pub(in crate::dispatch::atomic) async fn note_end(&self) {
         let session = self.locked.session();
         let noting = finish_release(session.client(), self.scope.run.run_id);
-        let noted = self.scope.connections.watch(&session.pulse(), noting).await;
-        if let Err(error) = noted {
+        if let Err(error) = noting.await {
             tracing::debug!(error = %with_causes(&error), "the end of the release could not be noted");
         }
     }

@@ -57,11 +57,7 @@ impl Participant {
             end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await?;
             is_prepared(session.client(), gid).await
         };
-        self.scope
-            .connections
-            .watch(&session.pulse(), looking)
-            .await
-            .map_err(|error| self.query_error(error))
+        looking.await.map_err(|error| self.query_error(error))
     }
 
     fn not_prepared(&self, error: tokio_postgres::Error) -> ServiceError {

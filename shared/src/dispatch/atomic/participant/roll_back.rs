@@ -34,7 +34,7 @@ impl Participant {
         let connections = &self.scope.connections;
         let session = self.locked.session();
         let finishing = finish_prepared(session.client(), gid, Decision::Rollback);
-        let finished = connections.watch(&session.pulse(), finishing).await;
+        let finished = finishing.await;
         if finished.is_err()
             && let Some(target) = self.target()
         {
@@ -65,12 +65,7 @@ impl Participant {
                 continue;
             };
             let writing = record_rolled_back(session, &context, ran.executed, because);
-            let written = self
-                .scope
-                .connections
-                .watch(&session.pulse(), writing)
-                .await;
-            if let Err(error) = written {
+            if let Err(error) = writing.await {
                 tracing::warn!(service = %ran.due.service, error = %with_causes(&error), "the rollback could not be written to the journal");
             }
         }

@@ -13,7 +13,7 @@ use crate::config::EngineSettings;
 use crate::dispatch::atomic::finish::LONGEST_OUTAGE;
 use crate::domain::{Direction, EventKind, ExitStatus, ServiceName, Version};
 use crate::inspect::Target;
-use crate::postgres::{Connections, RunIdentity};
+use crate::postgres::{Connections, RunIdentity, hurried};
 use crate::reconcile::History;
 use crate::runner::{Executed, StepContext};
 
@@ -59,7 +59,9 @@ pub(in crate::dispatch::atomic) struct Outage(Mutex<Option<Instant>>);
 impl Outage {
     pub(super) fn until(&self) -> Instant {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *until.get_or_insert_with(|| Instant::now() + LONGEST_OUTAGE)
+        let now = Instant::now();
+        let until = *until.get_or_insert_with(|| now + LONGEST_OUTAGE);
+        until.min(now + hurried(LONGEST_OUTAGE))
     }
 
     /// Gives them the whole time again: what is decided is worth another.
