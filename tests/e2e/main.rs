@@ -85,6 +85,7 @@ mod schema_files;
 mod scratch;
 mod session_defaults;
 mod shop;
+mod silence;
 mod stale_plan;
 mod synchronised_auth;
 mod synchronised_client;

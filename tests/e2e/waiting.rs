@@ -1,9 +1,8 @@
-//! Nothing waits forever: a table of ours that another session has locked, a connection on which no answer comes any more.
+//! Nothing waits forever for a table of ours that another session has locked.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::signal::Signal;
-use tests::{Program, Proxy, Server, Services, Side};
+use tests::{Program, Server, Services};
 
 fn two_services() -> Services {
     let services = Services::new();
@@ -103,103 +102,4 @@ fn a_lock_on_a_table_of_ours_is_waited_for_briefly_and_its_holder_is_named() {
     }
     orchestrator.expect(&["all"], 0);
     assert_eq!(server.applied("db_shop"), [1, 2, 3]);
-}
-
-#[test]
-fn a_connection_that_falls_silent_ends_every_command() {
-    let server = Server::start();
-    let services = two_services();
-    let folder = tempfile::tempdir().expect("a folder");
-    let backups = folder.path().display().to_string();
-    Program::orchestrator(&server)
-        .services(&services)
-        .expect(&["all"], 0);
-    let through = |proxy: &Proxy| {
-        Program::named("orchestrator")
-            .env("ORCHESTRATOR_SERVER_URL", &proxy.url("postgres"))
-            .services(&services)
-            .scratch_beside()
-            .env("ORCHESTRATOR_STALL_TIMEOUT", "1s")
-            .arg("--jobs=1")
-    };
-    let commands: [&[&str]; 7] = [
-        &["status"],
-        &["history"],
-        &["doctor", "--fix", "--yes"],
-        &["drift", "shop"],
-        &["rehearse", "shop", "--every"],
-        &["backup", "shop", "--backup-folder", &backups],
-        &["adopt", "shop", "--dry-run"],
-    ];
-    for command in commands {
-        let proxy = Proxy::start(&server);
-        through(&proxy).run(command);
-        let requests = proxy.requests();
-        assert!(!requests.is_empty(), "{command:?}");
-        // One in each part of the command, on either side.
-        let points: Vec<_> = (1..4)
-            .map(|part| &requests[requests.len() * part / 4])
-            .zip([Side::Before, Side::After, Side::Before])
-            .collect();
-        std::thread::scope(|scope| {
-            for (request, side) in points {
-                let (through, server) = (&through, &server);
-                scope.spawn(move || {
-                    let proxy = Proxy::at(server, &request.place, side);
-                    let mut program = through(&proxy).watch(command);
-                    let place = format!("{command:?} {side} {} {}", request.place, request.sql);
-                    let Some(_) = proxy.wait_until_reached(&mut program) else {
-                        return;
-                    };
-                    let began = Instant::now();
-                    let outcome = program.end_within(Duration::from_secs(60));
-                    // What only reads may have looked again.
-                    assert!(
-                        [0, 4, 5].contains(&outcome.code),
-                        "{place}: {} after {:?}\n{}{}",
-                        outcome.code,
-                        began.elapsed(),
-                        outcome.stdout,
-                        outcome.stderr
-                    );
-                });
-            }
-        });
-    }
-}
-
-/// The connection on which the databases change their names is silent, and the network with it: signals end that.
-#[test]
-fn signals_end_a_restore_that_waits_for_a_silent_server() {
-    let server = Server::start();
-    let services = two_services();
-    let folder = tempfile::tempdir().expect("a folder");
-    let backups = folder.path().display().to_string();
-    let proxy = Proxy::at_sql(&server, "RENAME TO", Side::Before);
-    let orchestrator = Program::named("orchestrator")
-        .env("ORCHESTRATOR_SERVER_URL", &proxy.url("postgres"))
-        .services(&services);
-    orchestrator.expect(&["all"], 0);
-    orchestrator.expect(&["backup", "shop", "--backup-folder", &backups], 0);
-    let mut restore = orchestrator.watch(&[
-        "restore",
-        "shop",
-        "--from",
-        "latest",
-        "--backup-folder",
-        &backups,
-        "--yes",
-    ]);
-    assert!(proxy.wait_until_reached(&mut restore).is_some());
-    proxy.hold_all();
-    restore.signal(Signal::SIGINT);
-    restore.signal(Signal::SIGTERM);
-    let outcome = restore.end_within(Duration::from_secs(45));
-    assert!(
-        [5, 130].contains(&outcome.code),
-        "{}: {}{}",
-        outcome.code,
-        outcome.stdout,
-        outcome.stderr
-    );
 }
