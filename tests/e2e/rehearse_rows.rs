@@ -828,6 +828,38 @@ const CASES: &[Case] = &[
         told: &[],
     },
     Case {
+        name: "NULL filled in of many rows",
+        before: "CREATE TABLE many AS SELECT g AS key, NULL::text AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
+        up: "UPDATE many SET v = 'filled'",
+        down: "SELECT 1",
+        told: &[],
+    },
+    Case {
+        name: "NULL filled in of many rows, in some",
+        before: "CREATE TABLE many AS SELECT g AS key, CASE WHEN g % 3 > 0 THEN 'value ' || g END AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
+        up: "UPDATE many SET v = 'filled' WHERE v IS NULL AND key > 7",
+        down: "SELECT 1",
+        told: &[],
+    },
+    Case {
+        name: "of many rows values where there were none, and one where there was one",
+        before: "CREATE TABLE many AS SELECT g AS key, CASE WHEN g % 3 > 0 THEN 'value ' || g END AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
+        up: "UPDATE many SET v = 'filled' WHERE v IS NULL OR key = 4",
+        down: "SELECT 1",
+        told: &[
+            "many.v: the migration changes it, and its revert does not bring the old values back",
+        ],
+    },
+    Case {
+        name: "of many rows one emptied and another one filled",
+        before: "CREATE TABLE many AS SELECT g AS key, CASE WHEN g % 3 > 0 THEN 'value ' || g END AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
+        up: "UPDATE many SET v = CASE key WHEN 3 THEN 'filled' WHEN 6 THEN 'filled' END WHERE key IN (3, 4, 6)",
+        down: "SELECT 1",
+        told: &[
+            "many.v: the migration changes it, and its revert does not bring the old values back",
+        ],
+    },
+    Case {
         name: "rows added",
         before: "",
         up: "INSERT INTO other VALUES ('00000000-0000-4000-8000-00000000aaaa', 'seed')",

@@ -17,6 +17,20 @@ fn words(text: &str) -> String {
             rest = &rest[first.len_utf8()..];
             continue;
         }
+        if let Some(tag) = dollar_tag(rest) {
+            let is_body = tag.starts_with("$function");
+            let behind = &rest[tag.len()..];
+            let length = match behind.find(tag) {
+                Some(end) if !is_body => end + 2 * tag.len(),
+                _ => tag.len(),
+            };
+            kept.push_str(&rest[..length]);
+            // White space at the ends of the body says nothing.
+            kept.push('\n');
+            is_apart = false;
+            rest = &rest[length..];
+            continue;
+        }
         let last = kept.chars().next_back();
         if is_apart && last.is_some_and(|last| separates(last, first)) {
             kept.push(' ');
@@ -37,6 +51,14 @@ fn words(text: &str) -> String {
         rest = &rest[length..];
     }
     kept
+}
+
+/// `$function$`, the quote of a body as `pg_get_functiondef` writes it, or that of a text within one.
+fn dollar_tag(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('$')?;
+    let end = inner.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+    let is_tag = inner[end..].starts_with('$') && !inner.starts_with(|c: char| c.is_ascii_digit());
+    is_tag.then(|| &text[..end + 2])
 }
 
 /// Whether white space between two characters means something: `a b`, `- -`, `E 'x'`.
@@ -68,6 +90,17 @@ mod tests {
             ("a -- why\n+ 1", "a -- why + 1", false),
             ("a - -1", "a --1", false),
             ("'a  b'", "'a b'", false),
+            (
+                "AS $function$SELECT 1$function$",
+                "AS $function$\n  SELECT   1\n$function$\n",
+                true,
+            ),
+            (
+                "AS $function$ SELECT $q$a  b$q$ $function$",
+                "AS $function$ SELECT $q$a b$q$ $function$",
+                false,
+            ),
+            ("$1 $2", "$1  $2", true),
             ("\"a  b\"", "\"a b\"", false),
             ("E 'a'", "E'a'", false),
             ("a b", "ab", false),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use catalog::quote;
 use serde::Deserialize;
 use shared::postgres::Client;
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::RowsError;
 use super::tables::{USERS_TABLES, read_rows, shown};
@@ -16,6 +16,9 @@ use super::tables::{USERS_TABLES, read_rows, shown};
 const SMALL_BYTES: i64 = 1 << 20;
 /// The most rows of one.
 const SMALL_ROWS: usize = 1_000;
+
+/// The most rows that are told apart in a column that is NULL in some of them.
+const MIXED_ROWS: usize = 200_000;
 
 /// Values as `pg_dump` writes them: each to its last digit, wherever the server stands.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = on; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';
@@ -68,8 +71,23 @@ pub(super) struct DigestColumn {
 pub(super) enum Content {
     /// Each row, its values in the order of the columns.
     Rows(Vec<Vec<Option<String>>>),
-    /// Of too many rows: their number, and of each column the sum of the hashes of its values, each with the key of its row.
-    Sums { count: usize, sums: Vec<String> },
+    /// Of too many rows: their number, and what is known of each column.
+    Sums { count: usize, sums: Vec<ColumnSums> },
+}
+
+/// A column of too many rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ColumnSums {
+    /// The sum of the hashes of all its values, each with the key of its row.
+    pub all: String,
+    /// The same of those that are not NULL.
+    pub values: String,
+    /// How many are NULL.
+    pub nulls: usize,
+    /// The hashes of the keys of the rows in which it is NULL, where it is in some and not in too many.
+    null_keys: Vec<i64>,
+    /// As `values`, without the rows in which it was NULL in the digest that this one is compared with, where that is known.
+    pub kept: Option<String>,
 }
 
 impl TableDigest {
@@ -187,7 +205,11 @@ async fn read(client: &Client, earlier: Option<&Digests>) -> Result<Digests, Row
         }
     }
     for table in big {
-        let content = read_big(client, &table).await?;
+        let before = earlier.and_then(|earlier| {
+            let name = (table.schema.clone(), table.name.clone());
+            earlier.tables.get(&name)
+        });
+        let content = read_big(client, &table, before).await?;
         let (name, digest) = table.digest(content);
         digests.tables.insert(name, digest);
     }
@@ -234,35 +256,104 @@ async fn read_small(
     Ok(contents)
 }
 
-/// A big table, in one scan.
-async fn read_big(client: &Client, table: &Found) -> Result<Content, RowsError> {
-    let key: Vec<String> = table
-        .key
-        .iter()
-        .map(|name| format!("COALESCE({}::text, '') || chr(31)", quote(name)))
-        .collect();
-    let key = if key.is_empty() {
-        "''".to_owned()
-    } else {
-        key.join(" || ")
+/// A big table, in one scan, and another one for the keys of rows with a NULL beside rows without.
+async fn read_big(
+    client: &Client,
+    table: &Found,
+    before: Option<&TableDigest>,
+) -> Result<Content, RowsError> {
+    let key = match table.key.is_empty() {
+        true => "''".to_owned(),
+        false => {
+            let parts = table.key.iter().map(|name| quote(name));
+            let parts = parts.map(|name| format!("COALESCE({name}::text, '') || chr(31)"));
+            parts.collect::<Vec<_>>().join(" || ")
+        }
     };
     let mut wanted = vec!["count(*)".to_owned()];
     for column in &table.columns {
         let name = quote(&column.name);
+        let sum = format!(
+            "sum(hashtextextended({key} || CASE WHEN {name} IS NULL THEN '0' ELSE '1' || {name}::text END, 0))"
+        );
+        wanted.push(format!("COALESCE({sum}, 0)"));
         wanted.push(format!(
-            "COALESCE(sum(hashtextextended({key} || CASE WHEN {name} IS NULL THEN '0' ELSE '1' || {name}::text END, 0)), 0)"
+            "COALESCE({sum} FILTER (WHERE {name} IS NOT NULL), 0)"
         ));
+        wanted.push(format!("count(*) FILTER (WHERE {name} IS NULL)"));
+        wanted.push(match was_null(before, &column.name) {
+            Some(keys) => {
+                let keys: Vec<String> = keys.iter().map(i64::to_string).collect();
+                let keys = keys.join(",");
+                format!(
+                    "COALESCE({sum} FILTER (WHERE {name} IS NOT NULL AND hashtextextended({key}, 0) <> ALL ('{{{keys}}}'::int8[])), 0)"
+                )
+            }
+            None => "NULL".to_owned(),
+        });
     }
     let sql = format!("SELECT {} FROM {}", wanted.join(", "), table.from());
-    let mut count = 0;
-    let mut sums = Vec::new();
-    for message in client.simple_query(&sql).await? {
-        if let SimpleQueryMessage::Row(row) = message {
-            count = row.get(0).and_then(|count| count.parse().ok()).unwrap_or(0);
-            sums = (1..row.len())
-                .map(|place| row.get(place).unwrap_or_default().to_owned())
-                .collect();
+    let (mut count, mut sums) = (0, Vec::new());
+    if let Some(row) = first_row(client, &sql).await? {
+        let number = |place| {
+            row.get(place)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0)
+        };
+        let text = |place| row.get(place).map(str::to_owned);
+        count = number(0);
+        let places = (1..row.len()).step_by(4);
+        sums = places
+            .map(|at| ColumnSums {
+                all: text(at).unwrap_or_default(),
+                values: text(at + 1).unwrap_or_default(),
+                nulls: number(at + 2),
+                null_keys: Vec::new(),
+                kept: text(at + 3),
+            })
+            .collect();
+    }
+    let is_mixed = |sums: &ColumnSums| sums.nulls > 0 && sums.nulls < count;
+    let is_known = |sums: &ColumnSums| sums.nulls <= MIXED_ROWS && !table.key.is_empty();
+    let wanted: Vec<String> = std::iter::zip(&table.columns, &sums)
+        .map(|(column, sums)| match is_mixed(sums) && is_known(sums) {
+            true => format!(
+                "array_agg(hashtextextended({key}, 0)) FILTER (WHERE {} IS NULL)",
+                quote(&column.name)
+            ),
+            false => "NULL".to_owned(),
+        })
+        .collect();
+    if before.is_none() && wanted.iter().any(|it| it != "NULL") {
+        let sql = format!("SELECT {} FROM {}", wanted.join(", "), table.from());
+        if let Some(row) = first_row(client, &sql).await? {
+            for (place, sums) in sums.iter_mut().enumerate() {
+                let keys = row.get(place).unwrap_or_default().trim_matches(['{', '}']);
+                sums.null_keys = keys.split(',').filter_map(|key| key.parse().ok()).collect();
+            }
         }
     }
     Ok(Content::Sums { count, sums })
+}
+
+/// The keys of the rows in which a column was NULL, hashed; `None` where that is not known, or does not matter since it was NULL in none or in all.
+fn was_null<'a>(before: Option<&'a TableDigest>, column: &str) -> Option<&'a [i64]> {
+    let before = before?;
+    let Content::Sums { count, sums } = &before.content else {
+        return None;
+    };
+    let sums = sums.get(before.column(column)?)?;
+    match sums.nulls {
+        0 => None,
+        nulls if nulls == *count => None,
+        nulls => (sums.null_keys.len() == nulls).then_some(&sums.null_keys),
+    }
+}
+
+async fn first_row(client: &Client, sql: &str) -> Result<Option<SimpleQueryRow>, RowsError> {
+    let messages = client.simple_query(sql).await?;
+    Ok(messages.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    }))
 }

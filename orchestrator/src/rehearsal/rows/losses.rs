@@ -9,7 +9,7 @@ use std::fmt;
 use catalog::quote;
 use shared::report::units::count;
 
-use super::digest::{Content, Digests, TableDigest};
+use super::digest::{ColumnSums, Content, Digests, TableDigest};
 
 /// Whose doing a loss is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -556,12 +556,13 @@ impl Comparison<'_> {
         after != before
     }
 
-    fn tell_sums(&self, before: &[String], after: &[String], losses: &mut Vec<Loss>) {
+    fn tell_sums(&self, before: &[ColumnSums], after: &[ColumnSums], losses: &mut Vec<Loss>) {
         if self.before.key != self.after.key {
             return;
         }
         for (place, place_after) in self.columns() {
-            if before[place] == after[place_after] {
+            let (was, now) = (&before[place], &after[place_after]);
+            if was.all == now.all || self.only_fills_in(place, was, now) {
                 continue;
             }
             let culprit = match (
@@ -569,7 +570,7 @@ impl Comparison<'_> {
                 self.between.map(|between| &between.content),
             ) {
                 (None, _) => Culprit::Drop,
-                (Some(at), Some(Content::Sums { sums, .. })) if sums[at] == before[place] => {
+                (Some(at), Some(Content::Sums { sums, .. })) if sums[at].all == was.all => {
                     Culprit::Revert
                 }
                 _ => Culprit::Migration,
@@ -582,6 +583,18 @@ impl Comparison<'_> {
             };
             self.push(losses, kind, culprit);
         }
+    }
+
+    /// Whether the migration gave values to rows without one, and all others have theirs: that is no loss.
+    fn only_fills_in(&self, place: usize, was: &ColumnSums, now: &ColumnSums) -> bool {
+        let content = self.between.map(|between| &between.content);
+        let (Some(at), Some(Content::Sums { sums, .. })) = (self.column_between(place), content)
+        else {
+            return false;
+        };
+        let is_filled = sums[at].nulls < was.nulls && now.nulls < was.nulls;
+        let are_kept = was.nulls == self.before.count() || now.kept.as_ref() == Some(&was.values);
+        is_filled && are_kept
     }
 }
 
