@@ -81,6 +81,7 @@ mod restore_refused;
 mod restore_swap;
 mod resumed_session;
 mod rollback;
+mod safe_forms;
 mod schema_files;
 mod scratch;
 mod session_defaults;

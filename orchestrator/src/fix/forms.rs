@@ -61,6 +61,8 @@ pub(super) type NoForm = &'static str;
 pub(super) struct Surroundings<'a> {
     /// The schema behind the statement.
     pub(super) after: &'a Model,
+    /// Whether it is about a partitioned table.
+    pub(super) partitioned: bool,
     /// The statements of the file, and those of its revert.
     pub(super) file: Text<'a>,
     pub(super) revert: Option<Text<'a>>,
@@ -75,7 +77,12 @@ pub(super) struct Text<'a> {
 
 /// The safe form of a statement.
 pub(super) fn safe_form(step: &Step, around: &Surroundings<'_>) -> Result<Form, NoForm> {
-    match ast::Stmt::cast(step.node.clone()) {
+    let statement = ast::Stmt::cast(step.node.clone());
+    let on_partitions = "the table is partitioned: there is no CONCURRENTLY, and which partitions there are the files do not say";
+    match statement {
+        Some(ast::Stmt::CreateIndex(_) | ast::Stmt::DropIndex(_)) if around.partitioned => {
+            Err(on_partitions)
+        }
         Some(ast::Stmt::CreateIndex(it)) => create_index(step, &it, around.file.text),
         Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, around),
         Some(ast::Stmt::AlterTable(it)) => alter_table(step, &it, around),
@@ -302,6 +309,15 @@ fn adds_constraint(
         .ok_or("the constraint has no name of its own: give it one")?;
     let body = body(own, constraint)?;
     match &constraint.kind {
+        ConstraintKind::ForeignKey { .. }
+        | ConstraintKind::Unique { .. }
+        | ConstraintKind::PrimaryKey { .. }
+            if around.partitioned =>
+        {
+            Err(
+                "the table is partitioned: its partitions get the key one by one, and which there are the files do not say",
+            )
+        }
         ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. }
             if !constraint.not_valid =>
         {

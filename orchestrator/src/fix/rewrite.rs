@@ -11,7 +11,7 @@ use shared::sql::{self, StatementKind};
 use super::forms::{Form, Later, Stage, Surroundings, Text, safe_form};
 use super::slices::Slices;
 use super::undo::{Edited, Undo, edit};
-use crate::lint::{LintedFile, Model, Now, Step, steps};
+use crate::lint::{Change, LintedFile, Model, Now, Step, steps};
 
 /// What a migration becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,7 @@ impl Around<'_> {
         let mut forms: Vec<Option<Form>> = Vec::new();
         let mut now = Now::new(&self.before());
         for step in self.up.steps {
+            let partitioned = is_partitioned(&now.model, step);
             now.apply(step);
             if !hazards.contains(&step.range.start) {
                 forms.push(None);
@@ -115,6 +116,7 @@ impl Around<'_> {
             }
             let around = Surroundings {
                 after: &now.model,
+                partitioned,
                 file: self.up,
                 revert: self.down,
             };
@@ -422,6 +424,18 @@ impl Around<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a statement is about a partitioned table.
+fn is_partitioned(before: &Model, step: &Step) -> bool {
+    step.acts.iter().any(|act| match &act.change {
+        Change::MakesIndex(index) => before.is_partitioned(&index.table) == Some(true),
+        Change::DropsIndexes { indexes, .. } => indexes
+            .iter()
+            .any(|index| before.is_partitioned_index(index)),
+        Change::AddsConstraint { table, .. } => before.is_partitioned(table) == Some(true),
+        _ => false,
+    })
 }
 
 /// What a migration is taken apart into.

@@ -54,6 +54,7 @@ fn what_never_was_is_not_dropped() {
         "-- migration V2\nDROP TYPE IF EXISTS never; DROP VIEW IF EXISTS never; DROP SEQUENCE IF EXISTS never;",
         "-- migration V2\nDROP FUNCTION IF EXISTS never(int); DROP MATERIALIZED VIEW IF EXISTS never;",
         "-- migration V2\nDROP SCHEMA IF EXISTS never CASCADE;",
+        "-- migration V2\nDROP EXTENSION IF EXISTS hstore, \"uuid-ossp\";",
         "-- migration V2\nDROP TABLE IF EXISTS \"Never\";\n-- migration V3\nDROP TABLE IF EXISTS \"Never\";",
         "-- migration V2\nALTER TABLE t DROP COLUMN IF EXISTS never;",
         "-- migration V2\nALTER TABLE IF EXISTS never DROP COLUMN x, ALTER COLUMN y TYPE int;",
@@ -96,6 +97,149 @@ fn what_never_was_is_not_dropped() {
     );
 }
 
+/// A partitioned table with an ordinary partition, one that is partitioned itself, and an ordinary table that became a partition.
+const PARTS: &str = "-- migration V1
+CREATE TABLE p (id bigint, at date, q bigint) PARTITION BY RANGE (at);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE p_2 PARTITION OF p FOR VALUES FROM ('2021-01-01') TO ('2022-01-01') PARTITION BY LIST (id);
+CREATE TABLE p_2_x PARTITION OF p_2 DEFAULT;
+CREATE TABLE o (id bigint, at date, q bigint);
+CREATE INDEX \"IDX_p_q\" ON p (q);
+CREATE INDEX \"IDX_o_q\" ON o (q);
+-- migration V2
+ALTER TABLE p ATTACH PARTITION o FOR VALUES FROM ('2022-01-01') TO ('2023-01-01');
+";
+
+/// The safe forms of the findings of one rule in the third migration.
+fn safe_forms(rule: &str, sql: &str) -> Vec<String> {
+    let found = findings(&fixture(&format!("{PARTS}-- migration V3\n{sql}")));
+    let own = found.into_iter().filter(|it| it.rule == rule);
+    own.map(|it| it.safe_form.unwrap_or_default()).collect()
+}
+
+#[test]
+fn what_a_partitioned_table_cannot_have_concurrently_is_not_advised() {
+    let cases: &[(&str, &str, &[bool])] = &[
+        (
+            "index-not-concurrent",
+            "CREATE INDEX \"IDX_a\" ON p (id);",
+            &[false],
+        ),
+        (
+            "index-not-concurrent",
+            "CREATE INDEX \"IDX_a\" ON public.p_2 (id);",
+            &[false],
+        ),
+        (
+            "index-not-concurrent",
+            "DO $$ BEGIN EXECUTE 'CREATE INDEX \"IDX_a\" ON p (id)'; END $$;",
+            &[false],
+        ),
+        (
+            "index-not-concurrent",
+            "-- migration: allow table-rename \"x\"\nALTER TABLE p RENAME TO r; CREATE INDEX \"IDX_a\" ON r (id);",
+            &[false],
+        ),
+        (
+            "index-not-concurrent",
+            "CREATE INDEX \"IDX_a\" ON p_1 (id);",
+            &[true],
+        ),
+        (
+            "index-not-concurrent",
+            "CREATE INDEX \"IDX_a\" ON p_2_x (id);",
+            &[true],
+        ),
+        (
+            "index-not-concurrent",
+            "CREATE INDEX \"IDX_a\" ON o (id);",
+            &[true],
+        ),
+        (
+            "index-not-concurrent",
+            "CREATE INDEX \"IDX_a\" ON ONLY o (id);",
+            &[true],
+        ),
+        (
+            "index-not-concurrent",
+            "CREATE INDEX \"IDX_a\" ON ONLY p (id); CREATE INDEX \"IDX_b\" ON ONLY p_2 (id);",
+            &[],
+        ),
+        (
+            "index-drop-not-concurrent",
+            "DROP INDEX \"IDX_p_q\";",
+            &[false],
+        ),
+        (
+            "index-drop-not-concurrent",
+            "ALTER INDEX \"IDX_p_q\" RENAME TO \"IDX_z\"; DROP INDEX \"IDX_z\";",
+            &[false],
+        ),
+        (
+            "index-drop-not-concurrent",
+            "DROP INDEX \"IDX_o_q\";",
+            &[true],
+        ),
+        (
+            "unique-constraint",
+            "ALTER TABLE p ADD CONSTRAINT \"UQ_p\" UNIQUE (id, at);",
+            &[false],
+        ),
+        (
+            "unique-constraint",
+            "ALTER TABLE ONLY p ADD CONSTRAINT \"UQ_p\" UNIQUE (id, at);",
+            &[],
+        ),
+        (
+            "partition-detach",
+            "ALTER TABLE p DETACH PARTITION p_1;",
+            &[true],
+        ),
+        (
+            "partition-detach",
+            "ALTER TABLE p_2 DETACH PARTITION p_2_x;",
+            &[false],
+        ),
+        (
+            "partition-detach",
+            "ALTER TABLE p_2 DETACH PARTITION p_2_x CONCURRENTLY;",
+            &[],
+        ),
+    ];
+    for (rule, sql, advised) in cases {
+        let safe_forms = safe_forms(rule, sql);
+        // That PostgreSQL refuses it, or that partitions have it, is not the statement in another form.
+        let is_advised = |it: &String| {
+            it.contains("CONCURRENTLY")
+                && !it.contains("refuses")
+                && !it.contains(" on each partition")
+        };
+        let found: Vec<bool> = safe_forms.iter().map(is_advised).collect();
+        assert_eq!(found, *advised, "{sql}\n{safe_forms:#?}");
+    }
+    assert_eq!(
+        safe_forms(
+            "index-drop-not-concurrent",
+            "DROP INDEX \"IDX_o_q\", \"IDX_gone\";"
+        ),
+        [
+            "DROP INDEX CONCURRENTLY \"IDX_o_q\"; DROP INDEX CONCURRENTLY \"IDX_gone\"   -- in a migration of its own with `-- migration: no-transaction`"
+        ]
+    );
+}
+
+#[test]
+fn a_table_that_leaves_a_view_under_its_old_name_breaks_no_program() {
+    silent(&["-- migration V2\nALTER TABLE t RENAME TO u;\nCREATE VIEW t AS SELECT * FROM u;"]);
+    found_each(
+        "table-rename V2:1",
+        &[
+            "-- migration V2\nALTER TABLE t RENAME TO u;\nCREATE TABLE t (id bigint);",
+            "-- migration V2\nALTER TABLE t RENAME TO u;\nCREATE VIEW w AS SELECT * FROM u;",
+        ],
+    );
+}
+
 #[test]
 fn a_schema_that_is_dropped_without_cascade_is_empty() {
     silent(&[
@@ -114,6 +258,8 @@ fn a_schema_that_is_dropped_without_cascade_is_empty() {
 fn a_type_that_is_only_widened_costs_nothing() {
     silent(&[
         "-- migration V2\nALTER TABLE t ALTER a TYPE varchar(60);\nALTER TABLE t ALTER a TYPE text;",
+        "-- migration V2\nALTER TABLE t ALTER a TYPE varchar(60) USING (a::varchar(60));\nALTER TABLE t ALTER a TYPE text USING CAST(a AS text);",
+        "-- migration V2\nALTER TABLE t ALTER a TYPE text USING a;",
         "-- migration V2\nALTER TABLE t ALTER b TYPE numeric(9, 2), ALTER c TYPE timestamptz;",
         "-- migration V2\nALTER TABLE t ALTER \"M\" TYPE \"Mood\" USING \"M\"::\"Mood\";",
         "-- migration V2\n-- migration: allow column-rename \"x\"\nALTER TABLE t RENAME a TO z;\n-- migration V3\nALTER TABLE t ALTER z TYPE text;",
@@ -191,6 +337,9 @@ fn blocks_and_the_text_of_execute_are_held_to_the_rules() {
     silent(&[
         "-- migration V2\nDO $$ DECLARE n text; BEGIN SELECT 1 INTO n; PERFORM 1; RAISE NOTICE '%', n; END $$;",
         "-- migration V2\nDO $$ DECLARE n bigint; BEGIN SELECT count(*) INTO n FROM t; IF n > 0 THEN RAISE EXCEPTION '%', n USING HINT = 'x'; END IF; END $$;",
+        // The rows that INTO puts into variables are no matter of the schema.
+        "-- migration V2\nDO $$ DECLARE n bigint; m text; BEGIN SELECT count(*) INTO n FROM t; SELECT INTO STRICT m a FROM t; ALTER TABLE t ADD x int; END $$;",
+        "-- migration V2\nDO $$ DECLARE r record; BEGIN INSERT INTO t (id) VALUES (1) RETURNING id INTO r; WITH w AS (SELECT 1) SELECT * FROM w INTO r; CREATE TABLE n (id bigint); END $$;\n-- migration V3\nDROP TABLE IF EXISTS never;",
         "-- migration V2\nDO $$ BEGIN CREATE TABLE u (id bigint); ALTER TABLE u ALTER id TYPE int; DROP TABLE u; END $$;",
         "-- migration V2\nDO $$ BEGIN ALTER TABLE t ALTER a TYPE text; EXECUTE 'ALTER TABLE t ADD x int'; END $$;",
         // A rename in a block is followed.
@@ -211,6 +360,14 @@ fn what_squawk_does_not_look_at_is_found() {
     found_each(
         "unique-constraint V2:1",
         &["-- migration V2\nALTER TABLE t ADD COLUMN x int UNIQUE;"],
+    );
+    found_each(
+        "volatile-default V2:1",
+        &["-- migration V2\nALTER TABLE t ADD COLUMN x bigint GENERATED BY DEFAULT AS IDENTITY;"],
+    );
+    found_each(
+        "stored-generated-column V2:1",
+        &["-- migration V2\nALTER TABLE t ADD COLUMN x int GENERATED ALWAYS AS (1) STORED;"],
     );
     found_each(
         "storage-change V2:1",

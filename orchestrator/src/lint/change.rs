@@ -49,6 +49,22 @@ pub enum Change {
         constraints: Vec<Constraint>,
         /// Whether it has columns that the text does not list: AS, LIKE, INHERITS, PARTITION OF.
         has_more: bool,
+        /// Whether it is partitioned.
+        partitioned: bool,
+        /// The table that it is a partition of.
+        partition: Option<Partition>,
+    },
+    /// A table becomes a partition.
+    AttachesPartition {
+        /// The table.
+        table: Name,
+        /// What it becomes.
+        partition: Partition,
+    },
+    /// A partition becomes a table of its own.
+    DetachesPartition {
+        /// The table.
+        table: Name,
     },
     /// Tables are dropped.
     DropsTables {
@@ -248,6 +264,15 @@ pub enum Change {
     Unknown(Unknown),
     /// SQL within a block that nests too deeply to be parsed: anything may have changed.
     TooDeep,
+}
+
+/// What a partition belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// The partitioned table.
+    pub of: Name,
+    /// Whether it takes the rows that no other partition takes.
+    pub default: bool,
 }
 
 /// A column as a statement defines it.

@@ -18,6 +18,7 @@ mod model;
 mod names;
 #[cfg(test)]
 mod pages;
+mod partitions;
 #[cfg(test)]
 mod properties;
 mod read;
@@ -29,8 +30,8 @@ mod unfold;
 mod words;
 
 pub use change::{
-    Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, RowChange,
-    RowKind, Step, Unknown,
+    Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition,
+    RowChange, RowKind, Step, Unknown,
 };
 pub use file::LintedFile;
 pub use guide::order_against;

@@ -5,13 +5,14 @@
 
 mod follow;
 mod indexes;
+mod partitions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::sql::Name;
 
 use self::indexes::Indexes;
-use super::change::{Column, Compared, Comparison, Constraint, ConstraintKind, Index};
+use super::change::{Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition};
 use super::mentions::Mentions;
 use super::names::PUBLIC;
 use super::words::is_given;
@@ -38,6 +39,10 @@ pub struct Table {
     pub triggers: Vec<(String, Mentions)>,
     /// Whether all of it is known.
     pub certain: bool,
+    /// Whether it is partitioned.
+    pub partitioned: bool,
+    /// The table that it is a partition of.
+    pub partition: Option<Partition>,
 }
 
 /// An enum type.
@@ -77,17 +82,21 @@ impl Model {
 
     /// The table of a name, of any schema where the name has none.
     pub fn find(&self, name: &Name) -> Option<&Table> {
+        self.in_any_schema(name, |name| self.tables.get(name))
+    }
+
+    fn in_any_schema<T>(&self, name: &Name, find: impl Fn(&Name) -> Option<T>) -> Option<T> {
+        if name.schema.is_some() {
+            return find(name);
+        }
         let schemas = self.schemas.iter().map(String::as_str);
-        let found = |schema: &str| {
-            self.tables.get(&Name {
+        let mut schemas = std::iter::once(PUBLIC).chain(schemas);
+        schemas.find_map(|schema| {
+            find(&Name {
                 schema: Some(schema.to_owned()),
                 name: name.name.clone(),
             })
-        };
-        match &name.schema {
-            Some(schema) => found(schema),
-            None => std::iter::once(PUBLIC).chain(schemas).find_map(found),
-        }
+        })
     }
 
     /// Whether there is surely no table, view or index of that name.

@@ -14,7 +14,7 @@ use squawk_syntax::{Parse, SourceFile};
 use super::dynamic::{Executed, executed};
 use super::mentions::Mentions;
 use super::names::span;
-use super::read::{is_statement_of_block, quoted_text};
+use super::read::{errors, is_statement_of_block, quoted_text};
 
 /// Blocks within EXECUTE within blocks that are read.
 const WITHIN: usize = 8;
@@ -143,7 +143,7 @@ impl Unfolded {
             let at = TextSize::new(u32::try_from(at).unwrap_or(u32::MAX));
             origin(usize::from(body.source_range(TextRange::empty(at)).start()))
         };
-        let errors = body.errors();
+        let errors = errors(&body);
         if let Some(error) = errors.first().filter(|_| may_change_schema(body.text())) {
             let range = error.range();
             let start = origin(usize::from(range.start()));

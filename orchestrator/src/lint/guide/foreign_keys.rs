@@ -6,6 +6,7 @@ use crate::lint::change::{Act, Change, Constraint, ConstraintKind, Step};
 use crate::lint::guide::naming::constraints;
 use crate::lint::look::{Look, Now};
 use crate::lint::names::{quoted, shown};
+use crate::lint::partitions;
 use crate::rules::{Draft, slugs};
 
 /// A foreign key references a table that no statement before it makes.
@@ -58,6 +59,7 @@ pub(super) fn not_valid<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
                     if matches!(constraint.kind, ConstraintKind::ForeignKey { .. })
                         && now.may_have_rows(table)
                         && !is_of_empty_column(&now, step, table, constraint)
+                        && !now.model.partitions_have_key(table, constraint)
                         && !act.perhaps =>
                 {
                     match (constraint.not_valid, &constraint.name) {
@@ -74,9 +76,10 @@ pub(super) fn not_valid<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
                                 ),
                             )
                             .at(act.range.clone())
-                            .safe_form(
-                                "ADD CONSTRAINT … NOT VALID here, VALIDATE CONSTRAINT in the next migration",
-                            ),
+                            .safe_form(match now.model.is_partitioned(table) {
+                                Some(true) => partitions::FOREIGN_KEY,
+                                _ => "ADD CONSTRAINT … NOT VALID here, VALIDATE CONSTRAINT in the next migration",
+                            }),
                         ),
                     }
                 }
@@ -155,6 +158,19 @@ pub(super) fn unindexed<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draf
             }
             let columns: Vec<_> = key.columns.iter().map(|name| quoted(name)).collect();
             let name = quoted(&format!("IDX_{}_{}", table.name, key.columns.join("_")));
+            let on = |only: &str| {
+                let table = shown(table);
+                format!("CREATE INDEX{only} {table} ({})", columns.join(", "))
+            };
+            let is_partitioned = now.model.is_partitioned(table) == Some(true);
+            let safe_form = match (look.before.table(table).is_some(), is_partitioned) {
+                (true, true) => partitions::index(&on(&format!(" {name} ON ONLY")), Some(&name)),
+                (true, false) => format!(
+                    "{}   -- in a migration of its own with `-- migration: no-transaction`",
+                    on(&format!(" CONCURRENTLY {name} ON"))
+                ),
+                (false, _) => format!("{};", on(&format!(" {name} ON"))),
+            };
             drafts.push(
                 Draft::new(
                     &slugs::FOREIGN_KEY_UNINDEXED,
@@ -167,11 +183,7 @@ pub(super) fn unindexed<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draf
                     ),
                 )
                 .at(constraint.range.clone())
-                .safe_form(format!(
-                    "CREATE INDEX {name} ON {} ({});",
-                    shown(table),
-                    columns.join(", ")
-                )),
+                .safe_form(safe_form),
             );
         }
     }

@@ -14,11 +14,12 @@ use squawk_syntax::ast::{self, AstNode, NameLike};
 use super::adopted::{ALL, Adopted, Concern, TYPES, adopted};
 use super::defaults::is_serial;
 use super::made::{Made, Standing};
-use super::names::subjects;
+use super::names::{first_made, is_same, subjects};
 use super::refine::{action, default, dropped_columns, is_key, listed_keys, renaming};
 use super::types::{is_wider, new_type};
 use super::understood;
 use crate::lint::names::{below, plain, span};
+use crate::lint::partitions;
 use crate::lint::squawk::violations;
 use crate::lint::{Act, LintedFile, Look, Model};
 use crate::rules::{Draft, Rule, slugs};
@@ -52,6 +53,16 @@ struct At {
     subjects: Vec<Name>,
     /// The columns that are keys of their own.
     keys: OnceCell<Vec<(Range<usize>, String)>>,
+}
+
+/// What holds where the table is partitioned.
+enum OnPartitions {
+    /// It is not, or it makes no difference.
+    Not,
+    /// The statement is about the partitioned table alone, which has no rows.
+    Quick,
+    /// This is the safe form.
+    By(String),
 }
 
 struct Judge<'s, 'a> {
@@ -162,14 +173,73 @@ impl<'s, 'a> Judge<'s, 'a> {
         let message = adopted.message.replace("{}", &subject);
         let draft =
             Draft::new(adopted.rule, self.file.script, message).at(self.place(violation, at));
-        let safe_form = match adopted.safe_form {
-            "" => self.concurrently(violation),
-            words => Some(words.to_owned()),
+        let safe_form = match (self.on_partitions(violation, adopted.rule, at), adopted) {
+            (OnPartitions::Quick, _) => return None,
+            (OnPartitions::By(words), _) => Some(words),
+            (OnPartitions::Not, Adopted { safe_form: "", .. }) => self.concurrently(violation, at),
+            (OnPartitions::Not, adopted) => Some(adopted.safe_form.to_owned()),
         };
         Some(match safe_form {
             Some(words) => draft.safe_form(words),
             None => draft,
         })
+    }
+
+    /// What holds where the table is partitioned.
+    fn on_partitions(&self, violation: &Violation, rule: &Rule, at: &At) -> OnPartitions {
+        let Some(subject) = at.subjects.first() else {
+            return OnPartitions::Not;
+        };
+        let is_partitioned = || self.with_model(violation, |model| model.is_partitioned(subject));
+        let is_only = |table: Option<ast::TableRelationName>| {
+            table.is_some_and(|table| table.only_token().is_some())
+        };
+        match &at.statement {
+            ast::Stmt::CreateIndex(it) if *rule == slugs::INDEX_NOT_CONCURRENT => {
+                let only = is_only(it.table_relation_name());
+                match (is_partitioned(), only) {
+                    // Of the partitioned table alone it has nothing to read.
+                    (Some(true) | None, true) => OnPartitions::Quick,
+                    (Some(true), false) => OnPartitions::By(self.index_on_partitions(it)),
+                    _ => OnPartitions::Not,
+                }
+            }
+            ast::Stmt::AlterTable(it) if *rule == slugs::UNIQUE_CONSTRAINT => {
+                match (is_partitioned(), is_only(it.table_relation_name())) {
+                    (Some(true), true) => OnPartitions::Quick,
+                    (Some(true), false) => OnPartitions::By(partitions::KEY.to_owned()),
+                    _ => OnPartitions::Not,
+                }
+            }
+            ast::Stmt::DropIndex(_) if *rule == slugs::INDEX_DROP_NOT_CONCURRENT => {
+                let is_one =
+                    |index| self.with_model(violation, |it| it.is_partitioned_index(index));
+                match at.subjects.iter().any(is_one) {
+                    true => OnPartitions::By(partitions::DROP_INDEX.to_owned()),
+                    false => OnPartitions::Not,
+                }
+            }
+            ast::Stmt::AlterTable(_) if *rule == slugs::PARTITION_DETACH => {
+                match self.with_model(violation, |model| model.has_default_partition(subject)) {
+                    true => OnPartitions::By(partitions::DETACH.to_owned()),
+                    false => OnPartitions::Not,
+                }
+            }
+            _ => OnPartitions::Not,
+        }
+    }
+
+    fn index_on_partitions(&self, it: &ast::CreateIndex) -> String {
+        let text = &self.file.unfolded.text;
+        let range = self.trimmed(span(it.syntax()));
+        let table = it.table_relation_name();
+        let place = table.map_or(range.end, |table| span(table.syntax()).start);
+        let before = text.get(range.start..place).unwrap_or_default();
+        let after = text.get(place..range.end).unwrap_or_default();
+        let sql = format!("{before}ONLY {after}");
+        let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = it.index().map(|index| index.syntax().text().to_string());
+        partitions::index(&sql, name.as_deref().map(str::trim))
     }
 
     fn is_asked(&self, concern: Concern, rule: &Rule, at: &At) -> bool {
@@ -255,6 +325,12 @@ impl<'s, 'a> Judge<'s, 'a> {
                 let mut nodes = node.descendants();
                 (!nodes.any(|node| ast::NotValid::can_cast(node.kind()))).then_some(adopted)
             }
+            // Of a new column `AddingFieldWithDefault` has said it: not every generated column is stored.
+            Squawk::BanAlterGeneratedExpression => {
+                let action = action(violation, &at.statement)?;
+                (!matches!(action, ast::AlterTableAction::AddColumn(_))).then_some(adopted)
+            }
+            Squawk::RenamingTable => (!self.leaves_view(at)).then_some(adopted),
             Squawk::RenamingObject | Squawk::BanSetSchema => renaming(violation, adopted, node),
             Squawk::PreferBigintOverInt | Squawk::PreferBigintOverSmallint => {
                 let keys = at.keys.get_or_init(|| listed_keys(node));
@@ -262,6 +338,17 @@ impl<'s, 'a> Judge<'s, 'a> {
             }
             _ => Some(adopted),
         }
+    }
+
+    /// Whether a view takes the old name of a table in the same file, so that programs go on.
+    fn leaves_view(&self, at: &At) -> bool {
+        let after = self.statements.iter().skip(at.number + 1);
+        let mut views = after.filter_map(|later| match &later.statement {
+            ast::Stmt::CreateView(view) => first_made(view.syntax()),
+            _ => None,
+        });
+        let old = at.subjects.first();
+        old.is_some_and(|old| views.any(|view| is_same(&view, old)))
     }
 
     /// Foreign keys and NOT NULL are the business of the guide's rules, unique and primary keys that of squawk's other rules.
@@ -321,6 +408,13 @@ impl<'s, 'a> Judge<'s, 'a> {
             ast::Stmt::DropSchema(drop) => {
                 let schemas = drop.schema_refs().filter_map(|schema| plain(Some(schema)));
                 schemas.map(|name| Name { schema: None, name }).collect()
+            }
+            ast::Stmt::DropExtension(drop) => {
+                let names = drop
+                    .extension_refs()
+                    .map(|it| it.syntax().text().to_string());
+                let names = names.map(|name| name.trim().trim_matches('"').to_owned());
+                names.map(|name| Name { schema: None, name }).collect()
             }
             _ => at.subjects.clone(),
         };
@@ -496,23 +590,57 @@ impl<'s, 'a> Judge<'s, 'a> {
     }
 
     /// The statement with CONCURRENTLY in its place, which squawk knows.
-    fn concurrently(&self, violation: &Violation) -> Option<String> {
+    fn concurrently(&self, violation: &Violation, at: &At) -> Option<String> {
         let edit = violation.fix.as_ref()?.edits.first()?;
         let word = edit
             .text
             .as_deref()
             .filter(|text| text.trim() == "concurrently")?;
-        let range = self.trimmed(violation.text_range.into());
+        let mut range = self.trimmed(violation.text_range.into());
         let text = &self.file.unfolded.text;
+        // An action of `ALTER TABLE` is no statement.
+        let lead = match &at.statement {
+            ast::Stmt::AlterTable(it) => {
+                let table = span(it.table_relation_name()?.syntax());
+                format!("ALTER TABLE {} ", text.get(table)?)
+            }
+            ast::Stmt::DropIndex(it) => {
+                // CONCURRENTLY takes one index, and no CASCADE.
+                if below::<ast::Cascade>(it.syntax()).is_some() {
+                    return None;
+                }
+                let if_exists = if it.if_exists().is_some() {
+                    "IF EXISTS "
+                } else {
+                    ""
+                };
+                let indexes = it
+                    .index_refs()
+                    .map(|index| index.syntax().text().to_string());
+                let drops = indexes
+                    .map(|index| format!("DROP INDEX CONCURRENTLY {if_exists}{}", index.trim()));
+                return Some(self.apart(&drops.collect::<Vec<_>>().join("; ")));
+            }
+            statement => {
+                range = self.trimmed(span(statement.syntax()));
+                String::new()
+            }
+        };
         let middle = usize::from(edit.text_range.start());
         let before = text.get(range.start..middle)?;
         let after = text.get(middle..range.end)?;
-        let sql = format!("{before}{}{after}", word.to_ascii_uppercase());
+        let sql = format!("{lead}{before}{}{after}", word.to_ascii_uppercase());
         let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-        Some(if self.file.script.directives.no_transaction {
-            sql
-        } else {
-            format!("{sql}   -- in a migration of its own with `-- migration: no-transaction`")
-        })
+        Some(self.apart(&sql))
+    }
+
+    /// A statement that takes a file without a transaction.
+    fn apart(&self, sql: &str) -> String {
+        match self.file.script.directives.no_transaction {
+            true => sql.to_owned(),
+            false => {
+                format!("{sql}   -- in a migration of its own with `-- migration: no-transaction`")
+            }
+        }
     }
 }

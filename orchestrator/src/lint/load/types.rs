@@ -15,15 +15,24 @@ pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
     let ty = type_name(change.ty()?.syntax());
     // `USING name::type` says what happens anyway.
     let is_plain = change.using_expr().is_none_or(|using| {
-        let (text, name) = (using.syntax().text().to_string(), column.column_name_ref());
-        let cast = text.split_once("::");
+        let mut expr = using.expr();
+        while let Some(ast::Expr::ParenExpr(inner)) = expr {
+            expr = inner.expr();
+        }
+        let text = expr.map_or_else(String::new, |expr| expr.syntax().text().to_string());
+        let (text, name) = (text.trim(), column.column_name_ref());
+        let call = text
+            .get(..4)
+            .filter(|word| word.eq_ignore_ascii_case("cast"));
+        let call = call.and_then(|_| {
+            let inner = text[4..].trim().strip_prefix('(')?.strip_suffix(')')?;
+            let at = inner.to_ascii_lowercase().rfind(" as ")?;
+            Some((&inner[..at], &inner[at + 4..]))
+        });
+        let cast = call.or(text.split_once("::")).or(Some((text, ty.as_str())));
         cast.zip(name).is_some_and(|((value, to), name)| {
-            let value = value
-                .trim()
-                .trim_start_matches("USING")
-                .trim_start_matches("using");
             value.trim().trim_matches('"') == name.text()
-                && words(&to.replace('"', "")) == words(&ty)
+                && words(&to.replace('"', "")) == words(&ty.replace('"', ""))
         })
     });
     (is_plain && change.collate().is_none()).then_some(ty)
@@ -84,6 +93,8 @@ fn words(ty: &str) -> String {
         "bool" => "boolean",
         "decimal" => "numeric",
         "character" => "char",
+        // Without a length it is not that of one character.
+        "bpchar" if rest.starts_with('(') => "char",
         "float4" => "real",
         other => other,
     };
@@ -168,6 +179,7 @@ mod tests {
             ("jsonb", "jsonb"),
             ("timestamp with time zone", "timestamptz"),
             ("char(3)", "character( 3 )"),
+            ("bpchar(3)", "character(3)"),
             ("decimal(8,2)", "numeric (8, 2)"),
             ("text[]", "text []"),
             ("\"Mood\"", "\"Mood\""),
@@ -187,6 +199,7 @@ mod tests {
             ("numeric", "numeric(12,2)"),
             ("integer", "bigint"),
             ("char(3)", "text"),
+            ("bpchar", "char"),
             ("varchar(50)[]", "text[]"),
             ("text", "citext"),
             ("\"Mood\"", "\"mood\""),

@@ -22,7 +22,22 @@ impl Model {
                 columns,
                 constraints,
                 has_more,
-            } => self.make_table(table, columns, constraints, perhaps, *has_more),
+                partitioned,
+                partition,
+            } => {
+                let is_new = !self.tables.contains_key(table);
+                self.make_table(table, columns, constraints, perhaps, *has_more);
+                if is_new && let Some(made) = self.tables.get_mut(table) {
+                    made.partitioned = *partitioned;
+                    made.partition.clone_from(partition);
+                }
+            }
+            Change::AttachesPartition { table, partition } => self.alter(table, perhaps, |table| {
+                table.partition = Some(partition.clone());
+            }),
+            Change::DetachesPartition { table } => self.alter(table, perhaps, |table| {
+                table.partition = None;
+            }),
             Change::DropsTables { tables, cascade } => {
                 for table in tables {
                     self.drop_table(table, *cascade, perhaps);
@@ -183,6 +198,8 @@ impl Model {
             constraints: Vec::new(),
             triggers: Vec::new(),
             certain: !perhaps && !has_more,
+            partitioned: false,
+            partition: None,
         };
         self.tables.insert(table.clone(), made);
         for constraint in constraints {
@@ -194,6 +211,17 @@ impl Model {
         if perhaps {
             self.alter(table, true, |_| ());
             return;
+        }
+        // Its partitions go with it.
+        let partitions: Vec<Name> = match self.tables.get(table) {
+            Some(known) if known.partitioned => {
+                let partitions = self.partitions(table);
+                partitions.map(|(name, _)| name.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        for partition in &partitions {
+            self.drop_table(partition, cascade, false);
         }
         self.tables.remove(table);
         self.indexes.remove_of(table);
@@ -221,6 +249,11 @@ impl Model {
             true
         });
         for other in self.tables.values_mut() {
+            if let Some(partition) = &mut other.partition
+                && partition.of == *table
+            {
+                partition.of = to.clone();
+            }
             for constraint in &mut other.constraints {
                 if let ConstraintKind::ForeignKey { to: target, .. } = &mut constraint.kind
                     && target == table

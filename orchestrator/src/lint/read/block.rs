@@ -2,6 +2,8 @@
 
 use shared::sql;
 use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::plpgsql::Plpgsql;
+use squawk_syntax::syntax_error::SyntaxError;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::statement::Reader;
@@ -24,7 +26,7 @@ impl Reader<'_> {
             self.act(whole, Change::Unknown(Unknown::Anything));
             return;
         };
-        if !body.errors().is_empty() {
+        if !errors(&body).is_empty() {
             let text = Mentions::new(body.text());
             self.act(whole, Change::Unknown(Unknown::Named(text)));
             return;
@@ -91,6 +93,24 @@ impl Reader<'_> {
         }
         self.acts.extend(reader.acts);
     }
+}
+
+/// What of a body is not understood. The parser has no statement with INTO: that reads or writes rows into variables, and changes no schema.
+pub(in crate::lint) fn errors(body: &Plpgsql) -> Vec<SyntaxError> {
+    let is_into = |error: &SyntaxError| {
+        let at = body.body_position(error.range().start());
+        let rest = at.and_then(|at| body.text().get(usize::from(at)..));
+        let statement = rest.unwrap_or_default();
+        let word = statement.split(|c: char| !c.is_alphanumeric()).next();
+        let reads = [
+            "select", "insert", "update", "delete", "merge", "with", "values", "table",
+        ];
+        error.message().starts_with("expected a statement")
+            && word.is_some_and(|word| reads.iter().any(|it| word.eq_ignore_ascii_case(it)))
+    };
+    let mut errors = body.errors();
+    errors.retain(|error| !is_into(error));
+    errors
 }
 
 /// The longest text in quotes: of DO its body, undecoded.

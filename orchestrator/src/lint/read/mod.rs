@@ -9,5 +9,5 @@ mod statement;
 mod steps;
 mod table;
 
-pub(super) use block::{is_statement_of_block, quoted_text};
+pub(super) use block::{errors, is_statement_of_block, quoted_text};
 pub use steps::steps;

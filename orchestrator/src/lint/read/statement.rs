@@ -106,7 +106,11 @@ impl<'a> Reader<'a> {
             }
             ast::Stmt::CreateForeignTable(it) => {
                 let table = self.made(it.table_name()?.path())?;
-                self.makes_unlisted(range, table);
+                self.makes_unlisted(range.clone(), table.clone());
+                if let Some(of) = it.partition_of() {
+                    let partition = self.partition(of.table_name_ref(), it.partition_type())?;
+                    self.act(range, Change::AttachesPartition { table, partition });
+                }
             }
             ast::Stmt::AlterTable(it) => self.alter_table(it)?,
             ast::Stmt::DropTable(it) => {
@@ -274,6 +278,8 @@ impl<'a> Reader<'a> {
             columns: Vec::new(),
             constraints: Vec::new(),
             has_more: true,
+            partitioned: false,
+            partition: None,
         };
         self.act(range, change);
     }

@@ -4,7 +4,7 @@ use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 
 use super::statement::Reader;
-use crate::lint::change::{Change, Column, Constraint, ConstraintKind};
+use crate::lint::change::{Change, Column, Constraint, ConstraintKind, Partition};
 use crate::lint::mentions::Mentions;
 use crate::lint::names::{plain, squeezed, type_name};
 
@@ -43,15 +43,31 @@ impl Reader<'_> {
                 }
             }
         }
+        let partition = it.partition_of();
+        let partition =
+            partition.and_then(|of| self.partition(of.table_name_ref(), it.partition_type()));
         let change = Change::MakesTable {
             table,
             columns,
             constraints,
             has_more,
+            partitioned: it.partition_by().is_some(),
+            partition,
         };
         let range = (self.spot)(it.syntax());
         self.act(range, change);
         Some(())
+    }
+
+    pub(super) fn partition(
+        &self,
+        of: Option<ast::TableNameRef>,
+        bounds: Option<ast::PartitionType>,
+    ) -> Option<Partition> {
+        Some(Partition {
+            of: self.referred(of?.path_ref())?,
+            default: matches!(bounds, Some(ast::PartitionType::PartitionDefault(_))),
+        })
     }
 
     fn not_null_constraint(&self, constraint: &ast::Constraint, columns: &mut [Column]) {
@@ -219,6 +235,26 @@ impl Reader<'_> {
                 },
                 table: owned,
             },
+            ast::AlterTableAction::AttachPartition(it) => {
+                self.act(range.clone(), Change::AltersTable { table: owned });
+                let partition = Partition {
+                    of: table.clone(),
+                    default: matches!(
+                        it.partition_type(),
+                        Some(ast::PartitionType::PartitionDefault(_))
+                    ),
+                };
+                Change::AttachesPartition {
+                    table: self.referred(it.table_name_ref()?.path_ref())?,
+                    partition,
+                }
+            }
+            ast::AlterTableAction::DetachPartition(it) => {
+                self.act(range.clone(), Change::AltersTable { table: owned });
+                Change::DetachesPartition {
+                    table: self.referred(it.table_name_ref()?.path_ref())?,
+                }
+            }
             _ => Change::AltersTable { table: owned },
         };
         self.act(range, change);

@@ -145,7 +145,7 @@ impl ObservedLocks {
             drafts.extend(draft.map(|draft| {
                 let range = statement.offset..statement.offset + statement.text.len();
                 let draft = draft.at(range);
-                match safe_form(statement) {
+                match self.safe_form(statement, seen) {
                     Some(safe_form) if about == About::Schema => draft.safe_form(safe_form),
                     _ => draft,
                 }
@@ -252,6 +252,20 @@ impl ObservedLocks {
         )
     }
 
+    fn safe_form(
+        &self,
+        statement: &Statement<'_>,
+        seen: &ObservedStatement,
+    ) -> Option<&'static str> {
+        let on_partitions = seen.took_locks.iter().any(|(number, mode)| {
+            let relation = self
+                .relation(*number)
+                .filter(|relation| relation.kind == 'p');
+            relation.is_some_and(|relation| mode.blocks(relation.kind).is_some())
+        });
+        safe_form(sql::hazards(statement)?, on_partitions)
+    }
+
     fn line(&self, script: &Script, lock: &BlockingLock) -> u32 {
         let statement = self.statements.get(lock.taken_by);
         statement.map_or(1, |statement| {
@@ -326,8 +340,12 @@ fn time(took: Duration) -> String {
     format!("{} ms", took.as_micros().div_ceil(1_000).max(1))
 }
 
-fn safe_form(statement: &Statement<'_>) -> Option<&'static str> {
-    Some(match sql::hazards(statement)? {
+fn safe_form(hazard: Hazard, on_partitions: bool) -> Option<&'static str> {
+    Some(match hazard {
+        // PostgreSQL refuses CONCURRENTLY there, and a key over an index that stands.
+        Hazard::BlockingIndex if on_partitions => {
+            "CREATE INDEX … ON ONLY the partitioned table, or ALTER TABLE ONLY … ADD CONSTRAINT for a key; then CREATE INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX … ATTACH PARTITION for each"
+        }
         Hazard::BlockingIndex => {
             "CREATE INDEX CONCURRENTLY, in a no-transaction migration; a key then by ADD CONSTRAINT … USING INDEX"
         }

@@ -1,0 +1,26 @@
+//! How a change comes to a partitioned table without a long lock: PostgreSQL refuses `CONCURRENTLY` there, and a key over an
+//! index that stands; it has both for each partition.
+
+/// An index. `sql` makes it on the partitioned table alone.
+pub(super) fn index(sql: &str, index: Option<&str>) -> String {
+    let index = index.unwrap_or("…");
+    format!(
+        "{sql}; then CREATE INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX {index} ATTACH PARTITION … for each"
+    )
+}
+
+/// A unique or primary key.
+pub(super) const KEY: &str = "ALTER TABLE ONLY … ADD CONSTRAINT on the partitioned table; CREATE UNIQUE INDEX CONCURRENTLY on each partition, in a \
+    no-transaction migration; then for each ADD CONSTRAINT … USING INDEX, and ALTER INDEX … ATTACH PARTITION";
+
+/// A foreign key. `NOT VALID` is refused before PostgreSQL 18.
+pub(super) const FOREIGN_KEY: &str = "on each partition ADD CONSTRAINT … NOT VALID; VALIDATE CONSTRAINT for each in the next migration; then ADD CONSTRAINT on \
+    the partitioned table, which takes theirs over";
+
+/// An index that is dropped. Its lock is held for a moment, but may have to wait.
+pub(super) const DROP_INDEX: &str = "PostgreSQL refuses CONCURRENTLY for a partitioned table: DROP INDEX in a migration of its own, with \
+    -- migration: lock-timeout 1s, and -- migration: allow index-drop-not-concurrent \"…\"";
+
+/// A partition that is detached.
+pub(super) const DETACH: &str = "PostgreSQL refuses CONCURRENTLY beside a default partition: DETACH PARTITION in a migration of its own, with \
+    -- migration: lock-timeout 1s, and -- migration: allow partition-detach \"…\"";
