@@ -16,6 +16,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use shared::domain::ExitStatus;
 use shared::postgres::{ConnectError, connect};
 use support::{Server, address, free_port, options, try_connect};
 
@@ -154,6 +155,98 @@ async fn what_the_server_refuses_is_told_apart() {
         let text = format!("{base} dbname=postgres password=right target_session_attrs={kind}");
         assert!(try_connect(&text).await.is_ok(), "{kind}");
     }
+}
+
+#[tokio::test]
+async fn only_what_may_pass_by_itself_is_worth_waiting_for() {
+    use ExitStatus::{Refused, Unavailable, Usage};
+    let server = Server::start(
+        "host all banned 127.0.0.1/32 reject\nhost all app,expired 127.0.0.1/32 scram-sha-256\nhost all guest,sleeper 127.0.0.1/32 trust\n",
+        "ssl = on",
+    );
+    for sql in [
+        "CREATE ROLE app LOGIN PASSWORD 'right'",
+        "CREATE ROLE expired LOGIN PASSWORD 'right' VALID UNTIL '2001-01-01'",
+        "CREATE ROLE banned LOGIN",
+        "CREATE ROLE guest LOGIN",
+        "CREATE ROLE sleeper NOLOGIN",
+        "CREATE DATABASE closed",
+        "REVOKE CONNECT ON DATABASE closed FROM PUBLIC",
+        "CREATE DATABASE frozen ALLOW_CONNECTIONS false",
+    ] {
+        server.execute(sql);
+    }
+    let verified = |root: &str| format!("sslmode=verify-full sslrootcert={}", server.file(root));
+    let old = server_of_version("13.23");
+    for (user, rest, wanted) in [
+        ("sleeper", String::new(), Usage),
+        ("banned", String::new(), Usage),
+        ("expired", "password=right".to_owned(), Usage),
+        ("app", "password=hidden".to_owned(), Usage),
+        ("nobody", String::new(), Usage),
+        ("guest", "dbname=nowhere".to_owned(), Usage),
+        ("guest", "options='-c nope=1'".to_owned(), Usage),
+        ("guest", "options='-c work_mem=x'".to_owned(), Usage),
+        ("guest", verified("other.crt"), Usage),
+        (
+            "guest",
+            format!("{} host=127.0.0.1", verified("ca.crt")),
+            Usage,
+        ),
+        (
+            "guest",
+            format!("host=127.0.0.1 port={old} sslmode=disable"),
+            Usage,
+        ),
+        ("guest", "dbname=closed".to_owned(), Refused),
+        ("guest", "dbname=frozen".to_owned(), Refused),
+        (
+            "guest",
+            "target_session_attrs=standby".to_owned(),
+            Unavailable,
+        ),
+        ("guest", "host=/nowhere".to_owned(), Unavailable),
+        ("guest", "host=name.invalid".to_owned(), Unavailable),
+        ("guest", format!("port={}", free_port()), Unavailable),
+    ] {
+        // What is given last counts.
+        let text = format!(
+            "host=localhost port={} user={user} dbname=postgres {rest}",
+            server.port
+        );
+        let error = failure(&text).await;
+        assert_eq!(error.exit_status(), wanted, "{text}: {error:?}");
+        assert!(
+            error.next().is_some_and(|next| !next.contains('\n')),
+            "{text}"
+        );
+    }
+}
+
+/// The port of a server that lets everyone in, and says that it is of this version.
+fn server_of_version(version: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("has an address").port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 512]);
+            let message = |kind: u8, body: &[u8]| {
+                let length = u32::try_from(body.len() + 4).expect("short").to_be_bytes();
+                [&[kind], length.as_slice(), body].concat()
+            };
+            let setting = format!("server_version\0{version}\0");
+            let greeting = [
+                message(b'R', &[0; 4]),
+                message(b'S', setting.as_bytes()),
+                message(b'K', &[0; 8]),
+                message(b'Z', b"I"),
+            ];
+            let _ = stream.write_all(&greeting.concat());
+            // Until the other side goes away.
+            let _ = stream.read(&mut [0; 512]);
+        }
+    });
+    port
 }
 
 #[tokio::test]

@@ -49,6 +49,55 @@ fn orchestrator(server: &Server, services: &Services) -> Program {
         .services(services)
 }
 
+/// Rows are written to the copy of a live schema: what other roles have planted there would run as who rehearses.
+#[test]
+fn code_of_another_role_in_the_live_schema_is_not_run() {
+    let (server, _services, program) = shop();
+    server.query(
+        "db_shop",
+        "CREATE ROLE mallory; CREATE SCHEMA m AUTHORIZATION mallory; SET ROLE mallory;
+         CREATE DOMAIN m.positive AS int CHECK (VALUE > 0);
+         CREATE TABLE m.harmless (id serial, at timestamptz DEFAULT now(), b bool DEFAULT true, c m.positive CHECK (c < 9));
+         CREATE VIEW m.seen AS SELECT * FROM m.harmless",
+    );
+    rehearse(&program, "live", 0);
+    for (object, plant, remove) in [
+        (
+            "m.f()",
+            "CREATE FUNCTION m.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DROP FUNCTION m.f()",
+        ),
+        (
+            "m.t",
+            "CREATE TABLE m.t (id int CHECK (query_to_xml('SELECT 1', true, true, '') IS NOT NULL))",
+            "DROP TABLE m.t",
+        ),
+        (
+            "m.t",
+            "CREATE TABLE m.t (id text DEFAULT query_to_xml('SELECT 1', true, true, '')::text)",
+            "DROP TABLE m.t",
+        ),
+        (
+            "m.d",
+            "CREATE DOMAIN m.d AS int CHECK (query_to_xml('SELECT 1', true, true, '') IS NOT NULL)",
+            "DROP DOMAIN m.d",
+        ),
+    ] {
+        server.query("db_shop", &format!("SET ROLE mallory; {plant}"));
+        let outcome = rehearse(&program, "live", 3);
+        let refusal = &outcome.events_of("service_failed")[0]["refusal"];
+        assert_eq!(refusal["kind"], "foreign_code", "{plant}");
+        let message = refusal["message"].as_str().expect("a message");
+        assert!(
+            message.contains(&format!("{object} belongs to mallory")),
+            "{message}"
+        );
+        server.query("db_shop", remove);
+    }
+    server.query("db_shop", "ALTER SCHEMA m OWNER TO postgres");
+    program.expect(&["rehearse"], 0);
+}
+
 fn rehearse(program: &Program, from: &str, code: i32) -> Outcome {
     program.expect(&["rehearse", "--from", from, "--output", "json"], code)
 }

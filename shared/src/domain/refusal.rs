@@ -38,6 +38,8 @@ pub enum RefusalKind {
     Pooler,
     /// What has the name of one of our tables is not ours.
     Bookkeeping,
+    /// Code of a role that is not trusted would run with our rights.
+    ForeignCode,
     /// The live schema differs from what migrations produce.
     Drift,
     /// The former tool's history is not that of our migrations.

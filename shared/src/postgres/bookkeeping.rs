@@ -123,16 +123,7 @@ const TYPE: i64 = 1_000_000;
 
 /// Names are resolved by functions where that can be: joins over the catalog cost a new session more.
 fn question(major: u32) -> String {
-    // Who has made a role, and may only administer it, cannot act as it.
-    let is_member = if major >= 16 {
-        "pg_catalog.pg_has_role(o.oid, 'USAGE') OR pg_catalog.pg_has_role(o.oid, 'SET')"
-    } else {
-        "pg_catalog.pg_has_role(o.oid, 'MEMBER')"
-    };
-    // A superuser counts as a member of every role.
-    let trusted = format!(
-        "$5 OR o.rolsuper OR o.oid IN (me.oid, d.datdba) OR (NOT me.rolsuper AND ({is_member}))"
-    );
+    let trusted = format!("$5 OR {}", trusted(major));
     format!(
         "SELECT f.place, n.nspname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), false, \
            o.rolname::text, {trusted}, {FAULT}, CURRENT_USER::text \
@@ -161,6 +152,18 @@ fn question(major: u32) -> String {
          WHERE t.typrelid = 0 AND (t.typarray <> 0 OR t.typtype <> 'b') \
            AND (t.typname = $3 AND n.nspname = ($1)[1] OR t.typname = ANY ($4) AND n.nspname = 'orchestrator')"
     )
+}
+
+/// Whether the role `o` is one whose code may run with the rights of the role `me` in the database `d`.
+pub(super) fn trusted(major: u32) -> String {
+    // Who has made a role, and may only administer it, cannot act as it.
+    let is_member = if major >= 16 {
+        "pg_catalog.pg_has_role(o.oid, 'USAGE') OR pg_catalog.pg_has_role(o.oid, 'SET')"
+    } else {
+        "pg_catalog.pg_has_role(o.oid, 'MEMBER')"
+    };
+    // A superuser counts as a member of every role.
+    format!("o.rolsuper OR o.oid IN (me.oid, d.datdba) OR (NOT me.rolsuper AND ({is_member}))")
 }
 
 impl Found {

@@ -19,6 +19,7 @@ mod connections;
 mod create_database;
 mod error;
 mod exported_snapshot;
+mod foreign_code;
 mod history;
 mod hurry;
 mod journal;
@@ -51,6 +52,7 @@ pub use connection::{CancelError, CancelHandle, Connection};
 pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
+pub use foreign_code::{ForeignCode, read_foreign_code};
 pub use history::{install, missing_rights, quote_identifier, read_history};
 pub use hurry::{hurried, hurry};
 pub use journal::{

@@ -3,8 +3,9 @@
 //! Rows of users never leave it: of rows only those of our own tables are dumped.
 
 use shared::command::Context;
+use shared::domain::{Refusal, RefusalKind, suggest};
 use shared::inspect::{ServiceError, Target};
-use shared::postgres::Session;
+use shared::postgres::{ForeignCode, Session, read_foreign_code};
 
 use super::{Archive, Dump, SEE_TO_IT, failed, interrupted, no_program};
 use crate::backup::Facts;
@@ -32,6 +33,13 @@ impl Archive {
             .map_err(ServiceError::from)?;
         let query = |error| ServiceError::query(&target.address, error);
         let facts = Facts::read(session.client()).await.map_err(query)?;
+        let major = u32::try_from(facts.major).unwrap_or_default();
+        let foreign = read_foreign_code(session.client(), major)
+            .await
+            .map_err(query)?;
+        if let Some(foreign) = foreign {
+            return Err(ServiceError::from(refusal(target, &foreign)).into());
+        }
         let own = own_tables(&mut session, history_tables)
             .await
             .map_err(query)?;
@@ -61,6 +69,22 @@ impl Archive {
             roles: facts.roles,
             backup: None,
         })
+    }
+}
+
+/// Rows are written to the copy, and every trigger, check and default of it runs with the rights of who rehearses.
+fn refusal(target: &Target, foreign: &ForeignCode) -> Refusal {
+    let ForeignCode { object, owner } = foreign;
+    let service = &target.service.name;
+    Refusal {
+        kind: RefusalKind::ForeignCode,
+        service: Some(service.clone()),
+        message: format!(
+            "{}: {object} belongs to {owner}, and a rehearsal on the live schema would run its code with the rights of another role: its \
+             owner is neither the migrating role, nor a role that it is a member of, nor the owner of the database, nor a superuser",
+            target.address
+        ),
+        next: suggest(["rehearse", service.as_str()]),
     }
 }
 
