@@ -64,6 +64,11 @@ impl Scope {
             .is_none_or(|changed| changed.migrations.contains(&(service.clone(), version)))
     }
 
+    /// Whether a migration is known not to be merged yet.
+    pub fn is_new(&self, service: &ServiceName, version: Version) -> bool {
+        self.changed.is_some() && self.has(service, version)
+    }
+
     /// How many migrations of a service are asked about.
     pub fn count(&self, service: &Service) -> usize {
         let migrations = service.migrations.iter();

@@ -99,7 +99,10 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
     let now = OffsetDateTime::now_utc();
     let texts: Vec<Vec<Finding>> = services
         .iter()
-        .map(|service| lint(service, &rulebook, now))
+        .map(|service| {
+            let is_new = |version| scope.is_new(&service.name, version);
+            lint(service, &rulebook, now, is_new)
+        })
         .collect();
     let rehearsals = if args.no_rehearsal {
         Rehearsals::default()

@@ -293,6 +293,27 @@ fn what_is_dropped_later_matters_to_no_one() {
         "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY, at timestamp);\nCREATE INDEX odd ON u (at);\n-- migration V3\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;",
         "-- migration V2\nALTER TABLE t ADD COLUMN x timestamp;\n-- migration V3\n-- migration: allow drop-column \"not used\"\nALTER TABLE t DROP COLUMN x;",
     ]);
+    // Applied long ago, or not known to be new: it is over. Not applied yet: the lock is real where the table stood.
+    let rest = "CREATE INDEX \"IDX_t_b\" ON t (b);\n-- migration V4\n-- migration: allow drop-table \"not used\"\nDROP TABLE t;";
+    silent(&[&format!("-- migration V3\n{rest}")]);
+    let merged = TABLE.replace("-- migration V1", "-- merged V1");
+    let found_after = |block: &str| -> Vec<String> {
+        let found = found(&format!("{merged}{block}"));
+        found.into_iter().collect()
+    };
+    let nothing: [&str; 0] = [];
+    assert_eq!(found_after(&format!("-- merged V3\n{rest}")), nothing);
+    assert_eq!(
+        found_after(
+            "-- migration V3\nCREATE TABLE u (id bigint, c char(3));\n-- migration V4\nCREATE INDEX \"IDX_u_id\" ON u (id);\n\
+             -- migration V5\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;"
+        ),
+        nothing
+    );
+    assert_eq!(
+        found_after(&format!("-- migration V3\n{rest}")),
+        ["index-not-concurrent V3:1"]
+    );
     found_each(
         "int-key V2:1",
         &[

@@ -1,6 +1,8 @@
 //! Which tables a later migration of the service drops: how they are made and changed matters to no one any more.
+//!
+//! But the locks of a migration that has not run yet are real where the table stood before, whatever becomes of it afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use shared::sql::Name;
@@ -33,6 +35,20 @@ static MOOT: &[&Rule] = &[
     &slugs::UNQUOTED_MIXED_CASE,
 ];
 
+/// Those of them that are about a lock.
+static LOAD: &[&Rule] = &[
+    &slugs::INDEX_NOT_CONCURRENT,
+    &slugs::INDEX_DROP_NOT_CONCURRENT,
+    &slugs::REINDEX_NOT_CONCURRENT,
+    &slugs::CONSTRAINT_NOT_VALID,
+    &slugs::UNIQUE_CONSTRAINT,
+    &slugs::COLUMN_TYPE_CHANGE,
+    &slugs::VOLATILE_DEFAULT,
+    &slugs::STORED_GENERATED_COLUMN,
+    &slugs::STORAGE_CHANGE,
+    &slugs::NOT_NULL_STEPS,
+];
+
 /// What happens to a table, or to a column of it, under its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Event {
@@ -48,13 +64,23 @@ type Ends = Vec<(usize, Event)>;
 pub(super) struct Fate {
     /// By table, and by column of a table.
     ends: BTreeMap<(Name, Option<String>), Ends>,
+    /// The migrations that make a table of a name.
+    begins: BTreeMap<Name, Vec<usize>>,
+    /// The migrations that have not run yet.
+    new: BTreeSet<usize>,
 }
 
 impl Fate {
     /// Reads the next migration.
-    pub(super) fn take(&mut self, number: usize, steps: &[Step]) {
+    pub(super) fn take(&mut self, number: usize, steps: &[Step], is_new: bool) {
+        if is_new {
+            self.new.insert(number);
+        }
         for act in steps.iter().flat_map(|step| &step.acts) {
             match &act.change {
+                Change::MakesTable { table, .. } => {
+                    self.begins.entry(table.clone()).or_default().push(number);
+                }
                 Change::DropsTables { tables, .. } if !act.perhaps => {
                     for table in tables {
                         self.end(number, table, None, Event::Dropped);
@@ -91,10 +117,21 @@ impl Fate {
             let Some(table) = table(&act.change) else {
                 return false;
             };
+            if LOAD.contains(&draft.rule) && self.new.contains(&number) && self.stood(number, table)
+            {
+                return false;
+            }
             let column = column(act, range).cloned();
             self.is_dropped_after(number, table, None)
                 || column.is_some_and(|name| self.is_dropped_after(number, table, Some(name)))
         })
+    }
+
+    /// Whether a table may stand where only the migrations have run that are not new.
+    fn stood(&self, number: usize, table: &Name) -> bool {
+        let begins = self.begins.get(table);
+        let mut before = begins.into_iter().flatten().filter(|at| **at <= number);
+        before.next_back().is_none_or(|at| !self.new.contains(at))
     }
 
     fn is_dropped_after(&self, number: usize, table: &Name, column: Option<String>) -> bool {

@@ -109,7 +109,10 @@ fn write(folder: &Path, name: &str, text: &str) {
 /// All that is found.
 pub(super) fn findings(fixture: &Fixture) -> Vec<Finding> {
     let book = Rulebook::default();
-    let mut findings = lint(&fixture.service, &book, datetime!(2026-11-23 12:00 UTC));
+    let now = datetime!(2026-11-23 12:00 UTC);
+    let (service, merged) = (&fixture.service, &fixture.merged);
+    let is_new = |version| !merged.is_empty() && !merged.contains(&version);
+    let mut findings = lint(service, &book, now, is_new);
     findings.extend(order_against(&fixture.service, &book, &fixture.merged));
     findings
 }

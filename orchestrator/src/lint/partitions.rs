@@ -2,10 +2,11 @@
 //! index that stands; it has both for each partition.
 
 /// An index. `sql` makes it on the partitioned table alone.
-pub(super) fn index(sql: &str, index: Option<&str>) -> String {
+pub(super) fn index(sql: &str, unique: bool, index: Option<&str>) -> String {
     let index = index.unwrap_or("…");
+    let unique = if unique { "UNIQUE " } else { "" };
     format!(
-        "{sql}; then CREATE INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX {index} ATTACH PARTITION … for each"
+        "{sql}; then CREATE {unique}INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX {index} ATTACH PARTITION … for each"
     )
 }
 

@@ -1,6 +1,6 @@
 //! All files of a service, one after another, held to the rules.
 
-use shared::domain::{Direction, Finding, Service};
+use shared::domain::{Direction, Finding, Service, Version};
 use time::OffsetDateTime;
 
 use super::fate::Fate;
@@ -13,7 +13,13 @@ use super::{guide, read};
 use crate::rules::Rulebook;
 
 /// What the rules hold against the files of a service, in their order.
-pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<Finding> {
+/// `is_new` are the migrations that surely have not run anywhere yet.
+pub fn lint(
+    service: &Service,
+    rulebook: &Rulebook,
+    now: OffsetDateTime,
+    is_new: impl Fn(Version) -> bool,
+) -> Vec<Finding> {
     let files: Vec<_> = service
         .migrations
         .iter()
@@ -31,7 +37,7 @@ pub fn lint(service: &Service, rulebook: &Rulebook, now: OffsetDateTime) -> Vec<
     for (number, (up, steps, ..)) in files.iter().enumerate() {
         at_last.apply_all(steps);
         words.take(number, up, steps);
-        fate.take(number, steps);
+        fate.take(number, steps, is_new(up.migration.version));
     }
     let mut before = Model::default();
     let mut standing = Standing::default();

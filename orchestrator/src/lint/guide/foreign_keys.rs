@@ -164,7 +164,9 @@ pub(super) fn unindexed<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draf
             };
             let is_partitioned = now.model.is_partitioned(table) == Some(true);
             let safe_form = match (look.before.table(table).is_some(), is_partitioned) {
-                (true, true) => partitions::index(&on(&format!(" {name} ON ONLY")), Some(&name)),
+                (true, true) => {
+                    partitions::index(&on(&format!(" {name} ON ONLY")), false, Some(&name))
+                }
                 (true, false) => format!(
                     "{}   -- in a migration of its own with `-- migration: no-transaction`",
                     on(&format!(" CONCURRENTLY {name} ON"))

@@ -239,7 +239,11 @@ impl<'s, 'a> Judge<'s, 'a> {
         let sql = format!("{before}ONLY {after}");
         let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
         let name = it.index().map(|index| index.syntax().text().to_string());
-        partitions::index(&sql, name.as_deref().map(str::trim))
+        partitions::index(
+            &sql,
+            it.unique_token().is_some(),
+            name.as_deref().map(str::trim),
+        )
     }
 
     fn is_asked(&self, concern: Concern, rule: &Rule, at: &At) -> bool {
