@@ -7,8 +7,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use shared::config::clean_command;
+use shared::config::{DatabaseAddress, clean_command};
 use shared::postgres::local_server::folders_with;
+use shared::postgres::{ask_administrator, quote_identifier};
 
 use crate::client_watch::ClientWatch;
 
@@ -136,6 +137,14 @@ impl ClientProgram {
             .kill_on_drop(true);
         command
     }
+}
+
+/// What to do next where the words of a client program say that the role may not read something: programs have no codes.
+pub(crate) fn without_right(said: &str, address: &DatabaseAddress) -> Option<String> {
+    said.contains("permission denied").then(|| {
+        let user = quote_identifier(address.user());
+        ask_administrator(&format!("GRANT pg_read_all_data TO {user}"))
+    })
 }
 
 fn command(path: &Path) -> std::process::Command {

@@ -6,11 +6,12 @@ use tokio_postgres::error::SqlState;
 
 use crate::config::DatabaseAddress;
 use crate::domain::{
-    ExitStatus, Refusal, RefusalKind, Service, called, commented, in_sql, rerun, with_causes,
+    ExitStatus, Refusal, RefusalKind, Service, called, commented, rerun, with_causes,
 };
 use crate::postgres::{
-    ConnectError, Connections, LockError, Session, missing_rights, read_adoption, read_history,
-    read_legacy_versions,
+    ADVISORY_LOCK_FUNCTIONS, ConnectError, Connections, LockError, Session, ask_administrator,
+    ask_for_right, hidden_legacy_table, missing_rights, quote_identifier, read_adoption,
+    read_history, read_legacy_versions,
 };
 use crate::reconcile::History;
 
@@ -88,9 +89,9 @@ async fn inspect_once(
 }
 
 async fn look(session: &Session, target: &Target) -> Result<History, ServiceError> {
+    let service = &target.service.name;
     let failed =
         |what: &'static str| move |source| ServiceError::unreadable(&target.address, what, source);
-    let service = &target.service.name;
     let mut history = read_history(session, service, &target.history_table)
         .await
         .map_err(failed("the history"))?;
@@ -98,9 +99,18 @@ async fn look(session: &Session, target: &Target) -> Result<History, ServiceErro
         let adoption = read_adoption(session, service)
             .await
             .map_err(failed("the journal"))?;
-        history.legacy = read_legacy_versions(session, target.legacy_table.as_deref())
-            .await
-            .map_err(failed("the former tool's history"))?;
+        let legacy = target.legacy_table.as_deref();
+        history.legacy = match read_legacy_versions(session, legacy).await {
+            Ok(versions) => versions,
+            Err(error) => {
+                let error = failed("the former tool's history")(error);
+                let hidden = hidden_legacy_table(session, legacy).await;
+                return Err(match hidden.ok().flatten() {
+                    Some(grant) => error.given_by(|| grant),
+                    None => error,
+                });
+            }
+        };
         // What was adopted and then reverted is ours: the former tool's rows say nothing about it any more. They do again
         // about what an undone adoption gave back.
         history.legacy.retain(|version| {
@@ -147,15 +157,15 @@ pub enum ServiceError {
         /// Who held it, where that was seen.
         message: String,
     },
-    /// Our tables cannot be made: a right or a schema is missing.
+    /// A right is missing, or the schema that our tables belong into, or nothing may be written.
     #[error("{address}: {message}")]
     Right {
         /// The database.
         address: String,
         /// What the server said.
         message: String,
-        /// The SQL that gives the rights.
-        grants: String,
+        /// What gives the right.
+        next: String,
     },
     /// The user cancelled while it was waited for.
     #[error("cancelled while connecting")]
@@ -210,7 +220,7 @@ impl From<ConnectError> for ServiceError {
                 message: error.to_string(),
                 next: rerun(POOLER_NEXT),
             }),
-            ConnectError::Foreign { ref next, .. } => Self::Refused(Refusal {
+            ConnectError::Bookkeeping { ref next, .. } => Self::Refused(Refusal {
                 kind: RefusalKind::Bookkeeping,
                 service: None,
                 next: next.clone(),
@@ -235,18 +245,41 @@ impl ServiceError {
             };
         }
         let lost = crate::postgres::is_connection_lost(&source);
-        Self::Query {
-            address: address.to_string(),
-            message: match crate::postgres::ServerError::from_error(&source) {
-                Some(error) => error.to_string(),
-                None if lost => format!("the connection was lost ({source})"),
-                // What the server sent is not what was asked for: a value that is no UTF-8, for instance.
-                None => match std::error::Error::source(&source) {
-                    Some(cause) => format!("{source}: {cause}"),
-                    None => source.to_string(),
-                },
+        let said = crate::postgres::ServerError::from_error(&source);
+        let message = match &said {
+            Some(error) => error.to_string(),
+            None if lost => format!("the connection was lost ({source})"),
+            // What the server sent is not what was asked for: a value that is no UTF-8, for instance.
+            None => with_causes(&source),
+        };
+        let address_text = address.to_string();
+        match said.map(|said| said.sqlstate).as_deref() {
+            Some("42501") => Self::Right {
+                address: address_text,
+                message,
+                next: ask_for_right(address.user()),
             },
-            lost,
+            Some("25006") => Self::Right {
+                address: address_text,
+                message,
+                next: rerun("with the address of the primary, as a role that may write"),
+            },
+            // No memory, disk or connections left, or cancelled by somebody: our statements have no time limit.
+            Some(code) if !lost && (code.starts_with("53") || code == "57014") => {
+                Self::Precaution {
+                    message: format!("{address}: {message}"),
+                    next: match code {
+                        "57014" => rerun("first find out who cancels its statements"),
+                        _ => rerun("first free what the server lacks"),
+                    },
+                    exit_code: ExitStatus::Unavailable,
+                }
+            }
+            _ => Self::Query {
+                address: address_text,
+                message,
+                lost,
+            },
         }
     }
 
@@ -272,9 +305,7 @@ impl ServiceError {
         .iter()
         .any(|code| source.code() == Some(code));
         let grants = match is_right {
-            true => missing_rights(session, address.user())
-                .await
-                .unwrap_or_default(),
+            true => missing_rights(session).await.unwrap_or_default(),
             false => String::new(),
         };
         match Self::query(address, source) {
@@ -282,10 +313,28 @@ impl ServiceError {
                 address,
                 message,
                 lost: false,
+            }
+            | Self::Right {
+                address, message, ..
             } if !grants.is_empty() => Self::Right {
                 address,
                 message,
-                grants,
+                next: ask_administrator(&grants),
+            },
+            error => error,
+        }
+    }
+
+    /// Where a right is missing, the SQL that gives it.
+    #[must_use]
+    pub fn given_by(self, grant: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Right {
+                address, message, ..
+            } => Self::Right {
+                address,
+                message,
+                next: ask_administrator(&grant()),
             },
             error => error,
         }
@@ -293,15 +342,26 @@ impl ServiceError {
 
     /// The error of an advisory lock that was not obtained.
     pub fn lock(target: &Target, source: LockError) -> Self {
-        Self::Lock {
-            address: target.address.to_string(),
-            source: Box::new(source),
+        match source {
+            LockError::Lost(source) if !crate::postgres::is_connection_lost(&source) => {
+                let user = quote_identifier(target.address.user());
+                Self::query(&target.address, source).given_by(|| {
+                    format!("GRANT EXECUTE ON FUNCTION {ADVISORY_LOCK_FUNCTIONS} TO {user}")
+                })
+            }
+            source => Self::Lock {
+                address: target.address.to_string(),
+                source: Box::new(source),
+            },
         }
     }
 
     /// Whether the server was reached, and refused.
     pub fn is_of_the_server(&self) -> bool {
-        matches!(self, Self::Query { lost: false, .. } | Self::Locked { .. })
+        matches!(
+            self,
+            Self::Query { lost: false, .. } | Self::Locked { .. } | Self::Right { .. }
+        )
     }
 
     /// Whether the connection was lost, rather than something refused.
@@ -324,6 +384,15 @@ impl ServiceError {
     /// The error of reading a table of ours that somebody may have changed.
     fn unreadable(address: &DatabaseAddress, what: &str, source: tokio_postgres::Error) -> Self {
         match Self::query(address, source) {
+            Self::Right {
+                address,
+                message,
+                next,
+            } => Self::Right {
+                address,
+                message: format!("{what} cannot be read: {message}"),
+                next,
+            },
             Self::Query {
                 address,
                 message,
@@ -366,6 +435,7 @@ impl ServiceError {
         match self {
             Self::Refused(refusal) => Some(refusal.next.clone()),
             Self::Unsure { next, .. }
+            | Self::Right { next, .. }
             | Self::Precaution { next, .. }
             | Self::Release { next, .. } => Some(next.clone()),
             Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
@@ -377,7 +447,6 @@ impl ServiceError {
             Self::Query { lost: true, .. } => Some(rerun(RUN_AGAIN)),
             Self::Locked { .. } => Some(rerun("when that session has ended")),
             Self::Connect(error) => error.next(),
-            Self::Right { grants, .. } => Some(in_sql(grants, "as the owner of the database")),
             Self::MayNotCreate { address, .. } => Some(match called().to_string() {
                 call if call.contains("--create-databases") => {
                     commented(call, format!("an administrator creates {address} first"))

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::source::checksum;
 
-pub use agreement::{Disagreement, JournalSays, disagreements, grant_journal, journal_hidden};
+pub use agreement::{Disagreement, JournalSays, disagreements};
 
 /// One row of the history table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +66,8 @@ pub struct History {
     /// What compensations have recorded as theirs to undo, ascending by version; [`History::outstanding`] leaves out what
     /// is undone already.
     pub owed: Vec<OwedRevert>,
-    /// Whether the journal says last of a version that it is applied, or that it is not; `None` where there is no journal that can be read.
+    /// Whether the journal says last of a version that it is applied, or that it is not; `None` where there is no journal.
     pub journal: Option<BTreeMap<Version, bool>>,
-    /// The role, quoted for SQL, where there is a journal that it may not read.
-    pub journal_hidden_from: Option<String>,
     /// The versions in the former tool's history, ascending; read only where there are no rows of ours.
     pub legacy: Vec<Version>,
 }
@@ -327,13 +325,6 @@ impl<'a> Reconciliation<'a> {
 
     /// Refuses to go by a history that the journal contradicts.
     pub fn refuse_contradiction(&self) -> Result<(), Refusal> {
-        if let Some(role) = &self.history.journal_hidden_from {
-            return Err(self.refusal(
-                RefusalKind::JournalDisagrees,
-                format!("{}, and nothing was changed", journal_hidden(role)),
-                grant_journal(role),
-            ));
-        }
         let mut found = disagreements(self.service, self.history);
         found.retain(|it| it.is_contradiction());
         let Some(first) = found.first() else {

@@ -96,7 +96,6 @@ fn histories() -> impl Strategy<Value = History> {
             interrupted,
             owed: Vec::new(),
             journal: None,
-            journal_hidden_from: None,
             legacy,
         })
 }

@@ -125,7 +125,7 @@ fn without_the_right_to_read_a_table() {
     let url = shop.server.url_as("clerk", "clerk", "db_two");
     let outcome = shop.orchestrator.expect(
         &["backup", "two", "--database-url", &url, "--output", "json"],
-        1,
+        3,
     );
     let failure = &outcome.events_of("service_failed")[0];
     let message = failure["message"].as_str().expect("words");

@@ -80,6 +80,7 @@ mod restore_killed;
 mod restore_refused;
 mod restore_swap;
 mod resumed_session;
+mod rights;
 mod rollback;
 mod safe_forms;
 mod schema_files;

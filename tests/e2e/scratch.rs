@@ -180,14 +180,14 @@ fn without_the_right_to_create_databases_it_says_what_to_choose() {
             &server.url_as("app", "app", "db_one"),
         );
     app.expect(&["all"], 0);
-    let refused = app.expect(&["drift"], 1);
+    let refused = app.expect(&["drift"], 3);
     let text = refused.stdout + &refused.stderr;
     assert!(
         text.contains("permission denied to create database"),
         "{text}"
     );
     assert!(
-        text.contains("next: choose another with --scratch-server"),
+        text.contains("ALTER ROLE \"app\" CREATEDB") && text.contains("--scratch-server"),
         "{text}"
     );
     // It has a history of ours: there is nothing to adopt, and nothing to prove in a scratch database.

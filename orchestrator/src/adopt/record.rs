@@ -66,7 +66,7 @@ pub(super) async fn lock(
     prepared
         .await
         .map_err(|source| ServiceError::query(&target.address, source))?;
-    locked.session().refuse_foreign()?;
+    locked.session().refuse_unwritable()?;
     Ok(locked)
 }
 

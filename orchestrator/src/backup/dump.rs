@@ -19,7 +19,7 @@ use tokio::process::{Child, ChildStderr};
 
 use super::folder::written;
 use super::{BackupError, DumpFormat};
-use crate::client_program::ClientProgram;
+use crate::client_program::{ClientProgram, without_right};
 use crate::client_watch::ClientWatch;
 
 /// The pause between two looks at how far it is.
@@ -130,10 +130,12 @@ async fn follow(
     if ended.success() {
         return Ok(());
     }
+    let (address, said) = (order.watch.address(), said.or_how_it_ended(ended));
     Err(BackupError::Dump {
-        database: order.watch.address().database().to_owned(),
+        database: address.database().to_owned(),
         folder: order.path.to_owned(),
-        said: said.or_how_it_ended(ended),
+        forbidden: without_right(&said, address),
+        said,
     })
 }
 

@@ -43,6 +43,8 @@ pub enum BackupError {
         folder: PathBuf,
         /// Its words, or how it ended.
         said: String,
+        /// What to do next, where the role may not read something.
+        forbidden: Option<String>,
     },
     /// Somebody holds a lock that a reader conflicts with.
     #[error(
@@ -89,6 +91,9 @@ impl BackupError {
             Self::Program(_) | Self::Folder { .. } => ExitStatus::Usage,
             Self::Blocked { .. } => ExitStatus::Unavailable,
             Self::Dump { said, .. } if is_unavailable(said) => ExitStatus::Unavailable,
+            Self::Dump {
+                forbidden: Some(_), ..
+            } => ExitStatus::Refused,
             Self::Service(error) => error.exit_status(),
             Self::Scratch { source, .. } => source.exit_status(),
             Self::NotRun { .. } | Self::Dump { .. } | Self::Unsound { .. } | Self::Manifest(_) => {
@@ -118,6 +123,10 @@ impl BackupError {
             Self::NotRun { .. } => rerun(
                 "first see whether it can be executed, or give a folder with others with --pg-bin",
             ),
+            Self::Dump {
+                forbidden: Some(next),
+                ..
+            } => next.clone(),
             Self::Dump { said, .. } => rerun(after_dump(said)),
             Self::Blocked { .. } => rerun(
                 "when they have ended; --lock-timeout and --lock-retries decide how long to wait",
@@ -195,8 +204,6 @@ fn after_dump(said: &str) -> &'static str {
         MAKE_ROOM
     } else if said.contains("row-level security") {
         "as the owner of the table, or as a role with BYPASSRLS"
-    } else if said.contains("permission denied") {
-        "as a role that may read everything: the owner, or a member of pg_read_all_data"
     } else if is_locked(said) {
         "when whoever alters a table is through"
     } else if is_unavailable(said) {
@@ -208,13 +215,17 @@ fn after_dump(said: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use shared::config::DatabaseAddress;
+
     use super::*;
+    use crate::client_program::without_right;
 
     fn dump(said: &str) -> BackupError {
         BackupError::Dump {
             database: "soc_auth".to_owned(),
             folder: PathBuf::from("backups"),
             said: said.to_owned(),
+            forbidden: without_right(said, &DatabaseAddress::local("h", 1, "me", "soc_auth")),
         }
     }
 
@@ -233,7 +244,7 @@ mod tests {
             locked.next()
         );
         let forbidden = dump("query failed: ERROR:  permission denied for table a");
-        assert_eq!(forbidden.exit_status(), ExitStatus::Failed);
+        assert_eq!(forbidden.exit_status(), ExitStatus::Refused);
         assert!(forbidden.next().contains("pg_read_all_data"));
         let full = dump(
             "connection to server at \"h\", port 1 failed: FATAL:  sorry, too many clients already",

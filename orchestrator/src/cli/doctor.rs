@@ -9,7 +9,7 @@ use shared::command::{
     CommandError, Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines,
     watch_signals,
 };
-use shared::domain::{ExitStatus, ServiceName, commented, suggest};
+use shared::domain::{ExitStatus, ServiceName, suggest};
 use shared::inspect::Target;
 use shared::report::units::count;
 use shared::report::{Palette, Role, clean};

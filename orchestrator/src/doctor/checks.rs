@@ -23,6 +23,8 @@ pub(super) struct Database<'a> {
     pub address: &'a DatabaseAddress,
     pub history: &'a History,
     pub rows: DatabaseRows,
+    /// The schema that is missing for the history, and the SQL that makes it.
+    pub missing_schema: Option<(String, String)>,
     /// From when on an idle session is in the way.
     pub idle_after: Duration,
 }

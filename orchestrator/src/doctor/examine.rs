@@ -152,6 +152,9 @@ async fn database(
         address: &target.address,
         history: &inspection.history,
         rows: DatabaseRows::read(session.client()).await.map_err(failed)?,
+        missing_schema: session
+            .missing_schema()
+            .map(|(schema, sql)| (schema.to_owned(), sql)),
         idle_after,
     };
     Ok(Some(database.findings()))

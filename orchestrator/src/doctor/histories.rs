@@ -1,7 +1,7 @@
 //! History and journal, which the engine always writes together.
 
 use shared::domain::{commented, suggest};
-use shared::reconcile::{Disagreement, JournalSays, disagreements, grant_journal, journal_hidden};
+use shared::reconcile::{Disagreement, JournalSays, disagreements};
 
 use super::checks::Database;
 use super::{Finding, Severity};
@@ -9,13 +9,8 @@ use super::{Finding, Severity};
 const KIND: &str = "history_and_journal";
 
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
-    let hidden = database.history.journal_hidden_from.as_deref().map(|role| {
-        let (message, next) = (journal_hidden(role), grant_journal(role));
-        database.finding(KIND, Severity::Error, message, next, None)
-    });
     let found = disagreements(database.service, database.history);
-    let found = found.iter().map(|it| finding(database, it));
-    hidden.into_iter().chain(found).collect()
+    found.iter().map(|it| finding(database, it)).collect()
 }
 
 /// Which of them is right, the schema tells.

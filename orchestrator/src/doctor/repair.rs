@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use shared::command::{CommandError, Context, Selected, resolve_in_doubt};
 use shared::inspect::{ServiceError, Target};
-use shared::postgres::{LockError, LockedSession, SessionSettings};
+use shared::postgres::{LockError, LockedSession, SessionSettings, quote_identifier};
 use tokio::sync::watch;
 
 use super::{Repair, finding::Remedy};
+use shared::domain::with_causes;
 
 /// The longest wait for a lock, or for old transactions.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -85,9 +86,11 @@ async fn terminate(context: &Context, target: &Target, sql: &str) -> Result<(), 
         .session(&target.address, &target.history_table)
         .await?;
     let ended = session.client().query_typed(sql, &[]).await;
-    ended
-        .map(drop)
-        .map_err(|error| ServiceError::query(&target.address, error))
+    ended.map(drop).map_err(|error| {
+        let user = quote_identifier(target.address.user());
+        ServiceError::query(&target.address, error)
+            .given_by(|| format!("GRANT pg_signal_backend TO {user}"))
+    })
 }
 
 /// Under the lock of a run, so that none begins meanwhile, and none that is at work is disturbed.
@@ -124,7 +127,7 @@ async fn locked(
             repaired = &mut repairing => repaired,
             Ok(_) = cancelled.wait_for(|times| *times > 0) => {
                 if let Err(error) = cancel.cancel().await {
-                    tracing::warn!(%error, "the repair could not be cancelled");
+                    tracing::warn!(error = %with_causes(&error), "the repair could not be cancelled");
                 }
                 repairing.await
             }

@@ -1,4 +1,6 @@
-//! Databases that take no writes.
+//! Databases that take no writes, or lack the schema for them.
+
+use shared::postgres::ask_administrator;
 
 use super::checks::Database;
 use super::queries::WritesRefused;
@@ -6,6 +8,16 @@ use super::{Finding, Severity};
 use shared::domain::rerun;
 
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
+    let mut findings = refused(database);
+    findings.extend(database.missing_schema.as_ref().map(|(schema, sql)| {
+        let what = format!("schema \"{schema}\" does not exist: no migration can run");
+        let next = ask_administrator(sql);
+        database.finding("schema_missing", Severity::Error, what, next, None)
+    }));
+    findings
+}
+
+fn refused(database: &Database<'_>) -> Vec<Finding> {
     let Some(refused) = &database.rows.writes_refused else {
         return Vec::new();
     };

@@ -51,10 +51,12 @@ pub async fn believe(
         read_history(session, &target.service.name, table).await
     };
     let history = reading.await.map_err(failed)?;
+    locked.session().refuse_unwritable()?;
     let found = disagreements(&target.service, &history);
     if !found.is_empty() && !locked.session().is_installed(false) {
-        let installing = install(locked.session_mut(), table, false);
-        installing.await.map_err(failed)?;
+        if let Err(error) = install(locked.session_mut(), table, false).await {
+            return Err(ServiceError::installing(locked.session(), address, error).await);
+        }
     }
     let run = RunIdentity::of_this_process();
     for disagreement in &found {

@@ -126,6 +126,11 @@ pub(super) async fn drop_one(
             }
             .into())
         }
-        Err(error) => Err(ServiceError::query(&target.address, error).into()),
+        Err(error) => {
+            let (name, user) = (quote(database), quote(target.address.user()));
+            Err(ServiceError::query(&target.address, error)
+                .given_by(|| format!("ALTER DATABASE {name} OWNER TO {user}"))
+                .into())
+        }
     }
 }

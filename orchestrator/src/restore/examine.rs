@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use catalog::quote;
 use shared::command::Context;
-use shared::domain::{
-    PlannedRestore, Refusal, RefusalKind, Version, called, commented, in_sql, rerun,
-};
+use shared::domain::{PlannedRestore, Refusal, RefusalKind, Version, called, commented, rerun};
 use shared::inspect::{ServiceError, inspect};
+use shared::postgres::ask_administrator;
 use shared::report::units::count;
 use time::OffsetDateTime;
 
@@ -186,13 +186,7 @@ fn refuse_unfit(
                 server.role,
                 address.server_key()
             ),
-            in_sql(
-                format!(
-                    "ALTER ROLE {} CREATEDB",
-                    shared::postgres::quote_identifier(&server.role)
-                ),
-                "as an administrator; or name another user",
-            ),
+            ask_administrator(&format!("ALTER ROLE {} CREATEDB", quote(&server.role))),
         );
     }
     if live.is_some_and(|live| !live.is_ours) {
@@ -202,7 +196,11 @@ fn refuse_unfit(
                 "{} does not own {address}, and may not rename it",
                 server.role
             ),
-            rerun("as its owner, or as a superuser"),
+            ask_administrator(&format!(
+                "ALTER DATABASE {} OWNER TO {}",
+                quote(address.database()),
+                quote(&server.role)
+            )),
         );
     }
     Ok(())

@@ -228,7 +228,7 @@ async fn record(
         .applied
         .iter()
         .max_by_key(|row| row.version);
-    if head.is_none() && !verified.session.has_readable_journal() {
+    if head.is_none() && !verified.session.has_journal() {
         return Ok(());
     }
     let message = message(entered, kept, options);

@@ -268,6 +268,13 @@ async fn judge(
             return Err(refusal.into());
         }
     }
+    if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        let (name, user) = (quote(database), quote(&entered.examined.server.role));
+        let error = ServiceError::query(address, error).given_by(|| {
+            format!("ALTER DATABASE {name} OWNER TO {user}; ALTER ROLE {user} CREATEDB")
+        });
+        return Err(error.into());
+    }
     Err(RestoreError::NotRenamed {
         database: database.to_owned(),
         message: match ServerError::from_error(&error) {
@@ -275,7 +282,7 @@ async fn judge(
                 Some(detail) => format!("{}: {detail}", error.message),
                 None => error.message,
             },
-            None => error.to_string(),
+            None => with_causes(&error),
         },
     })
 }
@@ -288,7 +295,7 @@ async fn lost(
     error: &Error,
 ) -> Result<(), RestoreError> {
     let address = entered.restoration.address();
-    let mut message = error.to_string();
+    let mut message = with_causes(error);
     let deadline = Instant::now() + ASKED_FOR;
     while Instant::now() < deadline {
         tokio::time::sleep(PAUSE * 20).await;

@@ -99,8 +99,20 @@ impl ScratchError {
         Self::MayNotCreate {
             server: server.to_owned(),
             message: ServerError::from_error(error)
-                .map_or_else(|| error.to_string(), |error| error.to_string()),
+                .map_or_else(|| with_causes(error), |error| error.to_string()),
             passes: Passes::of(error),
+        }
+    }
+
+    /// An error of making a database.
+    pub(super) fn creating(server: &str, error: ConnectError) -> Self {
+        match error {
+            error @ ConnectError::Right { .. } => Self::Connect(error),
+            error => Self::MayNotCreate {
+                server: server.to_owned(),
+                message: with_causes(&error),
+                passes: Passes::of_connect(&error),
+            },
         }
     }
 
@@ -112,6 +124,10 @@ impl ScratchError {
     /// What to do next.
     pub fn next(&self) -> Option<String> {
         match self {
+            // The SQL ends in a comment.
+            Self::Connect(error @ ConnectError::Right { .. }) => error
+                .next()
+                .map(|sql| format!("{sql}; or choose another server with --scratch-server")),
             Self::Connect(_) | Self::MayNotCreate { .. } => Some(rerun(
                 "with another --scratch-server: local, same, or a URL with the right to create databases",
             )),

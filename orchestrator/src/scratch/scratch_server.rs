@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::config::DatabaseAddress;
 use shared::domain::with_causes;
-use shared::postgres::{Connection, Connections};
+use shared::postgres::{ConnectError, Connection, Connections};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::error::Passes;
 use super::{ScratchError, name};
 
 /// One server on which a command makes scratch databases.
@@ -63,11 +63,7 @@ impl ScratchServer {
             }
             Err(error) => {
                 self.standing().remove(address.database());
-                Err(ScratchError::MayNotCreate {
-                    server: self.address.server_key(),
-                    message: with_causes(&error),
-                    passes: Passes::of_connect(&error),
-                })
+                Err(ScratchError::creating(&self.address.server_key(), error))
             }
         }
     }
@@ -132,6 +128,12 @@ impl ScratchServer {
             Ok(()) => {
                 self.settle(&address).await;
                 Ok(address)
+            }
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                self.standing().remove(address.database());
+                Err(ScratchError::Connect(ConnectError::creating(
+                    &address, error,
+                )))
             }
             Err(error) => {
                 self.standing().remove(address.database());

@@ -149,6 +149,7 @@ async fn keep_one(
     })
     .await
     .map_err(|source| ServiceError::lock(target, source))?;
+    locked.session().refuse_unwritable()?;
     let message = format!("what run {of_run} has applied is kept");
     let worked = async {
         for version in versions {

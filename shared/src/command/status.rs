@@ -14,9 +14,7 @@ use super::{
 use crate::domain::{ExitStatus, RefusalKind, ServiceName, Version, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
-use crate::reconcile::{
-    Disagreement, History, State, disagreements, grant_journal, journal_hidden, reconcile,
-};
+use crate::reconcile::{Disagreement, History, State, disagreements, reconcile};
 use crate::report::failure;
 use crate::report::table::{Align, Cell, columns_without};
 use crate::report::units::{count, duration};
@@ -38,9 +36,6 @@ struct ServiceStatus {
     /// Where history and journal differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     disagreements: Vec<Disagreement>,
-    /// Why that could not be checked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unchecked: Option<Unchecked>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compensation: Option<CompensationStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,13 +48,6 @@ struct ServiceStatus {
     not_adopted: bool,
     #[serde(skip)]
     exit_status: ExitStatus,
-}
-
-/// A check that could not be made.
-#[derive(Debug, Serialize)]
-struct Unchecked {
-    message: String,
-    next: String,
 }
 
 /// Reverts that a compensation has recorded and not done yet.
@@ -157,14 +145,6 @@ async fn read_one(
         pending: reconciliation.pending_count(),
         migrations,
         disagreements: disagreements(&target.service, &inspection.history),
-        unchecked: inspection
-            .history
-            .journal_hidden_from
-            .as_deref()
-            .map(|role| Unchecked {
-                message: journal_hidden(role),
-                next: grant_journal(role),
-            }),
         compensation: compensation(&inspection.history),
         release_in_doubt: inspection.in_doubt,
         error: None,
@@ -217,7 +197,6 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
         pending: 0,
         migrations: Vec::new(),
         disagreements: Vec::new(),
-        unchecked: None,
         compensation: None,
         release_in_doubt: false,
         error: Some(error.chain()),
@@ -250,7 +229,6 @@ pub async fn status(
     let pending = found.iter().any(|service| {
         service.compensation.is_some()
             || !service.disagreements.is_empty()
-            || service.unchecked.is_some()
             || service.migrations.iter().any(unfinished)
     });
     Ok(if args.exit_code && pending {
@@ -427,9 +405,6 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         None if !service.disagreements.is_empty() => {
             (Role::Warning, "unknown to the journal".to_owned())
         }
-        None if service.unchecked.is_some() => {
-            (Role::Warning, "not checked against the journal".to_owned())
-        }
         None if service.pending > 0 => (Role::Warning, "pending".to_owned()),
         None => (Role::Good, "up to date".to_owned()),
     }
@@ -520,14 +495,6 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
             palette.paint(role, "disagree:"),
             clean(&disagreement.sentence()),
             suggest(["doctor", service.name.as_str()])
-        ));
-    }
-    if let Some(unchecked) = &service.unchecked {
-        text.push_str(&format!(
-            "\n{} {}\n  next: {}\n",
-            palette.paint(Role::Warning, "unchecked:"),
-            clean(&unchecked.message),
-            clean(&unchecked.next)
         ));
     }
     for migration in &service.migrations {

@@ -134,7 +134,7 @@ impl Entrance<'_> {
         let (history, in_doubt) = reading
             .await
             .map_err(|error| ServiceError::query(&target.address, error))?;
-        locked.session().refuse_foreign()?;
+        locked.session().refuse_unusable()?;
         if in_doubt {
             return Err(self.refuse_in_doubt());
         }

@@ -226,6 +226,8 @@ impl LaneTask {
             let with_progress = planning::script(migration, go.direction)
                 .directives
                 .no_transaction;
+            // Before the file has done anything: it could not be recorded.
+            locked.session().refuse_unwritable()?;
             if !locked.session().is_installed(with_progress) {
                 self.install(locked, with_progress).await?;
             }

@@ -2,19 +2,39 @@
 
 use std::error::Error;
 
+use tokio_postgres::error::DbError;
+
+use super::mask_secrets;
+
 /// The words of an error, and those of its causes that they do not hold yet.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
+        let words = match cause.downcast_ref::<DbError>() {
+            // All that the error around it says is "db error".
+            Some(said) => {
+                text.truncate(text.strip_suffix("db error").map_or(text.len(), str::len));
+                of_the_server(said)
+            }
+            None => cause.to_string(),
+        };
+        if text.is_empty() || text.ends_with(": ") {
+            text.push_str(&words);
+        } else if !text.contains(&words) {
             text.push_str(": ");
             text.push_str(&words);
         }
         source = cause.source();
     }
     text
+}
+
+/// What the server said in one line: it repeats parts of statements, which may hold a secret.
+fn of_the_server(said: &DbError) -> String {
+    let (severity, code) = (said.severity(), said.code().code());
+    let message = mask_secrets(said.message());
+    format!("{severity}: {message} (SQLSTATE {code})")
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub enum RefusalKind {
     ReadOnly,
     /// A pooler in transaction mode stands in between.
     Pooler,
-    /// What has the name of one of our tables is not ours.
+    /// What has the name of one of our tables is not ours, or the role may not read or write it.
     Bookkeeping,
     /// Code of a role that is not trusted would run with our rights.
     ForeignCode,

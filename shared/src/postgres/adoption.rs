@@ -53,7 +53,7 @@ pub async fn read_adoption(
     service: &ServiceName,
 ) -> Result<AdoptionState, tokio_postgres::Error> {
     let mut state = AdoptionState::default();
-    if session.journal_readable() != Some(true) {
+    if !session.has_journal() {
         return Ok(state);
     }
     let rows = session
@@ -181,7 +181,7 @@ pub async fn appliers(
     session: &Session,
     service: &ServiceName,
 ) -> Result<Vec<String>, tokio_postgres::Error> {
-    if session.journal_readable() != Some(true) {
+    if !session.has_journal() {
         return Ok(Vec::new());
     }
     let rows = session

@@ -19,6 +19,10 @@ use crate::domain::{Holder, with_causes};
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
 pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
 
+/// What everybody may call as long as nobody has revoked it.
+pub const ADVISORY_LOCK_FUNCTIONS: &str = "pg_catalog.pg_try_advisory_lock(bigint), \
+    pg_catalog.pg_try_advisory_lock_shared(bigint), pg_catalog.pg_advisory_unlock(bigint)";
+
 /// The key of a database's gate: "SOC gate" in ASCII. Steps of other services that require a migration of this database share it until
 /// they are committed; a revert of such a migration takes it alone. ADR 0026 says why this cannot deadlock.
 const GATE_LOCK_KEY: i64 = 0x534F_4320_6761_7465;
@@ -337,7 +341,7 @@ pub enum LockError {
     /// The user cancelled while it was waited for.
     #[error("cancelled while waiting for the advisory lock")]
     Cancelled,
-    /// The connection was lost.
+    /// The connection was lost, or the server refused to try.
     #[error("the connection was lost while waiting for the advisory lock")]
     Lost(#[source] tokio_postgres::Error),
 }

@@ -3,18 +3,26 @@
 //! Whoever may create in a schema can plant something of their names: a view, or a table with a trigger, whose code would run with our
 //! rights, or a history that says what never happened. So they count only where they are ordinary tables of somebody whom we trust.
 //!
+//! And they must be readable: a table that this role may not read would seem to be empty.
+//!
 //! Responsible for finding them and for the judgement. Not for what is in them. Floor 2.
 
-use crate::domain::{in_sql, rerun};
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Client;
+use super::connect_error::ask_administrator;
 use super::history::{quote_identifier, split_name};
 use super::own_session::Login;
+use crate::domain::{in_sql, rerun};
 
 /// Our tables in schema `orchestrator`.
-const TABLES: [&str; 4] = ["journal", "progress", "compensation", "releases"];
+const TABLES: [&str; 4] = ["journal", "progress", "compensation", RELEASES];
+
+/// The table that only atomic releases read.
+const RELEASES: &str = "releases";
 
 /// What databases are called that a command of ours has made for itself: whoever owns what in one of them, nobody else gets in.
 const OWN_DATABASES: [&str; 2] = ["orchestrator_scratch_", "_restoring_"];
@@ -48,17 +56,29 @@ const FAULT: &str = r"CASE
         AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)) THEN 'it has indexes on expressions'
     END";
 
+/// Which rights this role lacks on a relation `c`: those that it has neither on all of it, nor on each of its columns.
+const LACKS: &str = "ARRAY(SELECT p.name FROM pg_catalog.unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p (name) \
+    WHERE NOT pg_catalog.has_table_privilege(c.oid, p.name) AND CASE p.name WHEN 'DELETE' THEN true ELSE EXISTS \
+      (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+        AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, p.name)) END)";
+
 /// What was found under one of the names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Found {
     place: Place,
     schema: String,
+    /// The name of the table; of a schema, its own.
+    name: String,
     /// Quoted where it must be.
     object: String,
     is_schema: bool,
     owner: String,
     trusted: bool,
     fault: Option<String>,
+    /// Whether this role may use the schema.
+    usable: bool,
+    /// Which rights this role lacks on the table.
+    lacks: Vec<String>,
 }
 
 /// Where it was found.
@@ -72,19 +92,24 @@ enum Place {
     Elsewhere,
 }
 
-/// Something under one of our names that is not ours.
+/// Why our tables cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Foreign {
+pub(super) struct Unusable {
     pub(super) message: String,
     pub(super) next: String,
 }
 
-/// Where the history is, and what is not ours.
+/// Where the history is, which tables there are, and why they cannot be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bookkeeping {
     /// The schema of the history; `None` where there is none.
     pub(super) history_schema: Option<String>,
-    pub(super) foreign: Option<Foreign>,
+    /// Which of our tables in schema `orchestrator` exist.
+    pub(super) tables: BTreeSet<String>,
+    /// What is not ours, or may not be read.
+    pub(super) unusable: Option<Unusable>,
+    /// What may not be written.
+    pub(super) unwritable: Option<Unusable>,
 }
 
 impl Bookkeeping {
@@ -121,13 +146,19 @@ impl Bookkeeping {
 /// to be made.
 const TYPE: i64 = 1_000_000;
 
-/// Names are resolved by functions where that can be: joins over the catalog cost a new session more.
+/// Names are resolved by functions where that can be: joins over the catalog cost a new session more. `to_regclass` requires the right
+/// to use the schema.
 fn question(major: u32) -> String {
     let trusted = format!("$5 OR {}", trusted(major));
     format!(
         "SELECT f.place, n.nspname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), false, \
-           o.rolname::text, {trusted}, {FAULT}, CURRENT_USER::text \
-         FROM (SELECT p.place, pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.name, $3))::oid AS oid \
+           o.rolname::text, {trusted}, {FAULT}, CURRENT_USER::text, c.relname::text, \
+           pg_catalog.has_schema_privilege(n.oid, 'USAGE'), {LACKS} \
+         FROM (SELECT p.place, CASE \
+                 WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace(pg_catalog.quote_ident(p.name))::oid, 'USAGE') \
+                   THEN pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.name, $3))::oid \
+                 ELSE (SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname = $3 \
+                   AND c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(p.name))::oid) END AS oid \
                FROM pg_catalog.unnest($1) WITH ORDINALITY AS p (name, place) \
              UNION ALL SELECT -1, c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                WHERE $2 AND c.relname = $3 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' \
@@ -138,13 +169,15 @@ fn question(major: u32) -> String {
            JOIN pg_catalog.pg_roles o ON o.oid = c.relowner \
            JOIN pg_catalog.pg_roles me ON me.rolname = CURRENT_USER \
            JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() \
-         UNION ALL SELECT 0, n.nspname::text, 'orchestrator', true, o.rolname::text, {trusted}, NULL, CURRENT_USER::text \
+         UNION ALL SELECT 0, n.nspname::text, 'orchestrator', true, o.rolname::text, {trusted}, NULL, CURRENT_USER::text, n.nspname::text, \
+           pg_catalog.has_schema_privilege(n.oid, 'USAGE'), '{{}}'::text[] \
          FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner \
            JOIN pg_catalog.pg_roles me ON me.rolname = CURRENT_USER \
            JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() \
          WHERE n.nspname = 'orchestrator' \
          UNION ALL SELECT CASE WHEN n.nspname = 'orchestrator' THEN 0 ELSE {TYPE} END, n.nspname::text, \
-           pg_catalog.format('%I.%I', n.nspname, t.typname), false, o.rolname::text, {trusted}, 'it is a type', CURRENT_USER::text \
+           pg_catalog.format('%I.%I', n.nspname, t.typname), false, o.rolname::text, {trusted}, 'it is a type', CURRENT_USER::text, \
+           t.typname::text, true, '{{}}'::text[] \
          FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
            JOIN pg_catalog.pg_roles o ON o.oid = t.typowner \
            JOIN pg_catalog.pg_roles me ON me.rolname = CURRENT_USER \
@@ -180,6 +213,9 @@ impl Found {
             owner: row.try_get(4)?,
             trusted: row.try_get(5)?,
             fault: row.try_get(6)?,
+            name: row.try_get(8)?,
+            usable: row.try_get(9)?,
+            lacks: row.try_get(10)?,
         })
     }
 
@@ -187,7 +223,23 @@ impl Found {
         self.trusted && self.fault.is_none()
     }
 
-    fn foreign(&self, me: &str) -> Foreign {
+    /// What a run does with it.
+    fn written(&self) -> &'static [&'static str] {
+        match (self.place, self.name.as_str()) {
+            (Place::Orchestrator, "journal") => &["SELECT", "INSERT"],
+            (Place::Orchestrator, RELEASES) => &["SELECT", "INSERT", "UPDATE"],
+            (Place::Orchestrator, _) => &["SELECT", "INSERT", "UPDATE", "DELETE"],
+            _ => &["SELECT", "INSERT", "DELETE"],
+        }
+    }
+
+    /// Which of some rights this role lacks on it.
+    fn missing(&self, wanted: &[&'static str]) -> Vec<&'static str> {
+        let lacks = |right: &&&str| self.lacks.iter().any(|it| it == **right);
+        wanted.iter().filter(lacks).copied().collect()
+    }
+
+    fn foreign(&self, me: &str) -> Unusable {
         let Self { object, owner, .. } = self;
         let what = if self.is_schema { "schema " } else { "" };
         let (why, next) = match &self.fault {
@@ -211,7 +263,7 @@ impl Found {
                 ),
             ),
         };
-        Foreign {
+        Unusable {
             message: format!(
                 "{what}{object}, owned by {owner}, has a name of ours, and is not used: {why}"
             ),
@@ -226,9 +278,8 @@ impl Found {
 /// begin with, and taking the history for absent would run everything again. For the same reason a foreign one is refused there, rather
 /// than passed over.
 fn judge(found: &[Found], me: &str) -> Bookkeeping {
-    let foreign_of_ours = found
-        .iter()
-        .find(|it| it.place == Place::Orchestrator && !it.is_ours());
+    let ours = found.iter().filter(|it| it.place == Place::Orchestrator);
+    let foreign_of_ours = ours.clone().find(|it| !it.is_ours());
     let expected = found
         .iter()
         .filter_map(|it| match it.place {
@@ -252,12 +303,62 @@ fn judge(found: &[Found], me: &str) -> Bookkeeping {
             ours.first().copied()
         })
         .or(elsewhere.first().copied());
+    let tables = ours.filter(|it| !it.is_schema);
+    let read = tables.clone().filter(|it| it.name != RELEASES);
+    let read: Vec<_> = read
+        .chain(history)
+        .map(|it| (it, &["SELECT"][..]))
+        .collect();
+    let written = tables.clone().chain(history);
+    let written: Vec<_> = written.map(|it| (it, it.written())).collect();
     Bookkeeping {
         history_schema: history.map(|it| it.schema.clone()),
-        foreign: foreign_of_ours
+        unusable: foreign_of_ours
             .or(history.filter(|it| !it.is_ours()))
-            .map(|it| it.foreign(me)),
+            .map(|it| it.foreign(me))
+            .or_else(|| without_rights("read", &read, me)),
+        unwritable: without_rights("write", &written, me),
+        tables: tables.map(|it| it.name.clone()).collect(),
     }
+}
+
+/// The tables on which this role lacks a right that is wanted, and the SQL that gives it.
+fn without_rights(
+    verb: &str,
+    wanted: &[(&Found, &'static [&'static str])],
+    me: &str,
+) -> Option<Unusable> {
+    let me = quote_identifier(me);
+    let mut schemas = BTreeSet::new();
+    let mut tables: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut objects = Vec::new();
+    for (found, rights) in wanted {
+        let missing = found.missing(rights);
+        if found.usable && missing.is_empty() {
+            continue;
+        }
+        objects.push(found.object.as_str());
+        if !found.usable {
+            let schema = quote_identifier(&found.schema);
+            schemas.insert(format!("GRANT USAGE ON SCHEMA {schema} TO {me}"));
+        }
+        if !missing.is_empty() {
+            let tables = tables.entry(missing.join(", ")).or_default();
+            tables.push(&found.object);
+        }
+    }
+    let tables = tables.iter().map(|(rights, objects)| {
+        let objects = objects.join(", ");
+        format!("GRANT {rights} ON TABLE {objects} TO {me}")
+    });
+    let grants: Vec<String> = schemas.into_iter().chain(tables).collect();
+    (!objects.is_empty()).then(|| Unusable {
+        message: format!(
+            "role {me} may not {verb} {} (SQLSTATE 42501)",
+            objects.join(", ")
+        ),
+        next: ask_administrator(&grants.join("; ")),
+    })
 }
 
 #[cfg(test)]
@@ -273,6 +374,9 @@ mod tests {
             owner: "evil".to_owned(),
             trusted,
             fault: fault.map(str::to_owned),
+            name: "refinery_schema_history".to_owned(),
+            usable: true,
+            lacks: Vec::new(),
         }
     }
 
@@ -285,7 +389,7 @@ mod tests {
         ];
         let judged = judge(&found, "me");
         assert_eq!(judged.history_schema.as_deref(), Some("own"));
-        assert_eq!(judged.foreign, None);
+        assert_eq!(judged.unusable, None);
         assert_eq!(
             judge(&found[..1], "me").history_schema.as_deref(),
             Some("app")
@@ -296,19 +400,21 @@ mod tests {
     #[test]
     fn a_foreign_history_is_refused_wherever_it_is_unless_ours_is_there() {
         let planted = table(Place::Elsewhere, "zzz", false, None);
-        let foreign = judge(std::slice::from_ref(&planted), "me").foreign.unwrap();
+        let foreign = judge(std::slice::from_ref(&planted), "me")
+            .unusable
+            .unwrap();
         assert!(foreign.message.contains("zzz.refinery_schema_history"));
         assert!(foreign.message.contains("evil"));
         let ours = table(Place::Searched(1), "public", true, None);
-        assert_eq!(judge(&[planted.clone(), ours], "me").foreign, None);
+        assert_eq!(judge(&[planted.clone(), ours], "me").unusable, None);
         let moved = table(Place::Elsewhere, "old", true, None);
         let judged = judge(&[planted, moved], "me");
         assert_eq!(
-            (judged.history_schema.as_deref(), judged.foreign),
+            (judged.history_schema.as_deref(), judged.unusable),
             (Some("old"), None)
         );
         let view = table(Place::Searched(1), "public", true, Some("it is a view"));
-        let foreign = judge(&[view], "me").foreign.unwrap();
+        let foreign = judge(&[view], "me").unusable.unwrap();
         assert!(foreign.message.contains("it is a view"));
     }
 
@@ -317,7 +423,45 @@ mod tests {
         let ours = table(Place::Searched(1), "public", true, None);
         for (trusted, fault) in [(false, None), (true, Some("it has triggers"))] {
             let journal = table(Place::Orchestrator, "orchestrator", trusted, fault);
-            assert!(judge(&[ours.clone(), journal], "me").foreign.is_some());
+            assert!(judge(&[ours.clone(), journal], "me").unusable.is_some());
         }
+    }
+
+    #[test]
+    fn what_may_not_be_read_or_written_is_named_with_what_gives_the_right() {
+        let of_ours = |name: &str, usable, lacks: &[&str]| Found {
+            name: name.to_owned(),
+            object: format!("orchestrator.{name}"),
+            usable,
+            lacks: lacks.iter().map(|&right| right.to_owned()).collect(),
+            ..table(Place::Orchestrator, "orchestrator", true, None)
+        };
+        let next = |found: &[Found]| {
+            let judged = judge(found, "me");
+            let sql = |it: Option<Unusable>| {
+                let next = it?.next;
+                next.strip_suffix(";   -- as an administrator")
+                    .map(str::to_owned)
+            };
+            (sql(judged.unusable), sql(judged.unwritable))
+        };
+        let history = table(Place::Searched(1), "public", true, None);
+        let journal = of_ours("journal", true, &["UPDATE", "DELETE"]);
+        assert_eq!(next(&[history.clone(), journal]), (None, None));
+        let releases = of_ours(RELEASES, true, &["SELECT", "UPDATE"]);
+        let grant = "GRANT SELECT, UPDATE ON TABLE orchestrator.releases TO \"me\"";
+        assert_eq!(
+            next(&[releases, history.clone()]),
+            (None, Some(grant.to_owned()))
+        );
+        let hidden = [
+            of_ours("journal", false, &["SELECT"]),
+            of_ours("progress", false, &[]),
+            history,
+        ];
+        let grants = "GRANT USAGE ON SCHEMA \"orchestrator\" TO \"me\"; \
+            GRANT SELECT ON TABLE orchestrator.journal TO \"me\""
+            .to_owned();
+        assert_eq!(next(&hidden), (Some(grants.clone()), Some(grants)));
     }
 }

@@ -92,7 +92,7 @@ pub struct ChainRow {
 
 /// All rows of a database's journal, the oldest first; `None` where there is no journal.
 pub async fn read_chain(session: &Session) -> Result<Option<Vec<ChainRow>>, tokio_postgres::Error> {
-    if session.journal_readable().is_none() {
+    if !session.has_journal() {
         return Ok(None);
     }
     let hashes = if session.has_unchained_journal() {
@@ -127,7 +127,7 @@ pub async fn read_anchor(
     session: &Session,
     service: &ServiceName,
 ) -> Result<Option<Anchor>, tokio_postgres::Error> {
-    if session.journal_readable().is_none() {
+    if !session.has_journal() {
         return Ok(None);
     }
     let hash = if session.has_unchained_journal() {

@@ -129,7 +129,7 @@ pub async fn read_traces(
 ) -> Result<RunTraces, tokio_postgres::Error> {
     let mut traces = RunTraces::default();
     let run_id = run_id.to_string();
-    if session.journal_readable().is_some() {
+    if session.has_journal() {
         let rows = session
             .client()
             .query_typed(
@@ -149,7 +149,7 @@ pub async fn read_traces(
             traces.left.extend(versions.into_iter().map(Version::new));
         }
     }
-    if session.progress_readable() == Some(true) {
+    if session.has_progress() {
         let rows = session
             .client()
             .query_typed(

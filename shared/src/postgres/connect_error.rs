@@ -125,18 +125,20 @@ pub enum ConnectError {
     Right {
         /// The address.
         address: String,
-        /// The SQL that gives it.
-        grant: String,
+        /// The role, quoted.
+        user: String,
+        /// What to do next.
+        next: String,
         /// What the server said.
         #[source]
         source: Box<ServerError>,
     },
-    /// What has the name of one of our tables is not ours.
+    /// What has the name of one of our tables is not ours, or may not be read.
     #[error("{address}: {message}")]
-    Foreign {
+    Bookkeeping {
         /// The address.
         address: String,
-        /// What it is, of whom, and why it does not count.
+        /// What it is, and why it cannot be used.
         message: String,
         /// What to do next.
         next: String,
@@ -146,6 +148,8 @@ pub enum ConnectError {
     Other {
         /// The address.
         address: String,
+        /// The name of the database.
+        database: String,
         /// What the server said, or what went wrong here.
         #[source]
         source: Source,
@@ -169,7 +173,7 @@ impl ConnectError {
             Self::WrongServer { .. }
             | Self::TooOld { .. }
             | Self::Pooled { .. }
-            | Self::Foreign { .. } => None,
+            | Self::Bookkeeping { .. } => None,
         }
     }
 
@@ -202,7 +206,9 @@ impl ConnectError {
             | Self::DatabaseMissing { .. }
             | Self::Authentication { .. }
             | Self::Tls { .. } => ExitStatus::Usage,
-            Self::Pooled { .. } | Self::Foreign { .. } | Self::Right { .. } => ExitStatus::Refused,
+            Self::Pooled { .. } | Self::Bookkeeping { .. } | Self::Right { .. } => {
+                ExitStatus::Refused
+            }
             Self::Other { source, .. } => source
                 .downcast_ref::<ServerError>()
                 .map_or(ExitStatus::Unavailable, what_waiting_helps),
@@ -237,15 +243,33 @@ impl ConnectError {
             Self::WrongServer { .. } => {
                 rerun("first add the right host to the address, or change target_session_attrs")
             }
-            Self::Right { grant, .. } => in_sql(grant, "as an administrator"),
+            Self::Right { next, .. } => next.clone(),
             Self::TooOld { .. } => rerun("after an upgrade of the server"),
             Self::Pooled { .. } => return None,
             Self::Other { .. } if self.exit_status() == ExitStatus::Unavailable => {
                 rerun("first look into the server's log")
             }
-            Self::Foreign { next, .. } => next.clone(),
+            Self::Bookkeeping { next, .. } => next.clone(),
+            Self::Other { database, .. } if self.sqlstate() == Some("55000") => {
+                let database = quote_identifier(database);
+                ask_administrator(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true"))
+            }
             Self::Other { .. } => rerun("first correct the address, or what the server names"),
         })
+    }
+
+    /// The error of a statement that makes a database.
+    #[must_use]
+    pub fn creating(address: &DatabaseAddress, error: tokio_postgres::Error) -> Self {
+        Self::classify(address, error).given_by(|user| format!("ALTER ROLE {user} CREATEDB"))
+    }
+
+    /// Where a right is missing, the SQL that gives it to a role, whose name is quoted.
+    pub(super) fn given_by(mut self, sql: impl FnOnce(&str) -> String) -> Self {
+        if let Self::Right { next, user, .. } = &mut self {
+            *next = ask_administrator(&sql(user));
+        }
+        self
     }
 
     /// Whether another host of the same address may do better.
@@ -299,18 +323,26 @@ impl ConnectError {
                     database: address.database().to_owned(),
                     source,
                 },
-                "42501" => Self::Right {
-                    address: name,
-                    grant: format!(
-                        "GRANT CONNECT ON DATABASE {} TO {}",
-                        quote_identifier(address.database()),
-                        quote_identifier(address.user())
-                    ),
-                    source,
-                },
+                "42501" => {
+                    let user = quote_identifier(address.user());
+                    let database = quote_identifier(address.database());
+                    Self::Right {
+                        address: name,
+                        next: match source.severity.as_str() {
+                            "FATAL" => ask_administrator(&format!(
+                                "GRANT CONNECT ON DATABASE {database} TO {user}"
+                            )),
+                            _ => ask_for_right(address.user()),
+                        },
+                        user,
+                        source,
+                    }
+                }
                 code if code.starts_with("28") => {
                     let advice = match code {
-                        "28P01" => "check user and password",
+                        "28P01" => {
+                            "check user and password, and whether it has expired (VALID UNTIL)"
+                        }
                         _ => "check the user, sslmode, and pg_hba.conf on the server",
                     };
                     Self::Authentication {
@@ -321,6 +353,7 @@ impl ConnectError {
                 }
                 _ => Self::Other {
                     address: name,
+                    database: address.database().to_owned(),
                     source,
                 },
             };
@@ -371,10 +404,24 @@ impl ConnectError {
             },
             _ => Self::Other {
                 address: name,
+                database: address.database().to_owned(),
                 source,
             },
         }
     }
+}
+
+/// What to do where a right is missing that this SQL gives.
+pub fn ask_administrator(sql: &str) -> String {
+    in_sql(sql, "as an administrator")
+}
+
+/// What to do where only the server's words name the right.
+pub(crate) fn ask_for_right(user: &str) -> String {
+    rerun(format!(
+        "first have an administrator give role {} the right that the server names",
+        quote_identifier(user)
+    ))
 }
 
 /// Whether a server that lets nobody in may let us in later.

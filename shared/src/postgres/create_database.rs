@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 use super::history::quote_identifier;
 use super::{ConnectError, ConnectOptions, Connection, connect, hurry};
 use crate::config::DatabaseAddress;
+use crate::domain::with_causes;
 
 /// How long a database that is dropped may be in use by those who are about to go.
 const BUSY_FOR: Duration = Duration::from_secs(10);
@@ -60,18 +61,7 @@ pub(super) async fn create_database(
         {
             Ok(false)
         }
-        Err(error) => Err(match ConnectError::classify(address, error) {
-            ConnectError::Right {
-                address: name,
-                source,
-                ..
-            } => ConnectError::Right {
-                address: name,
-                grant: format!("ALTER ROLE {} CREATEDB", quote_identifier(address.user())),
-                source,
-            },
-            error => error,
-        }),
+        Err(error) => Err(ConnectError::creating(address, error)),
     }
 }
 
@@ -86,7 +76,7 @@ async fn close_public(address: &DatabaseAddress, options: &ConnectOptions) {
             .map_err(|error| ConnectError::classify(address, error))
     };
     if let Err(error) = closing.await {
-        tracing::warn!(%address, %error, "everybody may create objects in schema public");
+        tracing::warn!(%address, error = %with_causes(&error), "everybody may create objects in schema public");
     }
 }
 
@@ -112,7 +102,14 @@ pub(super) async fn drop_database(
             {
                 hurry::pause(BUSY_PAUSE).await;
             }
-            dropped => return dropped.map_err(|error| ConnectError::classify(address, error)),
+            dropped => {
+                return dropped.map_err(|error| {
+                    ConnectError::classify(address, error).given_by(|user| {
+                        let database = quote_identifier(address.database());
+                        format!("ALTER DATABASE {database} OWNER TO {user}")
+                    })
+                });
+            }
         }
     }
 }

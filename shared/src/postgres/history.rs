@@ -20,56 +20,21 @@ pub async fn read_history(
     history_table: &str,
 ) -> Result<History, tokio_postgres::Error> {
     let (applied, journal) = read_rows(session, service, history_table).await?;
-    let journal_hidden_from = match session.journal_readable() {
-        Some(false) if has_journal(session).await? => {
-            Some(quote_identifier(session.address().user()))
-        }
-        _ => None,
+    let interrupted = match session.has_progress() {
+        true => progress::interruptions(session.client(), service).await?,
+        false => Vec::new(),
     };
-    let interrupted = match session.progress_readable() {
-        Some(true) => progress::interruptions(session.client(), service).await?,
-        Some(false) => {
-            tracing::warn!(
-                %service,
-                "no right to read orchestrator.progress: an interrupted migration would not be seen"
-            );
-            Vec::new()
-        }
-        None => Vec::new(),
-    };
-    let owed = match session.compensation_readable() {
-        Some(true) => compensation::read_owed(session.client(), service).await?,
-        // Where the whole schema may not be read, that has just been said.
-        Some(false) if session.progress_readable() == Some(true) => {
-            tracing::warn!(
-                %service,
-                "no right to read orchestrator.compensation: reverts that are still to be done would not be seen"
-            );
-            Vec::new()
-        }
-        Some(false) | None => Vec::new(),
+    let owed = match session.has_compensation() {
+        true => compensation::read_owed(session.client(), service).await?,
+        false => Vec::new(),
     };
     Ok(History {
         applied,
         interrupted,
         owed,
         journal,
-        journal_hidden_from,
         legacy: Vec::new(),
     })
-}
-
-/// Whether there is a journal, in a schema that this role may not even use.
-async fn has_journal(session: &Session) -> Result<bool, tokio_postgres::Error> {
-    let rows = session
-        .client()
-        .query_typed(
-            "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = 'orchestrator' AND c.relname = 'journal'",
-            &[],
-        )
-        .await?;
-    Ok(!rows.is_empty())
 }
 
 /// What the journal says last of each version, as far as it says whether that is applied. No more is asked of it: others may have changed it.
@@ -98,7 +63,7 @@ async fn read_rows(
     const OF_JOURNAL: &str = "j.version, j.applied";
     const NO_HISTORY: &str = "SELECT NULL::bool AS present, NULL::int8 AS version, NULL::text AS name, \
         NULL::text AS applied_on, NULL::text AS checksum WHERE false";
-    let has_journal = session.journal_readable() == Some(true);
+    let has_journal = session.has_journal();
     let rows = match (session.has_history(), has_journal) {
         (false, false) => Vec::new(),
         (true, false) => {
@@ -151,8 +116,8 @@ pub async fn install(
     with_progress: bool,
 ) -> Result<(), tokio_postgres::Error> {
     let create = create_bookkeeping(session, history_table);
-    let progress = match session.progress_readable() {
-        None if with_progress => only_new(INSTALL_PROGRESS),
+    let progress = match session.has_progress() {
+        false if with_progress => only_new(INSTALL_PROGRESS),
         _ => String::new(),
     };
     let protect = protection(session);
@@ -176,9 +141,9 @@ pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> Stri
     } else {
         only_new(&create_history_table(&qualified(session, history_table)))
     };
-    let journal = match session.journal_readable() {
-        None => only_new(INSTALL_JOURNAL),
-        Some(_) => String::new(),
+    let journal = match session.has_journal() {
+        false => only_new(INSTALL_JOURNAL),
+        true => String::new(),
     };
     let chain = if session.has_unchained_journal() {
         begin_chain()
@@ -205,12 +170,12 @@ pub(super) fn create_absent(table: &str, create: &str) -> String {
 
 /// The SQL that gives the rights which making our tables takes and this role lacks; empty when it lacks none. The transaction
 /// that failed is rolled back.
-pub async fn missing_rights(
-    session: &Session,
-    user: &str,
-) -> Result<String, tokio_postgres::Error> {
+pub async fn missing_rights(session: &Session) -> Result<String, tokio_postgres::Error> {
     session.client().batch_execute("ROLLBACK").await?;
-    let (user, schema) = (quote_identifier(user), session.history_schema().to_owned());
+    let (user, schema) = (
+        quote_identifier(session.user()),
+        session.history_schema().to_owned(),
+    );
     let rows = session
         .client()
         .query_typed(

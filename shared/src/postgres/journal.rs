@@ -175,7 +175,7 @@ pub async fn record_done(
         ""
     };
     // Undone, nothing is owed any more; applied anew, what was left of an earlier compensation is void.
-    let compensation = if session.compensation_readable().is_some() {
+    let compensation = if session.has_compensation() {
         ", compensation AS (DELETE FROM orchestrator.compensation WHERE service = $2 AND version = $3 RETURNING version)"
     } else {
         ""
@@ -359,7 +359,7 @@ pub async fn read_recorded(
     service: &ServiceName,
     version: Version,
 ) -> Result<Option<Recorded>, tokio_postgres::Error> {
-    if session.journal_readable() != Some(true) {
+    if !session.has_journal() {
         return Ok(None);
     }
     let rows = session
@@ -457,7 +457,7 @@ pub async fn read_journal(
     service: &ServiceName,
     limit: i64,
 ) -> Result<Vec<JournalRow>, tokio_postgres::Error> {
-    if session.journal_readable().is_none() {
+    if !session.has_journal() {
         return Ok(Vec::new());
     }
     let rows = session
@@ -506,7 +506,7 @@ pub async fn durations(
     session: &Session,
     service: &ServiceName,
 ) -> Result<HashMap<Version, i64>, tokio_postgres::Error> {
-    if session.journal_readable() != Some(true) {
+    if !session.has_journal() {
         return Ok(HashMap::new());
     }
     let rows = session

@@ -57,20 +57,32 @@ pub async fn read_legacy_tables(
     Ok(tables)
 }
 
-/// The versions in a service's legacy history, as far as this role may read it.
+/// The versions in a service's legacy history.
 pub async fn read_legacy_versions(
     session: &Session,
     configured: Option<&str>,
 ) -> Result<Vec<Version>, tokio_postgres::Error> {
     let mut versions = Vec::new();
     for place in find(session, configured).await? {
-        if place.readable {
-            let rows = read_rows(session, &place.schema, &place.table).await?;
-            versions.extend(rows.into_iter().map(|row| row.version));
-        }
+        let rows = read_rows(session, &place.schema, &place.table).await?;
+        versions.extend(rows.into_iter().map(|row| row.version));
     }
     versions.sort_unstable();
     Ok(versions)
+}
+
+/// The SQL that gives the right to read a legacy history which this role may not read.
+pub async fn hidden_legacy_table(
+    session: &Session,
+    configured: Option<&str>,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let user = quote_identifier(session.user());
+    let places = find(session, configured).await?;
+    let hidden = places.iter().find(|place| !place.readable);
+    Ok(hidden.map(|Place { schema, table, .. }| {
+        let (schema, table) = (quote_identifier(schema), quote_identifier(table));
+        format!("GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON TABLE {schema}.{table} TO {user}")
+    }))
 }
 
 struct Place {

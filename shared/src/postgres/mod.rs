@@ -41,13 +41,16 @@ mod tls_failure;
 
 pub use activity::{LockWait, builder_on, end_orphan};
 pub use adoption::{AdoptionState, appliers, read_adoption, record_adoption, remove_adoption};
-pub use advisory_lock::{ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession, held_keys};
+pub use advisory_lock::{
+    ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession, held_keys,
+};
 pub use blocked::recent_blockers;
 pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};
 pub use client::Client;
 pub use compensation::{RunTraces, forget_owed, read_traces, record_owed};
 pub use connect::{ConnectOptions, connect};
-pub use connect_error::ConnectError;
+pub(crate) use connect_error::ask_for_right;
+pub use connect_error::{ConnectError, ask_administrator};
 pub use connection::{CancelError, CancelHandle, Connection};
 pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
@@ -59,7 +62,9 @@ pub use journal::{
     Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, Written, durations, last_sqlstate,
     read_journal, read_recorded, record_done, record_failed, record_restored, run_succeeded,
 };
-pub use legacy_history::{LegacyRow, LegacyTable, read_legacy_tables, read_legacy_versions};
+pub use legacy_history::{
+    LegacyRow, LegacyTable, hidden_legacy_table, read_legacy_tables, read_legacy_versions,
+};
 pub use lookout::Lookout;
 pub use own_session::OLDEST_SUPPORTED;
 pub use prepared::{

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
-use super::bookkeeping::Bookkeeping;
+use super::bookkeeping::{Bookkeeping, Unusable};
 use super::connection::no_answer;
 use super::connections::Permit;
 use super::history::quote_identifier;
@@ -78,12 +78,11 @@ struct Facts {
     bookkeeping: Bookkeeping,
     /// Where the history would be created.
     expected_schema: String,
-    progress_readable: Option<bool>,
+    /// Whether that schema is there.
+    has_expected_schema: bool,
     read_only: bool,
-    journal_readable: Option<bool>,
     /// Whether the journal's rows are chained: the key of one that was made before is named otherwise.
     journal_chained: bool,
-    compensation_readable: Option<bool>,
     /// Whether something of an atomic release is prepared in this database.
     in_doubt: bool,
     default_privileges: bool,
@@ -119,7 +118,7 @@ impl Session {
             },
             checks_client: true,
         };
-        session.refuse_foreign()?;
+        session.refuse_unusable()?;
         Ok(session)
     }
 
@@ -165,10 +164,27 @@ impl Session {
         self.connection.cancel.clone()
     }
 
+    /// The role as which statements of ours run.
+    pub(super) fn user(&self) -> &str {
+        match self.facts.role.as_str() {
+            "none" => self.address.user(),
+            role => role,
+        }
+    }
+
     /// The schema in which the history table is, or would be created.
     pub(super) fn history_schema(&self) -> &str {
         let found = self.facts.bookkeeping.history_schema.as_deref();
         found.unwrap_or(&self.facts.expected_schema)
+    }
+
+    /// The schema that is missing for the history, and the SQL that makes it.
+    pub fn missing_schema(&self) -> Option<(&str, String)> {
+        let schema = self.facts.expected_schema.as_str();
+        (!self.has_history() && !self.facts.has_expected_schema).then(|| {
+            let (name, user) = (quote_identifier(schema), quote_identifier(self.user()));
+            (schema, format!("CREATE SCHEMA {name} AUTHORIZATION {user}"))
+        })
     }
 
     /// Whether the history table exists.
@@ -176,34 +192,42 @@ impl Session {
         self.facts.bookkeeping.history_schema.is_some()
     }
 
-    /// Whether `orchestrator.progress` exists (`Some`) and may be read by this role.
-    pub(super) fn progress_readable(&self) -> Option<bool> {
-        self.facts.progress_readable
+    /// Whether `orchestrator.progress` exists.
+    pub(super) fn has_progress(&self) -> bool {
+        self.has_table("progress")
     }
 
-    /// Whether `orchestrator.compensation` exists (`Some`) and may be read by this role.
-    pub(super) fn compensation_readable(&self) -> Option<bool> {
-        self.facts.compensation_readable
+    /// Whether `orchestrator.compensation` exists.
+    pub(super) fn has_compensation(&self) -> bool {
+        self.has_table("compensation")
+    }
+
+    fn has_table(&self, name: &str) -> bool {
+        self.facts.bookkeeping.tables.contains(name)
+    }
+
+    fn mark_table(&mut self, name: &str) {
+        self.facts.bookkeeping.tables.insert(name.to_owned());
     }
 
     /// Whether all tables are known that only some databases have: else they may have been made since it was looked.
     pub fn knows_all_tables(&self) -> bool {
-        self.is_installed(true) && self.facts.compensation_readable.is_some()
+        self.is_installed(true) && self.has_compensation()
     }
 
     /// Notes that the table of compensations is there.
     pub(super) fn mark_compensation_installed(&mut self) {
-        self.facts.compensation_readable = Some(true);
+        self.mark_table("compensation");
     }
 
-    /// Whether `orchestrator.journal` exists (`Some`) and may be read by this role.
-    pub(super) fn journal_readable(&self) -> Option<bool> {
-        self.facts.journal_readable
+    /// Whether `orchestrator.journal` exists.
+    pub fn has_journal(&self) -> bool {
+        self.has_table("journal")
     }
 
     /// Whether there is a journal whose rows are not chained yet.
     pub(super) fn has_unchained_journal(&self) -> bool {
-        self.facts.journal_readable.is_some() && !self.facts.journal_chained
+        self.has_journal() && !self.facts.journal_chained
     }
 
     /// Whether something of an atomic release was prepared in this database when it was looked at last.
@@ -216,11 +240,6 @@ impl Session {
         self.facts.default_privileges
     }
 
-    /// Whether there is a journal that this role may read.
-    pub fn has_readable_journal(&self) -> bool {
-        self.facts.journal_readable == Some(true)
-    }
-
     /// The quoted, qualified name of the history table.
     pub fn qualified_history(&self, history_table: &str) -> String {
         super::history::qualified(self, history_table)
@@ -230,18 +249,18 @@ impl Session {
     /// statement by statement.
     pub fn is_installed(&self, with_progress: bool) -> bool {
         self.has_history()
-            && self.facts.journal_readable.is_some()
+            && self.has_journal()
             && self.facts.journal_chained
-            && (!with_progress || self.facts.progress_readable.is_some())
+            && (!with_progress || self.has_progress())
     }
 
     /// Notes that those tables have just been made.
     pub(super) fn mark_installed(&mut self, with_progress: bool) {
         self.facts.bookkeeping.history_schema = Some(self.history_schema().to_owned());
-        self.facts.journal_readable = Some(true);
+        self.mark_table("journal");
         self.facts.journal_chained = true;
         if with_progress {
-            self.facts.progress_readable = Some(true);
+            self.mark_table("progress");
         }
     }
 
@@ -251,14 +270,24 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses what has one of our names and is not ours, as it was found at the last look.
-    pub fn refuse_foreign(&self) -> Result<(), ConnectError> {
-        match &self.facts.bookkeeping.foreign {
+    /// Refuses tables under our names that are not ours, or may not be read, as they were found at the last look.
+    pub fn refuse_unusable(&self) -> Result<(), ConnectError> {
+        self.refuse(self.facts.bookkeeping.unusable.as_ref())
+    }
+
+    /// The same, and tables that may not be written: whoever is about to run a file must be able to record it.
+    pub fn refuse_unwritable(&self) -> Result<(), ConnectError> {
+        self.refuse_unusable()?;
+        self.refuse(self.facts.bookkeeping.unwritable.as_ref())
+    }
+
+    fn refuse(&self, unusable: Option<&Unusable>) -> Result<(), ConnectError> {
+        match unusable {
             None => Ok(()),
-            Some(foreign) => Err(ConnectError::Foreign {
+            Some(unusable) => Err(ConnectError::Bookkeeping {
                 address: self.address.to_string(),
-                message: foreign.message.clone(),
-                next: foreign.next.clone(),
+                message: unusable.message.clone(),
+                next: unusable.next.clone(),
             }),
         }
     }
@@ -506,44 +535,36 @@ impl Facts {
     ) -> Result<Self, tokio_postgres::Error> {
         let (client, login) = (&connection.client, &connection.login);
         // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as
-        // much. `to_regclass` wants the right to use the schema: a role without any grant on our tables can still ask.
+        // much. `to_regclass` requires the right to use the schema: a role without any grant on our tables can still ask.
         let question = format!(
             "SELECT pg_catalog.current_setting('role'), \
-               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                 THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.progress')::oid, 'SELECT') \
-                 WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
                pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
                CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                 THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.journal')::oid, 'SELECT') \
-                 WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, \
-               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                 THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, \
-               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                 THEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('orchestrator.compensation')::oid, 'SELECT') \
-                 WHEN pg_catalog.to_regnamespace('orchestrator') IS NOT NULL THEN false END, {}, \
-               EXISTS (SELECT FROM pg_catalog.pg_default_acl)",
+                 THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, {}, \
+               EXISTS (SELECT FROM pg_catalog.pg_default_acl), \
+               pg_catalog.to_regnamespace(pg_catalog.quote_ident($1)) IS NOT NULL",
             super::prepared::in_doubt()
         );
+        let (schema, _) = super::history::split_name(history_table);
+        let expected = schema.or(login.schemas.first().map(String::as_str));
+        let expected = expected.unwrap_or("public").to_owned();
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&expected, Type::TEXT)];
         // One round trip: the client pipelines what is polled together.
         let (bookkeeping, rows) = tokio::try_join!(
             biased;
             Bookkeeping::read(client, login, address.database(), history_table),
-            client.query_typed(&question, &[]),
+            client.query_typed(&question, &parameters),
         )?;
         let row = &rows[0];
-        let (schema, _) = super::history::split_name(history_table);
-        let expected = schema.or(login.schemas.first().map(String::as_str));
         Ok(Self {
             bookkeeping,
-            expected_schema: expected.unwrap_or("public").to_owned(),
+            expected_schema: expected,
+            has_expected_schema: row.get(5),
             role: row.get(0),
-            progress_readable: row.get(1),
-            read_only: row.get(2),
-            journal_readable: row.get(3),
-            journal_chained: row.get(4),
-            compensation_readable: row.get(5),
-            in_doubt: row.get(6),
-            default_privileges: row.get(7),
+            read_only: row.get(1),
+            journal_chained: row.get(2),
+            in_doubt: row.get(3),
+            default_privileges: row.get(4),
         })
     }
 }

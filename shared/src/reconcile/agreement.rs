@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 
 use super::{AppliedMigration, History};
-use crate::domain::{Service, Version, in_sql};
+use crate::domain::{Service, Version};
 
 /// What the journal says of a version that history sees otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -90,24 +90,6 @@ pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> 
         }
     }
     found.into_values().collect()
-}
-
-/// Why history cannot be checked: this role, quoted for SQL, may not read the journal.
-pub fn journal_hidden(role: &str) -> String {
-    format!(
-        "permission denied for orchestrator.journal (role {role}): the history cannot be checked against the journal"
-    )
-}
-
-/// What gives a role the right to read the journal.
-pub fn grant_journal(role: &str) -> String {
-    in_sql(
-        format!(
-            "GRANT USAGE ON SCHEMA orchestrator TO {role}; \
-             GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO {role}"
-        ),
-        "as the owner of the database",
-    )
 }
 
 #[cfg(test)]

@@ -187,6 +187,6 @@ impl Aftermath {
         };
         record_failed(session, attempt)
             .await
-            .map_err(|error| error.to_string())
+            .map_err(|error| crate::domain::with_causes(&error))
     }
 }

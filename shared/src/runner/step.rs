@@ -16,7 +16,7 @@ use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
 use crate::domain::{
     Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, commented,
-    millis, suggest,
+    millis, suggest, with_causes,
 };
 use crate::planning;
 use crate::postgres::Client;
@@ -325,7 +325,7 @@ pub(super) async fn fail(
         Some(found) => found.write_failed(&attempt).await,
         None => record_failed(locked.session(), &attempt)
             .await
-            .map_err(|error| error.to_string()),
+            .map_err(|error| with_causes(&error)),
     };
     if let Err(error) = written {
         tracing::warn!(service = %context.service.name, %error, "the failed attempt could not be written to the journal");

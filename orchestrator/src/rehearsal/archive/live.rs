@@ -3,13 +3,13 @@
 //! Rows of users never leave it: of rows only those of our own tables are dumped.
 
 use shared::command::Context;
-use shared::domain::{Refusal, RefusalKind, suggest};
+use shared::domain::{ExitStatus, Refusal, RefusalKind, suggest};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{ForeignCode, Session, read_foreign_code};
 
-use super::{Archive, Dump, SEE_TO_IT, failed, interrupted, no_program};
+use super::{Archive, Dump, SEE_TO_IT, ended, failed, interrupted, no_program};
 use crate::backup::Facts;
-use crate::client_program::ClientProgram;
+use crate::client_program::{ClientProgram, without_right};
 use crate::client_watch::ClientWatch;
 use crate::scratch::ScratchError;
 
@@ -139,10 +139,12 @@ async fn dump(
                 .lines()
                 .map(|line| line.trim_start_matches("pg_dump: "))
                 .collect();
-            Err(failed(
-                format!("{}: pg_dump failed: {}", watch.address(), said.join("; ")),
-                SEE_TO_IT,
-            ))
+            let said = said.join("; ");
+            let message = format!("{}: pg_dump failed: {said}", watch.address());
+            Err(match without_right(&said, watch.address()) {
+                Some(next) => ended(message, &next, ExitStatus::Refused),
+                None => failed(message, SEE_TO_IT),
+            })
         }
         Err(error) => Err(failed(
             format!("{program} cannot be run: {error}"),

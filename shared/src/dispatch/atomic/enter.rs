@@ -225,14 +225,14 @@ async fn look(
                 read_history(session, &target.service.name, table).await?
             }
         };
-        if session.refuse_foreign().is_ok() && !session.is_installed(false) {
+        if session.refuse_unusable().is_ok() && !session.is_installed(false) {
             install(session, table, false).await?;
         }
         Ok(history)
     };
     match looking.await {
         Ok(history) => {
-            locked.session().refuse_foreign()?;
+            locked.session().refuse_unwritable()?;
             Ok(history)
         }
         Err(error) => Err(ServiceError::installing(locked.session(), &target.address, error).await),

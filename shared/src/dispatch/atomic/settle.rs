@@ -66,7 +66,9 @@ impl Release<'_, '_> {
         let beginning = begin_release(coordinator.session_mut(), run_id, &participants);
         let begun = beginning.await;
         if let Err(error) = begun {
-            let error = ServiceError::query(coordinator.session_mut().address(), error);
+            let session = coordinator.session_mut();
+            let address = session.address().clone();
+            let error = ServiceError::installing(session, &address, error).await;
             self.stopped(&service, &error);
         }
     }

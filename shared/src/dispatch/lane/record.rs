@@ -33,8 +33,11 @@ impl LaneTask {
         }
         let name = &target.service.name;
         let recording = record_owed(locked.session_mut(), name, of_run, &standing);
-        recording
-            .await
-            .map_err(|error| ServiceError::query(&target.address, error))
+        match recording.await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                Err(ServiceError::installing(locked.session(), &target.address, error).await)
+            }
+        }
     }
 }
