@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use shared::command::{CommandError, Context, confirm, select, watch_signals};
-use shared::domain::{ExitStatus, called};
+use shared::domain::{ExitStatus, called, commented};
 use shared::report::Reporter;
 use shared::report::units::{age, count};
 use time::OffsetDateTime;
@@ -146,7 +146,10 @@ fn refuse_neighbours(context: &Context, restorations: &[Restoration]) -> Result<
                     neighbour.name,
                     restoration.address()
                 ),
-                called().with([neighbour.name.as_str()]).to_string(),
+                commented(
+                    called().with([neighbour.name.as_str()]).to_string(),
+                    format!("name {} too", neighbour.name),
+                ),
             ));
         }
     }

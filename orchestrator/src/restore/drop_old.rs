@@ -86,7 +86,10 @@ async fn drop_of(
                 "{address} does not exist, and {} may be all that there is",
                 first.name
             ),
-            next: commented(suggest(["restore", service.as_str()]), "or drop it by hand"),
+            next: commented(
+                suggest(["restore", service.as_str(), "--from", "latest"]),
+                "or drop it by hand",
+            ),
         }
         .into());
     }

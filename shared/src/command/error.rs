@@ -1,7 +1,7 @@
 //! Why a command did not get as far as a run. Printed once, in `main`.
 
 use crate::config::ConfigError;
-use crate::domain::{ExitStatus, Refusal};
+use crate::domain::{ExitStatus, Refusal, rerun};
 use crate::inspect::ServiceError;
 use crate::planning::ScriptError;
 use crate::postgres::local_server::LocalServerError;
@@ -129,7 +129,13 @@ impl CommandError {
             Self::Refused(refusal) => Some(refusal.next.clone()),
             Self::Service(error) => error.next(),
             Self::Stopped { next, .. } => next.clone(),
-            _ => None,
+            Self::Cancelled => None,
+            Self::Config(_)
+            | Self::Source(_)
+            | Self::Script(_)
+            | Self::LocalServer(_)
+            | Self::Io { .. }
+            | Self::Program { .. } => Some(rerun("when that is corrected")),
         }
     }
 }
