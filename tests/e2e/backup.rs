@@ -403,7 +403,7 @@ fn the_newest_are_kept_and_older_ones_go() {
     );
     let misused = orchestrator.expect(&["all", "--keep", "2"], 2);
     assert!(
-        misused.stderr.contains("add --backup"),
+        misused.stderr.contains("--keep 2 --backup"),
         "{}",
         misused.stderr
     );

@@ -144,7 +144,7 @@ fn a_failure_says_what_is_left_and_what_becomes_of_it() {
     );
     // The file is half done: editing it would only be refused.
     assert!(
-        text.contains("next: fix the data (to change the file, revert it first)"),
+        text.contains("fix the data first (to change the file, revert it)"),
         "{text}"
     );
     let status = shop.orchestrator.expect(&["status", "shop"], 0).stdout;

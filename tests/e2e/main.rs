@@ -42,6 +42,7 @@ mod exclusive;
 mod faults;
 mod faults_random;
 mod fix;
+mod followed;
 mod foreign_history;
 mod fresh_clone;
 mod fresh_platform;

@@ -38,7 +38,7 @@ fn in_transaction_and_statement_mode_a_run_is_refused_and_writes_nothing() {
             "{mode} {settings}: {text}"
         );
         assert!(
-            text.contains("next: connect to the server directly"),
+            text.contains("with the address of the server itself"),
             "{text}"
         );
         let events = orchestrator.expect(&["all", "--output", "json"], 3);

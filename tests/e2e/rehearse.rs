@@ -98,7 +98,10 @@ fn verdicts(outcome: &Outcome) -> Vec<String> {
 
 /// Text without times and folders.
 fn timeless(text: &str, services: &Services) -> String {
-    let text = text.replace(&format!("{}/", services.path().display()), "");
+    let folder = services.path().display().to_string();
+    let text = text
+        .replace(&format!("{folder}/"), "")
+        .replace(&folder, "services");
     let mut words = Vec::new();
     for line in text.lines() {
         let line = match line.rsplit_once(" (") {

@@ -252,7 +252,7 @@ fn what_is_asked_wrongly_is_a_mistake() {
     for from in ["live", text(&manifest)] {
         let mistake = program.expect(&["rehearse", "--every", "--from", from], 2);
         assert!(
-            mistake.stderr.contains("leave out --every, or --from"),
+            mistake.stderr.contains("next: orchestrator "),
             "{}",
             mistake.stderr
         );
