@@ -467,7 +467,7 @@ fn a_journal_that_cannot_be_read_does_not_hide_another() {
     fixture.sql("DELETE FROM orchestrator.journal WHERE id = 2");
     let outcome = fixture.orchestrator.expect(&["history", "--verify"], 1);
     assert!(
-        outcome.stdout.contains("error     other"),
+        outcome.stdout.contains("error: other: "),
         "{}",
         outcome.stdout
     );
