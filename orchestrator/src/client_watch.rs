@@ -48,7 +48,7 @@ impl ClientWatch {
         &self.application
     }
 
-    /// Runs a program to its end; `None` when it gets no further.
+    /// Runs a program to its end, naming who holds the locks that it waits for; `None` when it gets no further.
     ///
     /// # Errors
     /// When it does not start.
@@ -58,9 +58,14 @@ impl ClientWatch {
             .stderr(Stdio::piped())
             .spawn()?;
         let leader = child.id();
-        self.over(leader, child.wait_with_output())
-            .await
-            .transpose()
+        let naming = self
+            .connections
+            .name_blockers_of(&self.address, &self.application);
+        tokio::select! {
+            biased;
+            ended = self.over(leader, child.wait_with_output()) => ended.transpose(),
+            () = naming => Ok(None),
+        }
     }
 
     /// Awaits the work of a program, the leader of a process group; `None` when it gets no further. The work, and with it the program, is dropped

@@ -236,13 +236,7 @@ impl ServiceError {
     pub fn query(address: &DatabaseAddress, source: tokio_postgres::Error) -> Self {
         if is_lock_timeout(&source) {
             let held = crate::postgres::recent_blockers(address);
-            return Self::Locked {
-                address: address.to_string(),
-                message: match held {
-                    Some(who) => format!("cannot acquire a lock: held by {who}"),
-                    None => "cannot acquire a lock in time".to_owned(),
-                },
-            };
+            return Self::locked(address, held);
         }
         let lost = crate::postgres::is_connection_lost(&source);
         let said = crate::postgres::ServerError::from_error(&source);
@@ -279,6 +273,17 @@ impl ServiceError {
                 address: address_text,
                 message,
                 lost,
+            },
+        }
+    }
+
+    /// The error of a lock that was not obtained in time, and who held it, where that was seen.
+    pub fn locked(address: &DatabaseAddress, held: Option<String>) -> Self {
+        Self::Locked {
+            address: address.to_string(),
+            message: match held {
+                Some(who) => format!("cannot acquire a lock: held by {who}"),
+                None => "cannot acquire a lock in time".to_owned(),
             },
         }
     }

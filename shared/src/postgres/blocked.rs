@@ -41,21 +41,8 @@ pub(super) async fn name_blockers(watch: &Watch) {
         // Its connection is for this look only: it may be the last one that the server has.
         let lookout = Lookout::new(watch.pulse.address.clone(), &watch.options);
         while let Some(Some(_)) = lookout.lock_wait(&watch.pulse).await {
-            let blockers = lookout.blockers(watch.pulse.pid).await.unwrap_or_default();
-            let pids: Vec<i32> = blockers.iter().map(|it| it.pid).collect();
-            if !blockers.is_empty() {
-                if pids != named_last {
-                    tracing::warn!(
-                        "{}: waiting for a lock held by {}",
-                        watch.pulse.address,
-                        named(&blockers)
-                    );
-                    named_last = pids;
-                }
-                let key = watch.pulse.address.database_key();
-                let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.insert(key, (Instant::now(), blockers));
-            }
+            let blockers = lookout.blockers(watch.pulse.pid).await;
+            note(&watch.pulse.address, blockers, &mut named_last);
             pause = MOMENT;
             tokio::time::sleep(MOMENT).await;
         }
@@ -63,6 +50,35 @@ pub(super) async fn name_blockers(watch: &Watch) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// The same for the sessions of a client program, which have a name of their own; never ends.
+pub(super) async fn name_blockers_of_application(
+    lookout: &Lookout,
+    address: &DatabaseAddress,
+    application: &str,
+) {
+    let mut named_last = Vec::new();
+    loop {
+        tokio::time::sleep(MOMENT).await;
+        let blockers = lookout.blockers_of_application(application).await;
+        note(address, blockers, &mut named_last);
+    }
+}
+
+/// Remembers blockers, and names them where they are others than those named last.
+fn note(address: &DatabaseAddress, blockers: Option<Vec<Blocker>>, named_last: &mut Vec<i32>) {
+    let blockers = blockers.unwrap_or_default();
+    if blockers.is_empty() {
+        return;
+    }
+    let pids: Vec<i32> = blockers.iter().map(|it| it.pid).collect();
+    if pids != *named_last {
+        tracing::warn!("{address}: waiting for a lock held by {}", named(&blockers));
+        *named_last = pids;
+    }
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.insert(address.database_key(), (Instant::now(), blockers));
 }
 
 /// `pid 42 (app, psql, idle in transaction for 3m) and 2 more`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::blocked;
 use super::stall::{self, Sight};
 use super::{ConnectError, ConnectOptions, Connection, Lookout, Session};
 use crate::config::DatabaseAddress;
@@ -50,6 +51,12 @@ impl Connections {
     /// What a look from outside, beyond the bound, sees of the sessions with this `application_name`.
     pub async fn sight(&self, address: &DatabaseAddress, application: &str) -> Sight {
         stall::sight(address, &self.options, application).await
+    }
+
+    /// Names who holds the locks that sessions with this `application_name` wait for; never ends.
+    pub async fn name_blockers_of(&self, address: &DatabaseAddress, application: &str) {
+        let lookout = self.lookout(address);
+        blocked::name_blockers_of_application(&lookout, address, application).await;
     }
 
     /// The most connections to one server.

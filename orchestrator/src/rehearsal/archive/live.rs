@@ -5,7 +5,7 @@
 use shared::command::Context;
 use shared::domain::{ExitStatus, Refusal, RefusalKind, suggest};
 use shared::inspect::{ServiceError, Target};
-use shared::postgres::{ForeignCode, Session, read_foreign_code};
+use shared::postgres::{ForeignCode, Session, read_foreign_code, recent_blockers};
 
 use super::{Archive, Dump, SEE_TO_IT, ended, failed, interrupted, no_program};
 use crate::backup::Facts;
@@ -134,6 +134,10 @@ async fn dump(
         Ok(None) => Err(ServiceError::silent(watch.address(), "pg_dump").into()),
         Ok(Some(output)) if output.status.success() => Ok(Dump::InMemory(output.stdout)),
         Ok(Some(output)) => {
+            // Its own words do not tell a lock from a statement that took too long.
+            if let Some(who) = recent_blockers(watch.address()) {
+                return Err(ServiceError::locked(watch.address(), Some(who)).into());
+            }
             let said = String::from_utf8_lossy(&output.stderr);
             let said: Vec<&str> = said
                 .lines()
