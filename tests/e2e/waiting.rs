@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tests::{Program, Server, Services};
+use nix::sys::signal::Signal;
+use tests::{Program, Server, Services, wait_until};
 
 fn two_services() -> Services {
     let services = Services::new();
@@ -100,6 +101,42 @@ fn a_lock_on_a_table_of_ours_is_waited_for_briefly_and_its_holder_is_named() {
         }
         holder.run("ROLLBACK");
     }
+    // pg_dump waits for the tables of the service, too.
+    holder.run("BEGIN; LOCK TABLE first");
+    let live = orchestrator.expect(&["rehearse", "shop", "--from", "live"], 5);
+    let all = format!("{}{}", live.stdout, live.stderr);
+    assert!(all.contains(&format!("held by pid {pid} (")), "{all}");
+    holder.run("ROLLBACK");
     orchestrator.expect(&["all"], 0);
     assert_eq!(server.applied("db_shop"), [1, 2, 3]);
+}
+
+/// The index cannot be dropped while an older transaction may read it: the repair is cancelled, and no other one is begun.
+#[test]
+fn a_repair_that_waits_is_cancelled() {
+    let server = Server::start();
+    let services = two_services();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    orchestrator.expect(&["all"], 0);
+    for index in ["one", "two"] {
+        server.query(
+            "db_shop",
+            &format!(
+                "CREATE INDEX {index} ON first (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{index}'::regclass"
+            ),
+        );
+    }
+    let reader = server.session("db_shop");
+    reader.run("BEGIN; SELECT * FROM first");
+    let doctor = orchestrator.watch(&["doctor", "shop", "--fix", "--yes"]);
+    wait_until("the repair waits", || {
+        server.value(
+            "db_shop",
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%INDEX%CONCURRENTLY%' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()",
+        ) == "1"
+    });
+    doctor.signal(Signal::SIGINT);
+    let outcome = doctor.end_within(Duration::from_secs(20));
+    assert_eq!(outcome.code, 130, "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.json()["fixed"].as_array().map(Vec::len), Some(0));
 }
