@@ -1,8 +1,7 @@
-//! What differs between two snapshots.
+//! Compares two snapshots.
 //!
-//! Responsible for pairing objects by kind and name and for telling each difference once: the parts of what
-//! is missing are not listed again. Not for judging a difference, and not for showing it. Third floor: on
-//! snapshots and definitions.
+//! Pairs objects by kind and name and reports each difference once: the parts of a missing object are not
+//! listed again. Does not judge or display differences.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::definition::definition_in;
 use crate::kind::Kind;
 use crate::object::{Object, ObjectId};
-use crate::order::Place;
+use crate::order::SortKey;
 use crate::snapshot::Snapshot;
 use crate::spelling::same;
 use crate::versions::{beside, unknown_to_one};
@@ -19,11 +18,11 @@ use crate::versions::{beside, unknown_to_one};
 /// The outcome of comparing two snapshots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What `pg_dump` would print otherwise, in the order of schemas, tables and their parts.
+    /// What `pg_dump` would print differently: schemas first, then tables and their parts.
     pub differences: Vec<Difference>,
-    /// Tables whose common columns lie in another physical order. Never a difference.
+    /// Tables whose common columns have a different physical order. Never a difference.
     pub column_order: Vec<ColumnOrder>,
-    /// Invalid indexes that only the found schema has. `pg_dump` leaves them out, so they are no difference.
+    /// Invalid indexes that only the found schema has. Not differences, because `pg_dump` omits them.
     pub invalid_indexes: Vec<String>,
 }
 
@@ -34,66 +33,66 @@ impl Comparison {
     }
 }
 
-/// One object that is missing, extra or otherwise than expected.
+/// One object that is missing, extra or different.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Difference {
-    /// What sort of object.
+    /// The kind of the object.
     pub kind: Kind,
-    /// Its name as people write it; see [`Object::name`].
+    /// The SQL name of the object; see [`Object::name`].
     pub object: String,
-    /// The expected definition; nothing for an extra object.
+    /// The expected definition; `None` for an extra object.
     pub expected: Option<String>,
-    /// The definition found; nothing for a missing object.
+    /// The definition found; `None` for a missing object.
     pub found: Option<String>,
-    /// The facts that differ, where both have the object.
+    /// The attributes that differ, if both sides have the object.
     pub attributes: Vec<AttributeDifference>,
-    /// The same facts one by one: each privilege of each role is one, named `grant`. Also those of an object that exists only
-    /// by what is said about it, such as default privileges.
+    /// The same attributes one by one: each privilege of each role is one fact, named `grant`. Includes the facts of
+    /// an object that consists only of its facts, such as default privileges.
     pub facts: Vec<AttributeDifference>,
 }
 
-/// One fact that differs.
+/// One attribute that differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttributeDifference {
-    /// The name of the fact, such as `type` or `default`.
+    /// The attribute's name, such as `type` or `default`.
     pub name: String,
-    /// Its value as expected; nothing where it is not set.
+    /// The expected value; `None` if unset.
     pub expected: Option<String>,
-    /// Its value as found; nothing where it is not set.
+    /// The value found; `None` if unset.
     pub found: Option<String>,
 }
 
-/// A table whose columns lie in another order.
+/// A table whose columns have a different physical order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ColumnOrder {
-    /// The table's name as people write it.
+    /// The SQL name of the table.
     pub table: String,
-    /// The columns that both have, in the expected order.
+    /// The common columns, in the expected order.
     pub expected: Vec<String>,
-    /// The same columns in the order found.
+    /// The same columns, in the order found.
     pub found: Vec<String>,
 }
 
-/// Tells what `found` has otherwise than `expected`.
+/// Lists how `found` differs from `expected`.
 pub fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
     let left = by_id(expected);
     let right = by_id(found);
-    let mut placed: Vec<(Place, Difference)> = Vec::new();
+    let mut placed: Vec<(SortKey, Difference)> = Vec::new();
     let mut invalid_indexes = Vec::new();
     for (id, object) in &left {
         let difference = match right.get(id) {
             Some(other) => changed(object, other, expected, found),
-            None if object.is_invalid_index() || told_by_another(object, &left, &right) => None,
+            None if object.is_invalid_index() || covered_by_another(object, &left, &right) => None,
             None => Some(Difference {
                 expected: Some(definition_in(expected, object)),
                 facts: facts_alone(object, Side::Expected),
                 ..difference(object)
             }),
         };
-        placed.extend(difference.map(|difference| (Place::of(object, &left), difference)));
+        placed.extend(difference.map(|difference| (SortKey::of(object, &left), difference)));
     }
     for (id, object) in right.iter().filter(|(id, _)| !left.contains_key(*id)) {
-        if told_by_another(object, &right, &left) {
+        if covered_by_another(object, &right, &left) {
             continue;
         }
         if object.is_invalid_index() {
@@ -105,7 +104,7 @@ pub fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
             facts: facts_alone(object, Side::Found),
             ..difference(object)
         };
-        placed.push((Place::of(object, &right), difference));
+        placed.push((SortKey::of(object, &right), difference));
     }
     placed.sort();
     Comparison {
@@ -143,7 +142,7 @@ enum Side {
 }
 
 impl Side {
-    /// A fact that only this side has.
+    /// An attribute that only this side has.
     fn alone(self, name: &str, value: String) -> AttributeDifference {
         let (expected, found) = match self {
             Self::Expected => (Some(value), None),
@@ -157,7 +156,7 @@ impl Side {
     }
 }
 
-/// The facts of an object that only one side has, where the object is nothing but what is said about it.
+/// The facts of an object that only one side has, if the object consists only of its facts.
 fn facts_alone(object: &Object, side: Side) -> Vec<AttributeDifference> {
     let is_said_only = match object.kind {
         Kind::Privileges | Kind::DefaultPrivileges => true,
@@ -185,11 +184,11 @@ fn facts_alone(object: &Object, side: Side) -> Vec<AttributeDifference> {
     facts
 }
 
-/// The attribute that lists all grants, and the name of one of them as a fact.
+/// The attribute that lists all grants, and the name of a single grant as a fact.
 const GRANTS: &str = "grants";
 const GRANT: &str = "grant";
 
-/// Attributes that differ, with the grants one by one.
+/// The attributes that differ, with each grant as a separate attribute.
 fn one_by_one(
     attributes: &[AttributeDifference],
     object: &Object,
@@ -210,7 +209,7 @@ fn one_by_one(
     facts
 }
 
-/// The difference between two objects of one name, if there is one.
+/// The difference between two objects with the same name, if any.
 fn changed(
     object: &Object,
     other: &Object,
@@ -262,9 +261,9 @@ fn changed(
     })
 }
 
-/// Whether the lack of `object` among `others` follows from a difference that is told anyway: what it is
-/// part of, or what it is about, is not there either.
-fn told_by_another(
+/// Whether another difference already covers the absence of `object` from `others`: its parent, or the object that
+/// it refers to, is absent too.
+fn covered_by_another(
     object: &Object,
     own: &BTreeMap<ObjectId, &Object>,
     others: &BTreeMap<ObjectId, &Object>,
@@ -276,7 +275,7 @@ fn told_by_another(
     lacks(&object.parent) || lacks(&object.mentions)
 }
 
-/// The tables of both whose common columns lie in another order.
+/// The tables in both snapshots whose common columns have a different physical order.
 fn column_orders(
     expected: &Snapshot,
     found: &Snapshot,
@@ -377,20 +376,20 @@ mod tests {
             table(),
             column("a", 1, &[("type", "integer"), ("nullable", "no")]),
         ]);
-        let told = compare(&full, &snapshot(vec![]));
-        assert_eq!(told.differences.len(), 1);
-        assert_eq!(told.differences[0].object, "public.t");
+        let comparison = compare(&full, &snapshot(vec![]));
+        assert_eq!(comparison.differences.len(), 1);
+        assert_eq!(comparison.differences[0].object, "public.t");
         assert!(
-            told.differences[0]
+            comparison.differences[0]
                 .expected
                 .as_deref()
                 .is_some_and(|text| text.contains("a integer NOT NULL"))
         );
-        assert_eq!(told.differences[0].found, None);
+        assert_eq!(comparison.differences[0].found, None);
     }
 
     #[test]
-    fn a_changed_fact_is_named_with_both_values() {
+    fn a_changed_attribute_is_reported_with_both_values() {
         let left = snapshot(vec![
             table(),
             column("a", 1, &[("type", "integer"), ("nullable", "no")]),
@@ -399,8 +398,8 @@ mod tests {
             table(),
             column("a", 1, &[("type", "bigint"), ("nullable", "no")]),
         ]);
-        let told = compare(&left, &right);
-        let facts = &told.differences[0].attributes;
+        let comparison = compare(&left, &right);
+        let facts = &comparison.differences[0].attributes;
         assert_eq!(facts.len(), 1);
         assert_eq!(
             (facts[0].name.as_str(), facts[0].found.as_deref()),
@@ -417,11 +416,11 @@ mod tests {
             table.spell_roles();
             snapshot(vec![table])
         };
-        let told = compare(
+        let comparison = compare(
             &granted("app=r/o\nb=arwdDxt/o"),
             &granted("app=rw/o\nb=arwdDxt/o\nc=rd/o"),
         );
-        let facts: Vec<(&str, Option<&str>)> = told.differences[0]
+        let facts: Vec<(&str, Option<&str>)> = comparison.differences[0]
             .facts
             .iter()
             .map(|fact| (fact.name.as_str(), fact.found.as_deref()))
@@ -434,29 +433,29 @@ mod tests {
                 ("grant", Some("GRANT UPDATE TO app")),
             ]
         );
-        // ALL is each of its privileges: less than that differs in the rest.
-        let told = compare(&granted("b=arwdDx/o"), &granted("b=arwdDxt/o"));
-        assert_eq!(told.differences[0].facts.len(), 1);
+        // ALL stands for each of its privileges: a smaller set differs in the remaining ones.
+        let comparison = compare(&granted("b=arwdDx/o"), &granted("b=arwdDxt/o"));
+        assert_eq!(comparison.differences[0].facts.len(), 1);
         assert_eq!(
-            told.differences[0].facts[0].found.as_deref(),
+            comparison.differences[0].facts[0].found.as_deref(),
             Some("GRANT TRIGGER TO b")
         );
     }
 
     #[test]
-    fn column_order_is_told_apart_and_only_of_common_columns() {
+    fn column_order_is_reported_separately_and_only_for_common_columns() {
         let facts: &[(&'static str, &str)] = &[("type", "integer")];
         let left = snapshot(vec![table(), column("a", 1, facts), column("b", 2, facts)]);
         let moved = snapshot(vec![table(), column("a", 3, facts), column("b", 2, facts)]);
-        let told = compare(&left, &moved);
-        assert!(told.is_same());
-        assert_eq!(told.column_order[0].found, ["b", "a"]);
+        let comparison = compare(&left, &moved);
+        assert!(comparison.is_same());
+        assert_eq!(comparison.column_order[0].found, ["b", "a"]);
         let shorter = snapshot(vec![table(), column("b", 2, facts)]);
         assert!(compare(&left, &shorter).column_order.is_empty());
     }
 
     #[test]
-    fn an_invalid_index_is_a_difference_only_where_a_valid_one_stands() {
+    fn an_invalid_index_is_a_difference_only_if_a_valid_one_is_expected() {
         let index = |valid| {
             object(
                 Kind::Index,
@@ -468,14 +467,14 @@ mod tests {
         let without = snapshot(vec![table()]);
         let invalid = snapshot(vec![table(), index("no")]);
         let valid = snapshot(vec![table(), index("yes")]);
-        let told = compare(&without, &invalid);
-        assert!(told.is_same());
-        assert_eq!(told.invalid_indexes, ["public.i"]);
+        let comparison = compare(&without, &invalid);
+        assert!(comparison.is_same());
+        assert_eq!(comparison.invalid_indexes, ["public.i"]);
         assert_eq!(compare(&valid, &invalid).differences.len(), 1);
     }
 
     #[test]
-    fn what_is_part_of_a_lost_column_is_not_told_again() {
+    fn parts_of_a_missing_column_are_not_reported_again() {
         let sequence = object(
             Kind::Sequence,
             "public.t_a_seq",
@@ -488,13 +487,13 @@ mod tests {
             sequence,
         ]);
         let right = snapshot(vec![table()]);
-        let told = compare(&left, &right).differences;
-        assert_eq!(told.len(), 1);
-        assert_eq!(told[0].object, "public.t.a");
+        let comparison = compare(&left, &right).differences;
+        assert_eq!(comparison.len(), 1);
+        assert_eq!(comparison[0].object, "public.t.a");
     }
 
     #[test]
-    fn parts_stand_after_their_table_and_tables_by_name() {
+    fn tables_sort_by_name_and_parts_follow_their_table() {
         let other = object(Kind::Table, "public.a", None, &[]);
         let index = object(
             Kind::Index,

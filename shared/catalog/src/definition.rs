@@ -1,8 +1,7 @@
-//! One readable text for an object.
+//! Readable definitions of objects.
 //!
-//! Responsible for definitions that people read beside a difference: SQL as the server spells it where it
-//! spells it, else short text in the manner of SQL, with every further fact on a line of its own. Not meant
-//! to be executed. Second floor: on objects and snapshots.
+//! The text shown beside a difference: SQL as the server prints it if it does, otherwise a short SQL-like text, with
+//! every further attribute on its own line. Not meant to be executed.
 
 use std::collections::BTreeSet;
 
@@ -12,36 +11,35 @@ use crate::object::Object;
 use crate::snapshot::Snapshot;
 
 impl Object {
-    /// The object as one readable text. Tables come without their columns here; in differences they are
-    /// listed.
+    /// The object as readable text. A table's columns are omitted: differences list them separately.
     pub fn definition(&self) -> String {
         self.spelled(&[])
     }
 
-    /// The text, with the lines of columns for a table.
+    /// The text; for a table, with its column lines.
     fn spelled(&self, columns: &[String]) -> String {
-        let mut told = BTreeSet::new();
-        let mut head = self.head(&mut told);
+        let mut shown = BTreeSet::new();
+        let mut head = self.head(&mut shown);
         if !columns.is_empty() {
             head.push_str(&format!(" (\n    {}\n)", columns.join(",\n    ")));
         }
         for (name, value) in self
             .attributes
             .iter()
-            .filter(|(name, _)| !told.contains(*name))
+            .filter(|(name, _)| !shown.contains(*name))
         {
             head.push_str(&format!("\n-- {name}: {value}"));
         }
         head
     }
 
-    /// The SQL part, and in `told` the facts that are in it.
-    fn head(&self, told: &mut BTreeSet<&'static str>) -> String {
+    /// The SQL part; adds the attributes that it contains to `shown`.
+    fn head(&self, shown: &mut BTreeSet<&'static str>) -> String {
         if self.kind == Kind::Column {
-            return self.column(told);
+            return self.column(shown);
         }
         let mut fact = |name: &'static str| {
-            told.insert(name);
+            shown.insert(name);
             self.attribute(name)
         };
         let name = &self.name;
@@ -116,12 +114,12 @@ impl Object {
         }
     }
 
-    /// A column as in CREATE TABLE.
-    fn column(&self, told: &mut BTreeSet<&'static str>) -> String {
+    /// A column as written in CREATE TABLE.
+    fn column(&self, shown: &mut BTreeSet<&'static str>) -> String {
         let mut text = quote(&self.bare_name);
         let mut add = |name: &'static str, before: &str, after: &str| {
             if let Some(value) = self.attribute(name) {
-                told.insert(name);
+                shown.insert(name);
                 text.push_str(&format!(" {before}{value}{after}"));
             }
         };
@@ -131,7 +129,7 @@ impl Object {
         add("identity", "GENERATED ", " AS IDENTITY");
         add("default", "DEFAULT ", "");
         if let Some(nullable) = self.attribute("nullable") {
-            told.insert("nullable");
+            shown.insert("nullable");
             if nullable == "no" {
                 text.push_str(" NOT NULL");
             }
@@ -140,7 +138,7 @@ impl Object {
     }
 }
 
-/// The text of an object of this snapshot: for tables with the columns.
+/// The definition of an object in this snapshot; tables include their columns.
 pub(crate) fn definition_in(snapshot: &Snapshot, object: &Object) -> String {
     if !matches!(object.kind, Kind::Table | Kind::ForeignTable) {
         return object.definition();

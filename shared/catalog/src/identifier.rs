@@ -1,11 +1,9 @@
-//! Names and texts as SQL writes them.
+//! Quotes identifiers and literals.
 //!
-//! Responsible for quoting identifiers the same way whatever server they came from: `quote_ident` follows
-//! the keyword list of its own version, so that a column `json` would have another name on 16 than on 14.
-//! Not for parsing names. Ground floor: knows nothing else of this crate.
+//! Quotes identifiers the same way for every server version: `quote_ident` follows the keyword list of its own
+//! version, so a column `json` would have different names on 14 and 16.
 
-/// Words that need quotes as a name: reserved ones, and those that stand for types and functions, in any
-/// version from 14 to 18.
+/// Words that must be quoted as a name: reserved keywords and type or function names, in any version from 14 to 18.
 const RESERVED: &[&str] = &[
     "all",
     "analyse",
@@ -110,7 +108,7 @@ const RESERVED: &[&str] = &[
     "with",
 ];
 
-/// The identifier as it has to be written in SQL: in double quotes only where needed.
+/// The identifier as written in SQL: in double quotes only if needed.
 pub fn quote(name: &str) -> String {
     let mut letters = name.chars();
     let plain = letters
@@ -125,7 +123,7 @@ pub fn quote(name: &str) -> String {
     }
 }
 
-/// The text as a literal of SQL, whatever `standard_conforming_strings` says.
+/// The text as an SQL literal that is valid for either value of `standard_conforming_strings`.
 pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if quoted.contains('\\') {
@@ -135,7 +133,7 @@ pub fn literal(text: &str) -> String {
     }
 }
 
-/// Several identifiers joined by dots, each quoted where needed.
+/// Identifiers joined by dots, each quoted if needed.
 pub(crate) fn qualified(parts: &[&str]) -> String {
     parts
         .iter()
@@ -149,12 +147,12 @@ mod tests {
     use super::{RESERVED, literal, qualified, quote};
 
     #[test]
-    fn the_reserved_words_are_in_order_for_the_search() {
+    fn reserved_words_are_sorted_for_binary_search() {
         assert!(RESERVED.is_sorted());
     }
 
     #[test]
-    fn only_names_that_need_quotes_get_them() {
+    fn only_names_that_need_quotes_are_quoted() {
         assert_eq!(quote("users_2"), "users_2");
         assert_eq!(quote("Users"), "\"Users\"");
         assert_eq!(quote("user"), "\"user\"");
@@ -164,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_means_the_text_whatever_the_setting() {
+    fn a_literal_is_valid_with_either_setting() {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("a\\'b"), "E'a\\\\''b'");
         assert_eq!(literal(""), "''");
     }
 
     #[test]
-    fn a_qualified_name_quotes_each_part_alone() {
+    fn a_qualified_name_quotes_each_part_separately() {
         assert_eq!(
             qualified(&["public", "user", "email"]),
             "public.\"user\".email"

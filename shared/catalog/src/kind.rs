@@ -1,13 +1,10 @@
-//! The kinds of objects a schema is made of.
-//!
-//! Responsible for their names and their order. Not for what an object of a kind carries.
-//! Ground floor: knows nothing else of this crate.
+//! The kinds of schema objects: their names and their order.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What sort of thing an object is. The order is the one in which differences are listed.
+/// The kind of an object. Differences are listed in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words say it")]
@@ -51,22 +48,21 @@ pub enum Kind {
     ForeignServer,
     UserMapping,
     Publication,
-    /// A table that a publication publishes.
+    /// A table in a publication.
     PublicationTable,
-    /// A schema all of whose tables a publication publishes.
+    /// A schema whose tables are all in a publication.
     PublicationSchema,
     Subscription,
     EventTrigger,
     DefaultPrivileges,
-    /// The large objects of one owner with the same privileges.
+    /// The large objects that have the same owner and the same privileges.
     LargeObjects,
-    /// Privileges on an object that is itself not part of the schema: a system object, or one that an
-    /// extension brought.
+    /// Privileges on an object outside the schema: a system object or a member of an extension.
     Privileges,
 }
 
 impl Kind {
-    /// The kind of a row of `pg_class`, by its `relkind`; and `domain`, which has constraints as tables have.
+    /// The kind of a `pg_class` row by its `relkind`, or of `domain`, which has constraints like a table.
     pub(crate) fn of_relation(relkind: &str) -> Self {
         match relkind {
             "v" => Self::View,
@@ -79,7 +75,7 @@ impl Kind {
         }
     }
 
-    /// The words for it.
+    /// The name of the kind in messages.
     pub fn words(self) -> &'static str {
         match self {
             Self::Schema => "schema",

@@ -1,22 +1,20 @@
 //! The schema of a PostgreSQL database as data.
 //!
-//! [`read`] turns a connection into a [`Snapshot`]: everything that `pg_dump --schema-only` would print
-//! (owners, comments and privileges included, and the versions of extensions in addition), one [`Object`]
-//! for each thing. [`compare`] names what differs between two snapshots. Neither prints, neither writes to
-//! the database.
+//! [`read`] reads a [`Snapshot`] through a connection: everything that `pg_dump --schema-only` would print (including
+//! owners, comments and privileges) and the versions of extensions, with one [`Object`] per schema object. [`compare`]
+//! lists the differences between two snapshots. Neither prints anything or writes to the database.
 //!
-//! PostgreSQL 14 to 18. The measure is `pg_dump` itself: two snapshots differ exactly when the two dumps
-//! do, apart from the order of columns, which is told separately. Beyond it go the triggers behind constraints that were
-//! disabled, the owners of extensions' members, and large objects.
+//! Supports PostgreSQL 14 to 18. The reference is `pg_dump`: two snapshots differ exactly when their dumps differ,
+//! except for the order of columns, which is reported separately. The snapshot also covers disabled constraint
+//! triggers, the owners of extension members, and large objects.
 //!
-//! One exception: `c IN ('a', 'b')` on a `varchar` is spelled in another way once it was dumped and restored. The two spellings
-//! are the same here, so that a database does not drift because it came out of a backup.
+//! One exception: after a dump and restore, the server prints `c IN ('a', 'b')` on a `varchar` differently. The two
+//! forms count as equal, so that restoring a backup does not cause drift.
 //!
-//! Limit: definitions that the server spells (views, rules, functions with a parsed body) are compared as
-//! text. Between two *different* major versions the same view may be spelled differently (16 leaves out the
-//! names of tables where 15 writes them).
+//! Limitation: definitions that the server prints (views, rules, functions with a parsed body) are compared as text.
+//! Two *different* major versions may print the same view differently (16 omits table names that 15 prints).
 //!
-//! This crate stands on no other of the workspace.
+//! This crate depends on no other crate of the workspace.
 
 mod compare;
 mod definition;

@@ -1,8 +1,7 @@
-//! One thing of a schema, as a set of facts.
+//! A schema object as a set of attributes.
 //!
-//! Responsible for identity (kind and name), for belonging (`parent`) and for keeping the facts about roles
-//! apart until they are shown, so that roles can be renamed. Not for reading (`read`) and not for spelling
-//! definitions (`definition`). First floor: on kinds, roles and privileges.
+//! Holds an object's identity (kind and name) and parent. Facts about roles are kept separately until they are
+//! printed, so that roles can be renamed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,31 +11,30 @@ use crate::kind::Kind;
 use crate::privileges::{Effect, Grant};
 use crate::role::Role;
 
-/// What an object is called: its kind and its name as people write it.
+/// The identity of an object: its kind and SQL name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ObjectId {
-    /// What it is.
+    /// The kind of the object.
     pub kind: Kind,
-    /// See [`Object::name`].
+    /// The SQL name; see [`Object::name`].
     pub name: String,
 }
 
 /// One object of a schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Object {
-    /// What it is.
+    /// The kind of the object.
     pub kind: Kind,
-    /// The schema that it is in, unquoted; nothing for what lies in no schema.
+    /// The unquoted schema name; `None` for an object outside any schema.
     pub schema: Option<String>,
-    /// The name as people write it, quoted where SQL needs it: `public.users`, an index
-    /// `public.users_email_key`, a function `public.total(integer)`; parts of a table after its name:
-    /// `public.users.email` (a column), `public.users.users_pkey` (a constraint), and so for triggers,
-    /// rules and policies.
+    /// The SQL name, quoted if needed: a table `public.users`, an index `public.users_email_key`, a function
+    /// `public.total(integer)`. Parts of a table follow its name: `public.users.email` (a column),
+    /// `public.users.users_pkey` (a constraint), and likewise triggers, rules and policies.
     pub name: String,
-    /// What it is part of: the table of a column, the column of an owned sequence. A part is not told apart
-    /// from a whole that is missing.
+    /// The object that this is part of: the table of a column, the column of an owned sequence. If the parent is
+    /// missing, its parts are not reported.
     pub parent: Option<ObjectId>,
-    /// The facts that are compared, by their names.
+    /// The attributes to compare, by name.
     pub attributes: BTreeMap<&'static str, String>,
     #[serde(skip)]
     pub(crate) bare_name: String,
@@ -48,23 +46,23 @@ pub struct Object {
     pub(crate) roles: RoleFacts,
 }
 
-/// The facts of an object that mention roles; what `attributes` says of them is spelled from these.
+/// The facts that name roles; the role-related `attributes` are derived from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RoleFacts {
-    /// Who owns it.
+    /// The owner.
     pub(crate) owner: Option<Role>,
-    /// Whose privileges are granted: the owner's, of a column the table's owner's.
+    /// The role that holds the privileges initially: the object's owner, or the table's owner for a column.
     pub(crate) possessor: Option<Role>,
-    /// Privileges that differ from those that such an object has from the start.
+    /// Privileges that differ from the initial ones.
     pub(crate) grants: Vec<Grant>,
-    /// Whom a policy applies to.
+    /// The roles that a policy applies to.
     pub(crate) members: Vec<Role>,
-    /// Whom the name begins with: default privileges, user mappings.
+    /// The role that the name begins with (default privileges, user mappings).
     pub(crate) subject: Option<Role>,
 }
 
 impl Object {
-    /// What it is called.
+    /// The identity of the object.
     pub fn id(&self) -> ObjectId {
         ObjectId {
             kind: self.kind,
@@ -72,27 +70,27 @@ impl Object {
         }
     }
 
-    /// Its own name alone, unquoted: `email` for `public.users.email`.
+    /// The unquoted last part of the name: `email` for `public.users.email`.
     pub fn bare_name(&self) -> &str {
         &self.bare_name
     }
 
-    /// One fact.
+    /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
     }
 
-    /// Who owns it; nothing for what has no owner of its own.
+    /// The owner; `None` for objects without an owner.
     pub fn owner(&self) -> Option<&Role> {
         self.roles.owner.as_ref()
     }
 
-    /// The privileges on it that differ from those that such an object has from the start.
+    /// The privileges that differ from the initial ones.
     pub fn grants(&self) -> &[Grant] {
         &self.roles.grants
     }
 
-    /// The privileges on it one by one, `ALL` as each that it stands for.
+    /// Each privilege as a separate statement, with `ALL` expanded.
     pub fn grant_statements(&self) -> BTreeSet<String> {
         let grants = self.grants().iter();
         grants
@@ -101,7 +99,7 @@ impl Object {
             .collect()
     }
 
-    /// One fact as comparisons name it: an attribute, or with the name `grant` whether that privilege is there.
+    /// Whether an attribute has this value; the name `grant` checks for a single privilege, as in comparisons.
     pub fn has_fact(&self, name: &str, value: &str) -> bool {
         match name {
             "grant" => self.grant_statements().contains(value),
@@ -109,12 +107,12 @@ impl Object {
         }
     }
 
-    /// Whether it is an index that an interrupted `CREATE INDEX CONCURRENTLY` left.
+    /// Whether this is an index left behind by an interrupted `CREATE INDEX CONCURRENTLY`.
     pub fn is_invalid_index(&self) -> bool {
         self.kind == Kind::Index && self.attribute("valid") == Some("no")
     }
 
-    /// Puts a home role in place of each of `roles`, in every fact and in the name.
+    /// Replaces each of `roles` with the home role in the name and all facts.
     pub(crate) fn with_home_roles(mut self, roles: &[&str]) -> Self {
         if let Some(subject) = self.roles.subject.take() {
             let shown = subject.to_string();
@@ -142,7 +140,7 @@ impl Object {
             .map(|grant| grant.with_home_roles(roles))
             .collect();
         if self.roles.possessor == Some(Role::Home) {
-            // Several names for one role: a grant of the owner to itself says nothing.
+            // Several names may map to one role, and an owner's grant to itself has no effect.
             self.roles
                 .grants
                 .retain(|grant| grant.effect == Effect::Revoke || grant.grantee != Role::Home);
@@ -157,7 +155,7 @@ impl Object {
         self
     }
 
-    /// Writes the facts about roles into the attributes.
+    /// Writes the facts about roles to the attributes.
     pub(crate) fn spell_roles(&mut self) {
         self.roles.grants.sort();
         self.roles.grants.dedup();
@@ -175,7 +173,7 @@ impl Object {
     }
 }
 
-/// The values as one text; nothing for none.
+/// The values joined into one text; `None` if there are none.
 fn join<T: ToString>(values: &[T], separator: &str) -> Option<String> {
     (!values.is_empty()).then(|| {
         values

@@ -1,8 +1,7 @@
-//! Access lists, told as what was granted or revoked beyond the start.
+//! Access lists as the privileges granted or revoked relative to the initial ones.
 //!
-//! Responsible for reading `aclitem` texts and for their difference to what such an object has from the
-//! start, as `pg_dump` tells it: the order of items, and privileges that only newer servers know, make no
-//! difference. Not for reading the catalog. Ground floor: on kinds and roles.
+//! Parses `aclitem` texts and compares them with an object's initial privileges, as `pg_dump` does. The order of the
+//! items, and privileges that only newer servers have, make no difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,33 +13,33 @@ use serde::Serialize;
 use crate::kind::Kind;
 use crate::role::Role;
 
-/// Given or taken away.
+/// Whether a privilege was granted or revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Not there from the start.
+    /// Granted in addition to the initial privileges.
     Grant,
-    /// There from the start, and gone.
+    /// An initial privilege that was revoked.
     Revoke,
 }
 
-/// One privilege statement about an object.
+/// One privilege statement on an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Grant {
-    /// Given or taken away.
+    /// Whether the privileges were granted or revoked.
     pub effect: Effect,
-    /// Whose privileges.
+    /// The role whose privileges changed.
     pub grantee: Role,
-    /// `ALL`, or the words: `SELECT, INSERT`.
+    /// `ALL`, or a list such as `SELECT, INSERT`.
     pub privileges: String,
-    /// Whether the grantee may pass them on.
+    /// Whether the grantee may grant them to others.
     pub with_grant_option: bool,
-    /// Who granted them, when it was not the owner.
+    /// The grantor, unless it is the owner.
     pub grantor: Option<Role>,
 }
 
 impl Grant {
-    /// The same for each privilege on its own; `ALL` on an object of this kind is each of those that every server knows.
+    /// One statement per privilege; `ALL` expands to the privileges of this kind that every server version has.
     pub(crate) fn one_by_one(&self, kind: Kind) -> Vec<Self> {
         let every = match kind {
             Kind::Table | Kind::ForeignTable | Kind::View | Kind::MaterialisedView => {
@@ -64,7 +63,7 @@ impl Grant {
             .collect()
     }
 
-    /// A home role in place of each of `roles`.
+    /// Replaces each of `roles` with the home role.
     pub(crate) fn with_home_roles(self, roles: &[&str]) -> Self {
         Self {
             grantee: self.grantee.at_home(roles),
@@ -95,11 +94,11 @@ impl fmt::Display for Grant {
     }
 }
 
-/// Grantee and grantor, and for each letter of a privilege whether it may be passed on.
+/// For each grantee and grantor, the privilege letters and whether each may be granted to others.
 type AccessList = BTreeMap<(Role, Role), BTreeSet<(char, bool)>>;
 
-/// What `acl` has more and less than `base`, on an object of the class (a letter as `acldefault` takes it,
-/// and `c` for columns) that belongs to `owner`. Both texts hold one `aclitem` a line.
+/// The differences of `acl` from `base`, for an object that belongs to `owner`. `class` is a letter as `acldefault`
+/// takes it, or `c` for columns. Both texts contain one `aclitem` per line.
 pub(crate) fn relative(acl: &str, base: &str, class: char, owner: Option<&Role>) -> Vec<Grant> {
     let (acl, base) = (parse(acl), parse(base));
     let none = BTreeSet::new();
@@ -132,8 +131,7 @@ pub(crate) fn relative(acl: &str, base: &str, class: char, owner: Option<&Role>)
     grants
 }
 
-/// The words for the letters; `ALL` when that is what they are on some server: `MAINTAIN` exists since 17
-/// only.
+/// The names of the letters; `ALL` if they are all privileges on some server version (`MAINTAIN` is new in 17).
 fn words(letters: &BTreeSet<char>, class: char) -> String {
     let every = every_letter(class);
     let ever_since: BTreeSet<char> = every.chars().collect();
@@ -150,7 +148,7 @@ fn words(letters: &BTreeSet<char>, class: char) -> String {
     words.join(", ")
 }
 
-/// The letters that are `ALL`, on every server.
+/// The letters that make up `ALL` on every server version.
 fn every_letter(class: char) -> &'static str {
     match class {
         'r' => "arwdDxt",
@@ -161,7 +159,7 @@ fn every_letter(class: char) -> &'static str {
     }
 }
 
-/// One privilege by its letter (PostgreSQL's manual, "ACL privilege abbreviations").
+/// The name of a privilege by its letter (PostgreSQL manual, "ACL privilege abbreviations").
 fn word(letter: char) -> &'static str {
     match letter {
         'r' => "SELECT",
@@ -183,7 +181,7 @@ fn word(letter: char) -> &'static str {
     }
 }
 
-/// Reads `grantee=letters/grantor` lines. Role names may be quoted and hold anything, line ends included.
+/// Parses `grantee=letters/grantor` lines. Role names may be quoted and contain anything, including line breaks.
 fn parse(text: &str) -> AccessList {
     let mut list = AccessList::new();
     let mut rest = text.chars().peekable();
@@ -202,7 +200,7 @@ fn parse(text: &str) -> AccessList {
         }
         rest.next_if_eq(&'/');
         let grantor = role(&mut rest);
-        // What this version of the list cannot be is skipped, so that the loop always moves on.
+        // Skip characters that cannot appear here, so that the loop always advances.
         while rest.next().is_some_and(|c| c != '\n') {}
         list.entry((grantee, grantor)).or_default().extend(letters);
     }
@@ -210,7 +208,7 @@ fn parse(text: &str) -> AccessList {
     list
 }
 
-/// A role's name up to `=`, `/` or the end of the line, quotes removed.
+/// A role name up to `=`, `/` or the end of the line, without quotes.
 fn role(rest: &mut Peekable<Chars<'_>>) -> Role {
     let mut name = String::new();
     let mut quoted = false;
@@ -242,13 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn the_start_is_nothing() {
+    fn initial_privileges_are_omitted() {
         let start = "own=arwdDxt/own";
         assert!(shown(start, start, 'r', "own").is_empty());
     }
 
     #[test]
-    fn the_order_of_items_makes_no_difference() {
+    fn item_order_does_not_matter() {
         let base = "own=arwdDxt/own";
         assert_eq!(
             shown("own=arwdDxt/own\na=r/own\nb=w/own", base, 'r', "own"),
@@ -257,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_all_with_and_without_maintain() {
+    fn all_with_and_without_maintain_is_all() {
         assert_eq!(
             shown(
                 "own=arwdDxt/own\na=arwdDxt/own",
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_from_the_start_is_revoked() {
+    fn missing_initial_privileges_are_revoked() {
         assert_eq!(
             shown("own=X/own", "=X/own\nown=X/own", 'f', "own"),
             ["REVOKE EXECUTE FROM PUBLIC"]
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn options_grantors_and_odd_names_are_told() {
+    fn grant_options_grantors_and_quoted_names_are_reported() {
         assert_eq!(
             shown("own=U/own\n\"o=d\"\"d\n/\"=U*/b", "own=U/own", 'T', "own"),
             ["GRANT USAGE TO \"o=d\"\"d\n/\" WITH GRANT OPTION GRANTED BY b"],

@@ -1,9 +1,7 @@
-//! From a connection to a snapshot.
+//! Reads a snapshot through a connection.
 //!
-//! Responsible for one moment and one way of spelling: a read-only transaction of its own, in which every
-//! query is set-based, one for each kind of object, all sent at once. The session is left as it was. Not
-//! for what the rows mean (the modules below). Third floor: on snapshots; the only part of the crate that
-//! talks to a server.
+//! Uses one read-only transaction, and one set-based query per kind of object, all sent at once. The session is left
+//! unchanged. This is the only module that communicates with a server.
 
 mod collations;
 mod columns;

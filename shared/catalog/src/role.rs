@@ -1,7 +1,4 @@
-//! Roles: who owns, who grants, who may.
-//!
-//! Responsible for the three ways in which a role is mentioned. Not for what the role may do (`privileges`).
-//! Ground floor: knows only identifiers.
+//! Roles as a schema refers to them.
 
 use std::fmt;
 
@@ -9,20 +6,20 @@ use serde::{Serialize, Serializer};
 
 use crate::identifier::quote;
 
-/// A role as a schema mentions it.
+/// A role that a schema refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// The role that the schema belongs to, whatever its name is in this database; see
+    /// The role that owns the schema, whatever its name in this database; see
     /// [`Snapshot::with_home_roles`](crate::Snapshot::with_home_roles).
     Home,
-    /// Everyone.
+    /// `PUBLIC`.
     Public,
-    /// A role by its name.
+    /// A role identified by name.
     Named(String),
 }
 
 impl Role {
-    /// The role of this name; the empty name, as in an access list, is everyone.
+    /// The role with this name; the empty name means `PUBLIC`, as in an access list.
     pub(crate) fn named(name: &str) -> Self {
         if name.is_empty() {
             Self::Public
@@ -31,7 +28,7 @@ impl Role {
         }
     }
 
-    /// `Home` in place of one of `roles`.
+    /// Replaces one of `roles` with `Home`.
     pub(crate) fn at_home(self, roles: &[&str]) -> Self {
         match self {
             Self::Named(name) if roles.contains(&name.as_str()) => Self::Home,

@@ -1,8 +1,6 @@
-//! The schema of one database at one moment.
+//! The schema of a database at one point in time.
 //!
-//! Responsible for holding the objects in order, for looking into them and for taking some away before
-//! comparing. Not for reading (`read`) and not for telling differences (`compare`). Second floor: on
-//! objects.
+//! Keeps the objects in order, looks them up, and removes some before a comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +11,7 @@ use crate::kind::Kind;
 use crate::object::{Object, ObjectId};
 use crate::role::Role;
 
-/// Everything that `pg_dump --schema-only` knows of a database.
+/// Everything that `pg_dump --schema-only` reports about a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     server_version: u32,
@@ -22,8 +20,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The objects, put into order; of several with one name, which only renamed roles can make, the grants
-    /// are united.
+    /// Sorts the objects. If several have the same name, which only happens after roles were renamed, merges their grants.
     pub(crate) fn new(
         server_version: u32,
         sees_secrets: bool,
@@ -53,8 +50,8 @@ impl Snapshot {
         self.server_version
     }
 
-    /// Whether it was read by a superuser, who alone sees the options of every user mapping and the
-    /// connection of a subscription. Where one of two snapshots does not hold these, they are not compared.
+    /// Whether a superuser read it. Only a superuser sees the options of every user mapping and the connection of a
+    /// subscription. These are compared only if both snapshots include them.
     pub fn sees_secrets(&self) -> bool {
         self.sees_secrets
     }
@@ -64,7 +61,7 @@ impl Snapshot {
         self.objects.iter()
     }
 
-    /// The object of this kind and name.
+    /// The object with this kind and name.
     pub fn object(&self, id: &ObjectId) -> Option<&Object> {
         self.objects
             .binary_search_by(|object| {
@@ -74,21 +71,21 @@ impl Snapshot {
             .and_then(|at| self.objects.get(at))
     }
 
-    /// The tables, partitioned ones and partitions included; not foreign tables.
+    /// The tables, including partitioned tables and partitions, but not foreign tables.
     pub fn tables(&self) -> impl Iterator<Item = &Object> {
         self.objects
             .iter()
             .filter(|object| object.kind == Kind::Table)
     }
 
-    /// Names and types of a table's columns, in physical order. Both names are unquoted.
+    /// The names and types of a table's columns, in physical order. `schema` and `table` are unquoted.
     pub fn columns_of(&self, schema: &str, table: &str) -> impl Iterator<Item = (&str, &str)> {
         self.column_objects(&qualified(&[schema, table]))
             .into_iter()
             .filter_map(|column| Some((column.bare_name(), column.attribute("type")?)))
     }
 
-    /// The columns of a table by its qualified name, in physical order.
+    /// The columns of a table, given its qualified name, in physical order.
     pub(crate) fn column_objects(&self, table: &str) -> Vec<&Object> {
         let prefix = format!("{table}.");
         let from = self.objects.partition_point(|object| {
@@ -110,7 +107,7 @@ impl Snapshot {
         columns
     }
 
-    /// Who owns how many objects, by the names of the roles.
+    /// The number of objects that each role owns.
     pub fn owners(&self) -> BTreeMap<String, usize> {
         let mut owners = BTreeMap::new();
         for owner in self.objects.iter().filter_map(Object::owner) {
@@ -123,15 +120,15 @@ impl Snapshot {
         owners
     }
 
-    /// Whether it holds nothing but what every new database has. Extensions do not count.
+    /// Whether it contains only what every new database has. Extensions do not count.
     pub fn is_empty(&self) -> bool {
         self.objects.iter().all(|object| {
             object.kind == Kind::Extension || (is_public(object) && object.attributes.is_empty())
         })
     }
 
-    /// The same without a schema (its name unquoted) and everything in it, or about it: default privileges,
-    /// its place in publications.
+    /// Removes a schema (unquoted name), everything in it, and everything that refers to it: default privileges and
+    /// publication entries.
     pub fn without_schema(self, schema: &str) -> Self {
         let mut gone: BTreeSet<ObjectId> = self
             .objects
@@ -146,7 +143,7 @@ impl Snapshot {
         self.without_all(gone)
     }
 
-    /// The same without a schema (its name unquoted), but with everything in it.
+    /// Removes a schema (unquoted name) but keeps everything in it.
     pub fn without_schema_itself(mut self, schema: &str) -> Self {
         let name = quote(schema);
         self.objects
@@ -154,8 +151,8 @@ impl Snapshot {
         self
     }
 
-    /// The same without a table (both names unquoted) and everything that is part of it: columns,
-    /// constraints, indexes, triggers, policies, sequences that it owns, its place in publications.
+    /// Removes a table (unquoted names) and all its parts: columns, constraints, indexes, triggers, policies, owned
+    /// sequences and publication entries.
     pub fn without_table(self, schema: &str, table: &str) -> Self {
         let name = qualified(&[schema, table]);
         let kinds = [Kind::Table, Kind::ForeignTable];
@@ -169,9 +166,9 @@ impl Snapshot {
         )
     }
 
-    /// The same without these objects, their parts and what is about them.
+    /// Removes these objects, their parts, and the objects that refer to them.
     fn without_all(self, mut gone: BTreeSet<ObjectId>) -> Self {
-        // A part of a part (a column's sequence) may come before its parent in the order of kinds.
+        // By kind, the part of a part (a column's sequence) may sort before its parent.
         loop {
             let known = gone.len();
             for object in &self.objects {
@@ -188,15 +185,15 @@ impl Snapshot {
         self.without(|object| gone.contains(&object.id()))
     }
 
-    /// The same without the objects that `drop` picks. Parts of what is dropped stay: pick them too.
+    /// Removes the objects that `drop` selects. It must also select their parts, which otherwise remain.
     pub fn without(mut self, drop: impl Fn(&Object) -> bool) -> Self {
         self.objects.retain(|object| !drop(object));
         self
     }
 
-    /// The same with [`Role::Home`], shown as `<owner>`, wherever one of `roles` owns, grants, is granted
-    /// to, or is named by a policy, by default privileges or by a user mapping: databases with other role
-    /// names become comparable.
+    /// Replaces each of `roles` with [`Role::Home`], printed as `<owner>`, wherever it owns an object, grants or receives
+    /// a privilege, or appears in a policy, default privileges or a user mapping. This makes databases with
+    /// different role names comparable.
     pub fn with_home_roles(self, roles: &[&str]) -> Self {
         let Self {
             server_version,
@@ -213,7 +210,7 @@ impl Snapshot {
     }
 }
 
-/// Whether it is the schema that every new database has.
+/// Whether it is the schema `public`.
 fn is_public(object: &Object) -> bool {
     object.kind == Kind::Schema && object.name == "public"
 }
@@ -272,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_goes_with_the_parts_of_its_parts_and_its_publication() {
+    fn removing_a_table_removes_parts_of_parts_and_publication_entries() {
         let snapshot = Snapshot::new(
             150_000,
             true,
@@ -289,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_goes_with_everything_in_it_and_about_it() {
+    fn removing_a_schema_removes_its_contents_and_references() {
         let snapshot = Snapshot::new(
             150_000,
             true,
@@ -305,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_public_and_extensions_is_empty() {
+    fn only_public_and_extensions_count_as_empty() {
         let mut public = object(Kind::Schema, "public", None);
         public.attributes.clear();
         let extension = object(Kind::Extension, "citext", None);
@@ -315,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn home_roles_make_two_owners_one_and_their_own_grants_vanish() {
+    fn home_roles_merge_owners_and_drop_their_own_grants() {
         let mut table = object(Kind::Table, "s.t", None);
         table.roles.grants = relative(
             "alice=r/alice\nbob=r/alice\ncarol=r/bob",

@@ -1,17 +1,16 @@
-//! Two spellings of one expression.
+//! Treats two forms of one expression as equal.
 //!
-//! Responsible for what the server itself spells otherwise after a dump and a restore, though it means the same:
-//! a cast of a list that became a cast of each of its elements. Not for equivalence in general.
-//! First floor: on kinds.
+//! Covers only what the server itself prints differently after a dump and restore: a cast of an array becomes a cast
+//! of each element. Not a general equivalence check.
 
 use std::borrow::Cow;
 
 use crate::kind::Kind;
 
-/// Whether two values of such an attribute say the same.
+/// Whether two values of an attribute mean the same.
 ///
-/// `status IN ('a', 'b')` on a `varchar` is kept as `(ARRAY[…])::text[]`. The text that pg_dump writes of it is
-/// read back as a list of casts: a restored database has the same constraint in other words.
+/// The server stores `status IN ('a', 'b')` on a `varchar` as `(ARRAY[…])::text[]`. It reads pg_dump's output back as a
+/// list of casts, so a restored database has the same constraint in a different form.
 pub(crate) fn same(kind: Kind, name: &str, one: Option<&str>, other: Option<&str>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) if is_spelled_by_server(kind, name) => {
@@ -21,7 +20,7 @@ pub(crate) fn same(kind: Kind, name: &str, one: Option<&str>, other: Option<&str
     }
 }
 
-/// Whether the text is the server's: bodies of functions and comments are somebody's own.
+/// Whether the server generates the text. Function bodies and comments are the user's own.
 fn is_spelled_by_server(kind: Kind, name: &str) -> bool {
     matches!(
         kind,
@@ -39,7 +38,7 @@ fn is_spelled_by_server(kind: Kind, name: &str) -> bool {
 
 const LIST: &str = "(ARRAY[";
 
-/// The text with `(ARRAY[a, b])::t[]` as `ARRAY[(a)::t, (b)::t]`.
+/// The text with each `(ARRAY[a, b])::t[]` rewritten as `ARRAY[(a)::t, (b)::t]`.
 fn each_cast(text: &str) -> Cow<'_, str> {
     if !text.contains(LIST) {
         return Cow::Borrowed(text);
@@ -64,16 +63,16 @@ fn each_cast(text: &str) -> Cow<'_, str> {
     Cow::Owned(spelled)
 }
 
-/// A list with a cast behind it.
+/// A list followed by a cast.
 struct CastList<'a> {
     elements: Vec<&'a str>,
-    /// The type of an element.
+    /// The element type.
     of: &'a str,
-    /// How far it reaches.
+    /// The length in bytes.
     length: usize,
 }
 
-/// Reads `a, b])::t[]`, what follows the opening bracket.
+/// Parses `a, b])::t[]`, which follows the opening bracket.
 fn cast_list(text: &str) -> Option<CastList<'_>> {
     let (mut at, mut start, mut depth) = (0, 0, 0_usize);
     let mut elements = Vec::new();
@@ -92,7 +91,7 @@ fn cast_list(text: &str) -> Option<CastList<'_>> {
     }
     elements.push(text[start..at].trim());
     let behind = text[at..].strip_prefix("])::")?;
-    // Not a list of lists, and not a type with a length, which cuts off.
+    // Nested lists are excluded, and so are types with a length, whose casts truncate.
     let length = behind.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '.' && c != ' ')?;
     if !behind[length..].starts_with("[]") || text.starts_with("ARRAY[") {
         return None;
@@ -104,10 +103,10 @@ fn cast_list(text: &str) -> Option<CastList<'_>> {
     })
 }
 
-/// The length of what begins here: something in quotes, or one character.
+/// The length of the next piece: a quoted text or one character.
 fn piece(text: &str) -> usize {
     match text.chars().next() {
-        // A doubled quote is two pieces side by side, which end at the same place.
+        // A doubled quote counts as two adjacent quoted pieces, which end at the same position.
         Some(quote @ ('\'' | '"')) => text[1..].find(quote).map_or(text.len(), |end| end + 2),
         Some(other) => other.len_utf8(),
         None => 0,
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_wrote_is_compared_as_it_is() {
+    fn user_text_is_compared_verbatim() {
         let (one, other) = (Some("(ARRAY[a])::text[]"), Some("ARRAY[(a)::text]"));
         assert!(same(Kind::View, "definition", one, other));
         assert!(!same(Kind::Function, "definition", one, other));
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restored_check_says_the_same() {
+    fn a_restored_check_is_equal() {
         let created = "CHECK (((c)::text = ANY ((ARRAY['a,]'::character varying, 'b'::character varying])::text[])))";
         let restored = "CHECK (((c)::text = ANY (ARRAY[('a,]'::character varying)::text, ('b'::character varying)::text])))";
         assert!(equal(created, restored));
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn two_casts_in_one_text() {
+    fn two_casts_in_one_text_are_rewritten() {
         let created = "((ARRAY['x'::name])::text[] || (ARRAY[f(a, b)])::text[])";
         assert!(equal(
             created,
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_quotes_is_compared_as_it_is() {
+    fn quoted_text_is_compared_verbatim() {
         assert!(!equal("'(ARRAY[1])::text[]'", "'ARRAY[(1)::text]'"));
         assert!(!equal(r#""(ARRAY[1])::t[]""#, r#""ARRAY[(1)::t]""#));
     }

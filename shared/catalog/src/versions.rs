@@ -1,8 +1,7 @@
-//! What two servers of different major versions cannot agree on.
+//! Facts that differ only because the servers have different major versions.
 //!
-//! Responsible for facts that come from the version alone, so that comparing a 14 with an 18 does not invent
-//! differences. Not for spelling: the text of a view is the server's own.
-//! Second floor: on snapshots.
+//! Keeps a comparison of 14 with 18 from reporting false differences. Does not normalize text: each server prints
+//! views in its own form.
 
 use crate::kind::Kind;
 use crate::object::Object;
@@ -10,8 +9,8 @@ use crate::privileges::Effect;
 use crate::role::Role;
 use crate::snapshot::Snapshot;
 
-/// Facts of such an object that only one of the two can know: before 18, NOT NULL has no name; and some
-/// secrets are for superusers alone.
+/// The attributes of an object that only one of the snapshots can contain: before 18, NOT NULL has no name, and only
+/// superusers see some secrets.
 pub(crate) fn unknown_to_one(
     kind: Kind,
     one: &Snapshot,
@@ -29,8 +28,8 @@ pub(crate) fn unknown_to_one(
     }
 }
 
-/// The object of `own` as it stands beside one of `other`: before 15, everyone could create in `public`
-/// from the start, so having taken that away is nothing that a newer server could tell.
+/// The object of `own`, adjusted for comparison with `other`: before 15, every role could create objects in `public`
+/// initially, so a newer server cannot show that this privilege was revoked.
 pub(crate) fn beside(object: &Object, own: &Snapshot, other: &Snapshot) -> Object {
     let mut object = object.clone();
     let public = object.kind == Kind::Schema && object.name == "public";
@@ -49,7 +48,7 @@ pub(crate) fn beside(object: &Object, own: &Snapshot, other: &Snapshot) -> Objec
     object
 }
 
-/// Whether one is older than a major version, and the other is not.
+/// Whether exactly one of them is older than the major version.
 fn straddle(major: u32, one: &Snapshot, other: &Snapshot) -> bool {
     (one.server_version() / 10_000 < major) != (other.server_version() / 10_000 < major)
 }
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn public_without_privileges_is_the_same_on_14_and_15() {
+    fn public_without_privileges_is_equal_on_14_and_15() {
         let old = public(140_000, "o=UC/o\n=UC/o", "o=UC/o");
         assert!(compare(&old, &public(150_000, "o=UC/o\n=U/o", "o=UC/o")).is_same());
         assert!(compare(&old, &old).is_same());
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn between_two_of_14_taking_create_away_is_a_difference() {
+    fn revoking_create_is_a_difference_between_two_14_servers() {
         let locked = public(140_000, "o=UC/o\n=UC/o", "o=UC/o\n=U/o");
         let open = public(140_000, "o=UC/o\n=UC/o", "o=UC/o\n=UC/o");
         assert!(!compare(&locked, &open).is_same());
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_not_null_are_compared_only_where_both_know_them() {
+    fn not_null_names_are_compared_only_if_both_versions_have_them() {
         let column = |version, name: Option<&str>| {
             let object = Object {
                 kind: Kind::Column,

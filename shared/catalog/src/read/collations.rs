@@ -1,20 +1,17 @@
 //! Collations and conversions.
 //!
-//! The version of a collation's library is not part of the schema: `pg_dump` says it only for binary
-//! upgrades. Third floor.
+//! The version of a collation's library is not part of the schema: `pg_dump` prints it only for binary upgrades.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
 use super::sql::{made_later, not_member, owner, user_schema};
 use crate::kind::Kind;
 
-/// Collations and conversions.
 pub(super) fn families(server: &Server) -> Vec<Family> {
     vec![collations(server), conversions()]
 }
 
-/// Where the locale stands moved twice: 14 has it in `collcollate`, 15 and 16 in `colliculocale`, 17 in
-/// `colllocale`.
+/// The column with the locale changed twice: `collcollate` in 14, `colliculocale` in 15 and 16, `colllocale` since 17.
 fn collations(server: &Server) -> Family {
     let locale = server.since(
         17,

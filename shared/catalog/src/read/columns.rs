@@ -1,15 +1,14 @@
-//! Columns of tables; of views and composite types those about which something is said.
+//! Columns of tables, and those columns of views and composite types that have a comment or other annotation.
 //!
-//! Inherited columns are there with the values that they have: they follow their parents, so they differ
-//! where those do. Third floor.
+//! Inherited columns are included with their own values: they follow their parents, so they differ when the parents do.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
 use super::sql::{collation, foreign_options, not_member, options, user_schema};
 use crate::kind::Kind;
 
-/// Columns, with the NOT NULL constraints of 18 as facts of theirs: by name only where the server would not
-/// choose it itself.
+/// Columns, with the NOT NULL constraints of 18 as attributes. A constraint's name is included only if it differs from
+/// the one that the server would choose.
 pub(super) fn columns(server: &Server) -> Family {
     let named_null = server.since(
         18,
@@ -32,14 +31,14 @@ pub(super) fn columns(server: &Server) -> Family {
         "LEFT JOIN pg_constraint AS k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum",
         "",
     );
-    // Before 18 a child could be without the NOT NULL of its parent. `pg_dump` cannot say so, and leaves it out.
+    // Before 18, a child could lack its parent's NOT NULL. `pg_dump` cannot express that and omits it.
     let parent_null = server.since(
         18,
         "false",
         "NOT a.attislocal AND NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits AS h
             JOIN pg_attribute AS p ON p.attrelid = h.inhparent AND p.attname = a.attname AND p.attnotnull WHERE h.inhrelid = c.oid)",
     );
-    // Since 17 a partition shares the identity of its root, which alone has the sequence.
+    // Since 17, a partition shares the identity of its root, which alone owns the sequence.
     let identity = format!(
         "CASE WHEN {} THEN CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END END",
         server.since(17, "NOT c.relispartition", "true"),

@@ -1,8 +1,7 @@
 //! Comments and security labels.
 //!
-//! Responsible for reading all of them at once, and for giving them to the objects that they are about.
-//! What no object is found for belongs to an extension or to the system, and `pg_dump` leaves it out too.
-//! Third floor.
+//! Reads all of them at once and attaches them to their objects. Those without a matching object belong to an extension
+//! or to the system, and `pg_dump` omits them too.
 
 use std::collections::HashMap;
 
@@ -10,7 +9,7 @@ use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::row::Draft;
 
-/// Where the server keeps what is said about an object: catalog, object, and column for parts of a relation.
+/// The address of an annotated object: catalog, object, and column number for part of a relation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Address {
     pub(super) catalog: String,
@@ -18,29 +17,28 @@ pub(super) struct Address {
     pub(super) part: i64,
 }
 
-/// Comments on what was made later, and on the schema `public`, which has the same number everywhere. `pg_dump` forgets those on
+/// Comments on user objects and on the schema `public`, whose OID is the same everywhere. `pg_dump` drops the comments on
 /// a partition's inherited checks.
 pub(super) const COMMENTS: &str = "SELECT classoid::regclass::text AS catalog, objoid AS oid, objsubid AS subid, description AS said
     FROM pg_description WHERE (objoid >= 16384 OR objoid = 2200)
         AND NOT (classoid = 'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint AS k
             WHERE k.oid = objoid AND k.contype = 'c' AND k.conrelid <> 0 AND NOT k.conislocal))";
 
-/// Security labels.
 pub(super) const LABELS: &str =
     "SELECT classoid::regclass::text AS catalog, objoid AS oid, objsubid AS subid,
     quote_ident(provider) || ' ' || quote_literal(label) AS said
     FROM pg_seclabel ORDER BY provider COLLATE \"C\"";
 
-/// What is said about objects, by their addresses.
+/// Comments or labels by object address.
 #[derive(Default)]
-pub(super) struct Sayings {
+pub(super) struct Annotations {
     by_address: HashMap<Address, String>,
 }
 
-impl Sayings {
-    /// The rows of [`COMMENTS`] or [`LABELS`].
+impl Annotations {
+    /// Reads the rows of [`COMMENTS`] or [`LABELS`].
     pub(super) fn of(messages: &[SimpleQueryMessage]) -> Result<Self, Error> {
-        let mut sayings = Self::default();
+        let mut annotations = Self::default();
         for message in messages {
             if let SimpleQueryMessage::Row(row) = message {
                 let number = |name: &str| -> Result<i64, Error> {
@@ -55,22 +53,22 @@ impl Sayings {
                     part: number("subid")?,
                 };
                 let said = row.try_get("said")?.unwrap_or_default();
-                sayings
+                annotations
                     .by_address
                     .entry(address)
                     .and_modify(|known: &mut String| *known = format!("{known}; {said}"))
                     .or_insert_with(|| said.to_owned());
             }
         }
-        Ok(sayings)
+        Ok(annotations)
     }
 
-    /// What is said at an address.
+    /// The comment or label at an address.
     pub(super) fn at(&self, address: &Address) -> Option<&String> {
         self.by_address.get(address)
     }
 
-    /// Gives each object what is said about it, as the attribute `name`.
+    /// Attaches the comment or label of each object as the attribute `name`.
     pub(super) fn attach(&self, drafts: &mut [Draft], name: &'static str) {
         for draft in drafts {
             if let Some(said) = self.at(&draft.address) {

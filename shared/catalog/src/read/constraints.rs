@@ -1,8 +1,7 @@
 //! Constraints of tables and of domains.
 //!
-//! As `pg_dump` has it: an inherited CHECK belongs to the parent, a foreign key of a partition to the
-//! partitioned table. NOT NULL is a fact of the column, also on 18, where it is a constraint. The index of
-//! a constraint is part of it. Third floor.
+//! Follows `pg_dump`: an inherited CHECK belongs to the parent, and a partition's foreign key to the partitioned table.
+//! NOT NULL is an attribute of the column, even on 18, where it is a constraint. A constraint's index is part of it.
 
 use super::family::{Family, KindOf, Naming};
 use super::indexes::{INDEX_FACTS, index_facts};
@@ -10,7 +9,6 @@ use super::session::Server;
 use super::sql::{not_member, options, user_schema};
 use crate::kind::Kind;
 
-/// Constraints of tables, and of domains.
 pub(super) fn families(server: &Server) -> Vec<Family> {
     vec![of_tables(server), of_domains()]
 }

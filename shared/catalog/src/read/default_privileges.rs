@@ -1,12 +1,10 @@
-//! Default privileges: what objects made later will have.
-//!
-//! Third floor.
+//! Default privileges: the privileges that future objects get.
 
 use super::family::{Family, KindOf, Naming};
 use crate::kind::Kind;
 
-/// For each role, in a schema or everywhere, on one class of objects. Those of a schema come on top of
-/// nothing, the others stand in place of the built-in ones.
+/// Per role, schema or all schemas, and object class. Those of a schema add to the defaults; the others replace the
+/// built-in defaults.
 pub(super) fn default_privileges() -> Family {
     Family {
         catalog: "pg_default_acl",

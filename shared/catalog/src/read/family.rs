@@ -1,52 +1,47 @@
-//! One query and how its rows become objects.
+//! Describes a query and how its rows become objects.
 //!
-//! Responsible for the description alone. Third floor.
-//!
-//! Columns with a meaning of their own: `oid` and `subid` (address for comments), `code` (which kind),
-//! `schema`, `relation`, `relkind`, `name`, `suffix` (after the quoted name), `position`, `owner`, `acl`,
-//! `acl_base`, `class` (of the access list), `possessor` (whose privileges they are, where that is not the
-//! owner), `members` (roles, one a line), `subject` (the role that the name begins with), `parent_schema`,
-//! `parent_relation`, `parent_column`, `parent_kind`, and `mentioned_schema`, `mentioned_relation` (what
-//! else it goes with). All others are attributes by their own name, those that are NULL are not set.
+//! These columns have a fixed meaning: `oid` and `subid` (address for comments), `code` (selects the kind), `schema`,
+//! `relation`, `relkind`, `name`, `suffix` (follows the quoted name), `position`, `owner`, `acl`, `acl_base`, `class` (of
+//! the access list), `possessor` (the role with the initial privileges if it is not the owner), `members` (roles, one
+//! per line), `subject` (the role that the name begins with), `parent_schema`, `parent_relation`, `parent_column`,
+//! `parent_kind`, `mentioned_schema` and `mentioned_relation` (an object that this one refers to). Every other column is
+//! an attribute with the column's name; NULL attributes are not set.
 
 use crate::kind::Kind;
 
-/// Which kind the rows are of.
+/// The kind of the rows.
 #[derive(Clone, Copy)]
 pub(super) enum KindOf {
-    /// All of one.
+    /// The same kind for all rows.
     All(Kind),
-    /// By the column `code`.
+    /// Selected by the column `code`.
     Code(fn(&str) -> Kind),
 }
 
-/// How the name is put together.
+/// How the name is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
     /// `name`
     Plain,
     /// `schema.name`
     InSchema,
-    /// `schema.relation.name`, a part of that relation
+    /// `schema.relation.name`, as part of that relation
     InRelation,
-    /// `schema.name`, a part of `schema.relation`
+    /// `schema.name`, as part of `schema.relation`
     BesideRelation,
-    /// The column `name` is written as it is
+    /// The column `name` verbatim
     AsWritten,
 }
 
-/// One query and how its rows become objects.
+/// A query and how its rows become objects.
 pub(super) struct Family {
-    /// The catalog that `oid` is of, for comments.
+    /// The catalog that `oid` refers to, for comments.
     pub(super) catalog: &'static str,
-    /// The kind of the objects.
     pub(super) kind: KindOf,
-    /// How the name is put together.
     pub(super) naming: Naming,
-    /// The class of its access lists, as `acldefault` takes it.
+    /// The class of the access lists, as `acldefault` takes it.
     pub(super) class: char,
     /// The attributes, each a column of the query.
     pub(super) attributes: &'static [&'static str],
-    /// The query.
     pub(super) sql: String,
 }

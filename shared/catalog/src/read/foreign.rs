@@ -1,13 +1,11 @@
 //! Foreign data wrappers, servers and user mappings.
 //!
-//! The values of a user mapping's options are secrets: each is told by a digest, enough to see that it
-//! differs. Third floor.
+//! A user mapping's option values are secrets: each is represented by a digest, which is enough to detect a change.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, foreign_options, made_later, named, not_member, owner};
 use crate::kind::Kind;
 
-/// Foreign data wrappers, servers and user mappings.
 pub(super) fn families() -> Vec<Family> {
     vec![wrappers(), servers(), user_mappings()]
 }

@@ -1,13 +1,12 @@
 //! Functions, procedures and aggregates.
 //!
-//! The name holds the types of the arguments, as in `public.total(integer)`; their own names are part of
-//! the definition. What comes with a range type, and what an extension brought, is left out. Third floor.
+//! The name includes the argument types, as in `public.total(integer)`; argument names are part of the definition.
+//! Functions that belong to a range type or an extension are omitted.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, named, owner, user_schema};
 use crate::kind::Kind;
 
-/// Functions and procedures, and aggregates.
 pub(super) fn families() -> Vec<Family> {
     vec![functions(), aggregates()]
 }

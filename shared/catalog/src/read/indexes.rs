@@ -1,7 +1,6 @@
-//! Indexes that no constraint brought.
+//! Indexes that do not belong to a constraint.
 //!
-//! Responsible also for the facts of an index that its definition does not say, which constraints share.
-//! Third floor.
+//! Also provides the index attributes that a definition does not include, which constraints share.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
@@ -17,7 +16,7 @@ pub(super) const INDEX_FACTS: [&str; 5] = [
     "statistics",
 ];
 
-/// What `pg_get_indexdef` leaves out, of an index `i` in `pg_index` and `x` in `pg_class`.
+/// The attributes that `pg_get_indexdef` omits, for an index `i` in `pg_index` and `x` in `pg_class`.
 pub(super) fn index_facts(server: &Server) -> String {
     let has_target = server.since(
         17,
@@ -36,8 +35,7 @@ pub(super) fn index_facts(server: &Server) -> String {
     )
 }
 
-/// Indexes of tables and materialised views. Whether a partitioned table's index is valid follows from its
-/// partitions.
+/// Indexes of tables and materialized views. The validity of a partitioned table's index follows from its partitions.
 pub(super) fn indexes(server: &Server) -> Family {
     const FACTS: &[&str] = &[
         "definition",

@@ -1,18 +1,15 @@
 //! Languages, transforms and access methods.
-//!
-//! Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, made_later, named, not_member, owner, user_schema};
 use crate::kind::Kind;
 
-/// Languages, transforms and access methods.
 pub(super) fn families() -> Vec<Family> {
     vec![languages(), transforms(), access_methods()]
 }
 
-/// Languages. As `pg_dump` has it: what a language is made of is told only where all its functions are part
-/// of the schema; otherwise its name stands for a template of the server.
+/// Languages. Follows `pg_dump`: the functions of a language are listed only if all of them are part of the schema;
+/// otherwise its name refers to a template of the server.
 fn languages() -> Family {
     let ours = |oid: &str| {
         format!(

@@ -1,12 +1,11 @@
-//! Large objects: how many there are, whose, with which privileges and comments.
+//! Large objects: their number, owners, privileges and comments.
 //!
-//! Their numbers are assigned by the server, as those of rows are, so that two databases with the same migrations have others:
-//! they are counted by owner and privileges. `pg_dump --schema-only` tells them only with `--large-objects`. Third floor.
+//! The server assigns their OIDs, as it does for rows, so two databases with the same migrations have different ones:
+//! they are counted by owner and privileges. `pg_dump --schema-only` includes them only with `--large-objects`.
 
 use super::family::{Family, KindOf, Naming};
 use crate::kind::Kind;
 
-/// All large objects.
 pub(super) fn large_objects() -> Family {
     Family {
         catalog: "pg_largeobject_metadata",

@@ -1,14 +1,14 @@
-//! Privileges on what is itself no part of the schema, objects of extensions and of the system, and owners of the former.
+//! Privileges on objects outside the schema (of extensions and of the system), and the owners of extension members.
 //!
-//! As `pg_dump` has it: told is what differs from the privileges that `initdb` or the extension's script left
-//! (`pg_init_privs`). `pg_dump` does not know an owner that an extension's member was given: told is one that is neither the
-//! extension's owner nor the superuser that the cluster began with, who owns the members of a trusted extension. Third floor.
+//! Follows `pg_dump`: only differences from the privileges set by `initdb` or the extension's script
+//! (`pg_init_privs`) are included. `pg_dump` ignores a changed owner of an extension member; it is included here unless it
+//! is the extension's owner or the bootstrap superuser, who owns the members of a trusted extension.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::member;
 use crate::kind::Kind;
 
-/// One family for each catalog that has access lists.
+/// One family for each catalog with access lists.
 pub(super) fn families() -> Vec<Family> {
     let mut families: Vec<Family> = OWNED
         .iter()
@@ -63,7 +63,7 @@ pub(super) fn families() -> Vec<Family> {
     families
 }
 
-/// The catalogs with owners and without access lists, and how their columns begin.
+/// The catalogs with owners but without access lists, and the prefixes of their columns.
 const OWNED: [(&str, &str); 8] = [
     ("pg_operator", "opr"),
     ("pg_opclass", "opc"),
@@ -75,7 +75,7 @@ const OWNED: [(&str, &str); 8] = [
     ("pg_event_trigger", "evt"),
 ];
 
-/// The owner of a member of an extension where it is told; NULL else.
+/// The changed owner of an extension member; NULL if unchanged.
 fn given_owner(catalog: &str, owner: &str) -> String {
     format!(
         "(SELECT pg_get_userbyid({owner}) FROM pg_depend AS d JOIN pg_extension AS x ON x.oid = d.refobjid

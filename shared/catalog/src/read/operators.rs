@@ -1,12 +1,9 @@
 //! Operators, operator classes and families, and casts.
-//!
-//! Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{made_later, named, not_member, owner, reference, user_schema};
 use crate::kind::Kind;
 
-/// Operators, operator classes and families, and casts.
 pub(super) fn families() -> Vec<Family> {
     vec![
         operators(),
@@ -109,7 +106,7 @@ fn operator_families() -> Family {
     }
 }
 
-/// Casts, apart from those that come with a range type.
+/// Casts, except those that belong to a range type.
 fn casts() -> Family {
     Family {
         catalog: "pg_cast",

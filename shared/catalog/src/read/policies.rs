@@ -1,12 +1,10 @@
-//! Row security policies. Whether row security is on at all is a fact of the table.
-//!
-//! Third floor.
+//! Row security policies. Whether row security is enabled is an attribute of the table.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{not_member, user_schema};
 use crate::kind::Kind;
 
-/// Policies; role 0 is everyone.
+/// Policies; role 0 is `PUBLIC`.
 pub(super) fn policies() -> Family {
     Family {
         catalog: "pg_policy",

@@ -1,13 +1,11 @@
-//! Publications, and the tables and schemas that they publish.
-//!
-//! Third floor.
+//! Publications, and the tables and schemas in them.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
 use super::sql::{not_member, owner};
 use crate::kind::Kind;
 
-/// Publications, published tables, and since 15 published schemas.
+/// Publications, their tables, and since 15 their schemas.
 pub(super) fn families(server: &Server) -> Vec<Family> {
     let mut families = vec![publications(server), tables(server)];
     if server.version >= 150_000 {

@@ -1,7 +1,4 @@
-//! Rows become objects.
-//!
-//! Responsible for following a family's description, and for the addresses under which comments are found.
-//! Third floor.
+//! Turns rows into objects, as a family describes them, and records the addresses for their comments.
 
 use tokio_postgres::{Error, SimpleColumn, SimpleQueryMessage, SimpleQueryRow};
 
@@ -13,13 +10,13 @@ use crate::object::{Object, ObjectId, RoleFacts};
 use crate::privileges::relative;
 use crate::role::Role;
 
-/// An object and where its comment is found.
+/// An object and the address of its comment.
 pub(super) struct Draft {
     pub(super) address: Address,
     pub(super) object: Object,
 }
 
-/// The columns with a meaning of their own, by number, and the attributes.
+/// The column numbers of the attributes and of the columns with a fixed meaning.
 struct Layout {
     own: Vec<(String, usize)>,
     attributes: Vec<(&'static str, usize)>,
@@ -52,7 +49,7 @@ impl Layout {
     }
 }
 
-/// All objects of one family.
+/// All objects of a family.
 pub(super) fn drafts(
     messages: &[SimpleQueryMessage],
     family: &Family,
@@ -156,7 +153,7 @@ fn draft(row: &SimpleQueryRow, layout: &Layout, family: &Family) -> Result<Draft
     Ok(Draft { address, object })
 }
 
-/// What an object is part of when its name does not say so.
+/// The parent of an object whose name does not include it.
 fn parent<'a>(
     text: &impl Fn(&str) -> Result<Option<&'a str>, Error>,
 ) -> Result<Option<ObjectId>, Error> {
@@ -178,7 +175,7 @@ fn parent<'a>(
     Ok(Some(ObjectId { kind, name }))
 }
 
-/// What an object is about, apart from what it is part of.
+/// The object that this one refers to, other than its parent.
 fn mentioned<'a>(
     text: &impl Fn(&str) -> Result<Option<&'a str>, Error>,
 ) -> Result<Option<ObjectId>, Error> {

@@ -1,7 +1,7 @@
 //! Schemas and extensions.
 //!
-//! Responsible also for the schema `public`, which every database has from the start: what differs from the
-//! start of *that* version is told, so that 14 and 15 are the same. Third floor.
+//! Every database initially has the schema `public`: only differences from the initial state of *that* version are
+//! included, so that 14 and 15 are equal.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
@@ -9,12 +9,12 @@ use super::sql::{made_later, not_member, owner, user_schema};
 use crate::kind::Kind;
 use crate::object::{Object, ObjectId, RoleFacts};
 
-/// The comment that `initdb` gives to `public`.
+/// The comment that `initdb` sets on `public`.
 const STANDARD_COMMENT: &str = "standard public schema";
 
-/// All schemas; the owner of `public` only if it is not the one from the start (the superuser that made the
-/// cluster, since 15 `pg_database_owner`). The base of its access list is what a new database has, not what
-/// `pg_init_privs` says: that goes with the schema when it is dropped and made anew.
+/// All schemas. The owner of `public` is included only if it is not the initial one (the bootstrap superuser, since 15
+/// `pg_database_owner`). Its access list is compared with that of a new database, not with `pg_init_privs`, whose entry
+/// is lost when the schema is dropped and recreated.
 pub(super) fn schemas(server: &Server) -> Family {
     let standard_owner = server.since(15, "'pg_database_owner'", "pg_get_userbyid(10)");
     let everyone_creates = server.since(15, "", " || makeaclitem(0, n.nspowner, 'CREATE', false)");
@@ -39,7 +39,7 @@ pub(super) fn schemas(server: &Server) -> Family {
     }
 }
 
-/// Extensions, those that every database has from the start left out.
+/// Extensions, except those that every database initially has.
 pub(super) fn extensions() -> Family {
     Family {
         catalog: "pg_extension",
@@ -56,8 +56,7 @@ pub(super) fn extensions() -> Family {
     }
 }
 
-/// Takes from `public` what is as in every new database, and puts it there where it was dropped: `pg_dump`
-/// tells neither.
+/// Removes from `public` what every new database has, and adds the schema if it was dropped: `pg_dump` prints neither.
 pub(super) fn settled(mut objects: Vec<Object>) -> Vec<Object> {
     let id = ObjectId {
         kind: Kind::Schema,

@@ -1,6 +1,6 @@
-//! Sequences. That of a serial column is part of the column; that of an identity is a fact of the column.
+//! Sequences. The sequence of a serial column is part of the column; that of an identity column is an attribute of it.
 //!
-//! Where a sequence stands is data, and not read. Third floor.
+//! The current value of a sequence is data and is not read.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use super::sql::{acl, not_member, owner, user_schema};
 use crate::kind::Kind;
 use crate::object::{Object, ObjectId};
 
-/// All sequences. Of an identity's neither the type nor the limits that follow from it: `pg_dump` leaves
-/// them to the column. A sequence owned by an extension's table is the extension's own.
+/// All sequences. For an identity's sequence, the type and its default limits are omitted: `pg_dump` derives them from the
+/// column. A sequence owned by an extension's table belongs to the extension.
 pub(super) fn sequences() -> Family {
     Family {
         catalog: "pg_class",
@@ -54,7 +54,7 @@ pub(super) fn sequences() -> Family {
     }
 }
 
-/// The parameters of an identity's sequence, in the order in which they are told.
+/// The parameters of an identity's sequence, in the order in which they are listed.
 const PARAMETERS: [&str; 7] = [
     "start",
     "increment",
@@ -65,8 +65,8 @@ const PARAMETERS: [&str; 7] = [
     "persistence",
 ];
 
-/// Makes the name and the parameters of identity sequences facts of their columns. What remains of such a
-/// sequence is what is said about it: a comment, privileges.
+/// Moves the name and the parameters of identity sequences to their columns. Only annotations such as comments and
+/// privileges remain with the sequence.
 pub(super) fn folded(mut objects: Vec<Object>) -> Vec<Object> {
     let mut facts: HashMap<ObjectId, (String, String)> = HashMap::new();
     objects.retain_mut(|object| {

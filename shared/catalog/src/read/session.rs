@@ -1,14 +1,13 @@
-//! The transaction that a snapshot is read in.
+//! The transaction in which a snapshot is read.
 //!
-//! Responsible for one unchanging view of the catalog and for settings under which names come out qualified
-//! and values in one format, whatever the session has set; and for ending it, also when the reading is
-//! given up half way. Not for queries. Third floor.
+//! Provides one consistent view of the catalog, and settings that qualify names and use one format for values, whatever
+//! the session's settings. Ends the transaction even if reading is aborted.
 
 use futures_util::FutureExt;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
-/// `pg_dump`'s own settings, and a time zone, so that partition bounds read the same everywhere.
-/// Just-in-time compilation costs more than these queries do.
+/// `pg_dump`'s own settings, and a time zone, so that partition bounds have one format. JIT compilation would take longer
+/// than these queries.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path = '';
     SET LOCAL datestyle = 'ISO';
@@ -21,8 +20,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL row_security = off;
     SET LOCAL jit = off;";
 
-/// Catalogs in which most databases have nothing of their own. Planning a query that finds nothing costs
-/// about as much as asking all of these at once.
+/// Catalogs that are empty of user objects in most databases. Planning a query that finds nothing costs about as much as
+/// checking all of these at once.
 const RARE: [&str; 24] = [
     "pg_am",
     "pg_cast",
@@ -50,26 +49,26 @@ const RARE: [&str; 24] = [
     "pg_ts_template",
 ];
 
-/// The catalog that has to be inhabited for another one to be.
+/// The catalog that must have rows for another one to have any.
 const HOSTS: [(&str, &str); 3] = [
     ("pg_user_mapping", "pg_foreign_server"),
     ("pg_publication_rel", "pg_publication"),
     ("pg_publication_namespace", "pg_publication"),
 ];
 
-/// What the queries have to know of the server they are sent to.
+/// Facts about the server that the queries depend on.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     /// `server_version_num`.
     pub(super) version: u32,
     /// Whether the session may read what only superusers may.
     pub(super) superuser: bool,
-    /// Those of the rare catalogs that have rows of this database's own.
+    /// The rare catalogs that have rows of this database.
     inhabited: Vec<String>,
 }
 
 impl Server {
-    /// One of two fragments of SQL: since a major version, or before it.
+    /// One of two SQL fragments: for servers from a major version on, or before it.
     pub(super) fn since<'a>(&self, major: u32, then: &'a str, before: &'a str) -> &'a str {
         if self.version / 10_000 >= major {
             then
@@ -78,7 +77,7 @@ impl Server {
         }
     }
 
-    /// Whether the catalog may hold something that was made after the cluster.
+    /// Whether the catalog may contain user objects.
     pub(super) fn may_have(&self, catalog: &str) -> bool {
         let host = HOSTS
             .iter()
@@ -88,14 +87,14 @@ impl Server {
     }
 }
 
-/// A transaction that ends with this value, at the latest.
+/// A transaction that ends at the latest when this value is dropped.
 pub(super) struct Reading<'a> {
     client: &'a Client,
     open: bool,
 }
 
 impl<'a> Reading<'a> {
-    /// Opens the transaction. The client must not be inside of one.
+    /// Opens the transaction. The client must not be in one.
     pub(super) async fn begin(client: &'a Client) -> Result<(Self, Server), Error> {
         let reading = Self { client, open: true };
         let inhabited: Vec<String> = RARE
@@ -124,12 +123,11 @@ impl<'a> Reading<'a> {
         Ok((reading, server))
     }
 
-    /// Sends one query; several of these may be under way at once.
+    /// Sends one query; several may be in flight at once.
     pub(super) async fn query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
         self.client.simple_query(sql).await
     }
 
-    /// Closes the transaction.
     pub(super) async fn finish(mut self) -> Result<(), Error> {
         self.open = false;
         self.client.batch_execute("COMMIT").await
@@ -139,7 +137,7 @@ impl<'a> Reading<'a> {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         if self.open {
-            // The first poll puts the message into the connection's queue; nobody needs the answer.
+            // The first poll queues the message on the connection; the answer is not needed.
             let _sent = self.client.batch_execute("ROLLBACK").now_or_never();
         }
     }

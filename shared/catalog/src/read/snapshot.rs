@@ -1,12 +1,9 @@
-//! The whole reading.
-//!
-//! Responsible for the list of families, for sending all queries at once and for putting the answers
-//! together. Third floor.
+//! Reads a whole snapshot: sends the queries of all families at once and combines the answers.
 
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Error};
 
-use super::comments::{COMMENTS, LABELS, Sayings};
+use super::comments::{Annotations, COMMENTS, LABELS};
 use super::family::Family;
 use super::row::drafts;
 use super::session::{Reading, Server};
@@ -21,17 +18,16 @@ use crate::snapshot::Snapshot;
 
 /// Reads the schema of the database that the client is connected to.
 ///
-/// Everything is read in one `REPEATABLE READ READ ONLY` transaction of its own, so the client must not be
-/// inside of one; the session's settings are untouched afterwards, also after an error or when the future
-/// is dropped. What the session's role may not see (a subscription's connection, an option of another
-/// role's user mapping) is left out.
+/// Everything is read in a separate `REPEATABLE READ READ ONLY` transaction, so the client must not be in one. The
+/// session's settings are unchanged afterwards, even after an error or if the future is dropped. What the session's
+/// role may not see (a subscription's connection, an option of another role's user mapping) is omitted.
 ///
 /// # Errors
-/// What the server or the connection says.
+/// The error of the server or the connection.
 pub async fn read(client: &Client) -> Result<Snapshot, Error> {
     let (reading, server) = Reading::begin(client).await?;
     let families = families(&server);
-    // The server works through them in this order: the first error is the cause of those after it.
+    // The server processes them in this order: the first error causes those after it.
     let mut queries: Vec<&str> = vec![COMMENTS, LABELS];
     queries.extend(families.iter().map(|family| family.sql.as_str()));
     let answers: Vec<_> = join_all(queries.into_iter().map(|sql| reading.query(sql))).await;
@@ -41,8 +37,8 @@ pub async fn read(client: &Client) -> Result<Snapshot, Error> {
         .into_iter();
     reading.finish().await?;
 
-    let comments = Sayings::of(&answers.next().unwrap_or_default())?;
-    let labels = Sayings::of(&answers.next().unwrap_or_default())?;
+    let comments = Annotations::of(&answers.next().unwrap_or_default())?;
+    let labels = Annotations::of(&answers.next().unwrap_or_default())?;
     let mut objects: Vec<Object> = Vec::new();
     for (family, answer) in families.iter().zip(answers) {
         let mut drafts = drafts(&answer, family)?;
@@ -52,7 +48,7 @@ pub async fn read(client: &Client) -> Result<Snapshot, Error> {
             drafts
                 .into_iter()
                 .map(|draft| draft.object)
-                .filter(says_something),
+                .filter(is_significant),
         );
     }
     Ok(Snapshot::new(
@@ -62,7 +58,7 @@ pub async fn read(client: &Client) -> Result<Snapshot, Error> {
     ))
 }
 
-/// The families that may have members in this database. Privileges are also on what was there from the start.
+/// The families that may have rows in this database. System objects can have privileges too.
 fn families(server: &Server) -> Vec<Family> {
     let mut families = vec![schemas::schemas(server), schemas::extensions()];
     families.extend(tables::families());
@@ -90,9 +86,9 @@ fn families(server: &Server) -> Vec<Family> {
     families
 }
 
-/// Columns of views and composite types are in the definition; only what is said about them is worth an
-/// object. The same for privileges that are as they were at the start.
-fn says_something(object: &Object) -> bool {
+/// Whether an object has anything to report. Columns of views and composite types are part of the definition, and
+/// privileges matter only if they differ from the initial ones.
+fn is_significant(object: &Object) -> bool {
     match object.kind {
         Kind::Column | Kind::Privileges | Kind::DefaultPrivileges => !object.attributes.is_empty(),
         _ => true,

@@ -1,20 +1,19 @@
-//! Fragments of SQL that the families share.
+//! SQL fragments that the families share.
 //!
-//! Responsible for saying once what belongs to a schema and what does not, how options and access lists
-//! come out, and in which order aggregates stand (always `COLLATE "C"`: the database's own order differs
-//! between databases). Third floor.
+//! Defines once what belongs to a schema, how options and access lists are printed, and how aggregates are ordered
+//! (always `COLLATE "C"`: the default order differs between databases).
 
-/// Rows of the schemas that people make; `pg_temp` and the like begin with `pg_` too.
+/// Rows of user schemas; `pg_temp` and the like begin with `pg_` too.
 pub(super) fn user_schema(alias: &str) -> String {
     format!("{alias}.nspname NOT LIKE 'pg\\_%' AND {alias}.nspname <> 'information_schema'")
 }
 
-/// Rows of `catalog` that no extension brought.
+/// Rows of `catalog` that do not belong to an extension.
 pub(super) fn not_member(catalog: &str, oid: &str) -> String {
     format!("NOT {}", member(catalog, oid))
 }
 
-/// Rows of `catalog` that an extension brought.
+/// Rows of `catalog` that belong to an extension.
 pub(super) fn member(catalog: &str, oid: &str) -> String {
     format!(
         "EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = 'pg_catalog.{catalog}'::regclass AND e.objid = {oid} \
@@ -22,12 +21,12 @@ pub(super) fn member(catalog: &str, oid: &str) -> String {
     )
 }
 
-/// Objects outside of schemas that were not there when the cluster was made (`FirstNormalObjectId`).
+/// Objects outside schemas that were not created by `initdb` (`FirstNormalObjectId`).
 pub(super) fn made_later(oid: &str) -> String {
     format!("{oid} >= 16384")
 }
 
-/// The columns `acl` and `acl_base` for the object's access list, of a class as `acldefault` takes it.
+/// The columns `acl` and `acl_base` for the object's access list, with a class as `acldefault` takes it.
 pub(super) fn acl(list: &str, class: &str, owner: &str) -> String {
     format!(
         "array_to_string({list}, E'\\n') AS acl, \
@@ -35,13 +34,11 @@ pub(super) fn acl(list: &str, class: &str, owner: &str) -> String {
     )
 }
 
-/// The column `owner`.
 pub(super) fn owner(role: &str) -> String {
     format!("pg_get_userbyid({role}) AS owner")
 }
 
-/// An array of `name=value` options as one text, in the order that `pg_dump` prints: the one they were set
-/// in.
+/// An array of `name=value` options as one text, in the order in which they were set, as `pg_dump` prints them.
 pub(super) fn options(array: &str) -> String {
     format!("array_to_string({array}, ', ')")
 }
@@ -54,7 +51,7 @@ pub(super) fn foreign_options(array: &str) -> String {
     )
 }
 
-/// The qualified name of a collation where it is not the one that the type has anyway.
+/// The qualified name of a collation, unless it is the default of the type.
 pub(super) fn collation(oid: &str, usual: &str) -> String {
     format!(
         "CASE WHEN {oid} <> {usual} THEN {} END",
@@ -62,7 +59,7 @@ pub(super) fn collation(oid: &str, usual: &str) -> String {
     )
 }
 
-/// `schema.name` of a row of a catalog whose columns have this prefix; nothing for 0.
+/// `schema.name` of a row of a catalog whose columns have this prefix; NULL for 0.
 pub(super) fn reference(catalog: &str, prefix: &str, oid: &str) -> String {
     format!(
         "(SELECT quote_ident(rn.nspname) || '.' || quote_ident(ro.{prefix}name) FROM {catalog} AS ro \
@@ -70,14 +67,14 @@ pub(super) fn reference(catalog: &str, prefix: &str, oid: &str) -> String {
     )
 }
 
-/// The name of a tablespace that is not the database's own.
+/// The name of a tablespace other than the database's default.
 pub(super) fn tablespace(oid: &str) -> String {
     format!(
         "CASE WHEN {oid} <> 0 THEN (SELECT s.spcname FROM pg_tablespace AS s WHERE s.oid = {oid}) END"
     )
 }
 
-/// A function, operator or type by an alias type such as `regprocedure`; nothing for 0.
+/// A function, operator or type, printed through an alias type such as `regprocedure`; NULL for 0.
 pub(super) fn named(oid: &str, alias: &str) -> String {
     format!("CASE WHEN {oid} <> 0 THEN {oid}::{alias}::text END")
 }

@@ -1,13 +1,12 @@
 //! Extended statistics.
 //!
-//! The definition is put together here: `pg_get_statisticsobjdef` lists the columns in their physical
-//! order, which means nothing. Third floor.
+//! The definition is built here: `pg_get_statisticsobjdef` lists the columns in their physical order, which has no meaning.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{not_member, owner, user_schema};
 use crate::kind::Kind;
 
-/// Statistics objects: part of their table, in a schema of their own.
+/// Statistics objects: parts of their table, with a schema of their own.
 pub(super) fn statistics() -> Family {
     Family {
         catalog: "pg_statistic_ext",

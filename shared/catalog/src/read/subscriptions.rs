@@ -1,22 +1,20 @@
 //! Subscriptions of this database.
 //!
-//! The connection holds secrets: superusers, who alone may read it, get a digest, others nothing. Third
-//! floor.
+//! The connection contains secrets: superusers, who alone may read it, get a digest; other roles get nothing.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
 use super::sql::owner;
 use crate::kind::Kind;
 
-/// Subscriptions. Options are set where they differ from the default of the versions that know them.
+/// Subscriptions. An option is set if it differs from its default in the versions that have it.
 pub(super) fn subscriptions(server: &Server) -> Family {
     let connection = if server.superuser {
         "left(md5(s.subconninfo), 8)"
     } else {
         "NULL::text"
     };
-    // A truth value in 14 and 15, since 16 'f', 't' or 'p' (parallel). Off was the default, since 18 it is
-    // 'p'.
+    // A boolean in 14 and 15; 'f', 't' or 'p' (parallel) since 16. The default was off, and is 'p' since 18.
     let streaming = server.since(
         18,
         "NULLIF(s.substream::text, 'p')",

@@ -1,12 +1,10 @@
 //! Tables and foreign tables, without their columns.
-//!
-//! Third floor.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, foreign_options, not_member, options, owner, tablespace, user_schema};
 use crate::kind::Kind;
 
-/// Tables (partitioned ones and partitions included), and foreign tables.
+/// Tables (including partitioned tables and partitions) and foreign tables.
 pub(super) fn families() -> Vec<Family> {
     vec![Family {
         catalog: "pg_class",

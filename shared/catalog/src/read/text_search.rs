@@ -1,17 +1,14 @@
-//! Text search: parsers, templates, dictionaries, configurations.
-//!
-//! Third floor.
+//! Text search parsers, templates, dictionaries and configurations.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{made_later, named, not_member, owner, reference, user_schema};
 use crate::kind::Kind;
 
-/// Parsers, templates, dictionaries, configurations.
 pub(super) fn families() -> Vec<Family> {
     vec![parsers(), templates(), dictionaries(), configurations()]
 }
 
-/// One of the four catalogs: its name, the prefix of its columns, and further columns.
+/// One of the four catalogs: its name, its column prefix, and further columns.
 fn family(
     kind: Kind,
     catalog: &'static str,

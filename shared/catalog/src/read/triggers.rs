@@ -1,18 +1,16 @@
 //! Triggers, rules and event triggers.
 //!
-//! As `pg_dump` has it: of the triggers that a partitioned table gives to its partitions only those that
-//! were switched on or off there are told. Third floor.
+//! Follows `pg_dump`: the triggers that a partition inherits are included only if they were enabled or disabled there.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{made_later, not_member, owner, user_schema};
 use crate::kind::Kind;
 
-/// Triggers, rules and event triggers.
 pub(super) fn families() -> Vec<Family> {
     vec![triggers(), rules(), event_triggers()]
 }
 
-/// When it fires, where that is not the usual.
+/// When it fires, unless that is the default.
 const ENABLED: &str = "CASE {} WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END AS enabled";
 
 fn enabled(column: &str) -> String {

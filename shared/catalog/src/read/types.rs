@@ -1,13 +1,13 @@
 //! Types: enums, domains, composites, ranges, and base types with their shells.
 //!
-//! Array and multirange types come and go with their types. Third floor.
+//! Array and multirange types are created and dropped with their types.
 
 use super::family::{Family, KindOf, Naming};
 use super::session::Server;
 use super::sql::{acl, collation, named, not_member, owner, reference, user_schema};
 use crate::kind::Kind;
 
-/// All types but the row types of tables.
+/// All types except the row types of tables.
 pub(super) fn families(server: &Server) -> Vec<Family> {
     vec![
         enums(),
@@ -18,7 +18,7 @@ pub(super) fn families(server: &Server) -> Vec<Family> {
     ]
 }
 
-/// A family of one sort of types: further columns, joins and the condition.
+/// A family for one kind of type: further columns, joins and the condition.
 fn family(
     kind: Kind,
     attributes: &'static [&'static str],
@@ -55,8 +55,8 @@ fn enums() -> Family {
     )
 }
 
-/// Domains; since 18 their NOT NULL is a constraint with a name, told where it is not the one that the
-/// server chooses.
+/// Domains. Since 18 their NOT NULL is a named constraint; the name is included only if it differs from the one that the
+/// server would choose.
 fn domains(server: &Server) -> Family {
     let null_facts = server.since(
         18,

@@ -1,13 +1,11 @@
-//! Views and materialised views.
+//! Views and materialized views.
 //!
-//! Whether a materialised view is populated is its data, not its schema: `pg_dump --schema-only` never
-//! says. Third floor.
+//! Whether a materialized view is populated is data, not schema: `pg_dump --schema-only` never prints it.
 
 use super::family::{Family, KindOf, Naming};
 use super::sql::{acl, not_member, options, owner, tablespace, user_schema};
 use crate::kind::Kind;
 
-/// Views and materialised views.
 pub(super) fn views() -> Family {
     Family {
         catalog: "pg_class",

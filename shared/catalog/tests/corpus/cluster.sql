@@ -1,4 +1,4 @@
--- What is the same in every database of a test server: roles. Schemas use them, mutations leave them alone.
+-- Roles, which all databases of a test server share. Schemas use them; mutations do not change them.
 CREATE ROLE app_owner;
 CREATE ROLE app_reader;
 CREATE ROLE app_writer;

@@ -4,7 +4,7 @@
 -- needs: extension uuid-ossp
 -- needs: extension btree_gist
 -- needs: extension postgres_fdw
--- What extensions bring along.
+-- Members of extensions.
 CREATE SCHEMA ext;
 CREATE EXTENSION citext;
 CREATE EXTENSION hstore SCHEMA ext;

@@ -1,5 +1,5 @@
--- Changes that the objects of any schema allow: each query gives statements, all names in them qualified. What belongs to an
--- extension or to the system is left alone (oids below 16384).
+-- Changes that the objects of any schema allow: each query generates statements with qualified names. Objects of extensions
+-- and of the system (oids below 16384) are excluded.
 
 -- Columns
 SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I DROP DEFAULT', c.oid::regclass, attname) FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_class c ON c.oid = attrelid WHERE atthasdef AND attgenerated = '' AND c.oid >= 16384 AND relkind IN ('r', 'p', 'v', 'f');

@@ -1,4 +1,4 @@
--- Types, operators and all that makes a type usable.
+-- Types, operators and everything that a usable type needs.
 CREATE SCHEMA kit;
 CREATE TYPE kit.label;
 CREATE FUNCTION kit.label_in(cstring) RETURNS kit.label LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'textin';

@@ -1,4 +1,4 @@
--- Views on views, functions with SQL bodies, and what depends on what.
+-- Views on views, functions with SQL bodies, and their dependencies.
 CREATE TABLE people (id integer PRIMARY KEY, name text NOT NULL, boss integer REFERENCES people, salary numeric, team text);
 CREATE TABLE teams (name text PRIMARY KEY, budget numeric);
 CREATE VIEW bosses AS SELECT DISTINCT b.* FROM people p JOIN people b ON p.boss = b.id;

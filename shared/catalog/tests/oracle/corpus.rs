@@ -1,25 +1,23 @@
-//! The corpus: schemas, and changes to them.
+//! Reads the corpus in `tests/corpus`: schemas and changes to them.
 //!
-//! Responsible for: reading `tests/corpus`. Not for: running it.
-//!
-//! A file of changes is a list of cases in SQL, each of them below its title:
+//! A file of changes is a list of SQL cases, each below its title:
 //! ```sql
 //! -- case: a dropped column          the title
-//! -- names: public.users.email       parts of the names of all objects that differ (several: with commas)
+//! -- names: public.users.email       parts of the names of all objects that differ (comma-separated)
 //! -- same                            instead of names: nothing differs
 //! -- order: public.users             the physical order of this table's columns differs
-//! -- invalid: public.users_email     an index that is not valid, which pg_dump leaves out
-//! -- extra: extension version        the snapshot sees it, though pg_dump does not: only for what it documents
+//! -- invalid: public.users_email     an invalid index, which pg_dump omits
+//! -- extra: extension version        the snapshot includes it although pg_dump does not: documented cases only
 //! -- needs: 15                       the oldest major version (`..17`: the newest), or `icu`, or `extension citext`
 //! ALTER TABLE …;
-//! -- then                            what follows is sent on its own, for what cannot run in a transaction
+//! -- then                            the following SQL is sent separately, because it cannot run in a transaction
 //! -- fails                           … and must fail
 //! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a schema or a change needs of a server.
+/// What a schema or a change requires of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
     AtLeast(u32),
@@ -35,24 +33,24 @@ pub struct Schema {
     pub cases: Vec<Case>,
 }
 
-/// A change to a schema, and what is to be seen of it.
+/// A change to a schema and its expected differences.
 #[derive(Debug, Default)]
 pub struct Case {
     pub title: String,
     pub needs: Vec<Need>,
-    /// Parts of the names of the objects that differ; none: nothing differs.
+    /// Parts of the names of the objects that differ; empty if nothing differs.
     pub names: Vec<String>,
     pub same: bool,
-    /// Tables whose columns have another order.
+    /// Tables whose columns have a different order.
     pub order: Vec<String>,
-    /// Invalid indexes: pg_dump leaves them out, the comparison tells of them apart.
+    /// Invalid indexes, which pg_dump omits and the comparison reports separately.
     pub invalid: Vec<String>,
-    /// What the snapshot sees and pg_dump does not.
+    /// A difference that the snapshot includes and pg_dump does not.
     pub extra: Option<String>,
     pub steps: Vec<Step>,
 }
 
-/// SQL that is sent at once.
+/// SQL that is sent in one message.
 #[derive(Debug, Default)]
 pub struct Step {
     pub sql: String,
@@ -75,7 +73,7 @@ pub fn schemas() -> Vec<String> {
     names
 }
 
-/// A schema with its changes.
+/// Reads a schema with its changes.
 pub fn schema(name: &str) -> Schema {
     let sql = text(&format!("{name}.sql"));
     let needs = sql
@@ -90,7 +88,7 @@ pub fn schema(name: &str) -> Schema {
     }
 }
 
-/// A file of the corpus.
+/// Reads a file of the corpus.
 pub fn text(file: &str) -> String {
     let path = folder().join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -1,4 +1,4 @@
-//! The verdict on one change: what pg_dump sees, what the snapshot sees.
+//! Judges one change by comparing the differences of pg_dump with those of the snapshot.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::corpus::{self, Case};
 use crate::laboratory::Laboratory;
 use crate::normalise::Dump;
 
-/// What the snapshot sees and pg_dump does not, and why that is right.
+/// The differences that the snapshot includes and pg_dump does not, and the reasons.
 const EXTRAS: [(&str, &str); 4] = [
     (
         "extension version",
@@ -20,72 +20,69 @@ const EXTRAS: [(&str, &str); 4] = [
     ),
     (
         "constraint trigger",
-        "pg_dump makes constraints anew, while a disabled one lets wrong rows in",
+        "pg_dump recreates constraints, but a disabled one accepts invalid rows",
     ),
     (
         "large object",
-        "pg_dump takes large objects for data, unless asked for them",
+        "pg_dump treats large objects as data unless they are requested",
     ),
 ];
 
-/// A schema's copies, one of them to be changed.
-pub struct Bench<'a> {
+/// Copies of a schema, one of which is changed.
+pub struct Baseline<'a> {
     laboratory: &'a Laboratory,
     template: String,
     dump: Dump,
     snapshot: Snapshot,
 }
 
-/// What there is to see of a change.
-pub struct Sight {
+/// The differences that a change causes.
+pub struct Outcome {
     pub dumps_differ: bool,
     pub dump_difference: String,
     pub comparison: Comparison,
 }
 
-impl<'a> Bench<'a> {
-    /// For the schema of a database, to which nobody is connected.
+impl<'a> Baseline<'a> {
+    /// Takes the database with the schema. No session may be connected to it.
     pub fn new(laboratory: &'a Laboratory, template: &str) -> Self {
         let copy = format!("{template}_expected");
         laboratory.copy(template, &copy);
-        let bench = Self {
+        let baseline = Self {
             laboratory,
             template: template.to_owned(),
             dump: laboratory.dump(&copy),
             snapshot: laboratory.snapshot(&copy),
         };
         laboratory.drop(&copy);
-        bench
+        baseline
     }
 
-    /// Changes a copy and looks at it.
-    pub fn look(
+    /// Changes a copy and compares it.
+    pub fn apply(
         &self,
         change: impl FnOnce(&Laboratory, &str) -> Result<(), String>,
-    ) -> Result<Sight, String> {
+    ) -> Result<Outcome, String> {
         let copy = format!("{}_found", self.template);
         self.laboratory.copy(&self.template, &copy);
         let changed = change(self.laboratory, &copy);
-        let sight = changed.map(|()| {
+        let outcome = changed.map(|()| {
             let dump = self.laboratory.dump(&copy);
-            Sight {
+            Outcome {
                 dumps_differ: dump != self.dump,
                 dump_difference: self.dump.difference(&dump),
                 comparison: catalog::compare(&self.snapshot, &self.laboratory.snapshot(&copy)),
             }
         });
         self.laboratory.drop(&copy);
-        sight
+        outcome
     }
 }
 
-impl Sight {
-    /// Both sides, for people.
+impl Outcome {
+    /// Both results as readable text.
     pub fn describe(&self) -> String {
-        let mut text = format!(
-            "    pg_dump says:\n{}    compare says:\n",
-            self.dump_difference
-        );
+        let mut text = format!("    pg_dump:\n{}    compare:\n", self.dump_difference);
         for difference in &self.comparison.differences {
             let _ = writeln!(text, "      {} {}", difference.kind, difference.object);
             for (sign, definition) in [('-', &difference.expected), ('+', &difference.found)] {
@@ -108,7 +105,7 @@ impl Sight {
     }
 }
 
-/// Makes all changes to a schema. Panics with all that is wrong.
+/// Makes all changes to a schema. Panics with a list of everything that is wrong.
 pub fn all_changes(name: &str, may_leave_out: fn(u32) -> usize) {
     let schema = corpus::schema(name);
     let only = std::env::var("ORACLE_ONLY").unwrap_or_default();
@@ -121,7 +118,7 @@ pub fn all_changes(name: &str, may_leave_out: fn(u32) -> usize) {
     let template = format!("schema_{name}");
     laboratory.create(&template);
     laboratory.run(&template, &schema.sql);
-    let bench = Bench::new(&laboratory, &template);
+    let baseline = Baseline::new(&laboratory, &template);
 
     let mut wrong = Vec::new();
     let mut left_out = Vec::new();
@@ -134,13 +131,13 @@ pub fn all_changes(name: &str, may_leave_out: fn(u32) -> usize) {
             left_out.push(format!("{}: needs {need:?}", case.title));
             continue;
         }
-        match bench.look(|laboratory, copy| laboratory.run_steps(copy, &case.steps)) {
+        match baseline.apply(|laboratory, copy| laboratory.run_steps(copy, &case.steps)) {
             Err(error) => wrong.push(format!("{}: the corpus is wrong: {error}\n", case.title)),
-            Ok(sight) => {
-                let faults = faults(case, &sight);
+            Ok(outcome) => {
+                let faults = faults(case, &outcome);
                 if !faults.is_empty() {
                     let faults = faults.join("; ");
-                    wrong.push(format!("{}: {faults}\n{}", case.title, sight.describe()));
+                    wrong.push(format!("{}: {faults}\n{}", case.title, outcome.describe()));
                 }
             }
         }
@@ -159,23 +156,23 @@ pub fn all_changes(name: &str, may_leave_out: fn(u32) -> usize) {
     );
 }
 
-fn faults(case: &Case, sight: &Sight) -> Vec<String> {
+fn faults(case: &Case, outcome: &Outcome) -> Vec<String> {
     let mut faults = Vec::new();
-    let differences = &sight.comparison.differences;
-    let column_order = &sight.comparison.column_order;
+    let differences = &outcome.comparison.differences;
+    let column_order = &outcome.comparison.column_order;
 
     if let Some(extra) = &case.extra {
         assert!(
             EXTRAS.iter().any(|(name, _)| name == extra),
             "{extra} is not documented"
         );
-        if sight.dumps_differ {
-            faults.push("the corpus is wrong: pg_dump sees it".to_owned());
+        if outcome.dumps_differ {
+            faults.push("the corpus is wrong: pg_dump reports it too".to_owned());
         }
-    } else if sight.dumps_differ == case.names.is_empty() {
+    } else if outcome.dumps_differ == case.names.is_empty() {
         faults.push(format!(
             "the corpus is wrong: the dumps {}",
-            if sight.dumps_differ {
+            if outcome.dumps_differ {
                 "differ"
             } else {
                 "are equal"
@@ -183,11 +180,11 @@ fn faults(case: &Case, sight: &Sight) -> Vec<String> {
         ));
     }
 
-    if differences.is_empty() && (sight.dumps_differ || case.extra.is_some()) {
-        faults.push("compare sees no difference".to_owned());
+    if differences.is_empty() && (outcome.dumps_differ || case.extra.is_some()) {
+        faults.push("compare reports no difference".to_owned());
     }
-    if !differences.is_empty() && !sight.dumps_differ && case.extra.is_none() {
-        faults.push("compare sees a difference that is none".to_owned());
+    if !differences.is_empty() && !outcome.dumps_differ && case.extra.is_none() {
+        faults.push("compare reports a false difference".to_owned());
     }
     for name in &case.names {
         if !differences.iter().any(|difference| named(difference, name)) {
@@ -207,9 +204,9 @@ fn faults(case: &Case, sight: &Sight) -> Vec<String> {
             faults.push(format!("the column order of `{table}` is not reported"));
         }
     }
-    if sight.comparison.invalid_indexes.len() != case.invalid.len()
+    if outcome.comparison.invalid_indexes.len() != case.invalid.len()
         || !case.invalid.iter().all(|name| {
-            sight
+            outcome
                 .comparison
                 .invalid_indexes
                 .iter()
@@ -218,7 +215,7 @@ fn faults(case: &Case, sight: &Sight) -> Vec<String> {
     {
         faults.push(format!(
             "invalid indexes are {:?}",
-            sight.comparison.invalid_indexes
+            outcome.comparison.invalid_indexes
         ));
     }
     if case.same && !column_order.is_empty() {

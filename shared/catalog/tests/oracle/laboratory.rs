@@ -1,6 +1,4 @@
-//! A server with databases to compare.
-//!
-//! Responsible for: making databases, running SQL there, dumping them, reading their snapshots. Not for: judging.
+//! A server with databases to compare: creates databases, runs SQL in them, dumps them and reads their snapshots.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,18 +10,18 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use crate::corpus::{self, Need, Step};
 use crate::normalise::Dump;
 
-/// A server of its own, gone with this value.
+/// A dedicated server, stopped when this value is dropped.
 pub struct Laboratory {
     cluster: TestCluster,
     binaries: Binaries,
     runtime: tokio::runtime::Runtime,
-    /// In the database `postgres`, from which databases are made and dropped.
+    /// Connected to the database `postgres`, to create and drop databases.
     admin: Client,
     major: u32,
 }
 
 impl Laboratory {
-    /// A fresh server of the version that `TEST_POSTGRES` asks for.
+    /// Starts a server of the version in `TEST_POSTGRES`.
     pub fn open() -> Self {
         let binaries = tests::binaries();
         let cluster = TestClusterOptions::new(&binaries, target_folder().join("test-servers"))
@@ -57,12 +55,11 @@ impl Laboratory {
         laboratory
     }
 
-    /// The server's major version.
     pub fn major(&self) -> u32 {
         self.major
     }
 
-    /// The first need that this server does not meet.
+    /// The first requirement that this server does not meet.
     pub fn lacks(&self, needs: &[Need]) -> Option<Need> {
         let is_there = |query: &str| !self.rows("postgres", query).is_empty();
         needs
@@ -80,15 +77,15 @@ impl Laboratory {
             .cloned()
     }
 
-    /// An empty database.
+    /// Creates an empty database.
     pub fn create(&self, database: &str) {
         self.administer(&format!("CREATE DATABASE {database} TEMPLATE template0"))
             .unwrap_or_else(|error| panic!("{database}: {error}"));
     }
 
-    /// A database that is another's copy. Nobody may be connected to that.
+    /// Copies a database. No session may be connected to it.
     pub fn copy(&self, from: &str, to: &str) {
-        // Copying files is three times faster than logging every block, where the checkpoints cost nothing.
+        // Copying files is three times faster than logging every block, and checkpoints cost nothing here.
         let strategy = if self.major >= 15 {
             "STRATEGY file_copy"
         } else {
@@ -98,7 +95,7 @@ impl Laboratory {
             .unwrap_or_else(|error| panic!("{to}: {error}"));
     }
 
-    /// Drops a database, with the subscriptions that would keep it.
+    /// Drops a database and the subscriptions that would block it.
     pub fn drop(&self, database: &str) {
         let drop = format!("DROP DATABASE {database} WITH (FORCE)");
         if self.administer(&drop).is_err() {
@@ -125,7 +122,7 @@ impl Laboratory {
             .unwrap_or_else(|error| panic!("{database}: {error}: {sql}"));
     }
 
-    /// Runs SQL at once, in one transaction.
+    /// Runs SQL in one message, and therefore in one transaction.
     pub fn try_run(&self, database: &str, sql: &str) -> Result<(), String> {
         self.with(database, async |client| {
             client
@@ -168,7 +165,7 @@ impl Laboratory {
         })
     }
 
-    /// The snapshot of a database.
+    /// Reads the snapshot of a database.
     pub fn snapshot(&self, database: &str) -> Snapshot {
         self.with(database, async |client| {
             catalog::read(client)
@@ -177,7 +174,7 @@ impl Laboratory {
         })
     }
 
-    /// What pg_dump says of a database.
+    /// Dumps a database with pg_dump.
     pub fn dump(&self, database: &str) -> Dump {
         let output = Command::new(self.program("pg_dump"))
             .args(["--schema-only", "--dbname"])
@@ -192,7 +189,7 @@ impl Laboratory {
         Dump::parse(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Runs a file with psql, whatever fails in it.
+    /// Runs a file with psql, ignoring errors.
     pub fn load(&self, database: &str, file: &Path) {
         let output = Command::new(self.program("psql"))
             .args(["-X", "-q", "-d"])
@@ -223,14 +220,14 @@ impl Laboratory {
             let driver = tokio::spawn(connection);
             let result = work(&client).await;
             drop(client);
-            // The server ends the session a little later than the client: copying the database would fail.
+            // The server ends the session slightly later than the client, and copying the database would fail until then.
             let _ = driver.await;
             result
         })
     }
 }
 
-/// Cargo's target folder: the test lies in `target/debug/deps`.
+/// Cargo's target folder: the test binary is in `target/debug/deps`.
 fn target_folder() -> PathBuf {
     let program = std::env::current_exe().expect("the test's own path");
     program

@@ -1,22 +1,22 @@
-//! pg_dump as the oracle of the catalog snapshot.
+//! Tests the catalog snapshot with pg_dump as the oracle.
 //!
-//! Two databases are made of the same schema, and one of them is changed. The snapshots of the two must differ
-//! exactly when what pg_dump writes of them differs, object order and the physical order of columns aside, and the
-//! differences must name what was changed. `tests/corpus/*.sql` are the schemas, `tests/corpus/mutations/*.sql` the
-//! changes to each of them, and `tests/corpus/random.sql` makes changes to a schema that nobody has seen before.
+//! Creates two databases with the same schema and changes one of them. Their snapshots must differ exactly when their
+//! dumps differ, except for object order and the physical order of columns, and the differences must name the changed
+//! objects. `tests/corpus/*.sql` contains the schemas, `tests/corpus/mutations/*.sql` the changes to each of them, and
+//! `tests/corpus/random.sql` generates changes to any schema.
 //!
 //! | variable | |
 //! |---|---|
-//! | `TEST_POSTGRES` | the major version of the server: one that `scripts/install-postgres` fetched |
-//! | `ORACLE_ONLY` | only cases whose title contains this |
-//! | `ORACLE_ROUNDS` | random changes to each schema (3) |
-//! | `ORACLE_SEED` | another seed than the fixed one |
-//! | `ORACLE_SCHEMAS` | a folder of SQL files (dumps of other projects): only these are changed at random |
+//! | `TEST_POSTGRES` | major version of the server, as installed by `scripts/install-postgres` |
+//! | `ORACLE_ONLY` | run only cases whose title contains this |
+//! | `ORACLE_ROUNDS` | number of random changes to each schema (default 3) |
+//! | `ORACLE_SEED` | a seed other than the fixed one |
+//! | `ORACLE_SCHEMAS` | a folder of SQL files (dumps of other projects): run random changes on these only |
 
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a test may panic, and says what it left out"
+    reason = "a test may panic, and prints what it left out"
 )]
 
 mod corpus;
@@ -26,7 +26,7 @@ mod normalise;
 mod random;
 mod scan;
 
-/// One test for each schema: its own server, its changes one after the other.
+/// One test per schema, with its own server and its changes in sequence.
 macro_rules! schemas {
     ($($schema:ident $left_out:expr;)*) => {$(
         #[test]
@@ -35,14 +35,14 @@ macro_rules! schemas {
         }
     )*
 
-    /// A schema without a test would never be looked at.
+    /// A schema without a test would never be checked.
     #[test]
     fn every_schema_has_a_test() {
         assert_eq!(corpus::schemas(), [$(stringify!($schema)),*]);
     }};
 }
 
-// How many changes may be left out, each because it says to need something that is not there, by major version.
+// The number of changes that may be left out by major version, each because a stated requirement is not met.
 schemas! {
     audit |_| 0;
     events |major| 1 + usize::from(major < 17);

@@ -1,7 +1,5 @@
-//! What pg_dump writes, without what does not count.
-//!
-//! Responsible for: a dump as a set of objects with their statements, whatever their order, whatever the physical
-//! order of columns. Not for: understanding them.
+//! Parses pg_dump's output into a set of objects with their statements, ignoring object order and the physical order
+//! of columns.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -13,12 +11,12 @@ const END: &str = "--\n-- PostgreSQL database dump complete";
 const ACCESS_METHOD: &str = "SET default_table_access_method = ";
 const TABLESPACE: &str = "SET default_tablespace = ";
 
-/// A dump's objects: each with its heading and its statements.
+/// The objects of a dump, each with its heading and statements.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Dump(BTreeSet<String>);
 
 impl Dump {
-    /// Reads what `pg_dump --schema-only` wrote.
+    /// Parses the output of `pg_dump --schema-only`.
     pub fn parse(text: &str) -> Self {
         let mut starts = scan_entries(text);
         let end = scan::places(text, END)
@@ -45,7 +43,7 @@ impl Dump {
         Self(objects)
     }
 
-    /// What only one of two dumps has, for people.
+    /// The objects that only one of two dumps has, as readable text.
     pub fn difference(&self, other: &Self) -> String {
         let mut text = String::new();
         for (sign, one, another) in [('-', self, other), ('+', other, self)] {
@@ -63,8 +61,8 @@ fn scan_entries(text: &str) -> Vec<usize> {
     scan::places(text, HEADER)
 }
 
-/// Cuts off the settings that stand at the end of an entry because they are meant for the next ones. The table
-/// access method is to be seen nowhere else; of tablespaces the heading tells.
+/// Cuts off the settings at the end of an entry, which apply to the following entries. The table access method appears
+/// only there; the heading names the tablespace.
 fn take_settings<'a>(body: &'a str, access_method: &mut String) -> &'a str {
     let mut body = body.trim();
     let mut found = false;
@@ -82,7 +80,8 @@ fn take_settings<'a>(body: &'a str, access_method: &mut String) -> &'a str {
     }
 }
 
-/// The owner of an index or a constraint is the table's; those who have one of their own get an `ALTER … OWNER TO`.
+/// Removes the owner from the heading: an index or constraint has its table's owner, and other owners have an
+/// `ALTER … OWNER TO`.
 fn without_owner(heading: &str) -> String {
     let Some((name, owner)) = heading.rsplit_once("; Owner: ") else {
         return heading.to_owned();
@@ -104,7 +103,7 @@ fn statements(heading: &str, body: &str, access_method: &str) -> String {
                 .into_iter()
                 .map(with_sorted_list)
                 .collect();
-            // A partitioned table has no access method of the dump's setting.
+            // The dump's setting does not apply to a partitioned table.
             if kind == "TABLE" && access_method != "heap" && !body.contains("\nPARTITION BY ") {
                 lines.push(format!("USING {access_method}"));
             }
@@ -141,7 +140,7 @@ fn with_sorted_list(statement: &str) -> String {
     }
 }
 
-/// `CREATE STATISTICS s ON b, a FROM t`: PostgreSQL keeps the columns in their physical order.
+/// `CREATE STATISTICS s ON b, a FROM t`: PostgreSQL lists the columns in their physical order.
 fn with_sorted_columns(body: &str) -> String {
     let (Some(&on), Some(&from)) = (
         scan::places(body, " ON ").first(),
@@ -154,7 +153,7 @@ fn with_sorted_columns(body: &str) -> String {
     format!("{} ON {}{}", &body[..on], columns.join(", "), &body[from..])
 }
 
-/// Grants in any order, each with the role that gave it.
+/// The grants in any order, each with its grantor.
 fn grants(body: &str) -> Vec<String> {
     let mut grantor = String::new();
     let mut grants = Vec::new();
@@ -190,7 +189,7 @@ mod tests {
     const VIEW: &str = "--\n-- Name: v; Type: VIEW; Schema: public; Owner: me\n--\n\nCREATE VIEW v AS\n SELECT 1;\n\n";
 
     #[test]
-    fn the_order_of_columns_and_objects_does_not_count() {
+    fn column_and_object_order_are_ignored() {
         let one = dump(&format!(
             "{}{VIEW}",
             table("    a numeric(1,2),\n    b text DEFAULT ','")
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_does() {
+    fn a_missing_column_is_a_difference() {
         assert_ne!(
             dump(&table("    a numeric(1,2),\n    b text")),
             dump(&table("    a numeric(1,3),\n    b text"))
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_access_method_is_a_setting_before_the_table() {
+    fn the_access_method_comes_from_the_setting_before_the_table() {
         let other = format!(
             "{VIEW}SET default_table_access_method = other;\n\n{}",
             table("    a text")
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn headings_in_comments_are_no_headings() {
+    fn headings_in_comments_are_ignored() {
         let comment = |text: &str| {
             format!(
                 "--\n-- Name: TABLE t; Type: COMMENT; Schema: public; Owner: me\n--\n\nCOMMENT ON TABLE t IS '\n--\n-- Name: {text}';\n\n"

@@ -1,7 +1,7 @@
-//! Changes at random, to schemas that nobody has seen before.
+//! Makes random changes to any schema.
 //!
-//! `tests/corpus/random.sql` asks a database for the changes that its objects allow. Some of them are made, one at a
-//! time, and judged. There is nothing to know about them but this: pg_dump and the snapshot must agree.
+//! `tests/corpus/random.sql` queries a database for the changes that its objects allow. Some of them are made, one at a
+//! time, and judged: pg_dump and the snapshot must agree.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use fastrand::Rng;
 
 use crate::corpus;
-use crate::judge::Bench;
+use crate::judge::Baseline;
 use crate::laboratory::Laboratory;
 
 const SEED: u64 = 20_240_229;
 const ROUNDS: usize = 3;
 
-/// Makes changes at random to every schema. Panics with all that is wrong.
+/// Makes random changes to every schema. Panics with a list of everything that is wrong.
 pub fn changes() {
     let laboratory = Laboratory::open();
     let rounds = number("ORACLE_ROUNDS").unwrap_or(ROUNDS);
@@ -67,7 +67,7 @@ fn subjects() -> Vec<(String, Fill)> {
         .collect()
 }
 
-/// Makes some changes to one schema; gives how many.
+/// Makes some changes to one schema and returns their number.
 fn few_changes(
     laboratory: &Laboratory,
     template: &str,
@@ -81,9 +81,9 @@ fn few_changes(
         .map(|question| laboratory.rows(template, &format!("SET search_path = ''; {question}")))
         .filter(|statements| !statements.is_empty())
         .collect();
-    let bench = Bench::new(laboratory, template);
+    let baseline = Baseline::new(laboratory, template);
     let mut made = 0;
-    // One of each kind before a second of any: most objects are columns.
+    // One of each kind before a second of any, because most objects are columns.
     while made < rounds && !kinds.is_empty() {
         rng.shuffle(&mut kinds);
         for statements in &mut kinds {
@@ -91,14 +91,15 @@ fn few_changes(
                 break;
             }
             let statement = statements.swap_remove(rng.usize(..statements.len()));
-            // Many are impossible, because something depends on the object.
-            let Ok(sight) = bench.look(|laboratory, copy| laboratory.try_run(copy, &statement))
+            // Many changes are impossible because something depends on the object.
+            let Ok(outcome) =
+                baseline.apply(|laboratory, copy| laboratory.try_run(copy, &statement))
             else {
                 continue;
             };
             made += 1;
-            if sight.dumps_differ == sight.comparison.differences.is_empty() {
-                wrong.push(format!("{name}: {statement}\n{}", sight.describe()));
+            if outcome.dumps_differ == outcome.comparison.differences.is_empty() {
+                wrong.push(format!("{name}: {statement}\n{}", outcome.describe()));
             }
         }
         kinds.retain(|statements| !statements.is_empty());
@@ -106,7 +107,7 @@ fn few_changes(
     made
 }
 
-/// The queries that give statements.
+/// The queries that generate statements.
 fn questions() -> Vec<String> {
     corpus::text("random.sql")
         .split(";\n")

@@ -1,9 +1,6 @@
-//! SQL text in pieces, as far as dumps need it.
-//!
-//! Responsible for: never taking what stands in quotes, dollar quotes or comments for anything else.
-//! Not for: understanding statements.
+//! Scans the SQL text of dumps, skipping quoted strings, dollar quotes and comments. Does not parse statements.
 
-/// The end of the piece that begins at `start`: a string, a quoted identifier, a comment, or one character.
+/// The end of the token that begins at `start`: a string, a quoted identifier, a comment, or one character.
 fn piece_end(text: &str, start: usize) -> usize {
     let rest = &text[start..];
     let Some(first) = rest.chars().next() else {
@@ -21,7 +18,7 @@ fn piece_end(text: &str, start: usize) -> usize {
 }
 
 fn quoted_end(text: &str, start: usize, quote: char) -> usize {
-    // A doubled quote is two strings side by side here, which ends at the same place.
+    // A doubled quote counts as two adjacent strings, which end at the same position.
     text[start + 1..]
         .find(quote)
         .map_or(text.len(), |end| start + end + 2)
@@ -68,12 +65,12 @@ fn follows_word(text: &str, start: usize) -> bool {
         .is_some_and(|c| c == '_' || c == '$' || c.is_alphanumeric())
 }
 
-/// The places outside of quotes and brackets at which `wanted` begins.
-pub fn places(text: &str, wanted: &str) -> Vec<usize> {
+/// The offsets outside quotes and brackets at which `pattern` begins.
+pub fn places(text: &str, pattern: &str) -> Vec<usize> {
     let mut found = Vec::new();
     let (mut at, mut depth) = (0, 0_usize);
     while at < text.len() {
-        if depth == 0 && text[at..].starts_with(wanted) {
+        if depth == 0 && text[at..].starts_with(pattern) {
             found.push(at);
         }
         match text.as_bytes()[at] {
@@ -86,7 +83,7 @@ pub fn places(text: &str, wanted: &str) -> Vec<usize> {
     found
 }
 
-/// Splits at a separator that stands outside of quotes and brackets; each part without blanks around it.
+/// Splits at a separator outside quotes and brackets, and trims each part.
 pub fn split<'a>(text: &'a str, separator: &str) -> Vec<&'a str> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -99,7 +96,7 @@ pub fn split<'a>(text: &'a str, separator: &str) -> Vec<&'a str> {
     parts
 }
 
-/// What stands in the first brackets, with the places where it begins and ends.
+/// The start and end of the contents of the first brackets.
 pub fn first_brackets(text: &str) -> Option<(usize, usize)> {
     let mut at = 0;
     let (mut open, mut depth) = (None, 0_usize);
@@ -127,7 +124,7 @@ mod tests {
     use super::{first_brackets, split};
 
     #[test]
-    fn quotes_hide_what_stands_in_them() {
+    fn quoted_text_is_skipped() {
         let text = r#"a 'x;''y' ; "b;" ; $t$ ; $$ $t$ ; E'\';' ; c"#;
         assert_eq!(
             split(text, ";"),
@@ -136,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_hide_commas() {
+    fn commas_in_brackets_are_skipped() {
         assert_eq!(
             split("a numeric(1,2), b text", ","),
             ["a numeric(1,2)", "b text"]

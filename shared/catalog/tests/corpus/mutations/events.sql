@@ -1,4 +1,4 @@
--- Partitions, and what they have from their parents.
+-- Partitions and what they inherit.
 
 -- case: a new partition
 -- names: events_2026
@@ -148,7 +148,7 @@ ALTER TABLE events_rest ENABLE TRIGGER events_stamp;
 -- case: a trigger of a partition
 -- names: after_2024
 DROP TRIGGER after_2024 ON events_2024;
--- case: a comment on a trigger of a partition, which pg_dump forgets
+-- case: a comment on a trigger of a partition, which pg_dump omits
 -- same
 COMMENT ON TRIGGER events_stamp ON events_2024 IS 'cloned';
 -- case: a comment on a partition
@@ -220,6 +220,6 @@ CREATE TRIGGER after_2024 AFTER UPDATE ON events_2024 FOR EACH ROW EXECUTE FUNCT
 -- names: heap2, by_two
 CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
 ALTER TABLE by_two SET ACCESS METHOD heap2;
--- case: a comment on a partition's inherited constraint, which pg_dump forgets
+-- case: a comment on a partition's inherited constraint, which pg_dump omits
 -- same
 COMMENT ON CONSTRAINT kind_known ON events_2025_click IS 'inherited';

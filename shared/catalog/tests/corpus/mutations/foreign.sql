@@ -105,7 +105,7 @@ ALTER FOREIGN TABLE old_orders OPTIONS (SET file 'orders.csv');
 DROP FOREIGN TABLE child_orders;
 CREATE FOREIGN TABLE child_orders (extra text, id integer NOT NULL, placed date DEFAULT '2000-01-01', note text COLLATE "C", CONSTRAINT sane CHECK (id > 0)) SERVER bare;
 ALTER FOREIGN TABLE child_orders INHERIT old_orders;
--- case: a child nullable below a parent that is not, which pg_dump forgets
+-- case: a child nullable below a parent that is not, which pg_dump omits
 -- needs: ..17
 -- same
 ALTER FOREIGN TABLE child_orders ALTER COLUMN id DROP NOT NULL;

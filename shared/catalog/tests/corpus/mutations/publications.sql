@@ -1,9 +1,9 @@
 -- Publications, replica identity, storage and statistics.
 
--- case: a table less
+-- case: a removed table
 -- names: warehouse
 ALTER PUBLICATION warehouse DROP TABLE indexed;
--- case: a table more
+-- case: an added table
 -- names: nothing
 ALTER PUBLICATION nothing ADD TABLE keyed;
 -- case: other operations

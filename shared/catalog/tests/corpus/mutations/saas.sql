@@ -15,7 +15,7 @@ ALTER TABLE app.users FORCE ROW LEVEL SECURITY;
 -- case: a policy's roles
 -- names: write_own
 ALTER POLICY write_own ON app.documents TO app_writer, auditor;
--- case: a policy for everybody
+-- case: a policy for PUBLIC
 -- names: read_published
 ALTER POLICY read_published ON app.documents TO PUBLIC;
 -- case: a policy's USING
@@ -52,7 +52,7 @@ CREATE POLICY write_own ON app.documents AS RESTRICTIVE FOR UPDATE TO app_writer
 -- case: a new privilege
 -- names: app.tenants
 GRANT INSERT ON app.tenants TO app_reader;
--- case: a privilege taken back
+-- case: a revoked privilege
 -- names: app.tenants
 REVOKE SELECT ON app.tenants FROM app_reader;
 -- case: a privilege given to another
@@ -99,10 +99,10 @@ GRANT SELECT ON app.documents TO "Odd Role";
 -- case: a column's privilege
 -- names: app.users
 GRANT SELECT (tenant_id) ON app.users TO app_reader;
--- case: a column's privilege taken back
+-- case: a revoked privilege of a column
 -- names: app.users
 REVOKE SELECT (id) ON app.users FROM app_reader;
--- case: a column's privilege for everybody
+-- case: a column's privilege for PUBLIC
 -- names: app.tenants
 GRANT UPDATE (name) ON app.tenants TO PUBLIC;
 -- case: a schema's privilege
@@ -120,7 +120,7 @@ GRANT CREATE ON SCHEMA public TO app_writer;
 -- case: a function's privilege
 -- names: current_tenant
 GRANT EXECUTE ON FUNCTION private.current_tenant() TO PUBLIC;
--- case: a function's privilege taken back
+-- case: a revoked privilege of a function
 -- names: current_tenant
 REVOKE EXECUTE ON FUNCTION private.current_tenant() FROM app_reader;
 -- case: a procedure's privilege

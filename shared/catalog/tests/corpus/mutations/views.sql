@@ -3,7 +3,7 @@
 -- case: another query
 -- names: rich_bosses
 CREATE OR REPLACE VIEW rich_bosses AS SELECT id, name FROM bosses WHERE salary > 200000;
--- case: a view dropped with what stands on it
+-- case: a view dropped with its dependents
 -- names: bosses, rich_bosses
 DROP VIEW bosses CASCADE;
 -- case: the same views again
