@@ -433,7 +433,7 @@ mod tests {
                 ("grant", Some("GRANT UPDATE TO app")),
             ]
         );
-        // ALL stands for each of its privileges: a smaller set differs in the remaining ones.
+        // ALL means each of its privileges: a smaller set differs in the remaining ones.
         let comparison = compare(&granted("b=arwdDx/o"), &granted("b=arwdDxt/o"));
         assert_eq!(comparison.differences[0].facts.len(), 1);
         assert_eq!(

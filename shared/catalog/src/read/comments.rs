@@ -52,12 +52,12 @@ impl Annotations {
                     oid: number("oid")?,
                     part: number("subid")?,
                 };
-                let said = row.try_get("said")?.unwrap_or_default();
+                let text = row.try_get("said")?.unwrap_or_default();
                 annotations
                     .by_address
                     .entry(address)
-                    .and_modify(|known: &mut String| *known = format!("{known}; {said}"))
-                    .or_insert_with(|| said.to_owned());
+                    .and_modify(|known: &mut String| *known = format!("{known}; {text}"))
+                    .or_insert_with(|| text.to_owned());
             }
         }
         Ok(annotations)
@@ -71,8 +71,8 @@ impl Annotations {
     /// Attaches the comment or label of each object as the attribute `name`.
     pub(super) fn attach(&self, drafts: &mut [Draft], name: &'static str) {
         for draft in drafts {
-            if let Some(said) = self.at(&draft.address) {
-                draft.object.attributes.insert(name, said.clone());
+            if let Some(text) = self.at(&draft.address) {
+                draft.object.attributes.insert(name, text.clone());
             }
         }
     }
