@@ -1,4 +1,4 @@
-//! The build script of every service crate.
+//! The build script of the service crates.
 
 use std::env;
 use std::fmt::Write;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use crate::{Layout, LayoutError, files};
 
-/// Tells cargo what a service crate is built from, fails the build when a file breaks the layout's rules, and writes
+/// Declares the inputs of a service crate to cargo, fails the build if a file violates the layout rules, and writes
 /// `dependents.rs`: the migrations of other services that require one of this service.
 ///
-/// `refinery::embed_migrations!` alone would neither rebuild for a *new* file nor complain about a misnamed one. The
-/// dependents let a service's own program refuse a revert that would pull the ground from under another service.
+/// `refinery::embed_migrations!` alone would neither rebuild for a *new* file nor reject a misnamed one. With the
+/// dependents, a service's own program can refuse a revert that would break another service.
 #[allow(
     clippy::print_stdout,
     reason = "standard output is how a build script talks to cargo"
@@ -25,11 +25,11 @@ pub fn check_at_build_time() {
         println!("cargo::error={error}");
     }
     if let Err(error) = write_dependents() {
-        println!("cargo::error=the dependents of this service cannot be found: {error}");
+        println!("cargo::error=cannot find the dependents of this service: {error}");
     }
 }
 
-/// Also that every file can be read: `embed_migrations!` would wait for a FIFO for ever.
+/// Also checks that every file can be read: `embed_migrations!` would block on a FIFO.
 fn check(service: &Path) -> Result<(), LayoutError> {
     files::check_within(&service.join("service.toml"), service)?;
     files::read_text(&service.join("service.toml"))?;
@@ -94,14 +94,14 @@ fn neighbours(service: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The migrations that seem to require one of `service`. What they really say is read at run time.
+/// The migrations that appear to require one of `service`. Their directives are parsed at run time.
 fn requiring_files(folder: &Path, service: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let wanted = format!("{service}@");
+    let pattern = format!("{service}@");
     for path in files::entries(&folder.join("migrations"))? {
         let requires = path.extension().is_some_and(|extension| extension == "sql")
             && files::read_text(&path)?.lines().any(|line| {
-                line.starts_with("--") && line.contains("requires") && line.contains(&wanted)
+                line.starts_with("--") && line.contains("requires") && line.contains(&pattern)
             });
         if requires {
             found.push(path);

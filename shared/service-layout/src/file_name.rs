@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-/// The longest name that refinery's history column (`varchar(255)`) holds.
+/// The longest name that refinery's history column (`varchar(255)`) can store.
 const LONGEST_NAME: usize = 255;
 
 /// A parsed migration file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName {
-    /// The number after `V`: milliseconds since 1970 by convention, any `int8` by rule.
+    /// The number after `V`: milliseconds since 1970 by convention, but any `int8` is valid.
     pub version: i64,
-    /// What stands between `__` and `.sql`.
+    /// The part between `__` and `.sql`.
     pub name: String,
 }
 
 impl FileName {
     /// Parses the last component of a path.
     ///
-    /// Stricter than refinery, which silently drops names with a hyphen and panics at run time on `V1.5__x.sql`.
+    /// Stricter than refinery, which silently skips names with a hyphen and panics at run time on `V1.5__x.sql`.
     pub fn parse(file_name: &str) -> Result<Self, FileNameProblem> {
         let stem = file_name
             .strip_suffix(".sql")
@@ -35,7 +35,7 @@ impl FileName {
         let version = version
             .parse()
             .map_err(|_| FileNameProblem::VersionTooLarge)?;
-        // What is numeric without being a digit (`²`, `½`) is part of no word to refinery.
+        // Refinery does not accept numeric characters that are not digits (`²`, `½`) as part of a name.
         let belongs = |c: char| c.is_alphabetic() || c.is_ascii_digit() || c == '_';
         if let Some(stray) = name.chars().find(|c| !belongs(*c)) {
             return Err(FileNameProblem::Character(stray));
@@ -59,22 +59,22 @@ impl fmt::Display for FileName {
     }
 }
 
-/// Why a file name is not that of a migration.
+/// Why a migration file name is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileNameProblem {
     /// It does not end in `.sql`.
     NotSql,
-    /// It is not of the form `V<version>__<name>.sql`.
+    /// It does not have the form `V<version>__<name>.sql`.
     Form,
     /// The version is not a whole number.
     Version,
     /// The version does not fit `int8`.
     VersionTooLarge,
-    /// The name holds a character that refinery would drop the file for.
+    /// The name contains a character that makes refinery skip the file.
     Character(char),
-    /// The name does not fit the history table.
+    /// The name is too long for the history table.
     TooLong,
-    /// `U…`: refinery's unversioned migrations are not used here.
+    /// `U…`: unversioned migrations of refinery are not supported.
     Unversioned,
 }
 
@@ -95,14 +95,16 @@ impl fmt::Display for FileNameProblem {
                 "the version is larger than {} (int8): use milliseconds since 1970",
                 i64::MAX
             ),
-            Self::Character(c) => write!(f, "the name holds {c:?}: use letters, digits and _ only"),
+            Self::Character(c) => {
+                write!(f, "the name contains {c:?}: use only letters, digits and _")
+            }
             Self::TooLong => write!(
                 f,
                 "the name is longer than {LONGEST_NAME} characters: shorten it"
             ),
             Self::Unversioned => write!(
                 f,
-                "U files are not used (an undo lies in reverts/ under the name of its migration): name it V<version>__<name>.sql"
+                "U files are not supported (reverts/ contains the reverts, with the same names as their migrations): name it V<version>__<name>.sql"
             ),
         }
     }
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn each_misnamed_file_says_why() {
+    fn each_misnamed_file_reports_its_problem() {
         for (file, problem) in [
             ("V1__a-b.sql", FileNameProblem::Character('-')),
             ("V1__m².sql", FileNameProblem::Character('²')),

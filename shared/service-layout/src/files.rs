@@ -1,7 +1,7 @@
-//! Looking at files and reading them.
+//! Checks and reads files.
 //!
-//! Responsible for telling "absent" from "cannot be looked at", and for reading regular files of a bounded size only: a FIFO would
-//! block for ever, a device would never end, a link could lead out of the folder. Floor 0.
+//! Distinguishes "absent" from "cannot be read", and reads only regular files of a bounded size: a FIFO would block
+//! forever, a device would never end, and a link could lead out of the folder.
 
 use std::env;
 use std::fmt;
@@ -9,22 +9,22 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// The largest file that is read, in bytes, where [`LIMIT_VARIABLE`] does not say otherwise.
+/// The default maximum size of a file in bytes; [`LIMIT_VARIABLE`] overrides it.
 const LARGEST: u64 = 64 << 20;
 
-/// The variable with the size of the largest file that is read, such as `200MB`.
+/// The environment variable with the maximum size of a file, such as `200MB`.
 const LIMIT_VARIABLE: &str = "ORCHESTRATOR_MAX_FILE_SIZE";
 
-/// What is at a path.
+/// What exists at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A regular file, or a link to one.
+    /// A regular file or a link to one.
     File,
-    /// A folder, or a link to one.
+    /// A folder or a link to one.
     Folder,
 }
 
-/// Looks at a path. `None` only where nothing is there: what cannot be looked at is an error.
+/// Checks what exists at a path. Returns `None` only if nothing does; a path that cannot be checked is an error.
 pub fn look(path: &Path) -> Result<Option<Found>, FileError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(Found::File)),
@@ -38,7 +38,7 @@ pub fn look(path: &Path) -> Result<Option<Found>, FileError> {
     }
 }
 
-/// Whether there is a folder; a file in its place is an error.
+/// Whether a folder exists; a file with that name is an error.
 pub fn is_folder(path: &Path) -> Result<bool, FileError> {
     match look(path)? {
         Some(Found::Folder) => Ok(true),
@@ -47,7 +47,7 @@ pub fn is_folder(path: &Path) -> Result<bool, FileError> {
     }
 }
 
-/// Whether there is a regular file; a folder in its place is an error.
+/// Whether a regular file exists; a folder with that name is an error.
 pub fn is_file(path: &Path) -> Result<bool, FileError> {
     match look(path)? {
         Some(Found::File) => Ok(true),
@@ -56,12 +56,12 @@ pub fn is_file(path: &Path) -> Result<bool, FileError> {
     }
 }
 
-/// Reads a file that has to be there.
+/// Reads a file that must exist.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     read_optional(path)?.ok_or_else(|| FileError::io(path, io::Error::from(ErrorKind::NotFound)))
 }
 
-/// Reads a file, where there is one.
+/// Reads a file if it exists.
 pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     if !is_file(path)? {
         return Ok(None);
@@ -72,7 +72,7 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     let mut size = file.metadata().map_err(failed)?.len();
     let mut bytes = Vec::new();
     if size <= limit {
-        // It may grow while it is read.
+        // The file may grow while it is being read.
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(failed)?;
@@ -84,12 +84,12 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     Ok(Some(bytes))
 }
 
-/// Reads a text that has to be there.
+/// Reads a text file that must exist.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     text(path, read(path)?)
 }
 
-/// Reads a text, where there is one.
+/// Reads a text file if it exists.
 pub fn read_optional_text(path: &Path) -> Result<Option<String>, FileError> {
     read_optional(path)?
         .map(|bytes| text(path, bytes))
@@ -100,7 +100,7 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::new(path, FileProblem::NotUtf8))
 }
 
-/// Refuses a path that links lead out of a folder.
+/// Refuses a path that leads out of a folder through links.
 pub fn check_within(path: &Path, folder: &Path) -> Result<(), FileError> {
     let real = |path: &Path| fs::canonicalize(path).map_err(|error| FileError::io(path, error));
     let target = real(path)?;
@@ -110,8 +110,7 @@ pub fn check_within(path: &Path, folder: &Path) -> Result<(), FileError> {
     Err(FileError::new(path, FileProblem::Outside { target }))
 }
 
-/// The entries of a folder, by name. Hidden files and what editors leave beside a file (`x~`, `x.swp`, `.#x`) are passed over: no
-/// tool and no reader takes them for one of ours.
+/// The entries of a folder, sorted by name. Skips hidden files and editor backups (`x~`, `x.swp`, `.#x`).
 pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     let failed = |error| FileError::io(folder, error);
     if look(folder)? == Some(Found::File) {
@@ -134,7 +133,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// The link on the way to a path, or at its end, whose target is not there.
+/// The link at or above a path whose target does not exist.
 fn dangling_link(path: &Path) -> Result<Option<PathBuf>, FileError> {
     for above in path.ancestors() {
         match fs::symlink_metadata(above) {
@@ -173,7 +172,7 @@ fn limit() -> Result<u64, FileProblem> {
     }
 }
 
-/// A whole number of bytes, or of `kB`, `MB`, `GB` as PostgreSQL counts them.
+/// Parses a whole number of bytes, or of `kB`, `MB` or `GB` as PostgreSQL counts them.
 fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let (number, factor) = [("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30), ("", 1)]
@@ -182,23 +181,23 @@ fn parse_size(text: &str) -> Option<u64> {
     number.trim_end().parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// A file that is not read.
+/// Why a file was not read.
 #[derive(Debug)]
 pub struct FileError {
-    /// The file, or the link on the way to it.
+    /// The file, or the link on the path to it.
     pub path: PathBuf,
     /// What is wrong with it.
     pub problem: FileProblem,
 }
 
-/// Why a file is not read.
+/// What is wrong with a file.
 #[derive(Debug)]
 pub enum FileProblem {
-    /// The system does not let us.
+    /// The operating system reported an error.
     Io(io::Error),
-    /// A link to nothing.
+    /// A dangling link.
     DanglingLink,
-    /// Neither a file nor a folder.
+    /// Neither a regular file nor a folder.
     Special(&'static str),
     /// A folder where a file is expected.
     Folder,
@@ -206,19 +205,19 @@ pub enum FileProblem {
     NoFolder,
     /// A link out of the folder.
     Outside {
-        /// Where it leads.
+        /// The link's target.
         target: PathBuf,
     },
-    /// Larger than what is read.
+    /// Larger than the limit.
     TooLarge {
         /// The limit in bytes.
         limit: u64,
     },
-    /// No UTF-8 text.
+    /// Not valid UTF-8.
     NotUtf8,
-    /// The limit itself is no size.
+    /// The limit itself is not a valid size.
     Limit {
-        /// What the variable holds.
+        /// The variable's value.
         value: String,
     },
 }
@@ -235,7 +234,7 @@ impl FileError {
         Self::new(path, FileProblem::Io(error))
     }
 
-    /// Whether there is no such file.
+    /// Whether the file does not exist.
     pub fn is_absent(&self) -> bool {
         matches!(&self.problem, FileProblem::Io(error) if is_absent(error))
     }
@@ -251,13 +250,13 @@ impl fmt::Display for FileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "cannot be read: {error}"),
-            Self::DanglingLink => f.write_str("a link to something that does not exist"),
+            Self::DanglingLink => f.write_str("a dangling link"),
             Self::Special(kind) => write!(f, "{kind} and not a regular file"),
             Self::Folder => f.write_str("a folder and not a regular file"),
             Self::NoFolder => f.write_str("a file and not a folder"),
             Self::Outside { target } => write!(
                 f,
-                "a link out of the folder, to {}; put a copy in its place",
+                "a link out of the folder, to {}; replace it with a copy",
                 target.display()
             ),
             Self::TooLarge { limit } => write!(
@@ -267,7 +266,7 @@ impl fmt::Display for FileProblem {
             Self::NotUtf8 => f.write_str("cannot be read as UTF-8 text"),
             Self::Limit { value } => write!(
                 f,
-                "cannot be read: {LIMIT_VARIABLE} is {value:?}, which is not a size such as 64MB"
+                "cannot be read: {LIMIT_VARIABLE} is {value:?}; expected a size such as 64MB"
             ),
         }
     }
@@ -276,7 +275,7 @@ impl fmt::Display for FileProblem {
 impl std::error::Error for FileError {}
 
 impl From<FileError> for io::Error {
-    /// For errors that name the path themselves.
+    /// For errors that already name the path.
     fn from(error: FileError) -> Self {
         match error.problem {
             FileProblem::Io(error) => error,
@@ -293,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_not_there_is_absent() {
+    fn only_missing_files_are_absent() {
         let folder = env::temp_dir().join(format!("files-{}", std::process::id()));
         let at = |name: &str| folder.join(name);
         fs::create_dir_all(at("a")).expect("a folder");

@@ -1,4 +1,4 @@
-//! The two SQL folders of a service: `migrations/` and `reverts/`.
+//! The SQL folders of a service: `migrations/` and `reverts/`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,23 +9,23 @@ use crate::{FileName, FileNameProblem};
 /// One file of `migrations/` or `reverts/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlFile {
-    /// Its parsed name.
+    /// The parsed file name.
     pub name: FileName,
-    /// Where it lies.
+    /// The file's path.
     pub path: PathBuf,
 }
 
-/// The SQL files of one service, each list ascending by version.
+/// The SQL files of a service, each list sorted by version.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     /// The files of `migrations/`.
     pub migrations: Vec<SqlFile>,
-    /// The files of `reverts/`: each has a migration of the same file name.
+    /// The files of `reverts/`; each has a migration with the same file name.
     pub reverts: Vec<SqlFile>,
 }
 
 impl Layout {
-    /// Reads the folders below `service`. A missing `reverts/` is an empty one; a missing `migrations/` is an error.
+    /// Reads the folders in `service`. `reverts/` may be missing; `migrations/` must exist.
     pub fn read(service: &Path) -> Result<Self, LayoutError> {
         let migrations = read_folder(&service.join("migrations"), service)?;
         let reverts = service.join("reverts");
@@ -89,42 +89,42 @@ fn read_folder(folder: &Path, service: &Path) -> Result<Vec<SqlFile>, LayoutErro
     Ok(files)
 }
 
-/// Why a service's folders are refused. Each names the file.
+/// Why a service's folders are invalid. Each error names the file.
 #[derive(Debug)]
 pub enum LayoutError {
-    /// A file or a folder cannot be looked at.
+    /// A file or folder cannot be read.
     File(FileError),
-    /// A file is not named like a migration.
+    /// A file does not have a valid migration name.
     Misnamed {
-        /// The file.
+        /// The misnamed file.
         path: PathBuf,
         /// What is wrong with its name.
         problem: FileNameProblem,
     },
-    /// A folder stands where files are expected.
+    /// A folder is in the place of a file.
     Folder {
         /// The folder.
         path: PathBuf,
     },
-    /// Two files have one version.
+    /// Two files have the same version.
     DuplicateVersion {
-        /// The version.
+        /// The version that they share.
         version: i64,
-        /// One file.
+        /// The first file.
         first: PathBuf,
-        /// The other.
+        /// The second file.
         second: PathBuf,
     },
-    /// A revert file whose migration does not exist.
+    /// A revert file without a migration.
     RevertWithoutMigration {
         /// The revert file.
         path: PathBuf,
     },
-    /// A revert file whose migration has another name.
+    /// A revert file whose migration has a different name.
     RevertNamedOtherwise {
         /// The revert file.
         path: PathBuf,
-        /// The migration of the same version.
+        /// The migration with the same version.
         migration: PathBuf,
     },
 }
@@ -136,7 +136,7 @@ impl fmt::Display for LayoutError {
             Self::Misnamed { path, problem } => write!(f, "{}: {problem}", path.display()),
             Self::Folder { path } => write!(
                 f,
-                "{}: a folder among the migrations would be passed over; move its files up",
+                "{}: subfolders are not read; move its files up",
                 path.display()
             ),
             Self::DuplicateVersion {
@@ -145,18 +145,18 @@ impl fmt::Display for LayoutError {
                 second,
             } => write!(
                 f,
-                "{}: version {version} is also that of {}; give the newer file a version of its own",
+                "{}: duplicate version {version}, also used by {}; rename the newer file to a new version",
                 second.display(),
                 first.display()
             ),
             Self::RevertWithoutMigration { path } => write!(
                 f,
-                "{}: a revert without a migration of the same file name; rename or remove it",
+                "{}: revert without a migration of the same file name; rename or remove it",
                 path.display()
             ),
             Self::RevertNamedOtherwise { path, migration } => write!(
                 f,
-                "{}: the migration of this version is {}; give both the same file name",
+                "{}: the migration with this version is {}; both must have the same file name",
                 path.display(),
                 migration.display()
             ),

@@ -1,7 +1,7 @@
-//! File names and folders of a service's migrations.
+//! The layout of a service: its files, their names, and its folders.
 //!
-//! Responsible for which files a service may hold, for how files are read, and for saying which file breaks the rules. It knows nothing of SQL
-//! and has no dependencies, so that build scripts can use the very rules that the engine uses at run time. Floor 0.
+//! Reads files, and reports those that violate the layout rules. It does not parse SQL and has no dependencies, so that
+//! build scripts can apply the same rules as the engine at run time.
 
 mod build_script;
 mod file_name;
