@@ -1,4 +1,4 @@
-//! What programs that we start are not given of our environment. Floor 1.
+//! The environment of the programs that we start. Floor 1.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -6,8 +6,8 @@ use std::process::Command;
 use super::address::LIBPQ_VARIABLES;
 use crate::domain::is_secret_name;
 
-/// A program without the variables of this process that it has no use for: those that libpq reads, addresses of databases (which
-/// may be those of other services), our own settings, and everything with the name of a secret.
+/// A command without the variables of this process that the program must not see: those that libpq reads, database addresses
+/// (possibly of other services), our own settings, and everything that is named like a secret.
 pub fn clean_command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {

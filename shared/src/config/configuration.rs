@@ -1,7 +1,6 @@
 //! The configuration of one run.
 //!
-//! Responsible for: collecting the sources and answering for the simple settings. Not for: where databases are
-//! (`locate`). Floor 1.
+//! Collects the sources and provides the simple settings. `locate` finds the databases. Floor 1.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -14,17 +13,17 @@ use super::environment::{PRODUCTION, environment};
 use super::layer::{FileLayer, ServiceSection, engine_variable};
 use super::{ConfigError, DatabaseAddress, EngineLayer, EngineSettings, Origin, ProjectRoot};
 
-/// Connections to one server at a time, when nothing says otherwise.
+/// The default number of connections to one server.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 
-/// The oldest PostgreSQL that is supported.
+/// The oldest supported PostgreSQL version.
 const OLDEST_POSTGRES: u16 = 14;
 
-/// What the command line says; the strongest source.
+/// The settings from the command line, which take precedence over all others.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Overrides {
-    /// `--config`: this file instead of the two below `config/`.
+    /// `--config`: read this file instead of the two in `config/`.
     pub config_file: Option<PathBuf>,
     /// `--environment`.
     pub environment: Option<String>,
@@ -47,7 +46,7 @@ pub struct Configuration {
     max_connections: NonZeroUsize,
     pub(super) overrides: Overrides,
     pub(super) variables: BTreeMap<String, String>,
-    /// The files that exist, strongest first.
+    /// The configuration files that exist, by descending precedence.
     pub(super) files: Vec<FileLayer>,
 }
 
@@ -96,13 +95,13 @@ impl Configuration {
         })
     }
 
-    /// The name of the environment, if one is given.
+    /// The name of the environment, if specified.
     #[must_use]
     pub fn environment(&self) -> Option<&str> {
         self.environment.as_deref()
     }
 
-    /// Whether the environment is `production`; no other spelling of it is an environment.
+    /// Whether the environment is `production`, in exactly this spelling.
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.environment() == Some(PRODUCTION)
@@ -114,19 +113,19 @@ impl Configuration {
         self.project.is_project
     }
 
-    /// How the engine waits.
+    /// The engine's settings.
     #[must_use]
     pub fn engine(&self) -> &EngineSettings {
         &self.engine
     }
 
-    /// How many connections to one server may be open at a time.
+    /// The maximum number of open connections to one server.
     #[must_use]
     pub fn max_connections(&self) -> NonZeroUsize {
         self.max_connections
     }
 
-    /// The folder of backups, where a variable or a file names one; a relative path is one below the project's folder.
+    /// The backup folder, if a variable or a file sets it; a relative path starts at the project root.
     #[must_use]
     pub fn backup_folder(&self) -> Option<&Path> {
         self.variable("ORCHESTRATOR_BACKUP_FOLDER")
@@ -138,10 +137,10 @@ impl Configuration {
             })
     }
 
-    /// The oldest PostgreSQL that migrations are checked for, where a file says so.
+    /// The oldest PostgreSQL version that migrations must support, if a file sets it.
     ///
     /// # Errors
-    /// Where the value is no major version that is supported.
+    /// If the value is not a supported major version.
     pub fn check_postgres(&self) -> Result<Option<u16>, ConfigError> {
         let given = self.files.iter().find_map(|layer| {
             let value = layer.settings.check.postgres.as_deref()?;
@@ -161,7 +160,7 @@ impl Configuration {
             .transpose()
     }
 
-    /// How grave rules of `check` are, by their names, where files say so; what each says stands in the stronger file.
+    /// The severities of `check` rules by rule name, as set in files; the file with the higher precedence wins.
     #[must_use]
     pub fn check_rules(&self) -> BTreeMap<&str, (&str, Origin)> {
         let mut rules = BTreeMap::new();
@@ -178,19 +177,19 @@ impl Configuration {
         rules
     }
 
-    /// The history table of a service, where a file overrides it.
+    /// The history table of a service, if a file overrides it.
     #[must_use]
     pub fn history_table(&self, service: &str) -> Option<&str> {
         self.service_setting(service, |section| section.history_table.as_deref())
     }
 
-    /// The table in which the service's former tool kept its history, where a file names it.
+    /// The table with the history of the service's previous tool, if a file sets it.
     #[must_use]
     pub fn legacy_table(&self, service: &str) -> Option<&str> {
         self.service_setting(service, |section| section.legacy_table.as_deref())
     }
 
-    /// The services that files mention, with the file: a name that no service has is a mistake.
+    /// The services that the files configure, each with its file, to detect unknown names.
     pub fn mentioned_services(&self) -> impl Iterator<Item = (&str, &Path)> {
         let mut seen = BTreeSet::new();
         self.files
@@ -205,13 +204,13 @@ impl Configuration {
             .filter(move |(name, _)| seen.insert(*name))
     }
 
-    /// Whether a missing database may be created there: outside production, on a local server or when asked to.
+    /// Whether a missing database may be created: outside production, and on a local server or if requested.
     #[must_use]
     pub fn creation_allowed(&self, address: &DatabaseAddress, create_databases: bool) -> bool {
         !self.is_production() && (address.is_local() || create_databases)
     }
 
-    /// In production a server on another machine is spoken to over TLS, unless a file says otherwise.
+    /// Whether the connection requires TLS: in production, for a server on another machine, unless a file disables it.
     pub(super) fn requires_tls(&self, address: &DatabaseAddress) -> bool {
         let required = self
             .files
@@ -231,7 +230,7 @@ impl Configuration {
             .find_map(setting)
     }
 
-    /// A variable of the environment; an empty one counts as unset.
+    /// An environment variable; an empty one counts as unset.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         variable(&self.variables, name)
     }
@@ -264,7 +263,7 @@ fn files(
     let mut layers = Vec::new();
     for name in names {
         let file = project_root.join("config").join(format!("{name}.toml"));
-        // Before it is read: an error would quote the file that a link leads to.
+        // Check before reading: an error would quote the file that a link points to.
         if files::is_file(&file).map_err(ConfigError::unreadable)? {
             files::check_within(&file, project_root).map_err(ConfigError::unreadable)?;
             layers.extend(FileLayer::read(&file)?);
@@ -307,7 +306,7 @@ mod tests {
 
     use super::*;
 
-    /// A project folder with configuration files, removed in the end.
+    /// A project folder with configuration files, removed on drop.
     struct Project(PathBuf);
 
     impl Project {
@@ -341,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_source_the_defaults_hold() {
+    fn defaults_apply_without_any_source() {
         let project = Project::new("defaults", &[]);
         let configuration = project.load(&Overrides::default(), &[]).expect("loads");
         assert_eq!(configuration.engine(), &EngineSettings::default());
@@ -351,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn the_projects_own_file_says_the_defaults_and_names_no_server() {
+    fn the_repositorys_file_contains_the_defaults_and_no_server() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         assert!(root.join("config/default.toml").is_file());
         let configuration = Configuration::load(
@@ -370,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sources_have_their_order() {
+    fn sources_take_precedence_in_order() {
         let project = Project::new(
             "order",
             &[
@@ -406,7 +405,7 @@ mod tests {
         assert_eq!(
             engine.connect_timeout,
             Duration::from_secs(2),
-            "file of the environment"
+            "environment file"
         );
         assert_eq!(
             engine.statement_timeout,
@@ -416,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn app_env_beats_node_env() {
+    fn app_env_overrides_node_env() {
         let project = Project::new("environment", &[("production.toml", "")]);
         let load =
             |pairs: &[(&str, &str)]| project.load(&Overrides::default(), pairs).expect("loads");
@@ -460,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_their_place() {
+    fn errors_name_their_origin() {
         let project = Project::new(
             "mistakes",
             &[("default.toml", "[server]\nmax_connections=0")],
@@ -491,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_services_come_from_the_strongest_file() {
+    fn service_settings_come_from_the_file_with_the_highest_precedence() {
         let project = Project::new(
             "services",
             &[
@@ -516,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn databases_are_created_locally_or_when_asked_but_never_in_production() {
+    fn databases_are_created_locally_or_on_request_but_never_in_production() {
         let project = Project::new("creation", &[("staging.toml", ""), ("production.toml", "")]);
         let address = |host: &str| DatabaseAddress::local(host, 5432, "u", "d");
         let elsewhere = project

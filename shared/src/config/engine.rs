@@ -1,43 +1,43 @@
 //! The engine's settings.
 //!
-//! Responsible for: defaults, units and bounds. Not for: applying them to a session. Floor 1.
+//! Defaults, units and limits. Applying them to a session happens elsewhere. Floor 1.
 
 use std::time::Duration;
 
 use super::{ConfigError, EngineLayer, Origin};
 
-/// The longest time that PostgreSQL's timeouts can express: an `int` of milliseconds.
+/// The maximum timeout in PostgreSQL: an `int` of milliseconds.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// How the engine waits; a migration's directives override some of it.
+/// Timeouts and retries; the directives of a migration override some of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineSettings {
-    /// How long a statement waits for a lock before its transaction rolls back; never zero.
+    /// Lock timeout of a statement, after which its transaction rolls back; never zero.
     pub lock_timeout: Duration,
-    /// How often a step is tried again after `lock_timeout`.
+    /// Number of retries after a lock timeout.
     pub lock_retries: u32,
-    /// How long a statement may run; zero is without limit.
+    /// Statement timeout; zero disables it.
     pub statement_timeout: Duration,
-    /// How long a CONCURRENTLY statement may wait, which blocks no one; zero is without limit.
+    /// Lock timeout of a CONCURRENTLY statement, which does not block other sessions; zero disables it.
     pub concurrently_timeout: Duration,
-    /// How long to wait for another run on the same database; zero does not wait.
+    /// Maximum wait for another run on the same database; zero does not wait.
     pub advisory_lock_wait: Duration,
-    /// How long to wait for a server to answer, for each host; zero is without limit.
+    /// Connection timeout per host; zero disables it.
     pub connect_timeout: Duration,
-    /// After how long without an answer a connection is looked after from outside; zero is never.
+    /// Time without an answer after which a second connection checks on the first; zero disables it.
     pub stall_timeout: Duration,
-    /// After how long SIGTERM cancels the statement at hand; zero is never.
+    /// Grace period after SIGTERM before the current statement is canceled; zero disables it.
     pub stop_grace: Duration,
-    /// What became of a statement of which that cannot be known; given for one run, never configured.
+    /// The outcome of a statement whose outcome cannot be determined; specified for a single run, never configured.
     pub unknown_outcome: Option<UnknownOutcome>,
 }
 
-/// What became of a statement that commits by itself and was interrupted.
+/// The outcome of an interrupted statement that commits on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownOutcome {
-    /// It ran to its end: go on after it.
+    /// It completed: continue after it.
     Done,
-    /// It did not, or may run twice: run it from its beginning.
+    /// It did not complete, or it is repeatable: rerun it from the start.
     Again,
 }
 
@@ -51,18 +51,18 @@ impl Default for EngineSettings {
             advisory_lock_wait: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(15),
-            // Docker follows up with SIGKILL after 10 s.
+            // Docker sends SIGKILL after 10 s.
             stop_grace: Duration::from_secs(8),
             unknown_outcome: None,
         }
     }
 }
 
-/// A source of settings and how it names a key.
+/// A source of settings, and the origin of each of its keys.
 pub(super) type Source<'a> = (&'a EngineLayer, &'a dyn Fn(&str) -> Origin);
 
 impl EngineSettings {
-    /// Takes each setting from the first of `sources` that has it.
+    /// Takes each setting from the first source that has it.
     pub(super) fn resolve(sources: &[Source<'_>]) -> Result<Self, ConfigError> {
         let text = |key: &str| {
             sources.iter().find_map(|(layer, origin)| {
@@ -75,7 +75,7 @@ impl EngineSettings {
             Some((value, origin)) => parse_duration(&value).ok_or(ConfigError::InvalidValue {
                 origin,
                 value,
-                expected: "0 or a time with its unit, such as 500ms, 2s or 30min, up to 24 days",
+                expected: "0 or a duration with a unit, such as 500ms, 2s or 30min, up to 24 days",
             }),
             None => Ok(default),
         };
@@ -90,7 +90,7 @@ impl EngineSettings {
                         .map_err(|_| ConfigError::InvalidValue {
                             origin,
                             value,
-                            expected: "a whole number, 0 for no second try",
+                            expected: "a whole number; 0 disables retries",
                         })?
                 }
                 None => default.lock_retries,
@@ -103,7 +103,7 @@ impl EngineSettings {
             stop_grace: duration("stop_grace", default.stop_grace)?,
             unknown_outcome: None,
         };
-        // Zero would let a migration queue for a lock without end, and every live query behind it.
+        // With zero, a migration would queue for a lock indefinitely, and all live queries would queue behind it.
         if settings.lock_timeout.is_zero()
             && let Some((value, origin)) = text("lock_timeout")
         {
@@ -117,7 +117,7 @@ impl EngineSettings {
     }
 }
 
-/// A time as PostgreSQL takes it: whole milliseconds within its range.
+/// Parses a duration that PostgreSQL accepts: whole milliseconds within its range.
 fn parse_duration(text: &str) -> Option<Duration> {
     let duration = humantime::parse_duration(text.trim()).ok()?;
     let whole = duration.subsec_nanos() % 1_000_000 == 0;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_source_wins_and_defaults_fill_the_rest() {
+    fn the_first_source_wins_and_defaults_apply_otherwise() {
         let settings =
             resolve(&[layer(None), layer(Some("500ms")), layer(Some("9s"))]).expect("valid");
         assert_eq!(
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn units_are_needed_and_bounds_hold() {
+    fn units_are_required_and_limits_are_checked() {
         assert_eq!(parse_duration("30min"), Some(Duration::from_secs(1800)));
         assert_eq!(parse_duration("0"), Some(Duration::ZERO));
         assert_eq!(parse_duration("1m 30s"), Some(Duration::from_secs(90)));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_are_a_number() {
+    fn retries_must_be_a_number() {
         let layer = EngineLayer {
             lock_retries: Some("many".to_owned()),
             ..EngineLayer::default()

@@ -1,7 +1,7 @@
-//! Which environment this is, and whether it exists.
+//! Determines the environment and checks that it exists.
 //!
-//! Responsible for: reading the name from the flag or the variables, and refusing one that nothing defines: a
-//! misspelled `production` must never pass for development. Not for: what the files hold (`layer`). Floor 1.
+//! Reads the name from the flag or the variables and refuses an undefined one: a misspelled `production` must never
+//! pass for development. Floor 1.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,18 +10,17 @@ use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Origin, Overrides};
 
-/// The environment in which nothing is assumed and every change is confirmed.
+/// The environment with no implicit defaults, in which every change must be confirmed.
 pub(super) const PRODUCTION: &str = "production";
-/// Environments that need no file.
+/// Environments that do not need a file.
 const WITHOUT_FILE: [&str; 2] = ["development", "test"];
-/// The file that holds for every environment: its name cannot be one.
+/// The file for all environments: not a valid environment name.
 const DEFAULT: &str = "default";
 
-/// The name of the environment, if one is given; it has a file, or needs none.
+/// The name of the environment, if specified. It must have a file unless it does not need one.
 ///
 /// # Errors
-/// [`ConfigError::InvalidValue`] for what cannot be a name, [`ConfigError::UnknownEnvironment`] for a name that
-/// nothing defines.
+/// [`ConfigError::InvalidValue`] for an invalid name, [`ConfigError::UnknownEnvironment`] for an undefined one.
 pub(super) fn environment(
     overrides: &Overrides,
     variables: &BTreeMap<String, String>,
@@ -38,7 +37,7 @@ pub(super) fn environment(
         return Err(ConfigError::InvalidValue {
             origin,
             value: name.to_owned(),
-            expected: "the exact name of an environment, such as production, without spaces",
+            expected: "an environment name, such as production, without spaces",
         });
     }
     if WITHOUT_FILE.contains(&name) {
@@ -47,17 +46,17 @@ pub(super) fn environment(
     let folder = project_root.join("config");
     let defined = defined(&folder)?;
     let has_file = match &overrides.config_file {
-        // That file replaces those of the project, so it must be about this environment.
+        // This file replaces those of the project, so it must belong to this environment.
         Some(file) => {
             name == PRODUCTION || stem(file).as_deref() == Some(name) || is_among(&defined, name)
         }
         None => match &defined {
-            // Without a folder of configuration there is no file to expect, and production is production.
+            // Without a configuration folder, no file is expected, and `production` is always valid.
             None => name == PRODUCTION,
             Some(_) => is_among(&defined, name),
         },
     };
-    // On a case-insensitive file system `Production` would have the file of `production`, and none of its rules.
+    // On a case-insensitive file system, `Production` would use the file of `production` but none of its rules.
     let is_misspelled = |name: &str| name != PRODUCTION && name.eq_ignore_ascii_case(PRODUCTION);
     if has_file && !is_misspelled(name) {
         return Ok(Some(name.to_owned()));
@@ -69,13 +68,10 @@ pub(super) fn environment(
     known.sort();
     known.dedup();
     let problem = if has_file {
-        "which differs from `production` in case only".to_owned()
+        "which differs from `production` only in case".to_owned()
     } else {
         let file = folder.join(format!("{name}.toml"));
-        format!(
-            "an environment without a configuration file ({})",
-            file.display()
-        )
+        format!("which has no configuration file ({})", file.display())
     };
     let meant = suggestion(name, &known)
         .map(|known| format!("; did you mean `{known}`?"))
@@ -88,7 +84,7 @@ pub(super) fn environment(
     })
 }
 
-/// The flag, else the first variable that is not empty, as it is written.
+/// The flag, or else the first non-empty variable, verbatim.
 fn given<'a>(
     overrides: &'a Overrides,
     variables: &'a BTreeMap<String, String>,
@@ -102,8 +98,8 @@ fn given<'a>(
     })
 }
 
-/// The environments that have a file in the folder of configuration; none where there is no such folder. Names are
-/// those in the folder, because opening a path would ignore case on some systems.
+/// The environments with a file in the configuration folder; `None` if the folder does not exist. Lists the folder, because
+/// opening a path ignores case on some systems.
 fn defined(folder: &Path) -> Result<Option<Vec<String>>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable {
         file: folder.to_owned(),
@@ -122,12 +118,12 @@ fn defined(folder: &Path) -> Result<Option<Vec<String>>, ConfigError> {
     Ok(Some(names))
 }
 
-/// A dangling link is no absence.
+/// A dangling link does not count as absent.
 fn is_absent(error: &io::Error, path: &Path) -> bool {
     error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err()
 }
 
-/// The environment that a file is about: `staging` for `staging.toml`.
+/// The environment that a file configures: `staging` for `staging.toml`.
 fn stem(file: &Path) -> Option<String> {
     file.file_name()?
         .to_str()?
@@ -142,7 +138,7 @@ fn is_among(names: &Option<Vec<String>>, name: &str) -> bool {
         .any(|defined| defined.as_str() == name)
 }
 
-/// The known name that was probably meant: the same in another case, its beginning, or a slip of the fingers.
+/// The known name that was probably meant: a different case, a prefix, or a typo.
 fn suggestion<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let lower = name.to_ascii_lowercase();
     let is_meant = |candidate: &&String| {
@@ -163,7 +159,7 @@ fn suggestion<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    /// A folder with these files below `config/`.
+    /// A project folder with these files in `config/`.
     fn project(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("config")).expect("a folder");
@@ -192,10 +188,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_a_file_or_is_one_of_those_that_need_none() {
+    fn a_name_must_have_a_file_unless_it_does_not_need_one() {
         let project = project(&["default.toml", "production.toml", "staging.toml", "QA.toml"]);
         let bare = tempfile::tempdir().expect("a folder");
-        for (root, name, wanted) in [
+        for (root, name, expected) in [
             (&project, "production", true),
             (&project, "staging", true),
             (&project, "QA", true),
@@ -216,8 +212,8 @@ mod tests {
             let by_variable = read(root.path(), None, &[("NODE_ENV", name)], None);
             for found in [by_flag, by_variable] {
                 match found {
-                    Ok(found) => assert_eq!(found.as_deref(), wanted.then_some(name), "{name}"),
-                    Err(ConfigError::UnknownEnvironment { .. }) => assert!(!wanted, "{name}"),
+                    Ok(found) => assert_eq!(found.as_deref(), expected.then_some(name), "{name}"),
+                    Err(ConfigError::UnknownEnvironment { .. }) => assert!(!expected, "{name}"),
                     Err(other) => panic!("{name}: {other:?}"),
                 }
             }
@@ -237,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_name_is_refused_and_an_empty_variable_is_unset() {
+    fn invalid_names_are_refused_and_empty_variables_are_unset() {
         let project = project(&["default.toml", "production.toml"]);
         for name in [
             "",
@@ -255,7 +251,7 @@ mod tests {
                 "{name:?}: {found:?}"
             );
         }
-        for (pairs, wanted) in [
+        for (pairs, expected) in [
             (&[("APP_ENV", "")][..], Some(None)),
             (
                 &[("APP_ENV", ""), ("NODE_ENV", "production")],
@@ -269,12 +265,12 @@ mod tests {
             (&[("APP_ENV", "production\n")], None),
         ] {
             let found = read(project.path(), None, pairs, None).ok();
-            assert_eq!(found.as_ref().map(Option::as_deref), wanted, "{pairs:?}");
+            assert_eq!(found.as_ref().map(Option::as_deref), expected, "{pairs:?}");
         }
     }
 
     #[test]
-    fn a_given_file_is_for_the_environment_that_it_is_named_after() {
+    fn a_given_file_belongs_to_the_environment_in_its_name() {
         let bare = tempfile::tempdir().expect("a folder");
         let read = |name, file| read(bare.path(), Some(name), &[], Some(file));
         assert!(read("staging", "/etc/soc/staging.toml").is_ok());
@@ -283,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_is_suggested() {
+    fn similar_names_are_suggested() {
         let known = ["development", "production", "staging", "test"].map(str::to_owned);
         for (name, meant) in [
             ("prod", Some("production")),

@@ -1,7 +1,7 @@
-//! What can be wrong with the configuration.
+//! Configuration errors.
 //!
-//! Responsible for: one error per mistake, naming the file and key or the variable. All of them end the program with
-//! the exit code for usage and configuration. Floor 1.
+//! One error per mistake, naming the file and key or the variable. All of them exit with the code for usage and
+//! configuration. Floor 1.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,69 +11,69 @@ use service_layout::files::FileError;
 use super::Origin;
 use super::address::AddressError;
 
-/// A mistake in the configuration.
+/// A configuration error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file given with `--config` does not exist.
+    /// The file specified with `--config` does not exist.
     #[error("the configuration file {} does not exist; check --config", .file.display())]
     Missing {
-        /// The file as given.
+        /// The path as given.
         file: PathBuf,
     },
     /// A configuration file cannot be read.
     #[error("cannot read the configuration file {}", .file.display())]
     Unreadable {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
-    /// A configuration file is not TOML, or a value in it has the wrong type.
+    /// A configuration file is not valid TOML, or a value in it has the wrong type.
     #[error("the configuration file {} is not valid: {problem}", .file.display())]
     Invalid {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// Where and why, without the text itself.
+        /// The position and the reason, without the file's text.
         problem: String,
     },
-    /// A configuration file has a key that means nothing.
-    #[error("unknown key `{key}` in {}; known here: {known}", .file.display())]
+    /// A configuration file has an unknown key.
+    #[error("unknown key `{key}` in {}; known keys: {known}", .file.display())]
     UnknownKey {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// The whole key, with dots.
+        /// The full dotted key.
         key: String,
-        /// The keys that may stand there.
+        /// The valid keys.
         known: String,
     },
-    /// A value that the setting does not take.
+    /// A value that the setting does not accept.
     #[error("{origin} is \"{value}\", but must be {expected}")]
     InvalidValue {
-        /// Where the value stands.
+        /// The origin of the value.
         origin: Origin,
         /// The value as written.
         value: String,
-        /// What the setting takes.
+        /// The values that the setting accepts.
         expected: &'static str,
     },
-    /// Nothing defines the environment: it may be a misspelled one.
-    #[error("{origin} is \"{name}\", {problem}; environments here: {known}")]
+    /// An undefined environment: its name may be misspelled.
+    #[error("{origin} is \"{name}\", {problem}; known environments: {known}")]
     UnknownEnvironment {
-        /// Where the name stands.
+        /// The origin of the name.
         origin: Origin,
         /// The name as written.
         name: String,
-        /// Why it is none, and which one was probably meant.
+        /// Why it is undefined, and a similar name.
         problem: String,
-        /// The environments that exist.
+        /// The defined environments.
         known: String,
     },
-    /// The address of a database is wrong.
-    #[error("the database address from {origin} is not usable")]
+    /// A database address is invalid.
+    #[error("invalid database address from {origin}")]
     Address {
-        /// Where the address stands.
+        /// The origin of the address.
         origin: Origin,
         /// What is wrong with it.
         #[source]
@@ -87,58 +87,58 @@ pub enum ConfigError {
         /// The variable or flag.
         origin: Origin,
     },
-    /// In production no server is assumed.
+    /// In production, there is no default server.
     #[error(
-        "no database server is configured for {service}, and in production none is assumed; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST, or `server.url` in config/{environment}.toml"
+        "no database server is configured for {service}, and production has no default; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST, or `server.url` in config/{environment}.toml"
     )]
     NotConfigured {
-        /// The service.
+        /// The service's name.
         service: String,
         /// The variable for this service alone.
         variable: String,
         /// The name of the environment.
         environment: String,
     },
-    /// In production an address forbids TLS to another machine.
+    /// An address disables TLS to another machine in production.
     #[error(
-        "{origin} forbids TLS to {server} (sslmode=disable), and production requires it; use sslmode=verify-full, or set `require_tls = false` under [production] if the network is trusted"
+        "{origin} disables TLS to {server} (sslmode=disable), but production requires TLS; use sslmode=verify-full, or set `require_tls = false` under [production] if the network is trusted"
     )]
     PlaintextInProduction {
-        /// Where the address stands.
+        /// The origin of the address.
         origin: Origin,
         /// The server, without its password.
         server: String,
     },
-    /// Outside a project there is no local server.
+    /// Outside a project, there is no local server.
     #[error(
-        "no database server is configured for {service}, and {} is not in a project (a folder with services/ or config/), where a local one would be started; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST", .folder.display()
+        "no database server is configured for {service}, and {} is not in a project (a folder with services/ or config/), so no local server is started; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST", .folder.display()
     )]
     OutsideProject {
-        /// The service.
+        /// The service's name.
         service: String,
         /// The variable for this service alone.
         variable: String,
         /// The current folder.
         folder: PathBuf,
     },
-    /// A file names two databases for one service.
+    /// A file specifies two databases for one service.
     #[error(
-        "`services.{service}` in {} names two databases, \"{url}\" in `url` and \"{database}\" in `database`; remove one", .file.display()
+        "`services.{service}` in {} specifies two databases, \"{url}\" in `url` and \"{database}\" in `database`; remove one", .file.display()
     )]
     TwoDatabases {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// The service.
+        /// The service's name.
         service: String,
-        /// The database in the URL.
+        /// The database in `url`.
         url: String,
-        /// The database beside it.
+        /// The database in `database`.
         database: String,
     },
 }
 
 impl ConfigError {
-    /// A file that is there, and cannot be read.
+    /// A file that exists but cannot be read.
     pub(super) fn unreadable(error: FileError) -> Self {
         Self::Unreadable {
             file: error.path.clone(),

@@ -1,7 +1,7 @@
 //! One source of settings: a file, the environment or the command line.
 //!
-//! Responsible for: reading a configuration file strictly, and the engine's settings as text. Not for: precedence
-//! (`configuration`), the meaning of the values (`engine`). Floor 1.
+//! Parses a configuration file strictly, and holds the engine's settings as text. `configuration` decides precedence,
+//! and `engine` interprets the values. Floor 1.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use service_layout::files;
 
 use super::{ConfigError, Origin};
 
-/// The sections of a file with their keys; `services` holds a section of these keys for each service.
+/// The sections of a file with their keys; `services` contains a section with these keys for each service.
 const SECTIONS: [(&str, &[&str]); 6] = [
     ("server", &["url", "max_connections"]),
     ("engine", &EngineLayer::KEYS),
@@ -29,21 +29,21 @@ const SECTIONS: [(&str, &[&str]); 6] = [
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct EngineLayer {
-    /// How long a statement waits for a lock.
+    /// Lock timeout of a statement.
     pub lock_timeout: Option<String>,
-    /// How often a step is tried again after `lock_timeout`.
+    /// Number of retries after a lock timeout.
     pub lock_retries: Option<String>,
-    /// How long a statement may run; 0 is without limit.
+    /// Statement timeout; 0 disables it.
     pub statement_timeout: Option<String>,
-    /// How long a CONCURRENTLY statement may wait; 0 is without limit.
+    /// Lock timeout of a CONCURRENTLY statement; 0 disables it.
     pub concurrently_timeout: Option<String>,
-    /// How long to wait for another run on the same database.
+    /// Maximum wait for another run on the same database.
     pub advisory_lock_wait: Option<String>,
-    /// How long to wait for a server to answer.
+    /// Connection timeout.
     pub connect_timeout: Option<String>,
-    /// After how long a silent connection is looked into.
+    /// Time after which a silent connection is checked.
     pub stall_timeout: Option<String>,
-    /// After how long SIGTERM cancels the statement at hand.
+    /// Grace period after SIGTERM before the current statement is canceled.
     pub stop_grace: Option<String>,
 }
 
@@ -94,7 +94,7 @@ impl EngineLayer {
     }
 }
 
-/// The variable of a setting of the engine or the server.
+/// The environment variable of an engine or server setting.
 pub(super) fn engine_variable(key: &str) -> String {
     format!("ORCHESTRATOR_{}", key.to_ascii_uppercase())
 }
@@ -152,7 +152,7 @@ pub(super) struct ServiceSection {
     pub(super) legacy_table: Option<String>,
 }
 
-// A URL may hold a password, so that `Debug` must not show it.
+// A URL may contain a password, which `Debug` must not print.
 impl std::fmt::Debug for ServerSection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ServerSection")
@@ -170,7 +170,7 @@ impl std::fmt::Debug for ServiceSection {
 }
 
 impl FileLayer {
-    /// Reads a file; `Ok(None)` if there is none.
+    /// Reads a file; `Ok(None)` if it does not exist.
     pub(super) fn read(file: &Path) -> Result<Option<Self>, ConfigError> {
         match files::read_optional_text(file) {
             Ok(Some(text)) => Self::parse(file, &text).map(Some),
@@ -213,7 +213,7 @@ impl FileLayer {
     }
 }
 
-/// Where the syntax is wrong, and why; nothing of the text, which may hold a password.
+/// The position of a syntax error and the reason, without the file's text, which may contain a password.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
     let before = text
         .get(..error.span().map_or(0, |span| span.start))
@@ -225,14 +225,14 @@ fn syntax(text: &str, error: &toml::de::Error) -> String {
         .split(|c: char| !c.is_alphanumeric())
         .any(|word| word.len() > 3 && error.message().contains(word));
     let why = if repeats {
-        "this is not TOML"
+        "invalid TOML"
     } else {
         error.message()
     };
     format!("line {line}, column {column}: {}", why.replace('\n', ", "))
 }
 
-/// Which value is of the wrong type; not the value, which may be a password.
+/// Which value has the wrong type, without the value, which may be a password.
 fn wrong_type(error: ::config::ConfigError) -> String {
     match error {
         ::config::ConfigError::At {
@@ -253,7 +253,7 @@ fn wrong_type(error: ::config::ConfigError) -> String {
     }
 }
 
-/// serde could refuse unknown keys too, but would name only the last part of the key.
+/// serde could reject unknown keys too, but would report only the last part of the key.
 fn check_keys(file: &Path, top: &BTreeMap<String, Value>) -> Result<(), ConfigError> {
     let unknown = |key: String, known: &[&str]| {
         Err(ConfigError::UnknownKey {
@@ -280,7 +280,7 @@ fn check_keys(file: &Path, top: &BTreeMap<String, Value>) -> Result<(), ConfigEr
                 _ if section == "services" => {
                     return unknown(
                         path,
-                        &["a section for each service, such as [services.policy]"],
+                        &["one section per service, such as [services.policy]"],
                     );
                 }
                 _ if !keys.contains(&key.as_str()) => return unknown(path, keys),
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_section() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("[sever]\nurl='x'", "sever"),
             ("[server]\nulr='x'", "server.ulr"),
             ("[engine]\nlock_timeuot='2s'", "engine.lock_timeuot"),
@@ -336,7 +336,7 @@ mod tests {
             ("[check]\nrule='x'", "check.rule"),
         ] {
             match parse(text) {
-                Err(ConfigError::UnknownKey { key, .. }) => assert_eq!(key, wanted),
+                Err(ConfigError::UnknownKey { key, .. }) => assert_eq!(key, expected),
                 other => panic!("{text}: {other:?}"),
             }
         }

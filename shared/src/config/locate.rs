@@ -1,21 +1,20 @@
-//! Finding the database of a service.
+//! Finds the database of a service.
 //!
-//! Responsible for: the precedence of the many ways to say where a database is. Not for: what an address means
-//! (`address`), starting the local server. Floor 1.
+//! Implements the precedence of the sources. `address` interprets an address. Floor 1.
 //!
-//! Strongest first: the command line; `DATABASE_URL` for the one selected service; `<SERVICE>_DATABASE_URL`;
-//! `ORCHESTRATOR_SERVER_URL`; `DB_HOST` and its companions; `PG*`; the file of the environment; the default file.
-//! In a file the section of the service is stronger than `[server]`. When `DATABASE_URL` is for another service
-//! (gates), its server follows after what names this service's place on purpose.
+//! By descending precedence: the command line; `DATABASE_URL` for the one selected service; `<SERVICE>_DATABASE_URL`;
+//! `ORCHESTRATOR_SERVER_URL`; `DB_HOST` and its companions; `PG*`; the environment's file; the default file. In a file,
+//! the section of the service overrides `[server]`. If `DATABASE_URL` is for another service (gates), its server has a
+//! lower precedence than any source that names this service.
 
 use super::address::Parameters;
 use super::layer::FileLayer;
 use super::{ConfigError, Configuration, DatabaseAddress, Location, Origin, Selection};
 
-/// Of the variables that libpq reads, those that say where a server is or who logs in.
+/// The libpq variables that specify the server or the user.
 const LIBPQ_PLACES: [&str; 5] = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGSERVICE"];
 
-/// The variables of the former tool: variable, key, default.
+/// The variables of the previous tool: variable, key, default.
 const LEGACY: [(&str, &str, &str); 4] = [
     ("DB_HOST", "host", "localhost"),
     ("DB_PORT", "port", "5432"),
@@ -23,7 +22,7 @@ const LEGACY: [(&str, &str, &str); 4] = [
     ("DB_PASSWORD", "password", ""),
 ];
 
-/// The variable with the address of one service: `POLICY_DATABASE_URL`.
+/// The variable with the address of one service, such as `POLICY_DATABASE_URL`.
 fn service_variable(service: &str) -> String {
     format!(
         "{}_DATABASE_URL",
@@ -31,20 +30,20 @@ fn service_variable(service: &str) -> String {
     )
 }
 
-/// What an address decides about the database.
+/// Whether an address determines the database.
 #[derive(Clone, Copy)]
 enum Names {
-    /// The address is for this service: its own database wins over the default.
+    /// The address is for this service: its database overrides the default.
     Database,
-    /// The address is for all services: the database is always the service's own.
+    /// The address is for all services: each service uses its own database.
     ServerOnly,
 }
 
 impl Configuration {
-    /// Where the database of `service` is; `default_database` is what the service calls it.
+    /// Locates the database of `service`; `default_database` is its name in the service's definition.
     ///
     /// # Errors
-    /// [`ConfigError::DatabaseUrlForMany`], [`ConfigError::NotConfigured`] in production, and mistakes in addresses.
+    /// [`ConfigError::DatabaseUrlForMany`], [`ConfigError::NotConfigured`] in production, and invalid addresses.
     pub fn locate(
         &self,
         service: &str,
@@ -148,7 +147,7 @@ impl Configuration {
         })
     }
 
-    /// The name of the service's database, unless an address for this service alone says otherwise.
+    /// The name of the service's database, unless an address for this service alone overrides it.
     #[must_use]
     pub fn database_name<'a>(&'a self, service: &str, default: &'a str) -> &'a str {
         self.service_setting(service, |section| section.database.as_deref())
@@ -220,10 +219,10 @@ impl Configuration {
             .map(Some)
     }
 
-    /// The server that `--scratch-server` names; the database in it does not matter.
+    /// The server of `--scratch-server`; its database is ignored.
     ///
     /// # Errors
-    /// [`ConfigError::Address`] when it is no address.
+    /// [`ConfigError::Address`] if it is not a valid address.
     pub fn scratch_server(&self, url: &str) -> Result<DatabaseAddress, ConfigError> {
         let origin = Origin::Flag("--scratch-server".to_owned());
         let parameters = Parameters::parse(url).map_err(|source| ConfigError::Address {
@@ -238,7 +237,7 @@ impl Configuration {
         self.guarded(address, &origin)
     }
 
-    /// The address with the TLS that production demands.
+    /// The address with the TLS mode that production requires.
     fn guarded(
         &self,
         address: DatabaseAddress,
@@ -298,7 +297,7 @@ mod tests {
     use super::*;
     use crate::config::{Overrides, ProjectRoot};
 
-    /// A configuration without any file on disk: files are given as text, strongest first.
+    /// A configuration without files on disk: `files` are given as text, by descending precedence.
     fn configuration(
         overrides: &Overrides,
         pairs: &[(&str, &str)],
@@ -352,7 +351,7 @@ mod tests {
     const GATE: Selection<'_> = Selection::One("control");
 
     #[test]
-    fn each_source_gives_way_to_the_stronger_ones() {
+    fn each_source_overrides_the_weaker_ones() {
         let files = [
             "[server]\nurl='postgres://u@file0'",
             "[services.policy]\nurl='postgres://u@file1/x'",
@@ -429,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_look_on_the_same_server_unless_configured_otherwise() {
+    fn gates_use_the_same_server_unless_configured_otherwise() {
         let mut pairs = vec![
             ("DATABASE_URL", "postgres://u:p@one:7/soc_controls"),
             ("PGHOST", "pg"),
@@ -452,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_a_database_takes_the_one_of_the_service() {
+    fn a_url_without_a_database_uses_the_services_database() {
         assert_eq!(
             located(
                 OWN,
@@ -501,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn libpq_variables_fill_what_a_url_leaves_open() {
+    fn libpq_variables_complete_a_url() {
         let pairs = [
             ("POLICY_DATABASE_URL", "postgres://h/d"),
             ("PGUSER", "u"),
@@ -521,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_of_a_stronger_file_wins_over_a_weaker_url() {
+    fn a_database_in_a_stronger_file_overrides_a_weaker_url() {
         let files = [
             "[services.policy]\ndatabase='strong'",
             "[services.policy]\nurl='postgres://u@h/weak'",
@@ -560,7 +559,7 @@ mod tests {
     }
 
     #[test]
-    fn in_production_a_server_elsewhere_is_spoken_to_over_tls() {
+    fn in_production_a_remote_server_requires_tls() {
         use crate::config::address::SslMode;
         let mode = |environment: &str, address: &str, files: &[&str]| {
             let pairs = [
@@ -576,7 +575,7 @@ mod tests {
             }
         };
         let off = ["[production]\nrequire_tls = false"];
-        for (environment, address, files, wanted) in [
+        for (environment, address, files, expected) in [
             (
                 "production",
                 "host=db user=u",
@@ -624,14 +623,14 @@ mod tests {
         ] {
             assert_eq!(
                 mode(environment, address, files),
-                wanted,
+                expected,
                 "{environment} {address}"
             );
         }
     }
 
     #[test]
-    fn outside_a_project_no_server_is_assumed_either() {
+    fn outside_a_project_there_is_no_default_server() {
         let load = |pairs: &[(&str, &str)]| {
             let mut outside = configuration(&Overrides::default(), pairs, &[]);
             outside.project = project("/home/me", false);
@@ -646,7 +645,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_address_names_its_origin_and_hides_its_password() {
+    fn an_invalid_address_names_its_origin_and_hides_its_password() {
         let pairs = [("POLICY_DATABASE_URL", "postgres://u:secret@h:70000/d")];
         let error = configuration(&Overrides::default(), &pairs, &[])
             .locate("policy", "d", OWN)
@@ -656,7 +655,7 @@ mod tests {
             .to_string();
         assert_eq!(
             error.to_string(),
-            "the database address from POLICY_DATABASE_URL is not usable"
+            "invalid database address from POLICY_DATABASE_URL"
         );
         assert_eq!(source, "`port` must be a number from 1 to 65535");
     }

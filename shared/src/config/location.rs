@@ -1,29 +1,27 @@
-//! Where the database of a service is.
-//!
-//! Responsible for: the answer type of [`Configuration::locate`](super::Configuration::locate). Floor 1.
+//! The location of a service's database, as returned by [`Configuration::locate`](super::Configuration::locate). Floor 1.
 
 use super::{DatabaseAddress, Origin};
 
-/// Which services a command is about; decides what `DATABASE_URL` means.
+/// The services that a command selects, which determines the meaning of `DATABASE_URL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection<'a> {
-    /// This service alone; others are only looked at (gates).
+    /// This service alone; others are only queried (gates).
     One(&'a str),
     /// Several services.
     Many,
 }
 
-/// Where the database of a service is.
+/// The location of a service's database.
 #[derive(Debug, Clone)]
 pub enum Location {
     /// On a configured server.
     Configured {
         /// The address, with the service's database.
         address: DatabaseAddress,
-        /// Where the address came from.
+        /// The origin of the address.
         origin: Origin,
     },
-    /// Nothing is configured: in the project's own local server, which may have to be started.
+    /// Not configured: on the project's local server, which may have to be started.
     Local {
         /// The name of the service's database.
         database: String,

@@ -1,7 +1,7 @@
 //! Configuration: from command line, environment and files to settings and addresses.
 //!
-//! Responsible for: every value that a person can set, with its precedence. Not for: parsing the command line, asking
-//! the operating system for the environment (both are passed in), connecting. Floor 1.
+//! Covers every value that a user can set, with its precedence. The command line and the environment are passed in by
+//! the caller; connecting happens elsewhere. Floor 1.
 
 pub mod address;
 mod child_environment;

@@ -1,26 +1,24 @@
-//! Where a setting came from.
-//!
-//! Responsible for: naming flags, variables and keys of files in messages. Floor 1.
+//! The origin of a setting, for messages: a flag, a variable or a key in a file. Floor 1.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a setting came from; `Display` reads well after "from".
+/// The origin of a setting; `Display` reads well after "from".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// A flag of the command line.
+    /// A command-line flag.
     Flag(String),
-    /// One or more variables of the environment that belong together.
+    /// An environment variable, or several that belong together.
     Variables(Vec<String>),
-    /// A key of a configuration file.
+    /// A key in a configuration file.
     File {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// The whole key, with dots.
+        /// The full dotted key.
         key: String,
     },
-    /// Derived: the server on which another service's address lies.
+    /// Derived: the server of another service's address.
     SameServer(Box<Origin>),
 }
 

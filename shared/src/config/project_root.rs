@@ -1,24 +1,21 @@
-//! Where the project begins.
-//!
-//! Responsible for: finding the folder that `config/`, `services/` and `.local/` belong to, and saying whether there
-//! is one. Floor 1.
+//! Finds the project root: the folder that `config/`, `services/` and `.local/` belong to. Floor 1.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use service_layout::files::{self, FileProblem, Found};
 
-/// The folder that paths of a command are relative to.
+/// The folder that relative paths of a command start at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectRoot {
-    /// The folder.
+    /// The folder's path.
     pub folder: PathBuf,
-    /// Whether it is a project (it has `services/` or `config/`). Elsewhere nothing may be started or made unasked.
+    /// Whether it is a project (has `services/` or `config/`). Elsewhere, nothing may be started or created implicitly.
     pub is_project: bool,
 }
 
 impl ProjectRoot {
-    /// The nearest folder, from `current` upwards, that holds `services/`, `config/` or `.git`; else `current`.
+    /// The nearest folder, from `current` upward, that contains `services/`, `config/` or `.git`; otherwise `current`.
     #[must_use]
     pub fn find(current: &Path) -> Self {
         let folder = current
@@ -31,7 +28,7 @@ impl ProjectRoot {
         }
     }
 
-    /// The project of the current folder, else that of a given folder of services.
+    /// The project of the current folder, or else that of a given services folder.
     #[must_use]
     pub fn of(current: &Path, services: Option<&Path>) -> Self {
         let found = Self::find(current);
@@ -48,13 +45,13 @@ fn is_project(folder: &Path) -> bool {
     has_folder(&folder.join("services")) || is_configuration(&folder.join("config"))
 }
 
-/// Whether something has this name.
+/// Whether something with this name exists.
 fn has(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether a folder has this name, or a link that should lead to one: what cannot be read is an error where its files are read, and
-/// must not make the project another one.
+/// Whether a folder with this name exists, or a link that should point to one: an unreadable folder causes an error when
+/// its files are read, and must not select a different project.
 fn has_folder(path: &Path) -> bool {
     match files::look(path) {
         Ok(found) => found == Some(Found::Folder),
@@ -62,7 +59,7 @@ fn has_folder(path: &Path) -> bool {
     }
 }
 
-/// A folder `config/` full of source code, as applications have one, is none of ours.
+/// A `config/` folder of source code, as some applications have, does not count.
 fn is_configuration(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else {
         return has_folder(folder);
@@ -85,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_marked_ancestor_wins() {
+    fn the_nearest_marked_ancestor_is_the_root() {
         let top = tempfile::tempdir().expect("a folder");
         let top = top.path();
         let deep = top.join("inner/services/policy/src");
@@ -142,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_services_brings_its_project_where_there_is_no_other() {
+    fn a_services_folder_determines_the_project_if_there_is_no_other() {
         let top = tempfile::tempdir().expect("a folder");
         let (one, two, bare) = (
             top.path().join("one/services"),

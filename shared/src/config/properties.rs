@@ -1,7 +1,4 @@
-//! What holds for every configuration, tried on random ones.
-//!
-//! Responsible for: the properties of addresses, password files, durations and configuration files.
-//! Not for: single cases, which stand beside the code.
+//! Property tests of addresses, password files, durations and configuration files. Single cases are beside the code.
 //! Floor 1: tests only.
 
 use std::collections::BTreeMap;
@@ -16,7 +13,7 @@ use super::address::{LIBPQ_VARIABLES, Password};
 use super::layer::FileLayer;
 use super::{Configuration, DatabaseAddress, Overrides, Selection};
 
-/// Every byte but letters and digits, in hexadecimal.
+/// Every byte except letters and digits, percent-encoded.
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() {
@@ -28,12 +25,12 @@ fn encoded(text: &str) -> String {
     })
 }
 
-/// As libpq takes it in a `key=value` string.
+/// Quoted as libpq accepts it in a `key=value` string.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// Whatever a name or a password may hold: anything but NUL.
+/// Anything that a name or a password may contain: any text without NUL.
 fn words() -> impl Strategy<Value = String> {
     prop_oneof!["[^\\x00]{1,12}", "[@:/?#%&= '\\\\\"\\[\\],\\r\\n]{1,8}"]
 }
@@ -66,7 +63,7 @@ fn no_variables() -> BTreeMap<String, String> {
     BTreeMap::new()
 }
 
-fn assert_says(address: &DatabaseAddress, parts: &Parts) -> Result<(), TestCaseError> {
+fn assert_parts(address: &DatabaseAddress, parts: &Parts) -> Result<(), TestCaseError> {
     let [endpoint] = address.endpoints() else {
         return Err(TestCaseError::fail(format!("{:?}", address.endpoints())));
     };
@@ -79,7 +76,7 @@ fn assert_says(address: &DatabaseAddress, parts: &Parts) -> Result<(), TestCaseE
     Ok(())
 }
 
-/// Values that some setting might take, and some that none does.
+/// Values that some setting accepts, and some that none does.
 fn values() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -128,7 +125,7 @@ fn variables() -> impl Strategy<Value = BTreeMap<String, String>> {
 
 proptest! {
     #[test]
-    fn a_url_says_what_was_encoded_in_it(parts in parts()) {
+    fn a_url_decodes_to_its_parts(parts in parts()) {
         let Parts { host, port, user, password, database } = &parts;
         let host = match host.parse::<std::net::Ipv6Addr>() {
             Ok(_) => format!("[{host}]"),
@@ -140,12 +137,12 @@ proptest! {
         let address = DatabaseAddress::parse(&url, &no_variables());
         prop_assert!(address.is_ok(), "{}: {:?}", url, address);
         if let Ok(address) = address {
-            assert_says(&address, &parts)?;
+            assert_parts(&address, &parts)?;
         }
     }
 
     #[test]
-    fn key_and_value_pairs_say_what_was_quoted_in_them(parts in parts()) {
+    fn key_value_pairs_decode_to_their_parts(parts in parts()) {
         let Parts { host, port, user, password, database } = &parts;
         let text = format!(
             "host={} port={port} user={} password={} dbname={}",
@@ -154,12 +151,12 @@ proptest! {
         let address = DatabaseAddress::parse(&text, &no_variables());
         prop_assert!(address.is_ok(), "{}: {:?}", text, address);
         if let Ok(address) = address {
-            assert_says(&address, &parts)?;
+            assert_parts(&address, &parts)?;
         }
     }
 
     #[test]
-    fn psql_and_pg_dump_are_told_the_same(parts in parts(), database in words()) {
+    fn psql_and_pg_dump_get_the_same_address(parts in parts(), database in words()) {
         let Parts { host, port, user, password, .. } = &parts;
         let text = format!(
             "host={} port={port} user={} password={}", quoted(host), quoted(user), quoted(password)
@@ -168,13 +165,13 @@ proptest! {
         let variables: BTreeMap<String, String> = address.libpq_environment(std::time::Duration::from_secs(10)).into_iter().collect();
         prop_assert_eq!(variables.get("PGDATABASE"), Some(&database));
         let again = DatabaseAddress::parse("application_name=x", &variables).unwrap().with_database(&database);
-        assert_says(&again, &Parts { database, ..parts })?;
+        assert_parts(&again, &Parts { database, ..parts })?;
     }
 
     #[test]
-    fn a_password_is_found_in_its_file_and_shown_nowhere(parts in parts()) {
+    fn a_password_is_found_in_its_file_and_never_printed(parts in parts()) {
         let escaped = |text: &str| text.replace('\\', "\\\\").replace(':', "\\:");
-        // A line of the file cannot hold the end of a line.
+        // A line of the file cannot contain a line break.
         prop_assume!([&parts.user, &parts.database].iter().all(|text| !text.contains(['\n', '\r'])));
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("passwords");
@@ -192,7 +189,7 @@ proptest! {
         );
         let address = DatabaseAddress::parse(&text, &no_variables()).unwrap().with_database(parts.database.as_str());
         let found = address.password(&address.endpoints()[0]).map(Password::expose);
-        // libpq calls its own default socket folder "localhost" in this file.
+        // libpq uses "localhost" for its default socket folder in this file.
         if !["/tmp", "/var/run/postgresql"].contains(&parts.host.as_str()) {
             prop_assert_eq!(found, Some(secret));
         }
@@ -201,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_an_address_or_a_mistake(text in values(), variables in variables()) {
+    fn any_text_is_an_address_or_an_error(text in values(), variables in variables()) {
         for text in [text.clone(), format!("postgres://{text}"), format!("host=h {text}")] {
             match DatabaseAddress::parse(&text, &variables) {
                 Ok(address) => {
@@ -217,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn any_file_and_any_variables_are_a_configuration_or_a_mistake(
+    fn any_file_and_variables_are_a_configuration_or_an_error(
         file in prop_oneof![
             any::<String>(),
             (prop::sample::select(vec!["server", "engine", "services.shop", "services", "\"a[9]\""]),

@@ -1,10 +1,10 @@
-//! What the surroundings add to an address: service file and `PG*` variables.
+//! Completes an address from the service file and the `PG*` variables.
 //!
-//! Responsible for: filling what an address leaves open, in libpq's order (the address, the service, the variables).
-//! Not for: the password file (`password`) and libpq's files of certificates (`tls_settings`). Floor 1.
+//! Fills unset parameters in libpq's order (the address, the service, the variables). The password file (`password`) and
+//! the certificate files (`tls_settings`) are handled elsewhere. Floor 1.
 //!
-//! Two deliberate differences from libpq: `PGHOSTADDR` never redirects an address that names its host, and
-//! `PGDATABASE` is not read, because every service has a database of its own.
+//! Two deliberate differences from libpq: `PGHOSTADDR` never redirects an address that specifies its host, and
+//! `PGDATABASE` is ignored, because every service has its own database.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use super::network::NEVER_EMPTY;
 use super::parameters::Parameters;
 use super::{AddressError, keyword};
 
-/// Where distributions keep the service file of the whole machine, when `PGSYSCONFDIR` does not say.
+/// The folders where distributions keep the system-wide service file, if `PGSYSCONFDIR` is unset.
 const SYSTEM_FOLDER: &str = "/etc/postgresql-common";
 
-/// Every variable that libpq reads: remove these from a child's environment before setting
+/// Every variable that libpq reads. Remove these from a child's environment before setting
 /// [`DatabaseAddress::libpq_environment`](super::DatabaseAddress::libpq_environment).
 pub const LIBPQ_VARIABLES: &[&str] = &[
     "PGAPPNAME",
@@ -60,7 +60,7 @@ pub const LIBPQ_VARIABLES: &[&str] = &[
     "PGUSER",
 ];
 
-/// The environment of the program, as far as libpq looks at it.
+/// The environment variables that libpq reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a>(pub(super) &'a BTreeMap<String, String>);
 
@@ -73,12 +73,12 @@ impl<'a> Surroundings<'a> {
             .filter(|value| !value.is_empty())
     }
 
-    /// A file below the home folder.
+    /// A file in the home folder.
     pub(super) fn home_file(self, path: &str) -> Option<PathBuf> {
         self.variable("HOME").map(|home| Path::new(home).join(path))
     }
 
-    /// Fills what `parameters` leave open.
+    /// Fills the parameters that are unset.
     pub(super) fn fill(self, parameters: &mut Parameters) -> Result<(), AddressError> {
         let names_host = |parameters: &Parameters| {
             parameters
@@ -148,7 +148,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// The settings of one section of a service file, if it is there.
+/// The settings in one section of a service file, if it exists.
 fn section(
     text: &str,
     service: &str,
@@ -179,7 +179,7 @@ fn section(
             if matches!(key, "service" | "servicefile") {
                 return Err(AddressError::Unsupported {
                     key,
-                    because: "a service cannot refer to another one",
+                    because: "a service section cannot refer to another service",
                 });
             }
             settings.push((key, value.to_owned()));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_fill_only_what_is_open() {
+    fn variables_fill_only_unset_parameters() {
         let parameters = filled(
             "postgres://u@h/d",
             &[
@@ -224,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_tls_are_those_of_libpq() {
-        for (text, pairs, wanted) in [
+    fn tls_variables_match_those_of_libpq() {
+        for (text, pairs, expected) in [
             (
                 "host=h",
                 &[("PGREQUIRESSL", "1")][..],
@@ -251,7 +251,7 @@ mod tests {
         ] {
             assert_eq!(
                 filled(text, pairs),
-                Parameters::parse(wanted).expect("parses"),
+                Parameters::parse(expected).expect("parses"),
                 "{text} {pairs:?}"
             );
         }
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_cannot_be_honoured_is_refused() {
+    fn an_unsupported_variable_is_refused() {
         let mut parameters = Parameters::default();
         let outcome =
             Surroundings(&variables(&[("PGREQUIREPEER", "postgres")])).fill(&mut parameters);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_line_of_a_service_file_is_named() {
+    fn an_invalid_line_of_a_service_file_is_reported() {
         let outcome = section("[a]\nhost\n", "a", Path::new("f"));
         assert!(matches!(
             outcome,

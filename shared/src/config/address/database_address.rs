@@ -1,7 +1,7 @@
-//! The address of one database, ready to connect to.
+//! A database address, ready to connect to.
 //!
-//! Responsible for: one value with all that a connection needs, and showing it without its password. Not for: reading
-//! text (`parameters`, `url`), connecting (`postgres::connect`). Floor 1.
+//! One value with everything that a connection needs, which prints without its password. `parameters` and `url` parse
+//! text, and `postgres::connect` connects. Floor 1.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,17 +17,17 @@ use super::password::{Password, PasswordFile};
 use super::tls_settings::TlsSettings;
 use super::{AddressError, RootCertificates};
 
-/// The address of one database.
+/// The address of a database.
 ///
-/// `Display` gives `postgres@localhost:5432/soc_auth`; neither it nor `Debug` ever shows a password.
+/// `Display` prints `postgres@localhost:5432/soc_auth`; neither it nor `Debug` prints a password.
 #[derive(Debug, Clone)]
 pub struct DatabaseAddress {
     database: String,
-    /// Shared, because a run holds many addresses of one server.
+    /// Shared, because a run holds many addresses of the same server.
     server: Arc<Server>,
 }
 
-/// All of an address but the database.
+/// The parts of an address other than the database.
 #[derive(Clone, Debug)]
 struct Server {
     endpoints: Vec<Endpoint>,
@@ -40,19 +40,19 @@ struct Server {
 }
 
 impl DatabaseAddress {
-    /// Reads a URL or a `key=value` string; `variables` fill what it leaves open, as libpq does.
+    /// Parses a URL or a `key=value` string; `variables` complete it, as in libpq.
     ///
-    /// Without a database in the text, the database is called like the user, as in libpq.
+    /// Without a database in the text, the database is named after the user, as in libpq.
     ///
     /// # Errors
-    /// [`AddressError`] says what is wrong with the text, the variables or the files that they name.
+    /// [`AddressError`] if the text, the variables or the files that they name are invalid.
     pub fn parse(text: &str, variables: &BTreeMap<String, String>) -> Result<Self, AddressError> {
         Self::resolve(Parameters::parse(text)?, None, variables)
     }
 
-    /// An address of a server that trusts its local users, such as a throw-away one: no password, no TLS.
+    /// An address of a server that trusts local users, such as a scratch server: no password, no TLS.
     ///
-    /// `host` is a name, an IP address or the absolute folder of a socket.
+    /// `host` is a name, an IP address or the absolute path of a socket folder.
     #[must_use]
     pub fn local(host: &str, port: u16, user: &str, database: &str) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl DatabaseAddress {
         }
     }
 
-    /// Looks at the values; `default_database` is the database of an address that names none.
+    /// Validates the values; `default_database` applies if the address names no database.
     pub(crate) fn resolve(
         mut parameters: Parameters,
         default_database: Option<&str>,
@@ -122,7 +122,7 @@ impl DatabaseAddress {
         }
     }
 
-    /// The same with TLS demanded, where the address leaves that open. None where it forbids TLS.
+    /// The same address with TLS required, unless the address sets the mode. `None` if it disables TLS.
     #[must_use]
     pub(crate) fn with_required_tls(mut self) -> Option<Self> {
         Arc::make_mut(&mut self.server)
@@ -143,13 +143,13 @@ impl DatabaseAddress {
         &self.server.user
     }
 
-    /// Where the server may listen; never empty.
+    /// The endpoints of the server; never empty.
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.server.endpoints
     }
 
-    /// What the address says about TLS.
+    /// The TLS settings.
     #[must_use]
     pub fn tls(&self) -> &TlsSettings {
         &self.server.tls
@@ -161,19 +161,19 @@ impl DatabaseAddress {
         &self.server.network
     }
 
-    /// What a person should know about the address, such as a password file that is ignored; one line each.
+    /// Warnings about the address, such as an ignored password file; one line each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.server.warnings
     }
 
-    /// The password for one endpoint: the given one, else the one of the password file.
+    /// The password for an endpoint: the given one, or else the one from the password file.
     #[must_use]
     pub fn password(&self, endpoint: &Endpoint) -> Option<&Password> {
         if self.server.password.is_some() {
             return self.server.password.as_ref();
         }
-        // libpq calls its own default socket folder "localhost" here.
+        // libpq uses "localhost" for its default socket folder here.
         let host = match endpoint.transport() {
             Transport::Socket(folder)
                 if ["/var/run/postgresql", "/tmp"]
@@ -198,20 +198,20 @@ impl DatabaseAddress {
         self.server.endpoints.iter().all(Endpoint::is_local)
     }
 
-    /// The same text for every address of the same server, to bound the connections to it.
+    /// A key that is equal for all addresses of one server, to limit the connections to it.
     #[must_use]
     pub fn server_key(&self) -> String {
         let keys: Vec<String> = self.server.endpoints.iter().map(Endpoint::key).collect();
         keys.join(",")
     }
 
-    /// The same text for every address of the same database, to keep two services on it apart.
+    /// A key that is equal for all addresses of one database, to keep two services from sharing it.
     #[must_use]
     pub fn database_key(&self) -> String {
         format!("{}/{}", self.server_key(), self.database)
     }
 
-    /// The connection string that goes with [`Self::libpq_environment`]: the database, and what there are no variables for.
+    /// The connection string to use with [`Self::libpq_environment`]: the database, and parameters without a variable.
     #[must_use]
     pub fn libpq_connection_string(&self) -> String {
         let database = self.database.replace('\\', "\\\\").replace('\'', "\\'");
@@ -221,8 +221,8 @@ impl DatabaseAddress {
         )
     }
 
-    /// The variables that make psql and pg_dump connect to this address, password included; `connect_timeout` is for an address
-    /// without one.
+    /// The variables that make psql and pg_dump connect to this address, including the password; `connect_timeout` applies if
+    /// the address sets none.
     ///
     /// Remove [`LIBPQ_VARIABLES`](super::LIBPQ_VARIABLES) from the child's environment first.
     #[must_use]
@@ -238,7 +238,7 @@ impl DatabaseAddress {
             }
         };
         let path = |path: &Path| path.display().to_string();
-        // Not the address in the place of a name: a certificate would be compared with it.
+        // Do not pass an address as the host name: the certificate would be compared with it.
         if self.server.endpoints.iter().any(Endpoint::has_host) {
             set("PGHOST", list(&|endpoint| endpoint.given_host().to_owned()));
         }
@@ -296,13 +296,13 @@ impl DatabaseAddress {
                 set("PGSSLCERT", path(certificate));
                 set("PGSSLKEY", path(key));
             }
-            // Else libpq takes the default files; before version 16 it does not know the mode, and an absent file is none.
+            // Otherwise libpq uses the default files. Before version 16 it does not know the mode, and a missing file counts as none.
             None => {
                 set("PGSSLCERTMODE", "disable".to_owned());
                 set("PGSSLCERT", NO_FILE.to_owned());
             }
         }
-        // We speak no GSSAPI.
+        // GSSAPI is not supported.
         set("PGGSSENCMODE", "disable".to_owned());
         set(
             "PGSSLMINPROTOCOLVERSION",
@@ -328,7 +328,7 @@ impl DatabaseAddress {
         }
         let limit = self.server.network.connect_timeout;
         let limit = limit.unwrap_or(connect_timeout);
-        // In whole seconds, and zero is without limit.
+        // libpq takes whole seconds, and zero disables the timeout.
         set(
             "PGCONNECT_TIMEOUT",
             limit.as_millis().div_ceil(1000).to_string(),
@@ -349,7 +349,7 @@ impl DatabaseAddress {
     }
 }
 
-/// A file that is never there.
+/// A file that never exists.
 const NO_FILE: &str = "/nonexistent/postgresql.crt";
 
 impl fmt::Display for DatabaseAddress {
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn no_output_shows_the_password() {
+    fn no_output_contains_the_password() {
         let address = parse("postgres://postgres:secret@localhost/soc_auth");
         assert_eq!(address.to_string(), "postgres@localhost:5432/soc_auth");
         assert!(!format!("{address:?}").contains("secret"));
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_and_several_hosts_are_shown_too() {
+    fn sockets_and_multiple_hosts_are_printed() {
         assert_eq!(
             parse("postgres:///d?host=/tmp&user=u").to_string(),
             "u@/tmp:5432/d"
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_user_it_is_the_one_of_the_operating_system() {
+    fn the_default_user_is_that_of_the_operating_system() {
         let address = parse("host=h");
         assert_eq!(address.user(), whoami::username().expect("has a name"));
         assert_eq!(address.database(), address.user());
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_postgresql_get_no_host_name_where_only_an_address_is_given() {
+    fn client_programs_get_no_host_name_if_only_an_address_is_given() {
         let variables =
             parse("hostaddr=::1 user=u dbname=d").libpq_environment(Duration::from_secs(10));
         let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_postgresql_notice_a_dead_server_as_we_do() {
+    fn client_programs_get_the_same_keepalives() {
         let string = |text: &str| parse(text).libpq_connection_string();
         assert_eq!(
             string("host=h user=u dbname='a=\\'b\\\\'"),
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_postgresql_get_the_same_address() {
+    fn client_programs_get_the_same_address() {
         let variables = parse(
             "postgres://u:p@h,h2:7/d?sslmode=verify-ca&sslrootcert=/ca.pem&connect_timeout=5",
         )

@@ -1,7 +1,7 @@
-//! One place where a server may listen.
+//! An endpoint at which a server may listen.
 //!
-//! Responsible for: pairing the lists `host`, `hostaddr` and `port`, and telling sockets from TCP and local from
-//! remote. Not for: resolving names, which `postgres::connect` does. Floor 1.
+//! Pairs the lists `host`, `hostaddr` and `port`, and distinguishes sockets from TCP and local from remote hosts.
+//! `postgres::connect` resolves names. Floor 1.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use super::AddressError;
 use super::parameters::Parameters;
 
-/// PostgreSQL's own port.
+/// PostgreSQL's default port.
 const DEFAULT_PORT: u16 = 5432;
 
-/// One place where the server may listen; an address holds one or more.
+/// An endpoint at which the server may listen; an address has one or more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The name, IP address or absolute socket folder as written; empty if only `hostaddr` is given.
@@ -29,12 +29,12 @@ pub enum Transport<'a> {
     Socket(&'a Path),
     /// TCP to this IP address.
     Address(IpAddr),
-    /// TCP to whatever this name resolves to.
+    /// TCP to an address that this name resolves to.
     Name(&'a str),
 }
 
 impl Endpoint {
-    /// An endpoint from a host name, an IP address or an absolute socket folder.
+    /// An endpoint for a host name, an IP address or an absolute socket folder.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Endpoint {
         }
     }
 
-    /// The name, IP address or socket folder that the certificate and the password file are asked for.
+    /// The name, IP address or socket folder to look up in the certificate and the password file.
     #[must_use]
     pub fn host(&self) -> String {
         match self.address {
@@ -59,13 +59,13 @@ impl Endpoint {
         self.port
     }
 
-    /// Whether a host name (not only `hostaddr`) is given, which a certificate can be compared with.
+    /// Whether a host name (not only `hostaddr`) is given, to compare with a certificate.
     #[must_use]
     pub fn has_host(&self) -> bool {
         !self.host.is_empty()
     }
 
-    /// How the endpoint is reached; `hostaddr` wins over `host`, as in libpq.
+    /// How the endpoint is reached; `hostaddr` overrides `host`, as in libpq.
     #[must_use]
     pub fn transport(&self) -> Transport<'_> {
         match self.address.or_else(|| self.host.parse().ok()) {
@@ -85,7 +85,7 @@ impl Endpoint {
         }
     }
 
-    /// The same text for every spelling of the same endpoint.
+    /// A key that is equal for all spellings of an endpoint.
     pub(super) fn key(&self) -> String {
         match self.transport() {
             Transport::Socket(folder) => format!("{}:{}", folder.display(), self.port),
@@ -116,7 +116,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Pairs `host`, `hostaddr` and `port`; at least one endpoint comes back.
+/// Pairs `host`, `hostaddr` and `port`; returns at least one endpoint.
 pub(super) fn endpoints(parameters: &Parameters) -> Result<Vec<Endpoint>, AddressError> {
     let list = |key| -> Vec<&str> {
         parameters
@@ -157,7 +157,7 @@ pub(super) fn endpoints(parameters: &Parameters) -> Result<Vec<Endpoint>, Addres
             "" => None,
             text => Some(text.parse().map_err(|_| AddressError::InvalidValue {
                 key: "hostaddr",
-                expected: "an IP address; names belong into `host`",
+                expected: "an IP address; use `host` for names",
             })?),
         };
         let host = match hosts.get(index).copied().unwrap_or_default() {
@@ -192,8 +192,8 @@ fn port(text: &str) -> Result<u16, AddressError> {
     }
 }
 
-/// Where libpq looks when no host is given. Distributions compile `/var/run/postgresql` into theirs, PostgreSQL
-/// itself says `/tmp`: the one with a socket of the port wins.
+/// The folder or host that libpq uses if no host is given. Distributions compile in `/var/run/postgresql`, PostgreSQL itself
+/// `/tmp`: the folder with a socket for the port wins.
 fn default_host(port: u16) -> String {
     if cfg!(not(unix)) {
         return "localhost".to_owned();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn one_port_serves_all_hosts_and_missing_ones_are_5432() {
+    fn one_port_applies_to_all_hosts_and_the_default_is_5432() {
         assert_eq!(shown("host=a,b port=7"), ["a:7", "b:7"]);
         assert_eq!(
             shown("postgres://a:1,b,[::1]/d"),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_must_match() {
+    fn list_lengths_must_match() {
         assert!(matches!(
             of("host=a,b port=1,2,3"),
             Err(AddressError::UnevenLists { key: "port", .. })
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn local_is_a_socket_loopback_or_localhost() {
+    fn sockets_loopback_addresses_and_localhost_are_local() {
         for (text, local) in [
             ("host=localhost", true),
             ("host=LOCALHOST", true),

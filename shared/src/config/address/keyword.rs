@@ -1,71 +1,70 @@
-//! The connection parameters of libpq, and what becomes of each.
+//! The connection parameters of libpq and how each is handled.
 //!
-//! Responsible for: knowing every key, so that a misspelt one is an error and an unsupported one is said to be
-//! unsupported. Not for: the meaning of the values. Floor 1.
+//! Lists every key, so that a misspelled key is an error and an unsupported one is reported as such. Floor 1.
 //! Source: PostgreSQL documentation, "Parameter Key Words" (34.1.2), up to version 18.
 
 use super::AddressError;
 
-/// What this program does with a key.
+/// How this program handles a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Support {
-    /// Read and honoured.
-    Honoured,
-    /// Accepted without effect, because it cannot change what this program does.
+    /// Supported.
+    Honored,
+    /// Accepted without effect, because it cannot affect this program.
     Harmless,
-    /// Refused, because ignoring it would break what it promises.
+    /// Refused, because ignoring it would violate what it guarantees.
     Refused(&'static str),
 }
 
-use Support::{Harmless, Honoured, Refused};
+use Support::{Harmless, Honored, Refused};
 
-/// Keys with what becomes of them and the variable that libpq reads for each.
+/// The keys, how each is handled, and the variable that libpq reads for it.
 const KEYWORDS: &[(&str, Support, Option<&str>)] = &[
-    ("host", Honoured, Some("PGHOST")),
-    ("hostaddr", Honoured, Some("PGHOSTADDR")),
-    ("port", Honoured, Some("PGPORT")),
-    ("user", Honoured, Some("PGUSER")),
-    ("password", Honoured, Some("PGPASSWORD")),
-    ("dbname", Honoured, None),
-    ("passfile", Honoured, Some("PGPASSFILE")),
-    ("service", Honoured, Some("PGSERVICE")),
-    ("servicefile", Honoured, Some("PGSERVICEFILE")),
-    ("options", Honoured, Some("PGOPTIONS")),
-    ("application_name", Honoured, Some("PGAPPNAME")),
+    ("host", Honored, Some("PGHOST")),
+    ("hostaddr", Honored, Some("PGHOSTADDR")),
+    ("port", Honored, Some("PGPORT")),
+    ("user", Honored, Some("PGUSER")),
+    ("password", Honored, Some("PGPASSWORD")),
+    ("dbname", Honored, None),
+    ("passfile", Honored, Some("PGPASSFILE")),
+    ("service", Honored, Some("PGSERVICE")),
+    ("servicefile", Honored, Some("PGSERVICEFILE")),
+    ("options", Honored, Some("PGOPTIONS")),
+    ("application_name", Honored, Some("PGAPPNAME")),
     ("fallback_application_name", Harmless, None),
-    ("connect_timeout", Honoured, Some("PGCONNECT_TIMEOUT")),
-    ("tcp_user_timeout", Honoured, None),
-    ("keepalives", Honoured, None),
-    ("keepalives_idle", Honoured, None),
-    ("keepalives_interval", Honoured, None),
-    ("keepalives_count", Honoured, None),
+    ("connect_timeout", Honored, Some("PGCONNECT_TIMEOUT")),
+    ("tcp_user_timeout", Honored, None),
+    ("keepalives", Honored, None),
+    ("keepalives_idle", Honored, None),
+    ("keepalives_interval", Honored, None),
+    ("keepalives_count", Honored, None),
     (
         "target_session_attrs",
-        Honoured,
+        Honored,
         Some("PGTARGETSESSIONATTRS"),
     ),
-    ("load_balance_hosts", Honoured, Some("PGLOADBALANCEHOSTS")),
-    ("client_encoding", Honoured, None),
-    ("sslmode", Honoured, Some("PGSSLMODE")),
-    ("sslnegotiation", Honoured, Some("PGSSLNEGOTIATION")),
-    ("sslrootcert", Honoured, Some("PGSSLROOTCERT")),
-    ("sslcrl", Honoured, Some("PGSSLCRL")),
-    ("sslcert", Honoured, Some("PGSSLCERT")),
-    ("sslkey", Honoured, Some("PGSSLKEY")),
-    ("sslcertmode", Honoured, Some("PGSSLCERTMODE")),
-    ("sslsni", Honoured, Some("PGSSLSNI")),
+    ("load_balance_hosts", Honored, Some("PGLOADBALANCEHOSTS")),
+    ("client_encoding", Honored, None),
+    ("sslmode", Honored, Some("PGSSLMODE")),
+    ("sslnegotiation", Honored, Some("PGSSLNEGOTIATION")),
+    ("sslrootcert", Honored, Some("PGSSLROOTCERT")),
+    ("sslcrl", Honored, Some("PGSSLCRL")),
+    ("sslcert", Honored, Some("PGSSLCERT")),
+    ("sslkey", Honored, Some("PGSSLKEY")),
+    ("sslcertmode", Honored, Some("PGSSLCERTMODE")),
+    ("sslsni", Honored, Some("PGSSLSNI")),
     (
         "ssl_min_protocol_version",
-        Honoured,
+        Honored,
         Some("PGSSLMINPROTOCOLVERSION"),
     ),
     (
         "ssl_max_protocol_version",
-        Honoured,
+        Honored,
         Some("PGSSLMAXPROTOCOLVERSION"),
     ),
-    ("channel_binding", Honoured, Some("PGCHANNELBINDING")),
-    ("gssencmode", Honoured, Some("PGGSSENCMODE")),
+    ("channel_binding", Honored, Some("PGCHANNELBINDING")),
+    ("gssencmode", Honored, Some("PGGSSENCMODE")),
     ("sslcompression", Harmless, None),
     ("krbsrvname", Harmless, None),
     ("gsslib", Harmless, None),
@@ -81,32 +80,32 @@ const KEYWORDS: &[(&str, Support, Option<&str>)] = &[
     ),
     (
         "sslcrldir",
-        Refused("give one file with `sslcrl`"),
+        Refused("specify one file with `sslcrl`"),
         Some("PGSSLCRLDIR"),
     ),
     (
         "requirepeer",
-        Refused("use TLS with sslmode=verify-full to know the server"),
+        Refused("use sslmode=verify-full to verify the server"),
         Some("PGREQUIREPEER"),
     ),
     (
         "require_auth",
-        Refused("use channel_binding=require to be sure that the server knows the password"),
+        Refused("use channel_binding=require to verify that the server knows the password"),
         Some("PGREQUIREAUTH"),
     ),
     (
         "sslkeylogfile",
-        Refused("the keys of a session are never written to a file"),
+        Refused("session keys are never written to a file"),
         None,
     ),
     (
         "scram_client_key",
-        Refused("give the password instead"),
+        Refused("specify the password instead"),
         None,
     ),
     (
         "scram_server_key",
-        Refused("give the password instead"),
+        Refused("specify the password instead"),
         None,
     ),
     (
@@ -131,24 +130,24 @@ const KEYWORDS: &[(&str, Support, Option<&str>)] = &[
     ),
     (
         "replication",
-        Refused("migrations need an ordinary connection"),
+        Refused("migrations require an ordinary connection"),
         None,
     ),
 ];
 
-/// The key in its one spelling, if libpq knows it and this program honours or safely ignores it.
+/// The canonical key, if libpq knows it and this program supports or safely ignores it.
 ///
 /// # Errors
 /// [`AddressError::UnknownKey`] and [`AddressError::Unsupported`].
 pub(super) fn known(key: &str) -> Result<&'static str, AddressError> {
     match KEYWORDS.iter().find(|(name, _, _)| *name == key) {
-        Some((name, Honoured | Harmless, _)) => Ok(name),
+        Some((name, Honored | Harmless, _)) => Ok(name),
         Some((name, Refused(because), _)) => Err(AddressError::Unsupported { key: name, because }),
         None => Err(AddressError::UnknownKey { meant: like(key) }),
     }
 }
 
-/// The key that another is a misspelling of.
+/// The known key that a misspelled one resembles.
 fn like(written: &str) -> Option<&'static str> {
     KEYWORDS
         .iter()
@@ -157,7 +156,7 @@ fn like(written: &str) -> Option<&'static str> {
         .and_then(|(edits, key)| (edits <= 2).then_some(key))
 }
 
-/// How many characters must be inserted, removed or replaced to get from one word to another (Levenshtein).
+/// The number of insertions, removals and replacements between two words (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (index, left) in from.bytes().enumerate() {
@@ -172,7 +171,7 @@ fn edits(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// The keys that libpq reads from variables too, with their variables.
+/// The keys that libpq also reads from variables, with those variables.
 pub(super) fn with_variables() -> impl Iterator<Item = (&'static str, &'static str)> {
     KEYWORDS
         .iter()
@@ -188,13 +187,13 @@ mod tests {
         for (index, (key, _, _)) in KEYWORDS.iter().enumerate() {
             assert!(
                 !KEYWORDS[..index].iter().any(|(other, _, _)| other == key),
-                "{key} stands twice"
+                "{key} is listed twice"
             );
         }
     }
 
     #[test]
-    fn a_misspelt_key_and_a_refused_key_are_different_errors() {
+    fn a_misspelled_key_and_a_refused_key_are_different_errors() {
         assert!(
             matches!(known("sslmodus"), Err(AddressError::UnknownKey { meant }) if meant == Some("sslmode"))
         );

@@ -1,8 +1,8 @@
 //! The address of a PostgreSQL database, as libpq understands it.
 //!
-//! Responsible for: reading URLs, `key=value` strings, `PG*` variables, service and password files into one
-//! [`DatabaseAddress`]. Not for: deciding which address a service has (`config::locate`), opening connections
-//! (`postgres::connect`). Floor 1; pure but for reading the files that an address names.
+//! Parses URLs, `key=value` strings, `PG*` variables, service and password files into one [`DatabaseAddress`].
+//! `config::locate` selects the address of a service, and `postgres::connect` opens connections. Floor 1; reads no files
+//! other than those that an address names.
 
 mod ambient;
 mod database_address;

@@ -1,21 +1,19 @@
-//! The parameters of an address that concern the connection itself.
-//!
-//! Responsible for: timeouts, keepalives, the choice among several hosts, session options. Floor 1.
+//! The connection settings of an address: timeouts, keepalives, host selection and session options. Floor 1.
 
 use std::time::Duration;
 
 use super::AddressError;
 use super::parameters::Parameters;
 
-/// What kind of session the server must offer (`target_session_attrs`).
+/// The kind of session that the server must offer (`target_session_attrs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SessionTarget {
-    /// Any server that lets us in.
+    /// Any server that accepts the connection.
     #[default]
     Any,
-    /// A session that may write.
+    /// A session that can write.
     ReadWrite,
-    /// A session that may not write.
+    /// A session that cannot write.
     ReadOnly,
     /// A server that is not a standby.
     Primary,
@@ -37,41 +35,41 @@ impl SessionTarget {
     }
 }
 
-/// A dead server is noticed after two minutes: 60 s of silence, then six probes.
+/// A dead server is detected after two minutes: 60 s of silence, then six probes.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_COUNT: u32 = 6;
 
-/// As long as that: keepalives are not sent while data waits to be acknowledged.
+/// The same time, because keepalives are not sent while data waits to be acknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
 
-/// Timeouts, keepalives and session options of an address; `None` leaves the choice to whoever connects.
+/// Timeouts, keepalives and session options of an address; for `None`, the caller chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetworkSettings {
-    /// The limit for each host and IP address; zero waits for ever.
+    /// The timeout per host and IP address; zero disables it.
     pub connect_timeout: Option<Duration>,
-    /// Whether TCP keepalives are switched off.
+    /// Whether TCP keepalives are disabled.
     pub keepalives_off: bool,
-    /// Silence before the first keepalive.
+    /// The idle time before the first keepalive.
     pub keepalives_idle: Duration,
-    /// Time between keepalives.
+    /// The interval between keepalives.
     pub keepalives_interval: Duration,
-    /// Lost keepalives after which the connection is dead.
+    /// The number of lost keepalives after which the connection is dead.
     pub keepalives_count: u32,
-    /// How long sent data may stay unacknowledged; `None` leaves it to the system.
+    /// How long sent data may remain unacknowledged; `None` uses the system default.
     pub tcp_user_timeout: Option<Duration>,
-    /// What kind of session the server must offer.
+    /// The kind of session that the server must offer.
     pub session_target: SessionTarget,
     /// Whether several hosts are tried in random order.
     pub shuffle_hosts: bool,
     /// Command-line options for the server (`options`).
     pub options: Option<String>,
-    /// A name for the session, given by the user.
+    /// The application name, if the user set one.
     pub application_name: Option<String>,
 }
 
 impl NetworkSettings {
-    /// Those that libpq takes from a connection string only, as one: there are no variables for them.
+    /// The settings that libpq accepts only in a connection string, because they have no variables.
     pub(super) fn libpq_parameters(&self) -> String {
         if self.keepalives_off {
             return "keepalives=0".to_owned();
@@ -94,12 +92,12 @@ impl NetworkSettings {
             "client_encoding",
             &[("UTF8", ()), ("UTF-8", ()), ("utf8", ()), ("auto", ())],
         )?;
-        // GSSAPI encryption is a preference unless required, and TLS takes its place.
+        // GSSAPI encryption is optional unless required, and TLS replaces it.
         one_of(parameters, "gssencmode", &[("disable", ()), ("prefer", ())])?;
         let seconds =
             |key| Ok::<_, AddressError>(number(parameters, key)?.map(Duration::from_secs));
         Ok(Self {
-            // libpq rounds 1 up to 2, because its clock has seconds only.
+            // libpq rounds 1 up to 2, because its clock counts whole seconds.
             connect_timeout: seconds("connect_timeout")?.map(|limit| match limit.as_secs() {
                 1 => Duration::from_secs(2),
                 _ => limit,
@@ -145,7 +143,7 @@ impl NetworkSettings {
     }
 }
 
-/// Keys for which an empty value is no way to leave them out, as in libpq: `sslmode=` may be a variable that is not set.
+/// Keys whose empty value does not count as unset, as in libpq: `sslmode=` may come from an unset variable.
 pub(super) const NEVER_EMPTY: [&str; 7] = [
     "sslmode",
     "sslnegotiation",
@@ -156,7 +154,7 @@ pub(super) const NEVER_EMPTY: [&str; 7] = [
     "load_balance_hosts",
 ];
 
-/// The value among `choices`, or an error that lists them.
+/// The matching choice, or an error that lists the choices.
 pub(super) fn one_of<T: Copy>(
     parameters: &Parameters,
     key: &'static str,
@@ -176,7 +174,7 @@ pub(super) fn one_of<T: Copy>(
     })
 }
 
-/// What a key with fixed values takes.
+/// The accepted values of a key.
 fn expected(key: &str) -> &'static str {
     match key {
         "client_encoding" => "UTF8",
@@ -193,7 +191,7 @@ fn expected(key: &str) -> &'static str {
     }
 }
 
-/// A whole number; like libpq, a negative one means "not set" and counts as zero.
+/// A whole number; like libpq, treats a negative one as zero ("not set").
 fn number(parameters: &Parameters, key: &'static str) -> Result<Option<u64>, AddressError> {
     let Some(value) = parameters.value(key) else {
         return Ok(None);
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn units_are_those_of_libpq() {
+    fn units_match_those_of_libpq() {
         let settings =
             read("connect_timeout=1 keepalives_idle=30 keepalives_count=4 tcp_user_timeout=1500")
                 .expect("valid");
@@ -228,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_negative_timeout_waits_for_ever() {
+    fn a_negative_timeout_waits_forever() {
         assert_eq!(
             read("connect_timeout=-1").expect("valid").connect_timeout,
             Some(Duration::ZERO)

@@ -1,7 +1,7 @@
-//! Connection parameters as text: what an address says before its values are looked at.
+//! Connection parameters as text, before validation.
 //!
-//! Responsible for: the `key=value` form of libpq and choosing between it and the URL form. Not for: the URL form
-//! (`url`), what the surroundings add (`ambient`). Floor 1.
+//! Parses the `key=value` form of libpq and selects between it and the URL form (`url`). `ambient` completes the
+//! parameters. Floor 1.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,9 +14,9 @@ use super::{AddressError, keyword, url};
 pub(crate) struct Parameters(BTreeMap<&'static str, String>);
 
 impl Parameters {
-    /// Reads a URL or a `key=value` string.
+    /// Parses a URL or a `key=value` string.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
-        // Secrets that are mounted as files or variables often end with a newline.
+        // Secrets from mounted files or variables often end with a newline.
         let text = text.trim();
         if let Some((scheme, rest)) = text.split_once("://")
             && !scheme.contains(['=', ' ', '\''])
@@ -46,7 +46,7 @@ impl Parameters {
             .filter(|value| !value.is_empty())
     }
 
-    /// Whether a key is there, be its value empty or not.
+    /// Whether a key is present, even with an empty value.
     pub(super) fn is_given(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
@@ -71,7 +71,7 @@ impl fmt::Debug for Parameters {
     }
 }
 
-/// The same address without its password, which `PGPASSWORD` or a password file gives then; `None` when it cannot be read.
+/// The address without its password, to be provided by `PGPASSWORD` or a password file; `None` if it is invalid.
 pub fn without_password(text: &str) -> Option<String> {
     let mut parameters = Parameters::parse(text).ok()?;
     if parameters.0.remove("password").is_none() {
@@ -93,7 +93,7 @@ pub fn without_password(text: &str) -> Option<String> {
     Some(pairs.join(" "))
 }
 
-/// `key = 'value with \' and spaces' other=value`, as libpq's `conninfo_parse` reads it.
+/// Parses `key = 'value with \' and spaces' other=value`, as libpq's `conninfo_parse` does.
 fn parse_pairs(text: &str) -> Result<Parameters, AddressError> {
     let mut parameters = Parameters::default();
     let mut rest = text.chars().peekable();
@@ -109,7 +109,7 @@ fn parse_pairs(text: &str) -> Result<Parameters, AddressError> {
         while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
         if rest.next_if_eq(&'=').is_none() {
             return Err(AddressError::Syntax {
-                problem: "a key without `=`; write key=value pairs with spaces between them, and quote values that hold spaces",
+                problem: "a key has no `=`; write key=value pairs separated by spaces, and quote values that contain spaces",
             });
         }
         while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_can_do_without_its_password() {
+    fn a_password_can_be_removed_from_an_address() {
         for (text, without) in [
             (
                 "postgres://u:p@h:1/d?sslmode=disable",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_inside_a_pair_is_not_taken_for_a_url() {
+    fn a_url_inside_a_value_is_not_parsed_as_a_url() {
         assert_eq!(
             pairs("host=h password=a://b"),
             [("host", "h".to_owned()), ("password", "a://b".to_owned())]
@@ -190,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn surrounding_white_space_does_not_count() {
+    fn surrounding_white_space_is_ignored() {
         assert_eq!(pairs("\n host=h\n"), [("host", "h".to_owned())]);
         assert_eq!(pairs(" postgres://h\n"), [("host", "h".to_owned())]);
     }
 
     #[test]
-    fn mistakes_are_told_apart() {
+    fn each_mistake_has_its_own_error() {
         assert!(matches!(
             Parameters::parse("localhost"),
             Err(AddressError::NotAnAddress)

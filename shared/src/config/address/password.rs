@@ -1,6 +1,6 @@
-//! Passwords, and the file that libpq keeps them in.
+//! Passwords and libpq's password file.
 //!
-//! Responsible for: hiding passwords from every output; the rules of `~/.pgpass`. Floor 1.
+//! Keeps passwords out of all output, and implements the rules of `~/.pgpass`. Floor 1.
 //! Source: PostgreSQL documentation, "The Password File" (34.16), and `passwordFromFile` in libpq.
 
 use std::fmt;
@@ -12,18 +12,18 @@ use service_layout::files;
 
 use super::AddressError;
 
-/// A password that `Debug` does not show and that has no `Display`.
+/// A password that `Debug` hides and that has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
-    /// Takes a password.
+    /// Wraps a password.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The secret itself.
+    /// The password in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -43,7 +43,7 @@ pub(super) struct PasswordFile {
     entries: Arc<[Entry]>,
 }
 
-/// One line: four patterns and what they unlock.
+/// One line: four patterns and the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     patterns: [String; 4],
@@ -51,8 +51,8 @@ struct Entry {
 }
 
 impl PasswordFile {
-    /// Reads the file; like libpq, a missing one is none, and one that others may read is ignored with a warning. `/dev/null` is how
-    /// scripts ask for none.
+    /// Reads the file. Like libpq, treats a missing file as empty and ignores one that others can read, with a warning. Scripts
+    /// specify `/dev/null` to disable it.
     pub(super) fn read(
         path: &Path,
         warnings: &mut Vec<String>,
@@ -66,7 +66,7 @@ impl PasswordFile {
             let open = |metadata: fs::Metadata| metadata.permissions().mode() & 0o077 != 0;
             if fs::metadata(path).is_ok_and(open) {
                 warnings.push(format!(
-                    "the password file {0} is ignored: others may read it; run `chmod 0600 {0}`",
+                    "ignoring the password file {0}: it is readable by group or others; run `chmod 0600 {0}`",
                     path.display()
                 ));
                 return Ok(None);
@@ -79,12 +79,12 @@ impl PasswordFile {
         }))
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The password of the first line that fits.
+    /// The password in the first line that matches.
     pub(super) fn password(
         &self,
         host: &str,
@@ -93,21 +93,21 @@ impl PasswordFile {
         user: &str,
     ) -> Option<&Password> {
         let port = port.to_string();
-        let wanted = [host, &port, database, user];
+        let target = [host, &port, database, user];
         self.entries
             .iter()
             .find(|entry| {
                 entry
                     .patterns
                     .iter()
-                    .zip(wanted)
+                    .zip(target)
                     .all(|(pattern, value)| pattern == "*" || pattern == value)
             })
             .map(|entry| &entry.password)
     }
 }
 
-/// `host:port:database:user:password` lines with `\:` and `\\`; lines with fewer fields are passed over, as in libpq.
+/// Parses `host:port:database:user:password` lines with `\:` and `\\`; skips lines with fewer fields, as libpq does.
 fn parse(text: &str) -> Vec<Entry> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -154,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_that_fits_wins() {
+    fn the_first_matching_line_wins() {
         let text =
             "# comment\nother:*:*:*:no\n*:5433:*:*:no\n*:*:soc_auth:app:yes\n*:*:*:*:later\n";
         assert_eq!(found(text).as_deref(), Some("yes"));
     }
 
     #[test]
-    fn nothing_fits() {
+    fn no_line_matches() {
         assert_eq!(found("db.example.com:5432:soc_auth:root:x\n"), None);
         assert_eq!(found("db.example.com:5432:soc_auth\n"), None);
     }
@@ -183,7 +183,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_may_read_is_ignored_with_a_warning() {
+    fn a_file_that_others_can_read_is_ignored_with_a_warning() {
         use std::os::unix::fs::PermissionsExt;
         let path = std::env::temp_dir().join(format!("password-file-{}", std::process::id()));
         fs::write(&path, "*:*:*:*:x\n").expect("writes");

@@ -1,7 +1,7 @@
-//! What an address says about TLS.
+//! The TLS settings of an address.
 //!
-//! Responsible for: `sslmode` and its companions, with libpq's default files below `~/.postgresql`. Not for: reading
-//! certificates and talking TLS, which `postgres::tls` does. Floor 1.
+//! Covers `sslmode` and its companions, with libpq's default files in `~/.postgresql`. `postgres::tls` reads certificates
+//! and performs TLS. Floor 1.
 
 use std::path::{Path, PathBuf};
 
@@ -12,20 +12,20 @@ use super::ambient::Surroundings;
 use super::network::one_of;
 use super::parameters::Parameters;
 
-/// How much TLS is wanted (`sslmode`).
+/// The TLS mode (`sslmode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SslMode {
-    /// Never TLS.
+    /// Never use TLS.
     Disable,
-    /// TLS only if the server insists.
+    /// Use TLS only if the server requires it.
     Allow,
-    /// TLS if the server offers it.
+    /// Use TLS if the server supports it.
     Prefer,
-    /// Always TLS; the certificate is checked only if there are root certificates.
+    /// Require TLS; verify the certificate only if there are root certificates.
     Require,
-    /// Always TLS, with a certificate that a known authority signed.
+    /// Require TLS and a certificate signed by a trusted authority.
     VerifyCa,
-    /// As `VerifyCa`, and the certificate must be for the host.
+    /// Like `VerifyCa`; the certificate must also match the host name.
     VerifyFull,
 }
 
@@ -52,7 +52,7 @@ impl SslMode {
         }
     }
 
-    /// Whether a certificate must be checked, come what may.
+    /// Whether the mode requires a verified certificate.
     #[must_use]
     pub fn demands_verification(self) -> bool {
         self >= Self::VerifyCa
@@ -64,10 +64,10 @@ impl SslMode {
 pub enum ChannelBinding {
     /// Never.
     Disable,
-    /// If the server offers it.
+    /// If the server supports it.
     #[default]
     Prefer,
-    /// Always; a server that cannot is refused.
+    /// Always; a server that does not support it is refused.
     Require,
 }
 
@@ -85,7 +85,7 @@ impl ChannelBinding {
     }
 }
 
-/// Whose signatures are trusted (`sslrootcert`).
+/// The trusted root certificates (`sslrootcert`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootCertificates {
     /// The authorities that the operating system trusts.
@@ -94,7 +94,7 @@ pub enum RootCertificates {
     File(PathBuf),
 }
 
-/// A version of TLS; older ones are not supported.
+/// A TLS version; older ones are not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// TLS 1.2.
@@ -116,39 +116,39 @@ impl TlsVersion {
     }
 }
 
-/// What an address says about TLS.
+/// The TLS settings of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// How much TLS is wanted.
+    /// The TLS mode.
     pub mode: SslMode,
-    /// Whether TLS begins at once (`sslnegotiation=direct`, servers from version 17).
+    /// Whether TLS starts immediately (`sslnegotiation=direct`, servers from version 17).
     pub direct: bool,
-    /// Whose signatures are trusted; `None` trusts every certificate, and is an error if the mode verifies.
+    /// The trusted root certificates; `None` trusts every certificate, and is an error if the mode verifies.
     pub roots: Option<RootCertificates>,
     /// A list of revoked certificates (`sslcrl`).
     pub revocations: Option<PathBuf>,
     /// The client's certificate and private key.
     pub client: Option<(PathBuf, PathBuf)>,
-    /// The oldest version to accept.
+    /// The oldest accepted version.
     pub oldest: TlsVersion,
-    /// The newest version to accept.
+    /// The newest accepted version.
     pub newest: TlsVersion,
-    /// Whether the host's name is sent in the clear (`sslsni`).
+    /// Whether the host name is sent in plain text (`sslsni`).
     pub server_name_indication: bool,
     /// Whether the login must be bound to the TLS session.
     pub channel_binding: ChannelBinding,
-    /// Whether TLS is demanded by the rules of production, and not by the address.
+    /// Whether the rules of production, not the address, require TLS.
     pub required_in_production: bool,
 }
 
 impl TlsSettings {
-    /// Whether the server's certificate is checked: without that, whoever answers may be another one.
+    /// Whether the server's certificate is verified: otherwise another server could answer.
     #[must_use]
     pub fn verifies(&self) -> bool {
         self.mode.demands_verification() || (self.mode == SslMode::Require && self.roots.is_some())
     }
 
-    /// Takes TLS for demanded, where the address leaves it open. False where it forbids TLS.
+    /// Requires TLS, unless the address sets the mode. Returns false if it disables TLS.
     pub(super) fn require(&mut self) -> bool {
         if matches!(self.mode, SslMode::Allow | SslMode::Prefer) {
             self.mode = SslMode::Require;
@@ -157,7 +157,7 @@ impl TlsSettings {
         self.mode != SslMode::Disable
     }
 
-    /// No TLS.
+    /// Settings without TLS.
     pub(super) fn disabled() -> Self {
         Self {
             mode: SslMode::Disable,
@@ -173,7 +173,7 @@ impl TlsSettings {
         }
     }
 
-    /// Reads the settings; what is surprising but allowed by libpq goes into `warnings`.
+    /// Reads the settings; adds a warning for surprising values that libpq allows.
     pub(super) fn read(
         parameters: &Parameters,
         surroundings: Surroundings<'_>,
@@ -191,7 +191,7 @@ impl TlsSettings {
             &SslMode::ALL.map(|mode| (mode.as_str(), mode)),
         )?;
         let mode = mode.unwrap_or(default_mode);
-        // As libpq: anyone can get a certificate that the system trusts, so only the name tells servers apart.
+        // As in libpq: anyone can get a certificate that the system trusts, so the host name must be verified too.
         if system && mode != SslMode::VerifyFull {
             return Err(AddressError::InvalidValue {
                 key: "sslmode",
@@ -218,7 +218,7 @@ impl TlsSettings {
             )
         };
         let oldest = match parameters.value("ssl_min_protocol_version") {
-            // Older versions are never spoken, so these lower bounds hold anyway.
+            // Older versions are never negotiated, so these lower bounds always hold.
             Some("TLSv1" | "TLSv1.1") | None => TlsVersion::V1_2,
             Some(_) => version("ssl_min_protocol_version")?.unwrap_or(TlsVersion::V1_2),
         };
@@ -260,7 +260,7 @@ impl TlsSettings {
     }
 }
 
-/// The file, where it is there. One that cannot be looked at is an error: without it nothing would be verified.
+/// The file, if it exists. A file that cannot be checked is an error: without it, nothing would be verified.
 fn existing(file: Option<PathBuf>) -> Result<Option<PathBuf>, AddressError> {
     match file {
         Some(file) if files::is_file(&file)? => Ok(Some(file)),
@@ -268,7 +268,7 @@ fn existing(file: Option<PathBuf>) -> Result<Option<PathBuf>, AddressError> {
     }
 }
 
-/// libpq checks certificates in every mode as soon as the file exists, and in no weaker mode without it.
+/// libpq verifies certificates in every mode if the file exists; without it, only the strict modes do.
 fn roots(
     parameters: &Parameters,
     surroundings: Surroundings<'_>,
@@ -282,7 +282,7 @@ fn roots(
         }
         Some(file) => {
             warnings.push(format!(
-                "the server's certificate is not checked: sslrootcert {file} does not exist; use sslmode=verify-full to insist"
+                "the server's certificate is not verified: sslrootcert {file} does not exist; use sslmode=verify-full to require verification"
             ));
             None
         }
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn prefer_is_the_default_and_system_roots_demand_verify_full() {
+    fn prefer_is_the_default_and_system_roots_require_verify_full() {
         assert_eq!(read("host=h").expect("valid").0.mode, SslMode::Prefer);
         let system = read("host=h sslrootcert=system").expect("valid").0;
         assert_eq!(
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn direct_negotiation_needs_a_strong_mode() {
+    fn direct_negotiation_requires_a_strict_mode() {
         assert!(read("sslnegotiation=direct").is_err());
         assert!(
             read("sslnegotiation=direct sslmode=require")
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_bounded() {
+    fn version_bounds_are_checked() {
         let settings = read("ssl_min_protocol_version=TLSv1 ssl_max_protocol_version=TLSv1.2")
             .expect("valid")
             .0;
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn misspelt_values_are_refused() {
+    fn misspelled_values_are_refused() {
         for text in [
             "sslmode=verify_full",
             "channel_binding=yes",

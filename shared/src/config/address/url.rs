@@ -1,17 +1,17 @@
-//! The URL form of an address.
+//! Parses the URL form of an address.
 //!
-//! Responsible for: `postgres://user:password@host:port,host:port/database?key=value` with percent-encoding, IPv6
-//! in brackets and socket folders, as libpq's `conninfo_uri_parse` reads it. Floor 1.
+//! `postgres://user:password@host:port,host:port/database?key=value` with percent-encoding, IPv6 addresses in brackets
+//! and socket folders, as libpq's `conninfo_uri_parse` reads it. Floor 1.
 
 use std::borrow::Cow;
 
 use super::AddressError;
 use super::parameters::Parameters;
 
-/// Reads what follows `postgres://`.
+/// Parses the part after `postgres://`.
 pub(super) fn parse(rest: &str) -> Result<Parameters, AddressError> {
     let mut parameters = Parameters::default();
-    // Like libpq, look for a login up to the first `@` or `/`: a `?` before that belongs to the password.
+    // Like libpq, search for a login up to the first `@` or `/`: a `?` before that is part of the password.
     let rest = match rest.find(['@', '/']).map(|end| rest.split_at(end)) {
         Some((login, after)) if after.starts_with('@') => {
             let (user, password) = login.split_once(':').unwrap_or((login, ""));
@@ -25,13 +25,13 @@ pub(super) fn parse(rest: &str) -> Result<Parameters, AddressError> {
     let (hosts, database) = location.split_once('/').unwrap_or((location, ""));
     if hosts.contains('@') {
         return Err(AddressError::Syntax {
-            problem: "an `@` in the user or the password must be written as %40",
+            problem: "write an `@` in the user or the password as %40",
         });
     }
-    // libpq would take it for a part of the name; far likelier a `/` of the password is not encoded.
+    // libpq would accept it as part of the name; more likely, a `/` in the password is not encoded.
     if database.contains(['@', '/']) {
         return Err(AddressError::Syntax {
-            problem: "an `@` or `/` in the name of the database must be written as %40 or %2F, and a `/` in the password as %2F",
+            problem: "write an `@` or `/` in the database name as %40 or %2F, and a `/` in the password as %2F",
         });
     }
     read_hosts(&mut parameters, hosts)?;
@@ -39,12 +39,12 @@ pub(super) fn parse(rest: &str) -> Result<Parameters, AddressError> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((key, value)) = pair.split_once('=') else {
             return Err(AddressError::Syntax {
-                problem: "what follows `?` must be key=value pairs with `&` between them",
+                problem: "expected key=value pairs separated by `&` after the `?`",
             });
         };
         let (key, value) = (decode(key)?, decode(value)?);
         match (&*key, &*value) {
-            // libpq accepts this one spelling of JDBC.
+            // libpq accepts this one JDBC spelling.
             ("ssl", "true") => parameters.set("sslmode", "require")?,
             _ => parameters.set(&key, value)?,
         }
@@ -66,7 +66,7 @@ fn read_hosts(parameters: &mut Parameters, hosts: &str) -> Result<(), AddressErr
                 None if after.is_empty() => (name, ""),
                 None => {
                     return Err(AddressError::Syntax {
-                        problem: "after the `]` of an IPv6 address only `:port` may follow",
+                        problem: "only `:port` may follow the `]` of an IPv6 address",
                     });
                 }
             }
@@ -74,17 +74,17 @@ fn read_hosts(parameters: &mut Parameters, hosts: &str) -> Result<(), AddressErr
             match item.split_once(':') {
                 Some((_, port)) if port.contains(':') => {
                     return Err(AddressError::Syntax {
-                        problem: "more than one `:` in a host; put an IPv6 address in brackets, and write a `/`, `?` or `@` of the password percent-encoded",
+                        problem: "more than one `:` in a host; put an IPv6 address in brackets, and percent-encode a `/`, `?` or `@` in the password",
                     });
                 }
                 Some((name, port)) => (name, port),
                 None => (item, ""),
             }
         };
-        // Said without the text: it may be the part of a password that follows its `:`.
+        // Omit the text: it may be the part of a password after its `:`.
         if !port.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(AddressError::Syntax {
-                problem: "the port after `:` is not a number; if that is part of the password, write its special characters percent-encoded, `/` as %2F",
+                problem: "the port after `:` is not a number; if it is part of the password, percent-encode its special characters, such as `/` as %2F",
             });
         }
         names.push(decode(name)?);
@@ -124,7 +124,7 @@ fn decode(text: &str) -> Result<Cow<'_, str>, AddressError> {
             }
             _ => {
                 return Err(AddressError::Syntax {
-                    problem: "a `%` must be followed by two hexadecimal digits, not both zero; write a plain one as %25",
+                    problem: "a `%` must be followed by two hexadecimal digits, not both zero; write a literal `%` as %25",
                 });
             }
         }
@@ -143,11 +143,11 @@ mod tests {
     #[track_caller]
     fn assert_reads(url: &str, expected: &[(&str, &str)]) {
         let parameters = parse(url).expect("parses");
-        let mut wanted = Parameters::default();
+        let mut expected_parameters = Parameters::default();
         for (key, value) in expected {
-            wanted.set(key, *value).expect("a known key");
+            expected_parameters.set(key, *value).expect("a known key");
         }
-        assert_eq!(parameters, wanted);
+        assert_eq!(parameters, expected_parameters);
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_mark_may_stand_in_a_password() {
+    fn a_password_may_contain_a_question_mark() {
         assert_reads(
             "u:p?x@h/d",
             &[
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn several_hosts_keep_their_ports() {
+    fn multiple_hosts_keep_their_ports() {
         assert_reads(
             "a:1,b,[::1]:3/d",
             &[("host", "a,b,::1"), ("port", "1,,3"), ("dbname", "d")],
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_folder_may_stand_as_host() {
+    fn a_host_may_be_a_socket_folder() {
         assert_reads(
             "%2Fvar%2Frun:5433/d",
             &[("host", "/var/run"), ("port", "5433"), ("dbname", "d")],
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_wins_over_the_rest_and_ssl_true_is_known() {
+    fn query_parameters_override_the_rest_and_ssl_true_is_accepted() {
         assert_reads(
             "h/d?dbname=e&ssl=true",
             &[("host", "h"), ("dbname", "e"), ("sslmode", "require")],
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_errors() {
+    fn invalid_urls_are_errors() {
         for url in [
             "u:p@ss@h",
             "[::1/d",
