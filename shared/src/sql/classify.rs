@@ -1,14 +1,14 @@
-//! What kind of statement a statement is.
+//! Classifies statements.
 //!
-//! Responsible for: reading the head of a statement as PostgreSQL's grammar (14 to 18) would.
-//! Not for: correctness; a malformed statement is `Other`, and the server says what is wrong with it.
+//! Reads the head of a statement like PostgreSQL's grammar (14 to 18). A malformed statement is `Other`: the server reports
+//! the error.
 //! Floor 0: pure.
 
 use super::cursor::Cursor;
 use super::lexer::TokenKind;
 use super::statement::{ReindexTarget, Statement, StatementKind};
 
-/// Says what kind of statement this is.
+/// Classifies a statement.
 pub fn classify(statement: &Statement<'_>) -> StatementKind {
     let text = statement.text;
     if text.contains('\\') && Cursor::new(text).any(|token| token.kind == TokenKind::Backslash) {
@@ -64,7 +64,7 @@ fn rollback(mut cursor: Cursor<'_>) -> StatementKind {
     }
 }
 
-/// `PREPARE transaction AS …` prepares a statement of that name.
+/// `PREPARE transaction AS …` prepares a statement with that name.
 fn prepare(mut cursor: Cursor<'_>) -> StatementKind {
     if cursor.accept("transaction") && cursor.string().is_some() {
         StatementKind::PrepareTransaction
@@ -78,7 +78,7 @@ fn copy(mut cursor: Cursor<'_>) -> StatementKind {
         cursor.skip_parentheses();
         let from = cursor.accept("from");
         if from || cursor.accept("to") {
-            // The grammar takes either word for the client's side.
+            // The grammar accepts either word for the client side.
             return match (cursor.accept_any(&["stdin", "stdout"]), from) {
                 (true, true) => StatementKind::CopyFromStdin,
                 (true, false) => StatementKind::CopyToStdout,
@@ -137,7 +137,7 @@ fn create(mut cursor: Cursor<'_>) -> Option<StatementKind> {
     })
 }
 
-/// Whether an option list anywhere ahead says `option = false`.
+/// Whether a later option list contains `option = false`.
 fn is_switched_off(cursor: &Cursor<'_>, option: &str) -> bool {
     let mut cursor = cursor.clone();
     while let Some(token) = cursor.next() {
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_for_outside_a_transaction() {
+    fn statements_that_run_outside_a_transaction() {
         let outside = [
             ("vacuum (full) t", "VACUUM"),
             ("discard all", "DISCARD ALL"),
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn psql_only() {
+    fn statements_only_for_psql() {
         let cases = [
             ("copy t from stdin", CopyFromStdin),
             (

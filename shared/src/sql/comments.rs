@@ -1,24 +1,21 @@
-//! The comments of a file.
-//!
-//! Responsible for: where each comment stands, and whether a statement comes before it. Text in quotes is no comment.
-//! Not for: what the comments say (directives).
+//! Finds the comments of a file, and whether a statement precedes each. Ignores quoted text. `directives` interprets comments.
 //! Floor 0: pure.
 
 use super::lexer::{Lexer, block_comment_end, is_blank, line_end, opens_comment};
 
-/// One comment, or what is a comment in other languages.
+/// A comment, or what other languages would treat as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Comment<'a> {
-    /// With its dashes or its `/*` and `*/`.
+    /// The text, including its dashes or its `/*` and `*/`.
     pub text: &'a str,
-    /// Where it begins, in bytes from the beginning of the file.
+    /// Byte offset of the start.
     pub offset: usize,
-    /// Whether it stands before the first token of the file.
+    /// Whether it precedes the first token of the file.
     pub is_leading: bool,
 }
 
-/// All comments of a file, in order; beside them the lines that begin with `#` or `//`, which are comments in other languages.
-/// Ends early where something is opened and never closed: `split` reports that.
+/// All comments of a file in order, including lines that begin with `#` or `//`, which are comments in other languages.
+/// Stops early at an unterminated construct, which `split` reports.
 pub fn comments(sql: &str) -> Vec<Comment<'_>> {
     let bytes = sql.as_bytes();
     let mut lexer = Lexer::new(sql);
@@ -77,7 +74,7 @@ mod tests {
     use super::comments;
 
     #[test]
-    fn comments_are_found_before_between_and_behind_statements_but_not_in_quotes() {
+    fn comments_are_found_around_statements_but_not_in_quotes() {
         let sql = "\u{feff}-- one\n/* two\n/* in */ */ select '-- no', $$ -- no\n$$, \"/*no*/\" -- three\n+ 1; /*four*/\n# five\n  //six\n";
         let found: Vec<_> = comments(sql)
             .into_iter()

@@ -1,7 +1,7 @@
-//! Reading along the tokens of one statement.
+//! A cursor over the tokens of one statement.
 //!
-//! Responsible for: accepting keywords, names, literals and parentheses one after another.
-//! Not for: reporting broken statements; whatever does not lex ends the statement here, since `split` has checked it.
+//! Accepts keywords, names, literals and parentheses one after another. A lexing error ends the statement here, because
+//! `split` has already reported it.
 //! Floor 0: pure.
 
 use super::lexer::{Lexer, Token, TokenKind};
@@ -24,7 +24,7 @@ impl<'a> Cursor<'a> {
         self.accept_if(|token| token.is_word(keyword)).is_some()
     }
 
-    /// Accepts all of the keywords, or none.
+    /// Accepts all of the keywords or none.
     pub(super) fn accept_all(&mut self, keywords: &[&str]) -> bool {
         let mut ahead = self.clone();
         let found = keywords.iter().all(|keyword| ahead.accept(keyword));
@@ -42,14 +42,14 @@ impl<'a> Cursor<'a> {
         self.accept_if(|token| token.is_punctuation(mark)).is_some()
     }
 
-    pub(super) fn accept_if(&mut self, wanted: impl Fn(&Token<'a>) -> bool) -> Option<Token<'a>> {
+    pub(super) fn accept_if(&mut self, matches: impl Fn(&Token<'a>) -> bool) -> Option<Token<'a>> {
         let mut ahead = self.clone();
-        let token = ahead.next().filter(wanted)?;
+        let token = ahead.next().filter(matches)?;
         *self = ahead;
         Some(token)
     }
 
-    /// Passes over a parenthesised list, if one begins here.
+    /// Skips a parenthesized list, if one begins here.
     pub(super) fn skip_parentheses(&mut self) {
         if !self.accept_mark(b'(') {
             return;
@@ -66,7 +66,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// One identifier, unquoted and folded.
+    /// An identifier, unquoted and folded.
     pub(super) fn identifier(&mut self) -> Option<String> {
         let token = self.accept_if(|token| {
             matches!(
@@ -95,7 +95,7 @@ impl<'a> Cursor<'a> {
         Some(name)
     }
 
-    /// A table as `ALTER TABLE` and `CREATE INDEX` name it: `ONLY t`, `ONLY (t)`, `t *`.
+    /// A table in the forms of `ALTER TABLE` and `CREATE INDEX`: `ONLY t`, `ONLY (t)`, `t *`.
     pub(super) fn relation(&mut self) -> Option<Name> {
         let only = self.accept("only");
         let parenthesis = only && self.accept_mark(b'(');
@@ -108,7 +108,7 @@ impl<'a> Cursor<'a> {
         Some(name)
     }
 
-    /// What is still ahead, as it stands in the text.
+    /// The remaining text, verbatim.
     pub(super) fn rest(&self) -> &'a str {
         self.lexer.rest().trim_start()
     }

@@ -1,33 +1,33 @@
-//! How deeply a piece of SQL can nest, before anything parses it: a parser by recursive descent, and each walk over its tree,
-//! needs stack for every level, and a stack that runs out ends the program.
+//! Estimates how deeply a piece of SQL nests, before it is parsed: a recursive-descent parser and each walk over its tree need
+//! stack for every level, and a stack overflow ends the program.
 //!
-//! Responsible for: a bound from above, in one pass over the tokens. Not for: the tree itself.
+//! Computes an upper bound in one pass over the tokens.
 //! Floor 0: pure.
 
 use super::lexer::{Lexer, TokenKind};
 
-/// Tokens between two separators, of all levels that are open at one place, that an analysis takes on. PostgreSQL's own parser gives up
-/// on expressions of about this depth (`max_stack_depth`); what people write stays far below.
+/// The maximum number of tokens since the last separator, summed over all open levels, for a text that is analyzed.
+/// PostgreSQL's own parser fails at about this depth (`max_stack_depth`); hand-written SQL stays far below it.
 pub const DEEPEST: usize = 5_000;
 
-/// One level: a parenthesis, a bracket, CASE, or a block of PL/pgSQL.
+/// One level: a parenthesis, a bracket, CASE, or a PL/pgSQL block.
 #[derive(Clone, Copy, Default)]
 struct Level {
-    /// Tokens since the last separator: a chain of operators nests to the left, token by token.
+    /// Tokens since the last separator: a chain of operators nests one level per token.
     since: usize,
-    /// UNION and its like chain whole queries, commas and all.
+    /// UNION and similar operators chain whole queries, including their commas.
     sets: usize,
 }
 
-/// Where a text may nest more deeply than [`DEEPEST`] levels, as a byte offset. `block` is the body of a block of PL/pgSQL.
+/// The byte offset at which a text may nest deeper than [`DEEPEST`] levels. `block` marks the body of a PL/pgSQL block.
 pub fn too_deep(text: &str, block: bool) -> Option<usize> {
     let mut lexer = Lexer::new(text);
     let mut levels = vec![Level::default()];
-    // All tokens in `levels`.
+    // The number of tokens in all `levels`.
     let mut depth = 0;
     let mut after_end = false;
     let mut after_if: Option<u8> = None;
-    // What cannot be cut into tokens is refused elsewhere, and parsed no further than here.
+    // A lexing error is reported elsewhere, and the text is not parsed beyond it.
     while let Ok(Some(token)) = lexer.next_token() {
         let word = match token.kind {
             TokenKind::Word => token.text.to_ascii_lowercase(),
@@ -37,7 +37,7 @@ pub fn too_deep(text: &str, block: bool) -> Option<usize> {
             match (seen, word.as_str()) {
                 (0, "not") => after_if = Some(0),
                 (0, "exists") => after_if = Some(1),
-                // `IF EXISTS name` belongs to a statement, `IF EXISTS (SELECT …)` begins a block.
+                // `IF EXISTS name` belongs to a statement; `IF EXISTS (SELECT …)` begins a block.
                 (1, _) if !token.is_punctuation(b'(') => {}
                 _ => levels.push(Level::default()),
             }
@@ -89,7 +89,7 @@ mod tests {
     use super::{DEEPEST, too_deep};
 
     #[test]
-    fn whatever_nests_is_counted() {
+    fn nesting_is_counted() {
         let n = DEEPEST + 10;
         let nested =
             |open: &str, close: &str| format!("SELECT {}1{};", open.repeat(n), close.repeat(n));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_only_long_is_not() {
+    fn length_without_nesting_is_not_counted() {
         let n = 4 * DEEPEST;
         for sql in [
             "UPDATE t SET a = 1 WHERE id = 2;\n".repeat(n),

@@ -1,7 +1,7 @@
-//! What a statement may destroy or hold up, as far as its text tells.
+//! Detects what a statement may destroy or block, based on its text.
 //!
-//! Responsible for: naming the gravest hazard of each statement, for plans and confirmations.
-//! Not for: full linting, nor anything inside `DO` blocks and functions, whose code is not read.
+//! Reports the most severe hazard of each statement, for plans and confirmations. Does not replace linting, and does not
+//! read the code in `DO` blocks and functions.
 //! Floor 0: pure.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::lexer::{Token, TokenKind};
 use super::name::Name;
 use super::statement::Statement;
 
-/// A reason to look twice before a statement runs, the gravest first.
+/// A reason to review a statement before it runs, most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Hazard {
@@ -36,11 +36,11 @@ pub enum Hazard {
     Cascades,
     /// `ALTER TABLE … ALTER COLUMN … TYPE`.
     ChangesColumnType,
-    /// `VACUUM FULL`, `CLUSTER`, and changes of where or how a table is stored.
+    /// `VACUUM FULL`, `CLUSTER`, and changes to the storage of a table.
     RewritesTable,
     /// `ALTER TABLE … SET NOT NULL`.
     SetsNotNull,
-    /// A foreign key or check added without `NOT VALID`.
+    /// `ADD FOREIGN KEY` or `ADD CHECK` without `NOT VALID`.
     ValidatesConstraint,
     /// `CREATE INDEX` without `CONCURRENTLY`, or a key that builds its index.
     BlockingIndex,
@@ -50,7 +50,7 @@ pub enum Hazard {
     BlockingReindex,
     /// `REFRESH MATERIALIZED VIEW` without `CONCURRENTLY`.
     BlockingRefresh,
-    /// A table or column that gets another name.
+    /// `RENAME` of a table or column.
     Renames,
 }
 
@@ -60,12 +60,12 @@ impl Hazard {
         self.describe().0
     }
 
-    /// One sentence for people.
+    /// A human-readable sentence.
     pub fn sentence(self) -> &'static str {
         self.describe().1
     }
 
-    /// Whether rows or columns are gone afterwards, and only a backup brings them back.
+    /// Whether it deletes rows or columns that only a backup can restore.
     pub fn loses_data(self) -> bool {
         self <= Self::Cascades
     }
@@ -83,49 +83,49 @@ impl Hazard {
             Self::Truncates => ("truncates", "Deletes all rows of a table."),
             Self::DeletesWithoutWhere => (
                 "deletes-without-where",
-                "Deletes all rows, for lack of a WHERE.",
+                "Deletes all rows: there is no WHERE clause.",
             ),
             Self::UpdatesWithoutWhere => (
                 "updates-without-where",
-                "Overwrites all rows in one transaction, for lack of a WHERE.",
+                "Updates all rows in one transaction: there is no WHERE clause.",
             ),
             Self::Cascades => (
                 "cascades",
-                "Deletes whatever depends on the dropped object.",
+                "Drops everything that depends on the dropped object.",
             ),
             Self::ChangesColumnType => (
                 "changes-column-type",
-                "May rewrite the table while nobody can read or write it.",
+                "May rewrite the table, blocking reads and writes.",
             ),
             Self::RewritesTable => (
                 "rewrites-table",
-                "Rewrites the table while nobody can read or write it.",
+                "Rewrites the table, blocking reads and writes.",
             ),
             Self::SetsNotNull => (
                 "sets-not-null",
-                "Scans the table while nobody can read or write it, unless a valid CHECK proves it.",
+                "Scans the table, blocking reads and writes, unless a valid CHECK proves the condition.",
             ),
             Self::ValidatesConstraint => (
                 "validates-constraint",
-                "Checks all rows while writes wait: add it NOT VALID and VALIDATE it later.",
+                "Checks all rows, blocking writes: add it as NOT VALID and VALIDATE it later.",
             ),
             Self::BlockingIndex => (
                 "blocking-index",
-                "Builds an index while writes wait: use CREATE INDEX CONCURRENTLY.",
+                "Builds an index, blocking writes: use CREATE INDEX CONCURRENTLY.",
             ),
             Self::BlockingIndexDrop => (
                 "blocking-index-drop",
-                "Waits for all readers of the table and holds up new ones: use DROP INDEX CONCURRENTLY.",
+                "Waits for all readers of the table and blocks new ones: use DROP INDEX CONCURRENTLY.",
             ),
             Self::BlockingReindex => (
                 "blocking-reindex",
-                "Builds an index anew while writes wait: use REINDEX CONCURRENTLY.",
+                "Rebuilds an index, blocking writes: use REINDEX CONCURRENTLY.",
             ),
             Self::BlockingRefresh => (
                 "blocking-refresh",
-                "Refreshes a view while nobody can read it: use REFRESH MATERIALIZED VIEW CONCURRENTLY.",
+                "Refreshes a view, blocking reads: use REFRESH MATERIALIZED VIEW CONCURRENTLY.",
             ),
-            Self::Renames => ("renames", "Breaks running code that uses the old name."),
+            Self::Renames => ("renames", "Breaks code that still uses the old name."),
         }
     }
 }
@@ -136,13 +136,13 @@ impl fmt::Display for Hazard {
     }
 }
 
-/// The gravest hazard of a statement, judged alone.
+/// The most severe hazard of a statement, considered alone.
 pub fn hazards(statement: &Statement<'_>) -> Option<Hazard> {
     inspect(statement).map(|(hazard, _)| hazard)
 }
 
-/// The hazards of a file's statements, each with the index of its statement. What happens to a table that the same file
-/// created before is no hazard: it is empty and nobody uses it yet. (`IF NOT EXISTS` creates nothing for certain.)
+/// The hazards of a file's statements, each with the index of its statement. A change to a table that the same file created
+/// earlier is not a hazard: the table is empty and unused. (`IF NOT EXISTS` may not create the table.)
 pub fn file_hazards(statements: &[Statement<'_>]) -> Vec<(usize, Hazard)> {
     let mut created: BTreeMap<String, Vec<Name>> = BTreeMap::new();
     let is_new = |created: &BTreeMap<String, Vec<Name>>, table: &Name| {
@@ -162,7 +162,7 @@ pub fn file_hazards(statements: &[Statement<'_>]) -> Vec<(usize, Hazard)> {
     found
 }
 
-/// A name without a schema may be any schema's.
+/// A name without a schema may be in any schema.
 fn is_same(one: &Name, other: &Name) -> bool {
     one.name == other.name
         && (one.schema == other.schema || one.schema.is_none() || other.schema.is_none())
@@ -181,7 +181,7 @@ fn created_table(statement: &Statement<'_>) -> Option<Name> {
         .filter(|_| !cursor.accept_all(&["not", "exists"]))
 }
 
-/// A hazard, and the one table that it concerns, if it is one and named.
+/// A hazard, and its table if there is exactly one and it is named.
 type Found = Option<(Hazard, Option<Name>)>;
 
 fn inspect(statement: &Statement<'_>) -> Found {
@@ -258,7 +258,7 @@ fn vacuum(mut cursor: Cursor<'_>) -> Found {
     full.then_some((Hazard::RewritesTable, None))
 }
 
-/// `ALTER` of a table, type or view; several actions are parted by commas.
+/// `ALTER` of a table, type or view; commas separate the actions.
 fn alter(mut cursor: Cursor<'_>) -> Found {
     let is_type = cursor.accept("type");
     cursor.accept_any(&["foreign", "materialized"]);
@@ -337,11 +337,11 @@ fn action(tokens: &[Token<'_>]) -> Option<Hazard> {
     }
 }
 
-/// Finds a `DELETE` or `UPDATE`, alone or in a `WITH`, that has no `WHERE` at its own depth of parentheses.
+/// Finds a `DELETE` or `UPDATE`, alone or in a `WITH`, without a `WHERE` at the same parenthesis depth.
 fn without_where(mut cursor: Cursor<'_>) -> Found {
     let mut open: Vec<Option<(Hazard, Option<Name>)>> = vec![None];
     let mut worst: Found = None;
-    // `FOR UPDATE`, `DO UPDATE` and `THEN DELETE` are no statements: a statement begins the text or follows a parenthesis.
+    // `FOR UPDATE`, `DO UPDATE` and `THEN DELETE` are not statements: a statement begins the text or follows a parenthesis.
     let mut may_begin = true;
     while let Some(token) = cursor.next() {
         let begins = may_begin;
@@ -350,7 +350,7 @@ fn without_where(mut cursor: Cursor<'_>) -> Found {
             open.push(None);
             may_begin = true;
         } else if token.is_punctuation(b')') {
-            keep_gravest(&mut worst, open.pop().flatten());
+            keep_most_severe(&mut worst, open.pop().flatten());
             may_begin = true;
         } else if token.is_word("where") {
             if let Some(current) = open.last_mut() {
@@ -365,12 +365,12 @@ fn without_where(mut cursor: Cursor<'_>) -> Found {
         }
     }
     for left in open {
-        keep_gravest(&mut worst, left);
+        keep_most_severe(&mut worst, left);
     }
     worst
 }
 
-fn keep_gravest(worst: &mut Found, next: Found) {
+fn keep_most_severe(worst: &mut Found, next: Found) {
     if let Some((hazard, _)) = &next
         && worst.as_ref().is_none_or(|(known, _)| hazard < known)
     {
@@ -384,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gravest_hazard_of_a_statement_is_named() {
+    fn the_most_severe_hazard_of_a_statement_is_reported() {
         use Hazard::*;
         let cases = [
             ("drop database d", Some(DropsDatabase)),
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_the_same_file_is_no_hazard() {
+    fn changes_to_a_table_created_in_the_same_file_are_not_hazards() {
         let sql = "create table s.t (a int); create index on t (a); create index on u (a);
             create table if not exists v (a int); create index on v (a);
             create temp table w as select 1; update w set a = 1; truncate w, u; drop table w;";
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn losing_data_is_graver_than_waiting() {
+    fn data_loss_is_more_severe_than_blocking() {
         assert!(Hazard::UpdatesWithoutWhere.loses_data());
         assert!(!Hazard::BlockingIndex.loses_data());
         assert_eq!(Hazard::DropsTable.to_string(), "drops-table");

@@ -1,35 +1,35 @@
-//! What a statement that PostgreSQL refuses in a transaction leaves behind, so that its outcome can be looked up.
+//! The effects of statements that PostgreSQL refuses in a transaction, so that their outcome can be checked.
 //!
-//! Responsible for: the objects that such statements make and remove, and which of them may simply be run twice.
-//! Not for: the `CONCURRENTLY` statements, which `classify` knows.
+//! Lists the objects that they create and drop, and which statements are safe to rerun. `classify` covers the
+//! `CONCURRENTLY` statements.
 //! Floor 0: pure.
 
 use super::cursor::Cursor;
 use super::statement::Statement;
 
-/// The objects that are made and removed outside of transactions.
+/// The objects that are created and dropped outside transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasting {
-    /// A database.
+    /// `DATABASE`.
     Database,
-    /// A tablespace.
+    /// `TABLESPACE`.
     Tablespace,
-    /// A subscription of the current database.
+    /// `SUBSCRIPTION` of the current database.
     Subscription,
 }
 
-/// What a statement does to such an object.
+/// The creation or removal of such an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastingChange {
-    /// The kind of object.
+    /// The kind of the object.
     pub object: Lasting,
-    /// Its name.
+    /// The unquoted name.
     pub name: String,
-    /// Whether it is there afterwards.
+    /// Whether the object exists afterwards.
     pub creates: bool,
 }
 
-/// The object that a statement makes or removes for good, if it is one of those.
+/// The object that a statement creates or drops outside transactions, if any.
 pub fn lasting_change(statement: &Statement<'_>) -> Option<LastingChange> {
     let mut cursor = Cursor::new(statement.text);
     let creates = cursor.accept("create");
@@ -55,9 +55,9 @@ pub fn lasting_change(statement: &Statement<'_>) -> Option<LastingChange> {
     })
 }
 
-/// Whether running the statement a second time, after it ran to its end or not, does no more than running it once.
+/// Whether running the statement twice has the same effect as running it once, even if the first run was interrupted.
 ///
-/// Of a procedure that commits by itself nobody can say that, nor of a block of code.
+/// This cannot be known for a procedure or a block that commits on its own.
 pub fn is_repeatable(statement: &Statement<'_>) -> bool {
     let mut cursor = Cursor::new(statement.text);
     if cursor.accept("alter") {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_and_removed() {
+    fn created_and_dropped_objects() {
         let cases = [
             ("create database D template x", Lasting::Database, "d", true),
             (
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_run_twice() {
+    fn repeatable_statements() {
         let repeatable = |text| is_repeatable(&Statement { text, offset: 0 });
         for sql in [
             "vacuum (full) t",

@@ -1,61 +1,60 @@
-//! The tokens of PostgreSQL 14 to 18, as `scan.l` cuts them.
+//! Lexes PostgreSQL 14 to 18 like `scan.l`.
 //!
-//! Responsible for: where a string, a quoted name, a dollar quote, a comment or an operator begins and ends, with
-//! `standard_conforming_strings` on.
-//! Not for: what the tokens mean (`split`, `classify`), nor the value of a literal (`literal`).
+//! Determines where a string, a quoted name, a dollar quote, a comment or an operator begins and ends, with
+//! `standard_conforming_strings` on. Other modules interpret the tokens (`split`, `classify`) and decode literals (`literal`).
 //! Floor 0: pure.
 
 use std::fmt;
 
-/// What keeps a file from being cut into statements.
+/// Why a file cannot be split into statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Problem {
-    /// A `'` without its partner.
+    /// A `'` is not closed.
     UnterminatedString,
-    /// A `$tag$` without its partner.
+    /// A `$tag$` is not closed.
     UnterminatedDollarQuote,
-    /// A `/*` without its `*/`; such comments nest.
+    /// A `/*` is not closed; block comments nest.
     UnterminatedComment,
-    /// A `"` without its partner.
+    /// A `"` is not closed.
     UnterminatedName,
-    /// A `BEGIN ATOMIC` without its `END`.
+    /// A `BEGIN ATOMIC` has no `END`.
     UnterminatedBody,
-    /// A `(` without its `)`.
+    /// A `(` is not closed.
     UnclosedParenthesis,
-    /// A `)` without its `(`.
+    /// A `)` without a `(`.
     UnmatchedParenthesis,
-    /// A NUL byte, which PostgreSQL's protocol cannot carry.
+    /// A NUL byte, which PostgreSQL's protocol cannot transmit.
     NulByte,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnterminatedString => "quoted string is never closed: add the missing '",
+            Self::UnterminatedString => "unterminated quoted string: add the missing '",
             Self::UnterminatedDollarQuote => {
-                "dollar-quoted string is never closed: repeat its opening $tag$ at its end"
+                "unterminated dollar-quoted string: repeat its opening $tag$ at the end"
             }
             Self::UnterminatedComment => {
-                "comment is never closed: add the missing */ (such comments nest)"
+                "unterminated comment: add the missing */ (block comments nest)"
             }
-            Self::UnterminatedName => "quoted identifier is never closed: add the missing \"",
+            Self::UnterminatedName => "unterminated quoted identifier: add the missing \"",
             Self::UnterminatedBody => {
-                "BEGIN ATOMIC body is never closed: end its last statement with ; and add END"
+                "unterminated BEGIN ATOMIC body: end its last statement with ; and add END"
             }
-            Self::UnclosedParenthesis => "parenthesis is never closed: add the missing )",
+            Self::UnclosedParenthesis => "unclosed parenthesis: add the missing )",
             Self::UnmatchedParenthesis => "closing parenthesis without an opening one: remove it",
             Self::NulByte => "NUL byte in the file: save it as UTF-8 text",
         })
     }
 }
 
-/// A file that cannot be cut into statements.
+/// An error while splitting a file into statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SplitError {
-    /// Byte offset of what is wrong: where the construct begins that is never closed.
+    /// Byte offset of the problem: the start of an unclosed construct.
     pub offset: usize,
-    /// What is wrong there.
+    /// The problem.
     pub problem: Problem,
 }
 
@@ -89,9 +88,9 @@ pub(super) enum TokenKind {
     /// `$1`
     Parameter,
     Operator,
-    /// One byte: parentheses, brackets, comma, semicolon, dot, colon, and whatever is no SQL at all.
+    /// One byte: a parenthesis, bracket, comma, semicolon, dot or colon, or a byte that is not valid SQL.
     Punctuation,
-    /// Outside quotes it is no SQL, but psql's.
+    /// A backslash outside quotes, which is psql syntax rather than SQL.
     Backslash,
 }
 
@@ -107,7 +106,7 @@ impl Token<'_> {
         self.start + self.text.len()
     }
 
-    /// `keyword` may be in any case: quoted identifiers never match.
+    /// Compares in any case; a quoted identifier never matches.
     pub(super) fn is_word(&self, keyword: &str) -> bool {
         self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(keyword)
     }
@@ -117,7 +116,7 @@ impl Token<'_> {
     }
 }
 
-/// Walks over a text token by token; a clone is a bookmark.
+/// Iterates over the tokens of a text; a clone saves the position.
 #[derive(Debug, Clone)]
 pub(super) struct Lexer<'a> {
     sql: &'a str,
@@ -129,17 +128,17 @@ impl<'a> Lexer<'a> {
         Self { sql, at: 0 }
     }
 
-    /// What has not been walked over.
+    /// The text after the current position.
     pub(super) fn rest(&self) -> &'a str {
         self.sql.get(self.at..).unwrap_or_default()
     }
 
-    /// Goes on at `offset`, which must lie on a character boundary.
+    /// Continues at `offset`, which must be a character boundary.
     pub(super) fn jump(&mut self, offset: usize) {
         self.at = offset.min(self.sql.len());
     }
 
-    /// The next token after blanks and comments.
+    /// The next token after white space and comments.
     pub(super) fn next_token(&mut self) -> Result<Option<Token<'a>>, SplitError> {
         self.at = skip_blank(self.sql.as_bytes(), self.at)?;
         let start = self.at;
@@ -195,13 +194,13 @@ impl<'a> Lexer<'a> {
         Ok(TokenKind::Word)
     }
 
-    /// Digits and the letters stuck to them (`0x1F`, `1_000`, `1e`); a `$` after a number may open a dollar quote.
+    /// Digits and adjacent letters (`0x1F`, `1_000`, `1e`); a `$` after a number may open a dollar quote.
     fn number(&mut self) -> TokenKind {
         self.at = self.run(self.at, |b| is_name_start(b) || b.is_ascii_digit());
         TokenKind::Number
     }
 
-    /// An operator ends where a comment begins: `+/*` and `<--` are an operator and a comment.
+    /// An operator ends at a comment: `+/*` and `<--` are an operator followed by a comment.
     fn operator(&mut self, start: usize) -> TokenKind {
         let bytes = self.sql.as_bytes();
         let end = self.run(start, is_operator);
@@ -241,7 +240,7 @@ impl<'a> Lexer<'a> {
             if bytes[at] == b'\\' || bytes.get(at + 1) == Some(&b'\'') {
                 at += 2;
             } else if let Some(next) = continuation(bytes, at + 1) {
-                // The next piece is read by the rules of the first: backslashes escape in it after an E'…'.
+                // The next piece is lexed by the rules of the first: after an E'…', backslashes escape in it too.
                 at = next;
             } else {
                 self.at = at + 1;
@@ -296,8 +295,8 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Where the next piece of a string begins (after its quote), when a string that closed before `at` goes on: only blanks
-/// and `--` comments, among them a newline, stand between the pieces.
+/// The start of the next piece of a string (after its quote), if the string that closed before `at` continues: only white
+/// space and `--` comments, with at least one newline, separate the pieces.
 pub(super) fn continuation(bytes: &[u8], mut at: usize) -> Option<usize> {
     let mut newline = false;
     loop {
@@ -315,7 +314,7 @@ pub(super) fn continuation(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The offset of the first byte at or after `at` that is neither blank nor in a comment.
+/// The offset of the first byte at or after `at` that is neither white space nor in a comment.
 fn skip_blank(bytes: &[u8], mut at: usize) -> Result<usize, SplitError> {
     while let Some(&byte) = bytes.get(at) {
         if is_blank(byte) {
@@ -334,7 +333,7 @@ fn skip_blank(bytes: &[u8], mut at: usize) -> Result<usize, SplitError> {
     Ok(at)
 }
 
-/// The offset after the comment that opens at `at` and may hold others.
+/// The offset after the comment that opens at `at`, which may contain nested comments.
 pub(super) fn block_comment_end(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at + 2;
     let mut depth = 1_usize;
@@ -360,7 +359,7 @@ pub(super) fn block_comment_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// The offset of the newline that ends the line of `at`, or the end of the text. A lone carriage return ends a line too.
+/// The offset of the newline that ends the line of `at`, or the end of the text. A lone carriage return also ends a line.
 pub(super) fn line_end(bytes: &[u8], at: usize) -> usize {
     let rest = &bytes[at..];
     let length = rest.iter().position(|&b| b == b'\n' || b == b'\r');
@@ -459,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_closed_is_reported_where_it_begins() {
+    fn unclosed_constructs_are_reported_where_they_begin() {
         let cases = [
             ("a 'b", 2, Problem::UnterminatedString),
             ("a 'b''", 2, Problem::UnterminatedString),

@@ -1,13 +1,12 @@
-//! The values of literals and quoted names.
+//! Decodes literals and quoted names.
 //!
-//! Responsible for: undoing quotes, escapes and dollar quotes as PostgreSQL does.
-//! Not for: folding and truncating identifiers (`name`).
+//! Resolves quotes, escapes and dollar quotes as PostgreSQL does. `name` folds and truncates identifiers.
 //! Floor 0: pure.
 
 use super::lexer::{Token, TokenKind, continuation};
 
-/// The value of a string or quoted name; `None` for other tokens and for values that PostgreSQL refuses, such as half a
-/// surrogate pair. `unicode_escape` is the escape of `U&` forms: a backslash unless `UESCAPE` says otherwise.
+/// The value of a string or quoted name; `None` for other tokens and for values that PostgreSQL rejects, such as half a
+/// surrogate pair. `unicode_escape` is the escape character of `U&` forms: a backslash unless `UESCAPE` sets another.
 pub(super) fn value(token: &Token<'_>, unicode_escape: char) -> Option<String> {
     match token.kind {
         TokenKind::Text => unquote(token.text, b'\'', false),
@@ -52,7 +51,7 @@ fn unquote(text: &str, quote: u8, escapes: bool) -> Option<String> {
     }
 }
 
-/// Decodes what follows a backslash at `at` in `E'…'`; returns where it ends.
+/// Decodes the escape after a backslash at `at` in `E'…'`; returns its end.
 fn escaped(bytes: &[u8], at: usize, codes: &mut CodeUnits, plain: &mut Vec<u8>) -> Option<usize> {
     let byte = *bytes.get(at)?;
     let (first_digit, radix, most) = match byte {
@@ -72,7 +71,7 @@ fn escaped(bytes: &[u8], at: usize, codes: &mut CodeUnits, plain: &mut Vec<u8>) 
     };
     codes.expect_none()?;
     if let Some((code, end)) = digits(bytes, first_digit, radix, most) {
-        // As in PostgreSQL, an octal escape above \377 keeps its low eight bits.
+        // As in PostgreSQL, an octal escape above \377 keeps only its low eight bits.
         plain.push((code & 0xff) as u8);
         return Some(end);
     }
@@ -87,7 +86,7 @@ fn escaped(bytes: &[u8], at: usize, codes: &mut CodeUnits, plain: &mut Vec<u8>) 
     Some(at + 1)
 }
 
-/// A number of one to `most` digits at `at`, and where it ends.
+/// A number of one to `most` digits at `at`, and its end.
 fn digits(bytes: &[u8], at: usize, radix: u32, most: usize) -> Option<(u32, usize)> {
     let length = bytes
         .get(at..)?
@@ -138,7 +137,7 @@ struct CodeUnits {
 }
 
 impl CodeUnits {
-    /// `Some(None)` after the first half of a pair, `None` for what is no character.
+    /// `Some(None)` after the first half of a pair, `None` for an invalid character.
     fn join(&mut self, code: u32) -> Option<Option<char>> {
         match (self.high.take(), code) {
             (None, 0xd800..=0xdbff) => {
@@ -164,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literals_have_the_value_that_postgresql_gives_them() {
+    fn literals_decode_as_in_postgresql() {
         let cases = [
             ("'it''s'", Some("it's")),
             (r"'a\n'", Some(r"a\n")),

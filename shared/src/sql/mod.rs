@@ -1,8 +1,7 @@
-//! PostgreSQL's SQL, read just deeply enough to run a file statement by statement.
+//! Reads PostgreSQL's SQL just deeply enough to run a file statement by statement.
 //!
-//! Responsible for: cutting a file into statements, saying what kind of statement each one is, naming the hazards that can
-//! be seen in its text, and translating between offsets and lines.
-//! Not for: parsing expressions, judging correctness (the server does that), or anything that needs a catalog.
+//! Splits a file into statements, classifies each, detects the hazards that are visible in its text, and converts between
+//! offsets and lines. Does not parse expressions, check correctness (the server does) or use a catalog.
 //! Floor 0: pure functions of the text.
 
 mod classify;

@@ -1,19 +1,18 @@
-//! Names of database objects, as the catalog spells them.
+//! Names of database objects, as stored in the catalog.
 //!
-//! Responsible for: folding, truncating and quoting.
-//! Not for: resolving a name without a schema (that takes a `search_path`).
+//! Folds, truncates and quotes names. Does not resolve a name without a schema (which requires a `search_path`).
 //! Floor 0: pure.
 
 use std::fmt;
 
-/// The longest identifier in bytes; PostgreSQL cuts off the rest (`NAMEDATALEN` - 1).
+/// The longest identifier in bytes; PostgreSQL truncates longer ones (`NAMEDATALEN` - 1).
 const LONGEST: usize = 63;
 
-/// A possibly schema-qualified name: unquoted, folded to lower case and truncated as PostgreSQL does. Displayed as SQL,
-/// with quotes where they are needed.
+/// A possibly schema-qualified name: unquoted, folded to lower case and truncated as in PostgreSQL. Printed as SQL, quoted
+/// if needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
-    /// The schema, if the statement names it.
+    /// The schema, if specified.
     pub schema: Option<String>,
     /// The name within the schema.
     pub name: String,
@@ -28,7 +27,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// What PostgreSQL makes of an unquoted identifier in a UTF-8 database: only ASCII letters fold.
+/// Folds an unquoted identifier like PostgreSQL in a UTF-8 database: only ASCII letters.
 pub(super) fn fold(word: &str) -> String {
     truncate(word.to_ascii_lowercase())
 }
@@ -86,12 +85,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keywords_are_sorted_for_the_search() {
+    fn keywords_are_sorted_for_binary_search() {
         assert!(NEEDS_QUOTES.is_sorted());
     }
 
     #[test]
-    fn names_are_quoted_where_needed() {
+    fn names_are_quoted_if_needed() {
         let cases = [
             (None, "users", "users"),
             (Some("public"), "_a1", "public._a1"),
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_fold_in_ascii_and_end_after_63_bytes() {
+    fn identifiers_fold_in_ascii_and_are_truncated_to_63_bytes() {
         assert_eq!(fold("ÄBc"), "Äbc");
         assert_eq!(fold(&"A".repeat(70)), "a".repeat(63));
         assert_eq!(fold(&"é".repeat(40)), "é".repeat(31));

@@ -1,8 +1,7 @@
-//! Offsets, lines and columns, and the comments at the head of a file.
+//! Offsets, lines and columns, and the comments at the start of a file.
 //!
-//! Responsible for: turning a byte offset into what an editor shows, PostgreSQL's character position into a byte offset,
-//! and listing the leading `--` lines.
-//! Not for: what the comments say (directives).
+//! Converts a byte offset to an editor position and PostgreSQL's character position to a byte offset, and lists the leading
+//! `--` lines. `directives` interprets the comments.
 //! Floor 0: pure.
 
 use std::fmt;
@@ -11,10 +10,10 @@ use super::lexer::{block_comment_end, is_blank, line_end};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A place in a file, as an editor shows it; `12:5` when displayed.
+/// A position in a file, as editors show it; printed as `12:5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// Counted from 1; a line ends with a newline.
+    /// Counted from 1; a newline ends a line.
     pub line: u32,
     /// Counted from 1, in characters.
     pub column: u32,
@@ -26,8 +25,8 @@ impl fmt::Display for Position {
     }
 }
 
-/// The line and column of a byte offset; an offset inside a character counts as its beginning, one behind the end as the
-/// end. A byte order mark takes no column.
+/// The line and column of a byte offset. An offset inside a character counts as its start, and one past the end as the end. A
+/// byte order mark has no width.
 pub fn position_at(sql: &str, byte_offset: usize) -> Position {
     let before = &sql[..sql.floor_char_boundary(byte_offset)];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -42,7 +41,7 @@ pub fn position_at(sql: &str, byte_offset: usize) -> Position {
     }
 }
 
-/// Where the lines of a text begin, for many positions in it: each costs no walk over all that stands before it.
+/// The line starts of a text, for repeated lookups: each is faster than scanning the text from its start.
 #[derive(Debug, Clone)]
 pub struct Lines<'a> {
     text: &'a str,
@@ -50,7 +49,7 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Of a text.
+    /// Indexes a text.
     pub fn of(text: &'a str) -> Self {
         let after = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
@@ -59,14 +58,14 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// What [`position_at`] gives.
+    /// The same result as [`position_at`].
     pub fn position_at(&self, byte_offset: usize) -> Position {
         let offset = self.text.floor_char_boundary(byte_offset);
         let before = self.starts.partition_point(|start| *start <= offset) - 1;
         let start = self.starts[before];
         Position {
             line: counted(before),
-            // A line without its newline is a text of one line; only the first one can begin with a byte order mark.
+            // A line without its newline is a text of one line; only the first line can begin with a byte order mark.
             column: match before {
                 0 => position_at(&self.text[..offset], offset).column,
                 _ => counted(self.text[start..offset].chars().count()),
@@ -74,7 +73,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The line of a number, counted from 1, without its newline.
+    /// The line with this number (from 1), without its newline.
     pub fn line(&self, number: u32) -> Option<&'a str> {
         let line = self.text.get(self.start(number)?..)?;
         line.split('\n').next()
@@ -85,7 +84,7 @@ impl<'a> Lines<'a> {
         self.text.len()
     }
 
-    /// The byte offset at which the line of a number begins, counted from 1.
+    /// The byte offset at which the line with this number (from 1) begins.
     pub fn start(&self, number: u32) -> Option<usize> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         self.starts.get(index).copied()
@@ -96,8 +95,8 @@ fn counted(before: usize) -> u32 {
     u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-/// The byte offset of the character that an error of PostgreSQL points at: its `position` field counts characters of the
-/// text that was sent, from 1; one more than there are is the end of the text.
+/// The byte offset of the character that an error of PostgreSQL refers to: its `position` field counts the characters of the
+/// query from 1. One more than the last is the end of the text.
 pub fn position_of_character(sql: &str, char_index_1_based: u32) -> Option<usize> {
     let index = usize::try_from(char_index_1_based).ok()?.checked_sub(1)?;
     sql.char_indices()
@@ -106,8 +105,8 @@ pub fn position_of_character(sql: &str, char_index_1_based: u32) -> Option<usize
         .nth(index)
 }
 
-/// The `--` comments before the first token, each with its line number (from 1) and its text after the dashes, trimmed.
-/// Blank lines and `/* */` comments are passed over. Reads no further than the first token.
+/// The `--` comments before the first token, each with its line number (from 1) and its trimmed text after the dashes. Skips
+/// blank lines and `/* */` comments. Reads no further than the first token.
 pub fn leading_comment_lines(sql: &str) -> impl Iterator<Item = (u32, &str)> {
     let bytes = sql.as_bytes();
     let mut line = 1_u32;

@@ -1,7 +1,4 @@
-//! What holds for every text, tried on random ones.
-//!
-//! Responsible for: the properties of splitting and classifying that no table of cases can show.
-//! Not for: single cases, which stand beside the code.
+//! Property tests of splitting and classification. Single cases are beside the code.
 //! Floor 0: tests only.
 
 use proptest::prelude::*;
@@ -12,7 +9,7 @@ use super::{
     position_at, position_of_character, split,
 };
 
-/// Scraps that open, close and end things, in any order.
+/// Fragments that open, close and end constructs, in any order.
 fn scraps() -> impl Strategy<Value = String> {
     let scrap = prop::sample::select(vec![
         "'",
@@ -74,7 +71,7 @@ fn texts() -> impl Strategy<Value = String> {
     prop_oneof![scraps(), any::<String>()]
 }
 
-/// Whole statements, each of which must come back as it is.
+/// Whole statements, each of which must be returned unchanged.
 fn statements() -> impl Strategy<Value = Vec<&'static str>> {
     let statement = prop::sample::select(vec![
         "select ';'",
@@ -103,7 +100,7 @@ fn separators() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// Statements that must be told apart, and some that only look like them.
+/// Statements that must be distinguished, and some that only look similar.
 fn kinds() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "begin isolation level serializable",
@@ -138,7 +135,7 @@ fn kinds() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// What may stand between any two tokens.
+/// Anything that may separate two tokens.
 fn blanks() -> impl Strategy<Value = String> {
     let blank = prop::sample::select(vec![
         " ",
@@ -173,7 +170,7 @@ fn is_blank(text: &str) -> bool {
     split(text).is_ok_and(|statements| statements.is_empty())
 }
 
-/// More than elsewhere, since a text is soon judged.
+/// More cases than elsewhere, because each is fast.
 fn cases() -> ProptestConfig {
     let config = ProptestConfig::default();
     ProptestConfig {
@@ -182,7 +179,7 @@ fn cases() -> ProptestConfig {
     }
 }
 
-/// The kind of a statement, without what it quotes of its text.
+/// The kind of a statement, without the text in it.
 fn kind_alone(statement: &Statement<'_>) -> StatementKind {
     let mut kind = classify(statement);
     if let StatementKind::CreateIndexConcurrently { definition, .. } = &mut kind {
@@ -195,7 +192,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn nothing_panics_and_statements_lie_where_they_say(text in texts(), index in 0_usize..200) {
+    fn nothing_panics_and_statement_offsets_are_correct(text in texts(), index in 0_usize..200) {
         position_at(&text, index);
         let comments_are_there = leading_comment_lines(&text).all(|(line, comment)| {
             let whole = text.split('\n').nth(line as usize - 1);
@@ -208,7 +205,7 @@ proptest! {
                 let mut has_data = false;
                 for statement in &statements {
                     prop_assert!(statement.offset >= end);
-                    // The rows behind COPY … FROM STDIN belong to no statement.
+                    // The data after COPY … FROM STDIN belongs to no statement.
                     prop_assert!(has_data || is_blank(&text[end..statement.offset]));
                     prop_assert!(!statement.text.is_empty());
                     end = statement.offset + statement.text.len();
@@ -224,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn classification_takes_any_text(text in texts()) {
+    fn classification_accepts_any_text(text in texts()) {
         let statement = Statement { text: &text, offset: 0 };
         classify(&statement);
         hazards(&statement);
@@ -235,24 +232,24 @@ proptest! {
         let Ok(statements) = split(&text) else { return Ok(()) };
         prop_assume!(statements.iter().all(|statement| classify(statement) != StatementKind::CopyFromStdin));
         let once: Vec<_> = statements.iter().map(|statement| statement.text).collect();
-        // The space keeps a byte order mark from standing first, where it would be passed over.
+        // The space keeps a byte order mark from being first, where it would be skipped.
         let joined = format!(" {}", once.join(";\n"));
         let twice: Vec<_> = split(&joined).unwrap().iter().map(|statement| statement.text).collect();
         prop_assert_eq!(once, twice);
     }
 
     #[test]
-    fn whole_statements_come_back(
-        wanted in statements(),
+    fn whole_statements_are_returned_unchanged(
+        expected in statements(),
         between in prop::collection::vec(separators(), 8),
     ) {
         let mut sql = String::new();
-        for (statement, separator) in wanted.iter().zip(&between) {
+        for (statement, separator) in expected.iter().zip(&between) {
             sql.push_str(statement);
             sql.push_str(separator);
         }
         let found: Vec<_> = split(&sql).unwrap().iter().map(|statement| statement.text).collect();
-        prop_assert_eq!(found, wanted);
+        prop_assert_eq!(found, expected);
     }
 
     #[test]
@@ -263,7 +260,7 @@ proptest! {
     }
 
     #[test]
-    fn blanks_and_case_change_no_kind(text in kinds(), blanks in prop::collection::vec(blanks(), 32), flips in any::<u64>()) {
+    fn white_space_and_case_do_not_change_the_kind(text in kinds(), blanks in prop::collection::vec(blanks(), 32), flips in any::<u64>()) {
         let mut lexer = Lexer::new(text);
         let mut other = String::new();
         let mut between = blanks.iter().cycle();
@@ -281,7 +278,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_that_is_printed_is_read_back(schema in prop::option::of(identifiers()), name in identifiers()) {
+    fn a_printed_name_parses_to_itself(schema in prop::option::of(identifiers()), name in identifiers()) {
         let name = Name { schema, name };
         prop_assume!(name.name.len() < 64 && name.schema.as_ref().is_none_or(|schema| schema.len() < 64));
         let text = format!("reindex index concurrently {name}");

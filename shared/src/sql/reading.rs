@@ -1,23 +1,22 @@
-//! Statements that change how the server reads text.
+//! Detects statements that change how the server parses text.
 //!
-//! Responsible for: `standard_conforming_strings` and `client_encoding`, in every form that a statement's text shows. The server
-//! would cut such a file into other statements than the splitter does.
-//! Not for: what a function sets when it runs; the runner looks at the session after each statement.
+//! Covers `standard_conforming_strings` and `client_encoding` in every form that is visible in a statement's text. With other
+//! values, the server would split the file differently. The runner checks the session after each statement for what functions set.
 //! Floor 0: pure.
 
 use super::cursor::Cursor;
 use super::lexer::TokenKind;
 use super::statement::Statement;
 
-/// How deep strings in strings are followed, as in `DO $$ … EXECUTE '…' $$`.
+/// The maximum depth of strings in strings, as in `DO $$ … EXECUTE '…' $$`.
 const DEEPEST: usize = 4;
 
-/// A setting of which the reading of text depends.
+/// A setting that affects how the server parses text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadingSetting {
     /// Whether a backslash in `'…'` is an ordinary character.
     StandardConformingStrings,
-    /// The encoding in which the server expects text.
+    /// The encoding that the server expects.
     ClientEncoding,
 }
 
@@ -30,7 +29,7 @@ impl ReadingSetting {
         }
     }
 
-    /// The name in `SHOW`.
+    /// The name of the setting.
     pub fn name(self) -> &'static str {
         match self {
             Self::StandardConformingStrings => "standard_conforming_strings",
@@ -38,7 +37,7 @@ impl ReadingSetting {
         }
     }
 
-    /// Whether files are read with this value as they are checked: pg_dump writes such statements.
+    /// Whether the value is the one that files are checked with: pg_dump writes such statements.
     pub fn is_as_checked(self, value: &str) -> bool {
         let value = value.to_ascii_lowercase();
         match self {
@@ -48,7 +47,7 @@ impl ReadingSetting {
                     "on" | "true" | "tru" | "tr" | "t" | "yes" | "ye" | "y" | "1"
                 )
             }
-            // The server drops everything but letters and digits of an encoding's name.
+            // The server ignores everything except letters and digits in an encoding name.
             Self::ClientEncoding => {
                 let name: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
                 matches!(name.as_str(), "utf8" | "unicode")
@@ -57,8 +56,8 @@ impl ReadingSetting {
     }
 }
 
-/// The setting that a statement gives a value with which the rest of the file would be read differently; also for later sessions
-/// (`ALTER DATABASE … SET`).
+/// The setting that a statement changes to a value with which the server would parse the rest of the file differently, including
+/// for later sessions (`ALTER DATABASE … SET`).
 pub fn changes_reading(statement: &Statement<'_>) -> Option<ReadingSetting> {
     let mut cursor = Cursor::new(statement.text);
     let sets = cursor.accept("set")
@@ -67,7 +66,7 @@ pub fn changes_reading(statement: &Statement<'_>) -> Option<ReadingSetting> {
     found(statement.text, sets, runs_code, DEEPEST)
 }
 
-/// `sets`: whether `SET` in this text changes the session. `code`: whether its strings are run.
+/// `sets`: whether `SET` in this text changes the session. `code`: whether the strings in it are executed.
 fn found(text: &str, sets: bool, code: bool, depth: usize) -> Option<ReadingSetting> {
     let mut cursor = Cursor::new(text);
     loop {
@@ -96,7 +95,7 @@ fn found(text: &str, sets: bool, code: bool, depth: usize) -> Option<ReadingSett
     }
 }
 
-/// What follows `SET`, where it is one of the settings and does not get the value that files are checked with.
+/// The setting after `SET`, if it affects parsing and its new value differs from the one that files are checked with.
 fn setting(cursor: &mut Cursor<'_>) -> Option<ReadingSetting> {
     let setting = ReadingSetting::named(&cursor.identifier()?)?;
     if cursor.accept_if(|token| token.text == "=").is_none() {
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_that_the_text_shows() {
+    fn every_visible_form_is_detected() {
         for sql in [
             "SET standard_conforming_strings = off",
             "set session Standard_Conforming_Strings to 'false'",
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_that_files_are_checked_with_and_other_text_are_left_alone() {
+    fn expected_values_and_unrelated_text_are_ignored() {
         for sql in [
             "SET standard_conforming_strings = on",
             "SET standard_conforming_strings TO 'on'",

@@ -1,7 +1,6 @@
-//! Which settings a text changes, as far as it shows them.
+//! Detects the settings that a text changes.
 //!
-//! Responsible for: the setting that a `SET` or `RESET` is about, and names in a text that may be those of custom settings.
-//! Not for: what functions set when they run.
+//! Finds the setting of a `SET` or `RESET`, and names in a text that may be custom settings. Cannot see what functions set.
 //! Floor 0: pure.
 
 use std::collections::BTreeSet;
@@ -9,10 +8,10 @@ use std::collections::BTreeSet;
 use super::cursor::Cursor;
 use super::statement::Statement;
 
-/// How many names of custom settings are looked up at most.
+/// The maximum number of custom setting names to look up.
 const MOST_NAMES: usize = 500;
 
-/// The setting that a `SET` or `RESET` changes, in lower case, and whether only to the end of the transaction.
+/// The setting that a `SET` or `RESET` changes, in lower case, and whether only until the end of the transaction.
 pub fn changed_setting(statement: &Statement<'_>) -> Option<(String, bool)> {
     let mut cursor = Cursor::new(statement.text);
     let resets = cursor.accept("reset");
@@ -40,7 +39,7 @@ pub fn changed_setting(statement: &Statement<'_>) -> Option<(String, bool)> {
     Some((name.to_lowercase(), local))
 }
 
-/// Every `word.word` of a text, in lower case: the server lists no custom settings, but says the value of one whose name is known.
+/// Every `word.word` in a text, in lower case: the server does not list custom settings, but returns the value of a known name.
 pub fn dotted_names(text: &str) -> BTreeSet<String> {
     let belongs = |c: char| c.is_alphanumeric() || "_$.\"".contains(c);
     text.split(|c| !belongs(c))
@@ -56,7 +55,7 @@ pub fn dotted_names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether a text has this word, in any case.
+/// Whether a text contains this word, in any case.
 pub fn mentions(text: &str, word: &str) -> bool {
     let (text, word) = (text.to_lowercase(), word.to_lowercase());
     let belongs = |c: char| c.is_alphanumeric() || c == '_' || c == '$';

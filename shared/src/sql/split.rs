@@ -1,22 +1,22 @@
-//! A file, cut into statements.
+//! Splits a file into statements.
 //!
-//! Responsible for: which semicolons end a statement; not those in parentheses (`CREATE RULE … DO (a; b)`) nor in a
-//! `BEGIN ATOMIC` body. psql's own lines and the data of `COPY … FROM STDIN` are recognised, so that they can be refused.
-//! Not for: what a statement does (`classify`, `hazard`).
+//! Determines which semicolons end a statement: not those in parentheses (`CREATE RULE … DO (a; b)`) or in a `BEGIN ATOMIC`
+//! body. Recognizes psql commands and the data of `COPY … FROM STDIN` so that they can be refused. `classify` and `hazard`
+//! interpret the statements.
 //! Floor 0: pure.
 
 use super::classify::classify;
 use super::lexer::{Lexer, Problem, SplitError, Token, TokenKind, line_end};
 use super::statement::{Statement, StatementKind};
 
-/// Cuts a file into its statements; empty ones are left out, a byte order mark at the start is passed over.
+/// Splits a file into its statements; skips empty ones and a leading byte order mark.
 ///
-/// A line that begins with a backslash where a statement could begin is a statement of its own (`MetaCommand`). The lines
-/// of data after `COPY … FROM STDIN;`, up to `\.` or the end of the file as in psql, belong to no statement: who runs
-/// statements must refuse `CopyFromStdin`.
+/// A line that begins with a backslash, where a statement could begin, is a separate statement (`MetaCommand`). The data
+/// lines after `COPY … FROM STDIN;`, up to `\.` or the end of the file as in psql, belong to no statement: the caller must
+/// refuse `CopyFromStdin`.
 ///
 /// # Errors
-/// Something opens and never closes, a parenthesis closes that never opened, or a NUL byte.
+/// For an unclosed construct, an unmatched closing parenthesis, or a NUL byte.
 pub fn split(sql: &str) -> Result<Vec<Statement<'_>>, SplitError> {
     if let Some(offset) = sql.bytes().position(|b| b == 0) {
         return Err(SplitError {
@@ -62,18 +62,18 @@ pub fn split(sql: &str) -> Result<Vec<Statement<'_>>, SplitError> {
     Ok(statements)
 }
 
-/// A statement whose end has not been seen yet.
+/// A statement whose end has not been found yet.
 struct Open {
     start: usize,
     end: usize,
     parentheses: Vec<usize>,
     lead: Lead,
-    /// Where the `BEGIN` of an open `BEGIN ATOMIC` body stands.
+    /// The offset of the `BEGIN` of an open `BEGIN ATOMIC` body.
     body: Option<usize>,
     previous: Previous,
 }
 
-/// What the first words of a statement promise.
+/// What the first words of a statement indicate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lead {
     Nothing,
@@ -86,12 +86,12 @@ enum Lead {
     Plain,
 }
 
-/// The token before the current one, as far as it matters.
+/// The relevant part of the previous token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Previous {
     Begin(usize),
-    /// `ATOMIC` or a semicolon in the body. `END` closes the body only here: the `END` of a `CASE` and a column named
-    /// `end` always stand behind something else.
+    /// `ATOMIC` or a semicolon in the body. Only here does `END` close the body: the `END` of a `CASE` and a column named `end`
+    /// always follow another token.
     BodyBoundary,
     Any,
 }
@@ -133,7 +133,7 @@ impl Open {
         Ok(())
     }
 
-    /// Follows the words of a routine outside parentheses to the borders of its body.
+    /// Follows the words of a routine outside parentheses to the start or end of its body.
     fn word(&mut self, token: &Token<'_>) -> Previous {
         if self.lead != Lead::Routine {
             return Previous::Any;
@@ -189,8 +189,8 @@ impl Lead {
     }
 }
 
-/// Where SQL goes on after a `COPY … FROM STDIN;` that ended at `end`. Data begins on the next line; with more SQL on the
-/// same line there is none to pass over.
+/// The offset at which SQL continues after a `COPY … FROM STDIN;` that ended at `end`. Data begins on the next line; if more
+/// SQL follows on the same line, there is no data to skip.
 fn after_copy_data(sql: &str, end: usize) -> usize {
     let (line, mut rest) = sql[end..].split_once('\n').unwrap_or((&sql[end..], ""));
     if !line.trim_start().is_empty() && !line.trim_start().starts_with("--") {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn only_semicolons_that_end_a_statement_split() {
+    fn only_statement_ending_semicolons_split() {
         let cases: &[(&str, &[&str])] = &[
             ("", &[]),
             (" ;; \n;", &[]),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_psql_stand_alone() {
+    fn psql_commands_are_separate_statements() {
         assert_eq!(
             texts("\\set x 'it''s (\r\nselect 1; \\echo :) ;\n\\i a.sql"),
             ["\\set x 'it''s (", "select 1", "\\echo :)", "\\i a.sql"]
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn data_of_copy_belongs_to_no_statement() {
+    fn copy_data_belongs_to_no_statement() {
         let cases: &[(&str, &[&str])] = &[
             (
                 "copy t (a) from stdin;\nit's (\n\\.x\n\\.\nselect 1;",
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_split_says_where() {
+    fn split_errors_report_the_offset() {
         let cases = [
             (
                 "select 1; select ((2); select 3",

@@ -1,21 +1,18 @@
-//! A statement, and the kinds of statement that a runner tells apart.
-//!
-//! Responsible for: the vocabulary.
-//! Not for: finding statements (`split`) or their kind (`classify`).
+//! Statements and their kinds. `split` finds statements, and `classify` determines their kind.
 //! Floor 0: pure.
 
 use super::name::Name;
 
-/// One statement of a file, without its terminating semicolon, without white space and comments around it.
+/// A statement of a file, without its semicolon and surrounding white space and comments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statement<'a> {
-    /// The statement, from its first to its last token.
+    /// The text from the first to the last token.
     pub text: &'a str,
-    /// Where `text` begins, in bytes from the beginning of the file.
+    /// Byte offset of `text` in the file.
     pub offset: usize,
 }
 
-/// The kinds of statement that a runner must tell apart.
+/// The kinds of statement that a runner must distinguish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatementKind {
@@ -23,12 +20,12 @@ pub enum StatementKind {
     Begin,
     /// `COMMIT`, `END`.
     Commit {
-        /// `AND CHAIN`: another transaction begins at once.
+        /// `AND CHAIN`: another transaction begins immediately.
         chain: bool,
     },
     /// `ROLLBACK`, `ABORT`.
     Rollback {
-        /// `AND CHAIN`: another transaction begins at once.
+        /// `AND CHAIN`: another transaction begins immediately.
         chain: bool,
     },
     /// `ROLLBACK TO SAVEPOINT`.
@@ -39,22 +36,22 @@ pub enum StatementKind {
     PrepareTransaction,
     /// `COMMIT PREPARED`, `ROLLBACK PREPARED`.
     CommitPrepared,
-    /// `SET` and `RESET` in all their forms, role and session authorisation included.
+    /// `SET` and `RESET` in all their forms, including role and session authorization.
     Set {
         /// Ends with the transaction: `SET LOCAL`, `SET TRANSACTION`, `SET CONSTRAINTS`.
         local: bool,
     },
     /// `CREATE INDEX CONCURRENTLY`.
     CreateIndexConcurrently {
-        /// The index, in the schema of its table; the server names it when this is absent.
+        /// The index, in the schema of its table; `None` if the server chooses the name.
         index: Option<Name>,
-        /// The table.
+        /// The table's name.
         table: Name,
-        /// `IF NOT EXISTS`, which takes an invalid index for a good one.
+        /// `IF NOT EXISTS`, which also accepts an invalid index.
         if_not_exists: bool,
         /// `UNIQUE`.
         unique: bool,
-        /// All that stands behind the table: `USING gin (a) WHERE …`.
+        /// The text after the table: `USING gin (a) WHERE …`.
         definition: String,
     },
     /// `DROP INDEX CONCURRENTLY`.
@@ -66,7 +63,7 @@ pub enum StatementKind {
     },
     /// `REINDEX … CONCURRENTLY`, in either spelling.
     ReindexConcurrently {
-        /// What is built anew.
+        /// The object to rebuild.
         target: ReindexTarget,
     },
     /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY` or `… FINALIZE`.
@@ -75,10 +72,10 @@ pub enum StatementKind {
         table: Name,
         /// The partition.
         partition: Name,
-        /// `FINALIZE`, which completes an interrupted detachment and may run in a transaction.
+        /// `FINALIZE`, which completes an interrupted detach operation and may run in a transaction.
         finalize: bool,
     },
-    /// `ALTER TYPE … ADD VALUE`: runs in a transaction, but the value is usable only after its commit.
+    /// `ALTER TYPE … ADD VALUE`: runs in a transaction, but the value is usable only after the commit.
     AddEnumValue {
         /// The enum type.
         type_name: Name,
@@ -89,17 +86,17 @@ pub enum StatementKind {
     },
     /// `COPY … FROM STDIN`, whose data only psql can send.
     CopyFromStdin,
-    /// `COPY … TO STDOUT`, whose data only psql can take.
+    /// `COPY … TO STDOUT`, whose data only psql can receive.
     CopyToStdout,
-    /// Has a backslash outside quotes: a command of psql, no SQL.
+    /// Has a backslash outside quotes: a psql command.
     MetaCommand,
-    /// A statement that PostgreSQL refuses, or may refuse, in a transaction block; holds its keywords.
+    /// A statement that PostgreSQL refuses, or may refuse, in a transaction block; contains its keywords.
     OutsideTransaction(&'static str),
     /// Everything else: may run in a transaction.
     Other,
 }
 
-/// What `REINDEX CONCURRENTLY` builds anew.
+/// The target of `REINDEX CONCURRENTLY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReindexTarget {
     /// One index.

@@ -1,8 +1,7 @@
-//! What keeps a transaction from being prepared, as far as a statement shows it.
+//! Detects statements that prevent a transaction from being prepared.
 //!
-//! Responsible for: temporary objects, notifications and exported snapshots (PostgreSQL documentation, "PREPARE TRANSACTION",
-//! notes), also in `DO` blocks. Not for: what a function does, which only the server sees; nor for cursors `WITH HOLD`, which are
-//! closed before.
+//! Covers temporary objects, notifications and exported snapshots (PostgreSQL documentation, "PREPARE TRANSACTION", notes),
+//! including in `DO` blocks. Functions are checked only by the server, and cursors `WITH HOLD` are closed before.
 //! Floor 0: pure.
 
 use super::cursor::Cursor;
@@ -11,7 +10,7 @@ use super::statement::Statement;
 
 const TEMPORARY: &str = "a temporary object";
 
-/// What of a statement forbids `PREPARE TRANSACTION`, in words.
+/// The part of a statement that forbids `PREPARE TRANSACTION`, as text.
 pub fn unpreparable(statement: &Statement<'_>) -> Option<&'static str> {
     let mut cursor = Cursor::new(statement.text);
     if cursor.accept("do") {
@@ -51,7 +50,7 @@ pub fn unpreparable(statement: &Statement<'_>) -> Option<&'static str> {
     None
 }
 
-/// Functions and schemas by name, wherever they stand.
+/// Functions and schemas by name, anywhere in the text.
 fn called(text: &str) -> Option<&'static str> {
     let mut cursor = Cursor::new(text);
     loop {
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn temporary_objects_and_notifications_are_seen() {
+    fn temporary_objects_and_notifications_are_detected() {
         for sql in [
             "CREATE TEMP TABLE t (id int)",
             "create temporary sequence s",
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_left_to_the_server() {
+    fn everything_else_is_checked_by_the_server() {
         for sql in [
             "CREATE TABLE temp (id int)",
             "CREATE TABLE t (temporary bool)",
