@@ -1,8 +1,8 @@
-//! The services compiled in. Floor 1.
+//! The services that are compiled into the binary.
 
 use shared::source::EmbeddedService;
 
-/// The platform's services, in the order of the guide that their engineers used.
+/// The platform's services, in the order of the legacy guide.
 pub static SERVICES: [&EmbeddedService; 11] = [
     &auth_migrations::SERVICE,
     &client_migrations::SERVICE,

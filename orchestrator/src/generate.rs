@@ -1,4 +1,4 @@
-//! `generate`: a new migration and its revert, side by side. Floor 3.
+//! `generate`: creates a migration file and its revert.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,62 +8,60 @@ use service_layout::files::{self, FileError};
 use shared::domain::{Service, Version};
 use time::OffsetDateTime;
 
-/// Two files that do not exist yet.
+/// A new migration and its revert, not yet written.
 #[derive(Debug)]
 pub struct Skeleton {
-    /// The new migration.
+    /// The migration file.
     pub migration: SkeletonFile,
-    /// Its revert.
+    /// The revert file.
     pub revert: SkeletonFile,
 }
 
-/// A path and what is to stand there.
+/// A file to create.
 #[derive(Debug)]
 pub struct SkeletonFile {
-    /// Where.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What.
+    /// The initial contents.
     pub text: String,
 }
 
-/// Why no migration is generated.
+/// Why no migration was generated.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
-    /// The name cannot be that of a migration.
-    #[error(
-        "`{name}` cannot name a migration: use letters, digits and _, as in AddPolicyTemplates"
-    )]
+    /// The name cannot be used in a file name.
+    #[error("invalid migration name `{name}`: use letters, digits and _, as in AddPolicyTemplates")]
     Name {
-        /// The name.
+        /// The name as given.
         name: String,
     },
-    /// The newest version is the greatest that the history can hold.
+    /// The newest version is the maximum.
     #[error(
-        "no version is left after {}, the newest: give that migration one in milliseconds since 1970",
+        "no version is available after the newest, {}: rename that migration to a version in milliseconds since 1970",
         i64::MAX
     )]
     LastVersion,
-    /// The folder of the service is not there.
-    #[error("{path}: there is no such folder; run this in the project, or give --services-dir", path = path.display())]
+    /// The service's folder does not exist.
+    #[error("{path}: folder does not exist; run this in the project, or specify --services-dir", path = path.display())]
     Folder {
-        /// The folder.
+        /// The missing folder.
         path: PathBuf,
     },
-    /// The folder of the service cannot be looked at.
+    /// The service's folder cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
     /// A file cannot be written.
-    #[error("{path}: cannot be written", path = path.display())]
+    #[error("cannot write {path}", path = path.display())]
     Write {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
 impl Skeleton {
-    /// Names the files for a service: the version is now, and always after the service's newest.
+    /// Chooses the file names. The version is the current time, or one more than the service's newest version if that is later.
     pub fn new(
         folder: &Path,
         service: &Service,
@@ -90,10 +88,10 @@ impl Skeleton {
             migration: SkeletonFile {
                 path: folder.join("migrations").join(&file),
                 text: format!(
-                    "{directive}-- What this migration brings, and why.\n--\n-- The engine runs this file {}.\n\
-                     -- Undone by reverts/{file}.\n\n",
+                    "{directive}-- What this migration changes, and why.\n--\n-- The engine runs this file {}.\n\
+                     -- Reverted by reverts/{file}.\n\n",
                     if no_transaction {
-                        "statement by statement, and goes on after the last one done when it is interrupted"
+                        "statement by statement; after an interruption, it resumes after the last completed one"
                     } else {
                         "in one transaction"
                     }
@@ -102,13 +100,13 @@ impl Skeleton {
             revert: SkeletonFile {
                 path: folder.join("reverts").join(&file),
                 text: format!(
-                    "{directive}-- Undoes migrations/{file}, the last statement first.\n\n"
+                    "{directive}-- Reverts migrations/{file}: undo the last statement first.\n\n"
                 ),
             },
         })
     }
 
-    /// Writes both files, or none. Never overwrites.
+    /// Writes both files or neither. Never overwrites a file.
     pub fn write(&self) -> Result<(), GenerateError> {
         if let Some(folder) = self.revert.path.parent() {
             fs::create_dir_all(folder).map_err(|source| GenerateError::Write {
@@ -118,7 +116,7 @@ impl Skeleton {
         }
         create(&self.migration)?;
         create(&self.revert).inspect_err(|_| {
-            // Half a migration would be worse than none; what cannot be removed is named by the error anyway.
+            // Do not leave a migration without its revert. If the removal fails too, the error still names the path.
             let _ = fs::remove_file(&self.migration.path);
         })
     }
@@ -143,7 +141,7 @@ fn version_after(newest: Option<Version>, now: OffsetDateTime) -> Option<Version
     Some(Version::new(millis.max(least)))
 }
 
-/// `AddPolicyTemplates` and `add-policy-templates` to `add_policy_templates`.
+/// Converts `AddPolicyTemplates` and `add-policy-templates` to `add_policy_templates`.
 fn snake_case(name: &str) -> Option<String> {
     let mut snake = String::new();
     let mut last = '_';
@@ -183,7 +181,7 @@ mod tests {
 
     #[test]
     fn class_names_become_file_names() {
-        for (given, wanted) in [
+        for (given, expected) in [
             ("AddPolicyTemplates", Some("add_policy_templates")),
             ("add_policy_templates", Some("add_policy_templates")),
             ("add-policy templates", Some("add_policy_templates")),
@@ -195,12 +193,12 @@ mod tests {
             ("__", None),
             ("", None),
         ] {
-            assert_eq!(snake_case(given).as_deref(), wanted, "{given}");
+            assert_eq!(snake_case(given).as_deref(), expected, "{given}");
         }
     }
 
     #[test]
-    fn a_version_is_now_but_never_before_the_newest() {
+    fn the_version_is_the_current_time_but_after_the_newest() {
         let now = OffsetDateTime::from_unix_timestamp(1_000).unwrap();
         assert_eq!(version_after(None, now), Some(Version::new(1_000_000)));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! `schema dump`: the schema that a service's migrations produce, as SQL. Floor 4.
 //!
-//! The migrations are run by the engine itself on a scratch database, which is dropped again whatever happens.
+//! The engine runs the migrations in a scratch database, which is always dropped afterwards.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::client_program::ClientProgram;
 use crate::client_watch::ClientWatch;
 use crate::scratch::{Replay, ScratchError, Workshop};
 
-/// The schema of a service at its newest version, normalised.
+/// The schema of a service at its newest version, normalized.
 pub async fn dump(
     workshop: &Workshop<'_>,
     service: &Service,
@@ -29,7 +29,7 @@ pub async fn dump(
     let watch = ClientWatch::new(replay.connections(), replay.database(), "schema");
     let text = run_pg_dump(&watch, pg_dump).await?;
     replay.finish().await;
-    Ok(normalise(&text))
+    Ok(normalize(&text))
 }
 
 async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<String, CommandError> {
@@ -50,7 +50,7 @@ async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<Str
         .output(&mut command)
         .await
         .map_err(|source| CommandError::Io {
-            what: format!("{pg_dump} cannot be run"),
+            what: format!("cannot run {pg_dump}"),
             source,
         })?
         .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
@@ -65,13 +65,13 @@ async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<Str
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// pg_dump's output without what depends on the server, the moment or the reader: session settings, its own comments,
-/// psql commands, and more than one empty line in a row.
-fn normalise(dump: &str) -> String {
+/// Removes from pg_dump's output what depends on the server, the time or the client: session settings, pg_dump's own
+/// comments, psql commands, and repeated empty lines.
+fn normalize(dump: &str) -> String {
     let mut text = String::new();
     let mut in_quotes = false;
     for line in dump.lines() {
-        // Inside a function body everything is the author's.
+        // Keep function bodies unchanged.
         if !in_quotes && is_noise(line) {
             continue;
         }
@@ -96,23 +96,23 @@ fn is_noise(line: &str) -> bool {
         || line.starts_with("COMMENT ON EXTENSION ")
 }
 
-/// The `schema.sql` of a service in a folder of services.
+/// The path of a service's `schema.sql` in a services folder.
 pub fn path(services: &Path, service: &Service) -> PathBuf {
     services.join(service.name.as_str()).join("schema.sql")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::normalise;
+    use super::normalize;
 
     #[test]
-    fn what_changes_from_dump_to_dump_is_left_out_and_function_bodies_stay() {
+    fn variable_parts_are_removed_and_function_bodies_kept() {
         let dump = "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\nSET statement_timeout = 0;\n\
                     SELECT pg_catalog.set_config('search_path', '', false);\n\n\n--\n-- Name: f()\n--\n\n\
                     CREATE FUNCTION public.f() RETURNS void\n    AS $$\n-- a comment of the author's\n\n\nSET x = 1;\n$$;\n\n\n\
                     \n\\unrestrict abc\n";
         assert_eq!(
-            normalise(dump),
+            normalize(dump),
             "CREATE FUNCTION public.f() RETURNS void\n    AS $$\n-- a comment of the author's\n\n\nSET x = 1;\n$$;\n"
         );
     }

@@ -302,7 +302,7 @@ fn without_an_answer_of_git_nothing_is_checked_and_one_line_says_why() {
     let repository = Repository::new();
     for revision in ["nonsense", "--output=x", "HEAD~99", "main:services", ""] {
         let argument = format!("--changed-since={revision}");
-        refused(&repository.run(&[&argument]), &["git knows no commit"]);
+        refused(&repository.run(&[&argument]), &["unknown git revision"]);
     }
     assert!(!repository.path().join("x").exists());
 

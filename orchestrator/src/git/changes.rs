@@ -1,4 +1,4 @@
-//! Which files differ from the commit where this branch left another one.
+//! Lists the files that changed since this branch diverged from another commit.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -8,43 +8,43 @@ use super::GitError;
 use super::hunks::new_lines;
 use super::program::Git;
 
-/// What became of a file.
+/// How a file changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It was not there.
+    /// The file is new.
     Added,
-    /// It says something else.
+    /// The contents differ.
     Edited,
-    /// It is there no more.
+    /// The file no longer exists.
     Removed,
 }
 
-/// The files of a folder that differ, committed or not.
+/// The changed files of a folder, committed or not.
 #[derive(Clone, Debug)]
 pub struct Changes {
     git: Git,
     root: PathBuf,
-    /// The folder as it is called from the root of the repository.
+    /// The folder's path relative to the repository root.
     folder: String,
-    /// The commit from which this branch comes.
+    /// The merge base.
     base: String,
     files: BTreeMap<String, Change>,
 }
 
 impl Changes {
-    /// Of a folder, since this branch left `revision`. Blocks.
+    /// Lists the changes in a folder since this branch diverged from `revision`. Blocks.
     ///
     /// # Errors
-    /// Where git is not there, the folder in no repository, or the revision unknown.
+    /// If git is not installed, the folder is not in a repository, or the revision is unknown.
     pub fn since(revision: &str, folder: &Path) -> Result<Self, GitError> {
         let canonical = folder.canonicalize().map_err(GitError::Start)?;
         let here = Git::in_folder(&canonical);
         let root = match here.ask(&["rev-parse", "--show-toplevel"])? {
             Ok(answer) => PathBuf::from(String::from_utf8_lossy(&answer).trim_end_matches('\n')),
-            Err(said) => {
+            Err(output) => {
                 return Err(GitError::NoRepository {
                     folder: folder.display().to_string(),
-                    said,
+                    output,
                 });
             }
         };
@@ -88,27 +88,27 @@ impl Changes {
         &self.root
     }
 
-    /// The commit from which this branch comes, short.
+    /// The abbreviated merge base.
     pub fn base(&self) -> &str {
         &self.base[..self.base.floor_char_boundary(12)]
     }
 
-    /// The files that differ, as they are called from the root of the repository.
+    /// The changed files, relative to the repository root.
     pub fn files(&self) -> impl Iterator<Item = (&str, Change)> {
         self.files
             .iter()
             .map(|(path, change)| (path.as_str(), *change))
     }
 
-    /// What became of a file, as it is called from the root of the repository.
+    /// How a file changed; `path` is relative to the repository root.
     pub fn of(&self, path: &str) -> Option<Change> {
         self.files.get(path).copied()
     }
 
-    /// What of the folder stood at the base, as it is called from the root of the repository.
+    /// The files of the folder at the merge base, relative to the repository root.
     ///
     /// # Errors
-    /// Where git gives no answer.
+    /// If git fails.
     pub fn at_base(&self) -> Result<Vec<String>, GitError> {
         let folder = format!("{}/", self.folder.trim_end_matches('/'));
         let mut arguments = vec![
@@ -127,10 +127,10 @@ impl Changes {
             .collect())
     }
 
-    /// The lines of an edited file that are new; all of a file that was not there.
+    /// The new lines of a modified file; all lines of an added file.
     ///
     /// # Errors
-    /// Where git gives no answer.
+    /// If git fails.
     pub fn lines(&self, path: &str) -> Result<Vec<RangeInclusive<u32>>, GitError> {
         match self.of(path) {
             Some(Change::Added) => Ok(vec![1..=u32::MAX]),
@@ -145,7 +145,7 @@ impl Changes {
     }
 }
 
-/// Whatever a user has configured.
+/// Options that override the user's git configuration.
 const PLAIN: [&str; 4] = [
     "--no-renames",
     "--no-color",
@@ -171,7 +171,7 @@ fn files(git: &Git, base: &str, folder: &str) -> Result<BTreeMap<String, Change>
         };
         files.insert(path.to_owned(), change);
     }
-    // Where no line differs, only the rights do.
+    // If no line differs, only the file mode changed.
     for entry in entries(&asked("--numstat")?) {
         if let Some(path) = entry.strip_prefix("0\t0\t")
             && files.get(path) == Some(&Change::Edited)
@@ -199,7 +199,7 @@ fn files(git: &Git, base: &str, folder: &str) -> Result<BTreeMap<String, Change>
     Ok(files)
 }
 
-/// Whether a file that is out of the index, but still in its folder, is as it was: git's difference takes it for removed.
+/// Whether a file that was removed from the index but not from its folder is unchanged: `git diff` reports it as removed.
 fn is_as_at(git: &Git, base: &str, path: &str) -> Result<bool, GitError> {
     let before = git.line(&["rev-parse", &format!("{base}:{path}")])?;
     let now = git.line(&["hash-object", "--", path])?;

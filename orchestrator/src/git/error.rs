@@ -1,70 +1,70 @@
-//! Why git gives no answer.
+//! Errors of the git queries.
 
 use shared::domain::{called, commented};
 use std::io;
 
-/// Why git gives no answer.
+/// Why a git query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// There is no program.
-    #[error("there is no git on PATH, which --changed-since asks")]
+    /// The program is not installed.
+    #[error("--changed-since requires git, which is not on PATH")]
     Absent,
-    /// It cannot be started, or its answer cannot be read.
-    #[error("git cannot be run")]
+    /// It cannot be started, or its output cannot be read.
+    #[error("cannot run git")]
     Start(#[source] io::Error),
-    /// The services are in no repository.
-    #[error("{folder} is in no git repository: {said}")]
+    /// The services are not in a repository.
+    #[error("{folder} is not in a git repository: {output}")]
     NoRepository {
-        /// The folder.
+        /// The services' folder.
         folder: String,
-        /// What git said.
-        said: String,
+        /// The output of git.
+        output: String,
     },
-    /// Nothing has that name.
-    #[error("git knows no commit {revision} here")]
+    /// The revision does not exist.
+    #[error("unknown git revision {revision}")]
     UnknownRevision {
-        /// As it was given.
+        /// The revision as given.
         revision: String,
-        /// Whether the clone holds a part of the history only.
+        /// Whether the clone is shallow.
         shallow: bool,
     },
-    /// The histories do not meet.
-    #[error("{revision} and HEAD have no commit in common here")]
+    /// The histories have no common commit.
+    #[error("{revision} and HEAD have no common commit")]
     NoMergeBase {
-        /// As it was given.
+        /// The revision as given.
         revision: String,
-        /// Whether the clone holds a part of the history only.
+        /// Whether the clone is shallow.
         shallow: bool,
     },
-    /// Anything else.
-    #[error("git {command} failed: {said}")]
+    /// Any other failure.
+    #[error("git {command} failed: {output}")]
     Failed {
-        /// What was asked.
+        /// The arguments.
         command: String,
-        /// What git said.
-        said: String,
+        /// The output of git.
+        output: String,
     },
 }
 
 impl GitError {
-    /// What to do next.
+    /// The command that helps.
     pub fn next(&self) -> String {
         let without = || called().without_option("--changed-since").to_string();
         match self {
-            Self::Absent | Self::Start(_) => commented(without(), "checks all; or install git"),
+            Self::Absent | Self::Start(_) => commented(without(), "checks everything; or install git"),
             Self::NoRepository { .. } => {
-                commented(without(), "checks all; or call it in a clone, or with --services-dir in one")
+                commented(without(), "checks everything; or run it in a clone, or with --services-dir in one")
             }
             Self::UnknownRevision { shallow: true, .. }
             | Self::NoMergeBase { shallow: true, .. } => {
-                "git fetch --unshallow   # the clone is shallow; in a workflow: fetch-depth: 0 for actions/checkout"
+                "git fetch --unshallow   # the clone is shallow; in a workflow, set fetch-depth: 0 for actions/checkout"
                     .to_owned()
             }
-            Self::UnknownRevision { .. } => "git branch --all   # lists what can be named, such as origin/main".to_owned(),
+            Self::UnknownRevision { .. } => "git branch --all   # lists the branches, such as origin/main".to_owned(),
             Self::NoMergeBase { .. } => {
-                "git branch --all   # name the branch that this one comes from, such as origin/main".to_owned()
+                "git branch --all   # lists the branches; specify the one that this branch started from, such as origin/main".to_owned()
             }
-            Self::Failed { .. } => "git status   # shows whether the clone is in order".to_owned(),
+            Self::Failed { .. } => "git status   # shows the state of the clone".to_owned(),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What git knows of the services' files. Floor 3.
+//! Queries git about the services' files.
 //!
-//! Responsible for asking the program `git`, and for reading its answers. Not for what an edited file means (`check`).
+//! Runs the program `git` and parses its output. `check` decides what a change means.
 
 mod changes;
 mod error;

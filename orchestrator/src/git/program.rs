@@ -1,4 +1,4 @@
-//! Calls of the program `git`.
+//! Runs the program `git`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use shared::config::clean_command;
 
 use super::GitError;
 
-/// `git` in a folder.
+/// Runs `git` in a folder.
 #[derive(Clone, Debug)]
 pub(super) struct Git {
     folder: PathBuf,
@@ -21,7 +21,7 @@ impl Git {
         }
     }
 
-    /// What git answers; `Err` with what it said where it fails.
+    /// The output of git; the inner `Err` contains its error output if it fails.
     pub(super) fn ask(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, GitError> {
         let Output {
             status,
@@ -31,7 +31,7 @@ impl Git {
             .arg("-C")
             .arg(&self.folder)
             .args(arguments)
-            // Words to compare are those of English; a path is a path; and looking must not write.
+            // Output that is parsed must be in English; paths must not be treated as patterns; a query must not write.
             .env("LC_ALL", "C")
             .env("GIT_LITERAL_PATHSPECS", "1")
             .env("GIT_OPTIONAL_LOCKS", "0")
@@ -43,26 +43,26 @@ impl Git {
         if status.success() {
             return Ok(Ok(stdout));
         }
-        let said = String::from_utf8_lossy(&stderr);
-        let said = said.lines().map(str::trim).find(|line| !line.is_empty());
-        Ok(Err(said
-            .unwrap_or("it says nothing")
+        let output = String::from_utf8_lossy(&stderr);
+        let output = output.lines().map(str::trim).find(|line| !line.is_empty());
+        Ok(Err(output
+            .unwrap_or("no output")
             .trim_start_matches("fatal: ")
             .to_owned()))
     }
 
-    /// What git answers to a question that it can answer.
+    /// The output of a query that must succeed.
     pub(super) fn answer(&self, arguments: &[&str]) -> Result<String, GitError> {
         match self.ask(arguments)? {
             Ok(answer) => Ok(String::from_utf8_lossy(&answer).into_owned()),
-            Err(said) => Err(GitError::Failed {
+            Err(output) => Err(GitError::Failed {
                 command: arguments.first().copied().unwrap_or_default().to_owned(),
-                said,
+                output,
             }),
         }
     }
 
-    /// One line of an answer; `None` where git has none.
+    /// The first line of the output; `None` if git prints nothing.
     pub(super) fn line(&self, arguments: &[&str]) -> Result<Option<String>, GitError> {
         Ok(self
             .ask(arguments)?

@@ -1,4 +1,4 @@
-//! Cycles, with the whole way around.
+//! Finds dependency cycles and prints their full path.
 
 use petgraph::algo::{astar, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -6,18 +6,18 @@ use petgraph::visit::EdgeRef;
 
 use super::fleet_graph::Node;
 
-/// The services wait for each other.
+/// A dependency cycle.
 #[derive(Debug, thiserror::Error)]
-#[error("the services wait for each other: {path} (each waits for the next)")]
+#[error("dependency cycle: {path} (each depends on the next)")]
 pub struct CycleError {
-    /// The way around, from a node back to itself, each waiting for the next.
+    /// The cycle, from a node back to itself; each node depends on the next.
     pub path: String,
 }
 
 impl CycleError {
-    /// What to do about it.
+    /// How to fix it.
     pub const NEXT: &'static str =
-        "first remove one depends_on (service.toml) or one `requires` (migration) on this way";
+        "first remove one depends_on (service.toml) or one `requires` (migration) from this cycle";
 
     pub(super) fn new(nodes: &[Node]) -> Self {
         let mut names: Vec<String> = nodes.iter().rev().map(Node::to_string).collect();
@@ -31,7 +31,7 @@ impl CycleError {
     }
 }
 
-/// The nodes of one cycle, each before the one that waits for it. petgraph's `toposort` names one of them only.
+/// The nodes of one cycle, each before the one that depends on it. petgraph's `toposort` returns only one of them.
 pub(super) fn find_cycle(graph: &DiGraph<Node, ()>) -> Option<Vec<Node>> {
     let start = toposort(graph, None).err()?.node_id();
     let mut shortest: Option<Vec<NodeIndex>> = None;
@@ -45,7 +45,7 @@ pub(super) fn find_cycle(graph: &DiGraph<Node, ()>) -> Option<Vec<Node>> {
             shortest = Some(path);
         }
     }
-    // The path ends where it began: begin it there, too, so that the name is said twice.
+    // The path ends at its start: prepend the start, so that the name appears at both ends.
     let around = std::iter::once(start).chain(shortest.unwrap_or_default());
     Some(around.map(|index| graph[index].clone()).collect())
 }

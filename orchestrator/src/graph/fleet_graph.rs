@@ -1,4 +1,4 @@
-//! The graph of the whole source, whatever happens to be pending.
+//! The dependency graph of the whole source, including applied migrations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,12 +9,12 @@ use shared::domain::{Fleet, Requirement, Service, ServiceName, Version};
 use super::CycleError;
 use super::cycle::find_cycle;
 
-/// A point in the life of a service.
+/// A point in a service's sequence of migrations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Node {
     /// Before its first migration.
     Begin(ServiceName),
-    /// A migration that requires another, or is required.
+    /// A migration that requires another or is required by one.
     Migration(ServiceName, Version),
     /// After its last migration.
     End(ServiceName),
@@ -29,16 +29,16 @@ impl fmt::Display for Node {
     }
 }
 
-/// Refuses a source whose services wait for each other, naming the whole way around.
+/// Refuses a source with a dependency cycle and reports its full path.
 ///
-/// The graph is that of the whole source, whatever happens to be pending. Only migrations that require something or are
-/// required are nodes of their own: the others lie on the way from one to the next, and ten thousand of them change
-/// nothing about the order between services.
+/// The graph covers the whole source, including applied migrations. Only migrations with `requires` on either side are
+/// nodes: the others lie between two nodes and do not affect the order between services, even if there are ten
+/// thousand of them.
 pub fn refuse_cycles(fleet: &Fleet) -> Result<(), CycleError> {
     let mut builder = Builder::default();
-    let interesting = interesting(fleet);
+    let linked = linked_versions(fleet);
     for service in fleet.services() {
-        builder.chain(service, interesting.get(&service.name));
+        builder.chain(service, linked.get(&service.name));
     }
     for service in fleet.services() {
         for dependency in &service.depends_on {
@@ -92,7 +92,7 @@ impl Builder {
     }
 }
 
-fn interesting(fleet: &Fleet) -> BTreeMap<ServiceName, BTreeSet<Version>> {
+fn linked_versions(fleet: &Fleet) -> BTreeMap<ServiceName, BTreeSet<Version>> {
     let mut found: BTreeMap<ServiceName, BTreeSet<Version>> = BTreeMap::new();
     for service in fleet.services() {
         for (version, requirement) in requirements(service) {
@@ -109,7 +109,7 @@ fn interesting(fleet: &Fleet) -> BTreeMap<ServiceName, BTreeSet<Version>> {
     found
 }
 
-/// The requirements of a service's migrations, each with the version that asks.
+/// The requirements of a service's migrations, each with the version that declares it.
 pub(super) fn requirements(service: &Service) -> impl Iterator<Item = (Version, &Requirement)> {
     service.migrations.iter().flat_map(|migration| {
         migration

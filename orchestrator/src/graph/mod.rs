@@ -1,6 +1,6 @@
 //! The dependency graph over services and migrations.
 //!
-//! Responsible for the order between steps, for cycles, and for showing the graph. Not for running anything. Floor 1.
+//! Determines the order of steps, detects cycles, and renders the graph.
 
 mod cycle;
 mod fleet_graph;

@@ -7,7 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use shared::domain::{Direction, Fleet, Plan, ServiceName, Step, Version};
 use shared::planning::Order;
 
-/// Orders steps by the graph: up along its edges, down against them.
+/// Orders steps along the edges of the graph, or against them for reverts.
 #[derive(Clone, Copy, Debug)]
 pub struct GraphOrder;
 
@@ -89,7 +89,7 @@ impl StepGraph {
 
     /// The steps, each after those that it waits for, with `after` filled in.
     fn sorted(&self, steps: Vec<Step>) -> Vec<Step> {
-        // The whole source has no cycle (that was checked when it was read), so neither has a part of it.
+        // The source was checked for cycles when it was read, so a subset cannot have one either.
         let order =
             petgraph::algo::toposort(&self.graph, None).unwrap_or_else(|_| self.steps.clone());
         let mut places = vec![0; steps.len()];
@@ -113,7 +113,7 @@ impl StepGraph {
         sorted
     }
 
-    /// The nearest steps before a node, looking through services that have none.
+    /// The nearest preceding steps, across services without steps.
     fn steps_before(&self, node: NodeIndex) -> Vec<usize> {
         let mut found = Vec::new();
         let mut open: Vec<NodeIndex> = self.graph.neighbors_directed(node, Way::Incoming).collect();
@@ -134,7 +134,7 @@ impl StepGraph {
     }
 }
 
-/// Sorts the steps of a plan by wave, service and place, which is an order that respects `after`, and a stable one.
+/// Sorts the steps of a plan by wave, service and position: a stable order that respects `after`.
 fn by_wave(plan: Plan) -> Plan {
     let mut order: Vec<usize> = (0..plan.steps.len()).collect();
     order.sort_by(|&a, &b| {

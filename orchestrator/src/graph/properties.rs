@@ -1,4 +1,4 @@
-//! What holds for every graph, tried on random ones.
+//! Property tests of the graph.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use super::{GraphOrder, Shape, document, refuse_cycles, render};
 const SERVICES: usize = 6;
 const FILES: i64 = 4;
 
-/// Edges of a fleet: which service depends on which, and which file requires which.
+/// The edges of a fleet: which service depends on which, and which file requires which.
 #[derive(Clone, Debug)]
 struct Edges {
     depends_on: Vec<(usize, usize)>,
     requires: Vec<((usize, i64), (usize, i64))>,
 }
 
-/// With `acyclic` every arrow goes from a later service to an earlier one, under names in any order.
+/// With `acyclic`, every edge leads from a later service to an earlier one; names are in random order.
 fn edges(acyclic: bool) -> impl Strategy<Value = (Edges, Vec<usize>)> {
     let file = || (0..SERVICES, 1..=FILES);
     let depends_on = prop::collection::vec((0..SERVICES, 0..SERVICES), 0..8);
@@ -95,7 +95,7 @@ fn fleet(edges: &Edges, names: &[usize]) -> Fleet {
     .unwrap()
 }
 
-/// The steps of each service from one file on, as a run would give them.
+/// The steps of each service from one file on, as in a run.
 fn steps(fleet: &Fleet, first: &[i64], direction: Direction) -> Vec<Step> {
     let mut all = Vec::new();
     for (service, first) in fleet.services().zip(first) {
@@ -128,7 +128,7 @@ proptest! {
         let plan = GraphOrder.arrange(&fleet, steps.clone(), direction);
         let key = |step: &Step| (step.service.clone(), step.version);
         let places: BTreeMap<_, _> = plan.steps.iter().enumerate().map(|(place, step)| (key(step), place)).collect();
-        prop_assert_eq!(places.len(), steps.len(), "every step once");
+        prop_assert_eq!(places.len(), steps.len(), "each step exactly once");
         prop_assert!(steps.iter().all(|step| places.contains_key(&key(step))));
         for (place, step) in plan.steps.iter().enumerate() {
             prop_assert!(step.after.iter().all(|&before| before < place));
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cycle_is_named_from_a_service_back_to_itself((edges, names) in edges(false)) {
+    fn a_cycle_path_leads_from_a_service_back_to_itself((edges, names) in edges(false)) {
         let fleet = fleet(&edges, &names);
         match refuse_cycles(&fleet) {
             Ok(()) => {

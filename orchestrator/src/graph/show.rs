@@ -1,4 +1,4 @@
-//! The graph for people and tools: text, Graphviz, Mermaid, JSON.
+//! Renders the graph as text, Graphviz, Mermaid or JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,17 +8,17 @@ use shared::domain::{Fleet, Requirement, ServiceName, Version};
 
 use super::fleet_graph::requirements;
 
-/// In which form.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Shape {
-    /// Levels of services, for reading.
+    /// Human-readable levels of services.
     #[default]
     Text,
     /// Graphviz.
     Dot,
-    /// Mermaid, as Markdown pages show it.
+    /// Mermaid, as Markdown pages embed it.
     Mermaid,
-    /// For programs.
+    /// JSON.
     Json,
 }
 
@@ -46,7 +46,7 @@ struct RequiresEdge {
     requires: Requirement,
 }
 
-/// The graph as data. The fleet has no cycle.
+/// The graph as data. The fleet must not have a cycle.
 pub fn document(fleet: &Fleet) -> GraphDocument {
     let levels = levels(fleet);
     GraphDocument {
@@ -74,7 +74,7 @@ pub fn document(fleet: &Fleet) -> GraphDocument {
     }
 }
 
-/// The graph as text of some form. JSON is printed by the caller.
+/// Renders the graph as text. The caller prints JSON.
 pub fn render(document: &GraphDocument, shape: Shape) -> String {
     match shape {
         Shape::Text | Shape::Json => text(document),
@@ -83,7 +83,7 @@ pub fn render(document: &GraphDocument, shape: Shape) -> String {
     }
 }
 
-/// The level of each service: one more than the deepest of those that it depends on.
+/// The level of each service: one more than the highest level among its dependencies.
 fn levels(fleet: &Fleet) -> BTreeMap<ServiceName, usize> {
     let mut levels: BTreeMap<ServiceName, usize> =
         fleet.names().map(|name| (name.clone(), 1)).collect();
@@ -142,7 +142,7 @@ fn text(document: &GraphDocument) -> String {
         }
     }
     if !document.requires.is_empty() {
-        text.push_str("\nMigrations that require one of another service:\n");
+        text.push_str("\nMigrations that require a migration of another service:\n");
         for edge in &document.requires {
             let _ = writeln!(
                 text,
@@ -209,7 +209,7 @@ fn mermaid(document: &GraphDocument) -> String {
     text
 }
 
-/// Mermaid gives words such as `end` a meaning: every node gets a prefix.
+/// Mermaid reserves words such as `end`: every node gets a prefix.
 fn node(name: &ServiceName) -> String {
     format!("s_{}", name.as_str().replace('-', "_"))
 }
