@@ -1,5 +1,5 @@
-//! Any configuration: files, variables, password and service files. It leads to an address that libpq understands in
-//! the same way, or is refused with its origin.
+//! Any configuration: files, variables, password and service files. The result is an address that libpq interprets in the
+//! same way, or an error with its origin.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -62,7 +62,8 @@ fuzz_target!(|sources: Sources<'_>| {
     overrides.server_url = sources.server_url.map(str::to_owned);
     overrides.max_connections = sources.max_connections.map(str::to_owned);
     overrides.engine.lock_timeout = sources.lock_timeout.map(str::to_owned);
-    let configuration = match Configuration::load(&overrides, &variables, &ProjectRoot::find(&root)) {
+    let configuration = match Configuration::load(&overrides, &variables, &ProjectRoot::find(&root))
+    {
         Ok(configuration) => configuration,
         Err(error) => return assert!(!chain(&error).is_empty()),
     };
@@ -119,7 +120,7 @@ fn variables(sources: &Sources<'_>) -> BTreeMap<String, String> {
     variables
 }
 
-/// psql and pg_dump, which are told by variables, go where we go.
+/// psql and pg_dump, configured through variables, connect to the same address.
 fn means_the_same_to_libpq(address: &DatabaseAddress, given: &BTreeMap<String, String>) {
     let mut variables: BTreeMap<String, String> = address.libpq_environment().into_iter().collect();
     variables.insert("HOME".to_owned(), given["HOME"].clone());

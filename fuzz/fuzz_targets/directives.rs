@@ -1,4 +1,4 @@
-//! A migration and its revert: read with all that their leading comments ask for, or refused with file and line.
+//! A migration and its revert: read with all directives in their leading comments, or refused with file and line.
 #![no_main]
 
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ struct Files<'a> {
     revert: Option<&'a str>,
 }
 
-/// A line that opens a migration: a directive far more often than chance would make one.
+/// A line at the start of a migration: a directive far more often than by chance.
 #[derive(Arbitrary, Debug)]
 enum Line<'a> {
     Directive(&'a str),
@@ -105,7 +105,7 @@ fn shop(fleet: &Fleet) -> &Service {
     fleet.service(&name).expect("the service")
 }
 
-/// The checksum is refinery's, and time limits are what PostgreSQL takes for one.
+/// The checksum is refinery's, and PostgreSQL accepts the timeouts.
 fn accepted(migration: &Migration, text: &str) {
     let refinerys = refinery::Migration::unapplied("V1__x", text).expect("a good name");
     assert_eq!(
@@ -132,7 +132,7 @@ fn accepted(migration: &Migration, text: &str) {
     }
 }
 
-/// Directives that are printed are read back.
+/// Printed directives parse to themselves.
 fn read_back(migration: &Migration, revert: Option<&str>) {
     let printed = print(&migration.script);
     let again = load(&printed, revert).unwrap_or_else(|error| panic!("{error}\n{printed}"));

@@ -1,4 +1,4 @@
-//! Any names in `migrations/` and `reverts/`, also those that are no UTF-8: read in order, or refused by name.
+//! Any names in `migrations/` and `reverts/`, including invalid UTF-8: read in order, or refused by name.
 #![no_main]
 
 use std::ffi::OsStr;
@@ -23,7 +23,7 @@ enum Name<'a> {
     Raw(&'a [u8]),
     Parts(&'a str, &'a str),
     Good(u64, &'a str),
-    /// The name of the migration of that index: a revert without one never gets further.
+    /// The name of the migration with that index, because a revert without a migration is refused early.
     Same(u8),
 }
 
@@ -53,7 +53,7 @@ fuzz_target!(|names: Names<'_>| {
     }
 });
 
-/// What a Linux folder takes as a name.
+/// The bytes that Linux accepts as a file name.
 fn bytes(name: &Name<'_>, others: &[Vec<u8>]) -> Option<Vec<u8>> {
     let name = match name {
         Name::Raw(raw) => raw.to_vec(),
@@ -76,7 +76,7 @@ fn create(folder: &Path, names: &[Vec<u8>]) {
     }
 }
 
-/// A name that is taken is one that refinery takes, too, and means the same to it.
+/// refinery accepts every accepted name, and interprets it in the same way.
 fn alone(name: &[u8]) {
     let Ok(name) = str::from_utf8(name) else {
         return;

@@ -1,4 +1,4 @@
-//! Any files, any rows: every version has one state, what a run would do is in order, and nothing depends on luck.
+//! Any files and rows: every version has one state, the steps of a run are in order, and the result is deterministic.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +52,7 @@ struct Row<'a> {
     applied_on: &'a str,
 }
 
-/// Mostly a version that there is.
+/// Usually an existing version.
 #[derive(Arbitrary, Debug, Clone, Copy)]
 enum Number {
     Small(u8),
@@ -235,7 +235,7 @@ fn history(service: &Service, files: &Files<'_>) -> History {
     }
 }
 
-/// What a run or a revert would take of a service, after the states were looked at.
+/// The steps that a run or revert would take for a service, given the states.
 fn chosen<'a>(
     service: &'a Service,
     history: &'a History,
@@ -249,7 +249,7 @@ fn chosen<'a>(
         .collect();
     assert!(
         versions.is_sorted_by(|a, b| a < b),
-        "one state for each version: {versions:?}"
+        "exactly one state per version: {versions:?}"
     );
     let known: BTreeSet<Version> = history
         .applied
@@ -301,7 +301,7 @@ fn chosen<'a>(
     }
 }
 
-/// Every edge between two steps of the plan is respected, by their order and by their waves.
+/// The plan respects every edge between two steps, by order and by wave.
 fn in_order(plan: &Plan, fleet: &Fleet, direction: Direction) {
     let place: BTreeMap<_, _> = plan
         .steps

@@ -1,4 +1,4 @@
-//! Any rows in the journal, any file of anchors or of accepted drift: judged, or refused with the file's name.
+//! Any journal rows, and any file of anchors or accepted drift: judged, or refused with the file's name.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -31,7 +31,7 @@ enum Id {
     Any(i64),
 }
 
-/// The hash of another row, far more often than chance would find one.
+/// The hash of another row, far more often than by chance.
 #[derive(Arbitrary, Debug)]
 enum Hash<'a> {
     OfRow(u8),

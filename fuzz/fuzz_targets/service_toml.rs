@@ -1,4 +1,4 @@
-//! Any `service.toml`: read as it says, or refused with file and line; what is read survives being written again.
+//! Any `service.toml`: read, or refused with file and line; the result is unchanged after being written and read again.
 #![no_main]
 
 use std::sync::Once;
@@ -28,7 +28,7 @@ fuzz_target!(|text: &str| {
 fn load(text: &str) -> Result<Fleet, SourceError> {
     static OTHER: Once = Once::new();
     let services = folder().join("services");
-    // A service on which others can depend.
+    // A service that others can depend on.
     OTHER.call_once(|| {
         let auth = services.join("auth");
         write(

@@ -1,4 +1,4 @@
-//! Any text: it is cut into statements that cover it, or refused at a place inside it.
+//! Any text: split into statements that cover it, or refused with a position in it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -28,7 +28,7 @@ fn covers(text: &str, statements: &[Statement<'_>]) {
     let mut end = 0;
     let mut has_data = false;
     for statement in statements {
-        // The rows behind COPY … FROM STDIN belong to no statement.
+        // The data after COPY … FROM STDIN belongs to no statement.
         assert!(has_data || is_blank(&text[end..statement.offset]));
         end = statement.offset + statement.text.len();
         assert_eq!(&text[statement.offset..end], statement.text);
@@ -56,7 +56,7 @@ fn is_blank(text: &str) -> bool {
 }
 
 fn stays_itself(statement: &Statement<'_>, kind: &StatementKind) {
-    // The blank keeps a byte order mark from standing first, where it would be passed over.
+    // The space keeps a byte order mark from being first, where it would be skipped.
     let alone = format!(" {};", statement.text);
     let again = split(&alone).expect("a statement is a text of one statement");
     assert_eq!(again.len(), 1, "{alone:?}");
@@ -64,7 +64,7 @@ fn stays_itself(statement: &Statement<'_>, kind: &StatementKind) {
     assert_eq!(classify(&again[0]), *kind);
 }
 
-/// Names print as SQL that means them.
+/// Names print as SQL with the same meaning.
 fn names_are_read_back(kind: &StatementKind) {
     let names: Vec<&Name> = match kind {
         StatementKind::CreateIndexConcurrently { index, table, .. } => {

@@ -1,10 +1,10 @@
-//! What the fuzz targets share: files on disk, since most parsers are reached through the door that users go through.
+//! Shared code of the fuzz targets: files on disk, because users reach most parsers through files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The folder of this process, below `TMPDIR`. A fuzzer is killed rather than ended: nothing removes it.
+/// The folder of this process, in `TMPDIR`. A fuzzer is killed rather than stopped, so nothing removes it.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -14,7 +14,7 @@ pub fn folder() -> &'static Path {
     })
 }
 
-/// Writes a file, and the folders above it.
+/// Writes a file and creates its parent folders.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).expect("a folder");
@@ -22,7 +22,7 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) {
     fs::write(path, content).expect("a file");
 }
 
-/// Removes a folder and makes it anew.
+/// Removes and recreates a folder.
 pub fn empty(folder: &Path) {
     if folder.exists() {
         fs::remove_dir_all(folder).expect("a folder of ours");
