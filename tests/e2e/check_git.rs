@@ -312,7 +312,7 @@ fn without_an_answer_of_git_nothing_is_checked_and_one_line_says_why() {
     repository.git(&["checkout", "-q", "topic"]);
     refused(
         &repository.run(&["--changed-since", unrelated]),
-        &["no commit in common"],
+        &["no common commit"],
     );
 
     let shallow = tempfile::tempdir().expect("a folder");
@@ -332,7 +332,7 @@ fn without_an_answer_of_git_nothing_is_checked_and_one_line_says_why() {
     fs::remove_dir_all(repository.path().join(".git")).expect("removed");
     refused(
         &repository.run(&["--changed-since", "main"]),
-        &["in no git repository"],
+        &["not in a git repository"],
     );
 
     let nothing = tempfile::tempdir().expect("a folder");
@@ -348,6 +348,6 @@ fn without_an_answer_of_git_nothing_is_checked_and_one_line_says_why() {
     command.env("PATH", nothing.path());
     refused(
         &Outcome::of(command.spawn().expect("starts")),
-        &["no git on PATH"],
+        &["requires git"],
     );
 }
