@@ -491,29 +491,40 @@ impl<'a> Reconciliation<'a> {
         if let Some(inconsistency) = self.inconsistencies().into_iter().next() {
             return Err(inconsistency);
         }
-        if let Some(interruption) = self.interruption(Direction::Up) {
-            let migration = self.service.migration(interruption.version);
-            let is_as_it_was =
-                migration.is_some_and(|it| Some(it.checksum) == interruption.checksum);
-            if !is_as_it_was {
-                let what = migration.map_or_else(
-                    || format!("migration {} was removed", interruption.version),
-                    |migration| format!("{} was edited", migration.script.path),
-                );
-                return Err(self.refusal(
-                    RefusalKind::Interrupted,
-                    format!(
-                        "{what} after {} of its {} statements had run",
-                        interruption.done, interruption.total
-                    ),
-                    commented(
-                        suggest(["revert", self.service.name.as_str()]),
-                        "undoes what was done; or restore the file as it was, and run",
-                    ),
-                ));
-            }
+        self.changed_since_interrupted().map_or(Ok(()), Err)
+    }
+
+    /// Why an interrupted migration cannot be resumed: its file is no longer the one that was begun.
+    pub fn changed_since_interrupted(&self) -> Option<Refusal> {
+        let interruption = self.interruption(Direction::Up)?;
+        let migration = self.service.migration(interruption.version);
+        if migration.is_some_and(|it| Some(it.checksum) == interruption.checksum) {
+            return None;
         }
-        Ok(())
+        let (what, next) = match migration {
+            None => (
+                format!("migration {} was removed", interruption.version),
+                commented(
+                    suggest(["run", self.service.name.as_str()]),
+                    "first restore the file and its revert as they were",
+                ),
+            ),
+            Some(migration) => (
+                format!("{} was edited", migration.script.path),
+                commented(
+                    suggest(["revert", self.service.name.as_str()]),
+                    "undoes what was done; or restore the file as it was, and run",
+                ),
+            ),
+        };
+        Some(self.refusal(
+            RefusalKind::Interrupted,
+            format!(
+                "{what} after {} of its {} statements had run",
+                interruption.done, interruption.total
+            ),
+            next,
+        ))
     }
 
     fn missing(&self, missing: &Standing<'_>) -> Refusal {

@@ -130,7 +130,21 @@ fn what_is_half_done_is_pending_and_stays_in_sight_when_its_file_is_gone() {
     let half = &status["services"][0]["migrations"][1];
     assert_eq!(half["state"], "interrupted", "{half}");
     assert_eq!(half["file_missing"], true, "{half}");
-    orchestrator.expect(&["run", "a"], 3);
+    let run = orchestrator.expect(&["run", "a", "--output", "json"], 3);
+    let next = run.events().last().expect("an event")["next"][0].clone();
+    assert!(
+        next.as_str()
+            .is_some_and(|it| it.starts_with("orchestrator run a ")),
+        "{next}"
+    );
+    let doctor = orchestrator.expect(&["doctor", "a", "--output", "json"], 4);
+    assert_eq!(doctor.json()["findings"][0]["next"], next);
+    let overview = orchestrator.expect(&["status"], 0);
+    assert!(
+        overview.stdout.contains("next: orchestrator plan a "),
+        "{}",
+        overview.stdout
+    );
     orchestrator.expect(&["revert", "a"], 3);
     assert_eq!(server.applied("db_a"), [1]);
 

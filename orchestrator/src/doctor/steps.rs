@@ -1,6 +1,7 @@
 //! Migrations and reverts that were begun and not finished.
 
 use shared::domain::Direction;
+use shared::reconcile::reconcile;
 
 use super::checks::{Database, busy};
 use super::{Finding, Severity};
@@ -28,8 +29,16 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
                 let next = busy(database.name());
                 return database.finding("interrupted_step", Severity::Note, what, next, None);
             }
-            let next = database.orchestrator(command(interruption.direction));
-            let what = format!("{noun} {version} was interrupted after {so_far}");
+            let changed = reconcile(database.service, database.history).changed_since_interrupted();
+            let (what, next) = match changed {
+                Some(refusal) if interruption.direction == Direction::Up => {
+                    (refusal.message, refusal.next)
+                }
+                _ => (
+                    format!("{noun} {version} was interrupted after {so_far}"),
+                    database.orchestrator(command(interruption.direction)),
+                ),
+            };
             database.finding("interrupted_step", Severity::Error, what, next, None)
         })
         .collect()

@@ -285,7 +285,7 @@ fn next_step(services: &[ServiceStatus], fleet: usize) -> Option<String> {
     let odd = with(&|service| {
         has(service, |state| {
             matches!(state, State::Divergent | State::Missing | State::OutOfOrder)
-        })
+        }) || service.migrations.iter().any(|it| it.file_missing)
     });
     if let Some(first) = odd.first() {
         return Some(suggest(["plan", first]));
