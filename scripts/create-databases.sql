@@ -1,4 +1,4 @@
--- The databases of all eleven services, for the server of compose.yaml. Creates only those that are missing.
+-- Creates the missing databases of all eleven services on the server from compose.yaml.
 select format('create database %I template template0', wanted.name)
 from unnest(array[
     'soc_auth',

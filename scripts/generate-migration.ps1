@@ -1,9 +1,9 @@
 <#
 .SYNOPSIS
-Writes an empty migration and its revert.
+Generates an empty migration and its revert.
 
 .DESCRIPTION
-Calls the orchestrator, and exits with its exit code.
+Calls the orchestrator and exits with its exit code.
 
 .PARAMETER Service
 policy, control, ...
@@ -12,10 +12,10 @@ policy, control, ...
 What the migration does, such as AddPolicyTemplates.
 
 .PARAMETER DryRun
-Shows the files, and writes nothing.
+Shows the files without writing them.
 
 .PARAMETER Options
-Everything else goes to the orchestrator, such as --no-transaction.
+Passes all other arguments to the orchestrator, such as --no-transaction.
 
 .EXAMPLE
 .\scripts\generate-migration.ps1 -Service policy -MigrationName "AddPolicyTemplates"

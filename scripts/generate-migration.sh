@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes an empty migration and its revert; the twin of generate-migration.ps1.
+# Generates an empty migration and its revert. The POSIX counterpart of generate-migration.ps1.
 set -eu
 
 usage() {
@@ -8,10 +8,10 @@ usage: scripts/generate-migration.sh -Service NAME -MigrationName NAME [-DryRun]
 
   -Service, --service                policy, control, ...
   -MigrationName, --migration-name   what the migration does, such as AddPolicyTemplates
-  -DryRun, --dry-run                 show the files, and write nothing
-  --                                 what follows goes to the orchestrator, such as --no-transaction
+  -DryRun, --dry-run                 show the files without writing them
+  --                                 pass the remaining arguments to the orchestrator, such as --no-transaction
 
-The exit code is the orchestrator's.
+Exits with the orchestrator's exit code.
 TEXT
 }
 
@@ -25,13 +25,13 @@ service='' name='' dry_run=
 while [ $# -gt 0 ]; do
     case $1 in
         -[Ss]ervice | --service)
-            [ $# -gt 1 ] || wrong "$1 needs the name of a service"
+            [ $# -gt 1 ] || wrong "$1 requires a service name"
             service=$2
             shift
             ;;
         --service=*) service=${1#*=} ;;
         -[Mm]igration[Nn]ame | --migration-name)
-            [ $# -gt 1 ] || wrong "$1 needs a name, such as AddPolicyTemplates"
+            [ $# -gt 1 ] || wrong "$1 requires a name, such as AddPolicyTemplates"
             name=$2
             shift
             ;;
@@ -49,8 +49,8 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -n "$service" ] || wrong 'which service? name it with -Service'
-[ -n "$name" ] || wrong 'what does it do? say it with -MigrationName, such as AddPolicyTemplates'
+[ -n "$service" ] || wrong 'missing -Service NAME'
+[ -n "$name" ] || wrong 'missing -MigrationName NAME, such as AddPolicyTemplates'
 
 if [ -n "$dry_run" ]; then
     set -- --dry-run "$@"

@@ -1,21 +1,21 @@
 <#
 .SYNOPSIS
-Runs the orchestrator from the root of the project.
+Runs the orchestrator from the project root.
 
 .DESCRIPTION
-All arguments go to the binary in ORCHESTRATOR_BIN (a file, or a command on the PATH), else to the workspace's own
-through cargo. The exit code is the orchestrator's.
+Passes all arguments to the binary in ORCHESTRATOR_BIN (a file, or a command on the PATH), or to the workspace's own
+through cargo. Exits with the orchestrator's exit code.
 
 .EXAMPLE
 .\scripts\orchestrator.ps1 status
 #>
 
 $ErrorActionPreference = 'Stop'
-# An exit code other than 0 is an answer to pass on, never an exception.
+# A nonzero exit code is passed on, not raised as an exception.
 $PSNativeCommandUseErrorActionPreference = $false
 
 if ($env:ORCHESTRATOR_BIN) {
-    # The full path, so that a relative one is still found below.
+    # The full path, because the working directory changes below.
     $program = (Get-Command -CommandType Application -Name $env:ORCHESTRATOR_BIN | Select-Object -First 1).Source
     $arguments = @($args)
 } else {

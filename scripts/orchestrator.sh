@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs the orchestrator from the root of the project: the binary in ORCHESTRATOR_BIN, else the workspace's own.
-# What ORCHESTRATOR_BIN names may be a file or a command on the PATH.
+# Runs the orchestrator from the project root: the binary in ORCHESTRATOR_BIN (a file, or a command on the PATH), or the
+# workspace's own through cargo.
 set -eu
 
 bin=${ORCHESTRATOR_BIN:-}
 case $bin in
-    */*) bin=$(cd "$(dirname "$bin")" && pwd)/$(basename "$bin") ;; # still found after the next line
+    */*) bin=$(cd "$(dirname "$bin")" && pwd)/$(basename "$bin") ;; # absolute, because of the next line
 esac
 cd "$(dirname "$0")/.."
 

@@ -1,9 +1,9 @@
 <#
 .SYNOPSIS
-Migrates all services in the order of their dependencies.
+Migrates all services in dependency order.
 
 .DESCRIPTION
-The same as run-migrations.ps1 -Service all, with its other parameters.
+Equivalent to run-migrations.ps1 -Service all. Accepts its other parameters.
 
 .EXAMPLE
 .\scripts\run-all-migrations.ps1

@@ -1,24 +1,24 @@
 <#
 .SYNOPSIS
-Migrates one service or all of them.
+Migrates one service or all services.
 
 .DESCRIPTION
-Calls the orchestrator, and exits with its exit code.
+Calls the orchestrator and exits with its exit code.
 
 .PARAMETER Service
 policy, control, ... or all.
 
 .PARAMETER Show
-What is applied and what is pending.
+Shows applied and pending migrations.
 
 .PARAMETER Revert
-Takes back the last applied migration of each named service.
+Reverts the last applied migration of each named service.
 
 .PARAMETER DryRun
-Prints the SQL that would run, and writes nothing.
+Prints the SQL that would run without running it.
 
 .PARAMETER Options
-Everything else goes to the orchestrator, such as --yes or --with-dependencies.
+Passes all other arguments to the orchestrator, such as --yes or --with-dependencies.
 
 .EXAMPLE
 .\scripts\run-migrations.ps1 -Service policy
@@ -50,7 +50,7 @@ param(
 $ErrorActionPreference = 'Stop'
 
 if ($Show -and $Revert) {
-    [Console]::Error.WriteLine('run-migrations: either -Show or -Revert')
+    [Console]::Error.WriteLine('run-migrations: -Show and -Revert cannot be combined')
     exit 2
 }
 
@@ -59,7 +59,7 @@ if ($Show) { $action = 'show' }
 if ($Revert) { $action = 'revert' }
 
 $arguments = @($action, $Service)
-# Showing never writes, so that a dry run of it is the same.
+# `show` never writes, so that -DryRun makes no difference.
 if ($DryRun -and -not $Show) { $arguments += '--dry-run' }
 $arguments += $Options
 

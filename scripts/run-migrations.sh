@@ -1,5 +1,5 @@
 #!/bin/sh
-# Migrates one service or all of them; the twin of run-migrations.ps1.
+# Migrates one service or all services. The POSIX counterpart of run-migrations.ps1.
 set -eu
 
 usage() {
@@ -7,12 +7,12 @@ usage() {
 usage: scripts/run-migrations.sh -Service NAME|all [-Show | -Revert] [-DryRun] [-- OPTION...]
 
   -Service, --service   policy, control, ... or all
-  -Show, --show         what is applied and what is pending
-  -Revert, --revert     take back the last applied migration of each named service
-  -DryRun, --dry-run    print the SQL that would run, and write nothing
-  --                    what follows goes to the orchestrator, such as --yes or --with-dependencies
+  -Show, --show         show applied and pending migrations
+  -Revert, --revert     revert the last applied migration of each named service
+  -DryRun, --dry-run    print the SQL that would run without running it
+  --                    pass the remaining arguments to the orchestrator, such as --yes or --with-dependencies
 
-The exit code is the orchestrator's.
+Exits with the orchestrator's exit code.
 TEXT
 }
 
@@ -26,17 +26,17 @@ service='' action=run dry_run=
 while [ $# -gt 0 ]; do
     case $1 in
         -[Ss]ervice | --service)
-            [ $# -gt 1 ] || wrong "$1 needs the name of a service, or all"
+            [ $# -gt 1 ] || wrong "$1 requires a service name or all"
             service=$2
             shift
             ;;
         --service=*) service=${1#*=} ;;
         -[Ss]how | --show)
-            [ $action != revert ] || wrong 'either -Show or -Revert'
+            [ $action != revert ] || wrong '-Show and -Revert cannot be combined'
             action=show
             ;;
         -[Rr]evert | --revert)
-            [ $action != show ] || wrong 'either -Show or -Revert'
+            [ $action != show ] || wrong '-Show and -Revert cannot be combined'
             action=revert
             ;;
         -[Dd]ry[Rr]un | --dry-run) dry_run=1 ;;
@@ -52,9 +52,9 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -n "$service" ] || wrong 'which service? name it with -Service, or say -Service all'
+[ -n "$service" ] || wrong 'missing -Service NAME or -Service all'
 
-# Showing never writes, so that a dry run of it is the same.
+# `show` never writes, so that -DryRun makes no difference.
 if [ -n "$dry_run" ] && [ $action != show ]; then
     set -- --dry-run "$@"
 fi
