@@ -14,6 +14,7 @@ mod fix;
 mod fix_lines;
 mod generate;
 mod graph;
+mod help;
 mod history;
 mod history_believe;
 mod history_verify;
@@ -43,7 +44,7 @@ use shared::report::Terminal;
 use crate::embedded::SERVICES;
 use crate::graph::{CycleError, refuse_cycles};
 
-/// Migrates the databases of many services, in the order of their dependencies
+/// Migrates the databases of a fleet of services in the order of their dependencies
 #[derive(Parser, Debug)]
 #[command(
     name = "orchestrator",
@@ -51,14 +52,13 @@ use crate::graph::{CycleError, refuse_cycles};
     disable_help_subcommand = true,
     after_help = "\
 Examples:
-  apply everything that is pending        orchestrator all
-  one service, and what it depends on     orchestrator run policy --with-dependencies
-  what is applied, what is pending        orchestrator status
-  the SQL that would run                  orchestrator all --dry-run
-  undo the last migration of a service    orchestrator revert policy
+  orchestrator all                                apply everything that is pending
+  orchestrator run policy --with-dependencies     one service and what it depends on
+  orchestrator all --dry-run                      print the SQL that would run
+  orchestrator revert policy                      undo the last migration of a service
 
-Exit codes: 0 done, 1 a step failed, 2 usage or configuration, 3 refused, 4 findings, 5 unreachable or locked,
-130 cancelled."
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused, 4 findings,
+5 try again later, 130 cancelled"
 )]
 struct Cli {
     #[command(flatten)]
@@ -69,40 +69,40 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Apply what is pending in every service (= run all)
+    /// Apply what is pending in every service (same as `run all`)
     All(run::AllArgs),
     /// Apply what is pending in some services
     Run(run::Args),
-    /// Show what is applied, pending, interrupted, divergent or missing
+    /// Show what is applied, pending, interrupted, divergent, or missing
     #[command(visible_alias = "show")]
     Status(status::Args),
-    /// Undo applied migrations, the newest first
+    /// Undo applied migrations, newest first
     Revert(revert::Args),
-    /// Show the steps of a run and their order, without running them
+    /// Show the steps of a run and their order
     Plan(plan::Args),
-    /// Show which service depends on which
+    /// Show how services depend on each other
     Graph(graph::Args),
     /// Write an empty migration and its revert
     Generate(generate::Args),
-    /// Show every attempt to apply or undo a migration
+    /// Show every attempt to apply or revert a migration
     History(history::Args),
-    /// Hold migrations and reverts to the rules of docs/rules
+    /// Check migrations and reverts against the rules
     Check(check::Args),
-    /// Prove migrations and their reverts on a scratch database: up, down, up
+    /// Apply, revert, and reapply migrations on a scratch database
     Rehearse(rehearse::Args),
-    /// Compare live schemas with what their applied migrations make
+    /// Compare live schemas with what their migrations produce
     Drift(drift::Args),
-    /// Find what is wrong with the databases, and how to resolve it
+    /// Find what is wrong with the databases and how to fix it
     Doctor(doctor::Args),
-    /// Take databases over from TypeORM, after proving what was applied
+    /// Take over databases that TypeORM migrated
     Adopt(adopt::Args),
-    /// Dump databases, verify the dumps, and write down what they hold
+    /// Dump databases and verify the dumps
     Backup(backup::Args),
-    /// Put databases back to what a backup holds, beside the old ones first
+    /// Restore databases from a backup
     Restore(restore::Args),
-    /// The schema that a service's migrations produce
+    /// Write the schema that a service's migrations produce
     Schema(schema::Args),
-    /// The project's own PostgreSQL
+    /// Manage the project's own PostgreSQL
     Local(local::Args),
     /// Open psql on a service's database
     Psql(psql::Args),
@@ -114,7 +114,7 @@ enum Command {
 
 /// The `main` of the orchestrator.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match help::parse() {
         Ok(cli) => cli,
         Err(error) => return logging::say_usage(&error),
     };

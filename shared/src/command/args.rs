@@ -11,7 +11,7 @@ use crate::report::Colour;
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
 pub struct GlobalArgs {
-    /// Read this file instead of config/<environment>.toml and config/default.toml
+    /// Read this file instead of config/<environment>.toml
     #[arg(
         long,
         value_name = "FILE",
@@ -19,7 +19,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub config: Option<PathBuf>,
-    /// Name of the environment; `production` asks for confirmation [also: APP_ENV, NODE_ENV]
+    /// Environment [also: APP_ENV, NODE_ENV]
     #[arg(
         long,
         value_name = "NAME",
@@ -27,7 +27,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub environment: Option<String>,
-    /// Read the services from this folder instead of those compiled in
+    /// Read the services from this folder instead of the embedded ones
     #[arg(
         long,
         value_name = "DIR",
@@ -43,7 +43,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub server_url: Option<String>,
-    /// The database of the one service that is named [also: DATABASE_URL]
+    /// Database of the one service given [also: DATABASE_URL]
     #[arg(
         long,
         value_name = "URL",
@@ -51,7 +51,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub database_url: Option<String>,
-    /// For people, or for programs: nothing but JSON on standard output
+    /// Output format
     #[arg(
         long,
         value_enum,
@@ -61,10 +61,10 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub output: OutputChoice,
-    /// How many services are migrated at a time [default: max_connections, 16]
+    /// At most N services at a time [default: max_connections, 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), global = true, help_heading = "Global options")]
     pub jobs: Option<u16>,
-    /// When to use colours
+    /// When to use color
     #[arg(
         long,
         value_enum,
@@ -74,10 +74,10 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub color: Colour,
-    /// Say more: server notices, and the statements of no-transaction files; twice: what the program does
+    /// Print server notices and statements; -vv: debug messages
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
-    /// Say only what failed, and the last line
+    /// Print only failures and the summary
     #[arg(
         short,
         long,
@@ -86,7 +86,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub quiet: bool,
-    /// Form of the log on standard error
+    /// Format of the log on standard error
     #[arg(
         long,
         value_enum,
@@ -96,7 +96,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub log_format: LogFormat,
-    /// Folder with PostgreSQL's programs: initdb, pg_ctl and postgres for the local server, pg_dump and pg_restore
+    /// Folder with PostgreSQL's programs (initdb, pg_dump, …)
     #[arg(
         long,
         value_name = "DIR",
@@ -104,7 +104,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub pg_bin: Option<PathBuf>,
-    /// How long a statement waits for a lock before it steps back, as in 2s
+    /// Lock timeout of a statement, such as 2s
     #[arg(
         long,
         value_name = "TIME",
@@ -112,10 +112,10 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub lock_timeout: Option<String>,
-    /// How often a step is tried again after that
+    /// Retries of a step after a lock timeout
     #[arg(long, value_name = "N", global = true, help_heading = "Global options")]
     pub lock_retries: Option<String>,
-    /// How long to wait for another run on the same database, as in 60s
+    /// How long to wait for another run on a database, such as 60s
     #[arg(
         long,
         value_name = "TIME",
@@ -123,7 +123,7 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub advisory_lock_wait: Option<String>,
-    /// After SIGTERM the step at hand may go on for so long, then it is cancelled, as in 25s
+    /// Grace period of the current step after SIGTERM, such as 25s
     #[arg(
         long,
         value_name = "TIME",
@@ -133,13 +133,13 @@ pub struct GlobalArgs {
     pub stop_grace: Option<String>,
 }
 
-/// Who reads the output.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputChoice {
-    /// People.
+    /// Text for the terminal.
     #[default]
     Human,
-    /// Programs.
+    /// Nothing but JSON on standard output.
     Json,
 }
 

@@ -1,0 +1,97 @@
+//! The help of the program, with its commands grouped by task.
+
+use std::fmt::Write as _;
+
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
+
+use super::Cli;
+
+/// The groups, in the order in which they are shown; each command is in one of them.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Migrate", &["all", "run", "status", "plan", "revert"]),
+    ("Author", &["generate", "schema", "graph"]),
+    ("Prove", &["check", "rehearse", "drift"]),
+    ("Recover", &["doctor", "history", "backup", "restore"]),
+    ("Operate", &["adopt", "psql", "local", "completions", "man"]),
+];
+
+/// Parses the command line.
+pub(super) fn parse() -> Result<Cli, clap::Error> {
+    let matches = command().try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// The command line with grouped help. Clap lists subcommands under a single heading, so they are hidden from its list and
+/// written into the template instead.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{{all-args}}{{after-help}}",
+        groups(&command)
+    );
+    // Options on one line each, for `--help` as for `-h`.
+    let help = Arg::new("help")
+        .short('h')
+        .long("help")
+        .help("Print help")
+        .action(ArgAction::HelpShort);
+    command
+        .mut_subcommands(|subcommand| subcommand.hide(true))
+        .help_template(template)
+        .override_usage("orchestrator [OPTIONS] <COMMAND>")
+        .disable_help_flag(true)
+        .arg(help)
+}
+
+fn groups(command: &clap::Command) -> String {
+    let styles = command.get_styles();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
+    let width = command
+        .get_subcommands()
+        .map(|subcommand| subcommand.get_name().len())
+        .max()
+        .unwrap_or_default();
+    let mut text = String::new();
+    for (group, names) in GROUPS {
+        let _ = writeln!(text, "{header}{group}:{header:#}");
+        for subcommand in names
+            .iter()
+            .filter_map(|name| command.find_subcommand(name))
+        {
+            let name = subcommand.get_name();
+            let about = subcommand.get_about().cloned().unwrap_or_default();
+            let _ = writeln!(text, "  {literal}{name:width$}{literal:#}  {about}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let grouped: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        let command = Cli::command();
+        let all: BTreeSet<&str> = command
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        assert_eq!(grouped.iter().copied().collect::<BTreeSet<_>>(), all);
+        assert_eq!(grouped.len(), all.len());
+    }
+
+    #[test]
+    fn help_shows_the_groups() {
+        let help = command().term_width(80).render_help();
+        insta::assert_snapshot!(help.to_string());
+    }
+}
