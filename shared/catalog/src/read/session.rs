@@ -88,15 +88,15 @@ impl Server {
 }
 
 /// A transaction that ends at the latest when this value is dropped.
-pub(super) struct Reading<'a> {
+pub(super) struct SnapshotTransaction<'a> {
     client: &'a Client,
     open: bool,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> SnapshotTransaction<'a> {
     /// Opens the transaction. The client must not be in one.
     pub(super) async fn begin(client: &'a Client) -> Result<(Self, Server), Error> {
-        let reading = Self { client, open: true };
+        let transaction = Self { client, open: true };
         let inhabited: Vec<String> = RARE
             .iter()
             .map(|catalog| format!("CASE WHEN EXISTS (SELECT FROM {catalog} WHERE oid >= 16384) THEN '{catalog}' END"))
@@ -120,7 +120,7 @@ impl<'a> Reading<'a> {
                 server.inhabited = inhabited.split(' ').map(str::to_owned).collect();
             }
         }
-        Ok((reading, server))
+        Ok((transaction, server))
     }
 
     /// Sends one query; several may be in flight at once.
@@ -134,7 +134,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for SnapshotTransaction<'_> {
     fn drop(&mut self) {
         if self.open {
             // The first poll queues the message on the connection; the answer is not needed.

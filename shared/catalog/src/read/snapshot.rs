@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Error};
 use super::comments::{Annotations, COMMENTS, LABELS};
 use super::family::Family;
 use super::row::drafts;
-use super::session::{Reading, Server};
+use super::session::{Server, SnapshotTransaction};
 use super::{
     collations, columns, constraints, default_privileges, foreign, functions, indexes, languages,
     large_objects, members, operators, policies, publications, schemas, sequences, statistics,
@@ -25,17 +25,17 @@ use crate::snapshot::Snapshot;
 /// # Errors
 /// The error of the server or the connection.
 pub async fn read(client: &Client) -> Result<Snapshot, Error> {
-    let (reading, server) = Reading::begin(client).await?;
+    let (transaction, server) = SnapshotTransaction::begin(client).await?;
     let families = families(&server);
     // The server processes them in this order: the first error causes those after it.
     let mut queries: Vec<&str> = vec![COMMENTS, LABELS];
     queries.extend(families.iter().map(|family| family.sql.as_str()));
-    let answers: Vec<_> = join_all(queries.into_iter().map(|sql| reading.query(sql))).await;
+    let answers: Vec<_> = join_all(queries.into_iter().map(|sql| transaction.query(sql))).await;
     let mut answers = answers
         .into_iter()
         .collect::<Result<Vec<_>, Error>>()?
         .into_iter();
-    reading.finish().await?;
+    transaction.finish().await?;
 
     let comments = Annotations::of(&answers.next().unwrap_or_default())?;
     let labels = Annotations::of(&answers.next().unwrap_or_default())?;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use catalog::{Comparison, Snapshot};
 
 use crate::corpus::{self, Case};
-use crate::laboratory::Laboratory;
 use crate::normalise::Dump;
+use crate::test_server::TestServer;
 
 /// The differences that the snapshot includes and pg_dump does not, and the reasons.
 const EXTRAS: [(&str, &str); 4] = [
@@ -30,7 +30,7 @@ const EXTRAS: [(&str, &str); 4] = [
 
 /// Copies of a schema, one of which is changed.
 pub struct Baseline<'a> {
-    laboratory: &'a Laboratory,
+    test_server: &'a TestServer,
     template: String,
     dump: Dump,
     snapshot: Snapshot,
@@ -45,36 +45,36 @@ pub struct Outcome {
 
 impl<'a> Baseline<'a> {
     /// Takes the database with the schema. No session may be connected to it.
-    pub fn new(laboratory: &'a Laboratory, template: &str) -> Self {
+    pub fn new(test_server: &'a TestServer, template: &str) -> Self {
         let copy = format!("{template}_expected");
-        laboratory.copy(template, &copy);
+        test_server.copy(template, &copy);
         let baseline = Self {
-            laboratory,
+            test_server,
             template: template.to_owned(),
-            dump: laboratory.dump(&copy),
-            snapshot: laboratory.snapshot(&copy),
+            dump: test_server.dump(&copy),
+            snapshot: test_server.snapshot(&copy),
         };
-        laboratory.drop(&copy);
+        test_server.drop(&copy);
         baseline
     }
 
     /// Changes a copy and compares it.
     pub fn apply(
         &self,
-        change: impl FnOnce(&Laboratory, &str) -> Result<(), String>,
+        change: impl FnOnce(&TestServer, &str) -> Result<(), String>,
     ) -> Result<Outcome, String> {
         let copy = format!("{}_found", self.template);
-        self.laboratory.copy(&self.template, &copy);
-        let changed = change(self.laboratory, &copy);
+        self.test_server.copy(&self.template, &copy);
+        let changed = change(self.test_server, &copy);
         let outcome = changed.map(|()| {
-            let dump = self.laboratory.dump(&copy);
+            let dump = self.test_server.dump(&copy);
             Outcome {
                 dumps_differ: dump != self.dump,
                 dump_difference: self.dump.difference(&dump),
-                comparison: catalog::compare(&self.snapshot, &self.laboratory.snapshot(&copy)),
+                comparison: catalog::compare(&self.snapshot, &self.test_server.snapshot(&copy)),
             }
         });
-        self.laboratory.drop(&copy);
+        self.test_server.drop(&copy);
         outcome
     }
 }
@@ -109,16 +109,16 @@ impl Outcome {
 pub fn all_changes(name: &str, may_leave_out: fn(u32) -> usize) {
     let schema = corpus::schema(name);
     let only = std::env::var("ORACLE_ONLY").unwrap_or_default();
-    let laboratory = Laboratory::open();
+    let test_server = TestServer::open();
     assert_eq!(
-        laboratory.lacks(&schema.needs),
+        test_server.lacks(&schema.needs),
         None,
         "{name} cannot be loaded"
     );
     let template = format!("schema_{name}");
-    laboratory.create(&template);
-    laboratory.run(&template, &schema.sql);
-    let baseline = Baseline::new(&laboratory, &template);
+    test_server.create(&template);
+    test_server.run(&template, &schema.sql);
+    let baseline = Baseline::new(&test_server, &template);
 
     let mut wrong = Vec::new();
     let mut left_out = Vec::new();
@@ -127,11 +127,11 @@ pub fn all_changes(name: &str, may_leave_out: fn(u32) -> usize) {
         .iter()
         .filter(|case| case.title.contains(&only))
     {
-        if let Some(need) = laboratory.lacks(&case.needs) {
+        if let Some(need) = test_server.lacks(&case.needs) {
             left_out.push(format!("{}: needs {need:?}", case.title));
             continue;
         }
-        match baseline.apply(|laboratory, copy| laboratory.run_steps(copy, &case.steps)) {
+        match baseline.apply(|test_server, copy| test_server.run_steps(copy, &case.steps)) {
             Err(error) => wrong.push(format!("{}: the corpus is wrong: {error}\n", case.title)),
             Ok(outcome) => {
                 let faults = faults(case, &outcome);
@@ -151,7 +151,7 @@ pub fn all_changes(name: &str, may_leave_out: fn(u32) -> usize) {
         wrong.join("\n")
     );
     assert!(
-        !only.is_empty() || left_out.len() <= may_leave_out(laboratory.major()),
+        !only.is_empty() || left_out.len() <= may_leave_out(test_server.major()),
         "too many changes were left out: {left_out:#?}"
     );
 }

@@ -21,10 +21,10 @@
 
 mod corpus;
 mod judge;
-mod laboratory;
 mod normalise;
 mod random;
 mod scan;
+mod test_server;
 
 /// One test per schema, with its own server and its changes in sequence.
 macro_rules! schemas {

@@ -10,25 +10,25 @@ use fastrand::Rng;
 
 use crate::corpus;
 use crate::judge::Baseline;
-use crate::laboratory::Laboratory;
+use crate::test_server::TestServer;
 
 const SEED: u64 = 20_240_229;
 const ROUNDS: usize = 3;
 
 /// Makes random changes to every schema. Panics with a list of everything that is wrong.
 pub fn changes() {
-    let laboratory = Laboratory::open();
+    let test_server = TestServer::open();
     let rounds = number("ORACLE_ROUNDS").unwrap_or(ROUNDS);
     let seed = number("ORACLE_SEED").map_or(SEED, |seed| seed as u64);
     let mut wrong = Vec::new();
     for (index, (name, fill)) in subjects().into_iter().enumerate() {
         let template = format!("random_{index}");
-        laboratory.create(&template);
-        fill(&laboratory, &template);
+        test_server.create(&template);
+        fill(&test_server, &template);
         let mut rng = Rng::with_seed(seed.wrapping_add(index as u64));
-        let made = few_changes(&laboratory, &template, &name, rounds, &mut rng, &mut wrong);
+        let made = few_changes(&test_server, &template, &name, rounds, &mut rng, &mut wrong);
         println!("{name}: {made} changes");
-        laboratory.drop(&template);
+        test_server.drop(&template);
     }
     assert!(
         wrong.is_empty(),
@@ -38,7 +38,7 @@ pub fn changes() {
     );
 }
 
-type Fill = Box<dyn Fn(&Laboratory, &str)>;
+type Fill = Box<dyn Fn(&TestServer, &str)>;
 
 fn subjects() -> Vec<(String, Fill)> {
     let Some(folder) = std::env::var_os("ORACLE_SCHEMAS") else {
@@ -47,7 +47,7 @@ fn subjects() -> Vec<(String, Fill)> {
             .map(|name| {
                 let sql = corpus::schema(&name).sql;
                 let fill: Fill =
-                    Box::new(move |laboratory, database| laboratory.run(database, &sql));
+                    Box::new(move |test_server, database| test_server.run(database, &sql));
                 (name, fill)
             })
             .collect();
@@ -61,7 +61,8 @@ fn subjects() -> Vec<(String, Fill)> {
         .into_iter()
         .map(|file| {
             let name = file.display().to_string();
-            let fill: Fill = Box::new(move |laboratory, database| laboratory.load(database, &file));
+            let fill: Fill =
+                Box::new(move |test_server, database| test_server.load(database, &file));
             (name, fill)
         })
         .collect()
@@ -69,7 +70,7 @@ fn subjects() -> Vec<(String, Fill)> {
 
 /// Makes some changes to one schema and returns their number.
 fn few_changes(
-    laboratory: &Laboratory,
+    test_server: &TestServer,
     template: &str,
     name: &str,
     rounds: usize,
@@ -78,10 +79,10 @@ fn few_changes(
 ) -> usize {
     let mut kinds: Vec<Vec<String>> = questions()
         .iter()
-        .map(|question| laboratory.rows(template, &format!("SET search_path = ''; {question}")))
+        .map(|question| test_server.rows(template, &format!("SET search_path = ''; {question}")))
         .filter(|statements| !statements.is_empty())
         .collect();
-    let baseline = Baseline::new(laboratory, template);
+    let baseline = Baseline::new(test_server, template);
     let mut made = 0;
     // One of each kind before a second of any, because most objects are columns.
     while made < rounds && !kinds.is_empty() {
@@ -93,7 +94,7 @@ fn few_changes(
             let statement = statements.swap_remove(rng.usize(..statements.len()));
             // Many changes are impossible because something depends on the object.
             let Ok(outcome) =
-                baseline.apply(|laboratory, copy| laboratory.try_run(copy, &statement))
+                baseline.apply(|test_server, copy| test_server.try_run(copy, &statement))
             else {
                 continue;
             };

@@ -11,7 +11,7 @@ use crate::corpus::{self, Need, Step};
 use crate::normalise::Dump;
 
 /// A dedicated server, stopped when this value is dropped.
-pub struct Laboratory {
+pub struct TestServer {
     cluster: TestCluster,
     binaries: Binaries,
     runtime: tokio::runtime::Runtime,
@@ -20,7 +20,7 @@ pub struct Laboratory {
     major: u32,
 }
 
-impl Laboratory {
+impl TestServer {
     /// Starts a server of the version in `TEST_POSTGRES`.
     pub fn open() -> Self {
         let binaries = tests::binaries();
@@ -38,21 +38,21 @@ impl Laboratory {
             .block_on(tokio_postgres::connect(&cluster.url("postgres"), NoTls))
             .expect("a connection");
         runtime.spawn(connection);
-        let mut laboratory = Self {
+        let mut test_server = Self {
             cluster,
             binaries,
             runtime,
             admin,
             major: 0,
         };
-        laboratory
+        test_server
             .administer(&corpus::text("cluster.sql"))
             .expect("roles");
-        let number: u32 = laboratory.rows("postgres", "SHOW server_version_num")[0]
+        let number: u32 = test_server.rows("postgres", "SHOW server_version_num")[0]
             .parse()
             .expect("a number");
-        laboratory.major = number / 10_000;
-        laboratory
+        test_server.major = number / 10_000;
+        test_server
     }
 
     pub fn major(&self) -> u32 {
