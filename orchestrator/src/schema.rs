@@ -1,4 +1,4 @@
-//! `schema dump`: the schema that a service's migrations produce, as SQL. Floor 4.
+//! `schema dump`: the schema that a service's migrations produce, as SQL.
 //!
 //! The engine runs the migrations in a scratch database, which is always dropped afterwards.
 

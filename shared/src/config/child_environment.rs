@@ -1,4 +1,4 @@
-//! The environment of the programs that we start. Floor 1.
+//! The environment of the programs that we start.
 
 use std::ffi::OsStr;
 use std::process::Command;

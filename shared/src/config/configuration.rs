@@ -1,6 +1,6 @@
 //! The configuration of one run.
 //!
-//! Collects the sources and provides the simple settings. `locate` finds the databases. Floor 1.
+//! Collects the sources and provides the simple settings. `locate` finds the databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;

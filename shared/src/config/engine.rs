@@ -1,6 +1,6 @@
 //! The engine's settings.
 //!
-//! Defaults, units and limits. Applying them to a session happens elsewhere. Floor 1.
+//! Defaults, units and limits. Applying them to a session happens elsewhere.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Determines the environment and checks that it exists.
 //!
 //! Reads the name from the flag or the variables and refuses an undefined one: a misspelled `production` must never
-//! pass for development. Floor 1.
+//! pass for development.
 
 use std::collections::BTreeMap;
 use std::fs;

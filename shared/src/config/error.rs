@@ -1,7 +1,7 @@
 //! Configuration errors.
 //!
 //! One error per mistake, naming the file and key or the variable. All of them exit with the code for usage and
-//! configuration. Floor 1.
+//! configuration.
 
 use std::io;
 use std::path::PathBuf;

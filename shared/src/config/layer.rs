@@ -1,7 +1,7 @@
 //! One source of settings: a file, the environment or the command line.
 //!
 //! Parses a configuration file strictly, and holds the engine's settings as text. `configuration` decides precedence,
-//! and `engine` interprets the values. Floor 1.
+//! and `engine` interprets the values.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Finds the database of a service.
 //!
-//! Implements the precedence of the sources. `address` interprets an address. Floor 1.
+//! Implements the precedence of the sources. `address` interprets an address.
 //!
 //! By descending precedence: the command line; `DATABASE_URL` for the one selected service; `<SERVICE>_DATABASE_URL`;
 //! `ORCHESTRATOR_SERVER_URL`; `DB_HOST` and its companions; `PG*`; the environment's file; the default file. In a file,

@@ -1,4 +1,4 @@
-//! The location of a service's database, as returned by [`Configuration::locate`](super::Configuration::locate). Floor 1.
+//! The location of a service's database, as returned by [`Configuration::locate`](super::Configuration::locate).
 
 use super::{DatabaseAddress, Origin};
 

@@ -1,7 +1,7 @@
 //! Configuration: from command line, environment and files to settings and addresses.
 //!
 //! Covers every value that a user can set, with its precedence. The command line and the environment are passed in by
-//! the caller; connecting happens elsewhere. Floor 1.
+//! the caller; connecting happens elsewhere.
 
 pub mod address;
 mod child_environment;

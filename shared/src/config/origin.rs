@@ -1,4 +1,4 @@
-//! The origin of a setting, for messages: a flag, a variable or a key in a file. Floor 1.
+//! The origin of a setting, for messages: a flag, a variable or a key in a file.
 
 use std::fmt;
 use std::path::PathBuf;

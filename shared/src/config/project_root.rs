@@ -1,4 +1,4 @@
-//! Finds the project root: the folder that `config/`, `services/` and `.local/` belong to. Floor 1.
+//! Finds the project root: the folder that `config/`, `services/` and `.local/` belong to.
 
 use std::fs;
 use std::path::{Path, PathBuf};

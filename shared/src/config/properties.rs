@@ -1,5 +1,4 @@
 //! Property tests of addresses, password files, durations and configuration files. Single cases are beside the code.
-//! Floor 1: tests only.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

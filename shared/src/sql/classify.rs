@@ -2,7 +2,6 @@
 //!
 //! Reads the head of a statement like PostgreSQL's grammar (14 to 18). A malformed statement is `Other`: the server reports
 //! the error.
-//! Floor 0: pure.
 
 use super::cursor::Cursor;
 use super::lexer::TokenKind;

@@ -1,5 +1,4 @@
 //! Finds the comments of a file, and whether a statement precedes each. Ignores quoted text. `directives` interprets comments.
-//! Floor 0: pure.
 
 use super::lexer::{Lexer, block_comment_end, is_blank, line_end, opens_comment};
 

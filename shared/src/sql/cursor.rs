@@ -2,7 +2,6 @@
 //!
 //! Accepts keywords, names, literals and parentheses one after another. A lexing error ends the statement here, because
 //! `split` has already reported it.
-//! Floor 0: pure.
 
 use super::lexer::{Lexer, Token, TokenKind};
 use super::literal;

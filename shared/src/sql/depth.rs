@@ -2,7 +2,6 @@
 //! stack for every level, and a stack overflow ends the program.
 //!
 //! Computes an upper bound in one pass over the tokens.
-//! Floor 0: pure.
 
 use super::lexer::{Lexer, TokenKind};
 

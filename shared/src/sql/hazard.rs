@@ -2,7 +2,6 @@
 //!
 //! Reports the most severe hazard of each statement, for plans and confirmations. Does not replace linting, and does not
 //! read the code in `DO` blocks and functions.
-//! Floor 0: pure.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,6 @@
 //!
 //! Lists the objects that they create and drop, and which statements are safe to rerun. `classify` covers the
 //! `CONCURRENTLY` statements.
-//! Floor 0: pure.
 
 use super::cursor::Cursor;
 use super::statement::Statement;

@@ -2,7 +2,6 @@
 //!
 //! Determines where a string, a quoted name, a dollar quote, a comment or an operator begins and ends, with
 //! `standard_conforming_strings` on. Other modules interpret the tokens (`split`, `classify`) and decode literals (`literal`).
-//! Floor 0: pure.
 
 use std::fmt;
 

@@ -1,7 +1,6 @@
 //! Decodes literals and quoted names.
 //!
 //! Resolves quotes, escapes and dollar quotes as PostgreSQL does. `name` folds and truncates identifiers.
-//! Floor 0: pure.
 
 use super::lexer::{Token, TokenKind, continuation};
 

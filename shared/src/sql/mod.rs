@@ -2,7 +2,6 @@
 //!
 //! Splits a file into statements, classifies each, detects the hazards that are visible in its text, and converts between
 //! offsets and lines. Does not parse expressions, check correctness (the server does) or use a catalog.
-//! Floor 0: pure functions of the text.
 
 mod classify;
 mod comments;

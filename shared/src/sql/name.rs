@@ -1,7 +1,6 @@
 //! Names of database objects, as stored in the catalog.
 //!
 //! Folds, truncates and quotes names. Does not resolve a name without a schema (which requires a `search_path`).
-//! Floor 0: pure.
 
 use std::fmt;
 

@@ -2,7 +2,6 @@
 //!
 //! Converts a byte offset to an editor position and PostgreSQL's character position to a byte offset, and lists the leading
 //! `--` lines. `directives` interprets the comments.
-//! Floor 0: pure.
 
 use std::fmt;
 

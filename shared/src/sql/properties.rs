@@ -1,5 +1,4 @@
 //! Property tests of splitting and classification. Single cases are beside the code.
-//! Floor 0: tests only.
 
 use proptest::prelude::*;
 

@@ -2,7 +2,6 @@
 //!
 //! Covers `standard_conforming_strings` and `client_encoding` in every form that is visible in a statement's text. With other
 //! values, the server would split the file differently. The runner checks the session after each statement for what functions set.
-//! Floor 0: pure.
 
 use super::cursor::Cursor;
 use super::lexer::TokenKind;

@@ -1,7 +1,6 @@
 //! Detects the settings that a text changes.
 //!
 //! Finds the setting of a `SET` or `RESET`, and names in a text that may be custom settings. Cannot see what functions set.
-//! Floor 0: pure.
 
 use std::collections::BTreeSet;
 

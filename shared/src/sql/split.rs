@@ -3,7 +3,6 @@
 //! Determines which semicolons end a statement: not those in parentheses (`CREATE RULE … DO (a; b)`) or in a `BEGIN ATOMIC`
 //! body. Recognizes psql commands and the data of `COPY … FROM STDIN` so that they can be refused. `classify` and `hazard`
 //! interpret the statements.
-//! Floor 0: pure.
 
 use super::classify::classify;
 use super::lexer::{Lexer, Problem, SplitError, Token, TokenKind, line_end};
@@ -46,7 +45,8 @@ pub fn split(sql: &str) -> Result<Vec<Statement<'_>>, SplitError> {
             Some(parts) if token.is_punctuation(b';') && parts.may_end() => {
                 let statement = parts.finish(sql);
                 statements.push(statement);
-                if parts.lead == Lead::Copy && classify(&statement) == StatementKind::CopyFromStdin
+                if parts.opening == StatementStart::Copy
+                    && classify(&statement) == StatementKind::CopyFromStdin
                 {
                     lexer.jump(after_copy_data(sql, token.end()));
                 }
@@ -67,7 +67,7 @@ struct Open {
     start: usize,
     end: usize,
     parentheses: Vec<usize>,
-    lead: Lead,
+    opening: StatementStart,
     /// The offset of the `BEGIN` of an open `BEGIN ATOMIC` body.
     body: Option<usize>,
     previous: Previous,
@@ -75,7 +75,7 @@ struct Open {
 
 /// What the first words of a statement indicate.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Lead {
+enum StatementStart {
     Nothing,
     Create,
     CreateOr,
@@ -102,7 +102,7 @@ impl Open {
             start: first.start,
             end: first.end(),
             parentheses: Vec::new(),
-            lead: Lead::Nothing,
+            opening: StatementStart::Nothing,
             body: None,
             previous: Previous::Any,
         };
@@ -128,14 +128,14 @@ impl Open {
             TokenKind::Word if self.parentheses.is_empty() => previous = self.word(token),
             _ => {}
         }
-        self.lead = self.lead.followed_by(token);
+        self.opening = self.opening.followed_by(token);
         self.previous = previous;
         Ok(())
     }
 
     /// Follows the words of a routine outside parentheses to the start or end of its body.
     fn word(&mut self, token: &Token<'_>) -> Previous {
-        if self.lead != Lead::Routine {
+        if self.opening != StatementStart::Routine {
             return Previous::Any;
         }
         match (self.body, self.previous) {
@@ -171,7 +171,7 @@ impl Open {
     }
 }
 
-impl Lead {
+impl StatementStart {
     fn followed_by(self, token: &Token<'_>) -> Self {
         match self {
             Self::Nothing if token.is_word("create") => Self::Create,

@@ -1,5 +1,4 @@
 //! Statements and their kinds. `split` finds statements, and `classify` determines their kind.
-//! Floor 0: pure.
 
 use super::name::Name;
 

@@ -2,7 +2,6 @@
 //!
 //! Covers temporary objects, notifications and exported snapshots (PostgreSQL documentation, "PREPARE TRANSACTION", notes),
 //! including in `DO` blocks. Functions are checked only by the server, and cursors `WITH HOLD` are closed before.
-//! Floor 0: pure.
 
 use super::cursor::Cursor;
 use super::literal;

@@ -1,7 +1,7 @@
 //! Completes an address from the service file and the `PG*` variables.
 //!
 //! Fills unset parameters in libpq's order (the address, the service, the variables). The password file (`password`) and
-//! the certificate files (`tls_settings`) are handled elsewhere. Floor 1.
+//! the certificate files (`tls_settings`) are handled elsewhere.
 //!
 //! Two deliberate differences from libpq: `PGHOSTADDR` never redirects an address that specifies its host, and
 //! `PGDATABASE` is ignored, because every service has its own database.
@@ -62,9 +62,9 @@ pub const LIBPQ_VARIABLES: &[&str] = &[
 
 /// The environment variables that libpq reads.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings<'a>(pub(super) &'a BTreeMap<String, String>);
+pub(super) struct LibpqEnvironment<'a>(pub(super) &'a BTreeMap<String, String>);
 
-impl<'a> Surroundings<'a> {
+impl<'a> LibpqEnvironment<'a> {
     /// The value of a variable; an empty one counts as unset.
     pub(super) fn variable(self, name: &str) -> Option<&'a str> {
         self.0
@@ -201,7 +201,7 @@ mod tests {
 
     fn filled(text: &str, pairs: &[(&str, &str)]) -> Parameters {
         let mut parameters = Parameters::parse(text).expect("parses");
-        Surroundings(&variables(pairs))
+        LibpqEnvironment(&variables(pairs))
             .fill(&mut parameters)
             .expect("fills");
         parameters
@@ -285,7 +285,7 @@ mod tests {
     fn an_unsupported_variable_is_refused() {
         let mut parameters = Parameters::default();
         let outcome =
-            Surroundings(&variables(&[("PGREQUIREPEER", "postgres")])).fill(&mut parameters);
+            LibpqEnvironment(&variables(&[("PGREQUIREPEER", "postgres")])).fill(&mut parameters);
         assert!(matches!(
             outcome,
             Err(AddressError::Unsupported {

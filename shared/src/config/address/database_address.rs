@@ -1,7 +1,7 @@
 //! A database address, ready to connect to.
 //!
 //! One value with everything that a connection needs, which prints without its password. `parameters` and `url` parse
-//! text, and `postgres::connect` connects. Floor 1.
+//! text, and `postgres::connect` connects.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ambient::Surroundings;
+use super::ambient::LibpqEnvironment;
 use super::endpoint::{self, Endpoint, Transport};
 use super::network::NetworkSettings;
 use super::parameters::Parameters;
@@ -75,8 +75,8 @@ impl DatabaseAddress {
         default_database: Option<&str>,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, AddressError> {
-        let surroundings = Surroundings(variables);
-        surroundings.fill(&mut parameters)?;
+        let environment = LibpqEnvironment(variables);
+        environment.fill(&mut parameters)?;
         let mut warnings = Vec::new();
         let user = match parameters.value("user") {
             Some(user) => user.to_owned(),
@@ -87,7 +87,7 @@ impl DatabaseAddress {
         if password.is_none() {
             let path = match parameters.value("passfile") {
                 Some(path) => Some(PathBuf::from(path)),
-                None => surroundings.home_file(".pgpass"),
+                None => environment.home_file(".pgpass"),
             };
             if let Some(path) = &path {
                 password_file = PasswordFile::read(path, &mut warnings)?;
@@ -100,7 +100,7 @@ impl DatabaseAddress {
             .to_owned();
         let server = Server {
             endpoints: endpoint::endpoints(&parameters)?,
-            tls: TlsSettings::read(&parameters, surroundings, &mut warnings)?,
+            tls: TlsSettings::read(&parameters, environment, &mut warnings)?,
             network: NetworkSettings::read(&parameters)?,
             user,
             password,

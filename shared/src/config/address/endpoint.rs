@@ -1,7 +1,7 @@
 //! An endpoint at which a server may listen.
 //!
 //! Pairs the lists `host`, `hostaddr` and `port`, and distinguishes sockets from TCP and local from remote hosts.
-//! `postgres::connect` resolves names. Floor 1.
+//! `postgres::connect` resolves names.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,7 +1,7 @@
 //! Errors in a database address.
 //!
 //! One error per mistake, without the text that could not be parsed: it may be part of a password that is not encoded or
-//! quoted. `config::ConfigError` adds the origin of the address. Floor 1.
+//! quoted. `config::ConfigError` adds the origin of the address.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The connection parameters of libpq and how each is handled.
 //!
-//! Lists every key, so that a misspelled key is an error and an unsupported one is reported as such. Floor 1.
+//! Lists every key, so that a misspelled key is an error and an unsupported one is reported as such.
 //! Source: PostgreSQL documentation, "Parameter Key Words" (34.1.2), up to version 18.
 
 use super::AddressError;

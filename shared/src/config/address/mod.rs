@@ -1,7 +1,7 @@
 //! The address of a PostgreSQL database, as libpq understands it.
 //!
 //! Parses URLs, `key=value` strings, `PG*` variables, service and password files into one [`DatabaseAddress`].
-//! `config::locate` selects the address of a service, and `postgres::connect` opens connections. Floor 1; reads no files
+//! `config::locate` selects the address of a service, and `postgres::connect` opens connections. Reads no files
 //! other than those that an address names.
 
 mod ambient;

@@ -1,4 +1,4 @@
-//! The connection settings of an address: timeouts, keepalives, host selection and session options. Floor 1.
+//! The connection settings of an address: timeouts, keepalives, host selection and session options.
 
 use std::time::Duration;
 

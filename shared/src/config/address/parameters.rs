@@ -1,7 +1,7 @@
 //! Connection parameters as text, before validation.
 //!
 //! Parses the `key=value` form of libpq and selects between it and the URL form (`url`). `ambient` completes the
-//! parameters. Floor 1.
+//! parameters.
 
 use std::collections::BTreeMap;
 use std::fmt;

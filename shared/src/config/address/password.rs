@@ -1,6 +1,6 @@
 //! Passwords and libpq's password file.
 //!
-//! Keeps passwords out of all output, and implements the rules of `~/.pgpass`. Floor 1.
+//! Keeps passwords out of all output, and implements the rules of `~/.pgpass`.
 //! Source: PostgreSQL documentation, "The Password File" (34.16), and `passwordFromFile` in libpq.
 
 use std::fmt;

@@ -1,14 +1,14 @@
 //! The TLS settings of an address.
 //!
 //! Covers `sslmode` and its companions, with libpq's default files in `~/.postgresql`. `postgres::tls` reads certificates
-//! and performs TLS. Floor 1.
+//! and performs TLS.
 
 use std::path::{Path, PathBuf};
 
 use service_layout::files;
 
 use super::AddressError;
-use super::ambient::Surroundings;
+use super::ambient::LibpqEnvironment;
 use super::network::one_of;
 use super::parameters::Parameters;
 
@@ -176,7 +176,7 @@ impl TlsSettings {
     /// Reads the settings; adds a warning for surprising values that libpq allows.
     pub(super) fn read(
         parameters: &Parameters,
-        surroundings: Surroundings<'_>,
+        environment: LibpqEnvironment<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<Self, AddressError> {
         let system = parameters.value("sslrootcert") == Some("system");
@@ -247,13 +247,13 @@ impl TlsSettings {
             ..Self::disabled()
         };
         if mode != SslMode::Disable {
-            settings.roots = roots(parameters, surroundings, mode, warnings)?;
+            settings.roots = roots(parameters, environment, mode, warnings)?;
             settings.revocations = match parameters.value("sslcrl") {
                 Some(file) => Some(PathBuf::from(file)),
-                None => existing(surroundings.home_file(".postgresql/root.crl"))?,
+                None => existing(environment.home_file(".postgresql/root.crl"))?,
             };
             if uses_certificate.unwrap_or(true) {
-                settings.client = client(parameters, surroundings, warnings)?;
+                settings.client = client(parameters, environment, warnings)?;
             }
         }
         Ok(settings)
@@ -271,7 +271,7 @@ fn existing(file: Option<PathBuf>) -> Result<Option<PathBuf>, AddressError> {
 /// libpq verifies certificates in every mode if the file exists; without it, only the strict modes do.
 fn roots(
     parameters: &Parameters,
-    surroundings: Surroundings<'_>,
+    environment: LibpqEnvironment<'_>,
     mode: SslMode,
     warnings: &mut Vec<String>,
 ) -> Result<Option<RootCertificates>, AddressError> {
@@ -287,18 +287,18 @@ fn roots(
             None
         }
         None => {
-            existing(surroundings.home_file(".postgresql/root.crt"))?.map(RootCertificates::File)
+            existing(environment.home_file(".postgresql/root.crt"))?.map(RootCertificates::File)
         }
     })
 }
 
 fn client(
     parameters: &Parameters,
-    surroundings: Surroundings<'_>,
+    environment: LibpqEnvironment<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<(PathBuf, PathBuf)>, AddressError> {
     let given = parameters.value("sslcert").map(PathBuf::from);
-    let usual = || surroundings.home_file(".postgresql/postgresql.crt");
+    let usual = || environment.home_file(".postgresql/postgresql.crt");
     let Some(certificate) = existing(given.clone().or_else(usual))? else {
         if let Some(file) = given {
             warnings.push(format!(
@@ -310,7 +310,7 @@ fn client(
     };
     let key = match parameters.value("sslkey") {
         Some(file) => Some(PathBuf::from(file)),
-        None => surroundings.home_file(".postgresql/postgresql.key"),
+        None => environment.home_file(".postgresql/postgresql.key"),
     };
     Ok(key.map(|key| (certificate, key)))
 }
@@ -326,7 +326,7 @@ mod tests {
         let none = BTreeMap::new();
         let settings = TlsSettings::read(
             &Parameters::parse(text)?,
-            Surroundings(&none),
+            LibpqEnvironment(&none),
             &mut warnings,
         )?;
         Ok((settings, warnings))

@@ -1,7 +1,7 @@
 //! Parses the URL form of an address.
 //!
 //! `postgres://user:password@host:port,host:port/database?key=value` with percent-encoding, IPv6 addresses in brackets
-//! and socket folders, as libpq's `conninfo_uri_parse` reads it. Floor 1.
+//! and socket folders, as libpq's `conninfo_uri_parse` reads it.
 
 use std::borrow::Cow;
 
