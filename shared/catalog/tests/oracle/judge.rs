@@ -5,7 +5,7 @@ use std::fmt::Write;
 use catalog::{Comparison, Snapshot};
 
 use crate::corpus::{self, Case};
-use crate::normalise::Dump;
+use crate::normalize::Dump;
 use crate::test_server::TestServer;
 
 /// The differences that the snapshot includes and pg_dump does not, and the reasons.

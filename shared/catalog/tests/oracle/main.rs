@@ -21,7 +21,7 @@
 
 mod corpus;
 mod judge;
-mod normalise;
+mod normalize;
 mod random;
 mod scan;
 mod test_server;

@@ -8,7 +8,7 @@ use shared::postgres::local_server::{Binaries, TestCluster, TestClusterOptions};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::corpus::{self, Need, Step};
-use crate::normalise::Dump;
+use crate::normalize::Dump;
 
 /// A dedicated server, stopped when this value is dropped.
 pub struct TestServer {
