@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use shared::config::DatabaseAddress;
-use shared::postgres::{Connections, Sight};
+use shared::postgres::{Connections, ServerActivity};
 use tokio::process::Command;
 
 /// Looks in a row that see nothing move before a program is given up.
@@ -100,8 +100,8 @@ impl ClientWatch {
             let sight = self.connections.sight(&self.address, &self.application);
             still = match (is_idle, sight.await) {
                 // Where the system does not say what a process does, only a server that is gone counts.
-                (true, Sight::Idle | Sight::Unreachable) => still + 1,
-                (false, Sight::Unreachable) if seen.is_none() => still + 1,
+                (true, ServerActivity::Idle | ServerActivity::Unreachable) => still + 1,
+                (false, ServerActivity::Unreachable) if seen.is_none() => still + 1,
                 _ => 0,
             };
         }

@@ -12,17 +12,17 @@ use shared::source::DEFAULT_HISTORY_TABLE;
 
 use crate::client_program::ClientProgram;
 use crate::client_watch::ClientWatch;
-use crate::scratch::{Replay, ScratchError, Workshop};
+use crate::scratch::{Replay, ScratchError, ScratchServers};
 
 /// The schema of a service at its newest version, normalized.
 pub async fn dump(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     service: &Service,
     server: &DatabaseAddress,
     pg_dump: &ClientProgram,
 ) -> Result<String, ScratchError> {
     let migrations: Vec<&Migration> = service.migrations.iter().collect();
-    let replay = Replay::prepare(workshop, service, server, &[], &migrations).await?;
+    let replay = Replay::prepare(scratch_servers, service, server, &[], &migrations).await?;
     replay
         .apply(service, DEFAULT_HISTORY_TABLE, &migrations)
         .await?;

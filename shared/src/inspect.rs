@@ -183,7 +183,7 @@ pub enum ServiceError {
     },
     /// What was to be done before the first step failed.
     #[error("{message}")]
-    Precaution {
+    PreRunCheck {
         /// What is wrong, and where.
         message: String,
         /// What to do next.
@@ -260,7 +260,7 @@ impl ServiceError {
             },
             // No memory, disk or connections left, or cancelled by somebody: our statements have no time limit.
             Some(code) if !lost && (code.starts_with("53") || code == "57014") => {
-                Self::Precaution {
+                Self::PreRunCheck {
                     message: format!("{address}: {message}"),
                     next: match code {
                         "57014" => rerun("first find out who cancels its statements"),
@@ -379,7 +379,7 @@ impl ServiceError {
             | Self::Cancelled
             | Self::Refused(_)
             | Self::Unsure { .. }
-            | Self::Precaution { .. }
+            | Self::PreRunCheck { .. }
             | Self::Release { .. }
             | Self::Right { .. }
             | Self::MayNotCreate { .. } => false,
@@ -431,7 +431,7 @@ impl ServiceError {
             Self::Refused(_) | Self::Right { .. } | Self::MayNotCreate { .. } => {
                 ExitStatus::Refused
             }
-            Self::Precaution { exit_code, .. } | Self::Release { exit_code, .. } => *exit_code,
+            Self::PreRunCheck { exit_code, .. } | Self::Release { exit_code, .. } => *exit_code,
         }
     }
 
@@ -441,7 +441,7 @@ impl ServiceError {
             Self::Refused(refusal) => Some(refusal.next.clone()),
             Self::Unsure { next, .. }
             | Self::Right { next, .. }
-            | Self::Precaution { next, .. }
+            | Self::PreRunCheck { next, .. }
             | Self::Release { next, .. } => Some(next.clone()),
             Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
                 Some(rerun("when the other run has ended"))

@@ -1,6 +1,6 @@
 //! What a rehearsal says of locks, rewrites and scans is what the server does.
 //!
-//! Each statement is run twice on the same database and rolled back: once before the witness, once by the test, which reads `pg_locks`
+//! Each statement is run twice on the same database and rolled back: once before the observer, once by the test, which reads `pg_locks`
 //! from a second session and what the server itself says of rewriting and verifying (its DEBUG1 messages). The two must agree.
 
 mod seeded;
@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orchestrator::rehearsal::{LockMode, LockWitness, ObservedLocks};
+use orchestrator::rehearsal::{LockMode, LockObserver, ObservedLocks};
 use seeded::{BEFORE, OUTSIDE, Seeded, TRANSACTIONAL};
 use shared::config::DatabaseAddress;
 use shared::domain::{Checksum, Direction, Directives, Migration, Script, SeenLock, Version};
 use shared::postgres::{ConnectOptions, Connections, Session};
-use shared::runner::{Moment, Witness, Witnessed};
+use shared::runner::{Moment, ObservedStep, StepObserver};
 use shared::sql;
 use tests::{Program, Server, Services};
 
@@ -25,11 +25,11 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
-/// A database with the seeded tables, a session on it, and a witness.
+/// A database with the seeded tables, a session on it, and an observer.
 struct Stage {
     server: Server,
     session: Session,
-    witness: Arc<LockWitness>,
+    observer: Arc<LockObserver>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -54,11 +54,11 @@ impl Stage {
         runtime
             .block_on(session.enter_file())
             .expect("the settings of the database");
-        let witness = LockWitness::new(connections, address);
+        let observer = LockObserver::new(connections, address);
         Self {
             server,
             session,
-            witness,
+            observer,
             runtime,
         }
     }
@@ -69,17 +69,17 @@ impl Stage {
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
-    /// What the witness sees of a file whose statements are run in one transaction, and rolled back.
-    fn witnessed(&self, text: &str) -> (Migration, ObservedLocks) {
+    /// What the observer sees of a file whose statements are run in one transaction, and rolled back.
+    fn observed(&self, text: &str) -> (Migration, ObservedLocks) {
         let migration = migration(text);
-        let witnessed = Witnessed {
+        let observed = ObservedStep {
             migration: &migration,
             direction: Direction::Up,
             session: &self.session,
         };
         self.run("BEGIN");
         self.runtime.block_on(async {
-            let look = |moment| self.witness.look(witnessed, moment);
+            let look = |moment| self.observer.look(observed, moment);
             look(Moment::Begun).await.expect("a look");
             for statement in sql::split(text).expect("statements") {
                 let started = Instant::now();
@@ -97,14 +97,14 @@ impl Stage {
             look(Moment::BeforeCommit).await.expect("a look");
         });
         self.run("ROLLBACK");
-        let seen = self.witness.take(migration.version);
+        let seen = self.observer.take(migration.version);
         (migration, seen)
     }
 
-    /// What the witness sees of a statement that runs outside of any transaction.
-    fn witnessed_outside(&self, text: &str) -> (Migration, ObservedLocks) {
+    /// What the observer sees of a statement that runs outside of any transaction.
+    fn observed_outside(&self, text: &str) -> (Migration, ObservedLocks) {
         let migration = migration(text);
-        let witnessed = Witnessed {
+        let observed = ObservedStep {
             migration: &migration,
             direction: Direction::Up,
             session: &self.session,
@@ -118,11 +118,11 @@ impl Stage {
                     .await
                     .unwrap_or_else(|error| panic!("{text}: {error:?}"));
             });
-            self.witness
-                .look_on(witnessed, statement.offset, running)
+            self.observer
+                .look_on(observed, statement.offset, running)
                 .await;
         });
-        let seen = self.witness.take(migration.version);
+        let seen = self.observer.take(migration.version);
         (migration, seen)
     }
 
@@ -254,7 +254,7 @@ fn what_a_transaction_locks_reads_and_rewrites_is_seen() {
     } in TRANSACTIONAL
     {
         let truth = stage.truth(sql);
-        let (migration, seen) = stage.witnessed(sql);
+        let (migration, seen) = stage.observed(sql);
         let locks = seen.locks(&migration.script);
         let rules: Vec<&str> = seen
             .drafts(&migration.script)
@@ -295,7 +295,7 @@ fn what_runs_outside_of_a_transaction_is_seen_in_each_of_its_phases() {
     let stage = Stage::new();
     for (sql, expected) in OUTSIDE {
         let started = Instant::now();
-        let (migration, seen) = stage.witnessed_outside(sql);
+        let (migration, seen) = stage.observed_outside(sql);
         let locks = seen.locks(&migration.script);
         assert!(seen.notes.is_empty(), "{sql}: {:?}", seen.notes);
         let modes = modes(&locks);
@@ -384,7 +384,7 @@ fn what_is_said_names_tables_locks_and_times() {
         "REFRESH MATERIALIZED VIEW totals",
         "ALTER TABLE controls ADD COLUMN extra int;\nUPDATE controls SET extra = 2",
     ] {
-        let (migration, seen) = stage.witnessed(sql);
+        let (migration, seen) = stage.observed(sql);
         for draft in seen.drafts(&migration.script) {
             let words: Vec<&str> = draft.message.split(' ').collect();
             let message: Vec<&str> = words

@@ -13,13 +13,13 @@ use shared::report::units::count;
 use super::candidates::{Candidate, nearest, proven};
 use super::legacy::{LegacyHistory, match_rows};
 use crate::drift::{
-    AcceptedDrift, Live, Resident, differences, other_major, read_live, read_replayed,
+    AcceptedDrift, CohostedService, Live, differences, other_major, read_live, read_replayed,
 };
-use crate::scratch::{Replay, ScratchError, Workshop};
+use crate::scratch::{Replay, ScratchError, ScratchServers};
 
 /// What an adoption may rest on besides the live schema.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ground {
+pub(super) struct ProofInputs {
     /// The version that the user says the schema is that of, where there is no legacy history.
     pub baseline: Option<Version>,
     /// Differences that were reviewed.
@@ -27,7 +27,7 @@ pub(super) struct Ground {
 }
 
 /// What the proof came to.
-pub(super) enum Finding {
+pub(super) enum ProofOutcome {
     /// It has a history of ours already: there is nothing to adopt.
     Present,
     /// The live schema is that of a version.
@@ -96,30 +96,30 @@ impl Seen {
 
 /// Finds out whether a database may be adopted, and up to which version. Writes nothing on the live server.
 pub(super) async fn prove(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     target: &Target,
-    ground: &Ground,
-) -> Result<Finding, ScratchError> {
-    let context = workshop.context();
+    inputs: &ProofInputs,
+) -> Result<ProofOutcome, ScratchError> {
+    let context = scratch_servers.context();
     let service = &target.service;
     let connections = context.connections();
     let inspection = inspect(&connections, target).await?;
     let Some(session) = inspection.session else {
         return Err(absent(service, target.address.database()).into());
     };
-    if let Some(finding) = history_present(service, &inspection.history, ground.baseline)? {
+    if let Some(finding) = history_present(service, &inspection.history, inputs.baseline)? {
         return Ok(finding);
     }
     // Each session is given back before the next is opened: one connection must do.
     drop(session);
-    let beside = Resident::beside(context, target).await?;
+    let beside = CohostedService::beside(context, target).await?;
     let session = connections
         .session(&target.address, &target.history_table)
         .await
         .map_err(ServiceError::from)?;
     let history_tables = beside
         .iter()
-        .map(|resident| resident.history_table.clone())
+        .map(|cohosted_service| cohosted_service.history_table.clone())
         .chain([target.history_table.clone()])
         .collect();
     let seen = Seen::now(&session, target, history_tables).await?;
@@ -128,18 +128,25 @@ pub(super) async fn prove(
     if legacy.newest().is_none() && seen.live.is_empty() {
         return Err(empty(service, target.address.database()).into());
     }
-    let candidates = to_try(service, &legacy, ground.baseline)?;
-    let (candidates, scratch_version) =
-        replay(workshop, target, &beside, &seen.live, ground, &candidates).await?;
+    let candidates = to_try(service, &legacy, inputs.baseline)?;
+    let (candidates, scratch_version) = replay(
+        scratch_servers,
+        target,
+        &beside,
+        &seen.live,
+        inputs,
+        &candidates,
+    )
+    .await?;
     if let Some(words) = other_major(&seen.live.server_version, &scratch_version) {
-        workshop.warn_once(words);
+        scratch_servers.warn_once(words);
     }
     Ok(judge(
         service,
         seen,
         legacy,
         &candidates,
-        ground.baseline,
+        inputs.baseline,
         &scratch_version,
     ))
 }
@@ -181,11 +188,11 @@ fn to_try(
 
 /// Replays the migrations on a scratch database and compares after each candidate. Gives the version of its server, too.
 async fn replay(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     target: &Target,
-    beside: &[Resident],
+    beside: &[CohostedService],
     live: &Live,
-    ground: &Ground,
+    inputs: &ProofInputs,
     to_try: &[Version],
 ) -> Result<(Vec<Candidate>, String), ScratchError> {
     let service = &target.service;
@@ -195,9 +202,10 @@ async fn replay(
         .iter()
         .filter(|migration| newest.is_some_and(|newest| migration.version <= newest))
         .collect();
-    let replay = Replay::prepare(workshop, service, &target.address, &live.roles, &all).await?;
-    for resident in beside {
-        resident.replay(&replay).await?;
+    let replay =
+        Replay::prepare(scratch_servers, service, &target.address, &live.roles, &all).await?;
+    for cohosted_service in beside {
+        cohosted_service.replay(&replay).await?;
     }
     let mut candidates = Vec::new();
     let mut before: Option<Snapshot> = None;
@@ -214,13 +222,13 @@ async fn replay(
         waiting.clear();
         let history_tables: Vec<&str> = beside
             .iter()
-            .map(|resident| resident.history_table.as_str())
+            .map(|cohosted_service| cohosted_service.history_table.as_str())
             .chain([target.history_table.as_str()])
             .collect();
         let expected = read_replayed(&replay, &history_tables).await?;
         let changes_schema = before.as_ref() != Some(&expected);
         let first = first.get_or_insert_with(|| expected.clone());
-        let mut candidate = candidate(ground, service, migration, &expected, live);
+        let mut candidate = candidate(inputs, service, migration, &expected, live);
         candidate.changes_schema = changes_schema;
         candidate.hides = candidate
             .accepted
@@ -236,14 +244,14 @@ async fn replay(
 }
 
 fn candidate(
-    ground: &Ground,
+    inputs: &ProofInputs,
     service: &Service,
     migration: &Migration,
     expected: &Snapshot,
     live: &Live,
 ) -> Candidate {
     let found = differences(expected, live);
-    let accepted = ground
+    let accepted = inputs
         .accepted
         .of(&service.name)
         .filter(|accepted| accepted.version == migration.version);
@@ -289,7 +297,7 @@ fn judge(
     candidates: &[Candidate],
     baseline: Option<Version>,
     scratch_version: &str,
-) -> Finding {
+) -> ProofOutcome {
     let name_of = |version: Version| {
         service
             .migration(version)
@@ -304,17 +312,17 @@ fn judge(
     };
     if let Some(candidate) = proven(candidates, vouched) {
         if vouched.is_none() {
-            return Finding::Unvouched(candidate.version);
+            return ProofOutcome::Unvouched(candidate.version);
         }
         if let Some(object) = &candidate.hides {
-            return Finding::Hidden(candidate.version, object.clone());
+            return ProofOutcome::Hidden(candidate.version, object.clone());
         }
         let adopted = service
             .migrations
             .iter()
             .filter(|migration| migration.version <= candidate.version)
             .count();
-        return Finding::Proven(Box::new(Proven {
+        return ProofOutcome::Proven(Box::new(Proven {
             version: candidate.version,
             proof: Proof {
                 name: name_of(candidate.version),
@@ -332,7 +340,7 @@ fn judge(
     }
     let mut equal = candidates.iter().filter(|it| it.differences.is_empty());
     if let Some(candidate) = equal.next_back() {
-        return Finding::AcceptedBeyond(candidate.version, candidate.accepted.len());
+        return ProofOutcome::AcceptedBeyond(candidate.version, candidate.accepted.len());
     }
     let nearest = nearest(candidates);
     let version = nearest.map_or(Version::new(0), |candidate| candidate.version);
@@ -345,7 +353,7 @@ fn judge(
         server_version: seen.live.server_version,
         scratch_server_version: scratch_version.to_owned(),
     };
-    Finding::Drifted {
+    ProofOutcome::Drifted {
         version,
         is_vouched: vouched.is_none_or(|vouched| version <= vouched),
         drift: Box::new(drift),
@@ -382,7 +390,7 @@ fn history_present(
     service: &Service,
     history: &History,
     baseline: Option<Version>,
-) -> Result<Option<Finding>, Refusal> {
+) -> Result<Option<ProofOutcome>, Refusal> {
     let name = &service.name;
     let applied = count(history.applied.len(), "migration");
     let refusal = |message: String, next: String| Refusal {
@@ -411,6 +419,6 @@ fn history_present(
             ),
             commented(suggest(["status", name.as_str()]), "see what is applied"),
         )),
-        _ => Ok(Some(Finding::Present)),
+        _ => Ok(Some(ProofOutcome::Present)),
     }
 }

@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
 use super::prove::{Proven, Seen};
-use crate::scratch::Workshop;
+use crate::scratch::ScratchServers;
 
 /// A migration that counts as applied from now on.
 pub(super) struct Adopted {
@@ -27,12 +27,12 @@ pub(super) struct Adopted {
 
 /// Locks a target's database, tells who is waited for, and gives the lock away for the work.
 pub(super) async fn lock(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     target: &Target,
     cancelled: &mut watch::Receiver<u32>,
     waiting: impl FnMut(Option<Holder>) + Send,
 ) -> Result<LockedSession, ServiceError> {
-    let context = workshop.context();
+    let context = scratch_servers.context();
     let session = context
         .connections()
         .session(&target.address, &target.history_table)
@@ -109,7 +109,7 @@ pub(super) async fn record(
                 .unwrap_or_default(),
         })
         .collect();
-    let words: Vec<String> = adopted.iter().map(|it| ground(it, proven)).collect();
+    let words: Vec<String> = adopted.iter().map(|it| inputs(it, proven)).collect();
     let attempts: Vec<Attempt<'_>> = service
         .migrations
         .iter()
@@ -140,7 +140,7 @@ pub(super) async fn record(
 }
 
 /// What the journal says an adopted migration rests on.
-fn ground(adopted: &Adopted, proven: &Proven) -> String {
+fn inputs(adopted: &Adopted, proven: &Proven) -> String {
     let what = if adopted.stands_for.is_empty() {
         format!("no legacy row; the schema is that of {}", proven.version)
     } else {

@@ -18,11 +18,11 @@ use shared::report::units::count;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::prove::{Finding, Ground, Proven, prove};
+use super::prove::{ProofInputs, ProofOutcome, Proven, prove};
 use super::record::{lock, record};
 use super::undo::{nothing_to_undo, undo};
 use crate::drift::{AcceptedDrift, ServiceDrift};
-use crate::scratch::{ScratchError, Workshop};
+use crate::scratch::{ScratchError, ScratchServers};
 
 /// Proofs at a time: each replays a service's migrations, which keeps a processor busy.
 const PROOFS: usize = 4;
@@ -42,51 +42,53 @@ pub struct Adoption {
 
 /// Adopts databases. Gives what it came to and the drift that was found.
 pub async fn adopt(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     adoption: &Adoption,
     reporter: &mut dyn Reporter,
     mut cancelled: watch::Receiver<u32>,
 ) -> (ExitStatus, AcceptedDrift) {
-    let mut story = Story::begin(reporter, targets);
-    let ground = Ground {
+    let mut log = AdoptionReporter::begin(reporter, targets);
+    let inputs = ProofInputs {
         baseline: adoption.baseline,
         accepted: adoption.accepted.clone(),
     };
     let proofs = stream::iter(targets.values())
-        .map(|target| prove(workshop, target, &ground))
-        .buffered(PROOFS.min(workshop.context().jobs()))
+        .map(|target| prove(scratch_servers, target, &inputs))
+        .buffered(PROOFS.min(scratch_servers.context().jobs()))
         .collect::<Vec<_>>();
-    let Some(findings) = workshop.until_cancelled(&mut cancelled, proofs).await else {
-        return (story.cancelled(targets.keys()), AcceptedDrift::default());
+    let Some(findings) = scratch_servers
+        .until_cancelled(&mut cancelled, proofs)
+        .await
+    else {
+        return (log.cancelled(targets.keys()), AcceptedDrift::default());
     };
     let mut drifts = AcceptedDrift::default();
     let mut proven = Vec::new();
     for (target, finding) in targets.values().zip(findings) {
-        if let Some(one) = story.tell_finding(target, finding, adoption, &mut drifts) {
+        if let Some(one) = log.tell_finding(target, finding, adoption, &mut drifts) {
             proven.push((target, one));
         }
     }
     for (target, proven) in proven {
-        story.service_started = Instant::now();
+        log.service_started = Instant::now();
         if adoption.dry_run {
-            story.finish(&target.service.name, ServiceOutcome::Unchanged);
+            log.finish(&target.service.name, ServiceOutcome::Unchanged);
             continue;
         }
         // Nothing is begun after a cancellation; what is begun is short, and is finished.
         if *cancelled.borrow() > 0 {
-            story.skip(&target.service.name);
+            log.skip(&target.service.name);
             continue;
         }
         let name = &target.service.name;
         let written = async {
-            let mut locked = lock(workshop, target, &mut cancelled, |holder| {
-                story
-                    .recorder
+            let mut locked = lock(scratch_servers, target, &mut cancelled, |holder| {
+                log.recorder
                     .service(name, EventKind::LockWaiting { holder });
             })
             .await?;
-            let adopted = record(target, &mut locked, &proven, &story.identity).await;
+            let adopted = record(target, &mut locked, &proven, &log.identity).await;
             let anchor = anchor(target, &locked).await;
             drop(locked.release().await);
             adopted.map(|adopted| (adopted, anchor))
@@ -94,59 +96,57 @@ pub async fn adopt(
         .await;
         match written {
             Ok((adopted, anchor)) => {
-                story.anchors.extend(anchor);
-                story.tell_adopted(name, adopted);
+                log.anchors.extend(anchor);
+                log.tell_adopted(name, adopted);
             }
-            Err(error) => story.fail(name, &error),
+            Err(error) => log.fail(name, &error),
         }
     }
-    (story.end(), drifts)
+    (log.end(), drifts)
 }
 
 /// Takes adoptions back.
 pub async fn undo_adoption(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     reporter: &mut dyn Reporter,
     mut cancelled: watch::Receiver<u32>,
 ) -> ExitStatus {
-    let mut story = Story::begin(reporter, targets);
+    let mut log = AdoptionReporter::begin(reporter, targets);
     for (name, target) in targets {
-        story.service_started = Instant::now();
+        log.service_started = Instant::now();
         if *cancelled.borrow() > 0 {
-            story.skip(name);
+            log.skip(name);
             continue;
         }
         let undone = async {
-            if !exists(workshop, target).await? {
+            if !exists(scratch_servers, target).await? {
                 return Err(nothing_to_undo(name, "there is no database").into());
             }
-            let mut locked = lock(workshop, target, &mut cancelled, |holder| {
-                story
-                    .recorder
+            let mut locked = lock(scratch_servers, target, &mut cancelled, |holder| {
+                log.recorder
                     .service(name, EventKind::LockWaiting { holder });
             })
             .await?;
-            let undone = undo(target, &mut locked, &story.identity).await;
+            let undone = undo(target, &mut locked, &log.identity).await;
             let anchor = anchor(target, &locked).await;
             drop(locked.release().await);
             undone.map(|migrations| (migrations, anchor))
         }
         .await;
         match undone {
-            Ok((0, _)) => story.finish(name, ServiceOutcome::Unchanged),
+            Ok((0, _)) => log.finish(name, ServiceOutcome::Unchanged),
             Ok((migrations, anchor)) => {
-                story.anchors.extend(anchor);
-                story
-                    .recorder
+                log.anchors.extend(anchor);
+                log.recorder
                     .service(name, EventKind::AdoptionUndone { migrations });
-                story.undone += migrations;
-                story.finish(name, ServiceOutcome::Done);
+                log.undone += migrations;
+                log.finish(name, ServiceOutcome::Done);
             }
-            Err(error) => story.fail(name, &error),
+            Err(error) => log.fail(name, &error),
         }
     }
-    story.end()
+    log.end()
 }
 
 /// The end of the journal after what was written. Without it the rows are written all the same.
@@ -159,13 +159,16 @@ async fn anchor(target: &Target, locked: &LockedSession) -> Option<Anchor> {
         })
 }
 
-async fn exists(workshop: &Workshop<'_>, target: &Target) -> Result<bool, ServiceError> {
-    let inspection = inspect(&workshop.context().connections(), target).await?;
+async fn exists(
+    scratch_servers: &ScratchServers<'_>,
+    target: &Target,
+) -> Result<bool, ServiceError> {
+    let inspection = inspect(&scratch_servers.context().connections(), target).await?;
     Ok(inspection.exists)
 }
 
 /// An adoption as it is told.
-struct Story<'a> {
+struct AdoptionReporter<'a> {
     recorder: Recorder<'a>,
     identity: RunIdentity,
     started: Instant,
@@ -178,7 +181,7 @@ struct Story<'a> {
     anchors: Vec<Anchor>,
 }
 
-impl<'a> Story<'a> {
+impl<'a> AdoptionReporter<'a> {
     fn begin(reporter: &'a mut dyn Reporter, targets: &BTreeMap<ServiceName, Arc<Target>>) -> Self {
         let identity = RunIdentity::of_this_process();
         let mut recorder = Recorder::new(reporter, identity.run_id);
@@ -208,27 +211,27 @@ impl<'a> Story<'a> {
     fn tell_finding(
         &mut self,
         target: &Target,
-        finding: Result<Finding, ScratchError>,
+        finding: Result<ProofOutcome, ScratchError>,
         adoption: &Adoption,
         drifts: &mut AcceptedDrift,
     ) -> Option<Box<Proven>> {
         let name = &target.service.name;
         self.service_started = Instant::now();
         match finding {
-            Ok(Finding::Proven(proven)) => {
+            Ok(ProofOutcome::Proven(proven)) => {
                 let kind = EventKind::AdoptionProven(Box::new(proven.proof.clone()));
                 self.recorder.migration(name, proven.version, kind);
                 return Some(proven);
             }
-            Ok(Finding::Present) => self.finish(name, ServiceOutcome::Unchanged),
-            Ok(Finding::AcceptedBeyond(version, number)) => {
+            Ok(ProofOutcome::Present) => self.finish(name, ServiceOutcome::Unchanged),
+            Ok(ProofOutcome::AcceptedBeyond(version, number)) => {
                 let refusal = accepted_beyond(name, version, number, adoption);
                 self.fail(name, &refusal.into());
             }
-            Ok(Finding::Hidden(version, object)) => {
+            Ok(ProofOutcome::Hidden(version, object)) => {
                 self.fail(name, &hidden(name, version, &object).into());
             }
-            Ok(Finding::Drifted {
+            Ok(ProofOutcome::Drifted {
                 version,
                 is_vouched,
                 drift,
@@ -243,7 +246,9 @@ impl<'a> Story<'a> {
                     .migration(name, version, EventKind::DriftFound(drift));
                 self.fail(name, &refusal.into());
             }
-            Ok(Finding::Unvouched(version)) => self.fail(name, &unvouched(name, version).into()),
+            Ok(ProofOutcome::Unvouched(version)) => {
+                self.fail(name, &unvouched(name, version).into())
+            }
             Err(ScratchError::Service(error)) => self.fail(name, &error),
             Err(error) => self.fail_with(name, shared::command::CommandError::from(error)),
         }

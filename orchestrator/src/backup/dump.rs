@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use shared::domain::{Blocker, EventKind};
 use shared::inspect::ServiceError;
-use shared::postgres::Lookout;
+use shared::postgres::SessionObserver;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr};
 
@@ -49,7 +49,7 @@ pub(super) struct DumpOrder<'a> {
     pub(super) lock: File,
     /// How long it may wait for a lock.
     pub(super) patience: Duration,
-    pub(super) lookout: Arc<Lookout>,
+    pub(super) observer: Arc<SessionObserver>,
     /// The size of the database.
     pub(super) of_bytes: u64,
     pub(super) of_tables: usize,
@@ -100,7 +100,7 @@ async fn follow(
 ) -> Result<(), BackupError> {
     let mut stderr = BufReader::new(stderr);
     let mut progress = Progress::new(order);
-    let mut said = Words::default();
+    let mut said = ProgramMessages::default();
     let mut line = Vec::new();
     let mut ticks = tokio::time::interval(PAUSE);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -262,7 +262,7 @@ impl<'a> Progress<'a> {
         let application = self.order.watch.application();
         let Some(blockers) = self
             .order
-            .lookout
+            .observer
             .blockers_of_application(application)
             .await
         else {
@@ -298,12 +298,12 @@ impl<'a> Progress<'a> {
 
 /// What a client program complains of, among all that it tells.
 #[derive(Default)]
-pub(super) struct Words {
+pub(super) struct ProgramMessages {
     complaints: Vec<String>,
     last: String,
 }
 
-impl Words {
+impl ProgramMessages {
     pub(super) fn hear(&mut self, line: &str) {
         let told = line
             .split_once(": ")
@@ -354,7 +354,7 @@ mod tests {
     use super::*;
 
     fn words(lines: &[&str], status: i32) -> String {
-        let mut words = Words::default();
+        let mut words = ProgramMessages::default();
         lines.iter().for_each(|line| words.hear(line));
         words.or_how_it_ended(ExitStatus::from_raw(status))
     }

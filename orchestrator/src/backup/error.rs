@@ -150,7 +150,7 @@ impl From<BackupError> for ServiceError {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Service(error) => error,
-            error => Self::Precaution {
+            error => Self::PreRunCheck {
                 message: with_causes(&error),
                 next: error.next(),
                 exit_code: error.exit_status(),

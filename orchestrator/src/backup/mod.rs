@@ -8,11 +8,11 @@ mod error;
 mod facts;
 mod folder;
 mod manifest;
-mod precaution;
+mod pre_run_check;
 mod properties;
-mod proving_ground;
 mod retention;
 mod take;
+mod test_restore_servers;
 mod verify;
 
 pub use error::BackupError;
@@ -21,6 +21,6 @@ pub use manifest::{
     DatabaseProperties, DumpFile, DumpFormat, Head, MANIFEST, Manifest, ManifestError, RoleSetting,
     SCHEMA, ServiceBackup,
 };
-pub use proving_ground::ProvingGround;
 pub use take::Backup;
+pub use test_restore_servers::TestRestoreServers;
 pub use verify::Verification;

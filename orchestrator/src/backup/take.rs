@@ -20,8 +20,8 @@ use uuid::Uuid;
 use super::dump::{DumpOrder, dump};
 use super::facts::{Facts, count_rows};
 use super::folder::{BackupFolder, seal};
-use super::proving_ground::ProvingGround;
 use super::retention::{remove_leftovers, retain};
+use super::test_restore_servers::TestRestoreServers;
 use super::verify::{Dumped, Original, Verification};
 use super::{BackupError, DumpFile, DumpFormat, Head, Manifest, SCHEMA, ServiceBackup};
 use crate::client_program::ClientProgram;
@@ -40,7 +40,7 @@ pub struct Backup {
     /// How they are verified.
     pub verification: Verification,
     /// Where they are restored for that.
-    pub proving_ground: ProvingGround,
+    pub test_restore_servers: TestRestoreServers,
     /// The folder of the client programs, where one is named.
     pub pg_bin: Option<PathBuf>,
     /// How long a dump waits for a lock on a table.
@@ -115,7 +115,7 @@ impl Backup {
             .buffer_unordered(self.jobs.max(1))
             .try_collect::<Vec<_>>();
         let taken = stops.unless_asked(dumps).await;
-        self.proving_ground.clear().await;
+        self.test_restore_servers.clear().await;
         let services = match taken {
             Some(taken) => taken?,
             None => return Err((service, ServiceError::Cancelled)),
@@ -239,7 +239,7 @@ impl Backup {
                     source,
                 })?,
                 patience: self.patience,
-                lookout: self.connections.lookout(&target.address),
+                observer: self.connections.observer(&target.address),
                 of_bytes: facts.bytes,
                 of_tables: facts.tables.len(),
             },
@@ -303,12 +303,12 @@ impl Backup {
         original: &Original,
     ) -> Result<(), BackupError> {
         let live = &database.first.target.address;
-        let ground = &self.proving_ground;
-        let server = ground
+        let servers = &self.test_restore_servers;
+        let server = servers
             .server(&self.connections, live)
             .await
             .map_err(|error| (database.name(), error))?;
-        let is_elsewhere = ground.is_elsewhere();
+        let is_elsewhere = servers.is_elsewhere();
         dumped
             .restore(&server, &self.connections, original, is_elsewhere)
             .await

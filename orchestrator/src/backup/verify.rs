@@ -12,7 +12,7 @@ use shared::postgres::Connections;
 use shared::report::units::count;
 use shared::source::DEFAULT_HISTORY_TABLE;
 
-use super::dump::Words;
+use super::dump::ProgramMessages;
 use super::facts::{Facts, count_rows};
 use super::{BackupError, DumpFormat};
 use crate::client_program::ClientProgram;
@@ -203,7 +203,7 @@ impl Dumped<'_> {
         if output.status.success() || has_only_harmless_errors(&stderr) {
             return Ok(output.stdout);
         }
-        let mut words = Words::default();
+        let mut words = ProgramMessages::default();
         stderr.lines().for_each(|line| words.hear(line));
         Err(self.unsound(format!(
             "pg_restore says: {}",

@@ -10,7 +10,7 @@ use shared::domain::{
 use super::Scope;
 use crate::rehearsal::{Rehearsal, Scope as Which, Work, rehearse_service};
 use crate::rules::Rulebook;
-use crate::scratch::{ScratchError, Workshop};
+use crate::scratch::{ScratchError, ScratchServers};
 
 /// Services at a time: each keeps a processor busy.
 const REHEARSALS: usize = 4;
@@ -59,18 +59,18 @@ pub struct Rehearsals {
 
 /// Rehearses the migrations that are asked about, several services at a time.
 pub async fn rehearsals(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     services: &[&Service],
     selected: &Selected,
     scope: &Scope,
     rulebook: &Rulebook,
 ) -> Rehearsals {
-    let at_a_time = REHEARSALS.min(workshop.context().jobs());
+    let at_a_time = REHEARSALS.min(scratch_servers.context().jobs());
     let done = stream::iter(services)
         .map(|service| async move {
             (
                 &service.name,
-                one(workshop, service, selected, scope, rulebook).await,
+                one(scratch_servers, service, selected, scope, rulebook).await,
             )
         })
         .buffered(at_a_time)
@@ -120,7 +120,7 @@ impl Rehearsals {
 
 /// Neighbours are rehearsed together: each stretch on a scratch database of its own, on which what comes before it was run.
 async fn one(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     service: &Service,
     selected: &Selected,
     scope: &Scope,
@@ -130,7 +130,7 @@ async fn one(
     if stretches.is_empty() {
         return Vec::new();
     }
-    let every = match Work::of(workshop, &service.name, selected, &Which::Every).await {
+    let every = match Work::of(scratch_servers, &service.name, selected, &Which::Every).await {
         Ok(Some(every)) => every,
         Ok(None) => return Vec::new(),
         Err(error) => return vec![Err(error)],
@@ -142,7 +142,7 @@ async fn one(
             pending,
             ..every.clone()
         };
-        let rehearsal = rehearse_service(workshop, &work, rulebook, |_, _| {}).await;
+        let rehearsal = rehearse_service(scratch_servers, &work, rulebook, |_, _| {}).await;
         let is_stopped = rehearsal.is_err();
         rehearsals.push(rehearsal);
         if is_stopped {

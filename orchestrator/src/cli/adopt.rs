@@ -13,7 +13,7 @@ use super::adopt_lines::AdoptLines;
 use super::drift::{ScratchArgs, accepted_drift};
 use crate::adopt::{Adoption, adopt as adopt_targets, undo_adoption};
 use crate::drift::refuse_existing;
-use crate::scratch::Workshop;
+use crate::scratch::ScratchServers;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -62,7 +62,7 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
     if let Some(version) = args.baseline {
         refuse_unknown_baseline(context, &selected, version)?;
     }
-    let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
+    let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let services = count(targets.len(), "service");
     let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
@@ -78,7 +78,7 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
         )
         .await?;
         let cancelled = watch_signals();
-        return Ok(undo_adoption(&workshop, &targets, reporter.as_mut(), cancelled).await);
+        return Ok(undo_adoption(&scratch_servers, &targets, reporter.as_mut(), cancelled).await);
     }
     if !args.dry_run {
         confirm(
@@ -95,8 +95,14 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
         accepted_file: args.accept_drift.clone(),
     };
     let cancelled = watch_signals();
-    let (status, drift) =
-        adopt_targets(&workshop, &targets, &adoption, reporter.as_mut(), cancelled).await;
+    let (status, drift) = adopt_targets(
+        &scratch_servers,
+        &targets,
+        &adoption,
+        reporter.as_mut(),
+        cancelled,
+    )
+    .await;
     if let Some(file) = &args.write_drift
         && !drift.is_empty()
     {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use shared::command::{CommandError, Context};
 
-use crate::backup::{Backup, DumpFormat, ProvingGround, Verification};
+use crate::backup::{Backup, DumpFormat, TestRestoreServers, Verification};
 use crate::scratch::ScratchServerChoice;
 
 /// Where backups are, where nothing says otherwise: below the project's folder.
@@ -71,9 +71,9 @@ impl BackupArgs {
         }
         let engine = context.configuration.engine();
         let verification = self.verify.unwrap_or_default();
-        let proving_ground = match verification {
-            Verification::List => ProvingGround::beside(),
-            Verification::Restore => self.proving_ground(context).await?,
+        let test_restore_servers = match verification {
+            Verification::List => TestRestoreServers::beside(),
+            Verification::Restore => self.test_restore_servers(context).await?,
         };
         Ok(Backup {
             root: backup_folder(context, self.backup_folder.as_ref()),
@@ -81,7 +81,7 @@ impl BackupArgs {
             dump_jobs: self.dump_jobs.unwrap_or(DUMP_JOBS),
             keep: self.keep.map(usize::from),
             verification,
-            proving_ground,
+            test_restore_servers,
             pg_bin: context.globals.pg_bin.clone(),
             // As long as a step would try for it.
             patience: engine.lock_timeout * engine.lock_retries.saturating_add(1),
@@ -90,14 +90,17 @@ impl BackupArgs {
         })
     }
 
-    async fn proving_ground(&self, context: &Context) -> Result<ProvingGround, CommandError> {
+    async fn test_restore_servers(
+        &self,
+        context: &Context,
+    ) -> Result<TestRestoreServers, CommandError> {
         Ok(match &self.scratch_server {
-            None | Some(ScratchServerChoice::Same) => ProvingGround::beside(),
+            None | Some(ScratchServerChoice::Same) => TestRestoreServers::beside(),
             Some(ScratchServerChoice::Local) => {
-                ProvingGround::at(context.local_address("postgres").await?)
+                TestRestoreServers::at(context.local_address("postgres").await?)
             }
             Some(ScratchServerChoice::At(url)) => {
-                ProvingGround::at(context.configuration.scratch_server(url)?)
+                TestRestoreServers::at(context.configuration.scratch_server(url)?)
             }
         })
     }

@@ -22,7 +22,7 @@ use crate::check::{
 use crate::git::{Changes, GitError};
 use crate::lint::lint;
 use crate::rules::{Rule, Rulebook, is_proven, slugs};
-use crate::scratch::Workshop;
+use crate::scratch::ScratchServers;
 
 /// Where GitHub wants the summary of a job.
 const JOB_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -107,10 +107,13 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
     let rehearsals = if args.no_rehearsal {
         Rehearsals::default()
     } else {
-        let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
+        let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
         let mut cancelled = watch_signals();
-        let rehearsals = rehearsals(&workshop, &services, &selected, &scope, &rulebook);
-        match workshop.until_cancelled(&mut cancelled, rehearsals).await {
+        let rehearsals = rehearsals(&scratch_servers, &services, &selected, &scope, &rulebook);
+        match scratch_servers
+            .until_cancelled(&mut cancelled, rehearsals)
+            .await
+        {
             Some(rehearsals) => rehearsals,
             None => return Ok(ExitStatus::Cancelled),
         }

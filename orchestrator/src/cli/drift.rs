@@ -13,7 +13,7 @@ use shared::report::{Palette, Role, clean};
 
 use super::differences::{column_orders, differences};
 use crate::drift::{AcceptedDrift, DriftReport, ServiceDrift, detect, refuse_existing};
-use crate::scratch::{ScratchError, ScratchServerChoice, Workshop};
+use crate::scratch::{ScratchError, ScratchServerChoice, ScratchServers};
 
 /// Replays at a time: each keeps a processor busy.
 const REPLAYS: usize = 4;
@@ -76,14 +76,17 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
         refuse_existing(file)?;
     }
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
-    let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
+    let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let detections = stream::iter(targets.values())
-        .map(|target| detect(&workshop, target, &accepted))
+        .map(|target| detect(&scratch_servers, target, &accepted))
         .buffered(REPLAYS.min(context.jobs()))
         .collect::<Vec<_>>();
     let mut cancelled = watch_signals();
-    let Some(found) = workshop.until_cancelled(&mut cancelled, detections).await else {
+    let Some(found) = scratch_servers
+        .until_cancelled(&mut cancelled, detections)
+        .await
+    else {
         return Ok(ExitStatus::Cancelled);
     };
     let status = status(&found);

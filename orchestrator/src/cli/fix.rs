@@ -12,7 +12,7 @@ use super::fix_lines::for_people;
 use crate::check::{Scope, Unrehearsed};
 use crate::fix::{self, FileChange, Fixed, Gain, Outcome, Request, WriteError};
 use crate::rules::Rulebook;
-use crate::scratch::{ScratchError, ScratchServerChoice, Workshop};
+use crate::scratch::{ScratchError, ScratchServerChoice, ScratchServers};
 
 /// What `check --fix` asks for.
 pub(super) struct Wish<'a> {
@@ -57,13 +57,13 @@ struct File<'a> {
 
 /// Rewrites what has a safe form that is proven, and tells what became of each migration.
 pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus, CommandError> {
-    let workshop = Workshop::new(context, wish.scratch_server)?;
+    let scratch_servers = ScratchServers::new(context, wish.scratch_server)?;
     let names = &wish.selected.names;
     let targets = context.targets(names, wish.selected, false).await?;
     let work = async {
         let (mut fixed, mut failed) = (Vec::new(), Vec::new());
         for (name, target) in &targets {
-            match of_service(&workshop, target, wish).await {
+            match of_service(&scratch_servers, target, wish).await {
                 Ok(of_service) => fixed.extend(of_service),
                 Err(error) => failed.push(Unrehearsed {
                     service: name.clone(),
@@ -76,7 +76,7 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
         (fixed, failed)
     };
     let mut cancelled = watch_signals();
-    let Some((fixed, failed)) = workshop
+    let Some((fixed, failed)) = scratch_servers
         .until_cancelled(&mut cancelled, Box::pin(work))
         .await
     else {
@@ -109,11 +109,11 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
 }
 
 async fn of_service(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     target: &Target,
     wish: &Wish<'_>,
 ) -> Result<Vec<Fixed>, ScratchError> {
-    let context = workshop.context();
+    let context = scratch_servers.context();
     let service = &target.service;
     let history = inspect(&context.connections(), target).await?.history;
     let pending: BTreeSet<Version> = reconcile(service, &history)
@@ -139,7 +139,7 @@ async fn of_service(
         merged: &merged,
         wanted: &wanted,
     };
-    fix::fix(workshop, &request, wish.rulebook).await
+    fix::fix(scratch_servers, &request, wish.rulebook).await
 }
 
 /// What may not change is a refusal, what stays unsafe a finding.

@@ -15,7 +15,7 @@ use super::rehearse_lines::RehearseLines;
 use crate::rehearsal::{Archive, Origin, Scope, rehearse as rehearse_services};
 use crate::restore::{Source, choose};
 use crate::rules::Rulebook;
-use crate::scratch::Workshop;
+use crate::scratch::ScratchServers;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -37,7 +37,7 @@ pub(super) struct Args {
     services: Vec<String>,
     /// On what: empty (the applied ones are replayed), live (the live schema, without rows), or the manifest of a backup
     #[arg(long, value_name = "empty|live|FILE", default_value = "empty")]
-    from: Ground,
+    from: SchemaSource,
     /// All migrations, also those that are applied; the live database is not asked
     #[arg(long)]
     every: bool,
@@ -47,13 +47,13 @@ pub(super) struct Args {
 
 /// What `--from` says.
 #[derive(Clone, Debug)]
-enum Ground {
+enum SchemaSource {
     Empty,
     Live,
     File(PathBuf),
 }
 
-impl FromStr for Ground {
+impl FromStr for SchemaSource {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -67,10 +67,10 @@ impl FromStr for Ground {
 
 pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
-    let workshop = Workshop::new(context, &args.scratch.scratch_server)?;
+    let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
     let mut cancelled = watch_signals();
     let scope = scope(context, args, &selected);
-    let Some(scope) = workshop.until_cancelled(&mut cancelled, scope).await else {
+    let Some(scope) = scratch_servers.until_cancelled(&mut cancelled, scope).await else {
         return Ok(ExitStatus::Cancelled);
     };
     let scope = scope?;
@@ -81,7 +81,7 @@ pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatu
     };
     let rulebook = Rulebook::of(&context.configuration)?;
     let rehearsal = rehearse_services(
-        &workshop,
+        &scratch_servers,
         &selected,
         &scope,
         &rulebook,
@@ -95,17 +95,17 @@ pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatu
 async fn scope(context: &Context, args: &Args, selected: &Selected) -> Result<Scope, CommandError> {
     if args.every {
         return match args.from {
-            Ground::Empty => Ok(Scope::Every),
-            Ground::Live | Ground::File(_) => Err(CommandError::usage(
+            SchemaSource::Empty => Ok(Scope::Every),
+            SchemaSource::Live | SchemaSource::File(_) => Err(CommandError::usage(
                 "--every rehearses what is applied there, too, and nothing is pending that is applied",
                 called().without_flag("--every").to_string(),
             )),
         };
     }
     let path = match &args.from {
-        Ground::Empty => return Ok(Scope::Pending(Origin::Empty)),
-        Ground::Live => return Ok(Scope::Pending(Origin::Live)),
-        Ground::File(path) => path,
+        SchemaSource::Empty => return Ok(Scope::Pending(Origin::Empty)),
+        SchemaSource::Live => return Ok(Scope::Pending(Origin::Live)),
+        SchemaSource::File(path) => path,
     };
     let targets = context.targets(&selected.names, selected, false).await?;
     let (restorations, without) = choose(&Source::Manifest(path.clone()), selected, &targets)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::command::{CommandError, Context, RunArgs, run as run_services, select};
-use shared::dispatch::Precaution;
+use shared::dispatch::PreRunCheck;
 use shared::domain::{ExitStatus, called};
 
 use super::backup_args::BackupArgs;
@@ -23,7 +23,7 @@ pub(super) struct AllArgs {
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
-    backup: PrecautionArgs,
+    backup: PreRunArgs,
 }
 
 #[derive(clap::Args, Debug)]
@@ -44,12 +44,12 @@ pub(super) struct Args {
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
-    backup: PrecautionArgs,
+    backup: PreRunArgs,
 }
 
 /// What is done before the first step.
 #[derive(clap::Args, Debug)]
-struct PrecautionArgs {
+struct PreRunArgs {
     /// Dump every database that will change first, under its lock; without a backup nothing is begun
     #[arg(long)]
     backup: bool,
@@ -57,11 +57,11 @@ struct PrecautionArgs {
     args: BackupArgs,
 }
 
-impl PrecautionArgs {
-    async fn precaution(
+impl PreRunArgs {
+    async fn pre_run_check(
         &self,
         context: &Context,
-    ) -> Result<Option<Arc<dyn Precaution>>, CommandError> {
+    ) -> Result<Option<Arc<dyn PreRunCheck>>, CommandError> {
         if self.backup {
             return Ok(Some(Arc::new(self.args.backup(context).await?)));
         }
@@ -77,12 +77,12 @@ impl PrecautionArgs {
 
 pub(super) async fn all(context: &Context, args: &AllArgs) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &["all".to_owned()], false)?;
-    let precaution = args.backup.precaution(context).await?;
-    run_services(context, &selected, &args.run, &GraphOrder, precaution).await
+    let pre_run_check = args.backup.pre_run_check(context).await?;
+    run_services(context, &selected, &args.run, &GraphOrder, pre_run_check).await
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &args.services, args.with_dependencies)?;
-    let precaution = args.backup.precaution(context).await?;
-    run_services(context, &selected, &args.run, &GraphOrder, precaution).await
+    let pre_run_check = args.backup.pre_run_check(context).await?;
+    run_services(context, &selected, &args.run, &GraphOrder, pre_run_check).await
 }

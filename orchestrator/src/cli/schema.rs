@@ -7,7 +7,7 @@ use shared::config::DatabaseAddress;
 use shared::domain::{ExitStatus, Service};
 
 use crate::client_program::ClientProgram;
-use crate::scratch::{ScratchServerChoice, Workshop};
+use crate::scratch::{ScratchServerChoice, ScratchServers};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -62,9 +62,9 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
             continue;
         };
         let (server, choice) = server(context, service, &selected, args).await?;
-        let workshop = Workshop::new(context, &choice)?;
-        let dump = crate::schema::dump(&workshop, service, &server, &pg_dump);
-        let Some(text) = workshop.until_cancelled(&mut cancelled, dump).await else {
+        let scratch_servers = ScratchServers::new(context, &choice)?;
+        let dump = crate::schema::dump(&scratch_servers, service, &server, &pg_dump);
+        let Some(text) = scratch_servers.until_cancelled(&mut cancelled, dump).await else {
             return Ok(ExitStatus::Cancelled);
         };
         let text = text?;

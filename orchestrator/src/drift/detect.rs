@@ -6,10 +6,10 @@ use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::read_legacy_tables;
 
 use super::{
-    AcceptedDrift, DatabaseSetting, Live, Resident, differences, other_major, read_live,
+    AcceptedDrift, CohostedService, DatabaseSetting, Live, differences, other_major, read_live,
     read_replayed,
 };
-use crate::scratch::{Replay, ScratchError, Workshop};
+use crate::scratch::{Replay, ScratchError, ScratchServers};
 
 /// What was found of one service.
 #[derive(Clone, Debug, Serialize)]
@@ -42,11 +42,11 @@ pub struct DriftReport {
 
 /// Compares one service's live schema with what its applied migrations make.
 pub async fn detect(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     target: &Target,
     accepted: &AcceptedDrift,
 ) -> Result<DriftReport, ScratchError> {
-    let context = workshop.context();
+    let context = scratch_servers.context();
     let mut report = DriftReport {
         name: target.service.name.clone(),
         database: target.address.database().to_owned(),
@@ -67,11 +67,11 @@ pub async fn detect(
     }
     // Each session is given back before the next is opened: one connection must do.
     drop(inspection.session);
-    let mut residents = vec![Resident::of_target(target, &inspection.history)?];
-    residents.extend(Resident::beside(context, target).await?);
-    let history_tables: Vec<&str> = residents
+    let mut cohosted = vec![CohostedService::of_target(target, &inspection.history)?];
+    cohosted.extend(CohostedService::beside(context, target).await?);
+    let history_tables: Vec<&str> = cohosted
         .iter()
-        .map(|resident| resident.history_table.as_str())
+        .map(|cohosted_service| cohosted_service.history_table.as_str())
         .collect();
     let session = context
         .connections()
@@ -86,20 +86,22 @@ pub async fn detect(
     report.database_exists = true;
     report.server_version = Some(live.server_version.clone());
     report.database_settings.clone_from(&live.settings);
-    let own = &residents[0];
+    let own = &cohosted[0];
     report.applied = own.applied.len();
     report.version = own.applied.last().copied();
 
-    let replay = replay_residents(workshop, target, &residents, &live).await?;
+    let replay = replay_cohosted(scratch_servers, target, &cohosted, &live).await?;
     let expected = read_replayed(&replay, &history_tables).await?;
     let scratch_version = replay.server_version().await?;
     replay.finish().await;
     if let Some(words) = other_major(&live.server_version, &scratch_version) {
-        workshop.warn_once(words);
+        scratch_servers.warn_once(words);
     }
     report.scratch_server_version = Some(scratch_version);
     // What the former tool made when it connected (an extension) is no schema yet.
-    let nothing_applied = residents.iter().all(|resident| resident.applied.is_empty());
+    let nothing_applied = cohosted
+        .iter()
+        .all(|cohosted_service| cohosted_service.applied.is_empty());
     if !(nothing_applied && live.is_empty()) {
         fill_in(&mut report, &expected, &live, accepted);
     }
@@ -122,17 +124,21 @@ fn fill_in(
 }
 
 /// Replays what is applied.
-async fn replay_residents<'a>(
-    workshop: &Workshop<'a>,
+async fn replay_cohosted<'a>(
+    scratch_servers: &ScratchServers<'a>,
     target: &Target,
-    residents: &[Resident],
+    cohosted: &[CohostedService],
     live: &Live,
 ) -> Result<Replay<'a>, ScratchError> {
-    let all: Vec<&Migration> = residents.iter().flat_map(Resident::migrations).collect();
+    let all: Vec<&Migration> = cohosted
+        .iter()
+        .flat_map(CohostedService::migrations)
+        .collect();
     let service = &target.service;
-    let replay = Replay::prepare(workshop, service, &target.address, &live.roles, &all).await?;
-    for resident in residents {
-        resident.replay(&replay).await?;
+    let replay =
+        Replay::prepare(scratch_servers, service, &target.address, &live.roles, &all).await?;
+    for cohosted_service in cohosted {
+        cohosted_service.replay(&replay).await?;
     }
     Ok(replay)
 }

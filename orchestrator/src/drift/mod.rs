@@ -5,16 +5,17 @@
 
 mod accepted;
 mod accepted_file;
+mod cohosted;
 mod database;
 mod detect;
 mod difference;
 mod live;
 mod neighbours;
 mod replayed;
-mod residents;
 
 pub use accepted::{AcceptedDrift, ServiceDrift};
 pub use accepted_file::refuse_existing;
+pub use cohosted::CohostedService;
 pub use database::DatabaseSetting;
 pub use detect::{DriftReport, detect};
 pub(crate) use difference::is_of_its_creation;
@@ -22,4 +23,3 @@ pub use difference::{Differences, differences, other_major};
 pub use live::{Live, read_live};
 pub use neighbours::housemates;
 pub use replayed::{read_replayed, without_bookkeeping};
-pub use residents::Resident;

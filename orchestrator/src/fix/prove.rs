@@ -10,18 +10,18 @@ use catalog::{Comparison, Snapshot, compare};
 use shared::config::DatabaseAddress;
 use shared::domain::{Direction, Migration, Service};
 use shared::inspect::ServiceError;
-use shared::runner::Witness;
+use shared::runner::StepObserver;
 
 use super::between::Guarantees;
 use crate::drift::without_bookkeeping;
-use crate::rehearsal::{Burden, LockWitness, ObservedLocks};
-use crate::scratch::{Replay, ScratchError, Workshop};
+use crate::rehearsal::{Burden, LockObserver, ObservedLocks};
+use crate::scratch::{Replay, ScratchError, ScratchServers};
 
 /// A scratch database on which a service's migrations are looked at.
-pub(super) struct Bench<'a> {
+pub(super) struct ProofDatabase<'a> {
     replay: Replay<'a>,
     history_table: String,
-    witness: Arc<LockWitness>,
+    observer: Arc<LockObserver>,
 }
 
 /// A rewrite that is not proven.
@@ -51,28 +51,28 @@ pub(super) enum NotProven {
     NoGain,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> ProofDatabase<'a> {
     /// An empty database for the migrations of a service.
     pub(super) async fn prepare(
-        workshop: &Workshop<'a>,
+        scratch_servers: &ScratchServers<'a>,
         service: &Service,
         address: &DatabaseAddress,
         history_table: &str,
     ) -> Result<Self, ScratchError> {
         let migrations: Vec<&Migration> = service.migrations.iter().collect();
         let replay = Box::pin(Replay::prepare(
-            workshop,
+            scratch_servers,
             service,
             address,
             &[],
             &migrations,
         ))
         .await?;
-        let witness = LockWitness::new(replay.connections(), replay.database().clone());
+        let observer = LockObserver::new(replay.connections(), replay.database().clone());
         Ok(Self {
             replay,
             history_table: history_table.to_owned(),
-            witness,
+            observer,
         })
     }
 
@@ -96,14 +96,14 @@ impl<'a> Bench<'a> {
         migration: &Migration,
         direction: Direction,
     ) -> Result<ObservedLocks, ScratchError> {
-        let witness: Arc<dyn Witness> = self.witness.clone();
+        let observer: Arc<dyn StepObserver> = self.observer.clone();
         let (table, one) = (&self.history_table, [migration]);
         let taken = self
             .replay
-            .take(service, table, &one, direction, Some(&witness));
+            .take(service, table, &one, direction, Some(&observer));
         // A run is a large future: it is kept out of those around it.
         Box::pin(taken).await?;
-        Ok(self.witness.take(migration.version))
+        Ok(self.observer.take(migration.version))
     }
 
     /// The schema as it is now.
@@ -148,17 +148,20 @@ pub struct Gain {
 
 /// Proves new migrations on a bench on which everything stands that comes before them.
 pub(super) async fn prove(
-    bench: &Bench<'_>,
+    proof_database: &ProofDatabase<'_>,
     service: &Service,
     parts: &[&Migration],
     before: &Before,
 ) -> Result<Result<Vec<Gain>, NotProven>, ScratchError> {
     let mut burdens: BTreeMap<String, Burden> = BTreeMap::new();
-    let mut schema = bench.schema().await?;
+    let mut schema = proof_database.schema().await?;
     let first_guarantees = Guarantees::of(&schema);
     let last_guarantees = Guarantees::of(&before.schema);
     for (index, part) in parts.iter().enumerate() {
-        let observed = match ran(bench.take(service, part, Direction::Up).await, part)? {
+        let observed = match ran(
+            proof_database.take(service, part, Direction::Up).await,
+            part,
+        )? {
             Ok(observed) => observed,
             Err(trouble) => return Ok(Err(trouble)),
         };
@@ -169,25 +172,31 @@ pub(super) async fn prove(
             known.mode = known.mode.max(burden.mode);
             known.works += burden.works;
         }
-        let up = bench.schema().await?;
+        let up = proof_database.schema().await?;
         let missing = Guarantees::of(&up).missing(&first_guarantees, &last_guarantees);
         if let (Some(guarantee), true) = (missing, index + 1 < parts.len()) {
             let file = part.script.path.clone();
             return Ok(Err(NotProven::Gap { file, guarantee }));
         }
         if let Some(revert) = &part.revert {
-            if let Err(trouble) = ran(bench.take(service, part, Direction::Down).await, part)? {
+            if let Err(trouble) = ran(
+                proof_database.take(service, part, Direction::Down).await,
+                part,
+            )? {
                 return Ok(Err(trouble));
             }
-            if let Some(object) = first(&compare(&schema, &bench.schema().await?)) {
+            if let Some(object) = first(&compare(&schema, &proof_database.schema().await?)) {
                 let file = revert.path.clone();
                 return Ok(Err(NotProven::OtherRevert { file, object }));
             }
-            if let Err(trouble) = ran(bench.take(service, part, Direction::Up).await, part)? {
+            if let Err(trouble) = ran(
+                proof_database.take(service, part, Direction::Up).await,
+                part,
+            )? {
                 return Ok(Err(trouble));
             }
             let file = part.script.path.clone();
-            let again = bench.schema().await?;
+            let again = proof_database.schema().await?;
             if let Some(object) = first(&compare(&up, &again)) {
                 return Ok(Err(NotProven::OtherAgain { file, object }));
             }

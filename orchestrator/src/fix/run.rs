@@ -13,11 +13,11 @@ use shared::source::{SourceError, migration_of};
 use shared::sql;
 
 use super::files::FileChange;
-use super::prove::{Before, Bench, Gain, prove};
+use super::prove::{Before, Gain, ProofDatabase, prove};
 use super::rewrite::{Left, Part, Rewrite, rewrite};
 use crate::rehearsal::ObservedLocks;
 use crate::rules::{Rulebook, slugs};
-use crate::scratch::{ScratchError, Workshop};
+use crate::scratch::{ScratchError, ScratchServers};
 
 /// A service whose migrations are to be rewritten.
 pub struct Request<'a> {
@@ -81,12 +81,18 @@ pub enum Outcome {
 /// # Errors
 /// When the scratch databases cannot be worked with, or the migrations do not run as they are.
 pub async fn fix(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     request: &Request<'_>,
     rulebook: &Rulebook,
 ) -> Result<Vec<Fixed>, ScratchError> {
     let service = request.service;
-    let bench = Bench::prepare(workshop, service, request.address, request.history_table).await?;
+    let proof_database = ProofDatabase::prepare(
+        scratch_servers,
+        service,
+        request.address,
+        request.history_table,
+    )
+    .await?;
     let mut fixed = Vec::new();
     let last = request.wanted.iter().max();
     for migration in &service.migrations {
@@ -94,29 +100,31 @@ pub async fn fix(
             break;
         }
         if !request.wanted.contains(&migration.version) {
-            bench.apply(service, &[migration]).await?;
+            proof_database.apply(service, &[migration]).await?;
             continue;
         }
-        let observed = bench.take(service, migration, Direction::Up).await?;
+        let observed = proof_database
+            .take(service, migration, Direction::Up)
+            .await?;
         let hazards = hazards(service, migration, &observed, rulebook);
         if hazards.is_empty() {
             continue;
         }
         let before = Before {
             burdens: observed.burdens(&migration.script),
-            schema: bench.schema().await?,
+            schema: proof_database.schema().await?,
             is_reversible: migration.revert.is_some(),
         };
-        let one = Box::pin(one(workshop, request, migration, &hazards, &before));
+        let one = Box::pin(one(scratch_servers, request, migration, &hazards, &before));
         fixed.extend(one.await?);
     }
-    bench.clear().await;
+    proof_database.clear().await;
     Ok(fixed)
 }
 
 /// One migration, on a bench of its own.
 async fn one(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     request: &Request<'_>,
     migration: &Migration,
     hazards: &BTreeSet<usize>,
@@ -143,7 +151,7 @@ async fn one(
     };
     let mut outcome = Outcome::NoForm;
     for parts in &ways {
-        let proven = Box::pin(proven(workshop, request, migration, parts, before)).await?;
+        let proven = Box::pin(proven(scratch_servers, request, migration, parts, before)).await?;
         match proven {
             Ok(gains) => {
                 let changes = changes(request, migration, parts);
@@ -159,7 +167,7 @@ async fn one(
 
 /// Proves one way, on a bench of its own. An error within is why it is not proven.
 async fn proven(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     request: &Request<'_>,
     migration: &Migration,
     parts: &[Part],
@@ -169,19 +177,25 @@ async fn proven(
         Ok(service) => service,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let bench = Bench::prepare(workshop, &service, request.address, request.history_table).await?;
+    let proof_database = ProofDatabase::prepare(
+        scratch_servers,
+        &service,
+        request.address,
+        request.history_table,
+    )
+    .await?;
     let earlier: Vec<&Migration> = service
         .migrations
         .iter()
         .filter(|it| it.version < migration.version)
         .collect();
-    bench.apply(&service, &earlier).await?;
+    proof_database.apply(&service, &earlier).await?;
     let new: Vec<&Migration> = parts
         .iter()
         .filter_map(|part| service.migration(part.version))
         .collect();
-    let proven = prove(&bench, &service, &new, before).await?;
-    bench.clear().await;
+    let proven = prove(&proof_database, &service, &new, before).await?;
+    proof_database.clear().await;
     Ok(proven.map_err(|not_proven| not_proven.to_string()))
 }
 

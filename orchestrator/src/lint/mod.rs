@@ -6,13 +6,14 @@
 #[cfg(test)]
 mod cases;
 mod change;
+mod context;
 mod dynamic;
-mod fate;
 mod file;
+mod first_mentions;
 mod guide;
+mod lifetimes;
 mod line;
 mod load;
-mod look;
 mod mentions;
 mod model;
 mod names;
@@ -27,20 +28,19 @@ mod service;
 mod size;
 mod squawk;
 mod unfold;
-mod words;
 
 pub use change::{
     Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition,
     RowChange, RowKind, Step, Unknown,
 };
+pub use context::{LintContext, Now};
 pub use file::LintedFile;
+pub use first_mentions::{FirstMentions, Place};
 pub use guide::order_against;
 pub use line::line;
 pub use load::runnable;
-pub use look::{Look, Now};
 pub use mentions::Mentions;
 pub use model::{Enum, Model, Table, View};
 pub use names::span;
 pub use read::steps;
 pub use service::lint;
-pub use words::{Place, Words};

@@ -13,9 +13,9 @@ use shared::sql::Name;
 
 use self::indexes::Indexes;
 use super::change::{Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition};
+use super::first_mentions::is_given;
 use super::mentions::Mentions;
 use super::names::PUBLIC;
-use super::words::is_given;
 
 /// A schema as the text tells.
 #[derive(Clone, Debug, Default)]

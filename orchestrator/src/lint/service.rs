@@ -3,12 +3,12 @@
 use shared::domain::{Direction, Finding, Service, Version};
 use time::OffsetDateTime;
 
-use super::fate::Fate;
+use super::context::LintContext;
 use super::file::LintedFile;
+use super::first_mentions::FirstMentions;
+use super::lifetimes::TableLifetimes;
 use super::load::{self, Standing};
-use super::look::Look;
 use super::model::Model;
-use super::words::Words;
 use super::{guide, read};
 use crate::rules::Rulebook;
 
@@ -32,18 +32,18 @@ pub fn lint(
         })
         .collect();
     let mut at_last = Model::default();
-    let mut words = Words::default();
-    let mut fate = Fate::default();
+    let mut words = FirstMentions::default();
+    let mut lifetimes = TableLifetimes::default();
     for (number, (up, steps, ..)) in files.iter().enumerate() {
         at_last.apply_all(steps);
         words.take(number, up, steps);
-        fate.take(number, steps, is_new(up.migration.version));
+        lifetimes.take(number, steps, is_new(up.migration.version));
     }
     let mut before = Model::default();
     let mut standing = Standing::default();
     let mut findings = Vec::new();
     for (number, (up, up_steps, down, down_steps)) in files.iter().enumerate() {
-        let look = Look {
+        let look = LintContext {
             file: up,
             steps: up_steps,
             revert: down_steps.as_deref(),
@@ -60,7 +60,7 @@ pub fn lint(
         drafts.extend(guide::drafts(&look, down.as_ref(), now));
         drafts.retain(|draft| {
             let is_up = std::ptr::eq(draft.script, up.script);
-            !(is_up && fate.is_moot(number, up_steps, draft))
+            !(is_up && lifetimes.is_moot(number, up_steps, draft))
         });
         findings.extend(rulebook.findings(service, up.migration, drafts));
         before.apply_all(up_steps);

@@ -8,12 +8,12 @@ use shared::domain::{
     ColumnOrder, Direction, Failure, Finding, Migration, Rehearsed, Reversibility, Script, SeenLock,
 };
 use shared::planning;
-use shared::runner::Witness;
+use shared::runner::StepObserver;
 
-use super::onlooker::{Onlooker, Rows, Stumble};
 use super::pending::Work;
+use super::row_probe::{RowProbe, Rows, RowsFailure};
 use super::rows::Digests;
-use super::stage::Stage;
+use super::scratch_database::ScratchDatabase;
 use super::trouble::does_not_run;
 use super::verdict::Verdict;
 use crate::lint::runnable;
@@ -31,7 +31,7 @@ pub(super) enum Onward {
     /// In a new database: this one is not as the migration leaves it.
     Anew,
     /// Once more, in a new database and without rows that are made up: on those it stumbled.
-    WithoutRows(Stumble),
+    WithoutRows(RowsFailure),
     /// Not at all: nothing can be built on a migration that does not run.
     Nowhere,
 }
@@ -42,14 +42,14 @@ const REVERTED: Rules = [&REVERT_LEAVES_SCHEMA, &REVERT_LEAVES_EXTENSION];
 const AGAIN: Rules = [&SECOND_UP_DIFFERS, &SECOND_UP_DIFFERS];
 
 /// The rehearsal of one migration.
-pub(super) struct Scene<'a> {
-    stage: &'a Stage<'a>,
+pub(super) struct RehearsalStep<'a> {
+    scratch_database: &'a ScratchDatabase<'a>,
     work: &'a Work,
     rulebook: &'a Rulebook,
     migration: &'a Migration,
-    onlooker: &'a mut Onlooker,
+    probe: &'a mut RowProbe,
     /// How it stumbled on rows that were made up: now there are none.
-    stumbled: Option<Stumble>,
+    stumbled: Option<RowsFailure>,
     rows: u64,
     findings: Vec<Finding>,
     locks: Vec<SeenLock>,
@@ -62,21 +62,21 @@ pub(super) struct Scene<'a> {
     again: Option<Duration>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> RehearsalStep<'a> {
     pub(super) fn new(
-        stage: &'a Stage<'a>,
+        scratch_database: &'a ScratchDatabase<'a>,
         work: &'a Work,
         rulebook: &'a Rulebook,
         migration: &'a Migration,
-        onlooker: &'a mut Onlooker,
-        stumbled: Option<Stumble>,
+        probe: &'a mut RowProbe,
+        stumbled: Option<RowsFailure>,
     ) -> Self {
         Self {
-            stage,
+            scratch_database,
             work,
             rulebook,
             migration,
-            onlooker,
+            probe,
             stumbled,
             rows: 0,
             findings: Vec::new(),
@@ -102,11 +102,12 @@ impl<'a> Scene<'a> {
             return Ok((self.rehearsed(Reversibility::Unknown), Onward::Nowhere));
         }
         let rows_before = self.rows_before().await?;
-        let witness: Arc<dyn Witness> = self.stage.locks();
-        match self.take(Direction::Up, Some(&witness)).await? {
+        let observer: Arc<dyn StepObserver> = self.scratch_database.locks();
+        match self.take(Direction::Up, Some(&observer)).await? {
             Ok(took) => self.up = took,
             Err(failure) if self.may_do_without_rows() => {
-                let stumble = Stumble::of_migration(failure, &rows_before, &self.migration.script);
+                let stumble =
+                    RowsFailure::of_migration(failure, &rows_before, &self.migration.script);
                 return Ok((
                     self.rehearsed(Reversibility::Unknown),
                     Onward::WithoutRows(stumble),
@@ -117,14 +118,14 @@ impl<'a> Scene<'a> {
                 return Ok((self.rehearsed(Reversibility::Unknown), Onward::Nowhere));
             }
         }
-        if let Some(stumble @ Stumble::Up { .. }) = &self.stumbled {
+        if let Some(stumble @ RowsFailure::Up { .. }) = &self.stumbled {
             let draft = stumble.draft(&self.migration.script);
             self.hold(draft);
         }
-        let after_up = self.stage.snapshot().await?;
-        let client = self.stage.client();
+        let after_up = self.scratch_database.snapshot().await?;
+        let client = self.scratch_database.client();
         let rows = Rows {
-            after_up: self.onlooker.rows(client, Some(&rows_before)).await?,
+            after_up: self.probe.rows(client, Some(&rows_before)).await?,
             before: rows_before,
         };
         self.look_at_code().await?;
@@ -141,12 +142,12 @@ impl<'a> Scene<'a> {
             Err(failure) if self.may_do_without_rows() => {
                 return Ok((
                     self.rehearsed(Reversibility::Disproven),
-                    Onward::WithoutRows(Stumble::Down(failure)),
+                    Onward::WithoutRows(RowsFailure::Down(failure)),
                 ));
             }
             Err(failure) => {
                 self.hold_failure(Direction::Down, &REVERT_FAILS, "the revert", &failure);
-                let after = self.stage.snapshot().await?;
+                let after = self.scratch_database.snapshot().await?;
                 // What was rolled back is as before; of a no-transaction file a part may be done, and recorded.
                 let is_rolled_back = !self.revert().directives.no_transaction && after == after_up;
                 let onward = if is_rolled_back {
@@ -157,18 +158,18 @@ impl<'a> Scene<'a> {
                 return Ok((self.rehearsed(Reversibility::Disproven), onward));
             }
         }
-        if let Some(stumble @ Stumble::Down(_)) = &self.stumbled {
+        if let Some(stumble @ RowsFailure::Down(_)) = &self.stumbled {
             let draft = stumble.draft(self.revert());
             self.disproven |= self.hold(draft);
         }
-        let after_down = self.stage.snapshot().await?;
+        let after_down = self.scratch_database.snapshot().await?;
         let reverted = Verdict::of_revert(before, &after_up, &after_down);
         self.column_order = reverted.column_order();
         self.judge(&reverted, REVERTED, Direction::Down);
         let after_down = self.judge_rows(&rows).await?;
         let onward = self.play_again(&after_up).await?;
         if self.again.is_some() && !self.disproven {
-            let (client, revert) = (self.stage.client(), self.revert());
+            let (client, revert) = (self.scratch_database.client(), self.revert());
             for draft in rows.later_drafts(client, &after_down, revert).await? {
                 self.disproven |= self.hold(draft);
             }
@@ -183,23 +184,23 @@ impl<'a> Scene<'a> {
 
     /// The rows at the beginning, some in every table.
     async fn rows_before(&mut self) -> Result<Digests, ScratchError> {
-        let client = self.stage.client();
+        let client = self.scratch_database.client();
         if self.stumbled.is_none() {
-            self.notes.extend(self.onlooker.fill(client).await?);
+            self.notes.extend(self.probe.fill(client).await?);
         }
-        let rows = self.onlooker.rows(client, None).await?;
+        let rows = self.probe.rows(client, None).await?;
         self.rows = rows.rows();
         Ok(rows)
     }
 
     /// Whether what does not run may run where no rows were made up.
     fn may_do_without_rows(&self) -> bool {
-        self.stumbled.is_none() && self.onlooker.made_rows()
+        self.stumbled.is_none() && self.probe.made_rows()
     }
 
     async fn look_at_code(&mut self) -> Result<(), ScratchError> {
-        let (client, script) = (self.stage.client(), &self.migration.script);
-        let (drafts, notes) = self.onlooker.examine(client, script).await?;
+        let (client, script) = (self.scratch_database.client(), &self.migration.script);
+        let (drafts, notes) = self.probe.examine(client, script).await?;
         for draft in drafts {
             self.hold(draft);
         }
@@ -210,7 +211,7 @@ impl<'a> Scene<'a> {
     /// What the first up locked: nothing that its revert could have to do with.
     fn look_at_locks(&mut self) {
         let script = &self.migration.script;
-        let seen = self.stage.locks().take(self.migration.version);
+        let seen = self.scratch_database.locks().take(self.migration.version);
         self.locks = seen.locks(script);
         for draft in seen.drafts(script) {
             self.hold(draft);
@@ -219,8 +220,8 @@ impl<'a> Scene<'a> {
     }
 
     async fn judge_rows(&mut self, rows: &Rows) -> Result<Digests, ScratchError> {
-        let client = self.stage.client();
-        let after_down = self.onlooker.rows(client, Some(&rows.before)).await?;
+        let client = self.scratch_database.client();
+        let after_down = self.probe.rows(client, Some(&rows.before)).await?;
         for draft in rows.drafts(&after_down, self.revert()) {
             let loses = draft.rule == &LOSES_DATA;
             self.disproven |= self.hold(draft) && loses;
@@ -238,7 +239,7 @@ impl<'a> Scene<'a> {
                 return Ok(Onward::Anew);
             }
         }
-        let after_again = self.stage.snapshot().await?;
+        let after_again = self.scratch_database.snapshot().await?;
         let verdict = Verdict::of_second_up(after_up, &after_again);
         self.judge(&verdict, AGAIN, Direction::Up);
         // In production it runs once: what comes next must find the columns in that order.
@@ -280,9 +281,13 @@ impl<'a> Scene<'a> {
     async fn take(
         &mut self,
         direction: Direction,
-        witness: Option<&Arc<dyn Witness>>,
+        observer: Option<&Arc<dyn StepObserver>>,
     ) -> Result<Result<Duration, Box<Failure>>, ScratchError> {
-        match self.stage.take(self.migration, direction, witness).await {
+        match self
+            .scratch_database
+            .take(self.migration, direction, observer)
+            .await
+        {
             Ok(took) => Ok(Ok(took)),
             Err(error) => match error.failure_of_file() {
                 Some(failure) => Ok(Err(Box::new(failure.clone()))),

@@ -10,8 +10,8 @@ use shared::inspect::{Target, inspect};
 use shared::reconcile::{History, reconcile};
 
 use super::archive::Archive;
-use crate::drift::{Resident, housemates};
-use crate::scratch::{ScratchError, Workshop};
+use crate::drift::{CohostedService, housemates};
+use crate::scratch::{ScratchError, ScratchServers};
 
 /// Which migrations are rehearsed.
 #[derive(Clone, Debug)]
@@ -47,9 +47,9 @@ pub struct Work {
     /// What is rehearsed, oldest first.
     pub pending: Vec<Version>,
     /// Services in the same database that it depends on, with what of theirs stands there before it.
-    pub below: Vec<Resident>,
+    pub below: Vec<CohostedService>,
     /// The other services in the same database, with what they have applied.
-    pub beside: Vec<Resident>,
+    pub beside: Vec<CohostedService>,
     /// What the database is filled with first; then nothing of what is applied is replayed.
     pub archive: Option<Arc<Archive>>,
 }
@@ -74,18 +74,18 @@ impl Work {
     /// # Errors
     /// When the live database is asked and cannot be reached, or has what a run would refuse.
     pub async fn of(
-        workshop: &Workshop<'_>,
+        scratch_servers: &ScratchServers<'_>,
         name: &ServiceName,
         selected: &Selected,
         scope: &Scope,
     ) -> Result<Option<Self>, ScratchError> {
-        let context = workshop.context();
+        let context = scratch_servers.context();
         let Some(service) = context.fleet.service(name) else {
             return Ok(None);
         };
         match scope {
             Scope::Every => {
-                let address = workshop.address(service, selected).await?;
+                let address = scratch_servers.address(service, selected).await?;
                 let history_table = context.history_table(service).to_owned();
                 let mut work = Self::every(Arc::new(service.clone()), address, history_table);
                 for housemate in Housemate::all(context, &work.service) {
@@ -96,17 +96,17 @@ impl Work {
                 }
                 Ok(Some(work))
             }
-            Scope::Pending(origin) => Self::pending(workshop, name, selected, origin).await,
+            Scope::Pending(origin) => Self::pending(scratch_servers, name, selected, origin).await,
         }
     }
 
     async fn pending(
-        workshop: &Workshop<'_>,
+        scratch_servers: &ScratchServers<'_>,
         name: &ServiceName,
         selected: &Selected,
         origin: &Origin,
     ) -> Result<Option<Self>, ScratchError> {
-        let context = workshop.context();
+        let context = scratch_servers.context();
         let targets = context.targets([name], selected, false).await?;
         let Some(target) = targets.get(name) else {
             return Ok(None);
@@ -123,7 +123,7 @@ impl Work {
         let to_apply = reconcile(&target.service, &history).to_apply(None)?;
         let mut work = Self {
             pending: to_apply.iter().map(|it| it.version).collect(),
-            applied: replayed(Resident::of_target(target, &history)?.applied),
+            applied: replayed(CohostedService::of_target(target, &history)?.applied),
             service: Arc::clone(&target.service),
             address: target.address.clone(),
             history_table: target.history_table.clone(),
@@ -141,7 +141,7 @@ impl Work {
             };
             let found = history_of(context, &other, target, origin).await?;
             let (history, _) = found.unwrap_or_default();
-            let applied = Resident::of_target(&other, &history)?.applied;
+            let applied = CohostedService::of_target(&other, &history)?.applied;
             if housemate.is_needed {
                 let mut versions = versions(&housemate.service);
                 versions.retain(|version| !(is_archived && applied.contains(version)));
@@ -184,7 +184,7 @@ impl Work {
     pub(super) fn all(&self) -> Vec<&Migration> {
         let others = self.below.iter().chain(&self.beside);
         others
-            .flat_map(Resident::migrations)
+            .flat_map(CohostedService::migrations)
             .chain(self.before(self.pending.len()))
             .collect()
     }
@@ -248,8 +248,8 @@ impl Housemate {
             .collect()
     }
 
-    fn with(self, applied: Vec<Version>) -> Resident {
-        Resident {
+    fn with(self, applied: Vec<Version>) -> CohostedService {
+        CohostedService {
             service: self.service,
             history_table: self.history_table,
             applied,

@@ -10,10 +10,10 @@ use shared::report::Reporter;
 use tokio::sync::watch;
 
 use super::pending::{Scope, Work};
+use super::reporter::{Message, MessageSender, RehearsalReporter};
 use super::service::rehearse_service;
-use super::story::{Said, Say, Story};
 use crate::rules::Rulebook;
-use crate::scratch::{ScratchError, Workshop};
+use crate::scratch::{ScratchError, ScratchServers};
 
 /// How often a rehearsal for which the server had no connection is begun again.
 const MOST_ATTEMPTS: u32 = 5;
@@ -25,20 +25,22 @@ const REHEARSALS: usize = 4;
 
 /// Rehearses the migrations of services.
 pub async fn rehearse(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     selected: &Selected,
     scope: &Scope,
     rulebook: &Rulebook,
     reporter: &mut dyn Reporter,
     mut cancelled: watch::Receiver<u32>,
 ) -> ExitStatus {
-    let at_a_time = REHEARSALS.min(workshop.context().jobs());
+    let at_a_time = REHEARSALS.min(scratch_servers.context().jobs());
     let names: Vec<&ServiceName> = selected.names.iter().collect();
     let looked = stream::iter(&names)
-        .map(|name| Work::of(workshop, name, selected, scope))
+        .map(|name| Work::of(scratch_servers, name, selected, scope))
         .buffered(at_a_time)
         .collect::<Vec<_>>();
-    let looked = workshop.until_cancelled(&mut cancelled, looked).await;
+    let looked = scratch_servers
+        .until_cancelled(&mut cancelled, looked)
+        .await;
     let is_cancelled = looked.is_none();
     let mut works: Vec<Work> = Vec::new();
     let mut stopped: Vec<(&ServiceName, ScratchError)> = Vec::new();
@@ -60,41 +62,50 @@ pub async fn rehearse(
         .filter(|name| !unchanged.contains(name))
         .map(|name| (*name).clone())
         .collect();
-    let mut story = Story::begin(reporter, services, unchanged, steps);
+    let mut reporter = RehearsalReporter::begin(reporter, services, unchanged, steps);
     for (name, error) in &stopped {
-        story.fail(name, error);
+        reporter.fail(name, error);
     }
     if is_cancelled {
-        story.cancel();
-        return story.end();
+        reporter.cancel();
+        return reporter.end();
     }
     let works = &works;
-    let rehearsals = story.during(|say| async move {
+    let rehearsals = reporter.during(|say| async move {
         stream::iter(works)
-            .for_each_concurrent(at_a_time, |work| one(workshop, work, rulebook, say.clone()))
+            .for_each_concurrent(at_a_time, |work| {
+                one(scratch_servers, work, rulebook, say.clone())
+            })
             .await;
     });
-    let through = workshop.until_cancelled(&mut cancelled, rehearsals).await;
+    let through = scratch_servers
+        .until_cancelled(&mut cancelled, rehearsals)
+        .await;
     if through.is_none() {
-        story.cancel();
+        reporter.cancel();
     }
-    story.end()
+    reporter.end()
 }
 
-async fn one(workshop: &Workshop<'_>, work: &Work, rulebook: &Rulebook, say: Say) {
+async fn one(
+    scratch_servers: &ScratchServers<'_>,
+    work: &Work,
+    rulebook: &Rulebook,
+    say: MessageSender,
+) {
     let name = &work.service.name;
-    let said = |said: Said| {
+    let said = |said: Message| {
         // Heard for as long as there is work.
         let _ = say.send((name.clone(), said));
     };
-    said(Said::Started(work.pending.len()));
+    said(Message::Started(work.pending.len()));
     let mut told = BTreeSet::new();
     let mut attempt = 0;
     let rehearsal = loop {
-        let rehearsal = rehearse_service(workshop, work, rulebook, |version, rehearsed| {
+        let rehearsal = rehearse_service(scratch_servers, work, rulebook, |version, rehearsed| {
             // An attempt before this one may have come so far.
             if told.insert(version) {
-                said(Said::Rehearsed(version, rehearsed.clone()));
+                said(Message::Rehearsed(version, rehearsed.clone()));
             }
         });
         match Box::pin(rehearsal).await {
@@ -107,7 +118,7 @@ async fn one(workshop: &Workshop<'_>, work: &Work, rulebook: &Rulebook, say: Say
         }
     };
     said(match rehearsal {
-        Ok(rehearsal) => Said::Through(rehearsal),
-        Err(error) => Said::Failed(error),
+        Ok(rehearsal) => Message::Through(rehearsal),
+        Err(error) => Message::Failed(error),
     });
 }

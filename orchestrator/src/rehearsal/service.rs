@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use shared::domain::{Rehearsed, Reversibility, Version};
 
-use super::migration::{Onward, Scene};
-use super::onlooker::Onlooker;
+use super::migration::{Onward, RehearsalStep};
 use super::pending::Work;
-use super::stage::Stage;
+use super::row_probe::RowProbe;
+use super::scratch_database::ScratchDatabase;
 use crate::rules::Rulebook;
-use crate::scratch::{ScratchError, Workshop};
+use crate::scratch::{ScratchError, ScratchServers};
 
 /// What the rehearsal of a service came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,20 +31,20 @@ const OF_ROLES: [&str; 3] = ["role ", "user ", "group "];
 /// # Errors
 /// When the scratch database cannot be worked with. What the files are to blame for is a finding.
 pub async fn rehearse_service(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     work: &Work,
     rulebook: &Rulebook,
     mut tell: impl FnMut(Version, &Rehearsed),
 ) -> Result<Rehearsal, ScratchError> {
     let number = work.pending.len();
-    if !is_parted(workshop, work) {
-        return part(workshop, work, rulebook, 0..number, tell).await;
+    if !is_parted(scratch_servers, work) {
+        return part(scratch_servers, work, rulebook, 0..number, tell).await;
     }
     // The more tables there are, the longer a look at them takes.
     let middle = number * 3 / 5;
     let (older, newer) = tokio::join!(
-        part(workshop, work, rulebook, 0..middle, &mut tell),
-        part(workshop, work, rulebook, middle..number, |_, _| {}),
+        part(scratch_servers, work, rulebook, 0..middle, &mut tell),
+        part(scratch_servers, work, rulebook, middle..number, |_, _| {}),
     );
     let mut rehearsal = older?;
     let last = rehearsal.migrations.last();
@@ -62,10 +62,10 @@ pub async fn rehearse_service(
     Ok(rehearsal)
 }
 
-fn is_parted(workshop: &Workshop<'_>, work: &Work) -> bool {
+fn is_parted(scratch_servers: &ScratchServers<'_>, work: &Work) -> bool {
     let is_worth_it = work.pending.len() >= WORTH_PARTING && work.archive.is_none();
     is_worth_it
-        && workshop.context().jobs() > 1
+        && scratch_servers.context().jobs() > 1
         && !work.all().into_iter().any(|migration| {
             [Some(&migration.script), migration.revert.as_ref()]
                 .into_iter()
@@ -84,7 +84,7 @@ fn is_parted(workshop: &Workshop<'_>, work: &Work) -> bool {
 
 /// Rehearses the migrations of these indices, on a stage of their own.
 async fn part(
-    workshop: &Workshop<'_>,
+    scratch_servers: &ScratchServers<'_>,
     work: &Work,
     rulebook: &Rulebook,
     indices: Range<usize>,
@@ -95,21 +95,37 @@ async fn part(
     if indices.is_empty() {
         return Ok(rehearsal);
     }
-    let mut stage = Stage::set(workshop, work, indices.start).await?;
-    let mut understudy = None;
-    let mut onlooker = Onlooker::arrive(stage.client()).await?;
-    let mut before = stage.snapshot().await?;
+    let mut scratch_database = ScratchDatabase::set(scratch_servers, work, indices.start).await?;
+    let mut replica = None;
+    let mut probe = RowProbe::arrive(scratch_database.client()).await?;
+    let mut before = scratch_database.snapshot().await?;
     for index in indices.clone() {
         let migration = migrations[index];
-        let scene = Scene::new(&stage, work, rulebook, migration, &mut onlooker, None);
-        let (mut rehearsed, mut onward) = scene.play(&before).await?;
+        let step = RehearsalStep::new(
+            &scratch_database,
+            work,
+            rulebook,
+            migration,
+            &mut probe,
+            None,
+        );
+        let (mut rehearsed, mut onward) = step.play(&before).await?;
         if let Onward::WithoutRows(stumble) = onward {
-            stage = stage.change(workshop, &mut understudy, index).await?;
-            onlooker = Onlooker::arrive(stage.client()).await?;
-            before = stage.snapshot().await?;
+            scratch_database = scratch_database
+                .change(scratch_servers, &mut replica, index)
+                .await?;
+            probe = RowProbe::arrive(scratch_database.client()).await?;
+            before = scratch_database.snapshot().await?;
             let stumbled = Some(stumble);
-            let scene = Scene::new(&stage, work, rulebook, migration, &mut onlooker, stumbled);
-            (rehearsed, onward) = scene.play(&before).await?;
+            let step = RehearsalStep::new(
+                &scratch_database,
+                work,
+                rulebook,
+                migration,
+                &mut probe,
+                stumbled,
+            );
+            (rehearsed, onward) = step.play(&before).await?;
         }
         tell(migration.version, &rehearsed);
         rehearsal.migrations.push((migration.version, rehearsed));
@@ -118,9 +134,11 @@ async fn part(
             Onward::Here(schema) => before = *schema,
             _ if rest.is_empty() => break,
             Onward::Anew | Onward::WithoutRows(_) => {
-                stage = stage.change(workshop, &mut understudy, index + 1).await?;
-                onlooker = Onlooker::arrive(stage.client()).await?;
-                before = stage.snapshot().await?;
+                scratch_database = scratch_database
+                    .change(scratch_servers, &mut replica, index + 1)
+                    .await?;
+                probe = RowProbe::arrive(scratch_database.client()).await?;
+                before = scratch_database.snapshot().await?;
             }
             Onward::Nowhere => {
                 rehearsal.left_out = rest.iter().map(|it| it.version).collect();
@@ -128,9 +146,9 @@ async fn part(
             }
         }
     }
-    stage.strike().await;
-    if let Some(understudy) = understudy {
-        understudy.strike().await;
+    scratch_database.strike().await;
+    if let Some(replica) = replica {
+        replica.strike().await;
     }
     Ok(rehearsal)
 }

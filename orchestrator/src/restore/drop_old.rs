@@ -16,7 +16,7 @@ use tokio_postgres::error::SqlState;
 
 use super::error::RestoreError;
 use super::leftovers::kept_databases;
-use super::story::Story;
+use super::reporter::RestoreReporter;
 use super::surroundings;
 
 /// Drops the kept databases of these services, or names them.
@@ -27,10 +27,10 @@ pub async fn drop_old(
     terminate: bool,
     reporter: &mut dyn Reporter,
 ) -> ExitStatus {
-    let mut story = Story::begin(reporter, targets.keys().cloned().collect(), 0);
+    let mut log = RestoreReporter::begin(reporter, targets.keys().cloned().collect(), 0);
     let mut dropped = 0;
     for (name, target) in targets {
-        match drop_of(context, target, dry_run, terminate, &mut story).await {
+        match drop_of(context, target, dry_run, terminate, &mut log).await {
             Ok(number) => {
                 dropped += number;
                 let outcome = if number > 0 {
@@ -38,12 +38,12 @@ pub async fn drop_old(
                 } else {
                     ServiceOutcome::Unchanged
                 };
-                story.finished(name, outcome);
+                log.finished(name, outcome);
             }
-            Err(error) => story.fail_service(name, &error),
+            Err(error) => log.fail_service(name, &error),
         }
     }
-    story.end(dropped)
+    log.end(dropped)
 }
 
 async fn drop_of(
@@ -51,7 +51,7 @@ async fn drop_of(
     target: &Target,
     dry_run: bool,
     terminate: bool,
-    story: &mut Story<'_>,
+    log: &mut RestoreReporter<'_>,
 ) -> Result<usize, RestoreError> {
     let address = &target.address;
     let failed = |error| RestoreError::from(ServiceError::query(address, error));
@@ -70,7 +70,7 @@ async fn drop_of(
                 database: kept.name,
                 bytes: kept.bytes,
             };
-            story.tell(service, told);
+            log.tell(service, told);
         }
         return Ok(0);
     }
@@ -100,7 +100,7 @@ async fn drop_of(
             database: kept.name,
             bytes: kept.bytes,
         };
-        story.tell(service, told);
+        log.tell(service, told);
     }
     Ok(number)
 }

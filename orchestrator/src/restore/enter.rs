@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::command::Context;
-use shared::dispatch::Held;
+use shared::dispatch::LockedDatabase;
 use shared::domain::{Anchor, EventKind, Holder, with_causes};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{Connection, LockedSession, read_anchor};
@@ -17,7 +17,7 @@ use super::choice::Restoration;
 use super::error::RestoreError;
 use super::examine::Examined;
 use super::name;
-use super::story::Say;
+use super::reporter::Say;
 use crate::backup::DatabaseProperties;
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,7 +29,7 @@ pub(super) struct Entered {
     /// The connection from which databases are made, renamed and dropped; it holds the lock of the restore.
     pub keeper: Connection,
     /// The lock of a run, where there is a database to lock.
-    pub held: Option<Held>,
+    pub held: Option<LockedDatabase>,
     /// The database that is filled.
     pub restoring: String,
     /// What the new database is given.
@@ -64,7 +64,7 @@ pub(super) async fn enter(
 
 struct Obtained {
     keeper: Connection,
-    held: Option<Held>,
+    held: Option<LockedDatabase>,
     properties: DatabaseProperties,
     journal_end: Option<Anchor>,
 }
@@ -110,7 +110,7 @@ async fn obtain(
         });
     Ok(Obtained {
         keeper,
-        held: Some(Held::keep(locked, History::default())),
+        held: Some(LockedDatabase::keep(locked, History::default())),
         properties,
         journal_end,
     })
@@ -204,7 +204,7 @@ async fn lock_run(
         .session(&target.address, &target.history_table)
         .await
         .map_err(ServiceError::from)?;
-    // Held to the end, while other sessions are needed.
+    // LockedDatabase to the end, while other sessions are needed.
     session.release_permit();
     LockedSession::acquire(session, wait, cancelled, waiting)
         .await

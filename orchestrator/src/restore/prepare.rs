@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::RestoreOptions;
 use super::enter::Entered;
 use super::error::RestoreError;
-use super::story::Say;
+use super::reporter::Say;
 use super::verify::{self, Verified};
 use super::{name, program, properties, surroundings};
 use crate::client_watch::ClientWatch;

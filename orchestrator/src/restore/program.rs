@@ -141,7 +141,7 @@ pub(crate) async fn pour(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(start)?;
-    let mut words = Words::new(lets_pass);
+    let mut words = ProgramOutput::new(lets_pass);
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     let feed = async {
         if let (Some(mut stdin), Poured::Bytes(bytes)) = (stdin, from) {
@@ -185,7 +185,7 @@ pub(crate) async fn pour(
 }
 
 /// What the program says, line by line.
-struct Words {
+struct ProgramOutput {
     lets_pass: bool,
     passed: usize,
     came_to_its_end: bool,
@@ -193,7 +193,7 @@ struct Words {
     last: Vec<String>,
 }
 
-impl Words {
+impl ProgramOutput {
     fn new(lets_pass: bool) -> Self {
         Self {
             lets_pass,
@@ -283,23 +283,23 @@ mod tests {
     #[test]
     fn an_older_server_that_lacks_a_setting_is_no_failure_and_anything_else_is() {
         let setting = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"";
-        let mut words = Words::new(true);
+        let mut words = ProgramOutput::new(true);
         assert!(words.hear("pg_restore: connecting to database for restore"));
         assert!(words.hear(setting));
         assert!(words.hear("Command was: SET transaction_timeout = 0;"));
         assert!(words.hear("pg_restore: warning: errors ignored on restore: 1"));
         assert!(words.explains_all() && !words.has_failed());
 
-        let mut words = Words::new(true);
+        let mut words = ProgramOutput::new(true);
         words.hear(setting);
         assert!(words.hear("pg_restore: creating TABLE \"public.t\""));
         assert!(!words.explains_all());
 
-        let mut words = Words::new(false);
+        let mut words = ProgramOutput::new(false);
         assert!(words.hear(setting));
         assert!(words.has_failed());
 
-        let mut words = Words::new(true);
+        let mut words = ProgramOutput::new(true);
         words.hear("pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist");
         assert!(!words.hear("Command was: ALTER TABLE public.t OWNER TO x;"));
         assert!(words.has_failed());

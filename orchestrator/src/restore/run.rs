@@ -21,7 +21,7 @@ use super::enter::{Entered, enter};
 use super::error::RestoreError;
 use super::examine::{Examined, examine};
 use super::prepare::{Prepared, drop_statement, prepare};
-use super::story::{Say, Story};
+use super::reporter::{RestoreReporter, Say};
 use super::swap::{Window, swap};
 
 /// Databases that are filled at a time: each keeps a disk busy.
@@ -61,34 +61,33 @@ pub async fn restore(
             .iter()
             .map(|member| member.target.service.name.clone())
     });
-    let mut story = Story::begin(reporter, services.collect(), restorations.len());
+    let mut log = RestoreReporter::begin(reporter, services.collect(), restorations.len());
     let mut work = Work {
         context,
         options,
         cancelled,
     };
-    let examined = work.examine(restorations, &mut story).await;
+    let examined = work.examine(restorations, &mut log).await;
     if !examined.is_empty() {
-        story
-            .during(|say| work.warn_of_dependents(&examined, selected, say))
+        log.during(|say| work.warn_of_dependents(&examined, selected, say))
             .await;
     }
     if options.dry_run {
         for (restoration, _) in &examined {
-            story.finish(restoration, ServiceOutcome::Unchanged);
+            log.finish(restoration, ServiceOutcome::Unchanged);
         }
-        return story.end(0);
+        return log.end(0);
     }
-    if !story.is_well() {
+    if !log.is_well() {
         for (restoration, _) in &examined {
-            story.skip(restoration, "not all backups can be restored");
+            log.skip(restoration, "not all backups can be restored");
         }
-        return story.end(0);
+        return log.end(0);
     }
-    let entered = work.enter(examined, &mut story).await;
-    let prepared = work.prepare(entered, &mut story).await;
-    work.swap(prepared, &mut story).await;
-    story.end(0)
+    let entered = work.enter(examined, &mut log).await;
+    let prepared = work.prepare(entered, &mut log).await;
+    work.swap(prepared, &mut log).await;
+    log.end(0)
 }
 
 impl Work<'_> {
@@ -113,14 +112,14 @@ impl Work<'_> {
     async fn examine(
         &self,
         restorations: Vec<Restoration>,
-        story: &mut Story<'_>,
+        log: &mut RestoreReporter<'_>,
     ) -> Vec<(Restoration, Examined)> {
         let examining = stream::iter(&restorations)
             .map(|one| examine(self.context, one, self.options))
             .buffered(self.jobs())
             .collect::<Vec<_>>();
         let Some(found) = self.unless_cancelled(examining).await else {
-            restorations.iter().for_each(|one| story.cancel(one));
+            restorations.iter().for_each(|one| log.cancel(one));
             return Vec::new();
         };
         let mut examined = Vec::new();
@@ -129,14 +128,14 @@ impl Work<'_> {
                 Ok(found) => {
                     let service = restoration.service();
                     let planned = Box::new(found.planned.clone());
-                    story.tell(service, EventKind::RestorePlanned(planned));
+                    log.tell(service, EventKind::RestorePlanned(planned));
                     for message in &found.warnings {
                         let message = message.clone();
-                        story.tell(service, EventKind::RestoreWarning { message });
+                        log.tell(service, EventKind::RestoreWarning { message });
                     }
                     examined.push((restoration, found));
                 }
-                Err(error) => story.fail(&restoration, &error),
+                Err(error) => log.fail(&restoration, &error),
             }
         }
         examined
@@ -220,14 +219,14 @@ impl Work<'_> {
     async fn enter(
         &mut self,
         examined: Vec<(Restoration, Examined)>,
-        story: &mut Story<'_>,
+        log: &mut RestoreReporter<'_>,
     ) -> Vec<Entered> {
-        let restore = story.identity.run_id;
+        let restore = log.identity.run_id;
         let mut entered = Vec::new();
         let mut waiting = examined.into_iter();
         for (restoration, examined) in waiting.by_ref() {
             let (context, cancelled) = (self.context, &mut self.cancelled);
-            let obtained = story
+            let obtained = log
                 .during(|say| async move {
                     enter(context, restoration, examined, restore, cancelled, &say).await
                 })
@@ -235,17 +234,17 @@ impl Work<'_> {
             match obtained {
                 Ok(one) => entered.push(one),
                 Err((restoration, error)) => {
-                    story.fail(&restoration, &error);
+                    log.fail(&restoration, &error);
                     break;
                 }
             }
         }
-        if !story.is_well() {
+        if !log.is_well() {
             for restoration in waiting.map(|(restoration, _)| restoration) {
-                self.leave(&restoration, story);
+                self.leave(&restoration, log);
             }
             for one in &entered {
-                self.leave(&one.restoration, story);
+                self.leave(&one.restoration, log);
             }
             return Vec::new();
         }
@@ -256,11 +255,11 @@ impl Work<'_> {
     async fn prepare(
         &self,
         entered: Vec<Entered>,
-        story: &mut Story<'_>,
+        log: &mut RestoreReporter<'_>,
     ) -> Vec<(Entered, Prepared)> {
-        let identity = story.identity.clone();
+        let identity = log.identity.clone();
         let mut ends: BTreeMap<usize, Result<Prepared, RestoreError>> = BTreeMap::new();
-        let cancelled = story
+        let cancelled = log
             .during(|say| async {
                 let say = say;
                 let filling = async {
@@ -290,11 +289,11 @@ impl Work<'_> {
                 Some(Ok(prepared)) if is_whole => ready.push((one, prepared)),
                 Some(Ok(_)) | None => {
                     clear(&one).await;
-                    self.leave(&one.restoration, story);
+                    self.leave(&one.restoration, log);
                 }
                 Some(Err(error)) => {
                     clear(&one).await;
-                    story.fail(&one.restoration, &error);
+                    log.fail(&one.restoration, &error);
                 }
             }
         }
@@ -302,7 +301,7 @@ impl Work<'_> {
     }
 
     /// Swaps the databases in the order of the services' graph. The first that cannot be swapped ends it.
-    async fn swap(&self, mut ready: Vec<(Entered, Prepared)>, story: &mut Story<'_>) {
+    async fn swap(&self, mut ready: Vec<(Entered, Prepared)>, log: &mut RestoreReporter<'_>) {
         let order = dependencies_first(&self.context.fleet);
         let place = |one: &Entered| {
             let service = one.restoration.service();
@@ -312,13 +311,13 @@ impl Work<'_> {
         let (mut left, mut windows) = (Vec::new(), Vec::<Window>::new());
         let mut replaced = Vec::new();
         for (mut one, prepared) in ready {
-            if !story.is_well() || self.is_cancelled() {
+            if !log.is_well() || self.is_cancelled() {
                 clear(&one).await;
-                self.leave(&one.restoration, story);
+                self.leave(&one.restoration, log);
                 left.push(one);
                 continue;
             }
-            let swapped = story
+            let swapped = log
                 .during(|say| {
                     let one = &mut one;
                     let prepared = &prepared;
@@ -328,12 +327,12 @@ impl Work<'_> {
             match swapped {
                 Ok(window) => {
                     windows.push(window);
-                    story.anchors.extend(prepared.anchors);
-                    story.restored(&one.restoration);
+                    log.anchors.extend(prepared.anchors);
+                    log.restored(&one.restoration);
                     replaced.push((one, prepared.kept));
                 }
                 Err(error) => {
-                    story.fail(&one.restoration, &error);
+                    log.fail(&one.restoration, &error);
                     if !matches!(
                         error,
                         RestoreError::AfterSwap { .. } | RestoreError::Unknown { .. }
@@ -345,19 +344,19 @@ impl Work<'_> {
             }
         }
         if let [first, .., last] = windows[..] {
-            story.tell_of_all(EventKind::DatabasesSwapped {
+            log.tell_of_all(EventKind::DatabasesSwapped {
                 databases: windows.len(),
                 window_ms: millis(last.to - first.from),
             });
         }
-        if story.has_restored()
+        if log.has_restored()
             && let Some(first) = left.first()
         {
             let names: Vec<&str> = left
                 .iter()
                 .map(|one| one.restoration.service().as_str())
                 .collect();
-            story.advise(commented(
+            log.advise(commented(
                 suggest(
                     std::iter::once("restore")
                         .chain(names)
@@ -367,14 +366,14 @@ impl Work<'_> {
             ));
         }
         // Dropping takes its time, and the fleet was mixed meanwhile. A fleet that stays mixed may have to go back.
-        if story.is_well() {
+        if log.is_well() {
             for (one, kept) in &replaced {
-                self.drop_former(one, kept, story).await;
+                self.drop_former(one, kept, log).await;
             }
         }
     }
 
-    async fn drop_former(&self, one: &Entered, kept: &str, story: &mut Story<'_>) {
+    async fn drop_former(&self, one: &Entered, kept: &str, log: &mut RestoreReporter<'_>) {
         let Some(live) = one.examined.live.filter(|_| self.options.drop_old) else {
             return;
         };
@@ -389,14 +388,14 @@ impl Work<'_> {
                 message: format!("{kept} is still there: {}", error.chain()),
             },
         };
-        story.tell(service, told);
+        log.tell(service, told);
     }
 
-    fn leave(&self, restoration: &Restoration, story: &mut Story<'_>) {
+    fn leave(&self, restoration: &Restoration, log: &mut RestoreReporter<'_>) {
         if self.is_cancelled() {
-            story.cancel(restoration);
+            log.cancel(restoration);
         } else {
-            story.skip(restoration, "another database could not be restored");
+            log.skip(restoration, "another database could not be restored");
         }
     }
 }

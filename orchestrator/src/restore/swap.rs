@@ -28,7 +28,7 @@ use super::enter::Entered;
 use super::error::RestoreError;
 use super::examine::in_use;
 use super::prepare::Prepared;
-use super::story::Say;
+use super::reporter::Say;
 use super::surroundings;
 
 /// How long other changes of the same database (its settings, its rights) are waited for.

@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 use super::choice::{Member, Restoration};
 use super::error::RestoreError;
 use super::program::Contents;
-use super::story::Say;
+use super::reporter::Say;
 
 /// What was read of one service in the restored database.
 pub(super) struct Verified {

@@ -14,11 +14,11 @@ mod name;
 mod replay;
 mod roles;
 mod scratch_server;
-mod workshop;
+mod scratch_servers;
 
 pub use choice::ScratchServerChoice;
 pub use error::ScratchError;
 pub use leftovers::dead_databases;
 pub use replay::Replay;
 pub use scratch_server::ScratchServer;
-pub use workshop::Workshop;
+pub use scratch_servers::ScratchServers;

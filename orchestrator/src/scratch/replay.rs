@@ -13,10 +13,10 @@ use shared::inspect::{ServiceError, Target};
 use shared::planning::{self, Chain, Order};
 use shared::postgres::{Connections, RunIdentity};
 use shared::report::Reporter;
-use shared::runner::Witness;
+use shared::runner::StepObserver;
 use tokio::sync::watch;
 
-use super::{ScratchError, ScratchServer, Workshop, cluster_wide, roles};
+use super::{ScratchError, ScratchServer, ScratchServers, cluster_wide, roles};
 
 /// A scratch database on which migrations are replayed.
 pub struct Replay<'a> {
@@ -31,22 +31,22 @@ impl<'a> Replay<'a> {
     /// Makes an empty database for replaying `migrations`, for a service whose live database is at `address`. `roles` are those
     /// of the live server, where there is one.
     pub async fn prepare(
-        workshop: &Workshop<'a>,
+        scratch_servers: &ScratchServers<'a>,
         service: &Service,
         address: &DatabaseAddress,
         roles: &[String],
         migrations: &[&Migration],
     ) -> Result<Self, ScratchError> {
-        let server = workshop.server(service, address).await?;
+        let server = scratch_servers.server(service, address).await?;
         let mut created_roles = Vec::new();
-        if workshop.is_beside_the_live_ones() {
+        if scratch_servers.is_beside_the_live_ones() {
             cluster_wide::refuse(migrations.iter().map(|migration| &migration.script))?;
         } else {
             roles::provide(&server, roles, migrations).await?;
             created_roles = roles::to_be_created(&server, migrations).await?;
         }
         Ok(Self {
-            context: workshop.context(),
+            context: scratch_servers.context(),
             database: server.create_database().await?,
             created_roles,
             server,
@@ -72,10 +72,10 @@ impl<'a> Replay<'a> {
     /// Refuses reverts that would change the server of the live databases, where scratch databases stand beside them:
     /// [`Self::prepare`] looks at the migrations only.
     pub fn refuse_reverts(
-        workshop: &Workshop<'_>,
+        scratch_servers: &ScratchServers<'_>,
         reverts: impl IntoIterator<Item = &'a Script>,
     ) -> Result<(), ScratchError> {
-        if workshop.is_beside_the_live_ones() {
+        if scratch_servers.is_beside_the_live_ones() {
             cluster_wide::refuse(reverts)?;
         }
         Ok(())
@@ -83,8 +83,12 @@ impl<'a> Replay<'a> {
 
     /// Makes roles that the server does not have, without login and without rights, where it is not the live one's. Gives whether
     /// it may.
-    pub async fn provide_roles(&self, workshop: &Workshop<'_>, roles: &[String]) -> bool {
-        let may = !workshop.is_beside_the_live_ones();
+    pub async fn provide_roles(
+        &self,
+        scratch_servers: &ScratchServers<'_>,
+        roles: &[String],
+    ) -> bool {
+        let may = !scratch_servers.is_beside_the_live_ones();
         if may {
             self.server.provide_roles(roles).await;
         }
@@ -119,14 +123,14 @@ impl<'a> Replay<'a> {
             .map(drop)
     }
 
-    /// Takes migrations of a service in one direction, in this order, before a witness. Gives how long they took.
+    /// Takes migrations of a service in one direction, in this order, before an observer. Gives how long they took.
     pub async fn take(
         &self,
         service: &Service,
         history_table: &str,
         migrations: &[&Migration],
         direction: Direction,
-        witness: Option<&Arc<dyn Witness>>,
+        observer: Option<&Arc<dyn StepObserver>>,
     ) -> Result<Duration, ScratchError> {
         let steps = migrations
             .iter()
@@ -134,8 +138,8 @@ impl<'a> Replay<'a> {
             .collect::<Result<Vec<_>, _>>()
             .map_err(shared::command::CommandError::from)?;
         let identity = RunIdentity::of_this_process();
-        let mut heard = Heard::default();
-        let mut recorder = Recorder::new(&mut heard, identity.run_id);
+        let mut outcome = ReplayOutcome::default();
+        let mut recorder = Recorder::new(&mut outcome, identity.run_id);
         let target = Target {
             service: Arc::new(service.clone()),
             address: self.database.clone(),
@@ -169,8 +173,8 @@ impl<'a> Replay<'a> {
             jobs: 1,
             on_failure: OnFailure::Stop,
             wait: Duration::ZERO,
-            precaution: None,
-            witness: witness.cloned(),
+            pre_run_check: None,
+            observer: observer.cloned(),
             ties: None,
             atomic: false,
             resolved: Vec::new(),
@@ -181,11 +185,11 @@ impl<'a> Replay<'a> {
         let (_keep, never) = watch::channel(0);
         let end = dispatch(run, &mut recorder, Stops::counted(never)).await;
         match end.status {
-            ExitStatus::Done => Ok(Duration::from_millis(heard.took_ms)),
+            ExitStatus::Done => Ok(Duration::from_millis(outcome.took_ms)),
             _ => Err(ScratchError::Replay {
                 service: service.name.to_string(),
-                trouble: heard.trouble.unwrap_or_default(),
-                failure: heard.failure,
+                trouble: outcome.trouble.unwrap_or_default(),
+                failure: outcome.failure,
                 status: end.status,
             }),
         }
@@ -200,13 +204,13 @@ impl<'a> Replay<'a> {
 
 /// Remembers the first thing that went wrong and how long the steps took, and shows nothing.
 #[derive(Default)]
-struct Heard {
+struct ReplayOutcome {
     trouble: Option<String>,
     failure: Option<Box<Failure>>,
     took_ms: u64,
 }
 
-impl Reporter for Heard {
+impl Reporter for ReplayOutcome {
     fn report(&mut self, event: &Event) {
         match &event.kind {
             EventKind::MigrationFailed(failure) if self.trouble.is_none() => {

@@ -93,7 +93,7 @@ pub async fn revert(
         wait: std::time::Duration::ZERO,
         stops,
         unknown_outcome: args.unknown_outcome,
-        precaution: None,
+        pre_run_check: None,
         first: Vec::new(),
         order,
         atomic: false,

@@ -98,7 +98,7 @@ pub(super) async fn revert_run(
         wait: std::time::Duration::ZERO,
         stops,
         unknown_outcome: args.unknown_outcome,
-        precaution: None,
+        pre_run_check: None,
         atomic: false,
         resolved,
         first,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::config::EngineSettings;
 use crate::dispatch::{
-    Compensation, LaneInput, OnFailure, Precaution, Recorder, Run, Stops, Ties, dispatch,
+    Compensation, LaneInput, OnFailure, PreRunCheck, Recorder, Run, Stops, Ties, dispatch,
 };
 use crate::domain::{
     Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step, commented,
@@ -28,13 +28,13 @@ use crate::planning::Order;
 use crate::postgres::RunIdentity;
 use crate::report::units::count;
 
-/// Applies what is pending in the selected services, once the precaution is taken.
+/// Applies what is pending in the selected services, once the check is taken.
 pub async fn run(
     context: &Context,
     selected: &Selected,
     args: &RunArgs,
     order: &dyn Order,
-    precaution: Option<Arc<dyn Precaution>>,
+    pre_run_check: Option<Arc<dyn PreRunCheck>>,
 ) -> Result<ExitStatus, CommandError> {
     check_version(context, selected, args)?;
     check_outcome(selected, args.unknown_outcome)?;
@@ -82,7 +82,7 @@ pub async fn run(
             &first,
             planned,
             args,
-            precaution.as_deref(),
+            pre_run_check.as_deref(),
         );
     }
     if args.wait.is_none() {
@@ -95,7 +95,7 @@ pub async fn run(
         first.clear();
     }
     first.retain(|compensation| !compensation.plan.steps.is_empty());
-    if let (Some(compensation), true) = (first.first(), precaution.is_some()) {
+    if let (Some(compensation), true) = (first.first(), pre_run_check.is_some()) {
         let error = finish_first(selected, compensation).into();
         return refuse_run(context, "run", error);
     }
@@ -124,7 +124,7 @@ pub async fn run(
         wait: args.wait.unwrap_or_default(),
         stops,
         unknown_outcome: args.unknown_outcome,
-        precaution,
+        pre_run_check,
         first,
         order,
         atomic: args.atomic,
@@ -148,7 +148,7 @@ pub async fn run(
     .await
 }
 
-/// The precaution is for what this run does: it comes after what an earlier one has left to be undone.
+/// The check is for what this run does: it comes after what an earlier one has left to be undone.
 fn finish_first(selected: &Selected, compensation: &Compensation) -> Refusal {
     let Compensation {
         of_run, because, ..
@@ -171,7 +171,7 @@ pub(super) struct Asked<'c> {
     pub(super) wait: Duration,
     pub(super) stops: Stops,
     pub(super) unknown_outcome: Option<OutcomeChoice>,
-    pub(super) precaution: Option<Arc<dyn Precaution>>,
+    pub(super) pre_run_check: Option<Arc<dyn PreRunCheck>>,
     /// What is undone before.
     pub(super) first: Vec<Compensation>,
     pub(super) order: &'c dyn Order,
@@ -242,8 +242,8 @@ pub(super) async fn execute(
             FailureChoice::Revert => OnFailure::Revert,
         },
         wait: asked.wait,
-        precaution: asked.precaution,
-        witness: None,
+        pre_run_check: asked.pre_run_check,
+        observer: None,
         ties: Some(Arc::new(ties)),
         atomic: asked.atomic,
         resolved: asked.resolved,
@@ -445,9 +445,9 @@ fn dry_run(
     first: &[Compensation],
     mut planned: Planned,
     args: &RunArgs,
-    precaution: Option<&dyn Precaution>,
+    pre_run_check: Option<&dyn PreRunCheck>,
 ) -> Result<ExitStatus, CommandError> {
-    if let Some(precaution) = precaution
+    if let Some(pre_run_check) = pre_run_check
         && context.is_for_people()
     {
         let mut databases: Vec<&str> = planned
@@ -459,7 +459,7 @@ fn dry_run(
             .collect();
         databases.sort_unstable();
         databases.dedup();
-        print_text(&format!("-- {}\n", precaution.announce(&databases)))?;
+        print_text(&format!("-- {}\n", pre_run_check.announce(&databases)))?;
     }
     // What is undone comes before; nobody runs this plan, so the order is all that counts.
     let undone: Vec<Step> = first

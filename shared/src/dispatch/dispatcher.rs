@@ -17,8 +17,8 @@ use self::compensate::Undoing;
 use super::atomic::{Release, enter};
 use super::board::Board;
 use super::compensation::migrations;
-use super::held::Held;
 use super::lane::{Go, LaneTask, Message};
+use super::locked_database::LockedDatabase;
 use super::secure::secure;
 use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stopped, Stops, Ties};
 use crate::config::EngineSettings;
@@ -28,7 +28,7 @@ use crate::domain::{
 };
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
-use crate::runner::{StepDone, Witness};
+use crate::runner::{StepDone, StepObserver};
 
 /// Runs a plan to its end, whatever that is.
 pub async fn dispatch<'a>(
@@ -60,7 +60,7 @@ pub async fn dispatch<'a>(
             }
             Err(stopped) => begin_nothing(&mut run, stopped),
         }
-    } else if run.precaution.is_some() {
+    } else if run.pre_run_check.is_some() {
         match secure(&mut run, recorder, &stops).await {
             Ok(taken) => {
                 if let Some(reverts) = &mut run.reverts {
@@ -88,7 +88,7 @@ fn begin_nothing(run: &mut Run<'_>, stopped: Stopped) {
 struct Lane {
     target: Arc<Target>,
     session: Option<Session>,
-    held: Option<Held>,
+    held: Option<LockedDatabase>,
     run_again: String,
     goes: Option<mpsc::UnboundedSender<Go>>,
     cancel: Option<CancelHandle>,
@@ -117,7 +117,7 @@ struct Dispatcher<'a, 'r> {
     recorder: &'a mut Recorder<'r>,
     run: Arc<RunIdentity>,
     connections: Arc<Connections>,
-    witness: Option<Arc<dyn Witness>>,
+    observer: Option<Arc<dyn StepObserver>>,
     ties: Option<Arc<Ties>>,
     engine: EngineSettings,
     on_failure: OnFailure,
@@ -183,7 +183,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             recorder,
             run: Arc::new(run.identity),
             connections: run.connections,
-            witness: run.witness,
+            observer: run.observer,
             ties: run.ties,
             engine: run.engine,
             on_failure: run.on_failure,
@@ -293,7 +293,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 wrote: false,
                 anchor: None,
                 ties: self.ties.clone(),
-                witness: self.witness.clone(),
+                observer: self.observer.clone(),
             };
             self.board.activate(&service);
             self.begin_visit(&service);

@@ -11,7 +11,8 @@ use crate::config::EngineSettings;
 use crate::domain::{EventKind, Refusal, RefusalKind, rerun, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
-    ConnectError, Connections, LockedSession, Pulse, Session, end_orphan, is_in_doubt, read_history,
+    ConnectError, Connections, LockedSession, Session, SessionHandle, end_orphan, is_in_doubt,
+    read_history,
 };
 use crate::reconcile::History;
 
@@ -39,7 +40,7 @@ impl Entrance<'_> {
             Some(session) => session,
             None => self.open(halted).await?,
         };
-        let pulse = session.pulse();
+        let handle = session.handle();
         let entered = async {
             let mut locked = self.lock(session, halted).await?;
             self.refuse_read_only(locked.session())?;
@@ -51,7 +52,7 @@ impl Entrance<'_> {
             .as_ref()
             .is_err_and(ServiceError::is_connection_lost)
         {
-            end_orphan_of(self.target, self.connections, &pulse).await;
+            end_orphan_of(self.target, self.connections, &handle).await;
         }
         entered
     }
@@ -158,7 +159,11 @@ impl Entrance<'_> {
 }
 
 /// A lost server process may hold the lock, and wait for a client that will never speak again.
-pub(super) async fn end_orphan_of(target: &Target, connections: &Connections, lost: &Pulse) {
+pub(super) async fn end_orphan_of(
+    target: &Target,
+    connections: &Connections,
+    lost: &SessionHandle,
+) {
     if let Ok(session) = connections
         .session(&target.address, &target.history_table)
         .await

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::entrance::{Entrance, end_orphan_of};
-use super::held::Held;
+use super::locked_database::LockedDatabase;
 use super::ties::{HeldGates, Patience, Ties};
 use crate::config::EngineSettings;
 use crate::domain::{
@@ -26,7 +26,7 @@ use crate::postgres::{
     is_connection_lost, read_anchor,
 };
 use crate::reconcile::History;
-use crate::runner::{StepContext, StepDone, Witness, execute};
+use crate::runner::{StepContext, StepDone, StepObserver, execute};
 use crate::succession::{Due, Succession};
 
 /// What tasks tell the dispatcher.
@@ -90,7 +90,7 @@ pub(super) enum Work {
 pub(super) struct LaneTask {
     pub(super) target: Arc<Target>,
     pub(super) session: Option<Session>,
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<LockedDatabase>,
     pub(super) connections: Arc<Connections>,
     pub(super) engine: EngineSettings,
     pub(super) run: Arc<RunIdentity>,
@@ -106,7 +106,7 @@ pub(super) struct LaneTask {
     /// `None`: a history is replayed in a scratch database.
     pub(super) ties: Option<Arc<Ties>>,
     /// Who looks at the steps, in a rehearsal.
-    pub(super) witness: Option<Arc<dyn Witness>>,
+    pub(super) observer: Option<Arc<dyn StepObserver>>,
 }
 
 impl LaneTask {
@@ -153,8 +153,8 @@ impl LaneTask {
             }
         };
         if worked.as_ref().is_err_and(ServiceError::is_connection_lost) {
-            let pulse = locked.session().pulse();
-            end_orphan_of(&self.target, &self.connections, &pulse).await;
+            let handle = locked.session().handle();
+            end_orphan_of(&self.target, &self.connections, &handle).await;
         }
         if self.wrote {
             self.anchor = self.look_up_anchor(locked.session()).await;
@@ -339,7 +339,7 @@ impl LaneTask {
             because: because.as_deref(),
             in_release: false,
             gates,
-            witness: self.witness.as_deref(),
+            observer: self.observer.as_deref(),
         };
         execute(locked, &context).await
     }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::held::Held;
-use super::secure::Precaution;
+use super::locked_database::LockedDatabase;
+use super::secure::PreRunCheck;
 use super::{Reverts, Ties};
 use crate::config::EngineSettings;
 use crate::domain::{ExitStatus, Plan, Resolved, ServiceName, StopCause, Totals};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, RunIdentity, Session};
-use crate::runner::Witness;
+use crate::runner::StepObserver;
 
 /// What a failure means for services that do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct LaneInput {
     /// The command that goes on after a failure.
     pub run_again: String,
     /// The database, where it is locked for this run already.
-    pub held: Option<Held>,
+    pub held: Option<LockedDatabase>,
 }
 
 /// The user's wish to stop.
@@ -93,7 +93,7 @@ pub struct Run<'c> {
     /// How long to wait for gates.
     pub wait: Duration,
     /// What is done under the locks of all databases that will change, before any of them does.
-    pub precaution: Option<Arc<dyn Precaution>>,
+    pub pre_run_check: Option<Arc<dyn PreRunCheck>>,
     /// What ties its steps to other services. `None`: a history is replayed in a scratch database, where other services are not, and
     /// gaps are replayed as they are.
     pub ties: Option<Arc<Ties>>,
@@ -106,7 +106,7 @@ pub struct Run<'c> {
     /// Where sessions come from.
     pub connections: Arc<Connections>,
     /// Who looks at the steps, in a rehearsal.
-    pub witness: Option<Arc<dyn Witness>>,
+    pub observer: Option<Arc<dyn StepObserver>>,
     /// How to undo, in a run that may have to.
     pub reverts: Option<Reverts<'c>>,
 }

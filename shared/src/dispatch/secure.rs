@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::entrance::Entrance;
-use super::held::Held;
+use super::locked_database::LockedDatabase;
 use super::{LaneInput, Recorder, Run, Stops};
 use crate::config::EngineSettings;
 use crate::domain::{Direction, EventKind, Plan, ServiceName};
@@ -24,11 +24,11 @@ use crate::reconcile::{History, State, reconcile};
 /// Tells what happens, to a service or (`None`) as a whole.
 pub type Say<'a> = dyn Fn(Option<&ServiceName>, EventKind) + Send + Sync + 'a;
 
-/// What stopped a precaution, and the service that it is about.
+/// What stopped a check, and the service that it is about.
 pub type Stopped = (ServiceName, ServiceError);
 
 /// Something to be done once all databases that will change are locked, and before any of them does.
-pub trait Precaution: Send + Sync {
+pub trait PreRunCheck: Send + Sync {
     /// Does it; gives the name of what was made, for whoever needs it later. An error keeps the run from beginning. It sees
     /// itself to the user's wish to stop, and to leaving nothing behind then.
     fn take<'a>(
@@ -56,7 +56,7 @@ pub struct Secured {
 }
 
 /// What it takes to lock databases.
-struct Ground<'a> {
+struct LockContext<'a> {
     run_id: Uuid,
     connections: &'a Arc<Connections>,
     engine: EngineSettings,
@@ -64,18 +64,18 @@ struct Ground<'a> {
     plan: Option<&'a Plan>,
 }
 
-/// Locks every database of a run, and takes its precaution, if it has one. Where that fails, nothing has been begun and no lock is held.
+/// Locks every database of a run, and takes its check, if it has one. Where that fails, nothing has been begun and no lock is held.
 pub(super) async fn secure(
     run: &mut Run<'_>,
     recorder: &mut Recorder<'_>,
     stops: &Stops,
 ) -> Result<Option<String>, Stopped> {
     let nothing_can_be_done = run.plan.steps.is_empty() && !run.stopped.is_empty();
-    let precaution = run.precaution.take();
+    let pre_run_check = run.pre_run_check.take();
     if nothing_can_be_done {
         return Ok(None);
     }
-    let ground = Ground {
+    let context = LockContext {
         run_id: run.identity.run_id,
         connections: &run.connections,
         engine: run.engine,
@@ -83,7 +83,13 @@ pub(super) async fn secure(
     };
     let names: Vec<ServiceName> = run.plan.services().into_iter().cloned().collect();
     let (say, events) = channel();
-    let securing = ground.lock_and_take(&mut run.lanes, &names, precaution.as_deref(), &say, stops);
+    let securing = context.lock_and_take(
+        &mut run.lanes,
+        &names,
+        pre_run_check.as_deref(),
+        &say,
+        stops,
+    );
     let ended = heard(recorder, events, securing).await;
     if ended.is_err() {
         run.lanes.values_mut().for_each(|lane| lane.held = None);
@@ -97,11 +103,11 @@ pub async fn under_locks(
     run_id: Uuid,
     connections: &Arc<Connections>,
     engine: EngineSettings,
-    work: &dyn Precaution,
+    work: &dyn PreRunCheck,
     recorder: &mut Recorder<'_>,
     stops: &Stops,
 ) -> Result<Option<String>, Stopped> {
-    let ground = Ground {
+    let context = LockContext {
         run_id,
         connections,
         engine,
@@ -121,7 +127,7 @@ pub async fn under_locks(
         })
         .collect();
     let (say, events) = channel();
-    let working = ground.lock_and_take(&mut lanes, &names, Some(work), &say, stops);
+    let working = context.lock_and_take(&mut lanes, &names, Some(work), &say, stops);
     heard(recorder, events, working).await
 }
 
@@ -163,18 +169,18 @@ pub(super) async fn heard<T>(
     ended
 }
 
-impl Ground<'_> {
+impl LockContext<'_> {
     async fn lock_and_take(
         &self,
         lanes: &mut BTreeMap<ServiceName, LaneInput>,
         names: &[ServiceName],
-        precaution: Option<&dyn Precaution>,
+        pre_run_check: Option<&dyn PreRunCheck>,
         say: &Say<'_>,
         stops: &Stops,
     ) -> Result<Option<String>, Stopped> {
         let mut halted = stops.times.clone();
         let new = self.lock(lanes, names, &mut halted, say).await?;
-        let Some(precaution) = precaution else {
+        let Some(pre_run_check) = pre_run_check else {
             return Ok(None);
         };
         let mut secured = Vec::new();
@@ -200,7 +206,7 @@ impl Ground<'_> {
                 history,
             });
         }
-        precaution.take(self.run_id, secured, say, stops).await
+        pre_run_check.take(self.run_id, secured, say, stops).await
     }
 
     /// Gives the databases that were created for it.
@@ -242,7 +248,7 @@ impl Ground<'_> {
                 },
             };
             match entrance.enter(session, halted).await {
-                Ok((locked, history)) => lane.held = Some(Held::keep(locked, history)),
+                Ok((locked, history)) => lane.held = Some(LockedDatabase::keep(locked, history)),
                 Err(error) => return Err((name.clone(), error)),
             }
             if created.into_inner() {

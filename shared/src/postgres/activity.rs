@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Client;
-use super::stall::{BACKEND_START, Pulse, SERVER_START};
+use super::stall::{BACKEND_START, SERVER_START, SessionHandle};
 use crate::domain::{Blocker, Holder, shown_query};
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -142,7 +142,7 @@ pub struct LockWait {
 /// What a server process waits for at this moment; `None` when it works, or is idle, or is one of another server.
 pub(super) async fn lock_wait(
     client: &Client,
-    pulse: &Pulse,
+    handle: &SessionHandle,
 ) -> Result<Option<LockWait>, tokio_postgres::Error> {
     let rows = client
         .query_typed(
@@ -150,7 +150,7 @@ pub(super) async fn lock_wait(
                EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = $1 AND NOT l.granted AND l.locktype = 'relation' \
                  AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) \
              FROM pg_catalog.pg_stat_get_activity($1) a WHERE a.wait_event_type = 'Lock' AND {SERVER_START} = $2"),
-            &[(&pulse.pid, Type::INT4), (&pulse.server_start, Type::TEXT)],
+            &[(&handle.pid, Type::INT4), (&handle.server_start, Type::TEXT)],
         )
         .await?;
     Ok(rows.first().map(|row| LockWait {
@@ -163,7 +163,7 @@ pub(super) async fn lock_wait(
 /// The signal is sent when this returns: it cannot hit a statement that is sent afterwards.
 pub(super) async fn cancel_lock_wait(
     client: &Client,
-    pulse: &Pulse,
+    handle: &SessionHandle,
     transaction: f64,
 ) -> Result<bool, tokio_postgres::Error> {
     let rows = client
@@ -171,8 +171,8 @@ pub(super) async fn cancel_lock_wait(
             &format!("SELECT pg_catalog.pg_cancel_backend($1) FROM pg_catalog.pg_stat_get_activity($1) a \
              WHERE a.wait_event_type = 'Lock' AND extract(epoch FROM a.xact_start)::float8 = $3 AND {SERVER_START} = $2"),
             &[
-                (&pulse.pid, Type::INT4),
-                (&pulse.server_start, Type::TEXT),
+                (&handle.pid, Type::INT4),
+                (&handle.server_start, Type::TEXT),
                 (&transaction, Type::FLOAT8),
             ],
         )
@@ -184,13 +184,13 @@ pub(super) async fn cancel_lock_wait(
 /// not disturbed. Gives whether it did; the signal is sent when this returns.
 pub(super) async fn cancel_statement(
     client: &Client,
-    pulse: &Pulse,
+    handle: &SessionHandle,
 ) -> Result<bool, tokio_postgres::Error> {
     let rows = client
         .query_typed(
             &format!("SELECT pg_catalog.pg_cancel_backend($1) FROM pg_catalog.pg_stat_get_activity($1) a \
              WHERE a.state = 'active' AND a.query_start < pg_catalog.clock_timestamp() - interval '100 ms' AND {SERVER_START} = $2"),
-            &[(&pulse.pid, Type::INT4), (&pulse.server_start, Type::TEXT)],
+            &[(&handle.pid, Type::INT4), (&handle.server_start, Type::TEXT)],
         )
         .await?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
@@ -205,7 +205,7 @@ const GRACE: &str = "1 second";
 /// work after `longest`, where its work `comes_to_nothing` in any case. `false` when it is still there in the end.
 pub async fn end_orphan(
     client: &Client,
-    lost: &Pulse,
+    lost: &SessionHandle,
     longest: Duration,
     comes_to_nothing: bool,
 ) -> Result<bool, tokio_postgres::Error> {

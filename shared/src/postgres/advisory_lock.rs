@@ -285,7 +285,7 @@ async fn unlock(session: &Session, lock: Lock) -> bool {
             true
         }
         Err(_) => {
-            session.pulse().give_up();
+            session.handle().give_up();
             true
         }
     }

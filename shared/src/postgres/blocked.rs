@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Lookout;
+use super::SessionObserver;
 use super::stall::Watch;
 use crate::config::DatabaseAddress;
 use crate::domain::Blocker;
@@ -39,14 +39,14 @@ pub(super) async fn name_blockers(watch: &Watch) {
     let mut pause = MOMENT;
     loop {
         // Its connection is for this look only: it may be the last one that the server has.
-        let lookout = Lookout::new(watch.pulse.address.clone(), &watch.options);
-        while let Some(Some(_)) = lookout.lock_wait(&watch.pulse).await {
-            let blockers = lookout.blockers(watch.pulse.pid).await;
-            note(&watch.pulse.address, blockers, &mut named_last);
+        let observer = SessionObserver::new(watch.handle.address.clone(), &watch.options);
+        while let Some(Some(_)) = observer.lock_wait(&watch.handle).await {
+            let blockers = observer.blockers(watch.handle.pid).await;
+            note(&watch.handle.address, blockers, &mut named_last);
             pause = MOMENT;
             tokio::time::sleep(MOMENT).await;
         }
-        drop(lookout);
+        drop(observer);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -54,14 +54,14 @@ pub(super) async fn name_blockers(watch: &Watch) {
 
 /// The same for the sessions of a client program, which have a name of their own; never ends.
 pub(super) async fn name_blockers_of_application(
-    lookout: &Lookout,
+    observer: &SessionObserver,
     address: &DatabaseAddress,
     application: &str,
 ) {
     let mut named_last = Vec::new();
     loop {
         tokio::time::sleep(MOMENT).await;
-        let blockers = lookout.blockers_of_application(application).await;
+        let blockers = observer.blockers_of_application(application).await;
         note(address, blockers, &mut named_last);
     }
 }

@@ -15,7 +15,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, NoTls};
 
 use super::Client;
 use super::own_session::{Login, major};
-use super::stall::Pulse;
+use super::stall::SessionHandle;
 use super::tls::TlsClient;
 use crate::config::DatabaseAddress;
 
@@ -35,7 +35,7 @@ pub struct Connection {
     pub task: JoinHandle<Result<(), tokio_postgres::Error>>,
     pub(super) login: Login,
     /// What it takes to look at it from outside.
-    pub(super) pulse: Pulse,
+    pub(super) handle: SessionHandle,
 }
 
 /// Cancels the statement at hand of one connection.
@@ -107,7 +107,7 @@ impl Connection {
         let task = tokio::spawn(drive(driver, sender));
         Self {
             login,
-            pulse: Pulse::unknown(address, task.abort_handle()),
+            handle: SessionHandle::unknown(address, task.abort_handle()),
             client: Client::from(client),
             notices,
             cancel,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::blocked;
-use super::stall::{self, Sight};
-use super::{ConnectError, ConnectOptions, Connection, Lookout, Session};
+use super::stall::{self, ServerActivity};
+use super::{ConnectError, ConnectOptions, Connection, Session, SessionObserver};
 use crate::config::DatabaseAddress;
 
 /// The connections of one run.
@@ -19,7 +19,7 @@ pub struct Connections {
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// One step at a time may go beyond the bound, where no connection is free for what it has to see in other databases.
     beside: Arc<Semaphore>,
-    lookouts: Mutex<HashMap<String, Weak<Lookout>>>,
+    observers: Mutex<HashMap<String, Weak<SessionObserver>>>,
 }
 
 /// The right to one connection; given back when dropped.
@@ -34,7 +34,7 @@ impl Connections {
             limit: limit.max(1),
             servers: Mutex::new(HashMap::new()),
             beside: Arc::new(Semaphore::new(1)),
-            lookouts: Mutex::new(HashMap::new()),
+            observers: Mutex::new(HashMap::new()),
         }
     }
 
@@ -49,14 +49,14 @@ impl Connections {
     }
 
     /// What a look from outside, beyond the bound, sees of the sessions with this `application_name`.
-    pub async fn sight(&self, address: &DatabaseAddress, application: &str) -> Sight {
+    pub async fn sight(&self, address: &DatabaseAddress, application: &str) -> ServerActivity {
         stall::sight(address, &self.options, application).await
     }
 
     /// Names who holds the locks that sessions with this `application_name` wait for; never ends.
     pub async fn name_blockers_of(&self, address: &DatabaseAddress, application: &str) {
-        let lookout = self.lookout(address);
-        blocked::name_blockers_of_application(&lookout, address, application).await;
+        let observer = self.observer(address);
+        blocked::name_blockers_of_application(&observer, address, application).await;
     }
 
     /// The most connections to one server.
@@ -102,16 +102,19 @@ impl Connections {
         super::create_database::drop_database(address, &self.options).await
     }
 
-    /// The lookout of a server, for a user of it: who may see a session is who opened it. Its one connection is beyond
+    /// The observer of a server, for a user of it: who may see a session is who opened it. Its one connection is beyond
     /// the bound: where lanes hold all others, somebody has to see whom they wait for.
-    pub fn lookout(&self, address: &DatabaseAddress) -> Arc<Lookout> {
+    pub fn observer(&self, address: &DatabaseAddress) -> Arc<SessionObserver> {
         let key = format!("{}@{}", address.user(), address.server_key());
-        let mut lookouts = self.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = lookouts.entry(key).or_default();
+        let mut observers = self
+            .observers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = observers.entry(key).or_default();
         known.upgrade().unwrap_or_else(|| {
-            let lookout = Arc::new(Lookout::new(address.clone(), &self.options));
-            *known = Arc::downgrade(&lookout);
-            lookout
+            let observer = Arc::new(SessionObserver::new(address.clone(), &self.options));
+            *known = Arc::downgrade(&observer);
+            observer
         })
     }
 

@@ -25,7 +25,6 @@ mod hurry;
 mod journal;
 mod legacy_history;
 pub mod local_server;
-mod lookout;
 mod own_session;
 mod pooler;
 mod prepared;
@@ -33,6 +32,7 @@ mod progress;
 mod reachability;
 mod release;
 mod session;
+mod session_observer;
 mod session_state;
 mod stall;
 mod tls;
@@ -65,7 +65,6 @@ pub use journal::{
 pub use legacy_history::{
     LegacyRow, LegacyTable, hidden_legacy_table, read_legacy_tables, read_legacy_versions,
 };
-pub use lookout::Lookout;
 pub use own_session::OLDEST_SUPPORTED;
 pub use prepared::{
     Gid, KnownRelations, PreparedSlots, finish_prepared, is_in_doubt, is_prepared,
@@ -77,6 +76,7 @@ pub use progress::{
 };
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
 pub use session::{OWN_BEGIN, Session, SessionSettings};
+pub use session_observer::SessionObserver;
 pub use session_state::SessionState;
-pub use stall::{NamedElsewhere, Pulse, Sight};
+pub use stall::{NamedElsewhere, ServerActivity, SessionHandle};
 pub use tls::TlsSetupError;

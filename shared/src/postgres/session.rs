@@ -13,7 +13,7 @@ use super::connection::no_answer;
 use super::connections::Permit;
 use super::history::quote_identifier;
 use super::own_session::{Scope, pin, unpin};
-use super::stall::Pulse;
+use super::stall::SessionHandle;
 use super::{Client, ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
@@ -138,8 +138,8 @@ impl Session {
     }
 
     /// What it takes to look at this session from outside.
-    pub fn pulse(&self) -> Pulse {
-        self.connection.pulse.clone()
+    pub fn handle(&self) -> SessionHandle {
+        self.connection.handle.clone()
     }
 
     /// Whether nothing stands between us and the server that takes part in the protocol, as a pooler does.

@@ -24,7 +24,7 @@ const UNANSWERED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What it takes to look at a session from outside, and to give its connection up.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub struct SessionHandle {
     pub(super) address: DatabaseAddress,
     pub(super) pid: i32,
     /// When its server started: of several hosts of an address, another one may answer.
@@ -49,7 +49,7 @@ impl Drop for NamedElsewhere {
 /// What it takes to look after the requests of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
-    pub(super) pulse: Pulse,
+    pub(super) handle: SessionHandle,
     /// For the connections that look: they wait for nothing.
     pub(super) options: ConnectOptions,
 }
@@ -68,7 +68,7 @@ pub(super) fn own_start() -> String {
     )
 }
 
-impl Pulse {
+impl SessionHandle {
     /// Whether the server was not restarted between the two sessions.
     pub fn is_of_same_server_run(&self, other: &Self) -> bool {
         self.server_start == other.server_start
@@ -114,12 +114,12 @@ pub(super) async fn begin(
     );
     let rows = connection.client.query_typed(&asked, &[]).await?;
     if let Some(row) = rows.first() {
-        connection.pulse.pid = row.get(0);
-        connection.pulse.server_start = row.get(1);
-        connection.pulse.backend_start = row.get(2);
+        connection.handle.pid = row.get(0);
+        connection.handle.server_start = row.get(1);
+        connection.handle.backend_start = row.get(2);
     }
     connection.client.watch_with(Watch {
-        pulse: connection.pulse.clone(),
+        handle: connection.handle.clone(),
         options: ConnectOptions {
             retry_for: Duration::ZERO,
             ..options.clone()
@@ -130,7 +130,7 @@ pub(super) async fn begin(
 
 /// What a look from outside found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+enum StallCheck {
     /// The server is at work on what it was asked, or has just been.
     AtWork,
     /// It has answered long ago and waits for us, or the server process is gone.
@@ -149,11 +149,11 @@ pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) 
         return done;
     }
     // Boxed: nearly no request comes to it, and it is large.
-    let is_named = watch.pulse.named_elsewhere.load(Ordering::Relaxed) > 0;
+    let is_named = watch.handle.named_elsewhere.load(Ordering::Relaxed) > 0;
     let looking = Box::pin(async {
         tokio::select! {
             () = name_blockers(watch), if !is_named => {}
-            () = give_up_when_stalled(&watch.pulse, &watch.options) => {}
+            () = give_up_when_stalled(&watch.handle, &watch.options) => {}
         }
     });
     tokio::select! {
@@ -165,7 +165,7 @@ pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) 
     work.await
 }
 
-async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions) {
+async fn give_up_when_stalled(handle: &SessionHandle, options: &ConnectOptions) {
     let patience = options.patience;
     if patience.is_zero() {
         return std::future::pending().await;
@@ -177,13 +177,13 @@ async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions) {
     let mut unanswered = 0;
     hurry::pause(patience).await;
     loop {
-        match look(pulse, &options, hurry::hurried(patience)).await {
-            Look::Over => break,
-            Look::Unreachable => unanswered += 1,
-            Look::AtWork | Look::Unknown => unanswered = 0,
+        match look(handle, &options, hurry::hurried(patience)).await {
+            StallCheck::Over => break,
+            StallCheck::Unreachable => unanswered += 1,
+            StallCheck::AtWork | StallCheck::Unknown => unanswered = 0,
         }
         if unanswered >= MOST_UNANSWERED {
-            reachability::fell_silent(&pulse.address);
+            reachability::fell_silent(&handle.address);
             break;
         }
         let pause = patience / 2;
@@ -194,8 +194,8 @@ async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions) {
         .await;
     }
     tracing::warn!(
-        database = %pulse.address,
-        pid = pulse.pid,
+        database = %handle.address,
+        pid = handle.pid,
         "{}: the connection is given up",
         if unanswered == 0 {
             "the server's answer does not arrive"
@@ -203,33 +203,33 @@ async fn give_up_when_stalled(pulse: &Pulse, options: &ConnectOptions) {
             "the server does not answer, on new connections neither"
         }
     );
-    pulse.give_up();
+    handle.give_up();
 }
 
-async fn look(pulse: &Pulse, options: &ConnectOptions, patience: Duration) -> Look {
+async fn look(handle: &SessionHandle, options: &ConnectOptions, patience: Duration) -> StallCheck {
     let asked = async {
-        match connect(&pulse.address, options).await {
-            Ok(connection) => found(&connection.client, pulse, patience)
+        match connect(&handle.address, options).await {
+            Ok(connection) => found(&connection.client, handle, patience)
                 .await
-                .unwrap_or(Look::Unreachable),
-            Err(error) if error.is_unreachable() => Look::Unreachable,
+                .unwrap_or(StallCheck::Unreachable),
+            Err(error) if error.is_unreachable() => StallCheck::Unreachable,
             Err(error) => {
                 tracing::debug!(error = %with_causes(&error), "the server cannot be asked about a silent connection");
-                Look::Unknown
+                StallCheck::Unknown
             }
         }
     };
     // The new connection may fall silent as well.
-    tokio::time::timeout(reachability::look_limit(&pulse.address), asked)
+    tokio::time::timeout(reachability::look_limit(&handle.address), asked)
         .await
-        .unwrap_or(Look::Unreachable)
+        .unwrap_or(StallCheck::Unreachable)
 }
 
 async fn found(
     client: &Client,
-    pulse: &Pulse,
+    handle: &SessionHandle,
     patience: Duration,
-) -> Result<Look, tokio_postgres::Error> {
+) -> Result<StallCheck, tokio_postgres::Error> {
     let seconds = patience.as_secs_f64();
     let rows = client
         .query_typed(
@@ -239,33 +239,33 @@ async fn found(
                  FROM (SELECT) AS one LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = $1 AND {BACKEND_START} = $4"
             ),
             &[
-                (&pulse.pid, Type::INT4),
+                (&handle.pid, Type::INT4),
                 (&seconds, Type::FLOAT8),
-                (&pulse.server_start, Type::TEXT),
-                (&pulse.backend_start, Type::TEXT),
+                (&handle.server_start, Type::TEXT),
+                (&handle.backend_start, Type::TEXT),
             ],
         )
         .await?;
     let Some(row) = rows.first() else {
-        return Ok(Look::Unknown);
+        return Ok(StallCheck::Unknown);
     };
     let (same_server, is_there): (bool, bool) = (row.get(0), row.get(1));
     let (idle, long_ago): (Option<bool>, Option<bool>) = (row.get(2), row.get(3));
     Ok(match (idle, long_ago) {
         // It was started again meanwhile, and knows nothing of us; of several hosts another one may have answered.
-        _ if !same_server && pulse.address.endpoints().len() == 1 => Look::Over,
-        _ if !same_server => Look::Unknown,
-        _ if !is_there => Look::Over,
-        (Some(true), Some(true)) => Look::Over,
-        (Some(_), _) => Look::AtWork,
+        _ if !same_server && handle.address.endpoints().len() == 1 => StallCheck::Over,
+        _ if !same_server => StallCheck::Unknown,
+        _ if !is_there => StallCheck::Over,
+        (Some(true), Some(true)) => StallCheck::Over,
+        (Some(_), _) => StallCheck::AtWork,
         // `track_activities` is off, or the role may not see it.
-        (None, _) => Look::Unknown,
+        (None, _) => StallCheck::Unknown,
     })
 }
 
 /// What a look from outside sees of somebody's sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum ServerActivity {
     /// The server is at work for one of them.
     AtWork,
     /// There are none, or the server waits for their client.
@@ -281,7 +281,7 @@ pub(super) async fn sight(
     address: &DatabaseAddress,
     options: &ConnectOptions,
     application: &str,
-) -> Sight {
+) -> ServerActivity {
     let options = ConnectOptions {
         retry_for: Duration::ZERO,
         ..options.clone()
@@ -289,8 +289,8 @@ pub(super) async fn sight(
     let asked = async {
         let connection = match connect(address, &options).await {
             Ok(connection) => connection,
-            Err(error) if error.is_unreachable() => return Sight::Unreachable,
-            Err(_) => return Sight::Unknown,
+            Err(error) if error.is_unreachable() => return ServerActivity::Unreachable,
+            Err(_) => return ServerActivity::Unknown,
         };
         let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&application, Type::TEXT)];
         let rows = connection.client.query_typed(
@@ -301,14 +301,14 @@ pub(super) async fn sight(
         );
         match rows.await {
             Ok(rows) => match rows.first().map(|row| (row.get(0), row.get(1))) {
-                Some((true, _)) => Sight::AtWork,
-                Some((false, false)) => Sight::Idle,
-                _ => Sight::Unknown,
+                Some((true, _)) => ServerActivity::AtWork,
+                Some((false, false)) => ServerActivity::Idle,
+                _ => ServerActivity::Unknown,
             },
-            Err(_) => Sight::Unreachable,
+            Err(_) => ServerActivity::Unreachable,
         }
     };
     tokio::time::timeout(reachability::look_limit(address), asked)
         .await
-        .unwrap_or(Sight::Unreachable)
+        .unwrap_or(ServerActivity::Unreachable)
 }

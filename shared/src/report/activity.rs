@@ -11,7 +11,7 @@ use super::words;
 
 /// A live line: `verb`, then (after the time, which is drawn) `text`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct LiveLine {
     /// What it does.
     pub verb: &'static str,
     /// In which colour.
@@ -23,16 +23,16 @@ pub(super) struct Words {
 }
 
 /// The words for a service; `None` when it does nothing that is worth a line.
-pub(super) fn words(standing: &Standing) -> Option<Words> {
+pub(super) fn words(standing: &Standing) -> Option<LiveLine> {
     match &standing.activity {
         Activity::Idle => None,
-        Activity::AtGate(gate) => Some(Words {
+        Activity::AtGate(gate) => Some(LiveLine {
             verb: "waiting",
             role: Role::Warning,
             text: format!("for {}", words::gate(gate)),
             subject: "gate".to_owned(),
         }),
-        Activity::ForLock(holder) => Some(Words {
+        Activity::ForLock(holder) => Some(LiveLine {
             verb: "waiting",
             role: Role::Warning,
             text: format!("for the lock held by {}", words::holder(holder.as_ref())),
@@ -41,7 +41,7 @@ pub(super) fn words(standing: &Standing) -> Option<Words> {
         Activity::Dumping(dumping) => Some(backup::words(dumping)),
         Activity::Ready => {
             let (step, steps) = standing.progress();
-            Some(Words {
+            Some(LiveLine {
                 verb: "ready",
                 role: Role::Quiet,
                 text: match steps.max(step) {
@@ -55,7 +55,7 @@ pub(super) fn words(standing: &Standing) -> Option<Words> {
     }
 }
 
-fn step(standing: &Standing, running: &Running) -> Words {
+fn step(standing: &Standing, running: &Running) -> LiveLine {
     let subject = words::migration(&running.migration);
     let mut text = format!(
         "{}/{}  {subject}",
@@ -69,7 +69,7 @@ fn step(standing: &Standing, running: &Running) -> Words {
             text.push_str(&format!("  try {next} of {attempts}"));
         }
         text.push_str(&format!("  waits for {who}"));
-        return Words {
+        return LiveLine {
             verb: "blocked",
             role: Role::Warning,
             text,
@@ -81,7 +81,7 @@ fn step(standing: &Standing, running: &Running) -> Words {
         if let Some(who) = words::identities(blockers) {
             text.push_str(&format!(" to {who}"));
         }
-        return Words {
+        return LiveLine {
             verb: "retrying",
             role: Role::Warning,
             text,
@@ -91,7 +91,7 @@ fn step(standing: &Standing, running: &Running) -> Words {
     if let Some((done, all)) = running.statements {
         text.push_str(&format!("  statement {} of {all}", (done + 1).min(all)));
     }
-    Words {
+    LiveLine {
         verb: match running.direction {
             Direction::Up => "applying",
             Direction::Down => "reverting",

@@ -2,7 +2,7 @@
 
 use crate::domain::{EventKind, Verdict};
 
-use super::activity::Words;
+use super::activity::LiveLine;
 use super::note::{Detail, Note};
 use super::style::Role;
 use super::tally::{Dumping, Tally};
@@ -16,7 +16,7 @@ const TABLE: usize = 60;
 const SENTENCE: usize = 200;
 
 /// The live line of a dump.
-pub(super) fn words(dumping: &Dumping) -> Words {
+pub(super) fn words(dumping: &Dumping) -> LiveLine {
     let progress = progress(
         dumping.bytes,
         dumping.of_bytes,
@@ -26,13 +26,13 @@ pub(super) fn words(dumping: &Dumping) -> Words {
     );
     let subject = "dump".to_owned();
     match words::identities(&dumping.blockers) {
-        Some(who) => Words {
+        Some(who) => LiveLine {
             verb: "blocked",
             role: Role::Warning,
             text: format!("{progress}  waits for {who}"),
             subject,
         },
-        None => Words {
+        None => LiveLine {
             verb: "dumping",
             role: Role::Accent,
             text: progress,

@@ -54,7 +54,7 @@ pub fn render(
     }
     lines.extend(note(
         "state",
-        &aftermath(failure, step),
+        &state_after(failure, step),
         gutter,
         palette,
         width,
@@ -208,7 +208,7 @@ pub fn next(text: &str, palette: Palette) -> Vec<String> {
 }
 
 /// What the failed step left in the database.
-fn aftermath(failure: &Failure, step: FailedStep<'_>) -> String {
+fn state_after(failure: &Failure, step: FailedStep<'_>) -> String {
     let mut subject = step
         .service
         .map(|service| format!("{service} "))

@@ -1,6 +1,6 @@
 //! The reporter for a terminal: a live line for each service at work, above them what is settled.
 //!
-//! Responsible for the bars only; the words come from the narrator. Floor 4.
+//! Responsible for the bars only; the words come from `human_lines`. Floor 4.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use crate::domain::{Event, EventKind, ServiceName};
 
 use super::activity;
-use super::narrator::{Line, Narrator, TIME, VERB};
+use super::human_lines::{HumanLines, Line, TIME, VERB};
 use super::plain::write_line;
 use super::printable::printable;
 use super::reporter::{Reporter, Verbosity};
@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Redraws the lines of the services at work; lines that are settled scroll away above them.
 #[derive(Debug)]
 pub struct LiveProgress<Out: Write, Err: Write> {
-    narrator: Narrator,
+    lines: HumanLines,
     screen: MultiProgress,
     services: BTreeMap<ServiceName, Bar>,
     whole: Option<ProgressBar>,
@@ -50,7 +50,7 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
         err: Err,
     ) -> Self {
         Self {
-            narrator: Narrator::new(verbosity, terminal, true),
+            lines: HumanLines::new(verbosity, terminal, true),
             screen: MultiProgress::with_draw_target(target),
             services: BTreeMap::new(),
             whole: None,
@@ -65,14 +65,14 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
             (EventKind::RunFinished { .. }, _) => self.clear(),
             (EventKind::CompensationStarted { .. }, _) => {
                 if let Some(bar) = &self.whole {
-                    let steps = self.narrator.tally().steps;
+                    let steps = self.lines.tally().steps;
                     bar.set_length(u64::try_from(steps).unwrap_or(u64::MAX));
                 }
             }
             (_, Some(name)) => {
                 self.draw_service(name);
                 if let Some(bar) = &self.whole {
-                    let tally = self.narrator.tally();
+                    let tally = self.lines.tally();
                     bar.set_position(u64::try_from(tally.done()).unwrap_or(u64::MAX));
                 }
             }
@@ -82,7 +82,7 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
 
     /// The bar of the whole run, where that is more than one service.
     fn start_whole(&mut self) {
-        let tally = self.narrator.tally();
+        let tally = self.lines.tally();
         if tally.services.len() < 2 {
             return;
         }
@@ -96,11 +96,7 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
     }
 
     fn draw_service(&mut self, name: &ServiceName) {
-        let words = self
-            .narrator
-            .tally()
-            .service(name)
-            .and_then(activity::words);
+        let words = self.lines.tally().service(name).and_then(activity::words);
         let Some(words) = words else {
             if let Some(gone) = self.services.remove(name) {
                 gone.bar.finish_and_clear();
@@ -118,8 +114,8 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
                 },
             );
         }
-        let names = self.narrator.name_width();
-        let palette = self.narrator.terminal().err;
+        let names = self.lines.name_width();
+        let palette = self.lines.terminal().err;
         if let Some(line) = self.services.get_mut(name) {
             if line.subject != words.subject {
                 line.bar.reset_elapsed();
@@ -143,7 +139,7 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
     }
 
     fn whole_style(&self) -> ProgressStyle {
-        let template = if self.narrator.terminal().err.is_on() {
+        let template = if self.lines.terminal().err.is_on() {
             "{prefix} {time}  {bar:24.green/black.bright} {pos}/{len}"
         } else {
             "{prefix} {time}  {bar:24} {pos}/{len}"
@@ -165,12 +161,12 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
 
 impl<Out: Write + Send, Err: Write + Send> Reporter for LiveProgress<Out, Err> {
     fn report(&mut self, event: &Event) {
-        let lines = self.narrator.tell(event);
+        let lines = self.lines.tell(event);
         self.draw(event);
         if lines.is_empty() {
             return;
         }
-        let terminal = self.narrator.terminal();
+        let terminal = self.lines.terminal();
         let Self {
             screen, out, err, ..
         } = self;

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use crate::domain::Event;
 
-use super::narrator::{Line, Narrator};
+use super::human_lines::{HumanLines, Line};
 use super::printable::printable;
 use super::reporter::{Reporter, Verbosity};
 use super::style::Terminal;
@@ -14,7 +14,7 @@ use super::style::Terminal;
 /// Writes lines, and never takes one back.
 #[derive(Debug)]
 pub struct PlainLines<Out, Err> {
-    narrator: Narrator,
+    lines: HumanLines,
     out: Out,
     err: Err,
 }
@@ -23,7 +23,7 @@ impl<Out: Write, Err: Write> PlainLines<Out, Err> {
     /// Writes progress and summary to `out`, failures to `err`.
     pub fn new(verbosity: Verbosity, terminal: Terminal, out: Out, err: Err) -> Self {
         Self {
-            narrator: Narrator::new(verbosity, terminal, false),
+            lines: HumanLines::new(verbosity, terminal, false),
             out,
             err,
         }
@@ -32,8 +32,8 @@ impl<Out: Write, Err: Write> PlainLines<Out, Err> {
 
 impl<Out: Write + Send, Err: Write + Send> Reporter for PlainLines<Out, Err> {
     fn report(&mut self, event: &Event) {
-        for line in self.narrator.tell(event) {
-            let terminal = self.narrator.terminal();
+        for line in self.lines.tell(event) {
+            let terminal = self.lines.terminal();
             write_line(&line, terminal, &mut self.out, &mut self.err);
         }
     }

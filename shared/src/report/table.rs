@@ -15,7 +15,7 @@ const SHORTEST: usize = 10;
 /// On which side a column is flush.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// LiveLine.
     #[default]
     Left,
     /// Numbers.

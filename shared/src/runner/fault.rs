@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use super::aftermath::Outcome;
+use super::outcome_check::Outcome;
 use crate::domain::{Direction, ExitStatus, Failure, Script, called, commented, mask_secrets};
 use crate::postgres::{ServerError, is_connection_lost, is_place_taken};
 use crate::sql;
@@ -220,7 +220,7 @@ impl Fault {
 }
 
 /// What a failure needs to know besides the fault.
-pub(super) struct Telling<'a> {
+pub(super) struct FailureBuilder<'a> {
     pub(super) script: &'a Script,
     pub(super) name: &'a str,
     pub(super) direction: Direction,
@@ -248,7 +248,7 @@ pub(super) struct Remains {
     pub(super) left: Vec<String>,
 }
 
-impl Telling<'_> {
+impl FailureBuilder<'_> {
     /// Turns a fault into the words that an engineer reads.
     pub(super) fn failure(&self, fault: &Fault) -> Failure {
         let progress = fault.progress();

@@ -3,9 +3,10 @@
 //! Responsible for transactions, retries, no-transaction files and their resumption, for what a failure says, and for
 //! what is written to history and journal. Not for which steps run and when (`dispatch`). Floor 3.
 
-mod aftermath;
 mod fault;
 mod leftovers;
+mod observer;
+mod outcome_check;
 mod reading;
 mod remedy;
 mod resumption;
@@ -16,9 +17,8 @@ mod transactional;
 mod units;
 mod watch;
 mod within;
-mod witness;
 
 pub use leftovers::left_behind;
+pub use observer::{Moment, ObservedStep, StepObserver};
 pub use step::{StepContext, StepDone, execute};
 pub use within::{Executed, FailedWithin, OpenTransaction, execute_within, record_rolled_back};
-pub use witness::{Moment, Witness, Witnessed};

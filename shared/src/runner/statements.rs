@@ -6,13 +6,13 @@ use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
 use super::leftovers::{Before, Finding, Look, remains};
+use super::observer::{Moment, look, run_outside_before, run_statement_before};
 use super::reading::{Looked, check_reading};
 use super::resumption::FileSession;
 use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
 use super::watch::Watch;
-use super::witness::{Moment, look, run_outside_before, run_statement_before};
 use crate::domain::{Direction, EventKind, Script, millis, with_causes};
 use crate::postgres::{
     Attempt, LockedSession, OWN_BEGIN, Progress, ProgressState, clear_intent, read_progress,

@@ -6,12 +6,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
-use super::aftermath::{self, Aftermath, Outcome};
-use super::fault::{self, Fault, Remains, Telling};
+use super::fault::{self, FailureBuilder, Fault, Remains};
+use super::observer::{ObservedStep, StepObserver};
+use super::outcome_check::{self, Outcome, OutcomeCheck};
 use super::remedy::remedy;
 use super::resumption::FileSession;
 use super::watch::Watch;
-use super::witness::{Witness, Witnessed};
 use super::{leftovers, statements, transactional, units};
 use crate::config::EngineSettings;
 use crate::domain::{
@@ -65,7 +65,7 @@ pub struct StepContext<'a> {
     /// The gates that hold what it requires; they must hold until it is committed.
     pub gates: &'a [GateHold],
     /// Who looks at it, in a rehearsal.
-    pub witness: Option<&'a dyn Witness>,
+    pub observer: Option<&'a dyn StepObserver>,
 }
 
 /// What became of a step that did not fail.
@@ -83,8 +83,8 @@ impl StepContext<'_> {
         planning::script(self.migration, self.direction)
     }
 
-    pub(super) fn witnessed<'s>(&'s self, session: &'s Session) -> Witnessed<'s> {
-        Witnessed {
+    pub(super) fn observed<'s>(&'s self, session: &'s Session) -> ObservedStep<'s> {
+        ObservedStep {
             migration: self.migration,
             direction: self.direction,
             session,
@@ -270,25 +270,25 @@ pub(super) async fn fail(
     attempts: u32,
     blockers: Vec<Blocker>,
 ) -> Result<StepDone, Box<Failure>> {
-    let mut aftermath = None;
+    let mut outcome_check = None;
     if let Fault::Lost { source, .. } = fault {
         context.report(EventKind::ConnectionLost {
             message: fault::loss(source),
         });
         locked.session_mut().release_permit();
-        let found = aftermath::look_up(locked.session(), context, fault).await;
+        let found = outcome_check::look_up(locked.session(), context, fault).await;
         if matches!(found.outcome, Outcome::Done) {
             report_success(context, started);
             return Ok(StepDone::SessionSpent);
         }
-        aftermath = Some(found);
+        outcome_check = Some(found);
     }
     let remains = if context.script().directives.no_transaction {
-        Some(what_remains(locked, context, aftermath.as_ref()).await)
+        Some(what_remains(locked, context, outcome_check.as_ref()).await)
     } else {
         None
     };
-    let mut failure = Telling {
+    let mut failure = FailureBuilder {
         script: context.script(),
         name: &context.migration.name,
         direction: context.direction,
@@ -296,10 +296,12 @@ pub(super) async fn fail(
         attempts,
         cancelled: context.is_cancelled(),
         run_again: context.run_again.to_owned(),
-        outcome: aftermath.as_ref().map(|found| &found.outcome),
+        outcome: outcome_check.as_ref().map(|found| &found.outcome),
         remains,
         in_release: context.in_release,
-        ended_itself: aftermath.as_ref().is_some_and(|found| found.ended_itself),
+        ended_itself: outcome_check
+            .as_ref()
+            .is_some_and(|found| found.ended_itself),
         may_time_out: !context.settings().statement_timeout.is_zero()
             || sql::mentions(&context.script().text, "statement_timeout"),
     }
@@ -321,7 +323,7 @@ pub(super) async fn fail(
         message: Some(&failure.message),
         ..context.done(started, attempts, fault.progress())
     };
-    let written = match &aftermath {
+    let written = match &outcome_check {
         Some(found) => found.write_failed(&attempt).await,
         None => record_failed(locked.session(), &attempt)
             .await
@@ -465,9 +467,9 @@ async fn try_once(
 async fn what_remains(
     locked: &LockedSession,
     context: &StepContext<'_>,
-    aftermath: Option<&Aftermath>,
+    outcome_check: Option<&OutcomeCheck>,
 ) -> Remains {
-    let read = match aftermath {
+    let read = match outcome_check {
         Some(found) => found.left_behind(context).await,
         None => context.left_behind(locked.session().client()).await.ok(),
     };

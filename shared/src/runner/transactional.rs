@@ -1,9 +1,9 @@
 //! A file in one transaction, together with its history row and its journal row.
 
 use super::fault::Fault;
+use super::observer::{Moment, look, run_file_before};
 use super::reading::{Looked, check_reading};
 use super::step::StepContext;
-use super::witness::{Moment, look, run_file_before};
 use crate::domain::with_causes;
 use crate::postgres::{Attempt, LockedSession, record_done};
 

@@ -14,7 +14,9 @@ use tokio_postgres::error::SqlState;
 use super::fault::Fault;
 use super::step::StepContext;
 use crate::domain::{Blocker, EventKind, millis, with_causes};
-use crate::postgres::{CancelHandle, LockWait, Lookout, NamedElsewhere, Pulse, Session};
+use crate::postgres::{
+    CancelHandle, LockWait, NamedElsewhere, Session, SessionHandle, SessionObserver,
+};
 
 /// The first look, at the latest: most migrations are through by then, and cost no second connection.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -29,8 +31,8 @@ const ANOTHER_LOOK: Duration = Duration::from_secs(2);
 /// The watch over the attempts of one step.
 pub(super) struct Watch<'a> {
     context: &'a StepContext<'a>,
-    lookout: Arc<Lookout>,
-    pulse: Pulse,
+    observer: Arc<SessionObserver>,
+    handle: SessionHandle,
     cancel: CancelHandle,
     /// Blockers are told as events from here.
     _names: NamedElsewhere,
@@ -73,9 +75,9 @@ impl<'a> Watch<'a> {
     pub(super) fn new(context: &'a StepContext<'a>, session: &Session, limit: Duration) -> Self {
         Self {
             context,
-            lookout: context.connections.lookout(session.address()),
-            pulse: session.pulse(),
-            _names: session.pulse().name_elsewhere(),
+            observer: context.connections.observer(session.address()),
+            handle: session.handle(),
+            _names: session.handle().name_elsewhere(),
             cancel: session.cancel_handle(),
             limit,
             patient: AtomicBool::new(false),
@@ -108,7 +110,7 @@ impl<'a> Watch<'a> {
             let watching = async {
                 tokio::join!(self.watch_waits(), self.watch_cancellation());
             };
-            // The watch ends with this block: it may hold the lookout, for which a strike would wait below.
+            // The watch ends with this block: it may hold the observer, for which a strike would wait below.
             tokio::pin!(attempt, watching);
             tokio::select! {
                 biased;
@@ -158,7 +160,7 @@ impl<'a> Watch<'a> {
         let period = (self.limit / 20).clamp(SHORTEST_PERIOD, LONGEST_PERIOD);
         loop {
             // Where nothing can be seen, the server's own time-out is all there is.
-            if let Some(wait) = self.lookout.lock_wait(&self.pulse).await {
+            if let Some(wait) = self.observer.lock_wait(&self.handle).await {
                 self.reckon(&mut waits, wait).await;
             }
             tokio::time::sleep(period).await;
@@ -202,7 +204,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn name_blockers(&self, waits: &mut Waits, since: Instant) {
-        let Some(blockers) = self.lookout.blockers(self.pulse.pid()).await else {
+        let Some(blockers) = self.observer.blockers(self.handle.pid()).await else {
             return;
         };
         // The wait may have ended in between: who stood in the way before is better than nobody.
@@ -228,9 +230,9 @@ impl<'a> Watch<'a> {
 
     fn give_way(&self, transaction: f64) {
         self.gave_way.store(true, Ordering::Relaxed);
-        let (lookout, pulse) = (Arc::clone(&self.lookout), self.pulse.clone());
+        let (observer, handle) = (Arc::clone(&self.observer), self.handle.clone());
         self.strike_with(async move {
-            lookout.cancel_lock_wait(&pulse, transaction).await;
+            observer.cancel_lock_wait(&handle, transaction).await;
         });
     }
 
@@ -242,13 +244,13 @@ impl<'a> Watch<'a> {
             return;
         }
         loop {
-            let (lookout, pulse, cancel) = (
-                Arc::clone(&self.lookout),
-                self.pulse.clone(),
+            let (observer, handle, cancel) = (
+                Arc::clone(&self.observer),
+                self.handle.clone(),
                 self.cancel.clone(),
             );
             self.strike_with(async move {
-                if lookout.cancel_statement(&pulse).await.is_none()
+                if observer.cancel_statement(&handle).await.is_none()
                     && let Err(error) = cancel.cancel().await
                 {
                     tracing::warn!(error = %with_causes(&error), "a statement could not be cancelled");

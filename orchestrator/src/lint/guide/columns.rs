@@ -3,12 +3,12 @@
 use shared::sql::Name;
 
 use crate::lint::change::{Change, ConstraintKind, Step};
-use crate::lint::look::{Look, Now};
+use crate::lint::context::{LintContext, Now};
 use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
 /// SET NOT NULL without a valid CHECK that proves it, ADD COLUMN … NOT NULL without a default.
-pub(super) fn not_null_steps<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     // A statement that converts a column reads and writes every row anyhow, under the same lock.
     let rewrites = step
         .acts

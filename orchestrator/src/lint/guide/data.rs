@@ -3,12 +3,12 @@
 use shared::sql::Name;
 
 use crate::lint::change::{Act, Change, RowChange, RowKind, Step};
-use crate::lint::look::{Look, Now};
+use crate::lint::context::{LintContext, Now};
 use crate::lint::names::shown;
 use crate::rules::{Draft, slugs};
 
 /// UPDATE and DELETE without a WHERE.
-pub(super) fn without_where<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn without_where<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     writes(step)
         .filter(|(_, rows)| is_unfiltered(rows) && now.stood(&rows.table) && !rows.in_loop)
         .map(|(act, rows)| {
@@ -35,7 +35,7 @@ fn is_unfiltered(rows: &RowChange) -> bool {
 }
 
 /// Rows of a table with rows are written all at once.
-pub(super) fn unbatched<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unbatched<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     writes(step)
         .filter(|(_, rows)| !is_unfiltered(rows) && is_large(rows, now))
         .map(|(act, rows)| {
@@ -83,7 +83,7 @@ fn is_large(rows: &RowChange, now: &Now) -> bool {
 }
 
 /// Rows and schema of tables that stood change in one transaction: the lock of the one is held while the other takes its time.
-pub(super) fn mixed<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
+pub(super) fn mixed<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut now = Now::new(look.before);
     let mut altered: Vec<(usize, Name)> = Vec::new();

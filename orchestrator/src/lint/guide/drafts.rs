@@ -4,15 +4,15 @@ use time::OffsetDateTime;
 
 use super::{columns, data, drops, enums, foreign_keys, mixed_case, naming, order, revert};
 use crate::lint::change::Step;
+use crate::lint::context::{LintContext, Now};
 use crate::lint::file::LintedFile;
-use crate::lint::look::{Look, Now};
 use crate::rules::Draft;
 
 /// A rule that looks at one statement, with what stands before it.
-type StatementRule = for<'a> fn(&Look<'a>, &Now, &Step) -> Vec<Draft<'a>>;
+type StatementRule = for<'a> fn(&LintContext<'a>, &Now, &Step) -> Vec<Draft<'a>>;
 
 /// A rule that looks at a file as a whole.
-type FileRule = for<'a> fn(&Look<'a>) -> Vec<Draft<'a>>;
+type FileRule = for<'a> fn(&LintContext<'a>) -> Vec<Draft<'a>>;
 
 const STATEMENT_RULES: &[StatementRule] = &[
     naming::index,
@@ -32,7 +32,7 @@ const FILE_RULES: &[FileRule] = &[enums::value_used, foreign_keys::not_valid, da
 
 /// What the guide holds against a migration; `down` is the file of its revert.
 pub fn drafts<'a>(
-    look: &Look<'a>,
+    look: &LintContext<'a>,
     down: Option<&LintedFile<'a>>,
     now: OffsetDateTime,
 ) -> Vec<Draft<'a>> {

@@ -3,12 +3,16 @@
 use shared::sql::Name;
 
 use crate::lint::change::{Change, ConstraintKind, Step};
-use crate::lint::look::{Look, Now};
+use crate::lint::context::{LintContext, Now};
 use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
 /// A column is dropped that others depend on, or something with all that depends on it.
-pub(super) fn with_dependants<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn with_dependants<'a>(
+    look: &LintContext<'a>,
+    now: &Now,
+    step: &Step,
+) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let draft = |message: String, safe: String| {

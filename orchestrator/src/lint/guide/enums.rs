@@ -5,13 +5,13 @@ use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use crate::lint::change::{Change, Step};
-use crate::lint::look::{Look, Now};
+use crate::lint::context::{LintContext, Now};
 use crate::lint::model::Model;
 use crate::lint::names::{shown, span};
 use crate::rules::{Draft, slugs};
 
 /// An enum type is made without a guard where one of that name may be there.
-pub(super) fn unguarded<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let Change::MakesEnum { name, .. } = &act.change else {
@@ -53,7 +53,7 @@ pub(super) fn unguarded<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draf
 }
 
 /// Whether the migration leaves a type that its revert does not drop.
-fn is_left_by_revert(look: &Look<'_>, name: &Name) -> bool {
+fn is_left_by_revert(look: &LintContext<'_>, name: &Name) -> bool {
     let Some(revert) = look.revert else {
         return false;
     };
@@ -68,7 +68,7 @@ fn is_left_by_revert(look: &Look<'_>, name: &Name) -> bool {
 }
 
 /// A value that was added by ALTER TYPE … ADD VALUE is used before that is committed: the server refuses it (55P04).
-pub(super) fn value_used<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
+pub(super) fn value_used<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut added: Vec<(usize, &Name, &str)> = Vec::new();
     let mut made: Vec<(usize, &Name)> = Vec::new();

@@ -3,14 +3,14 @@
 use shared::sql::Name;
 
 use crate::lint::change::{Act, Change, Constraint, ConstraintKind, Step};
+use crate::lint::context::{LintContext, Now};
 use crate::lint::guide::naming::constraints;
-use crate::lint::look::{Look, Now};
 use crate::lint::names::{quoted, shown};
 use crate::lint::partitions;
 use crate::rules::{Draft, slugs};
 
 /// A foreign key references a table that no statement before it makes.
-pub(super) fn order<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (table, constraint) in constraints(act) {
@@ -48,7 +48,7 @@ pub(super) fn order<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a
 }
 
 /// A foreign key on a table with rows is checked while writes wait: at once, or by VALIDATE under the lock of ADD.
-pub(super) fn not_valid<'a>(look: &Look<'a>) -> Vec<Draft<'a>> {
+pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut now = Now::new(look.before);
     let mut added: Vec<(usize, &Name, &str)> = Vec::new();
@@ -134,7 +134,7 @@ fn target(constraint: &Constraint) -> String {
 }
 
 /// A foreign key whose own columns no index leads with, after all migrations: an index may follow in the next one.
-pub(super) fn unindexed<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (_, constraint) in constraints(act) {

@@ -6,13 +6,13 @@ use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use crate::lint::change::Step;
-use crate::lint::look::{Look, Now};
+use crate::lint::context::{LintContext, Now};
 use crate::lint::model::Model;
 use crate::lint::names::span;
 use crate::rules::{Draft, slugs};
 
 /// Names that mean another one than they say.
-pub(super) fn unquoted<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unquoted<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let may_be = step
         .node
         .text()

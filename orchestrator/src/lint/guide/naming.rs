@@ -3,13 +3,13 @@
 use shared::sql::Name;
 
 use crate::lint::change::{Act, Change, Column, Constraint, ConstraintKind, Index, Step};
-use crate::lint::look::{Look, Now};
+use crate::lint::context::{LintContext, Now};
 use crate::lint::model::{Model, Table};
 use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
 /// An index has a name of its own that begins with IDX_; a unique one may be named as the key that it serves.
-pub(super) fn index<'a>(look: &Look<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn index<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let Change::MakesIndex(index) = &act.change else {
@@ -56,7 +56,7 @@ fn index_name(index: &Index) -> String {
 }
 
 /// A foreign key has a name of its own that begins with FK_.
-pub(super) fn foreign_key<'a>(look: &Look<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn foreign_key<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (table, constraint) in constraints(act) {
@@ -169,7 +169,7 @@ fn clear<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<Style> {
 }
 
 /// A new column is written like those beside it.
-pub(super) fn style<'a>(look: &Look<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn style<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let (table, columns) = match &act.change {

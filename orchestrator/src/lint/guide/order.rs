@@ -3,14 +3,14 @@
 use shared::domain::{Finding, Service, Version};
 use time::{Date, Duration, Month, OffsetDateTime, Time};
 
-use crate::lint::look::Look;
+use crate::lint::context::LintContext;
 use crate::rules::{Draft, Rulebook, slugs};
 
 /// Clocks differ, and so do time zones.
 const GRACE: Duration = Duration::days(1);
 
 /// A version later than tomorrow: whatever is written next sorts before it.
-pub(super) fn in_future<'a>(look: &Look<'a>, now: OffsetDateTime) -> Vec<Draft<'a>> {
+pub(super) fn in_future<'a>(look: &LintContext<'a>, now: OffsetDateTime) -> Vec<Draft<'a>> {
     let version = look.file.migration.version;
     if !is_in_future(version, now + GRACE) {
         return Vec::new();

@@ -2,12 +2,12 @@
 
 use shared::sql;
 
+use crate::lint::context::LintContext;
 use crate::lint::file::LintedFile;
-use crate::lint::look::Look;
 use crate::rules::{Draft, slugs};
 
 /// Neither a revert nor a reason, or a revert that does nothing.
-pub(super) fn missing<'a>(look: &Look<'a>, down: Option<&LintedFile<'a>>) -> Vec<Draft<'a>> {
+pub(super) fn missing<'a>(look: &LintContext<'a>, down: Option<&LintedFile<'a>>) -> Vec<Draft<'a>> {
     if look.file.statements.is_empty() {
         return Vec::new();
     }

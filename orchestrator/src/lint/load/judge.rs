@@ -21,12 +21,12 @@ use super::understood;
 use crate::lint::names::{below, plain, span};
 use crate::lint::partitions;
 use crate::lint::squawk::violations;
-use crate::lint::{Act, LintedFile, Look, Model};
+use crate::lint::{Act, LintContext, LintedFile, Model};
 use crate::rules::{Draft, Rule, slugs};
 
 /// What is held against a migration and its revert. `standing` is what stood before it, and then what stands after it.
 pub fn findings<'a>(
-    look: &Look<'a>,
+    look: &LintContext<'a>,
     down: Option<&LintedFile<'a>>,
     standing: &mut Standing,
     postgres: u16,
@@ -66,7 +66,7 @@ enum OnPartitions {
 }
 
 struct Judge<'s, 'a> {
-    look: &'s Look<'a>,
+    look: &'s LintContext<'a>,
     file: &'s LintedFile<'a>,
     made: &'s Made,
     /// What the migration made that this revert undoes.
@@ -84,7 +84,7 @@ struct Judge<'s, 'a> {
 
 impl<'s, 'a> Judge<'s, 'a> {
     fn new(
-        look: &'s Look<'a>,
+        look: &'s LintContext<'a>,
         file: &'s LintedFile<'a>,
         made: &'s Made,
         undone: Option<&'s Made>,

@@ -8,7 +8,7 @@ use shared::domain::{Checksum, Direction, Directives, Migration, Script, Service
 use shared::sql;
 
 use super::{Standing, findings};
-use crate::lint::{LintedFile, Look, Model, Words, steps};
+use crate::lint::{FirstMentions, LintContext, LintedFile, Model, steps};
 use crate::rules::RULES;
 
 fn script(text: &str) -> Script {
@@ -46,14 +46,14 @@ fn read(up: &str, down: &str) {
         let steps_of = steps;
         let steps = steps_of(&up);
         let revert = down.as_ref().map(steps_of);
-        let look = Look {
+        let look = LintContext {
             file: &up,
             steps: &steps,
             revert: revert.as_deref(),
             before: &Model::default(),
             at_last: &Model::default(),
             number: 0,
-            words: &Words::default(),
+            words: &FirstMentions::default(),
         };
         for draft in findings(&look, down.as_ref(), &mut standing, 14) {
             let Some(range) = draft.range else { continue };

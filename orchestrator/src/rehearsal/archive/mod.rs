@@ -52,7 +52,7 @@ fn failed(message: String, next: &str) -> ScratchError {
 }
 
 fn ended(message: String, next: &str, exit_code: ExitStatus) -> ScratchError {
-    ServiceError::Precaution {
+    ServiceError::PreRunCheck {
         message,
         next: rerun(next),
         exit_code,

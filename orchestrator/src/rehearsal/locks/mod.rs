@@ -5,14 +5,14 @@
 //!
 //! What stood before the migration counts; what it makes itself nobody else knows yet.
 
-mod bystander;
+mod concurrent_sessions;
 mod hazards;
 mod mode;
 mod observed;
+mod observer;
 mod relations;
-mod witness;
 
 pub use hazards::Burden;
 pub use mode::{Blocks, LockMode};
 pub use observed::ObservedLocks;
-pub use witness::LockWitness;
+pub use observer::LockObserver;

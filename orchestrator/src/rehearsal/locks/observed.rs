@@ -1,7 +1,7 @@
 //! What was seen of one migration, statement by statement.
 //!
 //! Responsible for putting single looks together: which statement took which lock, and how long it was held. Not for looking
-//! (`witness`). Floor 4: pure.
+//! (`observer`). Floor 4: pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::held::Held;
+use super::super::locked_database::LockedDatabase;
 use super::super::secure::{channel, heard, secure};
 use super::super::ties::{HeldGates, Patience};
 use super::super::{Recorder, Run, Stops};
@@ -183,7 +183,7 @@ fn services_by_database(run: &Run<'_>) -> BTreeMap<String, Vec<ServiceName>> {
     databases
 }
 
-fn take_held(run: &mut Run<'_>, name: &ServiceName) -> Option<Held> {
+fn take_held(run: &mut Run<'_>, name: &ServiceName) -> Option<LockedDatabase> {
     run.lanes.get_mut(name)?.held.take()
 }
 
@@ -191,7 +191,7 @@ fn take_held(run: &mut Run<'_>, name: &ServiceName) -> Option<Held> {
 async fn enter_one(
     run: &Run<'_>,
     services: Vec<ServiceName>,
-    held: Held,
+    held: LockedDatabase,
 ) -> Result<Entered, ServiceError> {
     let (mut locked, mut read) = held.take().await?;
     let mut targets = BTreeMap::new();

@@ -40,7 +40,7 @@ pub(super) struct Place {
     pub(super) account: Account,
     /// An empty folder of its own.
     pub(super) folder: PathBuf,
-    /// Held by the system as long as this process lives: who finds it free may clean up.
+    /// LockedDatabase by the system as long as this process lives: who finds it free may clean up.
     pub(super) owner: FileLock,
     /// The data folder to copy.
     pub(super) template: PathBuf,

@@ -104,7 +104,7 @@ pub struct TestCluster {
     server: Mutex<Option<Child>>,
     account: Account,
     folder: PathBuf,
-    /// Held by the system as long as this process lives: who finds it free may clean up.
+    /// LockedDatabase by the system as long as this process lives: who finds it free may clean up.
     _owner: FileLock,
 }
 

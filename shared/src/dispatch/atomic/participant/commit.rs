@@ -9,7 +9,9 @@ use super::decide::unknown;
 use crate::dispatch::atomic::finish::{PAUSE, finish_elsewhere, open};
 use crate::domain::{Decision, Direction, EventKind, millis};
 use crate::inspect::ServiceError;
-use crate::postgres::{Pulse, end_orphan, finish_prepared, is_connection_lost, run_succeeded};
+use crate::postgres::{
+    SessionHandle, end_orphan, finish_prepared, is_connection_lost, run_succeeded,
+};
 
 impl Participant {
     /// Commits what is prepared, as it was decided, and says so.
@@ -33,14 +35,14 @@ impl Participant {
 
     /// Commits without two phases, where there is only this one database.
     pub(in crate::dispatch::atomic) async fn commit_alone(&mut self) -> Result<(), ServiceError> {
-        let pulse = self.pulse();
+        let handle = self.handle();
         let (sent, committed) = self.end(None).await;
         self.prepared_at = Some(Instant::now());
         match committed {
             Ok(()) => {}
             Err(error) if sent && is_connection_lost(&error) => {
                 let lost = self.query_error(error);
-                match self.was_committed(&pulse, &lost).await {
+                match self.was_committed(&handle, &lost).await {
                     Ok(true) => {}
                     Ok(false) => return Err(lost),
                     Err(unknown) => {
@@ -58,7 +60,11 @@ impl Participant {
     }
 
     /// Looks up on another connection whether the transaction was committed.
-    async fn was_committed(&self, lost: &Pulse, why: &ServiceError) -> Result<bool, ServiceError> {
+    async fn was_committed(
+        &self,
+        lost: &SessionHandle,
+        why: &ServiceError,
+    ) -> Result<bool, ServiceError> {
         let (Some(target), Some(last)) = (self.target(), self.ran.last()) else {
             return Ok(false);
         };

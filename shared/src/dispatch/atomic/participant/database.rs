@@ -14,7 +14,7 @@ use super::scope::{Due, Ran, Scope};
 use crate::domain::{Anchor, EventKind, HeldLock, ServiceName, millis, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
-    Gid, LockedSession, Pulse, Session, SessionSettings, prepare_transaction, read_anchor,
+    Gid, LockedSession, Session, SessionHandle, SessionSettings, prepare_transaction, read_anchor,
     read_locks,
 };
 use crate::reconcile::History;
@@ -66,8 +66,8 @@ impl Participant {
         self.locked.session_mut()
     }
 
-    pub(in crate::dispatch::atomic) fn pulse(&self) -> Pulse {
-        self.locked.session().pulse()
+    pub(in crate::dispatch::atomic) fn handle(&self) -> SessionHandle {
+        self.locked.session().handle()
     }
 
     /// Where it is, for people.

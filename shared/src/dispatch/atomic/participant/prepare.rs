@@ -9,7 +9,7 @@ use super::database::{LONGEST_FAREWELL, Participant, since};
 use crate::dispatch::atomic::finish::open;
 use crate::domain::{EventKind, ExitStatus, called, commented};
 use crate::inspect::ServiceError;
-use crate::postgres::{Gid, Pulse, end_orphan, is_connection_lost, is_prepared};
+use crate::postgres::{Gid, SessionHandle, end_orphan, is_connection_lost, is_prepared};
 
 impl Participant {
     /// Prepares the transaction. After an error nothing of it is prepared, or [`Self::roll_back`] sees to it.
@@ -17,7 +17,7 @@ impl Participant {
         &mut self,
         gid: Gid,
     ) -> Result<(), ServiceError> {
-        let pulse = self.pulse();
+        let handle = self.handle();
         let (sent, prepared) = self.end(Some(&gid)).await;
         if sent {
             self.gid = Some(gid.clone());
@@ -26,7 +26,7 @@ impl Participant {
             Ok(()) => {}
             Err(error) if sent && is_connection_lost(&error) => {
                 let lost = self.query_error(error);
-                if !self.was_prepared(&gid, &pulse).await? {
+                if !self.was_prepared(&gid, &handle).await? {
                     return Err(lost);
                 }
             }
@@ -46,7 +46,7 @@ impl Participant {
     }
 
     /// Looks up on another connection whether a transaction came to be prepared, once the lost server process is gone.
-    async fn was_prepared(&self, gid: &Gid, lost: &Pulse) -> Result<bool, ServiceError> {
+    async fn was_prepared(&self, gid: &Gid, lost: &SessionHandle) -> Result<bool, ServiceError> {
         let Some(target) = self.target() else {
             return Ok(false);
         };

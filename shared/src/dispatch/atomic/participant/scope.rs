@@ -131,7 +131,7 @@ impl Scope {
             because: None,
             in_release: true,
             gates: &[],
-            witness: None,
+            observer: None,
         })
     }
 }

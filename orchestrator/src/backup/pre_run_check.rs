@@ -2,13 +2,13 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use shared::dispatch::{Precaution, Say, Secured, Stopped, Stops};
+use shared::dispatch::{PreRunCheck, Say, Secured, Stopped, Stops};
 use shared::domain::EventKind;
 use uuid::Uuid;
 
 use super::Backup;
 
-impl Precaution for Backup {
+impl PreRunCheck for Backup {
     fn take<'a>(
         &'a self,
         run_id: Uuid,

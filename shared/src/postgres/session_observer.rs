@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::activity::{self, LockWait};
 use super::create_database::connect_to_maintenance;
-use super::stall::Pulse;
+use super::stall::SessionHandle;
 use super::{ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 use crate::domain::Blocker;
@@ -20,13 +20,13 @@ const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// Looks at the sessions of one server. Where no connection is to be had, it sees nothing, and the limits that are set
 /// in the watched session itself have to do.
 #[derive(Debug)]
-pub struct Lookout {
+pub struct SessionObserver {
     address: DatabaseAddress,
     options: ConnectOptions,
     connection: Mutex<Option<Connection>>,
 }
 
-impl Lookout {
+impl SessionObserver {
     pub(super) fn new(address: DatabaseAddress, options: &ConnectOptions) -> Self {
         Self {
             address,
@@ -40,8 +40,8 @@ impl Lookout {
     }
 
     /// What a server process waits for (`Some(None)`: for nothing); `None` where that cannot be seen.
-    pub async fn lock_wait(&self, pulse: &Pulse) -> Option<Option<LockWait>> {
-        self.ask(async |connection| activity::lock_wait(&connection.client, pulse).await)
+    pub async fn lock_wait(&self, handle: &SessionHandle) -> Option<Option<LockWait>> {
+        self.ask(async |connection| activity::lock_wait(&connection.client, handle).await)
             .await
     }
 
@@ -60,16 +60,16 @@ impl Lookout {
     }
 
     /// Cancels the statement of a server process if it still waits for a lock in that transaction.
-    pub async fn cancel_lock_wait(&self, pulse: &Pulse, transaction: f64) -> Option<bool> {
+    pub async fn cancel_lock_wait(&self, handle: &SessionHandle, transaction: f64) -> Option<bool> {
         self.ask(async |connection| {
-            activity::cancel_lock_wait(&connection.client, pulse, transaction).await
+            activity::cancel_lock_wait(&connection.client, handle, transaction).await
         })
         .await
     }
 
     /// Cancels the statement of a server process, unless it has only just begun.
-    pub async fn cancel_statement(&self, pulse: &Pulse) -> Option<bool> {
-        self.ask(async |connection| activity::cancel_statement(&connection.client, pulse).await)
+    pub async fn cancel_statement(&self, handle: &SessionHandle) -> Option<bool> {
+        self.ask(async |connection| activity::cancel_statement(&connection.client, handle).await)
             .await
     }
 

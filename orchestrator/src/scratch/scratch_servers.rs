@@ -12,31 +12,31 @@ use tokio::sync::{Mutex, watch};
 use super::{ScratchError, ScratchServer, ScratchServerChoice};
 
 /// Where scratch databases are made.
-enum Place {
+enum ScratchLocation {
     Local,
     Same,
     At(Box<DatabaseAddress>),
 }
 
 /// The scratch servers of one command: opened when the first database is needed, and emptied in the end.
-pub struct Workshop<'a> {
+pub struct ScratchServers<'a> {
     context: &'a Context,
-    place: Place,
+    place: ScratchLocation,
     servers: Mutex<BTreeMap<String, Arc<ScratchServer>>>,
     said: std::sync::Mutex<BTreeSet<String>>,
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> ScratchServers<'a> {
     /// No server yet.
     ///
     /// # Errors
     /// When the choice is an address, and not one that can be used.
     pub fn new(context: &'a Context, choice: &ScratchServerChoice) -> Result<Self, CommandError> {
         let place = match choice {
-            ScratchServerChoice::Local => Place::Local,
-            ScratchServerChoice::Same => Place::Same,
+            ScratchServerChoice::Local => ScratchLocation::Local,
+            ScratchServerChoice::Same => ScratchLocation::Same,
             ScratchServerChoice::At(url) => {
-                Place::At(Box::new(context.configuration.scratch_server(url)?))
+                ScratchLocation::At(Box::new(context.configuration.scratch_server(url)?))
             }
         };
         Ok(Self {
@@ -63,7 +63,7 @@ impl<'a> Workshop<'a> {
 
     /// Whether scratch databases stand beside the live ones.
     pub fn is_beside_the_live_ones(&self) -> bool {
-        matches!(self.place, Place::Same)
+        matches!(self.place, ScratchLocation::Same)
     }
 
     /// The address of a service's database as far as it is needed for making scratch databases: that of the live one only where
@@ -74,9 +74,9 @@ impl<'a> Workshop<'a> {
         selected: &Selected,
     ) -> Result<DatabaseAddress, CommandError> {
         match &self.place {
-            Place::Local => self.context.local_address(&service.database).await,
-            Place::Same => self.context.address(service, selected).await,
-            Place::At(address) => Ok(address.as_ref().clone()),
+            ScratchLocation::Local => self.context.local_address(&service.database).await,
+            ScratchLocation::Same => self.context.address(service, selected).await,
+            ScratchLocation::At(address) => Ok(address.as_ref().clone()),
         }
     }
 
@@ -87,9 +87,9 @@ impl<'a> Workshop<'a> {
         live: &DatabaseAddress,
     ) -> Result<Arc<ScratchServer>, ScratchError> {
         let address = match &self.place {
-            Place::Local => self.context.local_address(&service.database).await?,
-            Place::Same => live.clone(),
-            Place::At(address) => address.as_ref().clone(),
+            ScratchLocation::Local => self.context.local_address(&service.database).await?,
+            ScratchLocation::Same => live.clone(),
+            ScratchLocation::At(address) => address.as_ref().clone(),
         };
         let mut servers = self.servers.lock().await;
         let key = address.server_key();

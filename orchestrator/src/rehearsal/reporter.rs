@@ -17,7 +17,7 @@ use super::service::Rehearsal;
 use crate::scratch::ScratchError;
 
 /// What is said of a service while it is rehearsed.
-pub(super) enum Said {
+pub(super) enum Message {
     /// It is begun.
     Started(usize),
     /// A migration is through.
@@ -29,10 +29,10 @@ pub(super) enum Said {
 }
 
 /// Says what happens to a service.
-pub(super) type Say = mpsc::UnboundedSender<(ServiceName, Said)>;
+pub(super) type MessageSender = mpsc::UnboundedSender<(ServiceName, Message)>;
 
 /// What has happened so far, and what it comes to.
-pub(super) struct Story<'a> {
+pub(super) struct RehearsalReporter<'a> {
     recorder: Recorder<'a>,
     started: Instant,
     status: ExitStatus,
@@ -44,7 +44,7 @@ pub(super) struct Story<'a> {
     begun: BTreeMap<ServiceName, Instant>,
 }
 
-impl<'a> Story<'a> {
+impl<'a> RehearsalReporter<'a> {
     pub(super) fn begin(
         reporter: &'a mut dyn Reporter,
         services: Vec<ServiceName>,
@@ -75,7 +75,10 @@ impl<'a> Story<'a> {
     }
 
     /// Does some work, and tells what is said meanwhile.
-    pub(super) async fn during<W: Future<Output = ()>>(&mut self, work: impl FnOnce(Say) -> W) {
+    pub(super) async fn during<W: Future<Output = ()>>(
+        &mut self,
+        work: impl FnOnce(MessageSender) -> W,
+    ) {
         let (sender, mut said) = mpsc::unbounded_channel();
         let working = work(sender);
         tokio::pin!(working);
@@ -91,16 +94,16 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn tell(&mut self, service: &ServiceName, said: Said) {
+    fn tell(&mut self, service: &ServiceName, said: Message) {
         match said {
-            Said::Started(steps) => {
+            Message::Started(steps) => {
                 self.begun.insert(service.clone(), Instant::now());
                 self.recorder
                     .service(service, EventKind::ServiceStarted { steps });
             }
-            Said::Rehearsed(version, rehearsed) => self.rehearsed(service, version, rehearsed),
-            Said::Through(rehearsal) => self.through(service, &rehearsal),
-            Said::Failed(error) => self.fail(service, &error),
+            Message::Rehearsed(version, rehearsed) => self.rehearsed(service, version, rehearsed),
+            Message::Through(rehearsal) => self.through(service, &rehearsal),
+            Message::Failed(error) => self.fail(service, &error),
         }
     }
 

@@ -9,26 +9,26 @@ use shared::domain::{Direction, Migration};
 use shared::inspect::ServiceError;
 use shared::postgres::Client;
 use shared::postgres::Connection;
-use shared::runner::Witness;
+use shared::runner::StepObserver;
 
 use super::archive::{Archive, PourError};
-use super::locks::LockWitness;
+use super::locks::LockObserver;
 use super::pending::Work;
 use crate::drift::without_bookkeeping;
-use crate::scratch::{Replay, ScratchError, Workshop};
+use crate::scratch::{Replay, ScratchError, ScratchServers};
 
 /// The scratch database that a service is rehearsed on, and a connection for looking at it.
-pub(super) struct Stage<'a> {
+pub(super) struct ScratchDatabase<'a> {
     replay: Replay<'a>,
     looking: Connection,
-    locks: Arc<LockWitness>,
+    locks: Arc<LockObserver>,
     work: &'a Work,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> ScratchDatabase<'a> {
     /// A new database in which everything stands that comes before the migration of this index.
     pub(super) async fn set(
-        workshop: &Workshop<'a>,
+        scratch_servers: &ScratchServers<'a>,
         work: &'a Work,
         index: usize,
     ) -> Result<Self, ScratchError> {
@@ -36,30 +36,30 @@ impl<'a> Stage<'a> {
             .migrations()
             .into_iter()
             .filter_map(|it| it.revert.as_ref());
-        Replay::refuse_reverts(workshop, reverts)?;
-        Self::on(Box::pin(filled(workshop, work, index)).await?, work).await
+        Replay::refuse_reverts(scratch_servers, reverts)?;
+        Self::on(Box::pin(filled(scratch_servers, work, index)).await?, work).await
     }
 
     /// Puts another database in the place of this one, in which everything stands that comes before the migration of this index.
     pub(super) async fn change(
         self,
-        workshop: &Workshop<'a>,
-        understudy: &mut Option<Understudy<'a>>,
+        scratch_servers: &ScratchServers<'a>,
+        replica: &mut Option<ReplicaDatabase<'a>>,
         index: usize,
     ) -> Result<Self, ScratchError> {
         let work = self.work;
         self.strike().await;
-        let ready = match understudy.take() {
+        let ready = match replica.take() {
             Some(known) => known.forward(work, index).await?,
-            None => Understudy {
-                replay: Box::pin(filled(workshop, work, index)).await?,
+            None => ReplicaDatabase {
+                replay: Box::pin(filled(scratch_servers, work, index)).await?,
                 index,
             },
         };
         let Some(copy) = ready.replay.copy().await? else {
             return Self::on(ready.replay, work).await;
         };
-        *understudy = Some(ready);
+        *replica = Some(ready);
         Self::on(copy, work).await
     }
 
@@ -69,7 +69,7 @@ impl<'a> Stage<'a> {
             .open_beside(replay.database())
             .await
             .map_err(ScratchError::Connect)?;
-        let locks = LockWitness::new(replay.connections(), replay.database().clone());
+        let locks = LockObserver::new(replay.connections(), replay.database().clone());
         Ok(Self {
             locks,
             replay,
@@ -84,7 +84,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Sees what is locked.
-    pub(super) fn locks(&self) -> Arc<LockWitness> {
+    pub(super) fn locks(&self) -> Arc<LockObserver> {
         Arc::clone(&self.locks)
     }
 
@@ -93,11 +93,11 @@ impl<'a> Stage<'a> {
         &self,
         migration: &Migration,
         direction: Direction,
-        witness: Option<&Arc<dyn Witness>>,
+        observer: Option<&Arc<dyn StepObserver>>,
     ) -> Result<Duration, ScratchError> {
         let (service, history_table) = (&self.work.service, &self.work.history_table);
         self.replay
-            .take(service, history_table, &[migration], direction, witness)
+            .take(service, history_table, &[migration], direction, observer)
             .await
     }
 
@@ -119,13 +119,13 @@ impl<'a> Stage<'a> {
 }
 
 /// A database that migrations are only applied to: what another goes on from where a revert has left it otherwise.
-pub(super) struct Understudy<'a> {
+pub(super) struct ReplicaDatabase<'a> {
     replay: Replay<'a>,
     /// The migration of this index is the next.
     index: usize,
 }
 
-impl Understudy<'_> {
+impl ReplicaDatabase<'_> {
     async fn forward(self, work: &Work, index: usize) -> Result<Self, ScratchError> {
         let migrations = &work.migrations()[self.index..index];
         self.replay
@@ -142,28 +142,28 @@ impl Understudy<'_> {
 
 /// A new database in which everything stands that comes before the migration of this index.
 async fn filled<'a>(
-    workshop: &Workshop<'a>,
+    scratch_servers: &ScratchServers<'a>,
     work: &Work,
     index: usize,
 ) -> Result<Replay<'a>, ScratchError> {
-    let replay = prepare(workshop, work, &work.all()).await?;
-    for resident in &work.below {
-        resident.replay(&replay).await?;
+    let replay = prepare(scratch_servers, work, &work.all()).await?;
+    for cohosted_service in &work.below {
+        cohosted_service.replay(&replay).await?;
     }
     let before = work.before(index);
     if !before.is_empty() {
         let (service, history_table) = (&work.service, &work.history_table);
         replay.apply(service, history_table, &before).await?;
     }
-    for resident in &work.beside {
-        resident.replay(&replay).await?;
+    for cohosted_service in &work.beside {
+        cohosted_service.replay(&replay).await?;
     }
     Ok(replay)
 }
 
 /// A new database, filled with what the archive holds where there is one.
 async fn prepare<'a>(
-    workshop: &Workshop<'a>,
+    scratch_servers: &ScratchServers<'a>,
     work: &Work,
     migrations: &[&Migration],
 ) -> Result<Replay<'a>, ScratchError> {
@@ -172,17 +172,17 @@ async fn prepare<'a>(
     let mut made = BTreeSet::new();
     loop {
         let (service, address) = (&work.service, &work.address);
-        let replay = Replay::prepare(workshop, service, address, roles, migrations).await?;
+        let replay = Replay::prepare(scratch_servers, service, address, roles, migrations).await?;
         let Some(archive) = archive else {
             return Ok(replay);
         };
-        replay.provide_roles(workshop, roles).await;
+        replay.provide_roles(scratch_servers, roles).await;
         match archive.pour(&replay).await {
             Ok(()) => return Ok(replay),
             // A backup does not say which roles it names: each is made when it is asked for, and all begins anew.
             Err(PourError::RoleMissing(role, error)) => {
                 let is_new = made.insert(role.clone());
-                let may = is_new && replay.provide_roles(workshop, &[role]).await;
+                let may = is_new && replay.provide_roles(scratch_servers, &[role]).await;
                 replay.finish().await;
                 if !may {
                     return Err(error);

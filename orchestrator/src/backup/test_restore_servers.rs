@@ -11,13 +11,13 @@ use crate::scratch::{ScratchError, ScratchServer};
 
 /// The scratch servers of one backup: opened when the first dump is tested, and emptied in the end.
 #[derive(Default)]
-pub struct ProvingGround {
+pub struct TestRestoreServers {
     /// One server for all; `None` is that of each database.
     elsewhere: Option<DatabaseAddress>,
     servers: Mutex<BTreeMap<String, Arc<ScratchServer>>>,
 }
 
-impl ProvingGround {
+impl TestRestoreServers {
     /// Beside the databases themselves: there are their roles, and their extensions.
     pub fn beside() -> Self {
         Self::default()

@@ -16,13 +16,13 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// A locked session that is kept alive, with the history that was read under its lock. Dropped, it gives the lock back by closing
 /// its connection.
-pub struct Held {
+pub struct LockedDatabase {
     history: History,
     asked: oneshot::Sender<()>,
     keeper: JoinHandle<LockedSession>,
 }
 
-impl Held {
+impl LockedDatabase {
     /// Keeps a session alive from now on.
     pub fn keep(locked: LockedSession, history: History) -> Self {
         let (asked, wanted) = oneshot::channel();

@@ -11,17 +11,17 @@ use futures_util::future::BoxFuture;
 use shared::config::DatabaseAddress;
 use shared::domain::{Direction, Script, Version, with_causes};
 use shared::postgres::Connections;
-use shared::runner::{Moment, Witness, Witnessed};
+use shared::runner::{Moment, ObservedStep, StepObserver};
 use shared::sql::{self, StatementKind};
 
 use super::ObservedLocks;
-use super::bystander::Bystanders;
+use super::concurrent_sessions::ConcurrentSessions;
 use super::relations::{counts_scans, read_holds, read_standing};
 
 /// Sees what migrations lock, rewrite and read on their way up.
-pub struct LockWitness {
+pub struct LockObserver {
     seen: Mutex<BTreeMap<Version, InSight>>,
-    bystanders: Bystanders,
+    concurrent_sessions: ConcurrentSessions,
 }
 
 /// What is known of one migration so far.
@@ -36,12 +36,12 @@ struct InSight {
     looked: Option<Instant>,
 }
 
-impl LockWitness {
+impl LockObserver {
     /// Of migrations of the database at an address.
     pub fn new(connections: Arc<Connections>, address: DatabaseAddress) -> Arc<Self> {
         Arc::new(Self {
             seen: Mutex::default(),
-            bystanders: Bystanders::new(connections, address),
+            concurrent_sessions: ConcurrentSessions::new(connections, address),
         })
     }
 
@@ -63,11 +63,11 @@ impl LockWitness {
 
     async fn look_now(
         &self,
-        witnessed: Witnessed<'_>,
+        observed: ObservedStep<'_>,
         moment: Moment,
     ) -> Result<(), tokio_postgres::Error> {
-        let version = witnessed.migration.version;
-        let script = &witnessed.migration.script;
+        let version = observed.migration.version;
+        let script = &observed.migration.script;
         match moment {
             Moment::Begun => {
                 let passed = self.sight(version, |sight| {
@@ -79,7 +79,7 @@ impl LockWitness {
                     sight.passed
                 });
                 if may_ask_before_next(script, passed) {
-                    self.begin(witnessed).await?;
+                    self.begin(observed).await?;
                 }
             }
             Moment::Done { offset, took } => {
@@ -88,12 +88,12 @@ impl LockWitness {
                     sight.counted
                 });
                 if counted {
-                    let holds = witnessed.session.aside_within(read_holds).await?;
+                    let holds = observed.session.aside_within(read_holds).await?;
                     self.sight(version, |sight| {
                         sight.observed.statement(offset, took, &holds);
                     });
                 } else if may_ask_before_next(script, Some(offset)) {
-                    self.begin(witnessed).await?;
+                    self.begin(observed).await?;
                 }
                 self.sight(version, |sight| sight.looked = Some(Instant::now()));
             }
@@ -107,12 +107,12 @@ impl LockWitness {
     }
 
     /// Reads what stands and what was counted before.
-    async fn begin(&self, witnessed: Witnessed<'_>) -> Result<(), tokio_postgres::Error> {
-        let asking = witnessed.session.aside_within(async |client| {
+    async fn begin(&self, observed: ObservedStep<'_>) -> Result<(), tokio_postgres::Error> {
+        let asking = observed.session.aside_within(async |client| {
             tokio::try_join!(read_standing(client), counts_scans(client))
         });
         let (standing, counting) = asking.await?;
-        self.sight(witnessed.migration.version, |sight| {
+        self.sight(observed.migration.version, |sight| {
             sight.observed.begin(standing);
             sight.counted = true;
             let note = "full scans were not seen: track_counts is off on this server";
@@ -125,15 +125,15 @@ impl LockWitness {
 
     async fn look_on_now(
         &self,
-        witnessed: Witnessed<'_>,
+        observed: ObservedStep<'_>,
         offset: usize,
         running: BoxFuture<'_, ()>,
     ) {
-        let version = witnessed.migration.version;
+        let version = observed.migration.version;
         self.sight(version, |sight| sight.passed = Some(offset));
         let watched = self
-            .bystanders
-            .watch(witnessed.session.pid(), running)
+            .concurrent_sessions
+            .watch(observed.session.pid(), running)
             .await;
         self.sight(version, |sight| match watched {
             Ok(watched) => {
@@ -143,7 +143,7 @@ impl LockWitness {
                     .outside(offset, watched.took, &watched.modes, &watched.after);
             }
             Err(error) => {
-                let line = sql::position_at(&witnessed.migration.script.text, offset).line;
+                let line = sql::position_at(&observed.migration.script.text, offset).line;
                 sight.observed.notes.push(format!(
                     "the locks of the statement in line {line} were not seen: {}",
                     with_causes(&error)
@@ -164,26 +164,26 @@ fn may_ask_before_next(script: &Script, passed: Option<usize>) -> bool {
     !matches!(next, Some(StatementKind::Set { local: true }))
 }
 
-impl Witness for LockWitness {
+impl StepObserver for LockObserver {
     fn look<'a>(
         &'a self,
-        witnessed: Witnessed<'a>,
+        observed: ObservedStep<'a>,
         moment: Moment,
     ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>> {
-        match witnessed.direction {
-            Direction::Up => Box::pin(self.look_now(witnessed, moment)),
+        match observed.direction {
+            Direction::Up => Box::pin(self.look_now(observed, moment)),
             Direction::Down => Box::pin(std::future::ready(Ok(()))),
         }
     }
 
     fn look_on<'a>(
         &'a self,
-        witnessed: Witnessed<'a>,
+        observed: ObservedStep<'a>,
         offset: usize,
         running: BoxFuture<'a, ()>,
     ) -> BoxFuture<'a, ()> {
-        match witnessed.direction {
-            Direction::Up => Box::pin(self.look_on_now(witnessed, offset, running)),
+        match observed.direction {
+            Direction::Up => Box::pin(self.look_on_now(observed, offset, running)),
             Direction::Down => running,
         }
     }

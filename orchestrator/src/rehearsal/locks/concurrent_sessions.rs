@@ -26,7 +26,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 const MOST_TURNS: usize = 64;
 
 /// Two sessions beside that of the migration.
-pub(super) struct Bystanders {
+pub(super) struct ConcurrentSessions {
     connections: Arc<Connections>,
     address: DatabaseAddress,
     pair: Mutex<Option<[Connection; 2]>>,
@@ -44,14 +44,14 @@ pub(super) struct Watched {
 
 /// Why nothing was seen.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BystanderError {
+pub(super) enum ConcurrentSessionError {
     #[error("no second session could be opened")]
     Connect(#[source] ConnectError),
     #[error("looking on failed")]
     Query(#[from] tokio_postgres::Error),
 }
 
-impl Bystanders {
+impl ConcurrentSessions {
     pub(super) fn new(connections: Arc<Connections>, address: DatabaseAddress) -> Self {
         Self {
             connections,
@@ -65,7 +65,7 @@ impl Bystanders {
         &self,
         pid: i32,
         running: BoxFuture<'_, ()>,
-    ) -> Result<Watched, BystanderError> {
+    ) -> Result<Watched, ConcurrentSessionError> {
         let mut pair = self.pair.lock().await;
         let mut running = Watchable {
             running: Some(running),
@@ -85,7 +85,7 @@ impl Bystanders {
     async fn open<'p>(
         &self,
         pair: &'p mut Option<[Connection; 2]>,
-    ) -> Result<&'p [Connection; 2], BystanderError> {
+    ) -> Result<&'p [Connection; 2], ConcurrentSessionError> {
         let standing = pair
             .take()
             .filter(|[one, other]| !one.client.is_closed() && !other.client.is_closed());
@@ -94,7 +94,7 @@ impl Bystanders {
             None => {
                 let open = || self.connections.open_beside(&self.address);
                 let (one, other) =
-                    tokio::try_join!(open(), open()).map_err(BystanderError::Connect)?;
+                    tokio::try_join!(open(), open()).map_err(ConcurrentSessionError::Connect)?;
                 [one, other]
             }
         };
@@ -106,7 +106,7 @@ async fn look_on(
     [one, other]: &[Connection; 2],
     pid: i32,
     running: &mut Watchable<'_>,
-) -> Result<Watched, BystanderError> {
+) -> Result<Watched, ConcurrentSessionError> {
     let (mut holder, mut next) = (&one.client, &other.client);
     let before = read_standing(holder).await?;
     hold(holder, &before).await?;

@@ -61,7 +61,7 @@ type Ends = Vec<(usize, Event)>;
 
 /// What becomes of the tables of a service.
 #[derive(Default)]
-pub(super) struct Fate {
+pub(super) struct TableLifetimes {
     /// By table, and by column of a table.
     ends: BTreeMap<(Name, Option<String>), Ends>,
     /// The migrations that make a table of a name.
@@ -70,7 +70,7 @@ pub(super) struct Fate {
     new: BTreeSet<usize>,
 }
 
-impl Fate {
+impl TableLifetimes {
     /// Reads the next migration.
     pub(super) fn take(&mut self, number: usize, steps: &[Step], is_new: bool) {
         if is_new {

@@ -6,11 +6,11 @@ use shared::sql::Name;
 
 use super::change::{Change, RowKind, Step, Unknown};
 use super::file::LintedFile;
+use super::first_mentions::{FirstMentions, Place};
 use super::model::Model;
-use super::words::{Place, Words};
 
 /// One file of a service, with what the files around it tell.
-pub struct Look<'a> {
+pub struct LintContext<'a> {
     /// The file.
     pub file: &'a LintedFile<'a>,
     /// Its statements with what they change.
@@ -24,10 +24,10 @@ pub struct Look<'a> {
     /// The number of the migration.
     pub number: usize,
     /// Where the migrations first name something.
-    pub words: &'a Words,
+    pub words: &'a FirstMentions,
 }
 
-impl Look<'_> {
+impl LintContext<'_> {
     /// Whether no object of that name, of whatever kind, can exist at a place.
     pub fn never_was(&self, name: &Name, before: Place) -> bool {
         self.words.never(&name.name, before)

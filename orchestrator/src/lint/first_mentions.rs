@@ -16,13 +16,13 @@ const GIVEN: [&str; 5] = ["_idx", "_key", "_pkey", "_excl", "_seq"];
 
 /// The words of the migrations of a service, each with the place where it comes first.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct FirstMentions {
     first: HashMap<String, Place>,
     /// From here on objects may exist that no text names.
     opaque: Option<Place>,
 }
 
-impl Words {
+impl FirstMentions {
     /// Reads the next migration. Comments name nothing, and a statement that drops makes nothing.
     pub fn take(&mut self, number: usize, file: &LintedFile<'_>, steps: &[Step]) {
         for statement in file.unfolded.syntax.tree().stmts() {

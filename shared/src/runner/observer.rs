@@ -13,9 +13,9 @@ use crate::domain::{Direction, Migration};
 use crate::postgres::Session;
 use crate::sql::{self, Statement};
 
-/// A migration on its way, as a witness sees it.
+/// A migration on its way, as an observer sees it.
 #[derive(Clone, Copy)]
-pub struct Witnessed<'a> {
+pub struct ObservedStep<'a> {
     /// The migration.
     pub migration: &'a Migration,
     /// Which way.
@@ -43,36 +43,36 @@ pub enum Moment {
 
 /// Looks at a migration. Its own statements run in the migration's transaction, through [`Session::aside_within`]: the migration's role
 /// and settings are in force.
-pub trait Witness: Send + Sync {
+pub trait StepObserver: Send + Sync {
     /// Looks. An error ends the migration.
     fn look<'a>(
         &'a self,
-        witnessed: Witnessed<'a>,
+        observed: ObservedStep<'a>,
         moment: Moment,
     ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>>;
 
     /// Looks on, from another session, while a statement runs that has no transaction around it. Awaits `running` to its end.
     fn look_on<'a>(
         &'a self,
-        witnessed: Witnessed<'a>,
+        observed: ObservedStep<'a>,
         offset: usize,
         running: BoxFuture<'a, ()>,
     ) -> BoxFuture<'a, ()>;
 }
 
-/// Runs a whole file; before a witness, statement by statement.
+/// Runs a whole file; before an observer, statement by statement.
 pub(super) async fn run_file_before(
     context: &StepContext<'_>,
     session: &Session,
 ) -> Result<(), Fault> {
     let text = &context.script().text;
-    let Some(witness) = context.witness else {
+    let Some(observer) = context.observer else {
         return run_file(session.client(), text).await;
     };
     let Ok(statements) = sql::split(text) else {
         return run_file(session.client(), text).await;
     };
-    let witnessed = context.witnessed(session);
+    let observed = context.observed(session);
     look(context, session, Moment::Begun).await?;
     for statement in statements {
         let started = Instant::now();
@@ -81,12 +81,12 @@ pub(super) async fn run_file_before(
             offset: statement.offset,
             took: started.elapsed(),
         };
-        witness.look(witnessed, moment).await.map_err(Fault::of)?;
+        observer.look(observed, moment).await.map_err(Fault::of)?;
     }
     Ok(())
 }
 
-/// Runs one statement of a file within a transaction, and lets a witness look.
+/// Runs one statement of a file within a transaction, and lets an observer look.
 pub(super) async fn run_statement_before(
     context: &StepContext<'_>,
     session: &Session,
@@ -101,35 +101,35 @@ pub(super) async fn run_statement_before(
     look(context, session, moment).await
 }
 
-/// Runs one statement outside of any transaction, and lets a witness look on.
+/// Runs one statement outside of any transaction, and lets an observer look on.
 pub(super) async fn run_outside_before(
     context: &StepContext<'_>,
     session: &Session,
     sql: &str,
     offset: usize,
 ) -> Result<(), Fault> {
-    let Some(witness) = context.witness else {
+    let Some(observer) = context.observer else {
         return run_statement(session.client(), sql, offset).await;
     };
     let mut ran = Ok(());
     let running = Box::pin(async {
         ran = run_statement(session.client(), sql, offset).await;
     });
-    witness
-        .look_on(context.witnessed(session), offset, running)
+    observer
+        .look_on(context.observed(session), offset, running)
         .await;
     ran
 }
 
-/// Lets a witness look, where there is one.
+/// Lets an observer look, where there is one.
 pub(super) async fn look(
     context: &StepContext<'_>,
     session: &Session,
     moment: Moment,
 ) -> Result<(), Fault> {
-    match context.witness {
-        Some(witness) => witness
-            .look(context.witnessed(session), moment)
+    match context.observer {
+        Some(observer) => observer
+            .look(context.observed(session), moment)
             .await
             .map_err(Fault::of),
         None => Ok(()),

@@ -20,7 +20,7 @@ use crate::rules::slugs::{
 use crate::scratch::ScratchError;
 
 /// Looks after rows and code on a stage.
-pub(super) struct Onlooker {
+pub(super) struct RowProbe {
     filler: Filler,
     examiner: Examiner,
     /// What was said already.
@@ -35,7 +35,7 @@ impl From<RowsError> for ScratchError {
     }
 }
 
-impl Onlooker {
+impl RowProbe {
     /// Comes to a stage. Code that is broken already is nobody's doing that comes after.
     pub(super) async fn arrive(client: &Client) -> Result<Self, ScratchError> {
         let mut examiner = Examiner::default();
@@ -148,7 +148,7 @@ fn rule_of(loss: &Loss) -> &'static crate::rules::Rule {
 }
 
 /// A file that did not run on rows that were made up.
-pub(super) enum Stumble {
+pub(super) enum RowsFailure {
     /// The migration.
     Up {
         /// What happened.
@@ -160,7 +160,7 @@ pub(super) enum Stumble {
     Down(Box<Failure>),
 }
 
-impl Stumble {
+impl RowsFailure {
     /// Of a migration. `before` are the rows that it found.
     pub(super) fn of_migration(failure: Box<Failure>, before: &Digests, script: &Script) -> Self {
         Self::Up {

@@ -29,7 +29,7 @@ impl Say {
 }
 
 /// What has happened so far, and what it comes to.
-pub(super) struct Story<'a> {
+pub(super) struct RestoreReporter<'a> {
     recorder: Recorder<'a>,
     /// Who restores.
     pub identity: RunIdentity,
@@ -43,7 +43,7 @@ pub(super) struct Story<'a> {
     pub anchors: Vec<Anchor>,
 }
 
-impl<'a> Story<'a> {
+impl<'a> RestoreReporter<'a> {
     pub(super) fn begin(
         reporter: &'a mut dyn Reporter,
         services: Vec<ServiceName>,

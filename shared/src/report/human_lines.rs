@@ -38,7 +38,7 @@ pub enum Line {
 
 /// Turns events into lines.
 #[derive(Debug)]
-pub struct Narrator {
+pub struct HumanLines {
     verbosity: Verbosity,
     terminal: Terminal,
     /// Whether a service gets one line when it is through, instead of one for each migration.
@@ -54,8 +54,8 @@ pub struct Narrator {
     progressed: HashMap<Option<ServiceName>, OffsetDateTime>,
 }
 
-impl Narrator {
-    /// A narrator for these streams. With `by_service` a service among others gets one line, when it is through.
+impl HumanLines {
+    /// Lines for these streams. With `by_service` a service among others gets one line, when it is through.
     pub fn new(verbosity: Verbosity, terminal: Terminal, by_service: bool) -> Self {
         Self {
             verbosity,

@@ -34,7 +34,7 @@ pub(super) enum Outcome {
 }
 
 /// The outcome, and the connection that it was looked up on.
-pub(super) struct Aftermath {
+pub(super) struct OutcomeCheck {
     pub(super) outcome: Outcome,
     /// Whether the file ended its own session: its text shows that, or the server ended the session at this file twice while it was up.
     pub(super) ended_itself: bool,
@@ -44,7 +44,11 @@ pub(super) struct Aftermath {
 /// Finds out what became of the step, once the lost server process is gone.
 ///
 /// Without COMMIT nothing of a transaction stays: that is known, also where the server cannot be reached.
-pub(super) async fn look_up(lost: &Session, context: &StepContext<'_>, fault: &Fault) -> Aftermath {
+pub(super) async fn look_up(
+    lost: &Session,
+    context: &StepContext<'_>,
+    fault: &Fault,
+) -> OutcomeCheck {
     let certain = fault.is_before_commit() && !context.script().directives.no_transaction;
     let deadline = Instant::now()
         + if certain {
@@ -56,7 +60,7 @@ pub(super) async fn look_up(lost: &Session, context: &StepContext<'_>, fault: &F
         let why = match connect(lost, context).await {
             Ok(session) => match found(&session, lost, context).await {
                 Ok(outcome) => {
-                    return Aftermath {
+                    return OutcomeCheck {
                         outcome,
                         ended_itself: ended_itself(&session, lost, context, fault).await,
                         session: Some(session),
@@ -69,11 +73,11 @@ pub(super) async fn look_up(lost: &Session, context: &StepContext<'_>, fault: &F
             }
             Err(error) => {
                 let why = crate::inspect::ServiceError::from(error).chain();
-                return Aftermath::without_session(certain, why);
+                return OutcomeCheck::without_session(certain, why);
             }
         };
         if Instant::now() >= deadline || context.is_cancelled_now() {
-            return Aftermath::without_session(certain, why);
+            return OutcomeCheck::without_session(certain, why);
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -89,7 +93,7 @@ async fn ended_itself(
         return false;
     };
     let was_ended = source.code() == Some(&SqlState::ADMIN_SHUTDOWN);
-    if !was_ended || !session.pulse().is_of_same_server_run(&lost.pulse()) {
+    if !was_ended || !session.handle().is_of_same_server_run(&lost.handle()) {
         return false;
     }
     sql::mentions(&context.script().text, "pg_terminate_backend")
@@ -121,7 +125,7 @@ async fn found(
     // is better finished than left half-done.
     let gone = end_orphan(
         session.client(),
-        &lost.pulse(),
+        &lost.handle(),
         LONGEST_WAIT,
         !no_transaction,
     )
@@ -158,7 +162,7 @@ async fn found(
     })
 }
 
-impl Aftermath {
+impl OutcomeCheck {
     fn without_session(certain: bool, why: String) -> Self {
         Self {
             outcome: if certain {

@@ -12,7 +12,7 @@ use crate::scratch::{Replay, ScratchError};
 
 /// A service whose tables stand in a database.
 #[derive(Clone, Debug)]
-pub struct Resident {
+pub struct CohostedService {
     /// The service.
     pub service: Arc<Service>,
     /// Its history table.
@@ -21,7 +21,7 @@ pub struct Resident {
     pub applied: Vec<Version>,
 }
 
-impl Resident {
+impl CohostedService {
     /// A target's own service.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Resident {
     /// # Errors
     /// As [`Self::of_target`], and when the database cannot be looked at.
     pub async fn beside(context: &Context, target: &Target) -> Result<Vec<Self>, ScratchError> {
-        let mut residents = Vec::new();
+        let mut cohosted = Vec::new();
         for (service, history_table) in neighbours(context, target) {
             let neighbour = Target {
                 service,
@@ -49,9 +49,9 @@ impl Resident {
                 may_create: false,
             };
             let history = inspect(&context.connections(), &neighbour).await?.history;
-            residents.push(Self::of_target(&neighbour, &history)?);
+            cohosted.push(Self::of_target(&neighbour, &history)?);
         }
-        Ok(residents)
+        Ok(cohosted)
     }
 
     /// Its applied migrations, oldest first.
