@@ -2,6 +2,7 @@
 -- migration: allow column-type-change "one rewrite of each table keeps the values, which synchronisation dropped with the columns"
 -- migration: allow index-not-concurrent "client_users is written anew with its indexes anyhow, and one row per client and user must hold throughout"
 -- migration: allow timestamp-without-zone "partnerReferralDate, as the application's entity declares it"
+-- migration: allow foreign-key-not-valid "clients is rewritten under the same lock, and the foreign key that this one replaces already held for every row"
 -- migration: allow loses-data "times of day and gaps were given up by synchronisation, which this migration follows; a gap and a 0 cannot be told apart later"
 -- migration: allow scans-under-lock "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
 -- migration: allow rewrites-table "one of five steps to a state that is adopted as a whole; reads and writes wait for this one"
