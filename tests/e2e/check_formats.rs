@@ -54,12 +54,12 @@ fn each_finding_is_a_workflow_command() {
     assert_eq!(
         commands,
         [
-            "::error file=shop/migrations/V2__more.sql,line=3,endLine=4,title=index-not-concurrent::writes to orders wait while the \
-             index is built%0Asafe: CREATE INDEX CONCURRENTLY \"IDX_a\" ON orders (\"a,b:c%25|d\")   -- in a migration of its own with \
+            "::error file=shop/migrations/V2__more.sql,line=3,endLine=4,title=index-not-concurrent::writes to orders are blocked while \
+             the index is built%0Asafe: CREATE INDEX CONCURRENTLY \"IDX_a\" ON orders (\"a,b:c%25|d\")   -- in a separate migration with \
              `-- migration: no-transaction`",
             "::error file=shop/migrations/V2__more.sql,line=5,endLine=5,col=1,endColumn=36,title=index-not-concurrent::writes to \
-             orders wait while the index is built%0Asafe: CREATE INDEX CONCURRENTLY \"IDX_b\" ON orders (id)   -- in a migration of its \
-             own with `-- migration: no-transaction`",
+             orders are blocked while the index is built%0Asafe: CREATE INDEX CONCURRENTLY \"IDX_b\" ON orders (id)   -- in a separate \
+             migration with `-- migration: no-transaction`",
         ]
     );
     for line in outcome.stdout.lines() {
@@ -97,7 +97,7 @@ fn a_job_summary_is_appended_where_github_wants_one() {
         text.contains("| service | errors | warnings | allowed |"),
         "{text}"
     );
-    assert!(text.contains("| error | index-not-concurrent | shop/migrations/V2\\_\\_more.sql:3 | writes to orders wait"), "{text}");
+    assert!(text.contains("| error | index-not-concurrent | shop/migrations/V2\\_\\_more.sql:3 | writes to orders are blocked"), "{text}");
     assert!(text.contains("(\"a,b:c%\\|d\")"), "{text}");
     // Without a place for it, nothing is left out in silence.
     let nowhere = services.path().join("no/such/folder/summary.md");

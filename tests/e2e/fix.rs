@@ -212,7 +212,7 @@ fn what_is_applied_is_refused() {
         .expect(&["all"], 0);
     assert_eq!(
         said_and_untouched(&server, &services, 3),
-        ["refused it is applied: bring the change in a new migration"]
+        ["refused it is applied: put the change in a new migration"]
     );
 }
 
@@ -256,8 +256,8 @@ fn what_has_no_safe_form_is_said() {
             4,
         ),
         [
-            "no_safe_form 1: no safe form of it is known; 2: it stands in a DO block, whose code is not rewritten; \
-          3: the constraint has no name of its own: give it one"
+            "no_safe_form 1: no safe form is known; 2: it is in a DO block, whose code is not rewritten; \
+          3: the constraint has no explicit name"
         ]
     );
 }

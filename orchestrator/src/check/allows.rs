@@ -50,17 +50,14 @@ fn silences(migration: &Migration, rule: &Rule, found: &[Finding]) -> bool {
 
 fn unknown<'a>(script: &'a Script, slug: &str) -> Draft<'a> {
     let message = match nearest(slug) {
-        Some(meant) => format!("there is no rule {slug}; did you mean {}?", meant.slug),
-        None => format!("there is no rule {slug}; docs/rules has them all"),
+        Some(meant) => format!("unknown rule {slug}; did you mean {}?", meant.slug),
+        None => format!("unknown rule {slug}; docs/rules lists all rules"),
     };
     Draft::new(&slugs::UNKNOWN_RULE, script, message)
 }
 
 fn unused<'a>(script: &'a Script, rule: &Rule) -> Draft<'a> {
-    let message = format!(
-        "{} is allowed here, and nothing breaks it: take the line away",
-        rule.slug
-    );
+    let message = format!("nothing violates {} here: remove the directive", rule.slug);
     Draft::new(&slugs::UNUSED_ALLOW, script, message)
 }
 

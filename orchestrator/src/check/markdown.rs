@@ -31,13 +31,13 @@ pub fn job_summary(report: &Report, paths: &Paths) -> String {
     );
     if rehearsed > 0 {
         text.push_str(&format!(
-            "{} rehearsed up, down and up again: {proven} proven reversible.\n",
+            "{} rehearsed: {proven} proven reversible.\n",
             count(rehearsed, "migration")
         ));
     }
     for failed in &report.failed {
         text.push_str(&format!(
-            "\n{} is not rehearsed: {}\n",
+            "\n{} was not rehearsed: {}\n",
             failed.service,
             cell(&failed.error)
         ));

@@ -33,12 +33,12 @@ pub fn merged(
             let path = paths.relative(&migration.script.path);
             if changes.of(&path) == Some(Change::Edited) {
                 let message = format!(
-                    "it is merged ({}), and edited: where it is applied, its checksum is another, and every run is refused",
+                    "a merged migration ({}) was edited: every database where it is applied refuses to run, because the checksum differs",
                     changes.base()
                 );
                 let draft = Draft::new(&slugs::MERGED_MIGRATION_EDITED, &migration.script, message)
                     .safe_form(format!(
-                        "git checkout {} -- {path}, and a new migration for what is to change",
+                        "git checkout {} -- {path}; put the change in a new migration",
                         changes.base()
                     ));
                 findings.extend(rulebook.finding(service, migration, draft));
@@ -98,7 +98,7 @@ fn finding(
         file: path.to_owned(),
         place: None,
         message: format!(
-            "it is merged ({}), and gone or renamed: where it is applied, it is missing, and every run is refused",
+            "a merged migration ({}) was removed or renamed: every database where it is applied refuses to run, because the file is missing",
             changes.base()
         ),
         safe_form: Some(format!("git checkout {} -- {path}", changes.base())),

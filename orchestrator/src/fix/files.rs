@@ -25,19 +25,19 @@ pub struct FileChange {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// Somebody changed a file meanwhile.
-    #[error("{path}: it is not as it was read; run this again", path = path.display())]
+    #[error("{path}: the file changed after it was read; rerun the command", path = path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
     /// A file is there that would be new.
-    #[error("{path}: it is there already; move it away", path = path.display())]
+    #[error("{path}: the file already exists; move it away", path = path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// A file cannot be read or written.
-    #[error("{path}: cannot be written", path = path.display())]
+    #[error("{path}: cannot write the file", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -137,7 +137,7 @@ fn take_back(done: &[(&FileChange, &PathBuf)]) {
             None => fs::remove_file(&change.path),
         };
         if let Err(error) = undone {
-            tracing::error!(error = %with_causes(&error), path = %change.path.display(), "the file was written and could not be taken back");
+            tracing::error!(error = %with_causes(&error), path = %change.path.display(), "cannot undo the write of the file");
         }
     }
 }

@@ -78,7 +78,7 @@ pub(super) struct Text<'a> {
 /// The safe form of a statement.
 pub(super) fn safe_form(step: &Step, around: &Surroundings<'_>) -> Result<Form, NoForm> {
     let statement = ast::Stmt::cast(step.node.clone());
-    let on_partitions = "the table is partitioned: there is no CONCURRENTLY, and which partitions there are the files do not say";
+    let on_partitions = "the table is partitioned: CONCURRENTLY is not available, and the files do not name its partitions";
     match statement {
         Some(ast::Stmt::CreateIndex(_) | ast::Stmt::DropIndex(_)) if around.partitioned => {
             Err(on_partitions)
@@ -86,17 +86,17 @@ pub(super) fn safe_form(step: &Step, around: &Surroundings<'_>) -> Result<Form, 
         Some(ast::Stmt::CreateIndex(it)) => create_index(step, &it, around.file.text),
         Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, around),
         Some(ast::Stmt::AlterTable(it)) => alter_table(step, &it, around),
-        Some(ast::Stmt::Do(_)) => Err("it stands in a DO block, whose code is not rewritten"),
-        _ => Err("no safe form of it is known"),
+        Some(ast::Stmt::Do(_)) => Err("it is in a DO block, whose code is not rewritten"),
+        _ => Err("no safe form is known"),
     }
 }
 
 fn create_index(step: &Step, it: &ast::CreateIndex, text: &str) -> Result<Form, NoForm> {
     let Some(Change::MakesIndex(index)) = step.acts.first().map(|act| &act.change) else {
-        return Err("no safe form of it is known");
+        return Err("no safe form is known");
     };
     let Some(name) = &index.name else {
-        return Err("the index has no name of its own: give it one");
+        return Err("the index has no explicit name");
     };
     let table = it.table_relation_name().map(|table| source(table.syntax()));
     let sql = concurrently(text, step, it.index_token())?;
@@ -114,10 +114,10 @@ fn create_index(step: &Step, it: &ast::CreateIndex, text: &str) -> Result<Form, 
 fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Result<Form, NoForm> {
     let Some(Change::DropsIndexes { indexes, cascade }) = step.acts.first().map(|act| &act.change)
     else {
-        return Err("no safe form of it is known");
+        return Err("no safe form is known");
     };
     if *cascade {
-        return Err("CASCADE and CONCURRENTLY do not go together");
+        return Err("CONCURRENTLY does not support CASCADE");
     }
     let if_exists = if it.if_exists().is_some() {
         "IF EXISTS "
@@ -129,7 +129,7 @@ fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Re
         let undo = match around.revert {
             None => None,
             Some(revert) => Some(vec![
-                made_again(index, revert).ok_or("the revert does not make the index again")?,
+                made_again(index, revert).ok_or("the revert does not recreate the index")?,
             ]),
         };
         form.later.push(Later {
@@ -168,7 +168,7 @@ fn made_again(index: &Name, revert: Text<'_>) -> Option<String> {
 
 /// A statement with CONCURRENTLY behind its INDEX.
 fn concurrently(text: &str, step: &Step, word: Option<SyntaxToken>) -> Result<String, NoForm> {
-    let unknown = "no safe form of it is known";
+    let unknown = "no safe form is known";
     let end = usize::from(word.ok_or(unknown)?.text_range().end());
     let (before, after) = (
         text.get(step.range.start..end).ok_or(unknown)?,
@@ -191,7 +191,7 @@ fn alter_table(
     it: &ast::AlterTable,
     around: &Surroundings<'_>,
 ) -> Result<Form, NoForm> {
-    let unknown = "no safe form of it is known";
+    let unknown = "no safe form is known";
     let table = it.table_relation_name().ok_or(unknown)?;
     let if_exists = if it.if_exists().is_some() {
         "IF EXISTS "
@@ -279,7 +279,7 @@ fn of_action(
             })
         }
         (ast::AlterTableAction::AddColumn(_), _) if step.acts.len() > 1 => Err(Some(
-            "add the column first, and its constraint by ADD CONSTRAINT",
+            "add the column first, then its constraint with ADD CONSTRAINT",
         )),
         _ => Err(None),
     }
@@ -306,7 +306,7 @@ fn adds_constraint(
         .name
         .clone()
         .or(known.filter(|_| !is_check))
-        .ok_or("the constraint has no name of its own: give it one")?;
+        .ok_or("the constraint has no explicit name")?;
     let body = body(own, constraint)?;
     match &constraint.kind {
         ConstraintKind::ForeignKey { .. }
@@ -315,7 +315,7 @@ fn adds_constraint(
             if around.partitioned =>
         {
             Err(
-                "the table is partitioned: its partitions get the key one by one, and which there are the files do not say",
+                "the table is partitioned: each partition needs the key first, and the files do not name the partitions",
             )
         }
         ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. }
@@ -336,10 +336,8 @@ fn adds_constraint(
         | ConstraintKind::PrimaryKey { using_index: None } => {
             key(of, constraint, &name, body, table, around)
         }
-        ConstraintKind::Exclude => {
-            Err("an exclusion constraint cannot be added over an index that stands")
-        }
-        _ => Err("no safe form of it is known"),
+        ConstraintKind::Exclude => Err("an exclusion constraint cannot use an existing index"),
+        _ => Err("no safe form is known"),
     }
 }
 
@@ -362,13 +360,11 @@ fn key(
     });
     let is_primary = words == "PRIMARY KEY";
     if is_primary && may_be_null {
-        return Err(
-            "columns of the key may be empty: SET NOT NULL comes before it, in a migration of its own",
-        );
+        return Err("columns of the key are nullable: SET NOT NULL first, in a separate migration");
     }
     let columns = body[words.len()..].trim();
     if !columns.starts_with('(') || columns.matches('(').count() != 1 || !columns.ends_with(')') {
-        return Err("only a key of columns alone can be added over an index that stands");
+        return Err("only a key of plain columns can use an existing index");
     }
     let index = Name {
         schema: of.schema.clone(),
@@ -479,7 +475,7 @@ fn body<'o>(own: &'o str, constraint: &Constraint) -> Result<&'o str, NoForm> {
             !lower[..*at].ends_with(is_part) && !lower[at + word.len()..].starts_with(is_part)
         })
         .map(|(at, _)| &own[at..])
-        .ok_or("no safe form of it is known")
+        .ok_or("no safe form is known")
 }
 
 fn quoted(name: &str) -> String {

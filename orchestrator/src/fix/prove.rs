@@ -29,19 +29,21 @@ pub(super) struct ProofDatabase<'a> {
 pub(super) enum NotProven {
     #[error("{name} does not run: {trouble}")]
     DoesNotRun { name: String, trouble: String },
-    #[error("the schema would be another one: {object}")]
+    #[error("the resulting schema would differ: {object}")]
     OtherSchema { object: String },
     #[error("{file} does not undo its migration: {object}")]
     OtherRevert { file: String, object: String },
     #[error("{file} would have no revert, or one without a statement")]
     NoRevert { file: String },
-    #[error("{file} makes something else after its revert: {object}")]
+    #[error("{file} produces a different schema after its revert: {object}")]
     OtherAgain { file: String, object: String },
     #[error(
-        "behind {file} nothing would guarantee what the one transaction never gives up: {guarantee}; it stays in one file"
+        "after {file} a guarantee that the single transaction keeps would be missing: {guarantee}; the migration stays in one file"
     )]
     Gap { file: String, guarantee: String },
-    #[error("{relation} would be locked no less: {before} before, {after} after")]
+    #[error(
+        "the lock on {relation} would not be weaker or shorter: {before} before, {after} after"
+    )]
     NotWeaker {
         relation: String,
         before: String,
@@ -268,9 +270,9 @@ fn gains(
 
 fn words(burden: Option<&Burden>) -> String {
     match burden {
-        None => "nobody waits".to_owned(),
-        Some(Burden { mode, works: 0 }) => format!("{mode} for a moment"),
-        Some(Burden { mode, .. }) => format!("{mode} while all rows are read"),
+        None => "no blocking lock".to_owned(),
+        Some(Burden { mode, works: 0 }) => format!("{mode} briefly"),
+        Some(Burden { mode, .. }) => format!("{mode} during a full scan"),
     }
 }
 

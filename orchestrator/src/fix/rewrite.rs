@@ -44,12 +44,12 @@ pub struct Left {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoRewrite {
     #[error(
-        "there is no room for {wanted} versions before {next}: give the next migration a later one"
+        "no room for {wanted} versions before {next}: rename that migration to a later version"
     )]
     NoRoom { wanted: usize, next: Version },
-    #[error("{path} nests too deeply to be analyzed")]
+    #[error("{path} is nested too deeply to be analyzed")]
     TooDeep { path: String },
-    #[error("it sets something (line {line}) that would not hold in other files")]
+    #[error("line {line} changes a setting that would not apply in other files")]
     Sets { line: u32 },
 }
 
@@ -366,15 +366,15 @@ impl Around<'_> {
             header.push_str(&format!("-- migration: irreversible \"{why}\"\n"));
         }
         header.push_str(&match stage {
-            Stage::Stays => format!("-- What comes after the indexes of {original}.\n\n"),
+            Stage::Stays => format!("-- Continues {original} after its indexes.\n\n"),
             Stage::Indexes => {
-                format!("-- The indexes of {original}: writes go on while they are built.\n\n")
+                format!("-- The indexes of {original}, built without blocking writes.\n\n")
             }
             Stage::Validate => format!(
-                "-- The rows that stand are held to the constraints of {original}: reads and writes go on.\n\n"
+                "-- Validates the constraints of {original} on existing rows, without blocking reads and writes.\n\n"
             ),
             Stage::Finish => {
-                format!("-- The end of {original}: nothing has to be read any more.\n\n")
+                format!("-- Completes {original} without scanning tables.\n\n")
             }
         });
         header

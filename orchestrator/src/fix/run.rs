@@ -269,11 +269,11 @@ fn is_index(text: &str, verb: &str) -> bool {
 fn refusal(request: &Request<'_>, migration: &Migration) -> Option<String> {
     let version = migration.version;
     if request.applied.contains(&version) {
-        return Some("it is applied: bring the change in a new migration".to_owned());
+        return Some("it is applied: put the change in a new migration".to_owned());
     }
     if request.merged.contains(&version) {
         return Some(
-            "it is merged, and may be applied elsewhere: bring the change in a new migration"
+            "it is merged and may be applied elsewhere: put the change in a new migration"
                 .to_owned(),
         );
     }
@@ -287,7 +287,7 @@ fn refusal(request: &Request<'_>, migration: &Migration) -> Option<String> {
         match files::read_optional_text(&path) {
             Ok(Some(text)) if text == *script.text => None,
             Ok(_) => Some(format!(
-                "{} is not what is compiled in: build again, or give --services-dir",
+                "{} differs from the embedded file: rebuild, or use --services-dir",
                 path.display()
             )),
             Err(error) => Some(error.to_string()),

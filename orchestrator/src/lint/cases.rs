@@ -223,7 +223,7 @@ fn what_a_partitioned_table_cannot_have_concurrently_is_not_advised() {
             "DROP INDEX \"IDX_o_q\", \"IDX_gone\";"
         ),
         [
-            "DROP INDEX CONCURRENTLY \"IDX_o_q\"; DROP INDEX CONCURRENTLY \"IDX_gone\"   -- in a migration of its own with `-- migration: no-transaction`"
+            "DROP INDEX CONCURRENTLY \"IDX_o_q\"; DROP INDEX CONCURRENTLY \"IDX_gone\"   -- in a separate migration with `-- migration: no-transaction`"
         ]
     );
 }

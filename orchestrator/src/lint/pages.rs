@@ -168,7 +168,7 @@ fn what_a_page_calls_right_is_found_by_no_rule() {
 }
 
 #[test]
-fn what_is_said_of_the_wrong_files() {
+fn messages_of_the_wrong_files() {
     let mut lines = String::new();
     for rule in guide() {
         for block in blocks(rule.page, "Wrong") {

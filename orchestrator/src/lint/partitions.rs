@@ -12,16 +12,16 @@ pub(super) fn index(sql: &str, unique: bool, index: Option<&str>) -> String {
 
 /// A unique or primary key.
 pub(super) const KEY: &str = "ALTER TABLE ONLY … ADD CONSTRAINT on the partitioned table; CREATE UNIQUE INDEX CONCURRENTLY on each partition, in a \
-    no-transaction migration; then for each ADD CONSTRAINT … USING INDEX, and ALTER INDEX … ATTACH PARTITION";
+    no-transaction migration; then ADD CONSTRAINT … USING INDEX and ALTER INDEX … ATTACH PARTITION for each";
 
 /// A foreign key. `NOT VALID` is refused before PostgreSQL 18.
-pub(super) const FOREIGN_KEY: &str = "on each partition ADD CONSTRAINT … NOT VALID; VALIDATE CONSTRAINT for each in the next migration; then ADD CONSTRAINT on \
-    the partitioned table, which takes theirs over";
+pub(super) const FOREIGN_KEY: &str = "ADD CONSTRAINT … NOT VALID on each partition; VALIDATE CONSTRAINT for each in the next migration; then ADD CONSTRAINT on \
+    the partitioned table, which reuses theirs";
 
 /// An index that is dropped. Its lock is held for a moment, but may have to wait.
-pub(super) const DROP_INDEX: &str = "PostgreSQL refuses CONCURRENTLY for a partitioned table: DROP INDEX in a migration of its own, with \
+pub(super) const DROP_INDEX: &str = "PostgreSQL refuses CONCURRENTLY for a partitioned table: DROP INDEX in a separate migration, with \
     -- migration: lock-timeout 1s, and -- migration: allow index-drop-not-concurrent \"…\"";
 
 /// A partition that is detached.
-pub(super) const DETACH: &str = "PostgreSQL refuses CONCURRENTLY beside a default partition: DETACH PARTITION in a migration of its own, with \
+pub(super) const DETACH: &str = "PostgreSQL refuses CONCURRENTLY if there is a default partition: DETACH PARTITION in a separate migration, with \
     -- migration: lock-timeout 1s, and -- migration: allow partition-detach \"…\"";

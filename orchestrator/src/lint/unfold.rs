@@ -178,10 +178,8 @@ impl Unfolded {
             guessed,
         }) = executed(execute)
         else {
-            self.unread.push((
-                whole,
-                "EXECUTE of text that does not stand in the file".to_owned(),
-            ));
+            self.unread
+                .push((whole, "EXECUTE of text that is not in the file".to_owned()));
             return;
         };
         if sql::too_deep(&text, false).is_some() {
@@ -191,7 +189,7 @@ impl Unfolded {
         if !parsed.errors().is_empty() {
             self.unread.push((
                 whole,
-                "EXECUTE of text of which only a part stands in the file".to_owned(),
+                "EXECUTE of text that is only partly in the file".to_owned(),
             ));
             return;
         }

@@ -104,7 +104,7 @@ impl Rulebook {
                     return Err(ConfigError::InvalidValue {
                         origin,
                         value: value.to_owned(),
-                        expected: "error: the engine refuses such a file in any case",
+                        expected: "error: the engine always refuses such a file",
                     });
                 }
                 _ => {

@@ -34,7 +34,7 @@ pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step)
                 });
                 columns.push(quoted(column));
                 draft.message = format!(
-                    "nobody can read or write {} while all its rows are looked through for an empty {}",
+                    "{} is inaccessible while all of its rows are scanned for NULL in {}",
                     shown(table),
                     columns.join(", ")
                 );
@@ -59,13 +59,13 @@ pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step)
                         &slugs::NOT_NULL_STEPS,
                         look.file.script,
                         format!(
-                            "{} must have a value and has no default: where {} has a row, this fails",
+                            "{} is NOT NULL and has no default: this fails if {} has a row",
                             quoted(&column.name),
                             shown(table)
                         ),
                     )
                     .at(act.range.clone())
-                    .safe_form("add it without NOT NULL, fill it in the next migration, require it in a third; or give it a DEFAULT"),
+                    .safe_form("add it without NOT NULL, fill it in the next migration and SET NOT NULL in a third; or add it with a DEFAULT"),
                 );
             }
             _ => {}

@@ -14,18 +14,18 @@ pub(super) fn without_where<'a>(look: &LintContext<'a>, now: &Now, step: &Step) 
         .map(|(act, rows)| {
             let what = match rows.kind {
                 RowKind::Delete => "deleted",
-                _ => "written anew",
+                _ => "updated",
             };
             Draft::new(
                 &slugs::DATA_CHANGE_WITHOUT_WHERE,
                 look.file.script,
                 format!(
-                    "every row of {} is {what}, for lack of a WHERE",
+                    "without a WHERE, every row of {} is {what}",
                     shown(&rows.table)
                 ),
             )
             .at(act.range.clone())
-            .safe_form("say which rows: WHERE …")
+            .safe_form("add a WHERE")
         })
         .collect()
 }
@@ -45,14 +45,14 @@ pub(super) fn unbatched<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
                     from.iter().find(|table| now.stood(table)).map(shown).unwrap_or_default()
                 ),
                 _ => format!(
-                    "rows of {} are locked until all that match are written",
+                    "the matching rows of {} stay locked until all of them are written",
                     shown(&rows.table)
                 ),
             };
             Draft::new(&slugs::UNBATCHED_DATA_CHANGE, look.file.script, message)
                 .at(act.range.clone())
                 .safe_form(
-                    "a no-transaction migration with one statement for each slice of the key: … AND id > 0 AND id <= 100000",
+                    "a no-transaction migration with one statement per key range: … AND id > 0 AND id <= 100000",
                 )
         })
         .collect()
@@ -114,13 +114,13 @@ pub(super) fn mixed<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
                 &slugs::MIXED_SCHEMA_AND_DATA,
                 look.file.script,
                 format!(
-                    "the lock on {} from changing its schema is held while rows of {} are written",
+                    "the lock of the schema change on {} is held while rows of {} are written",
                     shown(locked),
                     shown(&table)
                 ),
             )
             .at(range)
-            .safe_form("change rows in a migration of their own"),
+            .safe_form("change the rows in a separate migration"),
         );
         break;
     }

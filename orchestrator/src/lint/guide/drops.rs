@@ -33,7 +33,7 @@ pub(super) fn with_dependants<'a>(
                         shown(table),
                         dependants.join(", ")
                     ),
-                    "drop what uses the column first, by name".to_owned(),
+                    "drop the objects that use the column first, by name".to_owned(),
                 ));
                 continue;
             }
@@ -42,8 +42,8 @@ pub(super) fn with_dependants<'a>(
         let is_there = |name: &Name| now.stood(name) && !look.never_was(name, place);
         if let Some(what) = cascading(now, &act.change, is_there) {
             drafts.push(draft(
-                format!("CASCADE drops whatever depends on {what} without naming it"),
-                "drop what depends on it by name, then this without CASCADE".to_owned(),
+                format!("CASCADE drops every object that depends on {what}, without naming it"),
+                "drop the dependent objects by name, then this one without CASCADE".to_owned(),
             ));
         }
     }

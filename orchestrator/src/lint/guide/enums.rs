@@ -25,7 +25,7 @@ pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
             let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
             (
                 format!(
-                    "the type {} is there already: an earlier statement makes it",
+                    "the type {} already exists: an earlier statement creates it",
                     shown(name)
                 ),
                 format!(
@@ -35,10 +35,10 @@ pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
         } else if is_left_by_revert(look, name) {
             (
                 format!(
-                    "the revert leaves the type {}, so that running the migration again fails",
+                    "the revert does not drop the type {}, so the migration fails when it is applied again",
                     shown(name)
                 ),
-                format!("DROP TYPE {}; in the revert", shown(name)),
+                format!("add to the revert: DROP TYPE {};", shown(name)),
             )
         } else {
             continue;
@@ -92,12 +92,12 @@ pub(super) fn value_used<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
                     &slugs::ENUM_VALUE_USED,
                     look.file.script,
                     format!(
-                        "'{label}' is new in {} and cannot be used before the transaction that adds it is committed",
+                        "'{label}' is new in {} and cannot be used before the transaction that adds it commits",
                         shown(name)
                     ),
                 )
                 .at(span(&literal))
-                .safe_form("use it in a migration of its own, after this one"),
+                .safe_form("use it in a later migration"),
             );
         }
         for act in &step.acts {

@@ -34,13 +34,13 @@ pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
                 )
             });
             let message = match later {
-                true => format!("{} is made further down in this file", shown(to)),
-                false => format!("no migration before makes the table {}", shown(to)),
+                true => format!("{} is created later in this file", shown(to)),
+                false => format!("no earlier migration creates the table {}", shown(to)),
             };
             drafts.push(
                 Draft::new(&slugs::FOREIGN_KEY_ORDER, look.file.script, message)
                     .at(to_range.clone())
-                    .safe_form("make both tables first, then the foreign key"),
+                    .safe_form("create both tables first, then the foreign key"),
             );
         }
     }
@@ -70,7 +70,7 @@ pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
                                 &slugs::FOREIGN_KEY_NOT_VALID,
                                 look.file.script,
                                 format!(
-                                    "writes to {} wait while each of its rows is looked up in {}",
+                                    "writes to {} are blocked while each of its rows is looked up in {}",
                                     shown(table),
                                     target(constraint)
                                 ),
@@ -91,7 +91,7 @@ pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
                             &slugs::FOREIGN_KEY_NOT_VALID,
                             look.file.script,
                             format!(
-                                "the lock on {} from adding {} is held while the rows are checked",
+                                "the lock on {} that adding {} acquired is held while the rows are checked",
                                 shown(table),
                                 quoted(name)
                             ),
@@ -168,7 +168,7 @@ pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
                     partitions::index(&on(&format!(" {name} ON ONLY")), false, Some(&name))
                 }
                 (true, false) => format!(
-                    "{}   -- in a migration of its own with `-- migration: no-transaction`",
+                    "{}   -- in a separate migration with `-- migration: no-transaction`",
                     on(&format!(" CONCURRENTLY {name} ON"))
                 ),
                 (false, _) => format!("{};", on(&format!(" {name} ON"))),
@@ -178,7 +178,7 @@ pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
                     &slugs::FOREIGN_KEY_UNINDEXED,
                     look.file.script,
                     format!(
-                        "no index of {} begins with {}: deleting from {} reads all of it",
+                        "no index of {} starts with {}: each delete from {} scans the whole table",
                         shown(table),
                         columns.join(", "),
                         shown(to)

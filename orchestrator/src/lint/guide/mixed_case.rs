@@ -35,10 +35,15 @@ pub(super) fn unquoted<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Ve
             Draft::new(
                 &slugs::UNQUOTED_MIXED_CASE,
                 look.file.script,
-                format!("without quotes {word} is {}", word.to_ascii_lowercase()),
+                format!(
+                    "{word} is folded to {} without quotes",
+                    word.to_ascii_lowercase()
+                ),
             )
             .at(range)
-            .safe_form(format!("\"{word}\", or in lower case if that is meant"))
+            .safe_form(format!(
+                "write \"{word}\", or use lower case if that is intended"
+            ))
         })
         .collect()
 }

@@ -20,11 +20,14 @@ pub(super) fn index<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<
         }
         let message = match &index.name {
             None => format!(
-                "the index on {} has no name of its own, so that the server chooses one",
+                "the index on {} has no explicit name, so the server chooses one",
                 shown(&index.table)
             ),
             Some(name) if is_named_well(index, &name.name) => continue,
-            Some(name) => format!("the index {} does not begin with IDX_", quoted(&name.name)),
+            Some(name) => format!(
+                "the name of the index {} does not start with IDX_",
+                quoted(&name.name)
+            ),
         };
         drafts.push(
             Draft::new(&slugs::INDEX_NAME, look.file.script, message)
@@ -68,9 +71,12 @@ pub(super) fn foreign_key<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -
             let columns = constraint.columns.join("_");
             let message = match &constraint.name {
                 Some(name) if starts_with(name, "FK_") => continue,
-                Some(name) => format!("the foreign key {} does not begin with FK_", quoted(name)),
+                Some(name) => format!(
+                    "the name of the foreign key {} does not start with FK_",
+                    quoted(name)
+                ),
                 None => format!(
-                    "the foreign key of {}.{} has no name of its own, so that the server chooses one",
+                    "the foreign key of {}.{} has no explicit name, so the server chooses one",
                     shown(table),
                     quoted(&columns)
                 ),
@@ -193,7 +199,7 @@ pub(super) fn style<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
                     &slugs::NAMING_STYLE,
                     look.file.script,
                     format!(
-                        "{} is not {}, as {others} are",
+                        "{} is not {}, unlike {others}",
                         quoted(&column.name),
                         style.as_str()
                     ),

@@ -19,10 +19,10 @@ pub(super) fn in_future<'a>(look: &LintContext<'a>, now: OffsetDateTime) -> Vec<
         &slugs::VERSION_IN_FUTURE,
         look.file.script,
         format!(
-            "{version} is a moment in the future: a migration written tomorrow would come before it"
+            "the version {version} is in the future: a migration written tomorrow would come before it"
         ),
     )
-    .safe_form("number it with the current time, as `generate` does");
+    .safe_form("rename both files to a current timestamp, as `generate` does");
     vec![draft]
 }
 
@@ -76,11 +76,11 @@ pub fn order_against(service: &Service, rulebook: &Rulebook, base: &[Version]) -
                 &slugs::VERSION_ORDER,
                 &migration.script,
                 format!(
-                    "{} comes before {newest}, which is merged: where that one is applied, this one is out of order",
+                    "{} is earlier than the merged {newest}: wherever {newest} is applied, this migration is out of order",
                     migration.version
                 ),
             )
-            .safe_form(format!("give it a version after {newest}: rename both files"));
+            .safe_form(format!("rename both files to a version after {newest}"));
             rulebook.finding(service, migration, draft)
         })
         .collect()

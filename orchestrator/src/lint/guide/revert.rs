@@ -17,19 +17,19 @@ pub(super) fn missing<'a>(look: &LintContext<'a>, down: Option<&LintedFile<'a>>)
         None => Draft::new(
             &slugs::REVERT_MISSING,
             &migration.script,
-            "it has no revert, and does not say why it cannot have one",
+            "the migration has neither a revert nor a reason why it is irreversible",
         )
         .safe_form(format!(
-            "write reverts/{}, or -- migration: irreversible \"why\"",
+            "add reverts/{}, or -- migration: irreversible \"why\"",
             file_name(&migration.script.path)
         )),
         // Of a file that cannot be cut into statements the engine gives the reason.
         Some(down) if sql::split(&down.script.text).is_ok_and(|it| it.is_empty()) => Draft::new(
             &slugs::REVERT_MISSING,
             down.script,
-            "the revert has no statement, though the migration changes something",
+            "the revert has no statement, although the migration makes changes",
         )
-        .safe_form("undo the statements of the migration, the last one first"),
+        .safe_form("undo the statements of the migration in reverse order"),
         Some(_) => return Vec::new(),
     };
     vec![draft]

@@ -361,14 +361,14 @@ impl<'s, 'a> Judge<'s, 'a> {
             ast::AlterTableAction::AddConstraint(added) => match added.constraint()? {
                 ast::Constraint::CheckConstraint(_) => Some(adopted),
                 ast::Constraint::ExcludeConstraint(_) => Some(adopted.without_safe_form().saying(
-                    "nobody can read or write {} while the index of the exclusion is built; there is no other way",
+                    "{} is inaccessible while the index of the exclusion constraint is built; there is no other way to add one",
                 )),
                 _ => None,
             },
             ast::AlterTableAction::ValidateConstraint(validated) => {
                 let name = validated.constraint_name_ref()?.path_ref()?.segment()?;
                 self.adds_check(&name.text()).then_some(adopted.saying(
-                    "nobody can read or write {} while all of its rows are checked: the transaction that added the \
+                    "{} is inaccessible while all of its rows are checked: the transaction that added the \
                      constraint still holds its lock",
                 ))
             }
@@ -497,7 +497,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                 if is_serial(&column) && self.is_asked(Concern::Load, adopted.rule, at) {
                     let subject = at.subjects.first().map(Name::to_string).unwrap_or_default();
                     let message = format!(
-                        "a serial has another default for each row: nobody can read or write {subject} while it is written anew"
+                        "a serial column has a different default for each row: {subject} is inaccessible while it is rewritten"
                     );
                     let range = column.syntax().text_range();
                     drafts.push(
@@ -537,8 +537,8 @@ impl<'s, 'a> Judge<'s, 'a> {
                         drafts.extend(checks.map(|check| draft(
                             &slugs::CONSTRAINT_NOT_VALID,
                             check.syntax(),
-                            format!("nobody can read or write {subject} while all of its rows are checked, also without a default"),
-                            "ADD COLUMN without it, then ADD CONSTRAINT … CHECK … NOT VALID, and VALIDATE CONSTRAINT in a later migration",
+                            format!("{subject} is inaccessible while all of its rows are checked, even if the column has no default"),
+                            "ADD COLUMN without the check, then ADD CONSTRAINT … CHECK … NOT VALID, and VALIDATE CONSTRAINT in a later migration",
                         )));
                         continue;
                     }
@@ -557,7 +557,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                         "is written to a new file and to the WAL"
                     }
                     ast::AlterTableAction::SetUnlogged(_) => {
-                        "is written to a new file, and a crash empties it from then on"
+                        "is written to a new file, and from then on a crash empties it"
                     }
                     ast::AlterTableAction::SetAccessMethod(_) => "is written to a new file",
                     ast::AlterTableAction::SetTablespace(_) => "is copied",
@@ -566,8 +566,8 @@ impl<'s, 'a> Judge<'s, 'a> {
                 drafts.push(draft(
                     &slugs::STORAGE_CHANGE,
                     node,
-                    format!("nobody can read or write {subject} while it {what}"),
-                    "a second table, filled in slices and kept by a trigger, that takes the name in the end",
+                    format!("{subject} is inaccessible while it {what}"),
+                    "create a second table, fill it in batches and sync it with a trigger, then swap the names",
                 ));
             }
         }
@@ -643,7 +643,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         match self.file.script.directives.no_transaction {
             true => sql.to_owned(),
             false => {
-                format!("{sql}   -- in a migration of its own with `-- migration: no-transaction`")
+                format!("{sql}   -- in a separate migration with `-- migration: no-transaction`")
             }
         }
     }

@@ -57,7 +57,7 @@ pub(super) fn default(
     let has = |wanted: fn(SyntaxKind) -> bool| node.descendants().any(|node| wanted(node.kind()));
     if has(ast::GeneratedIdentity::can_cast) {
         return Some(as_default.saying(
-            "an identity has another value for each row: nobody can read or write {} while it is written anew",
+            "an identity column has a different value for each row: {} is inaccessible while it is rewritten",
         ));
     }
     if has(ast::Virtual::can_cast) {
@@ -78,9 +78,11 @@ pub(super) fn renaming(
     );
     let table = adopted(Squawk::RenamingTable)?;
     if is_table && violation.code == Squawk::BanSetSchema {
-        return Some(table.without_safe_form().saying(
-            "programs that run look for {} in its old schema, and fail from this moment on",
-        ));
+        return Some(
+            table
+                .without_safe_form()
+                .saying("running programs look for {} in its old schema and fail"),
+        );
     }
     if statement.kind() == SyntaxKind::ALTER_FOREIGN_TABLE {
         return Some(table);

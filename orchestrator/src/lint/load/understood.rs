@@ -43,10 +43,9 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
 
 /// What is held against a file of which not everything is analyzed.
 fn too_deep(script: &Script) -> Draft<'_> {
-    let message =
-        "this nests too deeply to be analyzed: none of the rules of the text are held to it";
+    let message = "this is nested too deeply to be analyzed: no rule was checked on it";
     Draft::new(&slugs::TOO_DEEP, script, message).safe_form(
-        "write lists, IN (…) and VALUES (…), …, instead of thousands of operators or levels",
+        "use lists such as IN (…) and VALUES (…), … instead of thousands of operators or levels",
     )
 }
 
@@ -79,10 +78,12 @@ pub fn runnable<'a>(
 fn unread<'a>(file: &LintedFile<'a>) -> impl Iterator<Item = Draft<'a>> {
     let unread = file.unfolded.unread.iter();
     unread.map(|(range, what)| {
-        let message = format!("the linter cannot read this, so that no rule is held to what it runs: {what}");
+        let message = format!(
+            "the linter cannot read the SQL that this runs, so no rule was checked on it: {what}"
+        );
         Draft::new(&slugs::NOT_UNDERSTOOD, file.script, message)
             .at(range.clone())
-            .safe_form("write the statements themselves where they are known; the rehearsal runs the others")
+            .safe_form("write the statements out where they are known; a rehearsal runs the others")
     })
 }
 
@@ -91,7 +92,7 @@ fn not_understood<'a>(file: &LintedFile<'a>) -> Option<Draft<'a>> {
     let errors = file.syntax.errors();
     let first = errors.first()?;
     let message = format!(
-        "the linter does not understand this, so that the rules cannot see all of the file: {}",
+        "the linter cannot parse this, so the rules were not checked on the whole file: {}",
         first.message()
     );
     let (start, end) = (
