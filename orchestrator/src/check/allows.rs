@@ -1,4 +1,4 @@
-//! The directives `allow` themselves: whether they name a rule that there is, and silence something. Floor 4.
+//! Checks the `allow` directives themselves: each names a known rule and silences a finding.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use shared::sql;
 use crate::lint::line;
 use crate::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
 
-/// What is held against the directives of a service. `found` is what was found in it; `asked` tells which rules were asked of which
+/// The findings about the directives of a service. `found` are its other findings; `asked` is whether a rule was checked on a
 /// migration.
 pub fn allows(
     service: &Service,

@@ -1,11 +1,11 @@
-//! Findings of the text and findings of a rehearsal, as one list in which nothing is said twice.
+//! Combines the findings of the text with those of a rehearsal, without duplicates.
 
 use shared::domain::{Finding, Service};
 
 use super::Proof;
 use crate::rules::{Rule, slugs};
 
-/// What the text lets one fear, and what a rehearsal saw of it.
+/// The rules of a rehearsal, each with the text rules that predict the same problem.
 static PAIRS: [(&Rule, &[&Rule]); 7] = [
     (
         &slugs::REWRITES_TABLE,
@@ -54,8 +54,8 @@ static PAIRS: [(&Rule, &[&Rule]); 7] = [
     ),
 ];
 
-/// One list. What a rehearsal saw is kept where the text says the same of the same statement, with the safe form that the text
-/// knows; what the text feared and the rehearsal did not see is left out.
+/// Combines both lists. Where both report the same statement, the finding of the rehearsal is kept, with the safe form of the
+/// text; a finding of the text that the rehearsal disproves is dropped.
 pub fn combine(
     service: &Service,
     text: Vec<Finding>,
@@ -69,7 +69,7 @@ pub fn combine(
         }
         match seen.iter_mut().find(|other| is_same(&finding, other)) {
             Some(other) => {
-                // A reason for either is one for both: with and without a rehearsal the same file passes.
+                // A reason for one covers both, so that a file that passes without a rehearsal also passes with one.
                 other.allowed = other.allowed.take().or(finding.allowed);
                 other.safe_form = finding.safe_form.or(other.safe_form.take());
                 other.place = other.place.or(finding.place);
@@ -81,7 +81,7 @@ pub fn combine(
     kept
 }
 
-/// Whether both say the same of the same statement.
+/// Whether both findings report the same problem of the same statement.
 fn is_same(text: &Finding, seen: &Finding) -> bool {
     let is_there = match (text.place, seen.place) {
         (Some(one), Some(other)) => one.line <= other.end_line && other.line <= one.end_line,
@@ -94,7 +94,7 @@ fn is_same(text: &Finding, seen: &Finding) -> bool {
         && (&text.service, &text.file) == (&seen.service, &seen.file)
 }
 
-/// A change of type that writes nothing anew, such as a longer `varchar`, is none that anybody would feel. Reverts are not watched.
+/// A type change that rewrites nothing, such as a longer `varchar`, blocks no one. The locks of reverts are not observed.
 fn is_disproven(service: &Service, finding: &Finding, proofs: &[Proof]) -> bool {
     if finding.rule != slugs::COLUMN_TYPE_CHANGE.slug {
         return false;

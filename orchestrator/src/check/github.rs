@@ -1,4 +1,4 @@
-//! A report as commands of a GitHub workflow: each becomes an annotation of its line.
+//! A report as GitHub workflow commands: each becomes an annotation of its line.
 //!
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 
@@ -7,7 +7,7 @@ use shared::report::clean;
 
 use super::{Paths, Report, Scope};
 
-/// A command for each finding that is not allowed and is about new lines.
+/// One command for each finding that is not allowed and is on new lines.
 pub fn annotations(report: &Report, scope: &Scope, paths: &Paths) -> String {
     let shown = report
         .findings
@@ -24,7 +24,7 @@ fn command(finding: &Finding, paths: &Paths) -> String {
     let mut properties = vec![format!("file={}", property(&paths.relative(&finding.file)))];
     if let Some(place) = finding.place {
         properties.push(format!("line={},endLine={}", place.line, place.end_line));
-        // Columns of more than one line mean nothing to GitHub.
+        // GitHub ignores columns of a range of several lines.
         if place.line == place.end_line {
             properties.push(format!(
                 "col={},endColumn={}",

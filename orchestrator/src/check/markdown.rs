@@ -1,4 +1,4 @@
-//! A report as Markdown, for the summary of a job.
+//! A report as Markdown, for a job summary.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use shared::report::units::count;
 
 use super::{Paths, Report, Summary};
 
-/// Findings that are listed; the rest is a number.
+/// At most this many findings are listed; the rest are counted.
 const MOST: usize = 100;
 
 /// A heading, a table of services, and the findings.
@@ -102,7 +102,7 @@ fn row(finding: &Finding, paths: &Paths) -> String {
     )
 }
 
-/// Text that neither ends the cell nor is taken for markup.
+/// Escapes text so that it neither ends the cell nor is parsed as markup.
 fn cell(text: &str) -> String {
     let mut cell = String::new();
     for character in text.chars() {

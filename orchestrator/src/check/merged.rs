@@ -1,4 +1,4 @@
-//! Migrations that are merged, and are not as they were merged.
+//! Detects merged migrations that were edited, removed or renamed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::git::{Change, Changes, GitError};
 use crate::lint::order_against;
 use crate::rules::{Draft, Rulebook, slugs};
 
-/// What is held against migrations that were merged and are edited, gone, or overtaken. `all` also asks about services that are gone.
+/// The findings about merged migrations that were edited or removed, and about new ones with an earlier version. `all` includes removed services.
 ///
 /// # Errors
-/// Where git gives no answer.
+/// When git fails.
 pub fn merged(
     services: &[&Service],
     rulebook: &Rulebook,
@@ -51,7 +51,7 @@ pub fn merged(
     Ok(findings)
 }
 
-/// Merged migrations of which the file is gone, or has another name.
+/// Merged migrations whose files were removed or renamed.
 fn gone(
     services: &[&Service],
     rulebook: &Rulebook,
@@ -107,7 +107,7 @@ fn finding(
     }
 }
 
-/// The folder of a service from the root of the repository, with a `/` behind it.
+/// The folder of a service, relative to the root of the repository, with a trailing `/`.
 fn folder(service: &Service, paths: &Paths) -> String {
     let toml = paths.relative(&service.path);
     toml.strip_suffix("service.toml")
@@ -115,7 +115,7 @@ fn folder(service: &Service, paths: &Paths) -> String {
         .to_owned()
 }
 
-/// The version of a migration, from the name of its file in the folder of its service.
+/// The version in the path of a migration, relative to the folder of its service.
 fn version(path: &str) -> Option<Version> {
     let file = path.strip_prefix("migrations/V")?.strip_suffix(".sql")?;
     file.split_once("__")?.0.parse().ok()

@@ -1,7 +1,7 @@
-//! All that is held against the migrations of services, as one report. Floor 4.
+//! All findings about the migrations of services, as one report.
 //!
-//! Responsible for putting together what the text shows (`lint`), what a rehearsal saw, what the directives say and what git knows, and for the forms in which
-//! other programs want it. Not for the rules, nor for how a report is shown to people (`cli`).
+//! Responsible for combining the findings of the text (`lint`), of a rehearsal, of the directives and of git, and for the formats that other
+//! programs read. Not for the rules, nor for the human output (`cli`).
 
 mod allows;
 mod combine;

@@ -1,8 +1,8 @@
-//! Files as they are called from the root of the repository, where other programs look for them.
+//! Paths relative to the root of the repository, as other programs expect them.
 
 use std::path::{Path, PathBuf};
 
-/// From the names of files in findings to those in the repository.
+/// Maps the paths in findings to paths in the repository.
 #[derive(Clone, Debug)]
 pub struct Paths {
     root: PathBuf,
@@ -10,7 +10,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Files are named from the folder `from`; the repository is the nearest one upwards, else that folder itself.
+    /// Paths in findings are relative to `from`. The repository is the nearest one above `folder`; without one, `from` is the root.
     pub fn new(from: &Path, folder: &Path) -> Self {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let repository = folder.ancestors().find(|above| above.join(".git").exists());
@@ -24,10 +24,10 @@ impl Paths {
         }
     }
 
-    /// The name of a file from the root of the repository, with `/`; one that lies elsewhere keeps its name.
+    /// The path relative to the root of the repository, with `/`; a path outside the repository is returned absolute.
     pub fn relative(&self, file: &str) -> String {
         let path = self.from.join(file);
-        // A file that is gone has a folder still.
+        // The folder of a removed file can still be resolved.
         let found = path.canonicalize().ok().or_else(|| {
             let folder = path.parent()?.canonicalize().ok()?;
             Some(folder.join(path.file_name()?))

@@ -1,4 +1,4 @@
-//! The rehearsal of what is asked about, without events.
+//! Rehearses the selected migrations, without events.
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -12,26 +12,26 @@ use crate::rehearsal::{Rehearsal, Scope as Which, Work, rehearse_service};
 use crate::rules::Rulebook;
 use crate::scratch::{ScratchError, ScratchServers};
 
-/// Services at a time: each keeps a processor busy.
+/// At most this many services are rehearsed at a time: each keeps a processor busy.
 const REHEARSALS: usize = 4;
 
-/// What the rehearsal of a migration showed, besides findings.
+/// The result of a migration's rehearsal, besides findings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
     /// The service.
     pub service: ServiceName,
     /// The migration.
     pub version: Version,
-    /// Whether it can be undone.
+    /// Whether the migration can be reverted.
     #[serde(flatten)]
     pub reversibility: Reversibility,
-    /// What it locked of what stood before.
+    /// The locks on relations that existed before the migration.
     pub locks: Vec<SeenLock>,
-    /// What could not be looked at.
+    /// What could not be checked.
     pub notes: Vec<String>,
 }
 
-/// A service of which the rehearsal did not come to its end, for no fault of its files.
+/// A service whose rehearsal did not finish for a reason other than its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unrehearsed {
     /// The service.
@@ -40,24 +40,24 @@ pub struct Unrehearsed {
     pub error: String,
     /// What to do next.
     pub next: Option<String>,
-    /// For the shell.
+    /// The exit code.
     pub exit_code: ExitStatus,
 }
 
-/// What rehearsals showed.
+/// The results of rehearsals.
 #[derive(Debug, Default)]
 pub struct Rehearsals {
-    /// What is held against migrations.
+    /// The findings.
     pub findings: Vec<Finding>,
-    /// What was shown of each.
+    /// The result of each migration.
     pub proofs: Vec<Proof>,
-    /// Migrations that were not rehearsed, because one before them does not run.
+    /// Migrations that were not rehearsed, because an earlier one does not run.
     pub left_out: Vec<(ServiceName, Version)>,
-    /// Services of which the rehearsal did not come to its end.
+    /// Services whose rehearsal did not finish.
     pub unrehearsed: Vec<Unrehearsed>,
 }
 
-/// Rehearses the migrations that are asked about, several services at a time.
+/// Rehearses the selected migrations, several services at a time.
 pub async fn rehearsals(
     scratch_servers: &ScratchServers<'_>,
     services: &[&Service],
@@ -118,7 +118,7 @@ impl Rehearsals {
     }
 }
 
-/// Neighbours are rehearsed together: each stretch on a scratch database of its own, on which what comes before it was run.
+/// Consecutive migrations are rehearsed together: each group on its own scratch database, to which all earlier migrations were applied.
 async fn one(
     scratch_servers: &ScratchServers<'_>,
     service: &Service,
@@ -152,7 +152,7 @@ async fn one(
     rehearsals
 }
 
-/// What is asked about, in stretches without a gap, each with what comes before it.
+/// The selected migrations in groups of consecutive versions, each with all versions before it.
 fn stretches(service: &Service, scope: &Scope) -> Vec<(Vec<Version>, Vec<Version>)> {
     let versions: Vec<Version> = service.migrations.iter().map(|it| it.version).collect();
     let mut stretches: Vec<(Vec<Version>, Vec<Version>)> = Vec::new();

@@ -1,14 +1,14 @@
-//! What was found, in order and in numbers. Floor 4.
+//! The findings in order, and their counts.
 
 use serde::Serialize;
 use shared::domain::{ExitStatus, Finding, Reversibility, ServiceName, Severity, Version};
 
 use super::{Proof, Rehearsals, Unrehearsed};
 
-/// Numbers of a check.
+/// The counts of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Services that were looked at.
+    /// Services that were checked.
     pub services: usize,
     /// Their migrations.
     pub migrations: usize,
@@ -24,19 +24,19 @@ pub struct Summary {
     pub proven: usize,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     schema: u32,
     /// By service, version, file and place.
     pub findings: Vec<Finding>,
-    /// What rehearsals showed of each migration.
+    /// The result of each migration's rehearsal.
     pub rehearsed: Vec<Proof>,
-    /// Migrations that were not rehearsed, because the engine does not run one before them, or themselves.
+    /// Migrations that were not rehearsed, because the engine does not run them or an earlier one.
     pub left_out: Vec<LeftOut>,
-    /// Services of which the rehearsal did not come to its end, for no fault of their files.
+    /// Services whose rehearsal did not finish for a reason other than their files.
     pub failed: Vec<Unrehearsed>,
-    /// In numbers.
+    /// The counts.
     pub summary: Summary,
 }
 
@@ -50,7 +50,7 @@ pub struct LeftOut {
 }
 
 impl Report {
-    /// Of what was found in so many services and migrations, and what rehearsals showed.
+    /// Sorts and counts the findings of that many services and migrations.
     pub fn new(
         services: usize,
         migrations: usize,
@@ -93,9 +93,9 @@ impl Report {
             summary,
         }
     }
-    /// For the shell.
+    /// The exit code.
     pub fn exit_status(&self) -> ExitStatus {
-        // Whatever allows the failure before them: migrations that were not looked at are never a success.
+        // Even if the failure before them is allowed, migrations that were not checked are never a success.
         let found = if self.summary.errors > 0 || !self.left_out.is_empty() {
             ExitStatus::Findings
         } else {

@@ -1,4 +1,4 @@
-//! A report as SARIF 2.1.0, the form in which code scanners exchange results.
+//! A report as SARIF 2.1.0, the exchange format of code scanners.
 //!
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
 
@@ -14,7 +14,7 @@ use crate::rules::{RULES, Rule, Rulebook};
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// The document. `texts` are the files by their names in findings.
+/// The SARIF document. `texts` are the contents of files by their paths in findings.
 pub fn sarif(
     report: &Report,
     rulebook: &Rulebook,
@@ -111,7 +111,7 @@ fn result(
     result
 }
 
-/// The same for the same statement, wherever it moves in its file; equal statements are counted.
+/// A fingerprint that does not change when a statement moves in its file; equal statements are numbered.
 fn fingerprint(
     finding: &Finding,
     path: &str,
@@ -139,7 +139,7 @@ fn fingerprint(
     format!("{hash}:{number}")
 }
 
-/// A path as a relative reference.
+/// A path as a URI reference.
 fn uri(path: &str) -> String {
     let mut uri = String::new();
     for byte in path.bytes() {

@@ -1,4 +1,4 @@
-//! Which migrations are asked about: all, or those that differ from what is merged.
+//! Selects migrations: all, or those that differ from the merged state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -8,7 +8,7 @@ use shared::domain::{Finding, Service, ServiceName, Version};
 use super::Paths;
 use crate::git::{Change, Changes, GitError};
 
-/// Which migrations are asked about.
+/// The selected migrations.
 #[derive(Debug, Default)]
 pub struct Scope {
     changed: Option<Changed>,
@@ -17,20 +17,20 @@ pub struct Scope {
 #[derive(Debug)]
 struct Changed {
     migrations: BTreeSet<(ServiceName, Version)>,
-    /// The new lines of files that differ, by their names in findings.
+    /// The new lines of changed files, by their paths in findings.
     lines: BTreeMap<String, Vec<RangeInclusive<u32>>>,
 }
 
 impl Scope {
-    /// All of them.
+    /// Selects all migrations.
     pub fn everything() -> Self {
         Self::default()
     }
 
-    /// Those of which a file was added or edited.
+    /// Selects the migrations with an added or edited file.
     ///
     /// # Errors
-    /// Where git gives no answer.
+    /// When git fails.
     pub fn changed(
         services: &[&Service],
         changes: &Changes,
@@ -57,19 +57,19 @@ impl Scope {
         })
     }
 
-    /// Whether a migration is asked about.
+    /// Whether a migration is selected.
     pub fn has(&self, service: &ServiceName, version: Version) -> bool {
         self.changed
             .as_ref()
             .is_none_or(|changed| changed.migrations.contains(&(service.clone(), version)))
     }
 
-    /// Whether a migration is known not to be merged yet.
+    /// Whether a migration is known not to be merged.
     pub fn is_new(&self, service: &ServiceName, version: Version) -> bool {
         self.changed.is_some() && self.has(service, version)
     }
 
-    /// How many migrations of a service are asked about.
+    /// The number of selected migrations of a service.
     pub fn count(&self, service: &Service) -> usize {
         let migrations = service.migrations.iter();
         migrations
@@ -77,14 +77,14 @@ impl Scope {
             .count()
     }
 
-    /// Whether a finding is about what it is asked about.
+    /// Whether a finding is about a selected migration.
     pub fn has_finding(&self, finding: &Finding) -> bool {
         finding
             .version
             .is_none_or(|version| self.has(&finding.service, version))
     }
 
-    /// Whether a finding is about lines that are new; one about a file as a whole is, where the file differs.
+    /// Whether a finding is on new lines. A finding about a file as a whole counts if the file differs.
     pub fn is_on_new_lines(&self, finding: &Finding) -> bool {
         let Some(changed) = &self.changed else {
             return true;

@@ -1,20 +1,20 @@
-//! Rules on the files themselves: their directives, their syntax, and that they stay as they were merged.
+//! Rules about the files themselves: directives, syntax, and changes after the merge.
 
 use super::rule::rules;
 
 rules! {
-    /// A directive allows a rule that exists.
+    /// An `allow` directive names an unknown rule.
     UNKNOWN_RULE = Error "unknown-rule": "An `allow` directive names a known rule.";
-    /// A directive allows something.
+    /// An `allow` directive silences nothing.
     UNUSED_ALLOW = Warning "unused-allow": "An `allow` directive silences a finding.";
-    /// A file can be read.
+    /// The linter cannot parse a file.
     NOT_UNDERSTOOD = Warning "not-understood": "The linter can parse the file.";
-    /// A file nests so deeply that it is not analyzed.
+    /// A file is nested too deeply to be analyzed.
     TOO_DEEP = Error "too-deep": "No statement nests too deeply to be analyzed.";
-    /// A file is one that the engine runs.
+    /// The engine refuses to run a file.
     ENGINE_REFUSES = Error "engine-refuses": "The engine can run the file: no transaction control, no COPY FROM STDIN and no psql commands.";
-    /// A statement that cannot run in a transaction stands in a no-transaction migration.
+    /// A statement that cannot run in a transaction is in a transactional file.
     NEEDS_NO_TRANSACTION = Error "needs-no-transaction": "A statement that cannot run in a transaction is in a file with `-- migration: no-transaction`.";
-    /// A migration that is merged stays as it is.
+    /// A merged migration was changed.
     MERGED_MIGRATION_EDITED = Error "merged-migration-edited": "Merged migrations are not edited, renamed or removed.";
 }

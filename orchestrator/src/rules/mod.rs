@@ -1,6 +1,6 @@
-//! What a migration is held to: the rules of `check` and `rehearse`, their gravity, and what a file allows itself. Floor 3.
+//! The rules of `check` and `rehearse`, their severities, and the `allow` directives of a file.
 //!
-//! Responsible for the list of rules and for turning what was seen into a finding. Not for seeing anything.
+//! Responsible for the list of rules and for turning a draft into a finding. Not for detecting violations.
 
 mod files;
 mod guide;

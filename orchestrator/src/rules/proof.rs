@@ -1,4 +1,4 @@
-//! Rules that only a rehearsal can hold a migration to.
+//! Rules that only a rehearsal can check.
 
 use super::rule::rules;
 
@@ -7,30 +7,30 @@ rules! {
     UP_FAILS = Error "up-fails": "The migration runs after all earlier migrations.";
     /// The revert does not run.
     REVERT_FAILS = Error "revert-fails": "The revert runs after its migration.";
-    /// The revert leaves another schema than the one before the migration.
+    /// The revert leaves a schema that differs from the one before the migration.
     REVERT_LEAVES_SCHEMA = Error "revert-leaves-schema": "The revert restores the schema from before the migration.";
-    /// The revert leaves an extension that the migration brought.
+    /// The revert leaves an extension that the migration created.
     REVERT_LEAVES_EXTENSION = Error "revert-leaves-extension": "The revert drops the extensions that its migration created.";
-    /// The migration does not run a second time, after its revert.
+    /// The migration fails when it is applied again after its revert.
     SECOND_UP_FAILS = Error "second-up-fails": "The migration can be applied again after its revert.";
-    /// The migration makes another schema the second time.
+    /// The migration produces a different schema when it is applied again.
     SECOND_UP_DIFFERS = Error "second-up-differs": "Applied again after its revert, the migration produces the same schema.";
-    /// A table is written anew while others wait.
+    /// A table is rewritten under a blocking lock.
     REWRITES_TABLE = Error "rewrites-table": "The migration does not rewrite a table while it blocks reads or writes.";
-    /// All rows are read while others wait.
+    /// A table is scanned under a blocking lock.
     SCANS_UNDER_LOCK = Error "scans-under-lock": "The migration does not scan a table while it blocks reads or writes.";
-    /// Rows are changed while others wait.
+    /// Rows change under a blocking lock.
     LOCK_HELD_OVER_DATA_CHANGE = Warning "lock-held-over-data-change": "The migration does not hold a blocking lock while it changes rows.";
-    /// Rows that stood before the migration are others after its revert.
+    /// Rows from before the migration are missing or differ after its revert.
     LOSES_DATA = Error "loses-data": "The revert restores all rows from before the migration.";
-    /// Rows stand there after the revert that did not before the migration.
+    /// The revert leaves rows that the migration added.
     LEAVES_ROWS = Warning "leaves-rows": "The revert deletes the rows that the migration adds.";
-    /// The migration cannot run where its tables have rows.
+    /// The migration fails if its tables have rows.
     NEEDS_EMPTY_TABLE = Error "needs-empty-table": "The migration runs on tables with rows.";
-    /// The migration failed on rows that were made up.
+    /// The migration fails on generated rows.
     FAILS_ON_ROWS = Warning "fails-on-rows": "The migration runs with all rows that its tables allow.";
-    /// A trigger cannot work in the state that the migration leaves.
+    /// A trigger fails after the migration.
     BROKEN_TRIGGER = Error "broken-trigger": "Every trigger works after the migration.";
-    /// A function cannot run in the state that the migration leaves.
+    /// A function cannot run after the migration.
     BROKEN_FUNCTION = Error "broken-function": "Every function can run after the migration.";
 }

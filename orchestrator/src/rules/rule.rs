@@ -1,28 +1,28 @@
-//! A rule, and the list of all.
+//! The type of a rule, and the list of all rules.
 
 use shared::domain::Severity;
 
 use super::{files, guide, load, proof};
 
-/// A rule that migrations are held to.
+/// A rule that migrations are checked against.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Its name, in `allow` directives, in the configuration, and of its page `docs/rules/<slug>.md`.
+    /// The name in `allow` directives, in the configuration, and of the page `docs/rules/<slug>.md`.
     pub slug: &'static str,
-    /// How grave a breach is, unless the configuration says otherwise.
+    /// The severity, unless the configuration overrides it.
     pub severity: Severity,
-    /// What it asks, in one sentence.
+    /// The rule in one sentence.
     pub summary: &'static str,
-    /// The rules of squawk's linter that find it, where some do.
+    /// The rules of squawk's linter that detect violations, if any.
     pub linter: &'static [&'static str],
-    /// Its page.
+    /// The text of the rule's page.
     pub page: &'static str,
 }
 
-/// The rules of each family, one after another.
+/// The rules of all families.
 pub static RULES: [&[&Rule]; 4] = [proof::ALL, guide::ALL, load::ALL, files::ALL];
 
-/// The rule of that name.
+/// Returns the rule with this slug.
 pub fn rule(slug: &str) -> Option<&'static Rule> {
     RULES
         .iter()
@@ -31,15 +31,15 @@ pub fn rule(slug: &str) -> Option<&'static Rule> {
         .copied()
 }
 
-/// Whether only a rehearsal can tell whether the rule is broken.
+/// Whether only a rehearsal can detect a violation.
 pub fn is_proven(rule: &Rule) -> bool {
     proof::ALL.contains(&rule)
 }
 
-/// How much of a name must be right for another to be meant by it.
+/// The least similarity of a suggestion.
 const SIMILAR: f64 = 0.6;
 
-/// The rule that somebody may have meant who wrote a name that no rule has.
+/// The rule that a misspelled slug most likely means.
 pub fn nearest(slug: &str) -> Option<&'static Rule> {
     let rules = RULES.iter().flat_map(|family| family.iter());
     rules
@@ -54,7 +54,7 @@ pub fn nearest(slug: &str) -> Option<&'static Rule> {
         .map(|(_, rule)| rule)
 }
 
-/// Declares rules, each with its page.
+/// Declares rules and includes their pages.
 macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident = $severity:ident $slug:literal $(from $($linter:literal),+)?: $summary:literal;)*) => {
         $(
@@ -67,7 +67,7 @@ macro_rules! rules {
                 page: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rules/", $slug, ".md")),
             };
         )*
-        /// All of this family.
+        /// All rules of this family.
         pub(super) static ALL: &[&$crate::rules::Rule] = &[$(&$name),*];
     };
 }
@@ -91,7 +91,7 @@ mod tests {
         }
     }
 
-    /// So many rules has the version of squawk to which this project is pinned.
+    /// The number of rules in the pinned version of squawk.
     const RULES_OF_SQUAWK: usize = 78;
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         let adopted: BTreeSet<&str> = rules.flat_map(|rule| rule.linter).copied().collect();
         assert!(adopted.is_disjoint(&left_out), "{left_out:?}");
         let all: BTreeSet<&str> = adopted.union(&left_out).copied().collect();
-        // squawk knows that one by another way than by its name.
+        // squawk does not parse the name of that one.
         for name in all.iter().filter(|name| **name != "unused-ignore") {
             assert!(
                 squawk_linter::Rule::try_from(*name).is_ok(),

@@ -1,4 +1,4 @@
-//! From what was seen to a finding: how grave it is here, and whether the migration allows it.
+//! Turns drafts into findings: the severity in this environment, and whether the migration allows the rule.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,24 +9,24 @@ use shared::sql::Lines;
 
 use super::{Rule, nearest, rule, slugs};
 
-/// How grave a configuration makes a rule.
+/// The severity that the configuration gives a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gravity {
-    /// Not looked for.
+    /// The rule is not checked.
     Off,
-    /// Told.
+    /// Reported.
     Warning,
-    /// Told, and exit code 4.
+    /// Reported, with exit code 4.
     Error,
 }
 
-/// The oldest PostgreSQL that is supported, and that files are checked for where nothing else is said.
+/// The oldest supported PostgreSQL: the default version to check files for.
 const POSTGRES: u16 = 14;
 
-/// The rules as they hold in one environment.
+/// The severities of the rules in one environment.
 #[derive(Clone, Debug)]
 pub struct Rulebook {
-    /// What the configuration says, by slug.
+    /// The configured severities, by slug.
     pub gravity: BTreeMap<String, Gravity>,
     /// The oldest PostgreSQL that files are checked for.
     pub postgres: u16,
@@ -41,15 +41,15 @@ impl Default for Rulebook {
     }
 }
 
-/// What a rule saw.
+/// A violation that a rule detected, before severity and `allow` directives apply.
 pub struct Draft<'a> {
     /// The rule.
     pub rule: &'static Rule,
     /// The file.
     pub script: &'a Script,
-    /// Where, in bytes of the file's text; `None` for the whole file.
+    /// The place, in bytes of the file's text; `None` for the whole file.
     pub range: Option<Range<usize>>,
-    /// The reason, one sentence.
+    /// What is wrong, in one sentence.
     pub message: String,
     /// The safe form.
     pub safe_form: Option<String>,
@@ -58,7 +58,7 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Of a rule, in a file.
+    /// A violation of a rule somewhere in a file.
     pub fn new(rule: &'static Rule, script: &'a Script, message: impl Into<String>) -> Self {
         Self {
             rule,
@@ -70,14 +70,14 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// At a place of the file, in bytes.
+    /// Sets the place in the file, in bytes.
     #[must_use]
     pub fn at(mut self, range: Range<usize>) -> Self {
         self.range = Some(range);
         self
     }
 
-    /// With a safe form.
+    /// Adds a safe form.
     #[must_use]
     pub fn safe_form(mut self, sql: impl Into<String>) -> Self {
         self.safe_form = Some(sql.into());
@@ -86,10 +86,10 @@ impl<'a> Draft<'a> {
 }
 
 impl Rulebook {
-    /// As a configuration has it.
+    /// Reads the severities from the configuration.
     ///
     /// # Errors
-    /// Where it names a rule that there is not, or a gravity.
+    /// When it names an unknown rule or severity.
     pub fn of(configuration: &Configuration) -> Result<Self, ConfigError> {
         let mut gravity = BTreeMap::new();
         for (slug, (value, origin)) in configuration.check_rules() {
@@ -123,7 +123,7 @@ impl Rulebook {
         })
     }
 
-    /// How grave a rule is here; `None` when it is off.
+    /// The severity of a rule; `None` when the rule is off.
     pub fn severity(&self, rule: &Rule) -> Option<Severity> {
         if is_fixed(rule) {
             return Some(rule.severity);
@@ -136,8 +136,8 @@ impl Rulebook {
         }
     }
 
-    /// The finding; `None` when the rule is off. A migration allows a rule in its own file or in that of its revert, which no checksum
-    /// guards: so a migration that is applied everywhere can say why it is as it is.
+    /// The finding; `None` when the rule is off. An `allow` directive may be in the migration or in its revert, which no checksum
+    /// covers: a migration that is already applied can still get a reason.
     pub fn finding(
         &self,
         service: &Service,
@@ -200,7 +200,7 @@ impl Rulebook {
     }
 }
 
-/// Whether neither a directive nor the configuration can silence the rule: the engine refuses the file all the same.
+/// Whether neither a directive nor the configuration can silence the rule, because the engine refuses the file anyway.
 fn is_fixed(rule: &Rule) -> bool {
     rule == &slugs::ENGINE_REFUSES
 }
