@@ -94,7 +94,7 @@ fn is_same(text: &Finding, seen: &Finding) -> bool {
         && (&text.service, &text.file) == (&seen.service, &seen.file)
 }
 
-/// A type change that rewrites nothing, such as a longer `varchar`, blocks no one. The locks of reverts are not observed.
+/// A type change that rewrites nothing, such as a longer `varchar`, is harmless. The locks of reverts are not observed.
 fn is_disproven(service: &Service, finding: &Finding, proofs: &[Proof]) -> bool {
     if finding.rule != slugs::COLUMN_TYPE_CHANGE.slug {
         return false;

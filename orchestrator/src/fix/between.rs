@@ -1,23 +1,23 @@
-//! What a schema guarantees, and whether it still does between the files of a rewrite.
+//! The guarantees of a schema, and whether they hold between the files of a rewrite.
 //!
-//! Responsible for comparing the states between two files with those before the first and behind the last: what one transaction kept
-//! from being seen is seen there, and others write rows meanwhile. Not for taking the snapshots (`prove`). Pure.
+//! Responsible for comparing the schema between two files with that before the first and after the last: a gap that one
+//! transaction hides is visible between files, and other sessions write rows in the meantime. Not for taking the snapshots (`prove`). Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Kind, Object, Snapshot};
 
-/// What others can rely on in a schema.
+/// What other sessions can rely on in a schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Guarantees {
-    /// Each in words.
+    /// The guarantees as text.
     all: BTreeSet<String>,
-    /// How many there are of a kind on a table: one that takes the place of another need not say the same.
+    /// The number of constraints of a kind per table: a replacement need not have the same definition.
     number: BTreeMap<(String, &'static str), usize>,
 }
 
 impl Guarantees {
-    /// Those of a schema.
+    /// The guarantees of a schema.
     pub(super) fn of(schema: &Snapshot) -> Self {
         let mut guarantees = Self::default();
         for object in schema.objects() {
@@ -51,7 +51,7 @@ impl Guarantees {
     }
 
     fn constraint(&mut self, table: &str, definition: &str) {
-        // New rows are held to it all the same.
+        // It applies to new rows anyway.
         let definition = definition.trim_end_matches(" NOT VALID");
         let kind = ["PRIMARY KEY", "UNIQUE", "FOREIGN KEY", "CHECK", "EXCLUDE"]
             .into_iter()
@@ -63,7 +63,7 @@ impl Guarantees {
             }
             Some("UNIQUE") => self.unique(table, definition),
             Some(kind) => {
-                // What happens when the other row goes may change without a gap.
+                // The referential actions may change without a gap.
                 let words = match definition
                     .find(" ON UPDATE ")
                     .or(definition.find(" ON DELETE "))
@@ -78,7 +78,7 @@ impl Guarantees {
         }
     }
 
-    /// By a constraint or by an index alone: both keep rows from being alike.
+    /// Uniqueness by a constraint or by an index alone: both reject duplicates.
     fn unique(&mut self, table: &str, definition: &str) {
         let columns = definition.find('(').map_or("", |at| &definition[at..]);
         self.all.insert(format!("uniqueness of {table} {columns}"));
@@ -86,7 +86,7 @@ impl Guarantees {
         *number += 1;
     }
 
-    /// The first guarantee that stands before and behind, and not here, in words.
+    /// The first guarantee that holds before and after, but not here, as text.
     pub(super) fn missing(&self, before: &Self, behind: &Self) -> Option<String> {
         let lasting = before.all.intersection(&behind.all);
         let lost = lasting

@@ -1,7 +1,7 @@
-//! Files of a service that are written or rewritten, all or none.
+//! Writes the files of a service, all or none.
 //!
-//! Responsible for the folder never being half a rewrite: new files come first, so that at worst a migration is there twice, which
-//! fails loudly, and never lost. Not for what is in them.
+//! Responsible for never leaving half a rewrite in the folder: new files come first, so that at worst a migration exists twice, which
+//! fails loudly, and is never lost. Not for the content of the files.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -10,27 +10,27 @@ use std::path::{Path, PathBuf};
 use service_layout::files;
 use shared::domain::with_causes;
 
-/// What becomes of a file.
+/// A change of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
-    /// What stands in it now; `None` for a new one.
+    /// The current content; `None` for a new file.
     pub before: Option<String>,
-    /// What is to stand in it.
+    /// The new content.
     pub after: String,
 }
 
-/// Why files were not written. Nothing is changed then, unless it says so.
+/// Why files were not written. No file is changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Somebody changed a file meanwhile.
+    /// A file changed after it was read.
     #[error("{path}: the file changed after it was read; rerun the command", path = path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
-    /// A file is there that would be new.
+    /// A new file already exists.
     #[error("{path}: the file already exists; move it away", path = path.display())]
     Exists {
         /// The file.
@@ -46,10 +46,10 @@ pub enum WriteError {
     },
 }
 
-/// Writes files, all or none.
+/// Writes all files or none.
 ///
 /// # Errors
-/// When one is not as it was, or cannot be written.
+/// When a file changed after it was read, or cannot be written.
 pub fn write(changes: &[FileChange]) -> Result<(), WriteError> {
     for change in changes {
         as_it_was(change)?;
@@ -93,7 +93,7 @@ fn as_it_was(change: &FileChange) -> Result<(), WriteError> {
     }
 }
 
-/// Writes a file beside its place, under a name that is no migration's, in the folder of the service.
+/// Writes the content to a temporary file in the folder of the service, under a name that is not a migration's.
 fn prepare(change: &FileChange) -> Result<PathBuf, WriteError> {
     let failed = |source| WriteError::Io {
         path: change.path.clone(),
@@ -144,7 +144,7 @@ fn take_back(done: &[(&FileChange, &PathBuf)]) {
 
 fn forget(prepared: &[PathBuf]) {
     for path in prepared {
-        // Those that were renamed are gone from here.
+        // Files that were renamed no longer exist under this name.
         let _ = fs::remove_file(path);
     }
 }

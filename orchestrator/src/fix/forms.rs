@@ -1,7 +1,7 @@
 //! The safe form of one statement.
 //!
-//! Responsible for what a statement becomes: what stays where it is, what comes in later files, and what undoes each. Not for files
-//! (`rewrite`), nor for whether it reaches its end (`prove`). Pure.
+//! Responsible for the parts of a statement: those that stay in the file, those that move to later files, and what undoes each. Not for
+//! files (`rewrite`), nor for the proof (`prove`). Pure.
 
 use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
@@ -13,18 +13,18 @@ use crate::lint::{Change, Constraint, ConstraintKind, Model, Step};
 /// The files into which a migration is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
-    /// What is quick as it is.
+    /// Statements that are quick as they are.
     Stays,
-    /// Indexes, built and dropped CONCURRENTLY: no transaction.
+    /// Indexes that are built and dropped CONCURRENTLY, without a transaction.
     Indexes,
-    /// The rows that stand are held to constraints.
+    /// Validates constraints on existing rows.
     Validate,
-    /// What is quick now.
+    /// Statements that are quick after the earlier stages.
     Finish,
 }
 
 impl Stage {
-    /// What the name of its file ends with.
+    /// The suffix of the file name.
     pub(super) const fn suffix(self) -> &'static str {
         match self {
             Self::Stays => "rest",
@@ -40,28 +40,28 @@ impl Stage {
 pub(super) struct Later {
     pub(super) stage: Stage,
     pub(super) sql: String,
-    /// What undoes it, in order; `None` where nothing is known to.
+    /// The statements that undo it, in order; `None` if unknown.
     pub(super) undo: Option<Vec<String>>,
 }
 
 /// The safe form of a statement, or of one action of an `ALTER TABLE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Form {
-    /// What stands in its place; nothing when all of it comes later.
+    /// The replacement; empty if everything moves to later files.
     pub(super) stays: Vec<String>,
     pub(super) later: Vec<Later>,
-    /// What becomes of its undoing in the revert.
+    /// What the revert no longer has to undo.
     pub(super) undo: Vec<Undo>,
 }
 
-/// Why a statement has no safe form, in words.
+/// Why a statement has no safe form.
 pub(super) type NoForm = &'static str;
 
-/// What the forms look things up in.
+/// The context of a statement.
 pub(super) struct Surroundings<'a> {
-    /// The schema behind the statement.
+    /// The schema after the statement.
     pub(super) after: &'a Model,
-    /// Whether it is about a partitioned table.
+    /// Whether the statement is about a partitioned table.
     pub(super) partitioned: bool,
     /// The statements of the file, and those of its revert.
     pub(super) file: Text<'a>,
@@ -145,7 +145,7 @@ fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Re
     Ok(form)
 }
 
-/// The statement of a revert that makes an index again, CONCURRENTLY.
+/// The statement of a revert that recreates an index, with CONCURRENTLY.
 fn made_again(index: &Name, revert: Text<'_>) -> Option<String> {
     revert.steps.iter().find_map(|step| {
         let Some(Change::MakesIndex(made)) = step.acts.first().map(|act| &act.change) else {
@@ -166,7 +166,7 @@ fn made_again(index: &Name, revert: Text<'_>) -> Option<String> {
     })
 }
 
-/// A statement with CONCURRENTLY behind its INDEX.
+/// Inserts CONCURRENTLY after INDEX.
 fn concurrently(text: &str, step: &Step, word: Option<SyntaxToken>) -> Result<String, NoForm> {
     let unknown = "no safe form is known";
     let end = usize::from(word.ok_or(unknown)?.text_range().end());
@@ -241,7 +241,7 @@ impl AlteredTable {
     }
 }
 
-/// The form of one action; an error without words is an action that needs none.
+/// The form of one action; an empty error means that the action needs none.
 fn of_action(
     step: &Step,
     action: &ast::AlterTableAction,
@@ -300,7 +300,7 @@ fn adds_constraint(
             known.constraints.iter().find(same)
         })
         .and_then(|known| known.name.clone());
-    // How the server names a check depends on what stands in it.
+    // The server derives the name of a check from its expression.
     let is_check = matches!(constraint.kind, ConstraintKind::Check { .. });
     let name = constraint
         .name
@@ -341,7 +341,7 @@ fn adds_constraint(
     }
 }
 
-/// A key over an index that is built first.
+/// A key that uses an index built before it.
 fn key(
     of: &Name,
     constraint: &Constraint,
@@ -435,7 +435,7 @@ fn sets_not_null(of: &Name, column: &str, table: &AlteredTable) -> Form {
     }
 }
 
-/// From a constraint that holds for all rows to one that holds for new ones.
+/// Undoes the validation: replaces a valid constraint by one that applies to new rows only.
 fn unvalidated(table: &AlteredTable, name: &str, added: &str) -> Vec<String> {
     vec![
         table.statement(&format!("DROP CONSTRAINT {}", quoted(name))),
@@ -443,7 +443,7 @@ fn unvalidated(table: &AlteredTable, name: &str, added: &str) -> Vec<String> {
     ]
 }
 
-/// The action that adds a constraint NOT VALID, in the same file.
+/// The action in the same file that adds a constraint NOT VALID.
 fn added(name: &str, file: Text<'_>) -> Option<String> {
     file.steps
         .iter()
@@ -458,7 +458,7 @@ fn added(name: &str, file: Text<'_>) -> Option<String> {
         })
 }
 
-/// What a constraint asks, behind `ADD` and its name.
+/// The definition of a constraint, without `ADD` and its name.
 fn body<'o>(own: &'o str, constraint: &Constraint) -> Result<&'o str, NoForm> {
     let word = match constraint.kind {
         ConstraintKind::PrimaryKey { .. } => "primary",
@@ -486,7 +486,7 @@ fn quoted(name: &str) -> String {
     .to_string()
 }
 
-/// A node as it is written.
+/// The source text of a node.
 fn source(node: &SyntaxNode) -> String {
     node.text().to_string().trim().to_owned()
 }

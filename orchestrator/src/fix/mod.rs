@@ -1,8 +1,8 @@
-//! Migrations rewritten to their safe form, with a proof. Floor 4.
+//! Rewrites migrations to their safe form, with a proof.
 //!
-//! Responsible for the files of pending migrations: which statements have a form that blocks less, into which files they are split,
-//! and that both reach the same schema, the new ones with weaker or shorter locks. Not for finding what is unsafe (`lint`,
-//! `rehearsal`), nor for how it is told (`cli`).
+//! Responsible for the files of pending migrations: which statements have a form that blocks less, how they are split into files,
+//! and the proof that both reach the same schema, the new files with weaker or shorter locks. Not for detecting hazards (`lint`,
+//! `rehearsal`), nor for the output (`cli`).
 
 mod between;
 mod files;

@@ -1,6 +1,6 @@
-//! The proof that a rewrite reaches what the migration reached, with weaker or shorter locks.
+//! Proves that a rewrite reaches the same schema as the migration, with weaker or shorter locks.
 //!
-//! Responsible for running both on scratch databases of their own, the new files up, down and up, and for comparing. Not for the
+//! Responsible for running both on separate scratch databases, the new files up, down and up, and for comparing. Not for the
 //! rewrite itself (`rewrite`).
 
 use std::collections::BTreeMap;
@@ -17,14 +17,14 @@ use crate::drift::without_bookkeeping;
 use crate::rehearsal::{Burden, LockObserver, ObservedLocks};
 use crate::scratch::{Replay, ScratchError, ScratchServers};
 
-/// A scratch database on which a service's migrations are looked at.
+/// A scratch database on which a service's migrations run.
 pub(super) struct ProofDatabase<'a> {
     replay: Replay<'a>,
     history_table: String,
     observer: Arc<LockObserver>,
 }
 
-/// A rewrite that is not proven.
+/// Why a rewrite is not proven.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotProven {
     #[error("{name} does not run: {trouble}")]
@@ -78,7 +78,7 @@ impl<'a> ProofDatabase<'a> {
         })
     }
 
-    /// Applies migrations, unseen.
+    /// Applies migrations without observing locks.
     pub(super) async fn apply(
         &self,
         service: &Service,
@@ -91,7 +91,7 @@ impl<'a> ProofDatabase<'a> {
         Box::pin(applied).await.map(drop)
     }
 
-    /// Takes one migration, and gives what it locked on its way up.
+    /// Rehearses one migration and returns the locks of its way up.
     pub(super) async fn take(
         &self,
         service: &Service,
@@ -103,12 +103,12 @@ impl<'a> ProofDatabase<'a> {
         let taken = self
             .replay
             .take(service, table, &one, direction, Some(&observer));
-        // A run is a large future: it is kept out of those around it.
+        // Boxed, because the future of a run is large and would enlarge those around it.
         Box::pin(taken).await?;
         Ok(self.observer.take(migration.version))
     }
 
-    /// The schema as it is now.
+    /// The current schema.
     pub(super) async fn schema(&self) -> Result<Snapshot, ScratchError> {
         let connection = self
             .replay
@@ -129,7 +129,7 @@ impl<'a> ProofDatabase<'a> {
     }
 }
 
-/// What the migration did before it was rewritten.
+/// The effects of the migration before the rewrite.
 pub(super) struct Before {
     pub(super) burdens: BTreeMap<String, Burden>,
     pub(super) schema: Snapshot,
@@ -137,18 +137,18 @@ pub(super) struct Before {
     pub(super) is_reversible: bool,
 }
 
-/// What others feel less of a relation.
+/// A weaker or shorter lock on a relation.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Gain {
     /// The relation.
     pub relation: String,
-    /// How it was locked.
+    /// The lock that the old file takes.
     pub before: String,
-    /// How it is locked by the new files.
+    /// The lock that the new files take.
     pub after: String,
 }
 
-/// Proves new migrations on a bench on which everything stands that comes before them.
+/// Proves new migrations on a database to which all earlier ones were applied.
 pub(super) async fn prove(
     proof_database: &ProofDatabase<'_>,
     service: &Service,
@@ -216,7 +216,7 @@ pub(super) async fn prove(
     Ok(gains(&before.burdens, &burdens))
 }
 
-/// A file that does not run is to blame, whatever else fails is not.
+/// A file that does not run is a result; any other failure is an error.
 fn ran(
     taken: Result<ObservedLocks, ScratchError>,
     part: &Migration,
@@ -238,7 +238,7 @@ fn first(comparison: &Comparison) -> Option<String> {
     })
 }
 
-/// Holds the locks of the new files against those of the old one, relation by relation.
+/// Compares the locks of the new files with those of the old one, per relation.
 fn gains(
     before: &BTreeMap<String, Burden>,
     after: &BTreeMap<String, Burden>,

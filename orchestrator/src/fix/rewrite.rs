@@ -1,6 +1,6 @@
-//! The files that a migration becomes.
+//! Splits a migration into files.
 //!
-//! Responsible for splitting: what stays in the file, what comes in files of its own behind it, and the reverts of each. Not for the
+//! Responsible for what stays in the file, what moves to separate files after it, and the reverts of each. Not for the
 //! safe form of a statement (`forms`), nor for writing files (`files`). Pure.
 
 use std::collections::BTreeSet;
@@ -13,10 +13,10 @@ use super::slices::Slices;
 use super::undo::{Edited, Undo, edit};
 use crate::lint::{Change, LintedFile, Model, Now, Step, steps};
 
-/// What a migration becomes.
+/// The result of splitting a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rewrite {
-    /// The ways to do it, each with its files, the one that keeps the name first.
+    /// The possible splits, each with its files; the file that keeps the name is first.
     pub(super) ways: Vec<Vec<Part>>,
     /// The statements that have no safe form, and why.
     pub(super) left: Vec<Left>,
@@ -31,10 +31,10 @@ pub(super) struct Part {
     pub(super) revert: Option<String>,
 }
 
-/// A statement that stays a hazard.
+/// A statement that remains a hazard.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Left {
-    /// Its line in the file.
+    /// The line in the file.
     pub line: u32,
     /// Why.
     pub why: String,
@@ -53,7 +53,7 @@ pub(super) enum NoRewrite {
     Sets { line: u32 },
 }
 
-/// Rewrites a migration. `hazards` are the places of the statements that need it, in bytes.
+/// Rewrites a migration. `hazards` are the offsets of the statements to rewrite, in bytes.
 pub(super) fn rewrite(
     service: &Service,
     migration: &Migration,
@@ -158,7 +158,7 @@ impl Around<'_> {
         sql::position_at(self.up.text, step.range.start).line
     }
 
-    /// Statement by statement each lock is given back at once: all of it can stay in one file.
+    /// Without a transaction each lock is released after its statement, so everything can stay in one file.
     fn in_place(&self, forms: &[Option<Form>]) -> Part {
         let slices = Slices::of(self.up.text, self.up.steps);
         let mut up = slices.header.to_owned();
@@ -221,7 +221,7 @@ impl Around<'_> {
             .any(|(one, _)| one.stage == Stage::Indexes);
         let mut ways = vec![self.way(&slices, &pieces, &[Stage::Stays, Stage::Indexes])];
         if stays && indexes {
-            // What stays may need the index, or drop what the index is on.
+            // The remaining statements may use the index, or drop its table or columns.
             ways.push(self.way(&slices, &pieces, &[Stage::Indexes, Stage::Stays]));
         }
         for way in &ways {
@@ -230,7 +230,7 @@ impl Around<'_> {
         Ok(ways)
     }
 
-    /// The files of a way. `first` are the stages that may change places.
+    /// The files of one split. `first` are the stages whose order may vary.
     fn way(&self, slices: &Slices<'_>, pieces: &Pieces, first: &[Stage]) -> Vec<Part> {
         let reverted = self.reverted(&pieces.undone);
         let mut parts: Vec<Part> = Vec::new();
@@ -244,7 +244,7 @@ impl Around<'_> {
                 .iter()
                 .filter(|(one, _)| one.stage == stage)
                 .collect();
-            // Each commits by itself: the new index is there before the old one goes.
+            // Each statement commits separately: the new index must exist before the old one is dropped.
             own.sort_by_key(|(one, _)| one.sql.starts_with("DROP INDEX "));
             let heir = parts.is_empty().then_some(Heir {
                 header: slices.header,
@@ -262,7 +262,7 @@ impl Around<'_> {
         parts
     }
 
-    /// The file of what stays as it is.
+    /// The file of the statements that stay.
     fn staying(
         &self,
         slices: &Slices<'_>,
@@ -298,7 +298,7 @@ impl Around<'_> {
         (Version::new(version), name)
     }
 
-    /// The file of a stage. An heir keeps the migration's name, and what its files said about themselves.
+    /// The file of a stage. An heir keeps the migration's name and the header comments of its files.
     fn part(
         &self,
         stage: Stage,
@@ -327,14 +327,14 @@ impl Around<'_> {
         let revert = match (undo, kept) {
             (None, _) | (_, Some(None)) => None,
             (Some(undo), kept) => {
-                // What builds an index, or reads all rows, holds no lock of another statement meanwhile.
+                // A statement that builds an index or scans a table must not run while locks of another statement are held.
                 let apart = undo.iter().any(|sql| {
                     sql.contains(" CONCURRENTLY ") || sql.contains(" VALIDATE CONSTRAINT ")
                 });
                 let undo = undo.join(";\n");
                 let directive = no_transaction(apart);
                 Some(match kept.flatten() {
-                    // What stays has a file of its own, and the rest of the revert with it.
+                    // The remaining statements have a separate file, with the rest of the revert.
                     Some((head, rest)) => {
                         let rest = if is_last { rest.as_str() } else { "" };
                         let directive = match head.contains("no-transaction") {
@@ -358,7 +358,7 @@ impl Around<'_> {
         }
     }
 
-    /// The head of a new file.
+    /// The header of a new file.
     fn header(&self, stage: Stage, is_reversible: bool) -> String {
         let original = format!("V{}__{}.sql", self.migration.version, self.migration.name);
         let mut header = self.limits();
@@ -380,7 +380,7 @@ impl Around<'_> {
         header
     }
 
-    /// The directives of time that hold for the later files, too.
+    /// The timeout directives, which also apply to the later files.
     fn limits(&self) -> String {
         sql::leading_comment_lines(self.up.text)
             .filter(|(_, comment)| {
@@ -392,7 +392,7 @@ impl Around<'_> {
             .collect()
     }
 
-    /// What is left of the revert: its head and its statements; `None` where there is none.
+    /// The rest of the revert, its header and statements; `None` without a revert.
     fn reverted(&self, undone: &[Undo]) -> Option<(String, String)> {
         let down = self.down?;
         let slices = Slices::of(down.text, down.steps);
@@ -408,7 +408,7 @@ impl Around<'_> {
         Some((slices.header.to_owned(), rest))
     }
 
-    /// Whether the new versions come before the next migration.
+    /// Whether the new versions are before the next migration's.
     fn fits(&self, parts: &[Part]) -> Result<(), NoRewrite> {
         let next = self
             .service
@@ -438,21 +438,21 @@ fn is_partitioned(before: &Model, step: &Step) -> bool {
     })
 }
 
-/// What a migration is taken apart into.
+/// The parts of a migration.
 #[derive(Default)]
 struct Pieces {
-    /// The statements of its own file.
+    /// The statements that stay in its file.
     stays: String,
-    /// The statements of others, each with its comments.
+    /// The statements of later files, each with its comments.
     later: Vec<(Later, String)>,
-    /// What its revert need not do any more.
+    /// What its revert no longer has to undo.
     undone: Vec<Undo>,
 }
 
-/// What the file goes on from that keeps the migration's name.
+/// What the file that keeps the migration's name inherits.
 struct Heir<'a> {
     header: &'a str,
-    /// Head and rest of its revert; `None` where it has none.
+    /// Header and rest of its revert; `None` without a revert.
     reverted: Option<&'a (String, String)>,
 }
 
@@ -463,7 +463,7 @@ fn no_transaction(is_apart: bool) -> &'static str {
     }
 }
 
-/// Adds a piece of a file. Where a statement was taken out before it, one blank line is enough; all else stays as it is written.
+/// Appends a piece of a file. If a statement before it was removed, blank lines are merged into one; everything else stays as written.
 fn join(text: &mut String, piece: &str) {
     let is_open = text.is_empty() || text.ends_with("\n\n");
     text.push_str(match is_open {

@@ -1,7 +1,7 @@
-//! From a service to its rewritten files.
+//! Rewrites the migrations of a service.
 //!
-//! Responsible for which migrations are rewritten at all, and for nothing being proposed that is not proven. Not for writing
-//! (`files`), nor for how it is told (`cli`).
+//! Responsible for selecting the migrations to rewrite, and for proposing only proven rewrites. Not for writing
+//! (`files`), nor for the output (`cli`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,21 +23,21 @@ use crate::scratch::{ScratchError, ScratchServers};
 pub struct Request<'a> {
     /// The service.
     pub service: &'a Service,
-    /// Where its live database is, or would be.
+    /// The address of its live database, which may not exist.
     pub address: &'a DatabaseAddress,
-    /// Its history table.
+    /// The history table.
     pub history_table: &'a str,
-    /// Its folder, with `migrations` and `reverts`.
+    /// The folder with `migrations` and `reverts`.
     pub folder: &'a Path,
-    /// What its live database has applied.
+    /// The versions applied to the live database.
     pub applied: &'a BTreeSet<Version>,
-    /// What is merged: others may have applied it.
+    /// The merged versions, which may be applied elsewhere.
     pub merged: &'a BTreeSet<Version>,
-    /// What is asked for.
+    /// The selected versions.
     pub wanted: &'a BTreeSet<Version>,
 }
 
-/// What became of a migration that has something to rewrite.
+/// The outcome for a migration with statements to rewrite.
 #[derive(Clone, Debug)]
 pub struct Fixed {
     /// The service.
@@ -46,40 +46,40 @@ pub struct Fixed {
     pub version: Version,
     /// Its file.
     pub file: String,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The statements that stay as they are, and why.
+    /// The statements that remain unchanged, and why.
     pub left: Vec<Left>,
 }
 
-/// What became of a migration that has something to rewrite.
+/// The outcome for a migration with statements to rewrite.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It has a safe form, which is proven.
+    /// It has a proven safe form.
     Proven {
         /// The files that change.
         changes: Vec<FileChange>,
-        /// What others feel less.
+        /// The locks that become weaker or shorter.
         gains: Vec<Gain>,
     },
-    /// It must not change any more.
+    /// It must not change.
     Refused {
         /// Why.
         why: String,
     },
-    /// There is a form, and it is not proven.
+    /// It has a safe form that is not proven.
     NotProven {
-        /// Why not.
+        /// Why.
         why: String,
     },
     /// No safe form is known.
     NoForm,
 }
 
-/// Finds the safe forms of a service's migrations, and proves them. Writes nothing.
+/// Finds and proves the safe forms of a service's migrations. Writes nothing.
 ///
 /// # Errors
-/// When the scratch databases cannot be worked with, or the migrations do not run as they are.
+/// When a scratch database fails, or the migrations do not run as they are.
 pub async fn fix(
     scratch_servers: &ScratchServers<'_>,
     request: &Request<'_>,
@@ -122,7 +122,7 @@ pub async fn fix(
     Ok(fixed)
 }
 
-/// One migration, on a bench of its own.
+/// Rewrites one migration, on a separate database.
 async fn one(
     scratch_servers: &ScratchServers<'_>,
     request: &Request<'_>,
@@ -157,7 +157,7 @@ async fn one(
                 let changes = changes(request, migration, parts);
                 return Ok(told(Outcome::Proven { changes, gains }, left));
             }
-            // The first way is the one that people expect: its reason is the one to tell.
+            // The first split is the expected one, so its reason is reported.
             Err(why) if matches!(outcome, Outcome::NoForm) => outcome = Outcome::NotProven { why },
             Err(_) => {}
         }
@@ -165,7 +165,7 @@ async fn one(
     Ok(told(outcome, left))
 }
 
-/// Proves one way, on a bench of its own. An error within is why it is not proven.
+/// Proves one split, on a separate database. The inner error is why it is not proven.
 async fn proven(
     scratch_servers: &ScratchServers<'_>,
     request: &Request<'_>,
@@ -199,7 +199,7 @@ async fn proven(
     Ok(proven.map_err(|not_proven| not_proven.to_string()))
 }
 
-/// The places of the statements that need another form, in bytes: those that are not allowed as they are.
+/// The offsets of the statements to rewrite, in bytes: those with findings that are not allowed.
 fn hazards(
     service: &Service,
     migration: &Migration,
@@ -243,7 +243,7 @@ fn hazards(
     hazards
 }
 
-/// The rules that find the same in the text of a statement: who allows one of them has thought of it.
+/// The text rules that report the same problem: an `allow` of one of them covers it.
 fn twins(text: &str) -> impl Iterator<Item = &'static str> {
     let twins = [
         (is_index(text, "create"), &slugs::INDEX_NOT_CONCURRENT),
@@ -259,13 +259,13 @@ fn twins(text: &str) -> impl Iterator<Item = &'static str> {
         .filter_map(|(is_one, rule)| is_one.then_some(rule.slug))
 }
 
-/// Whether a statement creates, or drops, an index.
+/// Whether a statement creates or drops an index.
 fn is_index(text: &str, verb: &str) -> bool {
     let mut words = text.split_whitespace();
     words.next() == Some(verb) && words.find(|word| *word != "unique") == Some("index")
 }
 
-/// Why a migration must not change any more.
+/// Why a migration must not change.
 fn refusal(request: &Request<'_>, migration: &Migration) -> Option<String> {
     let version = migration.version;
     if request.applied.contains(&version) {
@@ -300,7 +300,7 @@ fn path(request: &Request<'_>, kind: &str, version: Version, name: &str) -> Path
     request.folder.join(kind).join(file)
 }
 
-/// The service with new migrations in the place of one.
+/// The service with one migration replaced by new ones.
 fn with_parts(
     request: &Request<'_>,
     migration: &Migration,
@@ -325,7 +325,7 @@ fn with_parts(
     Ok(service)
 }
 
-/// What becomes of which file.
+/// The changes of files.
 fn changes(request: &Request<'_>, migration: &Migration, parts: &[Part]) -> Vec<FileChange> {
     let mut changes = Vec::new();
     for part in parts {

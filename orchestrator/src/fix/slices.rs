@@ -1,33 +1,33 @@
-//! A file cut into its statements, with nothing lost between them.
+//! Splits a file into its statements without losing the text between them.
 //!
-//! Responsible for which comment belongs to which statement. Not for what a statement does. Pure.
+//! Responsible for assigning comments to statements. Not for the effects of a statement. Pure.
 
 use shared::sql::comments;
 
 use crate::lint::Step;
 
-/// A file cut into its statements.
+/// A file split into its statements.
 pub(super) struct Slices<'a> {
-    /// The comments at the head: what they say is about the file, and directives are among them.
+    /// The comments about the file as a whole, including directives.
     pub(super) header: &'a str,
     /// The statements, in order.
     pub(super) statements: Vec<Slice<'a>>,
-    /// What comes after the last.
+    /// The text after the last statement.
     pub(super) rest: &'a str,
 }
 
-/// A statement with what belongs to it.
+/// A statement with the text that belongs to it.
 pub(super) struct Slice<'a> {
     /// The comments and blanks before it.
     pub(super) lead: &'a str,
     /// The statement, without its semicolon.
     pub(super) sql: &'a str,
-    /// Its semicolon, and the rest of its line.
+    /// Its semicolon and the rest of its line.
     pub(super) tail: &'a str,
 }
 
 impl<'a> Slices<'a> {
-    /// Cuts a text at its statements.
+    /// Splits a text at its statements.
     pub(super) fn of(text: &'a str, steps: &[Step]) -> Self {
         let mut statements = Vec::new();
         let mut at = 0;
@@ -56,7 +56,7 @@ impl<'a> Slices<'a> {
     }
 }
 
-/// Where the head of a file ends: at its last blank line, but behind all directives, and never within a comment.
+/// The end of a file's header: its last blank line, but after all directives, and never within a comment.
 fn head(lead: &str) -> usize {
     let blank_lines = lead.match_indices("\n\n").map(|(at, _)| at + 2);
     let end = blank_lines
@@ -70,7 +70,7 @@ fn head(lead: &str) -> usize {
     }
 }
 
-/// Whether a place lies in a `/* … */`, in a text of nothing but blanks and comments.
+/// Whether an offset is within a `/* … */`, in a text of blanks and comments only.
 fn is_within_comment(text: &str, place: usize) -> bool {
     comments(text).iter().any(|comment| {
         let end = comment.offset + comment.text.len();
@@ -78,7 +78,7 @@ fn is_within_comment(text: &str, place: usize) -> bool {
     })
 }
 
-/// Behind the semicolon of a statement that ends at `from`, and a comment in the same line.
+/// The offset after the semicolon of a statement that ends at `from`, and after a comment on the same line.
 fn end_of_line(text: &str, from: usize, limit: usize) -> usize {
     let between = &text[from..limit];
     let Some(semicolon) = semicolon(between) else {
@@ -92,14 +92,14 @@ fn end_of_line(text: &str, from: usize, limit: usize) -> usize {
     }
 }
 
-/// The semicolon behind a statement, also behind a comment.
+/// The offset of the semicolon after a statement, which may follow a comment.
 fn semicolon(between: &str) -> Option<usize> {
     let mut places = between.match_indices(';').map(|(at, _)| at);
     places.find(|at| !is_within_comment(between, *at))
 }
 
 impl Slice<'_> {
-    /// It, with another statement in its place.
+    /// The slice with its statement replaced.
     pub(super) fn with(&self, sql: &str) -> String {
         let tail = if self.tail.is_empty() {
             ";\n"
@@ -109,7 +109,7 @@ impl Slice<'_> {
         format!("{}{sql}{tail}", self.lead)
     }
 
-    /// Its comments, as they are to stand before it elsewhere.
+    /// Its comments, in the form in which they precede it in another file.
     pub(super) fn comments(&self) -> String {
         let blank = self.lead.len() - self.lead.trim_start().len();
         let line = self.lead[..blank].rfind('\n').map_or(0, |at| at + 1);

@@ -1,6 +1,6 @@
-//! The revert of a migration, once some of what it undoes is done elsewhere.
+//! Edits the revert of a migration when other files undo a part of it.
 //!
-//! Responsible for taking single things out of it. What is not found there stays undone by something else, such as the dropping of the
+//! Responsible for removing single actions. What is not found there is undone by something else, such as the drop of the
 //! whole table; the proof decides. Pure.
 
 use shared::sql::Name;
@@ -8,12 +8,12 @@ use squawk_syntax::ast::{self, AstNode};
 
 use crate::lint::{Change, Step, span};
 
-/// What a revert need not do any more.
+/// An action that a revert no longer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Undo {
     /// Drop an index.
     DropsIndex(Name),
-    /// Make an index again.
+    /// Recreate an index.
     MakesIndex(Name),
     /// Drop a constraint.
     DropsConstraint {
@@ -22,7 +22,7 @@ pub(super) enum Undo {
         /// The constraint.
         name: String,
     },
-    /// Allow a column to be empty; it does something else instead.
+    /// Drop NOT NULL of a column, which is replaced by another action.
     DropsNotNull {
         /// The table.
         table: Name,
@@ -33,18 +33,18 @@ pub(super) enum Undo {
     },
 }
 
-/// What becomes of one statement of a revert.
+/// The edit of one statement of a revert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edited {
-    /// It stays as it is.
+    /// It stays unchanged.
     Untouched,
-    /// Another statement stands in its place.
+    /// It is replaced by another statement.
     Becomes(String),
-    /// It is gone.
+    /// It is removed.
     Gone,
 }
 
-/// What becomes of a statement.
+/// Edits a statement.
 pub(super) fn edit(step: &Step, text: &str, undone: &[Undo]) -> Edited {
     match ast::Stmt::cast(step.node.clone()) {
         Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, undone),
@@ -118,7 +118,7 @@ fn alter_table(step: &Step, it: &ast::AlterTable, text: &str, undone: &[Undo]) -
     }
 }
 
-/// What stands in an action's place, which may be nothing; `None` where it stays.
+/// The replacement of an action, if any; `None` if the action stays.
 fn replaced(change: &Change, undone: &[Undo]) -> Option<Option<String>> {
     undone.iter().find_map(|undo| match (change, undo) {
         (

@@ -1,10 +1,10 @@
-//! True and false cases of the rules on load, and of what is dropped: what their pages have no room for.
+//! Positive and negative cases of the rules about load and drops, beyond those on their pages.
 
 use std::collections::BTreeSet;
 
 use super::pages::{findings, fixture};
 
-/// The rules that find something in a block, with the places: `slug file:line`.
+/// The findings in a block, as `slug file:line`.
 fn found(block: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for finding in findings(&fixture(block)) {
@@ -88,7 +88,7 @@ fn what_never_was_is_not_dropped() {
             "-- migration V2\n-- migration: allow table-rename \"x\"\nALTER TABLE t RENAME TO u;\n-- migration V3\nDROP TABLE IF EXISTS u;",
         ],
     );
-    // Who knows what a text made that cannot be read.
+    // A text that cannot be read may have created anything.
     assert!(
         found(&format!(
             "{TABLE}-- migration V2\nDO $$ BEGIN EXECUTE current_setting('x'); END $$;\n-- migration V3\nDROP TABLE IF EXISTS never;"
@@ -208,7 +208,7 @@ fn what_a_partitioned_table_cannot_have_concurrently_is_not_advised() {
     ];
     for (rule, sql, advised) in cases {
         let safe_forms = safe_forms(rule, sql);
-        // That PostgreSQL refuses it, or that partitions have it, is not the statement in another form.
+        // Advice about partitions is not the statement with CONCURRENTLY.
         let is_advised = |it: &String| {
             it.contains("CONCURRENTLY")
                 && !it.contains("refuses")
@@ -263,7 +263,7 @@ fn a_type_that_is_only_widened_costs_nothing() {
         "-- migration V2\nALTER TABLE t ALTER b TYPE numeric(9, 2), ALTER c TYPE timestamptz;",
         "-- migration V2\nALTER TABLE t ALTER \"M\" TYPE \"Mood\" USING \"M\"::\"Mood\";",
         "-- migration V2\n-- migration: allow column-rename \"x\"\nALTER TABLE t RENAME a TO z;\n-- migration V3\nALTER TABLE t ALTER z TYPE text;",
-        // In a revert what counts is what the migration left.
+        // A revert starts from the schema that the migration leaves.
         "-- migration V2\n-- migration: allow column-type-change \"few rows\"\nALTER TABLE t ALTER a TYPE varchar(10);\n-- revert V2\nALTER TABLE t ALTER a TYPE varchar(50);",
     ]);
     found_each(
@@ -293,7 +293,7 @@ fn what_is_dropped_later_matters_to_no_one() {
         "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY, at timestamp);\nCREATE INDEX odd ON u (at);\n-- migration V3\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;",
         "-- migration V2\nALTER TABLE t ADD COLUMN x timestamp;\n-- migration V3\n-- migration: allow drop-column \"not used\"\nALTER TABLE t DROP COLUMN x;",
     ]);
-    // Applied long ago, or not known to be new: it is over. Not applied yet: the lock is real where the table stood.
+    // A migration that may be applied already does not matter. The lock of a new one is real if the table existed before.
     let rest = "CREATE INDEX \"IDX_t_b\" ON t (b);\n-- migration V4\n-- migration: allow drop-table \"not used\"\nDROP TABLE t;";
     silent(&[&format!("-- migration V3\n{rest}")]);
     let merged = TABLE.replace("-- migration V1", "-- merged V1");
@@ -318,7 +318,7 @@ fn what_is_dropped_later_matters_to_no_one() {
         "int-key V2:1",
         &[
             "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY);",
-            // The name is another table's later.
+            // Later the name belongs to another table.
             "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY);\n-- migration V3\n-- migration: allow table-rename \"not used\"\nALTER TABLE u RENAME TO w;\nCREATE TABLE u (id bigint);\n-- migration V4\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;",
         ],
     );
@@ -358,12 +358,12 @@ fn blocks_and_the_text_of_execute_are_held_to_the_rules() {
     silent(&[
         "-- migration V2\nDO $$ DECLARE n text; BEGIN SELECT 1 INTO n; PERFORM 1; RAISE NOTICE '%', n; END $$;",
         "-- migration V2\nDO $$ DECLARE n bigint; BEGIN SELECT count(*) INTO n FROM t; IF n > 0 THEN RAISE EXCEPTION '%', n USING HINT = 'x'; END IF; END $$;",
-        // The rows that INTO puts into variables are no matter of the schema.
+        // INTO writes to variables and does not change the schema.
         "-- migration V2\nDO $$ DECLARE n bigint; m text; BEGIN SELECT count(*) INTO n FROM t; SELECT INTO STRICT m a FROM t; ALTER TABLE t ADD x int; END $$;",
         "-- migration V2\nDO $$ DECLARE r record; BEGIN INSERT INTO t (id) VALUES (1) RETURNING id INTO r; WITH w AS (SELECT 1) SELECT * FROM w INTO r; CREATE TABLE n (id bigint); END $$;\n-- migration V3\nDROP TABLE IF EXISTS never;",
         "-- migration V2\nDO $$ BEGIN CREATE TABLE u (id bigint); ALTER TABLE u ALTER id TYPE int; DROP TABLE u; END $$;",
         "-- migration V2\nDO $$ BEGIN ALTER TABLE t ALTER a TYPE text; EXECUTE 'ALTER TABLE t ADD x int'; END $$;",
-        // A rename in a block is followed.
+        // A rename in a block is tracked.
         "-- migration V2\n-- migration: allow table-rename \"x\"\nDO $$ BEGIN ALTER TABLE t RENAME TO u; END $$;\n-- migration V3\nDROP TABLE IF EXISTS t; ALTER TABLE u ALTER a TYPE text;",
         "-- migration V2\n-- migration: allow column-rename \"x\"\nDO $$ BEGIN EXECUTE format('ALTER TABLE %I RENAME COLUMN %I TO %I', 't', 'a', 'z'); END $$;\n-- migration V3\nALTER TABLE t ALTER z TYPE text;",
     ]);

@@ -1,6 +1,6 @@
-//! What statements change, in the words that the rules and the model of the schema share.
+//! The changes that statements make: the vocabulary of the rules and of the schema model.
 //!
-//! Responsible for the vocabulary. Not for reading it from SQL (`read`), nor for what it adds up to (`model`).
+//! Responsible for the types. Not for reading them from SQL (`read`), nor for the resulting schema (`model`).
 
 use std::ops::Range;
 
@@ -13,41 +13,41 @@ use super::mentions::Mentions;
 /// One statement of a file.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Where it stands, in bytes of the file, without its semicolon.
+    /// The range in bytes of the file, without the semicolon.
     pub range: Range<usize>,
-    /// Steps of one number commit together.
+    /// The number of the transaction: steps with the same number commit together.
     pub transaction: usize,
-    /// Its syntax.
+    /// The syntax tree.
     pub node: SyntaxNode,
-    /// What it changes, in order.
+    /// The changes, in order.
     pub acts: Vec<Act>,
 }
 
-/// One change, and where it is asked for.
+/// One change and its place.
 #[derive(Clone, Debug)]
 pub struct Act {
-    /// What changes.
+    /// The change.
     pub change: Change,
-    /// Where, in bytes of the file.
+    /// The range in bytes of the file.
     pub range: Range<usize>,
-    /// Whether it may also not happen: it stands in a branch. Where only the catalog is asked, as by IF NOT EXISTS, the model knows.
+    /// Whether the change is conditional: it is in a branch. A condition on the catalog, such as IF NOT EXISTS, is resolved by the model.
     pub perhaps: bool,
-    /// Whether the block around it goes on when the object exists already.
+    /// Whether the surrounding block continues if the object already exists.
     pub guarded: bool,
 }
 
-/// What a statement changes, as far as the rules ask.
+/// A change, in the detail that the rules require.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A table is made.
+    /// A table is created.
     MakesTable {
         /// Its name.
         table: Name,
         /// Its columns.
         columns: Vec<Column>,
-        /// Its keys and checks.
+        /// Its constraints.
         constraints: Vec<Constraint>,
-        /// Whether it has columns that the text does not list: AS, LIKE, INHERITS, PARTITION OF.
+        /// Whether it has columns that the text does not list (AS, LIKE, INHERITS, PARTITION OF).
         has_more: bool,
         /// Whether it is partitioned.
         partitioned: bool,
@@ -58,10 +58,10 @@ pub enum Change {
     AttachesPartition {
         /// The table.
         table: Name,
-        /// What it becomes.
+        /// The partitioned table, and whether it is the default partition.
         partition: Partition,
     },
-    /// A partition becomes a table of its own.
+    /// A partition is detached.
     DetachesPartition {
         /// The table.
         table: Name,
@@ -70,10 +70,10 @@ pub enum Change {
     DropsTables {
         /// Their names.
         tables: Vec<Name>,
-        /// With all that depends on them.
+        /// Whether CASCADE is specified.
         cascade: bool,
     },
-    /// A table gets another name or schema.
+    /// A table is renamed or moved to another schema.
     RenamesTable {
         /// Its name.
         table: Name,
@@ -93,10 +93,10 @@ pub enum Change {
         table: Name,
         /// The column.
         column: String,
-        /// With all that depends on it.
+        /// Whether CASCADE is specified.
         cascade: bool,
     },
-    /// A column gets another name.
+    /// A column is renamed.
     RenamesColumn {
         /// The table.
         table: Name,
@@ -105,16 +105,16 @@ pub enum Change {
         /// The new one.
         to: String,
     },
-    /// A column may be empty, or not.
+    /// NOT NULL of a column is set or dropped.
     SetsNotNull {
         /// The table.
         table: Name,
         /// The column.
         column: String,
-        /// Whether it must have a value from now on.
+        /// Whether it is NOT NULL from now on.
         not_null: bool,
     },
-    /// A column gets another type.
+    /// The type of a column changes.
     ChangesType {
         /// The table.
         table: Name,
@@ -122,15 +122,15 @@ pub enum Change {
         column: String,
         /// The type.
         ty: String,
-        /// Whether values are converted by an expression, which rewrites the table.
+        /// Whether an expression converts the values, which rewrites the table.
         converts: bool,
     },
-    /// Something else of a table changes that locks it.
+    /// Another change of a table that locks it.
     AltersTable {
         /// The table.
         table: Name,
     },
-    /// A key or check is added.
+    /// A constraint is added.
     AddsConstraint {
         /// The table.
         table: Name,
@@ -143,10 +143,10 @@ pub enum Change {
         table: Name,
         /// Its name.
         name: String,
-        /// With all that depends on it.
+        /// Whether CASCADE is specified.
         cascade: bool,
     },
-    /// A constraint gets another name.
+    /// A constraint is renamed.
     RenamesConstraint {
         /// The table.
         table: Name,
@@ -155,37 +155,37 @@ pub enum Change {
         /// The new one.
         to: String,
     },
-    /// The rows that stand are held to a constraint.
+    /// A constraint is validated.
     Validates {
         /// The table.
         table: Name,
         /// The constraint.
         name: String,
     },
-    /// An index is made.
+    /// An index is created.
     MakesIndex(Index),
     /// Indexes are dropped.
     DropsIndexes {
         /// Their names.
         indexes: Vec<Name>,
-        /// With all that depends on them.
+        /// Whether CASCADE is specified.
         cascade: bool,
     },
-    /// An index gets another name.
+    /// An index is renamed.
     RenamesIndex {
         /// Its name.
         index: Name,
         /// The new one.
         to: Name,
     },
-    /// An enum type is made.
+    /// An enum type is created.
     MakesEnum {
         /// Its name.
         name: Name,
         /// Its values.
         labels: Vec<String>,
     },
-    /// An enum type gets another value.
+    /// A value is added to an enum type.
     AddsEnumValue {
         /// Its name.
         name: Name,
@@ -196,17 +196,17 @@ pub enum Change {
     DropsTypes {
         /// Their names.
         types: Vec<Name>,
-        /// With all that depends on them.
+        /// Whether CASCADE is specified.
         cascade: bool,
     },
-    /// A type gets another name.
+    /// A type is renamed.
     RenamesType {
         /// Its name.
         name: Name,
         /// The new one.
         to: Name,
     },
-    /// A view is made.
+    /// A view is created.
     MakesView {
         /// Its name.
         name: Name,
@@ -217,10 +217,10 @@ pub enum Change {
     DropsViews {
         /// Their names.
         views: Vec<Name>,
-        /// With all that depends on them.
+        /// Whether CASCADE is specified.
         cascade: bool,
     },
-    /// A trigger is made that names columns of its table.
+    /// A trigger that refers to columns of its table is created.
     MakesTrigger {
         /// The table.
         table: Name,
@@ -236,7 +236,7 @@ pub enum Change {
         /// Its name.
         name: String,
     },
-    /// A schema is made.
+    /// A schema is created.
     MakesSchema {
         /// Its name.
         name: String,
@@ -245,10 +245,10 @@ pub enum Change {
     DropsSchemas {
         /// Their names.
         names: Vec<String>,
-        /// With all that is in them.
+        /// Whether CASCADE is specified.
         cascade: bool,
     },
-    /// Something else is dropped with all that depends on it.
+    /// Another object is dropped with CASCADE.
     DropsOtherCascade {
         /// Its kind and name, as written.
         what: String,
@@ -260,18 +260,18 @@ pub enum Change {
     },
     /// Rows are written.
     WritesRows(RowChange),
-    /// Something that the text does not tell.
+    /// Changes that are not in the text.
     Unknown(Unknown),
-    /// SQL within a block that nests too deeply to be parsed: anything may have changed.
+    /// SQL within a block that is nested too deeply to be parsed: anything may have changed.
     TooDeep,
 }
 
-/// What a partition belongs to.
+/// The membership of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     /// The partitioned table.
     pub of: Name,
-    /// Whether it takes the rows that no other partition takes.
+    /// Whether it is the default partition.
     pub default: bool,
 }
 
@@ -280,72 +280,72 @@ pub struct Partition {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Where its name stands, in bytes of the file.
+    /// The range of its name, in bytes of the file.
     pub range: Range<usize>,
     /// Its type as written, in lower case unless quoted.
     pub ty: String,
-    /// Whether it must have a value.
+    /// Whether it is NOT NULL.
     pub not_null: bool,
-    /// Whether a row gets a value of itself: a default, a sequence, an expression.
+    /// Whether the server supplies a value: by a default, a sequence or an expression.
     pub has_default: bool,
-    /// What the expression reads that generates it.
+    /// The expression that generates it, if any.
     pub generated: Option<Mentions>,
 }
 
-/// A key or check as a statement defines it.
+/// A constraint as a statement defines it.
 #[derive(Clone, Debug)]
 pub struct Constraint {
-    /// Its name, where the statement gives one.
+    /// Its name, if the statement specifies one.
     pub name: Option<String>,
-    /// Whether its name is one that the server chose.
+    /// Whether the server chose its name.
     pub unnamed: bool,
     /// The migration that adds it.
     pub by: Version,
-    /// Where it stands, in bytes of that migration.
+    /// The range in bytes of that migration.
     pub range: Range<usize>,
-    /// What it asks.
+    /// The kind, with its details.
     pub kind: ConstraintKind,
     /// Its own columns, in order.
     pub columns: Vec<String>,
-    /// Whether the rows that stand are not held to it.
+    /// Whether it is NOT VALID.
     pub not_valid: bool,
 }
 
-/// What a constraint asks.
+/// The kind of a constraint.
 #[derive(Clone, Debug)]
 pub enum ConstraintKind {
     /// A primary key.
     PrimaryKey {
-        /// The index that it takes over.
+        /// The index of USING INDEX.
         using_index: Option<String>,
     },
     /// A unique key.
     Unique {
-        /// The index that it takes over.
+        /// The index of USING INDEX.
         using_index: Option<String>,
     },
     /// A foreign key.
     ForeignKey {
         /// The table that it references.
         to: Name,
-        /// Where that table is named, in bytes of the file.
+        /// The range of that table's name, in bytes of the file.
         to_range: Range<usize>,
     },
-    /// A condition.
+    /// A CHECK constraint.
     Check {
-        /// Columns that it holds to have a value.
+        /// The columns for which it implies NOT NULL.
         not_null: Vec<String>,
         /// What it reads.
         reads: Mentions,
     },
-    /// No two rows alike, by operators.
+    /// An exclusion constraint.
     Exclude,
 }
 
 /// An index as a statement defines it.
 #[derive(Clone, Debug)]
 pub struct Index {
-    /// Its name, where the statement gives one; in the schema of its table.
+    /// Its name in the schema of its table, if the statement specifies one.
     pub name: Option<Name>,
     /// Its table.
     pub table: Name,
@@ -353,9 +353,9 @@ pub struct Index {
     pub columns: Vec<Option<String>>,
     /// Whether it is unique.
     pub unique: bool,
-    /// Its condition, where it is partial.
+    /// Its condition, if it is a partial index.
     pub only_where: Option<Mentions>,
-    /// Whether equality can be looked up in it (btree, hash).
+    /// Whether it supports lookups by equality (btree, hash).
     pub finds_equal: bool,
     /// Whether it is built CONCURRENTLY.
     pub concurrently: bool,
@@ -366,18 +366,18 @@ pub struct Index {
 pub struct RowChange {
     /// The table.
     pub table: Name,
-    /// What is done.
+    /// The kind of statement.
     pub kind: RowKind,
-    /// What the WHERE compares, conjunct by conjunct; `None` without a WHERE.
+    /// The conjuncts of the WHERE; `None` without a WHERE.
     pub filter: Option<Vec<Compared>>,
-    /// Whether it stands in a loop, which may take one slice at a time.
+    /// Whether it is in a loop, which may process one batch at a time.
     pub in_loop: bool,
 }
 
-/// How rows are written.
+/// The kind of a statement that writes rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowKind {
-    /// INSERT, with the tables that the rows come from.
+    /// INSERT, with the tables that the rows are read from.
     Insert {
         /// The tables.
         from: Vec<Name>,
@@ -399,28 +399,28 @@ pub struct Compared {
     pub comparison: Comparison,
 }
 
-/// How a conjunct bounds a column.
+/// The comparison of a conjunct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// To one value, or to a list of them.
+    /// Equal to a value or a list of values.
     Values,
-    /// From below.
+    /// A lower bound.
     AtLeast,
-    /// From above.
+    /// An upper bound.
     AtMost,
-    /// From both sides.
+    /// Both bounds.
     Between,
-    /// To what a query with a LIMIT gives, or to the place of rows.
+    /// In the result of a query with a LIMIT, or a comparison of `ctid`.
     Slice,
-    /// Otherwise.
+    /// Any other comparison.
     Other,
 }
 
-/// What the text does not tell.
+/// The objects that an unreadable text may change.
 #[derive(Clone, Debug)]
 pub enum Unknown {
-    /// Something may happen to the objects that this text names.
+    /// The objects that this text names may change.
     Named(Mentions),
-    /// Something may happen to anything.
+    /// Anything may change.
     Anything,
 }

@@ -1,4 +1,4 @@
-//! What a rule is given: one file, what stood before it, and what its statements change.
+//! The input of a rule: one file, the schema before it, and the changes of its statements.
 
 use std::collections::BTreeSet;
 
@@ -9,46 +9,46 @@ use super::file::LintedFile;
 use super::first_mentions::{FirstMentions, Place};
 use super::model::Model;
 
-/// One file of a service, with what the files around it tell.
+/// One file of a service, with information from the other files.
 pub struct LintContext<'a> {
     /// The file.
     pub file: &'a LintedFile<'a>,
-    /// Its statements with what they change.
+    /// Its statements with their changes.
     pub steps: &'a [Step],
-    /// The statements of the migration's other file: of its revert.
+    /// The statements of the migration's revert.
     pub revert: Option<&'a [Step]>,
-    /// What the migrations before this one made.
+    /// The schema before this migration.
     pub before: &'a Model,
-    /// What all migrations of the service make.
+    /// The schema after all migrations of the service.
     pub at_last: &'a Model,
     /// The number of the migration.
     pub number: usize,
-    /// Where the migrations first name something.
+    /// The place where each word first occurs in the migrations.
     pub words: &'a FirstMentions,
 }
 
 impl LintContext<'_> {
-    /// Whether no object of that name, of whatever kind, can exist at a place.
+    /// Whether no object of this name, of any kind, can exist at a place.
     pub fn never_was(&self, name: &Name, before: Place) -> bool {
         self.words.never(&name.name, before)
     }
 }
 
-/// What stands before one statement of a file.
+/// The state before one statement of a file.
 #[derive(Clone, Debug)]
 pub struct Now {
     /// The schema.
     pub model: Model,
-    /// Tables made by this file so far.
+    /// Tables that this file has created so far.
     made: BTreeSet<Name>,
-    /// Tables that this file emptied.
+    /// Tables that this file has emptied.
     emptied: BTreeSet<Name>,
-    /// What this file did that its text does not tell.
+    /// Changes of this file that are not in its text.
     untold: Vec<Unknown>,
 }
 
 impl Now {
-    /// Before the first statement.
+    /// The state before the first statement.
     pub fn new(before: &Model) -> Self {
         Self {
             model: before.clone(),
@@ -58,19 +58,19 @@ impl Now {
         }
     }
 
-    /// Whether the table surely stood before this migration, so that it may have rows and users.
+    /// Whether the table certainly existed before this migration, so that it may have rows and be in use.
     pub fn stood(&self, table: &Name) -> bool {
         table.schema.as_deref() != Some("pg_temp")
             && !self.made.contains(table)
             && !self.is_untold(&table.name)
     }
 
-    /// Whether the table may have rows: it stood before, and this file has not emptied it.
+    /// Whether the table may have rows: it existed before, and this file has not emptied it.
     pub fn may_have_rows(&self, table: &Name) -> bool {
         self.stood(table) && !self.emptied.contains(table)
     }
 
-    /// Whether this file may have done something to an object of that name that its text does not tell.
+    /// Whether this file may have changed an object of this name in a way that is not in its text.
     pub fn is_untold(&self, name: &str) -> bool {
         self.untold.iter().any(|unknown| match unknown {
             Unknown::Anything => true,
@@ -78,7 +78,7 @@ impl Now {
         })
     }
 
-    /// Goes behind a statement.
+    /// Advances past a statement.
     pub fn apply(&mut self, step: &Step) {
         for act in &step.acts {
             match &act.change {

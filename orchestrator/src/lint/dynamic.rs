@@ -1,6 +1,6 @@
-//! The text that EXECUTE runs, as far as it stands in the file: literals, `||` and `format()`. Floor 3.
+//! The SQL that EXECUTE runs, as far as it is in the file: literals, `||` and `format()`.
 //!
-//! What only the server knows gets a name that says what it is, so that the rest can be read.
+//! Values that only the server knows are replaced by placeholder names, so that the rest can be parsed.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use squawk_syntax::ast::{self, AstNode};
 
 use super::names::{quoted, squeezed};
 
-/// The text that an EXECUTE runs.
+/// The SQL that an EXECUTE runs.
 #[derive(Debug, Default)]
 pub(super) struct Executed {
     /// The text.
     pub(super) text: String,
-    /// Where each byte stands in the text around the EXECUTE.
+    /// The offset of each byte in the text around the EXECUTE.
     pub(super) origins: Vec<usize>,
-    /// Names that stand for what only the server knows.
+    /// Placeholder names for values that only the server knows.
     pub(super) guessed: BTreeSet<String>,
 }
 
-/// The text of an EXECUTE; `None` where nothing of it stands in the file.
+/// The SQL of an EXECUTE; `None` if no part of it is in the file.
 pub(super) fn executed(execute: &ast::PlpgsqlDynExecuteStmt) -> Option<Executed> {
     let query = execute.query()?.target_list()?.targets().next()?.expr()?;
     let mut executed = Executed::default();
@@ -35,7 +35,7 @@ impl Executed {
         self.origins.extend(std::iter::repeat_n(origin, text.len()));
     }
 
-    /// A name for what only the server knows.
+    /// A placeholder name for a value that only the server knows.
     fn guess(&mut self, expr: &ast::Expr, origin: usize) {
         let text = squeezed(expr.syntax()).replace('"', "");
         let name: String = text.chars().take(40).collect();
@@ -81,7 +81,7 @@ impl Executed {
         Some(())
     }
 
-    /// `format()` with `%I`, `%L` and `%s`, numbered or not, without widths.
+    /// Evaluates `format()` with `%I`, `%L` and `%s`, numbered or not, without widths.
     fn format(&mut self, arguments: &[ast::Expr]) -> Option<()> {
         let mut template = Self::default();
         template.add(arguments.first()?)?;
@@ -127,7 +127,7 @@ impl Executed {
     }
 }
 
-/// The value of a literal text, also with a cast.
+/// The value of a string literal, which may have a cast.
 fn literal(expr: Option<ast::Expr>) -> Option<String> {
     match expr? {
         ast::Expr::Literal(literal) => literal.string_value(),

@@ -1,4 +1,4 @@
-//! A file as the rules see it.
+//! A file in the form that the rules read.
 
 use shared::domain::{Direction, Migration, Script, Service};
 use shared::planning;
@@ -7,7 +7,7 @@ use squawk_syntax::{Parse, SourceFile};
 
 use super::unfold::Unfolded;
 
-/// A file as the rules see it: read once.
+/// A file in the form that the rules read, parsed once.
 pub struct LintedFile<'a> {
     /// Its service.
     pub service: &'a Service,
@@ -17,18 +17,18 @@ pub struct LintedFile<'a> {
     pub direction: Direction,
     /// The file.
     pub script: &'a Script,
-    /// Its statements; none where it cannot be cut into any, which planning refuses.
+    /// Its statements; none if it cannot be split, which planning refuses.
     pub statements: Vec<Statement<'a>>,
-    /// Its syntax; that of an empty file where it is [too deep](Self::too_deep).
+    /// Its syntax tree; that of an empty file if it is [too deep](Self::too_deep).
     pub syntax: Parse<SourceFile>,
-    /// The same with the SQL of its blocks in their place.
+    /// The same with blocks replaced by their SQL.
     pub unfolded: Unfolded,
-    /// Where it nests too deeply to be parsed, in bytes.
+    /// The range that is nested too deeply to be parsed, in bytes.
     pub too_deep: Option<usize>,
 }
 
 impl<'a> LintedFile<'a> {
-    /// Reads a file; `None` where there is no revert.
+    /// Parses a file; `None` if there is no revert.
     pub fn read(
         service: &'a Service,
         migration: &'a Migration,

@@ -1,4 +1,4 @@
-//! Where the migrations of a service first name something: what no earlier text names, no earlier migration made. Floor 3.
+//! The first occurrence of each word in a service's migrations: an object that no earlier text names was not created earlier.
 
 use std::collections::HashMap;
 
@@ -11,19 +11,19 @@ use super::file::LintedFile;
 /// A place in the migrations of a service: the number of the migration, and bytes of its file.
 pub type Place = (usize, usize);
 
-/// The endings of the names that the server gives to indexes and sequences.
+/// The suffixes of names that the server chooses for indexes and sequences.
 const GIVEN: [&str; 5] = ["_idx", "_key", "_pkey", "_excl", "_seq"];
 
-/// The words of the migrations of a service, each with the place where it comes first.
+/// The words of a service's migrations, each with the place of its first occurrence.
 #[derive(Debug, Default)]
 pub struct FirstMentions {
     first: HashMap<String, Place>,
-    /// From here on objects may exist that no text names.
+    /// The place after which objects may exist that no text names.
     opaque: Option<Place>,
 }
 
 impl FirstMentions {
-    /// Reads the next migration. Comments name nothing, and a statement that drops makes nothing.
+    /// Reads the next migration, without comments and DROP statements.
     pub fn take(&mut self, number: usize, file: &LintedFile<'_>, steps: &[Step]) {
         for statement in file.unfolded.syntax.tree().stmts() {
             if !is_drop(statement.syntax()) {
@@ -59,7 +59,7 @@ impl FirstMentions {
         }
     }
 
-    /// Whether nothing before a place can have made an object of that name.
+    /// Whether nothing before a place can have created an object of this name.
     pub fn never(&self, name: &str, before: Place) -> bool {
         if self.opaque.is_some_and(|opaque| opaque < before) {
             return false;
@@ -74,7 +74,7 @@ impl FirstMentions {
     }
 }
 
-/// Whether a name ends like those that the server gives.
+/// Whether a name has a suffix of names that the server chooses.
 pub(super) fn is_given(name: &str) -> bool {
     GIVEN.iter().any(|ending| name.ends_with(ending))
 }
@@ -84,7 +84,7 @@ fn is_drop(node: &SyntaxNode) -> bool {
         .is_some_and(|token| token.kind() == SyntaxKind::DROP_KW)
 }
 
-/// The words of a text, where letters, digits, `_` and `$` are parts of words.
+/// The words of a text; letters, digits, `_` and `$` are parts of words.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
         .filter(|word| !word.is_empty())

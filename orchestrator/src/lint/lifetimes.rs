@@ -1,6 +1,6 @@
-//! Which tables a later migration of the service drops: how they are made and changed matters to no one any more.
+//! The tables that a later migration of the service drops: how they are created and changed no longer matters.
 //!
-//! But the locks of a migration that has not run yet are real where the table stood before, whatever becomes of it afterwards.
+//! The locks of a migration that has not run yet still matter if the table existed before, even if it is dropped later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,7 +10,7 @@ use shared::sql::Name;
 use super::change::{Act, Change, Step};
 use crate::rules::{Draft, Rule, slugs};
 
-/// The rules on the shape of a table, and on the load that a change puts on it alone.
+/// The rules about the shape of a table, and about load on that table alone.
 static MOOT: &[&Rule] = &[
     &slugs::INDEX_NOT_CONCURRENT,
     &slugs::INDEX_DROP_NOT_CONCURRENT,
@@ -35,7 +35,7 @@ static MOOT: &[&Rule] = &[
     &slugs::UNQUOTED_MIXED_CASE,
 ];
 
-/// Those of them that are about a lock.
+/// The rules among them that are about locks.
 static LOAD: &[&Rule] = &[
     &slugs::INDEX_NOT_CONCURRENT,
     &slugs::INDEX_DROP_NOT_CONCURRENT,
@@ -49,22 +49,22 @@ static LOAD: &[&Rule] = &[
     &slugs::NOT_NULL_STEPS,
 ];
 
-/// What happens to a table, or to a column of it, under its name.
+/// The event that ends the name of a table or column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Event {
     Dropped,
     Renamed,
 }
 
-/// The numbers of the migrations that end a name, in order.
+/// The numbers of the migrations that end a name, with the event, in order.
 type Ends = Vec<(usize, Event)>;
 
-/// What becomes of the tables of a service.
+/// The lifetimes of a service's table and column names.
 #[derive(Default)]
 pub(super) struct TableLifetimes {
-    /// By table, and by column of a table.
+    /// The ends of names, by table and by column.
     ends: BTreeMap<(Name, Option<String>), Ends>,
-    /// The migrations that make a table of a name.
+    /// The migrations that create a table, by name.
     begins: BTreeMap<Name, Vec<usize>>,
     /// The migrations that have not run yet.
     new: BTreeSet<usize>,
@@ -127,7 +127,7 @@ impl TableLifetimes {
         })
     }
 
-    /// Whether a table may stand where only the migrations have run that are not new.
+    /// Whether a table may exist in a database without the new migrations.
     fn stood(&self, number: usize, table: &Name) -> bool {
         let begins = self.begins.get(table);
         let mut before = begins.into_iter().flatten().filter(|at| **at <= number);
@@ -160,7 +160,7 @@ fn table(change: &Change) -> Option<&Name> {
     }
 }
 
-/// The new or changed column at a place.
+/// The new or changed column in a range.
 fn column<'a>(act: &'a Act, range: &Range<usize>) -> Option<&'a String> {
     match &act.change {
         Change::MakesTable { columns, .. } => {

@@ -1,15 +1,15 @@
-//! A line of a file as a range of bytes. Floor 3.
+//! The range of a line in bytes.
 
 use std::ops::Range;
 
 use shared::sql::Lines;
 
-/// A line, counted from 1, without the blanks around it, in bytes of the text.
+/// The range of a line, counted from 1, without surrounding blanks, in bytes of the text.
 pub fn line(text: &str, number: u32) -> Range<usize> {
     trimmed_line(&Lines::of(text), number)
 }
 
-/// The same of a text whose lines are known.
+/// The same, with precomputed lines.
 pub(super) fn trimmed_line(lines: &Lines<'_>, number: u32) -> Range<usize> {
     let start = lines.start(number).unwrap_or(lines.end());
     let line = lines.line(number).unwrap_or_default();

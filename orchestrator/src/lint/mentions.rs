@@ -1,18 +1,18 @@
-//! Which names stand in a piece of SQL that is not taken apart further: the body of a view, a condition, a block.
+//! The names in a piece of SQL that is not analyzed further: the body of a view, a condition, a block.
 
-/// A piece of SQL, for the question which names stand in it.
+/// A piece of SQL that can be searched for names.
 #[derive(Clone, Debug)]
 pub struct Mentions {
     text: String,
 }
 
 impl Mentions {
-    /// Of a piece of SQL.
+    /// Wraps a piece of SQL.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into() }
     }
 
-    /// Whether the name stands in it as a word of its own: as it is, or in other letters where it needs no quotes.
+    /// Whether the name occurs as a whole word; case is ignored for names that need no quotes.
     pub fn names(&self, name: &str) -> bool {
         let folds = !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase());
         let (text, name) = match folds {
@@ -25,7 +25,7 @@ impl Mentions {
         })
     }
 
-    /// Whether all columns of something are meant: `SELECT *`, `t.*`.
+    /// Whether all columns of a relation are selected: `SELECT *`, `t.*`.
     pub fn names_all_columns(&self) -> bool {
         let text: String = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
         let text = text.to_ascii_lowercase();

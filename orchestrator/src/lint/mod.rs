@@ -1,7 +1,7 @@
-//! What the text of a migration shows, without a database. Floor 3.
+//! Checks the text of migrations, without a database.
 //!
-//! Responsible for reading a service's files once and holding each to the rules. Not for what only a database can tell
-//! (`rehearsal`), nor for how findings are shown (`cli`).
+//! Responsible for parsing a service's files once and applying the rules. Not for what only a database can show
+//! (`rehearsal`), nor for the output of findings (`cli`).
 
 #[cfg(test)]
 mod cases;

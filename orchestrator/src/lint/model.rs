@@ -1,7 +1,7 @@
-//! What statements add up to: the schema as far as the text of a service's migrations tells.
+//! The schema that results from statements, as far as it is known from the text of a service's migrations.
 //!
-//! Responsible for following what is made, altered, renamed and dropped, and for knowing what it does not know. Not for
-//! judging anything.
+//! Responsible for tracking what is created, altered, renamed and dropped, and what is uncertain. Not for
+//! findings.
 
 mod follow;
 mod indexes;
@@ -17,7 +17,7 @@ use super::first_mentions::is_given;
 use super::mentions::Mentions;
 use super::names::PUBLIC;
 
-/// A schema as the text tells.
+/// A schema that is derived from text.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     tables: BTreeMap<Name, Table>,
@@ -31,13 +31,13 @@ pub struct Model {
 /// A table.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Its columns, in the order in which they came.
+    /// Its columns, in the order of their creation.
     pub columns: Vec<Column>,
-    /// Its keys and checks, each with the name that it has in the database.
+    /// Its constraints, with their names in the database.
     pub constraints: Vec<Constraint>,
-    /// Its triggers that name columns: their names and what they read.
+    /// Its triggers that refer to columns: names and definitions.
     pub triggers: Vec<(String, Mentions)>,
-    /// Whether all of it is known.
+    /// Whether the table is fully known.
     pub certain: bool,
     /// Whether it is partitioned.
     pub partitioned: bool,
@@ -50,7 +50,7 @@ pub struct Table {
 pub struct Enum {
     /// Its values.
     pub labels: Vec<String>,
-    /// Whether it surely exists.
+    /// Whether it certainly exists.
     pub certain: bool,
 }
 
@@ -59,12 +59,12 @@ pub struct Enum {
 pub struct View {
     /// What it reads.
     pub reads: Mentions,
-    /// Whether it surely exists.
+    /// Whether it certainly exists.
     pub certain: bool,
 }
 
 impl Table {
-    /// The column of a name.
+    /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -75,12 +75,12 @@ impl Table {
 }
 
 impl Model {
-    /// The table of a name.
+    /// The table with this name.
     pub fn table(&self, name: &Name) -> Option<&Table> {
         self.tables.get(name)
     }
 
-    /// The table of a name, of any schema where the name has none.
+    /// The table with this name, in any schema if the name has none.
     pub fn find(&self, name: &Name) -> Option<&Table> {
         self.in_any_schema(name, |name| self.tables.get(name))
     }
@@ -99,7 +99,7 @@ impl Model {
         })
     }
 
-    /// Whether there is surely no table, view or index of that name.
+    /// Whether certainly no table, view or index of this name exists.
     pub fn lacks(&self, name: &Name) -> bool {
         let is_same = |other: &Name| {
             other.name == name.name && (name.schema.is_none() || other.schema == name.schema)
@@ -116,17 +116,17 @@ impl Model {
         self.tables.iter()
     }
 
-    /// The indexes of a table, those of its keys aside.
+    /// The indexes of a table, without those of its constraints.
     pub fn indexes<'a>(&'a self, table: &'a Name) -> impl Iterator<Item = &'a Index> {
         self.indexes.of(table)
     }
 
-    /// The index of a name.
+    /// The index with this name.
     pub fn index(&self, name: &Name) -> Option<&Index> {
         self.indexes.named(name)
     }
 
-    /// The enum type of a name.
+    /// The enum type with this name.
     pub fn enum_type(&self, name: &Name) -> Option<&Enum> {
         self.enums.get(name)
     }
@@ -136,17 +136,17 @@ impl Model {
         self.views.iter()
     }
 
-    /// Whether a schema is one that the migrations fill.
+    /// Whether the migrations create tables in a schema.
     pub fn knows_schema(&self, schema: &str) -> bool {
         schema == PUBLIC || self.schemas.contains(schema)
     }
 
-    /// Whether there may be tables that the text does not name.
+    /// Whether tables may exist that the text does not name.
     pub fn is_blurred(&self) -> bool {
         self.blurred
     }
 
-    /// Whether an index serves to look rows up by these columns: they are its first ones, in any order.
+    /// Whether an index supports lookups by these columns: they are its leading columns, in any order.
     pub fn has_index_on(&self, table: &Name, columns: &[String]) -> bool {
         let leads = |names: &[Option<String>]| {
             names.len() >= columns.len()
@@ -180,7 +180,7 @@ impl Model {
         by_index || by_key
     }
 
-    /// Whether a WHERE bounds how many rows of a table it takes, by a key.
+    /// Whether a WHERE limits the number of rows by a key.
     pub fn is_bounded(&self, table: &Name, filter: &[Compared]) -> bool {
         if filter
             .iter()

@@ -1,4 +1,4 @@
-//! Names as the catalog spells them, from the syntax tree.
+//! Reads names from the syntax tree, in the catalog's spelling.
 
 use std::ops::Range;
 
@@ -6,16 +6,16 @@ use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode, NameLike};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-/// The schema that an unqualified name means, unless the file says otherwise.
+/// The schema of an unqualified name, unless the file changes it.
 pub(super) const PUBLIC: &str = "public";
 
-/// A name of something that is referred to.
+/// The name of a reference.
 pub(super) fn referred(path: Option<ast::PathRef>, schema: &str) -> Option<Name> {
     let path = path?;
     qualified(path.qualifier(), short(&path.segment()?.text()), schema)
 }
 
-/// A name of something that is made.
+/// The name of a new object.
 pub(super) fn made(path: Option<ast::Path>, schema: &str) -> Option<Name> {
     let path = path?;
     qualified(path.qualifier(), short(&path.segment()?.text()), schema)
@@ -32,7 +32,7 @@ fn qualified(qualifier: Option<ast::PathRef>, name: String, schema: &str) -> Opt
     })
 }
 
-/// A column's or constraint's name.
+/// The name of a column or constraint.
 pub(super) fn plain<N: NameLike>(node: Option<N>) -> Option<String> {
     node.map(|node| short(&node.text()))
         .filter(|name| !name.is_empty())
@@ -43,7 +43,7 @@ fn short(name: &str) -> String {
     name[..name.floor_char_boundary(63)].to_owned()
 }
 
-/// As people write it: without the schema that is meant anyhow.
+/// A name for messages: without the default schema.
 pub(super) fn shown(name: &Name) -> String {
     match name.schema.as_deref() {
         Some(PUBLIC) => Name {
@@ -55,7 +55,7 @@ pub(super) fn shown(name: &Name) -> String {
     }
 }
 
-/// As people write a column or a constraint: with quotes where it needs them.
+/// The name of a column or constraint for messages: quoted if necessary.
 pub(super) fn quoted(name: &str) -> String {
     Name {
         schema: None,
@@ -64,7 +64,7 @@ pub(super) fn quoted(name: &str) -> String {
     .to_string()
 }
 
-/// Where a node stands in its text, without the blanks, comments and the semicolon around it.
+/// The range of a node, without surrounding blanks, comments and semicolon.
 pub fn span(node: &SyntaxNode) -> Range<usize> {
     let is_code = |kind: SyntaxKind| {
         !matches!(
@@ -93,7 +93,7 @@ pub fn span(node: &SyntaxNode) -> Range<usize> {
     }
 }
 
-/// The text of a node, with blanks and comments as one blank each.
+/// The text of a node, with each blank or comment reduced to one space.
 pub(super) fn squeezed(node: &SyntaxNode) -> String {
     let mut text = String::new();
     for token in node
@@ -112,7 +112,7 @@ pub(super) fn squeezed(node: &SyntaxNode) -> String {
     text.trim().to_owned()
 }
 
-/// A type as the model keeps it: in lower case unless quoted, without the quotes.
+/// The name of a type in the model: in lower case unless quoted, without the quotes.
 pub(super) fn type_name(ty: &SyntaxNode) -> String {
     let ty = squeezed(ty);
     match ty.contains('"') {
@@ -121,7 +121,7 @@ pub(super) fn type_name(ty: &SyntaxNode) -> String {
     }
 }
 
-/// The first node of a kind below another.
+/// The first descendant of a kind.
 pub(super) fn below<N: AstNode>(node: &SyntaxNode) -> Option<N> {
     node.descendants().find_map(N::cast)
 }

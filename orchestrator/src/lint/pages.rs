@@ -1,9 +1,9 @@
-//! The pages of the rules are tests: what stands under `## Wrong` is found, by that rule alone, and what stands under
+//! The pages of the rules are tests: a block under `## Wrong` is found by that rule alone, and a block under
 //! `## Right` is not.
 //!
-//! A block of SQL is one service. Lines `-- migration V2` and `-- revert V2` begin a file, without one the block is that of
-//! the migration V1. `-- merged V1` begins a migration that is merged already, `-- no revert V1` says that there is none; any
-//! other migration without a revert gets one with a statement.
+//! A block of SQL is one service. Lines `-- migration V2` and `-- revert V2` start a file; without one the block is
+//! the migration V1. `-- merged V1` starts a merged migration, `-- no revert V1` omits the revert; any
+//! other migration without a revert gets a revert with a statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -106,7 +106,7 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(path, text).expect("a file");
 }
 
-/// All that is found.
+/// All findings.
 pub(super) fn findings(fixture: &Fixture) -> Vec<Finding> {
     let book = Rulebook::default();
     let now = datetime!(2026-11-23 12:00 UTC);
@@ -117,7 +117,7 @@ pub(super) fn findings(fixture: &Fixture) -> Vec<Finding> {
     findings
 }
 
-/// The rules of the guide that find something which the block does not allow itself, with what they say.
+/// The findings of the guide rules that the block does not allow, as text by rule.
 pub(super) fn found(block: &str) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for finding in findings(&fixture(block)) {

@@ -1,7 +1,7 @@
-//! How a change comes to a partitioned table without a long lock: PostgreSQL refuses `CONCURRENTLY` there, and a key over an
-//! index that stands; it has both for each partition.
+//! Safe forms for partitioned tables: PostgreSQL refuses `CONCURRENTLY` there, and a key that uses an
+//! existing index; it supports both on each partition.
 
-/// An index. `sql` makes it on the partitioned table alone.
+/// An index. `sql` creates it on the partitioned table alone.
 pub(super) fn index(sql: &str, unique: bool, index: Option<&str>) -> String {
     let index = index.unwrap_or("…");
     let unique = if unique { "UNIQUE " } else { "" };
@@ -18,10 +18,10 @@ pub(super) const KEY: &str = "ALTER TABLE ONLY … ADD CONSTRAINT on the partiti
 pub(super) const FOREIGN_KEY: &str = "ADD CONSTRAINT … NOT VALID on each partition; VALIDATE CONSTRAINT for each in the next migration; then ADD CONSTRAINT on \
     the partitioned table, which reuses theirs";
 
-/// An index that is dropped. Its lock is held for a moment, but may have to wait.
+/// The drop of an index. The lock is held briefly, but may have to wait.
 pub(super) const DROP_INDEX: &str = "PostgreSQL refuses CONCURRENTLY for a partitioned table: DROP INDEX in a separate migration, with \
     -- migration: lock-timeout 1s, and -- migration: allow index-drop-not-concurrent \"…\"";
 
-/// A partition that is detached.
+/// The detach of a partition.
 pub(super) const DETACH: &str = "PostgreSQL refuses CONCURRENTLY if there is a default partition: DETACH PARTITION in a separate migration, with \
     -- migration: lock-timeout 1s, and -- migration: allow partition-detach \"…\"";

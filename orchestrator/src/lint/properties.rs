@@ -1,10 +1,10 @@
-//! Whatever a file holds, linting it ends without a panic, and every place lies in its file.
+//! Linting any file does not panic, and every place is within the file.
 
 use proptest::prelude::*;
 
 use super::pages::{findings, fixture};
 
-/// Pieces of statements, in an order that mostly makes no sense.
+/// Pieces of statements, in random order.
 const PIECES: &[&str] = &[
     "CREATE TABLE",
     "ALTER TABLE",

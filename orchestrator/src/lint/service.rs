@@ -1,4 +1,4 @@
-//! All files of a service, one after another, held to the rules.
+//! Applies the rules to all files of a service.
 
 use shared::domain::{Direction, Finding, Service, Version};
 use time::OffsetDateTime;
@@ -12,8 +12,8 @@ use super::model::Model;
 use super::{guide, read};
 use crate::rules::Rulebook;
 
-/// What the rules hold against the files of a service, in their order.
-/// `is_new` are the migrations that surely have not run anywhere yet.
+/// The findings in the files of a service, in their order.
+/// `is_new` is whether a migration certainly has not run anywhere yet.
 pub fn lint(
     service: &Service,
     rulebook: &Rulebook,

@@ -1,10 +1,10 @@
-//! However long or deep a file is, linting it takes time in proportion, and ends.
+//! Linting takes time in proportion to the size of a file, however long or deep it is.
 
 use std::time::{Duration, Instant};
 
 use super::pages::{findings, fixture};
 
-/// How long it takes to lint a file, without what disturbs: the shorter of two times.
+/// The time to lint a file: the shorter of two, to exclude disturbances.
 fn took(block: &str) -> Duration {
     let fixture = fixture(block);
     let once = |_| {
@@ -15,7 +15,7 @@ fn took(block: &str) -> Duration {
     (0..2).map(once).min().unwrap_or_default()
 }
 
-/// The line of a number.
+/// The line with this number.
 type Line = fn(usize) -> String;
 
 #[test]

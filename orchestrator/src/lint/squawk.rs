@@ -1,20 +1,20 @@
-//! squawk's linter, told what it takes to be right about one file.
+//! Runs squawk's linter on one file, with the right settings.
 //!
-//! Responsible for: running it, a new one for each file since it collects what it reports. Not for: what its rules are called here, nor
-//! what it cannot know (`load`). Floor 3.
+//! Responsible for running a new linter per file, since it accumulates its reports. Not for our names of its rules, nor
+//! for what it cannot know (`load`).
 
 use squawk_linter::{Linter, LinterSettings, Rule, Violation};
 use squawk_syntax::{Parse, SourceFile};
 
-/// Comments by which people steer squawk. Here they do nothing: the directive `allow` wants a reason, which these do not.
+/// Comments that control squawk. They have no effect here: `allow` directives require a reason, and these do not.
 const COMMENT: &str = "squawk-";
-/// As long, so that every place stays where it is.
+/// Has the same length, so that offsets do not change.
 const NO_COMMENT: &str = "squawk_";
 
-/// squawk asks for this one from this version on, but the statements rewrite a table on every version.
+/// squawk applies this rule from this version on, but the statements rewrite a table on every version.
 const REPACK_FROM: i32 = 19;
 
-/// What some of squawk's rules report in a text.
+/// The violations of some squawk rules in a text.
 pub(super) fn violations(
     text: &str,
     syntax: &Parse<SourceFile>,
@@ -31,7 +31,7 @@ pub(super) fn violations(
         parsed.as_ref().unwrap_or(syntax),
     );
     let postgres = i32::from(postgres);
-    // Within a transaction squawk holds its tongue on tables that the file makes, also where `IF NOT EXISTS` may make nothing.
+    // Assuming a transaction, squawk ignores tables that the file creates, even if `IF NOT EXISTS` may create nothing.
     let mut found = lint(text, syntax, rules, postgres, false);
     if in_transaction && rules.contains(&Rule::ConstraintMissingNotValid) {
         found.extend(lint(

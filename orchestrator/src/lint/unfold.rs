@@ -1,7 +1,7 @@
-//! A file with the SQL of its DO blocks and of their EXECUTE in place of the blocks, for rules that look at statements. Floor 3.
+//! Replaces DO blocks in a file by their SQL and that of their EXECUTE, for rules that check statements.
 //!
-//! Responsible for finding that SQL, as far as the text shows it, and for the way back to where it stands in the file. What
-//! cannot be read is listed, never left out.
+//! Responsible for finding that SQL, as far as it is in the text, and for mapping offsets back to the file. What
+//! cannot be read is listed, never omitted.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -16,26 +16,26 @@ use super::mentions::Mentions;
 use super::names::span;
 use super::read::{errors, is_statement_of_block, quoted_text};
 
-/// Blocks within EXECUTE within blocks that are read.
+/// The maximum nesting of blocks within EXECUTE within blocks.
 const WITHIN: usize = 8;
 
-/// The statements of a file, those of its blocks among them.
+/// The statements of a file, including those of its blocks.
 #[derive(Debug)]
 pub struct Unfolded {
-    /// Their text.
+    /// The text.
     pub text: String,
-    /// Its syntax.
+    /// The syntax tree.
     pub syntax: Parse<SourceFile>,
-    /// Names that stand for what only the server knows.
+    /// Placeholder names for values that only the server knows.
     pub guessed: BTreeSet<String>,
-    /// What cannot be read, in bytes of the file, and why.
+    /// The parts that cannot be read, in bytes of the file, with the reason.
     pub unread: Vec<(Range<usize>, String)>,
     marks: Vec<Mark>,
-    /// What comes from blocks, in bytes of the text.
+    /// The parts that come from blocks, in bytes of the text.
     within: Vec<Range<usize>>,
 }
 
-/// A stretch of the text, and where it stands in the file.
+/// A range of the text and its range in the file.
 #[derive(Debug)]
 struct Mark {
     at: usize,
@@ -43,11 +43,11 @@ struct Mark {
     length: usize,
 }
 
-/// From a place in a text to that in the file.
+/// Maps an offset in a text to the file.
 type Origin<'a> = &'a dyn Fn(usize) -> usize;
 
 impl Unfolded {
-    /// Of a file with its syntax.
+    /// Unfolds a file.
     pub(super) fn of(text: &str, syntax: &Parse<SourceFile>) -> Self {
         let mut all = Self {
             text: String::new(),
@@ -73,7 +73,7 @@ impl Unfolded {
         all
     }
 
-    /// Where a range of the text stands in the file.
+    /// Maps a range of the text to the file.
     pub(super) fn original(&self, range: &Range<usize>) -> Range<usize> {
         let place = |mark: usize, at: usize| {
             let mark = self.marks.get(mark.saturating_sub(1));
@@ -87,7 +87,7 @@ impl Unfolded {
         start..place(end, range.end).max(start)
     }
 
-    /// Whether what stands there comes from a block.
+    /// Whether a range comes from a block.
     pub(super) fn is_within(&self, at: usize) -> bool {
         let next = self.within.partition_point(|range| range.end <= at);
         self.within.get(next).is_some_and(|range| range.start <= at)
@@ -113,7 +113,7 @@ impl Unfolded {
         }
     }
 
-    /// A statement of a block, with its semicolon.
+    /// Adds a statement of a block, with its semicolon.
     fn push_statement(&mut self, text: &str, origin: Origin<'_>) {
         let start = self.text.len();
         self.push(text, origin);
@@ -130,7 +130,7 @@ impl Unfolded {
     fn block(&mut self, block: &ast::Do, origin: Origin<'_>, depth: usize) {
         let range = span(block.syntax());
         let whole = origin(range.start)..origin(range.end);
-        // That a block is too deep is another finding.
+        // A block that is too deep is reported by another rule.
         if depth >= WITHIN || sql::too_deep(&quoted_text(block.syntax()), true).is_some() {
             return;
         }
@@ -161,7 +161,7 @@ impl Unfolded {
         }
     }
 
-    /// A statement that plpgsql runs as it is. One that SQL does not have in this form (`RETURNING … INTO`) changes no schema.
+    /// Adds a statement that PL/pgSQL runs unchanged. Forms that SQL does not have (`RETURNING … INTO`) do not change the schema.
     fn statement(&mut self, text: &str, origin: Origin<'_>, depth: usize) {
         let parsed = SourceFile::parse(text);
         if parsed.errors().is_empty() {
@@ -209,7 +209,7 @@ impl Unfolded {
         for statement in parsed.tree().stmts() {
             match &statement {
                 ast::Stmt::Do(block) => self.block(block, origin, depth + 1),
-                // In a block INTO names variables.
+                // In a block, INTO names variables.
                 ast::Stmt::EmptyStmt(_) | ast::Stmt::Select(_) | ast::Stmt::SelectInto(_) => {}
                 _ => {
                     let range = span(statement.syntax());
@@ -221,7 +221,7 @@ impl Unfolded {
     }
 }
 
-/// Whether a block that is not understood may hide a change of the schema.
+/// Whether a block that cannot be parsed may contain a schema change.
 fn may_change_schema(body: &str) -> bool {
     let body = Mentions::new(body);
     let words = [

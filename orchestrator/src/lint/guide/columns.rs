@@ -1,4 +1,4 @@
-//! Columns that must have a value: in three steps on a table with rows.
+//! NOT NULL columns: on a table with rows, in three steps.
 
 use shared::sql::Name;
 
@@ -7,9 +7,9 @@ use crate::lint::context::{LintContext, Now};
 use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
-/// SET NOT NULL without a valid CHECK that proves it, ADD COLUMN … NOT NULL without a default.
+/// Detects SET NOT NULL without a valid CHECK that implies it, and ADD COLUMN … NOT NULL without a default.
 pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
-    // A statement that converts a column reads and writes every row anyhow, under the same lock.
+    // A statement that converts a column rewrites every row anyway, under the same lock.
     let rewrites = step
         .acts
         .iter()
@@ -75,7 +75,7 @@ pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step)
     drafts
 }
 
-/// Whether a column surely has a value in every row, or what is known of its table does not tell.
+/// Whether a column is certainly not NULL in any row, or its table is not fully known.
 fn is_proven(now: &Now, table: &Name, column: &str) -> bool {
     now.model.table(table).is_some_and(|table| {
         !table.certain

@@ -1,4 +1,4 @@
-//! Changes of rows that stand: with a WHERE, in slices, and apart from changes of the schema.
+//! Changes of existing rows: with a WHERE, in batches, and separate from schema changes.
 
 use shared::sql::Name;
 
@@ -7,7 +7,7 @@ use crate::lint::context::{LintContext, Now};
 use crate::lint::names::shown;
 use crate::rules::{Draft, slugs};
 
-/// UPDATE and DELETE without a WHERE.
+/// Detects UPDATE and DELETE without a WHERE.
 pub(super) fn without_where<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     writes(step)
         .filter(|(_, rows)| is_unfiltered(rows) && now.stood(&rows.table) && !rows.in_loop)
@@ -34,7 +34,7 @@ fn is_unfiltered(rows: &RowChange) -> bool {
     rows.filter.is_none() && matches!(rows.kind, RowKind::Update | RowKind::Delete)
 }
 
-/// Rows of a table with rows are written all at once.
+/// Detects statements that write many existing rows at once.
 pub(super) fn unbatched<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     writes(step)
         .filter(|(_, rows)| !is_unfiltered(rows) && is_large(rows, now))
@@ -58,7 +58,7 @@ pub(super) fn unbatched<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
         .collect()
 }
 
-/// Many rows, as far as the text tells: of a table that stood, and not bounded by a key.
+/// Whether a statement may write many rows: the table existed before, and no key limits the rows.
 fn is_large(rows: &RowChange, now: &Now) -> bool {
     if rows.in_loop {
         return false;
@@ -82,7 +82,7 @@ fn is_large(rows: &RowChange, now: &Now) -> bool {
     }
 }
 
-/// Rows and schema of tables that stood change in one transaction: the lock of the one is held while the other takes its time.
+/// Detects schema and row changes of existing tables in one transaction: the lock of the first is held while the second runs.
 pub(super) fn mixed<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut now = Now::new(look.before);
@@ -127,7 +127,7 @@ pub(super) fn mixed<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     drafts
 }
 
-/// The table that a change of the schema locks against writes.
+/// The table that a schema change locks against writes.
 fn locked(act: &Act) -> Option<&Name> {
     match &act.change {
         Change::AddsColumn { table, .. }

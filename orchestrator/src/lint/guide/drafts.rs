@@ -1,4 +1,4 @@
-//! All rules of the guide over one file.
+//! Applies all guide rules to one file.
 
 use time::OffsetDateTime;
 
@@ -8,10 +8,10 @@ use crate::lint::context::{LintContext, Now};
 use crate::lint::file::LintedFile;
 use crate::rules::Draft;
 
-/// A rule that looks at one statement, with what stands before it.
+/// A rule that checks one statement, given the schema before it.
 type StatementRule = for<'a> fn(&LintContext<'a>, &Now, &Step) -> Vec<Draft<'a>>;
 
-/// A rule that looks at a file as a whole.
+/// A rule that checks a file as a whole.
 type FileRule = for<'a> fn(&LintContext<'a>) -> Vec<Draft<'a>>;
 
 const STATEMENT_RULES: &[StatementRule] = &[
@@ -30,7 +30,7 @@ const STATEMENT_RULES: &[StatementRule] = &[
 
 const FILE_RULES: &[FileRule] = &[enums::value_used, foreign_keys::not_valid, data::mixed];
 
-/// What the guide holds against a migration; `down` is the file of its revert.
+/// The guide's findings about a migration; `down` is the file of its revert.
 pub fn drafts<'a>(
     look: &LintContext<'a>,
     down: Option<&LintedFile<'a>>,

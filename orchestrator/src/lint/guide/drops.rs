@@ -1,4 +1,4 @@
-//! What goes with a dropped column, and CASCADE.
+//! Objects that depend on a dropped column, and CASCADE.
 
 use shared::sql::Name;
 
@@ -7,7 +7,7 @@ use crate::lint::context::{LintContext, Now};
 use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
-/// A column is dropped that others depend on, or something with all that depends on it.
+/// Detects the drop of a column with dependent objects, and CASCADE.
 pub(super) fn with_dependants<'a>(
     look: &LintContext<'a>,
     now: &Now,
@@ -50,7 +50,7 @@ pub(super) fn with_dependants<'a>(
     drafts
 }
 
-/// What is dropped with CASCADE, where it stood before.
+/// The object that is dropped with CASCADE, if it existed before.
 fn cascading(now: &Now, change: &Change, is_there: impl Fn(&Name) -> bool) -> Option<String> {
     let listed = |names: &[Name]| names.iter().find(|name| is_there(name)).map(shown);
     let relations = |names: &[Name]| {
@@ -101,7 +101,7 @@ fn cascading(now: &Now, change: &Change, is_there: impl Fn(&Name) -> bool) -> Op
     }
 }
 
-/// What uses a column, as far as the text tells; what the same statement drops before does not count.
+/// The objects that use a column, as far as the text shows, without those that the same statement drops.
 fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String> {
     let Some(known) = now.model.table(table) else {
         return Vec::new();
@@ -137,7 +137,7 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
     };
     for constraint in &known.constraints {
         let uses = constraint.columns.iter().any(|name| name == column);
-        // A key beside the column's own definition is part of it.
+        // An unnamed key in the column's definition is a part of the column.
         let own = constraint.unnamed && constraint.columns.len() == 1;
         if !uses || own || dropped_here(&constraint.name) || !known.certain {
             continue;
@@ -146,7 +146,7 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
             ConstraintKind::PrimaryKey { .. } => "the primary key",
             ConstraintKind::Unique { .. } => "the unique key",
             ConstraintKind::ForeignKey { .. } => "the foreign key",
-            // A check beside the column goes with it, and nobody misses it.
+            // A check on the column is dropped with it, which is harmless.
             ConstraintKind::Check { .. } | ConstraintKind::Exclude => continue,
         };
         let name = constraint.name.as_deref().unwrap_or_default();
@@ -176,7 +176,7 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
     found
 }
 
-/// Whether a view surely reads the column of this table, and not one of the same name of another.
+/// Whether a view certainly reads the column of this table, not a column of the same name in another.
 fn reads_column(now: &Now, table: &Name, column: &str, view: &crate::lint::model::View) -> bool {
     if !view.reads.names(column) {
         return false;

@@ -1,4 +1,4 @@
-//! Enum types: made where they may exist, and values used too early.
+//! Enum types: creation without a guard, and values that are used too early.
 
 use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
@@ -10,7 +10,7 @@ use crate::lint::model::Model;
 use crate::lint::names::{shown, span};
 use crate::rules::{Draft, slugs};
 
-/// An enum type is made without a guard where one of that name may be there.
+/// Detects the creation of an enum type without a guard if the type may already exist.
 pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
@@ -52,7 +52,7 @@ pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
     drafts
 }
 
-/// Whether the migration leaves a type that its revert does not drop.
+/// Whether the revert does not drop a type that the migration creates.
 fn is_left_by_revert(look: &LintContext<'_>, name: &Name) -> bool {
     let Some(revert) = look.revert else {
         return false;
@@ -67,7 +67,7 @@ fn is_left_by_revert(look: &LintContext<'_>, name: &Name) -> bool {
     stands(&model)
 }
 
-/// A value that was added by ALTER TYPE … ADD VALUE is used before that is committed: the server refuses it (55P04).
+/// Detects the use of a value from ALTER TYPE … ADD VALUE before the commit, which the server refuses (55P04).
 pub(super) fn value_used<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut added: Vec<(usize, &Name, &str)> = Vec::new();
@@ -114,7 +114,7 @@ pub(super) fn value_used<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     drafts
 }
 
-/// A literal of that value that is evaluated when the statement runs.
+/// A literal with this value that is evaluated when the statement runs.
 fn literal(node: &SyntaxNode, label: &str) -> Option<SyntaxNode> {
     if matches!(
         node.kind(),
@@ -132,7 +132,7 @@ fn literal(node: &SyntaxNode, label: &str) -> Option<SyntaxNode> {
         .map(|literal| literal.syntax().clone())
 }
 
-/// Whether a statement has to do with the type: it names it, or a table that has a column of it.
+/// Whether a statement involves the type: it names the type, or a table with a column of it.
 fn concerns(step: &Step, now: &Now, name: &Name) -> bool {
     let text = crate::lint::mentions::Mentions::new(step.node.text().to_string());
     text.names(&name.name)

@@ -1,4 +1,4 @@
-//! Foreign keys: after both tables, without holding up writes, and with an index to look rows up by.
+//! Foreign keys: after both tables, without blocking writes, and with an index.
 
 use shared::sql::Name;
 
@@ -9,7 +9,7 @@ use crate::lint::names::{quoted, shown};
 use crate::lint::partitions;
 use crate::rules::{Draft, slugs};
 
-/// A foreign key references a table that no statement before it makes.
+/// Detects a foreign key to a table that no earlier statement creates.
 pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
@@ -47,7 +47,7 @@ pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
     drafts
 }
 
-/// A foreign key on a table with rows is checked while writes wait: at once, or by VALIDATE under the lock of ADD.
+/// Detects the validation of a foreign key while writes are blocked: at once, or by VALIDATE under the lock of ADD.
 pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut now = Now::new(look.before);
@@ -108,7 +108,7 @@ pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
     drafts
 }
 
-/// Whether the key is that of a column which the statement adds without a value: no row has to be looked up, and the server does not.
+/// Whether the key is on a column that the statement adds without a value: the server then validates no row.
 fn is_of_empty_column(now: &Now, step: &Step, table: &Name, constraint: &Constraint) -> bool {
     let [name] = constraint.columns.as_slice() else {
         return false;
@@ -120,7 +120,7 @@ fn is_of_empty_column(now: &Now, step: &Step, table: &Name, constraint: &Constra
     let adds = |act: &Act| {
         matches!(&act.change, Change::AddsColumn { table: to, column }
             if to == table && column.name == *name && !column.has_default && column.generated.is_none()
-                // A key beside others, `ADD CONSTRAINT`, is checked all the same.
+                // A key in a separate `ADD CONSTRAINT` action is validated anyway.
                 && act.range.start <= constraint.range.start && constraint.range.end <= act.range.end)
     };
     !stood && step.acts.iter().any(adds)
@@ -133,7 +133,7 @@ fn target(constraint: &Constraint) -> String {
     }
 }
 
-/// A foreign key whose own columns no index leads with, after all migrations: an index may follow in the next one.
+/// Detects a foreign key without an index after all migrations: a later migration may create the index.
 pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
@@ -141,7 +141,7 @@ pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
             let ConstraintKind::ForeignKey { to, .. } = &constraint.kind else {
                 continue;
             };
-            // Later migrations may have given the table and the columns other names.
+            // Later migrations may rename the table and the columns.
             let stays = look.at_last.tables().find_map(|(table, known)| {
                 let key = known
                     .constraints

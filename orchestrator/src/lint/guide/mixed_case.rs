@@ -1,4 +1,4 @@
-//! Names with capitals and without quotes, which PostgreSQL folds to lower case without a word.
+//! Unquoted names with capital letters, which PostgreSQL silently folds to lower case.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::lint::model::Model;
 use crate::lint::names::span;
 use crate::rules::{Draft, slugs};
 
-/// Names that mean another one than they say.
+/// Detects names that are folded to another name.
 pub(super) fn unquoted<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let may_be = step
         .node
@@ -60,7 +60,7 @@ impl Found {
         }
     }
 
-    /// Tables, columns, types, indexes and constraints that are made.
+    /// New tables, columns, types, indexes and constraints.
     fn definitions(&mut self, node: &SyntaxNode, spot: &dyn Fn(&SyntaxNode) -> Range<usize>) {
         for node in node.descendants() {
             let is_made = matches!(
@@ -80,7 +80,7 @@ impl Found {
         }
     }
 
-    /// Columns and tables that exist as written, but only with quotes.
+    /// Columns and tables that exist in this spelling, but only quoted.
     fn references(
         &mut self,
         node: &SyntaxNode,

@@ -1,4 +1,4 @@
-//! What the migration guide asks, one theme a file: each rule is a function of what the files say.
+//! The rules of the migration guide, one topic per file: each rule is a function of the files' text.
 
 mod columns;
 mod data;

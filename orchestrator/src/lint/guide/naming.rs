@@ -1,4 +1,4 @@
-//! Names of indexes and foreign keys, and one style of names.
+//! Names of indexes and foreign keys, and the naming style.
 
 use shared::sql::Name;
 
@@ -8,7 +8,7 @@ use crate::lint::model::{Model, Table};
 use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
-/// An index has a name of its own that begins with IDX_; a unique one may be named as the key that it serves.
+/// Detects indexes without an explicit name that starts with IDX_; a unique index may be named like its key.
 pub(super) fn index<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
@@ -43,7 +43,7 @@ fn is_named_well(index: &Index, name: &str) -> bool {
     begins("IDX_") || index.unique && (begins("UQ_") || begins("PK_"))
 }
 
-/// Unquoted, the prefix is in the catalog in lower case.
+/// In the catalog, the unquoted prefix is in lower case.
 fn starts_with(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -58,7 +58,7 @@ fn index_name(index: &Index) -> String {
     quoted(&format!("IDX_{}_{columns}", index.table.name))
 }
 
-/// A foreign key has a name of its own that begins with FK_.
+/// Detects foreign keys without an explicit name that starts with FK_.
 pub(super) fn foreign_key<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
@@ -92,7 +92,7 @@ pub(super) fn foreign_key<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -
     drafts
 }
 
-/// The keys and checks that a change adds, each with its table.
+/// The constraints that a change adds, each with its table.
 pub(super) fn constraints(act: &Act) -> impl Iterator<Item = (&Name, &Constraint)> {
     let (table, constraints) = match &act.change {
         Change::MakesTable {
@@ -110,7 +110,7 @@ pub(super) fn constraints(act: &Act) -> impl Iterator<Item = (&Name, &Constraint
     })
 }
 
-/// How a name of several words is written.
+/// The style of a name of several words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     Camel,
@@ -141,21 +141,21 @@ impl Style {
     }
 }
 
-/// Columns, and tables, that are looked at for a habit.
+/// The maximum number of columns, and of tables, that determine the style.
 const HABIT: usize = 500;
 
-/// The style that a table's columns, or else those of all tables, have with hardly an exception.
+/// The style of a table's columns, or else of all tables, if there are hardly any exceptions.
 fn habit(model: &Model, table: Option<&Table>) -> Option<(Style, bool)> {
     let own = table.and_then(|table| clear(table.columns.iter().take(HABIT)));
     own.map(|style| (style, true)).or_else(|| {
-        // Of a file that makes thousands of tables the first ones show the habit.
+        // In a file that creates thousands of tables the first ones show the style.
         let tables = model.tables().take(HABIT).map(|(_, table)| table);
         let columns = tables.flat_map(|table| &table.columns).take(HABIT);
         clear(columns).map(|style| (style, false))
     })
 }
 
-/// Four of five columns, and three at least.
+/// At least four of five columns, and at least three.
 fn clear<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<Style> {
     let styles: Vec<_> = columns
         .filter_map(|column| Style::of(&column.name))
@@ -174,7 +174,7 @@ fn clear<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<Style> {
     }
 }
 
-/// A new column is written like those beside it.
+/// Detects new columns that do not follow the style of the others.
 pub(super) fn style<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {

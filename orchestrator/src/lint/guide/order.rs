@@ -1,4 +1,4 @@
-//! Versions: moments that have been, each after those before.
+//! Versions: not in the future, and after the merged ones.
 
 use shared::domain::{Finding, Service, Version};
 use time::{Date, Duration, Month, OffsetDateTime, Time};
@@ -6,10 +6,10 @@ use time::{Date, Duration, Month, OffsetDateTime, Time};
 use crate::lint::context::LintContext;
 use crate::rules::{Draft, Rulebook, slugs};
 
-/// Clocks differ, and so do time zones.
+/// A day, because clocks and time zones differ.
 const GRACE: Duration = Duration::days(1);
 
-/// A version later than tomorrow: whatever is written next sorts before it.
+/// Detects a version later than tomorrow: the next migration would sort before it.
 pub(super) fn in_future<'a>(look: &LintContext<'a>, now: OffsetDateTime) -> Vec<Draft<'a>> {
     let version = look.file.migration.version;
     if !is_in_future(version, now + GRACE) {
@@ -26,14 +26,14 @@ pub(super) fn in_future<'a>(look: &LintContext<'a>, now: OffsetDateTime) -> Vec<
     vec![draft]
 }
 
-/// The longest number of milliseconds: those of fourteen digits begin in the year 2286.
+/// The largest number of milliseconds: fourteen digits start in the year 2286.
 const MILLISECONDS: i64 = 9_999_999_999_999;
 
-/// The shortest number that no other tool's versions reach: nothing could be numbered after it.
+/// The smallest number that is larger than any tool's versions: nothing could be numbered after it.
 const OUT_OF_REACH: i64 = 1_000_000_000_000_000_000;
 
-/// Whether a version names a moment after another: in milliseconds since 1970, or as other tools write it, 20260131120000. A number of
-/// that length that is neither is no moment at all: a counter, a date with a number behind it, microseconds.
+/// Whether a version is a time after another: in milliseconds since 1970, or in the format of other tools, 20260131120000. A number of
+/// that length that is neither is not a time: a counter, a date followed by a number, microseconds.
 fn is_in_future(version: Version, latest: OffsetDateTime) -> bool {
     let number = version.number();
     match calendar(number) {
@@ -44,7 +44,7 @@ fn is_in_future(version: Version, latest: OffsetDateTime) -> bool {
     }
 }
 
-/// Fourteen digits, or seventeen with milliseconds, that read as a moment of this or the last century.
+/// Fourteen digits, or seventeen with milliseconds, that are a time in this or the last century.
 fn calendar(number: i64) -> Option<OffsetDateTime> {
     let digits = number.to_string();
     if !matches!(digits.len(), 14 | 17) {
@@ -61,8 +61,8 @@ fn calendar(number: i64) -> Option<OffsetDateTime> {
     Some(date.with_time(time).assume_utc())
 }
 
-/// New migrations that come before one that is merged: where that one is applied, they are out of order. `base` holds the
-/// versions that are merged.
+/// New migrations with an earlier version than a merged one: where that one is applied, they are out of order. `base` holds the
+/// merged versions.
 pub fn order_against(service: &Service, rulebook: &Rulebook, base: &[Version]) -> Vec<Finding> {
     let Some(newest) = base.iter().max() else {
         return Vec::new();
@@ -100,7 +100,7 @@ mod tests {
             1_753_250_000_000,
             20_260_131_120_000,
             20_260_131_120_000_500,
-            // No such day or hour; a date and a counter; microseconds.
+            // Invalid days or hours; a date and a counter; microseconds.
             20_261_399_000_000,
             20_260_131_996_100,
             202_601_310_000_017,

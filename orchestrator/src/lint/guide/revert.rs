@@ -1,4 +1,4 @@
-//! A migration can be taken back.
+//! Every migration can be reverted.
 
 use shared::sql;
 
@@ -6,7 +6,7 @@ use crate::lint::context::LintContext;
 use crate::lint::file::LintedFile;
 use crate::rules::{Draft, slugs};
 
-/// Neither a revert nor a reason, or a revert that does nothing.
+/// Detects a migration with neither a revert nor a reason, and a revert without a statement.
 pub(super) fn missing<'a>(look: &LintContext<'a>, down: Option<&LintedFile<'a>>) -> Vec<Draft<'a>> {
     if look.file.statements.is_empty() {
         return Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn missing<'a>(look: &LintContext<'a>, down: Option<&LintedFile<'a>>)
             "add reverts/{}, or -- migration: irreversible \"why\"",
             file_name(&migration.script.path)
         )),
-        // Of a file that cannot be cut into statements the engine gives the reason.
+        // The engine reports a file that cannot be split into statements.
         Some(down) if sql::split(&down.script.text).is_ok_and(|it| it.is_empty()) => Draft::new(
             &slugs::REVERT_MISSING,
             down.script,

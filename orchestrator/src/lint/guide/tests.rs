@@ -1,8 +1,8 @@
-//! Files that look like a fault and are none, and faults in other clothes: what the pages of the rules have no room for.
+//! Positive and negative cases of the guide rules, beyond those on their pages.
 
 use crate::lint::pages::found;
 
-/// The slugs that the rules of the guide find in a block, in order.
+/// The slugs of the guide's findings in a block, in order.
 fn slugs(block: &str) -> Vec<String> {
     found(block).into_keys().collect()
 }
@@ -23,7 +23,7 @@ fn found_each(slug: &str, cases: &[&str]) {
 #[test]
 fn names_are_those_of_the_catalog() {
     silent(&[
-        // Unquoted, the prefix is there in small letters.
+        // The unquoted prefix is folded to lower case.
         "CREATE TABLE t (a bigint); CREATE INDEX IDX_t_a ON t (a); CREATE INDEX idx_t_b ON t (a DESC);",
         "CREATE TABLE t (a bigint); CREATE UNIQUE INDEX \"PK_t\" ON t (a);
          ALTER TABLE t ADD CONSTRAINT \"PK_t\" PRIMARY KEY USING INDEX \"PK_t\";",
@@ -64,11 +64,11 @@ fn an_enum_type_is_followed_through_renames_and_drops() {
         "-- migration V1\nCREATE SCHEMA app;\nCREATE TYPE app.s AS ENUM ('a');\n-- revert V1\nDROP SCHEMA app CASCADE;",
         "-- migration V1\nCREATE TYPE s AS ENUM ('a');\n-- revert V1\nDO $$ BEGIN EXECUTE format('DROP TYPE %I', 's'); END $$;",
         "-- migration V1\n-- migration: irreversible \"the type is shared\"\nCREATE TYPE s AS ENUM ('a');\n-- no revert V1",
-        // The value is text elsewhere.
+        // The value is in a text column.
         "-- migration V1\nCREATE TYPE s AS ENUM ('a');\nCREATE TABLE t (id bigint PRIMARY KEY, name text);\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;\n-- migration V2\nALTER TYPE s ADD VALUE 'b';\nINSERT INTO t VALUES (1, 'b');",
-        // Made by the same transaction: usable at once.
+        // Created by the same transaction: usable at once.
         "CREATE TYPE s AS ENUM ('a');\nALTER TYPE s ADD VALUE 'b';\nCREATE TABLE t (s s DEFAULT 'b');\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;",
-        // The body of a function is not run.
+        // The body of a function does not run.
         "-- migration V1\nCREATE TYPE s AS ENUM ('a');\nCREATE TABLE t (s s);\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;\n-- migration V2\nALTER TYPE s ADD VALUE 'b';\nCREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM t WHERE s = 'b' $$;",
     ]);
     found_each(
@@ -86,7 +86,7 @@ fn foreign_keys_to_what_the_text_does_not_tell_are_let_be() {
         "CREATE TABLE t (id bigint PRIMARY KEY, u uuid CONSTRAINT \"FK_t_u\" REFERENCES auth.users UNIQUE);",
         "DO $$ BEGIN EXECUTE format('CREATE TABLE %I (id bigint PRIMARY KEY)', 'p'); END $$;\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\nCREATE INDEX \"IDX_t_p\" ON t (p);",
         "DO $$ BEGIN IF to_regclass('p') IS NULL THEN CREATE TABLE p (id bigint PRIMARY KEY); END IF; END $$;\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\nCREATE INDEX \"IDX_t_p\" ON t (p);",
-        // Emptied first, made here, or a plain key column.
+        // Emptied first, created here, or a key column.
         "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint);\nCREATE INDEX \"IDX_t_p\" ON t (p);\n-- migration V2\nTRUNCATE t;\nALTER TABLE t ADD CONSTRAINT \"FK_t_p\" FOREIGN KEY (p) REFERENCES p;",
         "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint);\nCREATE INDEX \"IDX_t_p\" ON t (p);\nALTER TABLE t ADD CONSTRAINT \"FK_t_p\" FOREIGN KEY (p) REFERENCES p;",
         "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint PRIMARY KEY CONSTRAINT \"FK_t_p\" REFERENCES p);",
@@ -184,9 +184,9 @@ fn rows_are_bounded_by_a_key() {
 fn what_a_column_is_used_by() {
     let table = "-- migration V1\nCREATE TABLE t (id bigint PRIMARY KEY, a bigint CONSTRAINT \"UQ_t_a\" UNIQUE, b bigint UNIQUE, c bigint, d bigint);\nCREATE VIEW v AS SELECT t.c, count(*) FROM t GROUP BY t.c;\nCREATE TABLE u (id bigint PRIMARY KEY, d bigint);\nCREATE VIEW w AS SELECT u.d FROM u JOIN t USING (id);\n-- migration V2\n";
     for case in [
-        // A key that is written beside the column and has no name is part of it.
+        // An unnamed key in the column's definition is a part of the column.
         "ALTER TABLE t DROP COLUMN b;",
-        // Of the same name in two tables: which one the view means is not told.
+        // The name exists in two tables: which one the view means is unknown.
         "ALTER TABLE t DROP COLUMN d;",
         "ALTER TABLE t DROP CONSTRAINT \"UQ_t_a\", DROP COLUMN a;",
         "DROP VIEW v;\nALTER TABLE t DROP COLUMN c;",
@@ -213,7 +213,7 @@ fn capitals_without_quotes() {
         "CREATE TABLE t (\"createdAt\" date);\nCREATE VIEW v AS SELECT \"createdAt\" AS createdOn FROM t;",
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE vCount bigint; BEGIN vCount := 1; NEW.created_at := now(); RETURN NEW; END $$;",
         "CREATE TABLE t (note text DEFAULT 'createdAt');\nCOMMENT ON TABLE t IS 'createdAt';",
-        // The column was made without quotes: both are createdat.
+        // The column was created without quotes: both are createdat.
         "-- migration V1\n-- migration: allow unquoted-mixed-case \"both spellings mean one\"\nCREATE TABLE t (createdAt date);\n-- migration V2\nCREATE INDEX idx_t_created ON t (createdAt);",
     ]);
     found_each(

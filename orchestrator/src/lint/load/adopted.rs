@@ -1,43 +1,42 @@
-//! Which of squawk's rules are held to here, under which name and in which words. Those that are left out, and why: `docs/rules/README.md`.
-//! Floor 3.
+//! The adopted squawk rules with our names and texts. `docs/rules/README.md` lists the omitted ones with reasons.
 
 use squawk_linter::Rule as Squawk;
 
 use crate::rules::{Rule, slugs};
 
-/// When a rule is asked for.
+/// When a rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Concern {
-    /// Live traffic: what the migration itself made is nobody's yet.
+    /// Live traffic: does not apply to objects that the migration itself creates.
     Load,
-    /// The programs that run: what the migration itself made, nobody knows, and what a revert takes back, its migration brought.
+    /// Running programs: does not apply to new objects, nor to what a revert undoes.
     Programs,
-    /// What is made: a revert only restores what was.
+    /// The shape of new objects: does not apply to a revert, which only restores them.
     Shape,
-    /// Whatever it is.
+    /// Everything.
     Always,
 }
 
-/// A rule of squawk's under our name.
+/// A squawk rule under our name.
 #[derive(Clone, Copy)]
 pub(super) struct Adopted {
     /// The rule.
     pub rule: &'static Rule,
     /// When it is asked for.
     pub concern: Concern,
-    /// The reason; `{}` is the table, or what else the statement is about.
+    /// The message; `{}` is the subject of the statement, usually a table.
     pub message: &'static str,
-    /// The safe form; empty for none.
+    /// The safe form; empty if there is none.
     pub safe_form: &'static str,
 }
 
 impl Adopted {
-    /// With another reason.
+    /// Replaces the message.
     pub(super) fn saying(self, message: &'static str) -> Self {
         Self { message, ..self }
     }
 
-    /// Without a safe form.
+    /// Removes the safe form.
     pub(super) fn without_safe_form(self) -> Self {
         Self {
             safe_form: "",
@@ -46,7 +45,7 @@ impl Adopted {
     }
 }
 
-/// All that are adopted.
+/// All adopted rules.
 pub(super) const ALL: [Squawk; 30] = [
     Squawk::RequireConcurrentIndexCreation,
     Squawk::RequireConcurrentIndexDeletion,
@@ -80,14 +79,14 @@ pub(super) const ALL: [Squawk; 30] = [
     Squawk::BanCharField,
 ];
 
-/// Those that are about the types of columns, which squawk cannot tell keys from other columns.
+/// The rules about column types, for which squawk does not distinguish keys from other columns.
 pub(super) const TYPES: [Squawk; 3] = [
     Squawk::PreferTimestampTz,
     Squawk::PreferBigintOverInt,
     Squawk::PreferBigintOverSmallint,
 ];
 
-/// What a rule of squawk's is here; `None` where it is left out.
+/// Our rule for a squawk rule; `None` if it is omitted.
 pub(super) fn adopted(code: Squawk) -> Option<Adopted> {
     use Concern::{Always, Load, Programs, Shape};
     let (rule, concern, message, safe_form) = match code {

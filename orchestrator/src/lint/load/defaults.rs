@@ -1,7 +1,7 @@
-//! Whether the default of a new column is the same for all rows. Floor 3.
+//! Whether the default of a new column is the same for all rows.
 //!
-//! squawk takes a call with arguments, a parenthesis or a sign for something that may differ, and does not see the sequence of a
-//! `serial`. Whether a function is volatile stands in the catalog; those of PostgreSQL that defaults are made of are listed here.
+//! squawk treats a call with arguments, a parenthesis or a sign as volatile, and does not see the sequence of a
+//! `serial`. Volatility is in the catalog, which is not available here, so the functions that are common in defaults are listed.
 
 use squawk_syntax::ast::{self, AstNode};
 
@@ -65,7 +65,7 @@ pub(super) fn is_same_for_all_rows(expression: &ast::Expr) -> bool {
                         _ => return false,
                     }
                 }
-                // The forms of the grammar: EXTRACT(…), JSON_OBJECT(…).
+                // Functions with a grammar of their own: EXTRACT(…), JSON_OBJECT(…).
                 None => return true,
                 Some(_) => return false,
             };
@@ -73,7 +73,7 @@ pub(super) fn is_same_for_all_rows(expression: &ast::Expr) -> bool {
         })
 }
 
-/// Whether a type brings a sequence as its default.
+/// Whether a type implies a sequence as the default.
 pub(super) fn is_serial(column: &ast::AddColumn) -> bool {
     let name = column
         .ty()

@@ -1,4 +1,4 @@
-//! From what squawk reports to what is held against a file. Floor 3.
+//! Turns the violations that squawk reports into findings.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ use crate::lint::squawk::violations;
 use crate::lint::{Act, LintContext, LintedFile, Model};
 use crate::rules::{Draft, Rule, slugs};
 
-/// What is held against a migration and its revert. `standing` is what stood before it, and then what stands after it.
+/// The findings of a migration and its revert. `standing` holds the objects from before the migration and is advanced past it.
 pub fn findings<'a>(
     look: &LintContext<'a>,
     down: Option<&LintedFile<'a>>,
@@ -45,23 +45,23 @@ pub fn findings<'a>(
     drafts
 }
 
-/// A statement, and its number in the file.
+/// A statement and its number in the file.
 #[derive(Clone)]
 struct At {
     number: usize,
     statement: ast::Stmt,
     subjects: Vec<Name>,
-    /// The columns that are keys of their own.
+    /// The single-column keys.
     keys: OnceCell<Vec<(Range<usize>, String)>>,
 }
 
-/// What holds where the table is partitioned.
+/// How a finding changes if the table is partitioned.
 enum OnPartitions {
-    /// It is not, or it makes no difference.
+    /// It is not partitioned, or it makes no difference.
     Not,
     /// The statement is about the partitioned table alone, which has no rows.
     Quick,
-    /// This is the safe form.
+    /// The safe form is another one.
     By(String),
 }
 
@@ -69,14 +69,14 @@ struct Judge<'s, 'a> {
     look: &'s LintContext<'a>,
     file: &'s LintedFile<'a>,
     made: &'s Made,
-    /// What the migration made that this revert undoes.
+    /// For a revert: what its migration creates.
     undone: Option<&'s Made>,
-    /// Nothing stood before the migration.
+    /// Whether this is the first migration, so that no object is in use.
     first: bool,
-    /// What stands before the statement that was asked about last, and how many changes led there.
+    /// The schema before the statement of the last query, and the number of changes applied to reach it.
     model: RefCell<Option<(Model, usize)>>,
     statements: Vec<At>,
-    /// What the file changes, in order.
+    /// The changes of the file, in order.
     acts: Vec<&'s Act>,
     /// The names of the checks that the file adds.
     checks: OnceCell<BTreeSet<String>>,
@@ -137,7 +137,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         let mut told = BTreeSet::new();
         for violation in found {
             let draft = self.draft(&violation);
-            // Two of squawk's rules may say the same of the same place.
+            // Two squawk rules may map to one of ours at the same place.
             drafts.extend(draft.filter(|new| {
                 let range = new.range.as_ref().map(|range| (range.start, range.end));
                 told.insert((new.rule.slug, range))
@@ -185,7 +185,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         })
     }
 
-    /// What holds where the table is partitioned.
+    /// How a finding changes if the table is partitioned.
     fn on_partitions(&self, violation: &Violation, rule: &Rule, at: &At) -> OnPartitions {
         let Some(subject) = at.subjects.first() else {
             return OnPartitions::Not;
@@ -198,7 +198,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             ast::Stmt::CreateIndex(it) if *rule == slugs::INDEX_NOT_CONCURRENT => {
                 let only = is_only(it.table_relation_name());
                 match (is_partitioned(), only) {
-                    // Of the partitioned table alone it has nothing to read.
+                    // On the partitioned table alone there are no rows to read.
                     (Some(true) | None, true) => OnPartitions::Quick,
                     (Some(true), false) => OnPartitions::By(self.index_on_partitions(it)),
                     _ => OnPartitions::Not,
@@ -255,7 +255,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         }
     }
 
-    /// Whether everything that the statement is about was made by this migration, so that nobody uses it yet.
+    /// Whether this migration created everything that the statement is about, so that it is not in use yet.
     fn all_new(&self, at: &At) -> bool {
         !at.subjects.is_empty() && at.subjects.iter().all(|name| self.is_new(name, at))
     }
@@ -291,7 +291,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             || (!is_relation && files.into_iter().flatten().any(|made| made.has_any(name)))
     }
 
-    /// Whether a revert only takes back what its migration brought.
+    /// Whether a revert only undoes what its migration did.
     fn is_taken_back(&self, rule: &Rule, at: &At) -> bool {
         let Some(undone) = self.undone else {
             return false;
@@ -307,7 +307,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                     .all(|column| undone.has_column(table, column))
             });
         }
-        // A name that is changed back was changed by the migration, which has to answer for it.
+        // The finding on the rename is reported for the migration, not for the revert.
         [
             &slugs::COLUMN_RENAME,
             &slugs::TABLE_RENAME,
@@ -316,7 +316,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         .contains(&rule)
     }
 
-    /// Where one rule of squawk's is several of ours, that which is meant; `None` where what squawk reports is no fault.
+    /// Selects our rule where one squawk rule maps to several; `None` if the violation is a false positive.
     fn refined(&self, violation: &Violation, adopted: Adopted, at: &At) -> Option<Adopted> {
         let node = at.statement.syntax();
         match violation.code {
@@ -329,7 +329,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                 let mut nodes = node.descendants();
                 (!nodes.any(|node| ast::NotValid::can_cast(node.kind()))).then_some(adopted)
             }
-            // Of a new column `AddingFieldWithDefault` has said it: not every generated column is stored.
+            // For a new column `AddingFieldWithDefault` reports it: not every generated column is stored.
             Squawk::BanAlterGeneratedExpression => {
                 let action = action(violation, &at.statement)?;
                 (!matches!(action, ast::AlterTableAction::AddColumn(_))).then_some(adopted)
@@ -344,7 +344,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         }
     }
 
-    /// Whether a view takes the old name of a table in the same file, so that programs go on.
+    /// Whether the same file creates a view with the table's old name, so that programs continue to work.
     fn leaves_view(&self, at: &At) -> bool {
         let after = self.statements.iter().skip(at.number + 1);
         let mut views = after.filter_map(|later| match &later.statement {
@@ -355,7 +355,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         old.is_some_and(|old| views.any(|view| is_same(&view, old)))
     }
 
-    /// Foreign keys and NOT NULL are the business of the guide's rules, unique and primary keys that of squawk's other rules.
+    /// The guide's rules cover foreign keys and NOT NULL; squawk's other rules cover unique and primary keys.
     fn constraint(&self, violation: &Violation, adopted: Adopted, at: &At) -> Option<Adopted> {
         match action(violation, &at.statement)? {
             ast::AlterTableAction::AddConstraint(added) => match added.constraint()? {
@@ -376,7 +376,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         }
     }
 
-    /// Whether a change of type leaves every row as it is, as far as the type is known that the column had.
+    /// Whether a type change leaves every row unchanged, if the old type is known.
     fn only_widens(&self, violation: &Violation, at: &At) -> bool {
         let Some(ast::AlterTableAction::AlterColumn(column)) = action(violation, &at.statement)
         else {
@@ -392,7 +392,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         old.zip(new).is_some_and(|(old, new)| is_wider(&old, &new))
     }
 
-    /// Whether IF EXISTS asks for what cannot exist, so that nothing happens.
+    /// Whether IF EXISTS is about an object that cannot exist, so that nothing happens.
     fn is_absent(&self, violation: &Violation, at: &At) -> bool {
         let node = at.statement.syntax();
         let is_asked = |node: &SyntaxNode| {
@@ -430,7 +430,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                 | ast::Stmt::DropMaterializedView(_)
                 | ast::Stmt::DropIndex(_)
         );
-        // What the migration made is there before its revert.
+        // Objects that the migration created exist before its revert.
         let start = match self.file.direction {
             Direction::Up => self.original(node.text_range()).start,
             Direction::Down => usize::MAX,
@@ -447,7 +447,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         self.file.unfolded.original(&range.into())
     }
 
-    /// Asks what stands where squawk points. It points at one place after the other.
+    /// Queries the schema at the place of a violation. Violations come in the order of the file, so the model only moves forward.
     fn with_model<T>(&self, violation: &Violation, ask: impl FnOnce(&Model) -> T) -> T {
         let mut state = self.model.borrow_mut();
         let (model, done) = state.get_or_insert_with(|| {
@@ -480,7 +480,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         checks.contains(name)
     }
 
-    /// A `serial` takes its default from a sequence, which squawk does not see.
+    /// A `serial` column has a volatile default, its sequence, which squawk does not see.
     fn serial_columns(&self) -> Vec<Draft<'a>> {
         let mut drafts = Vec::new();
         for at in &self.statements {
@@ -511,7 +511,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         drafts
     }
 
-    /// What squawk does not look at: a check beside a new column, and a table that moves to other storage.
+    /// Hazards that squawk does not check: a check on a new column, and a table that moves to other storage.
     fn unseen(&self) -> Vec<Draft<'a>> {
         let mut drafts = Vec::new();
         for at in &self.statements {
@@ -542,7 +542,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                         )));
                         continue;
                     }
-                    // A table that never was unlogged stays as it is.
+                    // SET LOGGED does nothing if the table was never unlogged.
                     ast::AlterTableAction::SetLogged(_) => {
                         let unlogged = Name {
                             schema: None,
@@ -574,7 +574,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         drafts
     }
 
-    /// The place without the semicolon and what stands behind it; of a change of type with the column.
+    /// The range without the semicolon and trailing blanks; for a type change the whole action.
     fn place(&self, violation: &Violation, at: &At) -> Range<usize> {
         let range = match violation.code {
             Squawk::ChangingColumnType => action(violation, &at.statement)
@@ -593,7 +593,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         range.start..range.start + kept
     }
 
-    /// The statement with CONCURRENTLY in its place, which squawk knows.
+    /// The statement with CONCURRENTLY inserted, at the place that squawk's fix gives.
     fn concurrently(&self, violation: &Violation, at: &At) -> Option<String> {
         let edit = violation.fix.as_ref()?.edits.first()?;
         let word = edit
@@ -602,14 +602,14 @@ impl<'s, 'a> Judge<'s, 'a> {
             .filter(|text| text.trim() == "concurrently")?;
         let mut range = self.trimmed(violation.text_range.into());
         let text = &self.file.unfolded.text;
-        // An action of `ALTER TABLE` is no statement.
+        // An action of `ALTER TABLE` is not a complete statement.
         let lead = match &at.statement {
             ast::Stmt::AlterTable(it) => {
                 let table = span(it.table_relation_name()?.syntax());
                 format!("ALTER TABLE {} ", text.get(table)?)
             }
             ast::Stmt::DropIndex(it) => {
-                // CONCURRENTLY takes one index, and no CASCADE.
+                // DROP INDEX CONCURRENTLY accepts one index, without CASCADE.
                 if below::<ast::Cascade>(it.syntax()).is_some() {
                     return None;
                 }
@@ -638,7 +638,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         Some(self.apart(&sql))
     }
 
-    /// A statement that takes a file without a transaction.
+    /// Notes that the statement needs a no-transaction migration.
     fn apart(&self, sql: &str) -> String {
         match self.file.script.directives.no_transaction {
             true => sql.to_owned(),

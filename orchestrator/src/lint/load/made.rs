@@ -1,4 +1,4 @@
-//! What a file makes, and what stood before it: nobody uses yet what this very migration made. Floor 3.
+//! The objects that a file creates, and those that existed before: new objects are not in use yet.
 
 use std::collections::HashMap;
 
@@ -10,30 +10,30 @@ use crate::lint::unfold::Unfolded;
 
 use super::names::{first_made, first_used, is_same, subjects};
 
-/// What a statement makes.
+/// An object that a statement creates.
 #[derive(Debug)]
 enum Thing {
-    /// A table, a view, a foreign table.
+    /// A table, view or foreign table.
     Relation(Name),
     /// An index, with its table.
     Index(Name, Name),
     /// A column, with its table.
     Column(String, Name),
-    /// A type, a function, a sequence, a domain.
+    /// A type, function, sequence or domain.
     Other(Name),
-    /// Another name for something other than a table.
+    /// A new name of an object other than a table.
     OtherName(Name),
-    /// Another name for a table that stood before.
+    /// A new name of a table that existed before.
     TableName(Name),
 }
 
-/// What the statements of a file make, each with the number of its statement.
+/// The objects that the statements of a file create, each with the number of its statement.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     things: Vec<(usize, Thing)>,
-    /// The places in `things` of each name.
+    /// The indexes into `things`, by name.
     by_name: HashMap<String, Vec<usize>>,
-    /// Tables that are dropped, or get another name, by their names.
+    /// Tables that are dropped or renamed, by their names.
     gone: HashMap<String, Vec<(usize, Name)>>,
 }
 
@@ -51,7 +51,7 @@ impl Thing {
 }
 
 impl Made {
-    /// By a file. `CREATE TABLE IF NOT EXISTS` makes only what does not stand.
+    /// The objects that a file creates. `CREATE TABLE IF NOT EXISTS` counts only for tables that do not exist yet.
     pub(super) fn by(file: &Unfolded, standing: &Standing) -> Self {
         let mut made = Self::default();
         for (at, statement) in file.syntax.tree().stmts().enumerate() {
@@ -61,7 +61,7 @@ impl Made {
         made
     }
 
-    /// A statement `within` a block may be the one that is passed over.
+    /// A statement `within` a block may not be executed.
     fn note(&mut self, at: usize, statement: &ast::Stmt, within: bool, standing: &Standing) {
         let node = statement.syntax();
         match statement {
@@ -160,21 +160,21 @@ impl Made {
         places.filter_map(|place| self.things.get(*place))
     }
 
-    /// Whether a statement before that one made the relation.
+    /// Whether an earlier statement created the relation.
     pub(super) fn has_relation(&self, name: &Name, before: usize) -> bool {
         self.named(&name.name).any(|(at, thing)| {
             *at < before && matches!(thing, Thing::Relation(made) if is_same(made, name))
         })
     }
 
-    /// Whether the file made the table, or gave it that name.
+    /// Whether the file created the table, or renamed it to this name.
     pub(super) fn has_table_name(&self, name: &Name) -> bool {
         self.named(&name.name).any(|(_, thing)| {
             matches!(thing, Thing::Relation(made) | Thing::TableName(made) if is_same(made, name))
         })
     }
 
-    /// The table of an index that the file made.
+    /// The table of an index that the file created.
     pub(super) fn table_of_index(&self, index: &Name) -> Option<&Name> {
         self.named(&index.name).find_map(|(_, thing)| match thing {
             Thing::Index(made, table) if is_same(made, index) => Some(table),
@@ -189,7 +189,7 @@ impl Made {
         })
     }
 
-    /// Whether the file makes something of that name, a table or anything else, anywhere.
+    /// Whether the file creates any object of this name.
     pub(super) fn has_any(&self, name: &Name) -> bool {
         self.named(&name.name).any(|(_, thing)| {
             matches!(
@@ -200,7 +200,7 @@ impl Made {
     }
 }
 
-/// The relations that stand before a migration, as far as the texts of those before it tell.
+/// The relations that exist before a migration, according to the texts of the earlier ones.
 #[derive(Debug, Default)]
 pub struct Standing {
     relations: HashMap<String, Vec<Name>>,
@@ -208,7 +208,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Whether no migration came before: the tables are nobody's yet.
+    /// Whether there is no earlier migration, so that no table is in use.
     pub(super) fn is_nothing(&self) -> bool {
         self.migrations == 0
     }
@@ -218,7 +218,7 @@ impl Standing {
         alike.into_iter().any(|relation| is_same(relation, name))
     }
 
-    /// Goes past a migration.
+    /// Advances past a migration.
     pub(super) fn pass(&mut self, made: Made) {
         self.migrations += 1;
         let Made { things, gone, .. } = made;

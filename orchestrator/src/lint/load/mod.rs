@@ -1,7 +1,7 @@
-//! What a file does to live traffic and to the programs that run: squawk's rules, told what squawk cannot know. Floor 3.
+//! The effects of a file on live traffic and running programs: squawk's rules, with information that squawk does not have.
 //!
-//! Responsible for: which tables are nobody's yet, what a revert only takes back, and our words. Not for: what only a database
-//! can tell (`rehearsal`), nor for what the migration guide asks.
+//! Responsible for which tables are not in use yet, what a revert merely undoes, and our texts. Not for what only a database
+//! can show (`rehearsal`), nor for the migration guide.
 
 mod adopted;
 mod defaults;

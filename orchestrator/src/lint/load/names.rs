@@ -1,10 +1,10 @@
-//! The names that a statement uses and makes, as far as its text tells. Floor 3.
+//! The names that a statement uses and creates.
 
 use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-/// Of a name that is used.
+/// The name of a reference.
 pub(super) fn used(path: &ast::PathRef) -> Option<Name> {
     let qualifier = path.qualifier().and_then(|it| it.segment());
     Some(Name {
@@ -13,7 +13,7 @@ pub(super) fn used(path: &ast::PathRef) -> Option<Name> {
     })
 }
 
-/// Of a name that is made.
+/// The name of a new object.
 pub(super) fn made(path: &ast::Path) -> Option<Name> {
     let qualifier = path.qualifier().and_then(|it| it.segment());
     Some(Name {
@@ -22,23 +22,23 @@ pub(super) fn made(path: &ast::Path) -> Option<Name> {
     })
 }
 
-/// The first name that is made in a part of the syntax tree.
+/// The first new name in a part of the syntax tree.
 pub(super) fn first_made(node: &SyntaxNode) -> Option<Name> {
     made(&node.descendants().find_map(ast::Path::cast)?)
 }
 
-/// The first name that is used in a part of the syntax tree.
+/// The first reference in a part of the syntax tree.
 pub(super) fn first_used(node: &SyntaxNode) -> Option<Name> {
     used(&node.descendants().find_map(ast::PathRef::cast)?)
 }
 
-/// A name without a schema may be any schema's.
+/// Whether two names may mean the same object; a name without a schema matches any schema.
 pub(super) fn is_same(one: &Name, other: &Name) -> bool {
     one.name == other.name
         && (one.schema == other.schema || one.schema.is_none() || other.schema.is_none())
 }
 
-/// What a statement is about: the table of `ALTER TABLE` and `CREATE INDEX`, everything that `DROP`, `TRUNCATE` and `VACUUM` list.
+/// The subjects of a statement: the table of `ALTER TABLE` and `CREATE INDEX`, every object that `DROP`, `TRUNCATE` and `VACUUM` list.
 pub(super) fn subjects(statement: &SyntaxNode) -> Vec<Name> {
     match statement.kind() {
         SyntaxKind::TRUNCATE | SyntaxKind::VACUUM => statement

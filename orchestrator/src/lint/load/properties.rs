@@ -1,4 +1,4 @@
-//! Whatever a file holds, it is read without a panic.
+//! Any file is linted without a panic.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn script(text: &str) -> Script {
     }
 }
 
-/// Holds a migration and its revert to the rules.
+/// Lints a migration and its revert.
 fn read(up: &str, down: &str) {
     let migration = |version| Migration {
         version: Version::new(version),
@@ -70,7 +70,7 @@ fn read(up: &str, down: &str) {
     }
 }
 
-/// Pieces of SQL, whole and torn.
+/// Pieces of SQL, complete and truncated.
 const PIECES: [&str; 64] = [
     "ALTER",
     "TABLE",

@@ -1,4 +1,4 @@
-//! What squawk points at, looked at more closely than it does. Floor 3.
+//! Refines the violations that squawk reports.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use super::adopted::{Adopted, adopted};
 use super::defaults::is_same_for_all_rows;
 use super::names::used;
 
-/// The action of `ALTER TABLE` at which squawk points.
+/// The action of `ALTER TABLE` that a violation is about.
 pub(super) fn action(
     violation: &Violation,
     statement: &ast::Stmt,
@@ -22,11 +22,11 @@ pub(super) fn action(
     around(table.syntax(), violation).find_map(ast::AlterTableAction::cast)
 }
 
-/// The nodes of a statement in which squawk points at something, the innermost first.
+/// The nodes of a statement around a violation, the innermost first.
 fn around(statement: &SyntaxNode, violation: &Violation) -> impl Iterator<Item = SyntaxNode> {
     let whole = statement.text_range();
     let place = TextRange::at(violation.text_range.start(), 1.into());
-    // By bisection: a token is looked for child by child, and a table may have thousands of columns.
+    // By bisection: finding a token child by child is linear, and a table may have thousands of columns.
     let element = whole
         .contains_range(place)
         .then(|| statement.covering_element(place));
@@ -38,7 +38,7 @@ fn around(statement: &SyntaxNode, violation: &Violation) -> impl Iterator<Item =
     ancestors.take_while(move |node| whole.contains_range(node.text_range()))
 }
 
-/// A default that differs from row to row, an identity, a stored generated column; `None` for what costs nothing.
+/// A volatile default, an identity or a stored generated column; `None` for a column that causes no rewrite.
 pub(super) fn default(
     violation: &Violation,
     as_default: Adopted,
@@ -66,7 +66,7 @@ pub(super) fn default(
     adopted(Squawk::BanAlterGeneratedExpression)
 }
 
-/// The new name or schema of a table, or of something else that programs name; `None` for what they do not.
+/// The rule for a rename or a move to another schema; `None` for objects that programs do not refer to.
 pub(super) fn renaming(
     violation: &Violation,
     as_object: Adopted,
@@ -90,7 +90,7 @@ pub(super) fn renaming(
     is_used_by_programs(statement).then_some(as_object)
 }
 
-/// Whether programs name what is renamed or moved: not a constraint, an index, a trigger, a policy, a role.
+/// Whether programs refer to the object: not to a constraint, index, trigger, policy or role.
 fn is_used_by_programs(statement: &SyntaxNode) -> bool {
     statement.children().any(|action| {
         matches!(
@@ -119,7 +119,7 @@ pub(super) fn dropped_columns(statement: &SyntaxNode) -> Vec<String> {
         .collect()
 }
 
-/// Whether a column counts up, or is the key of its table alone.
+/// Whether a column is auto-incrementing or the only key column of its table.
 pub(super) fn is_key(
     statement: &SyntaxNode,
     violation: &Violation,
@@ -151,7 +151,7 @@ pub(super) fn is_key(
     is_inline || counts_up || is_listed
 }
 
-/// The primary keys of a statement that are of one column, and where they stand.
+/// The single-column primary keys of a statement, with their ranges.
 pub(super) fn listed_keys(statement: &SyntaxNode) -> Vec<(Range<usize>, String)> {
     let keys = statement
         .descendants()

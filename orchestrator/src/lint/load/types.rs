@@ -1,19 +1,19 @@
-//! Changes of type that leave every row as it is. Floor 3.
+//! Type changes that leave every row unchanged.
 //!
-//! PostgreSQL neither writes nor reads the table when a limit is lengthened or taken away, and between `varchar` and `text` (`ATColumnChangeRequiresRewrite`;
-//! the length coercions of `varchar`, `varbit`, `numeric` and the types of time have support functions that say so).
+//! PostgreSQL neither rewrites nor scans the table when a limit is raised or removed, and between `varchar` and `text` (`ATColumnChangeRequiresRewrite`;
+//! the length coercions of `varchar`, `varbit`, `numeric` and the time types have support functions for this).
 
 use squawk_syntax::ast::{self, AstNode, NameLike};
 
 use crate::lint::names::type_name;
 
-/// The type that `ALTER COLUMN … TYPE` gives a column; `None` where an expression makes its values, or another collation.
+/// The new type of `ALTER COLUMN … TYPE`; `None` if an expression converts the values or the collation changes.
 pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
     let Some(ast::AlterColumnOption::SetType(change)) = column.option() else {
         return None;
     };
     let ty = type_name(change.ty()?.syntax());
-    // `USING name::type` says what happens anyway.
+    // `USING name::type` is the default conversion.
     let is_plain = change.using_expr().is_none_or(|using| {
         let mut expr = using.expr();
         while let Some(ast::Expr::ParenExpr(inner)) = expr {
@@ -38,7 +38,7 @@ pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
     (is_plain && change.collate().is_none()).then_some(ty)
 }
 
-/// Whether every value of one type is one of the other as it stands.
+/// Whether every value of one type is a value of the other without conversion.
 pub(super) fn is_wider(old: &str, new: &str) -> bool {
     if words(old) == words(new) {
         return true;
@@ -61,7 +61,7 @@ pub(super) fn is_wider(old: &str, new: &str) -> bool {
     }
 }
 
-/// A type in one spelling: quoted names apart, letters and blanks do not count, and some types have several names.
+/// Normalizes the spelling of a type: case (unless quoted), blanks and synonyms.
 fn words(ty: &str) -> String {
     let ty = match ty.contains('"') {
         true => ty.trim().to_owned(),
@@ -93,7 +93,7 @@ fn words(ty: &str) -> String {
         "bool" => "boolean",
         "decimal" => "numeric",
         "character" => "char",
-        // Without a length it is not that of one character.
+        // Without a length, `bpchar` has no limit, unlike `char`.
         "bpchar" if rest.starts_with('(') => "char",
         "float4" => "real",
         other => other,
@@ -106,7 +106,7 @@ enum Type {
     Text,
     Varchar(Option<u32>),
     Numeric(Option<(u32, u32)>),
-    /// Bits and types of time: of one name, with a length or precision.
+    /// Bit strings and time types: a name with a length or precision.
     Limited(&'static str, Option<u32>),
 }
 

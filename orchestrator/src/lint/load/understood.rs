@@ -1,4 +1,4 @@
-//! Whether a file can be held to the rules at all: whether the linter understands it, and the engine runs it. Floor 3.
+//! Whether a file can be checked at all: the linter can parse it, and the engine can run it.
 
 use shared::domain::{Direction, Hazard, Migration, Script, Service};
 use shared::planning;
@@ -8,7 +8,7 @@ use crate::lint::line::trimmed_line;
 use crate::lint::{Change, LintedFile, Step};
 use crate::rules::{Draft, slugs};
 
-/// What stands in the way of running the file, or of reading it.
+/// The findings about a file that the engine refuses or the linter cannot parse.
 pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
     let text = &file.script.text;
     if let Some(at) = file.too_deep {
@@ -17,7 +17,7 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
         return vec![too_deep(file.script).at(line)];
     }
     match runnable(file.service, file.migration, file.direction) {
-        // The engine says more precisely what the linter would only not understand.
+        // The refusal of the engine is more precise than a syntax error of the linter.
         Err(refused) => vec![refused],
         Ok(hazards) => {
             let lines = Lines::of(text);
@@ -41,7 +41,7 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
     }
 }
 
-/// What is held against a file of which not everything is analyzed.
+/// The finding about a file that is not fully analyzed.
 fn too_deep(script: &Script) -> Draft<'_> {
     let message = "this is nested too deeply to be analyzed: no rule was checked on it";
     Draft::new(&slugs::TOO_DEEP, script, message).safe_form(
@@ -49,7 +49,7 @@ fn too_deep(script: &Script) -> Draft<'_> {
     )
 }
 
-/// The same for SQL within blocks.
+/// The same finding for SQL within blocks.
 pub(in crate::lint) fn too_deep_within<'a>(script: &'a Script, steps: &[Step]) -> Vec<Draft<'a>> {
     let acts = steps.iter().flat_map(|step| &step.acts);
     acts.filter(|act| matches!(act.change, Change::TooDeep))
@@ -57,10 +57,10 @@ pub(in crate::lint) fn too_deep_within<'a>(script: &'a Script, steps: &[Step]) -
         .collect()
 }
 
-/// What a reviewer should know of a file that the engine runs.
+/// The hazards of a file that the engine runs.
 ///
 /// # Errors
-/// The finding against a file that the engine refuses to run.
+/// The finding about a file that the engine refuses to run.
 pub fn runnable<'a>(
     service: &Service,
     migration: &'a Migration,
@@ -74,7 +74,7 @@ pub fn runnable<'a>(
     })
 }
 
-/// What the blocks of a file run that their text does not show.
+/// The findings about SQL in blocks that is not in their text.
 fn unread<'a>(file: &LintedFile<'a>) -> impl Iterator<Item = Draft<'a>> {
     let unread = file.unfolded.unread.iter();
     unread.map(|(range, what)| {
@@ -87,7 +87,7 @@ fn unread<'a>(file: &LintedFile<'a>) -> impl Iterator<Item = Draft<'a>> {
     })
 }
 
-/// The first place that the linter does not understand: what it says of the rest follows from there.
+/// The first syntax error: later ones are usually consequences of it.
 fn not_understood<'a>(file: &LintedFile<'a>) -> Option<Draft<'a>> {
     let errors = file.syntax.errors();
     let first = errors.first()?;

@@ -1,4 +1,4 @@
-//! Following what statements make, alter, rename and drop.
+//! Tracks what statements create, alter, rename and drop.
 
 use shared::sql::Name;
 
@@ -6,14 +6,14 @@ use super::{Enum, Model, Table, View};
 use crate::lint::change::{Act, Change, Column, Constraint, ConstraintKind, Index, Step, Unknown};
 
 impl Model {
-    /// Goes behind statements.
+    /// Advances past statements.
     pub fn apply_all(&mut self, steps: &[Step]) {
         for act in steps.iter().flat_map(|step| &step.acts) {
             self.apply(act);
         }
     }
 
-    /// Goes behind one change.
+    /// Advances past one change.
     pub fn apply(&mut self, act: &Act) {
         let perhaps = act.perhaps;
         match &act.change {
@@ -157,7 +157,7 @@ impl Model {
             Change::DropsSchemas { names, .. } => self.drop_schemas(names),
             Change::DropsOtherCascade { what } => {
                 let kind = what.split_whitespace().next().unwrap_or_default();
-                // A function or a sequence takes triggers and defaults with it, but no column.
+                // Dropping a function or sequence drops triggers and defaults, but no column.
                 match ["extension", "domain", "owned"].contains(&kind.to_ascii_lowercase().as_str())
                 {
                     true => self.doubt_all(),
@@ -185,7 +185,7 @@ impl Model {
         perhaps: bool,
         has_more: bool,
     ) {
-        // IF NOT EXISTS on a table that is there changes nothing.
+        // IF NOT EXISTS on an existing table changes nothing.
         if let Some(known) = self.tables.get_mut(table) {
             known.certain &= !perhaps;
             return;
@@ -212,7 +212,7 @@ impl Model {
             self.alter(table, true, |_| ());
             return;
         }
-        // Its partitions go with it.
+        // Its partitions are dropped with it.
         let partitions: Vec<Name> = match self.tables.get(table) {
             Some(known) if known.partitioned => {
                 let partitions = self.partitions(table);
@@ -316,7 +316,7 @@ impl Model {
             known.name = Some(to.clone());
             self.indexes.add(known);
         }
-        // The index of a key carries its name.
+        // The index of a key has the name of the key.
         for table in self.tables.values_mut() {
             for constraint in &mut table.constraints {
                 if constraint.name.as_deref() == Some(&index.name) {
@@ -415,7 +415,7 @@ impl Model {
     }
 }
 
-/// The name that the server gives a constraint without one (`ChooseConstraintName`), where it is free.
+/// The name that the server chooses for an unnamed constraint (`ChooseConstraintName`), if it is not taken.
 fn given_name(table: &str, constraint: &Constraint) -> String {
     let (columns, end) = match constraint.kind {
         ConstraintKind::PrimaryKey { .. } => (String::new(), "pkey"),

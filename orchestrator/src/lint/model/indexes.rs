@@ -1,4 +1,4 @@
-//! The indexes of a schema, by table and by name: a file may make thousands.
+//! The indexes of a schema, by table and by name: a file may create thousands.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use crate::lint::change::Index;
 /// Indexes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Indexes {
-    /// Those of each table, by their name and, where the server chooses one, by number.
+    /// The indexes of each table, by name or, if the server chooses the name, by number.
     of: BTreeMap<Name, BTreeMap<Key, Index>>,
-    /// The table of each name.
+    /// The table of each index name.
     tables: BTreeMap<Name, Name>,
     made: usize,
 }
 
-/// The name of an index, or its number where it has none.
+/// The name of an index, or its number if it has none.
 type Key = Result<Name, usize>;
 
 impl Indexes {
-    /// Those of a table.
+    /// The indexes of a table.
     pub(super) fn of(&self, table: &Name) -> impl Iterator<Item = &Index> {
         self.of.get(table).into_iter().flat_map(BTreeMap::values)
     }
 
-    /// The one of a name.
+    /// The index with this name.
     pub(super) fn named(&self, name: &Name) -> Option<&Index> {
         self.of.get(self.tables.get(name)?)?.get(&Ok(name.clone()))
     }
@@ -35,7 +35,7 @@ impl Indexes {
         self.tables.keys()
     }
 
-    /// Adds one, unless there is one of that name.
+    /// Adds an index, unless the name exists.
     pub(super) fn add(&mut self, index: Index) {
         let key = match &index.name {
             Some(name) if self.tables.contains_key(name) => return,
@@ -52,13 +52,13 @@ impl Indexes {
         of.insert(key, index);
     }
 
-    /// Removes the one of a name.
+    /// Removes the index with this name.
     pub(super) fn remove(&mut self, name: &Name) -> Option<Index> {
         let table = self.tables.remove(name)?;
         self.of.get_mut(&table)?.remove(&Ok(name.clone()))
     }
 
-    /// Removes those of a table.
+    /// Removes the indexes of a table.
     pub(super) fn remove_of(&mut self, table: &Name) -> Vec<Index> {
         let gone: Vec<Index> = self
             .of
@@ -72,7 +72,7 @@ impl Indexes {
         gone
     }
 
-    /// Changes those of a table, or removes them where the change says no.
+    /// Changes the indexes of a table; removes those for which the function returns false.
     pub(super) fn retain_of(&mut self, table: &Name, mut keep: impl FnMut(&mut Index) -> bool) {
         for mut index in self.remove_of(table) {
             if keep(&mut index) {
@@ -81,7 +81,7 @@ impl Indexes {
         }
     }
 
-    /// Removes those of tables.
+    /// Removes the indexes of tables.
     pub(super) fn remove_where(&mut self, is_gone: impl Fn(&Name) -> bool) {
         let gone: Vec<Name> = self
             .of

@@ -1,4 +1,4 @@
-//! Which tables are partitioned, and into what, as far as the text tells.
+//! The partitioned tables and their partitions, as far as they are known from the text.
 
 use shared::sql::Name;
 
@@ -14,12 +14,12 @@ impl Model {
         })
     }
 
-    /// Whether a table is partitioned; `None` where the text does not name it.
+    /// Whether a table is partitioned; `None` if the text does not name it.
     pub fn is_partitioned(&self, table: &Name) -> Option<bool> {
         self.find(table).map(|table| table.partitioned)
     }
 
-    /// Whether an index is that of a partitioned table: made by its own name, or by that of a key.
+    /// Whether an index, which may belong to a key, is on a partitioned table.
     pub fn is_partitioned_index(&self, index: &Name) -> bool {
         let by_index = self.in_any_schema(index, |index| {
             let table = &self.index(index)?.table;
@@ -34,7 +34,7 @@ impl Model {
         })
     }
 
-    /// Whether a partition takes what no other does.
+    /// Whether a table has a default partition.
     pub fn has_default_partition(&self, table: &Name) -> bool {
         let qualified = self.in_any_schema(table, |name| {
             self.tables
@@ -47,7 +47,7 @@ impl Model {
         })
     }
 
-    /// Whether all partitions have a foreign key, so that one on the partitioned table only takes them over.
+    /// Whether all partitions have a foreign key, so that one on the partitioned table reuses theirs.
     pub fn partitions_have_key(&self, table: &Name, key: &Constraint) -> bool {
         let ConstraintKind::ForeignKey { to, .. } = &key.kind else {
             return false;

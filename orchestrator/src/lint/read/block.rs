@@ -1,4 +1,4 @@
-//! DO blocks: what their statements change, perhaps; dynamic SQL changes anything.
+//! Reads DO blocks: their statements may change the schema; unknown dynamic SQL may change anything.
 
 use shared::sql;
 use squawk_syntax::ast::{self, AstNode};
@@ -12,7 +12,7 @@ use crate::lint::dynamic::{Executed, executed};
 use crate::lint::mentions::Mentions;
 use crate::lint::names::span;
 
-/// Blocks within EXECUTE within blocks that are followed: each is read once more by those around it.
+/// The maximum nesting of blocks within EXECUTE within blocks: each level is read again by those around it.
 const WITHIN: usize = 8;
 
 impl Reader<'_> {
@@ -32,7 +32,7 @@ impl Reader<'_> {
             return;
         }
         let root = body.syntax();
-        // Within a block or a text, offsets are not those of the file.
+        // Within a block or a text, offsets do not refer to the file.
         let fixed = (self.within > 0).then(|| whole.clone());
         let spot = |node: &SyntaxNode| {
             if let Some(fixed) = &fixed {
@@ -40,7 +40,7 @@ impl Reader<'_> {
             }
             let range = span(node);
             let inner = node.text_range();
-            // Offsets in the body are those of its decoded text.
+            // Offsets in the body refer to its decoded text.
             let from = usize::from(body.source_range(inner).start())
                 + (range.start - usize::from(inner.start()));
             from..from + range.len()
@@ -66,7 +66,7 @@ impl Reader<'_> {
         self.acts.extend(reader.acts);
     }
 
-    /// EXECUTE: text that stands in the file is read like a statement, anything else may be anything.
+    /// EXECUTE: text that is in the file is read like a statement; any other text may change anything.
     fn dynamic(&mut self, node: &SyntaxNode) {
         let whole = (self.spot)(node);
         let known = ast::PlpgsqlDynExecuteStmt::cast(node.clone())
@@ -95,7 +95,7 @@ impl Reader<'_> {
     }
 }
 
-/// What of a body is not understood. The parser has no statement with INTO: that reads or writes rows into variables, and changes no schema.
+/// The syntax errors of a body. The parser does not support INTO; such a statement writes to variables and does not change the schema.
 pub(in crate::lint) fn errors(body: &Plpgsql) -> Vec<SyntaxError> {
     let is_into = |error: &SyntaxError| {
         let at = body.body_position(error.range().start());
@@ -113,7 +113,7 @@ pub(in crate::lint) fn errors(body: &Plpgsql) -> Vec<SyntaxError> {
     errors
 }
 
-/// The longest text in quotes: of DO its body, undecoded.
+/// The longest quoted text: for DO, its raw body.
 pub(in crate::lint) fn quoted_text(node: &SyntaxNode) -> String {
     let tokens = node.descendants_with_tokens();
     let longest = tokens
@@ -132,7 +132,7 @@ pub(in crate::lint) fn quoted_text(node: &SyntaxNode) -> String {
     }
 }
 
-/// An exception section that takes an object that exists already for good.
+/// Whether an exception handler ignores an object that already exists.
 fn catches_duplicates(root: &SyntaxNode) -> bool {
     root.descendants()
         .filter_map(ast::PlpgsqlCondition::cast)
@@ -150,7 +150,7 @@ fn catches_duplicates(root: &SyntaxNode) -> bool {
         })
 }
 
-/// Whether an IF around it looks an object up.
+/// Whether the condition of a surrounding IF queries the catalog.
 fn asks_the_catalog(node: &SyntaxNode) -> bool {
     node.ancestors()
         .filter_map(ast::PlpgsqlIfStmt::cast)
@@ -163,7 +163,7 @@ fn asks_the_catalog(node: &SyntaxNode) -> bool {
         })
 }
 
-/// Whether it happens only sometimes. Behind a look into the catalog it happens where it has not yet.
+/// Whether a statement is conditional. A condition on the catalog does not count: the statement runs where it has not run yet.
 fn is_in_branch(node: &SyntaxNode) -> bool {
     let in_if = node
         .ancestors()
@@ -192,7 +192,7 @@ fn is_in_loop(node: &SyntaxNode) -> bool {
     })
 }
 
-/// Not a part of another statement, nor of an expression.
+/// Whether a node is not a part of another statement or of an expression.
 pub(in crate::lint) fn is_statement_of_block(node: &SyntaxNode) -> bool {
     !node.ancestors().skip(1).any(|ancestor| {
         ast::Stmt::can_cast(ancestor.kind()) || ast::PlpgsqlExpr::can_cast(ancestor.kind())

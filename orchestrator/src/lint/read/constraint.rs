@@ -1,4 +1,4 @@
-//! Keys and checks.
+//! Reads constraints.
 
 use squawk_syntax::ast::{self, AstNode};
 
@@ -8,7 +8,7 @@ use crate::lint::mentions::Mentions;
 use crate::lint::names::{plain, squeezed};
 
 impl Reader<'_> {
-    /// A key or check; `None` for what is no constraint of its own (DEFAULT, NOT NULL). `column` is the one that it stands beside.
+    /// A constraint; `None` for DEFAULT and NOT NULL. `column` is the column whose definition contains it.
     pub(super) fn constraint(
         &self,
         constraint: &ast::Constraint,
@@ -105,7 +105,7 @@ impl Reader<'_> {
     }
 }
 
-/// The columns that a condition holds to have a value: `a IS NOT NULL`, also among others joined by AND.
+/// The columns for which a condition implies NOT NULL: `a IS NOT NULL`, alone or joined by AND.
 fn not_null_columns(expr: &ast::Expr) -> Vec<String> {
     match expr {
         ast::Expr::ParenExpr(inner) => inner

@@ -1,6 +1,6 @@
-//! What each statement of a file changes, read from its syntax tree.
+//! Reads the changes of each statement from its syntax tree.
 //!
-//! Responsible for the way from squawk's tree to `Change`. Not for what the changes add up to (`model`).
+//! Responsible for mapping squawk's tree to `Change`. Not for the resulting schema (`model`).
 
 mod block;
 mod constraint;

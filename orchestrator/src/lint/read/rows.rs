@@ -1,4 +1,4 @@
-//! Rows that a statement writes, also in its CTEs.
+//! Reads the rows that a statement writes, including those in CTEs.
 
 use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
@@ -9,7 +9,7 @@ use crate::lint::change::{Change, Compared, Comparison, RowChange, RowKind};
 use crate::lint::names::{below, plain, squeezed};
 
 impl Reader<'_> {
-    /// Rows that a statement writes when it runs; not those that a function or a rule will write.
+    /// Reads the rows that a statement writes when it runs, not those that a function or rule writes later.
     pub(super) fn rows(&mut self, node: &SyntaxNode) {
         if matches!(
             node.kind(),
@@ -103,7 +103,7 @@ fn filter(clause: Option<ast::WhereClauseOrCurrentOf>) -> Option<Vec<Compared>> 
     }
 }
 
-/// What the parts of a condition compare that are joined by AND.
+/// The comparisons of a condition that are joined by AND.
 fn conjuncts(expr: &ast::Expr) -> Vec<Compared> {
     if let ast::Expr::ParenExpr(inner) = expr
         && let Some(inner) = inner.expr()
@@ -148,7 +148,7 @@ fn compared(expr: &ast::Expr) -> Option<Compared> {
     }
 }
 
-/// Neither a query nor another column.
+/// Whether an expression is neither a query nor a column.
 fn is_value(expr: &ast::Expr) -> bool {
     below::<ast::Select>(expr.syntax()).is_none() && below::<ast::NameRef>(expr.syntax()).is_none()
 }

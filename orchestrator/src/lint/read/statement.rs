@@ -1,4 +1,4 @@
-//! One statement: which kind it is, and the kinds that take a few lines each.
+//! Reads one statement: dispatches on its kind, and reads the simple kinds.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,26 +12,26 @@ use crate::lint::change::{Act, Change, Index, Unknown};
 use crate::lint::mentions::Mentions;
 use crate::lint::names::{below, made, plain, referred, squeezed};
 
-/// Where a node stands in the file: the body of a block has offsets of its own.
+/// Maps a node to its range in the file: the body of a block has separate offsets.
 pub(super) type Spot<'a> = dyn Fn(&SyntaxNode) -> Range<usize> + 'a;
 
-/// Reads statements, collecting what they change.
+/// Reads statements and collects their changes.
 pub(super) struct Reader<'a> {
     /// The migration.
     pub(super) by: Version,
     pub(super) schema: String,
     pub(super) spot: &'a Spot<'a>,
-    /// Whether what is read may also not happen.
+    /// Whether the current statement is conditional.
     pub(super) perhaps: bool,
-    /// Whether the block around it goes on when an object exists already.
+    /// Whether the surrounding block continues if an object already exists.
     pub(super) guarded: bool,
-    /// Whether it stands in a loop.
+    /// Whether the current statement is in a loop.
     pub(super) in_loop: bool,
     pub(super) acts: Vec<Act>,
-    /// Temporary tables that the file has made.
+    /// Temporary tables that the file has created.
     pub(super) temporary: BTreeSet<String>,
     search_path: Option<String>,
-    /// How many blocks and texts of EXECUTE are around it.
+    /// The nesting depth of blocks and EXECUTE texts.
     pub(super) within: usize,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The schema that unqualified names mean from now on, where the statement says so.
+    /// The schema of unqualified names from now on, if the statement sets it.
     pub(super) fn search_path(&self) -> Option<&str> {
         self.search_path.as_deref()
     }
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         made(path, &self.schema)
     }
 
-    /// Temporary tables come before those of any schema.
+    /// Temporary tables hide those of any schema.
     pub(super) fn referred(&self, path: Option<ast::PathRef>) -> Option<Name> {
         let plain = path.as_ref()?.qualifier().is_none();
         let mut name = referred(path, &self.schema)?;
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
     pub(super) fn statement(&mut self, statement: &ast::Stmt) {
         let node = statement.syntax();
         self.rows(node);
-        // Half a name where the parser recovered from an error: the statement then changes something that is not told.
+        // The parser recovered from an error and the name is incomplete: the statement changes an unknown object.
         if self.structure(statement).is_none() {
             let text = Mentions::new(node.text().to_string());
             self.act((self.spot)(node), Change::Unknown(Unknown::Named(text)));
@@ -242,7 +242,7 @@ impl<'a> Reader<'a> {
             }
             ast::Stmt::Set(it) => self.set(range, it),
             ast::Stmt::Do(it) => self.block(it),
-            // A procedure writes rows, mostly; what it may do to a schema it does to what it is given.
+            // A procedure usually writes rows; if it changes the schema, then objects that its arguments name.
             ast::Stmt::Call(_) | ast::Stmt::Execute(_) => {
                 let text = Mentions::new(squeezed(node));
                 self.act(range, Change::Unknown(Unknown::Named(text)));
@@ -335,7 +335,7 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// `SET search_path` says what unqualified names mean.
+    /// `SET search_path` determines the schema of unqualified names.
     fn set(&mut self, range: Range<usize>, it: &ast::Set) {
         let text = squeezed(it.syntax()).to_ascii_lowercase();
         let Some((_, path)) = text.split_once("search_path") else {

@@ -1,4 +1,4 @@
-//! The statements of a file, each with its transaction and what it changes.
+//! Reads the statements of a file, each with its transaction and changes.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::lint::change::{Change, Step, Unknown};
 use crate::lint::file::LintedFile;
 use crate::lint::names::{PUBLIC, span};
 
-/// The statements of a file. What cannot be parsed may have changed anything.
+/// Reads the statements of a file. Text that cannot be parsed may change anything.
 pub fn steps(file: &LintedFile<'_>) -> Vec<Step> {
     let apart = file.script.directives.no_transaction;
     let mut transaction = 0;

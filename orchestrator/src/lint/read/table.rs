@@ -1,4 +1,4 @@
-//! CREATE TABLE and ALTER TABLE.
+//! Reads CREATE TABLE and ALTER TABLE.
 
 use shared::sql::Name;
 use squawk_syntax::ast::{self, AstNode};
@@ -80,7 +80,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A column with the constraints that stand beside its type.
+    /// Reads a column with the constraints of its definition.
     fn column(
         &self,
         name: Option<ast::ColumnName>,
