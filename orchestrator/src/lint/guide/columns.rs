@@ -65,7 +65,7 @@ pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step)
                         ),
                     )
                     .at(act.range.clone())
-                    .safe_form("add it without NOT NULL, fill it in the next migration and SET NOT NULL in a third; or add it with a DEFAULT"),
+                    .safe_form("add it with a DEFAULT; or add it without NOT NULL, fill it in the next migration and SET NOT NULL in a third"),
                 );
             }
             _ => {}
