@@ -90,7 +90,7 @@ fn is_same(text: &Finding, seen: &Finding) -> bool {
     let pair = || PAIRS.iter().find(|(rule, _)| rule.slug == seen.rule);
     is_there
         && text.version == seen.version
-        && pair().is_some_and(|(_, feared)| feared.iter().any(|rule| rule.slug == text.rule))
+        && pair().is_some_and(|(_, predicted)| predicted.iter().any(|rule| rule.slug == text.rule))
         && (&text.service, &text.file) == (&seen.service, &seen.file)
 }
 
@@ -193,10 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_stands_for_what_was_feared_of_the_same_statement() {
-        let mut feared = finding(&slugs::COLUMN_TYPE_CHANGE, "up.sql", 1);
-        feared.safe_form = Some("a second column".to_owned());
-        let text = vec![feared, finding(&slugs::VOLATILE_DEFAULT, "up.sql", 7)];
+    fn a_rehearsed_finding_replaces_the_text_finding_of_its_statement() {
+        let mut predicted = finding(&slugs::COLUMN_TYPE_CHANGE, "up.sql", 1);
+        predicted.safe_form = Some("a second column".to_owned());
+        let text = vec![predicted, finding(&slugs::VOLATILE_DEFAULT, "up.sql", 7)];
         let seen = vec![finding(&slugs::REWRITES_TABLE, "up.sql", 1)];
         let combined = combine(&service(), text, seen, &[proof(true)]);
         assert_eq!(
@@ -207,17 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_for_either_is_one_for_both() {
-        let mut feared = finding(&slugs::CONSTRAINT_NOT_VALID, "up.sql", 1);
-        feared.allowed = Some("small".to_owned());
+    fn a_reason_for_one_finding_covers_both() {
+        let mut predicted = finding(&slugs::CONSTRAINT_NOT_VALID, "up.sql", 1);
+        predicted.allowed = Some("small".to_owned());
         let seen = vec![finding(&slugs::SCANS_UNDER_LOCK, "up.sql", 1)];
-        let combined = combine(&service(), vec![feared], seen, &[proof(true)]);
+        let combined = combine(&service(), vec![predicted], seen, &[proof(true)]);
         assert_eq!(rules(&combined), [("scans-under-lock", 1)]);
         assert_eq!(combined[0].allowed.as_deref(), Some("small"));
     }
 
     #[test]
-    fn a_change_of_type_that_wrote_nothing_anew_is_none() {
+    fn a_type_change_without_a_rewrite_is_not_a_finding() {
         let text = || {
             vec![
                 finding(&slugs::COLUMN_TYPE_CHANGE, "up.sql", 1),

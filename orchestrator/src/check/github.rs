@@ -55,7 +55,7 @@ mod tests {
     use super::{data, property};
 
     #[test]
-    fn what_means_something_to_github_is_escaped() {
+    fn characters_special_to_github_are_escaped() {
         assert_eq!(data("100 % of a,b: c\r\nd"), "100 %25 of a,b: c%0Ad");
         assert_eq!(property("a,b:c%\n"), "a%2Cb%3Ac%25%0A");
     }

@@ -127,7 +127,7 @@ mod tests {
     use super::cell;
 
     #[test]
-    fn sql_in_a_cell_stays_what_it_is() {
+    fn sql_in_a_cell_is_escaped() {
         assert_eq!(
             cell("a | b\nc_d `x` <b> [y]"),
             "a \\| b c\\_d \\`x\\` &lt;b&gt; \\[y\\]"

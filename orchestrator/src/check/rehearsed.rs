@@ -156,17 +156,17 @@ async fn one(
 fn stretches(service: &Service, scope: &Scope) -> Vec<(Vec<Version>, Vec<Version>)> {
     let versions: Vec<Version> = service.migrations.iter().map(|it| it.version).collect();
     let mut stretches: Vec<(Vec<Version>, Vec<Version>)> = Vec::new();
-    let mut goes_on = false;
+    let mut continues = false;
     for (index, version) in versions.iter().enumerate() {
         if !scope.has(&service.name, *version) {
-            goes_on = false;
+            continues = false;
             continue;
         }
         match stretches.last_mut() {
-            Some((_, pending)) if goes_on => pending.push(*version),
+            Some((_, pending)) if continues => pending.push(*version),
             _ => stretches.push((versions[..index].to_vec(), vec![*version])),
         }
-        goes_on = true;
+        continues = true;
     }
     stretches
 }

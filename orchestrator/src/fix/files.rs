@@ -52,14 +52,14 @@ pub enum WriteError {
 /// When a file changed after it was read, or cannot be written.
 pub fn write(changes: &[FileChange]) -> Result<(), WriteError> {
     for change in changes {
-        as_it_was(change)?;
+        is_unchanged(change)?;
     }
     let mut ready = Vec::new();
     for change in changes {
         match prepare(change) {
             Ok(path) => ready.push(path),
             Err(error) => {
-                forget(&ready);
+                remove_prepared(&ready);
                 return Err(error);
             }
         }
@@ -68,8 +68,8 @@ pub fn write(changes: &[FileChange]) -> Result<(), WriteError> {
     order.sort_by_key(|(change, _)| change.before.is_some());
     for (index, (change, prepared)) in order.iter().enumerate() {
         if let Err(source) = fs::rename(prepared, &change.path) {
-            take_back(&order[..index]);
-            forget(&ready);
+            undo_writes(&order[..index]);
+            remove_prepared(&ready);
             return Err(WriteError::Io {
                 path: change.path.clone(),
                 source,
@@ -79,7 +79,7 @@ pub fn write(changes: &[FileChange]) -> Result<(), WriteError> {
     Ok(())
 }
 
-fn as_it_was(change: &FileChange) -> Result<(), WriteError> {
+fn is_unchanged(change: &FileChange) -> Result<(), WriteError> {
     let path = change.path.clone();
     match (&change.before, files::read_optional_text(&path)) {
         (Some(before), Ok(Some(now))) if *before == now => Ok(()),
@@ -124,13 +124,13 @@ fn prepare(change: &FileChange) -> Result<PathBuf, WriteError> {
         .write_all(change.after.as_bytes())
         .and_then(|()| file.sync_all());
     written.map_err(|source| {
-        forget(std::slice::from_ref(&prepared));
+        remove_prepared(std::slice::from_ref(&prepared));
         failed(source)
     })?;
     Ok(prepared)
 }
 
-fn take_back(done: &[(&FileChange, &PathBuf)]) {
+fn undo_writes(done: &[(&FileChange, &PathBuf)]) {
     for (change, _) in done {
         let undone = match &change.before {
             Some(before) => fs::write(&change.path, before),
@@ -142,7 +142,7 @@ fn take_back(done: &[(&FileChange, &PathBuf)]) {
     }
 }
 
-fn forget(prepared: &[PathBuf]) {
+fn remove_prepared(prepared: &[PathBuf]) {
     for path in prepared {
         // Files that were renamed no longer exist under this name.
         let _ = fs::remove_file(path);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_put_in_its_place_takes_all_others_back() {
+    fn a_failed_rename_undoes_all_others() {
         let root = tempfile::tempdir().unwrap();
         let migrations = root.path().join("migrations");
         fs::create_dir_all(migrations.join("V2__b.sql/x")).unwrap();

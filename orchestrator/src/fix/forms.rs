@@ -129,7 +129,7 @@ fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Re
         let undo = match around.revert {
             None => None,
             Some(revert) => Some(vec![
-                made_again(index, revert).ok_or("the revert does not recreate the index")?,
+                recreated(index, revert).ok_or("the revert does not recreate the index")?,
             ]),
         };
         form.later.push(Later {
@@ -146,7 +146,7 @@ fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Re
 }
 
 /// The statement of a revert that recreates an index, with CONCURRENTLY.
-fn made_again(index: &Name, revert: Text<'_>) -> Option<String> {
+fn recreated(index: &Name, revert: Text<'_>) -> Option<String> {
     revert.steps.iter().find_map(|step| {
         let Some(Change::MakesIndex(made)) = step.acts.first().map(|act| &act.change) else {
             return None;

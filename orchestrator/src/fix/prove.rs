@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_must_be_weaker_or_shorter_and_none_may_be_worse() {
+    fn one_lock_must_be_weaker_or_shorter_and_none_worse() {
         use LockMode::{AccessExclusive, Share};
         let old = burdens(&[("a", Share, 1), ("b", AccessExclusive, 0)]);
         let unchanged = gains(&old, &old);

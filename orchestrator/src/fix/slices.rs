@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_and_comments_stay_with_what_they_are_about() {
+    fn no_text_is_lost_and_comments_stay_with_their_statements() {
         let text = "-- migration: lock-timeout 2s\n-- Why.\n\n-- One.\nSELECT 1; -- first\n\n-- Two.\nSELECT 2\n;\n-- End.\n";
         let (header, statements, rest) = parts(text);
         assert_eq!(header, "-- migration: lock-timeout 2s\n-- Why.\n\n");
@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn a_head_without_a_blank_line_is_all_head() {
+    fn a_header_without_a_blank_line_is_all_header() {
         let (header, statements, _) = parts("-- Why.\nSELECT 1;");
         assert_eq!(header, "-- Why.\n");
         assert_eq!(statements[0].0, "");
     }
 
     #[test]
-    fn no_comment_is_torn() {
+    fn comments_are_not_split() {
         let text = "/* Head.\n\n   Why; because. */\nSELECT 1 /* a;\n b */; /* one\n\n two */\n\n/* x\n\n y */\nSELECT 2;\n";
         let (header, statements, rest) = parts(text);
         assert_eq!(header, "/* Head.\n\n   Why; because. */\n");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn directives_are_never_taken_for_a_statement_s_comment() {
+    fn directives_are_never_a_statement_s_comment() {
         let (header, ..) = parts("-- Why.\n\n-- migration: lock-timeout 2s\nSELECT 1;\n");
         assert_eq!(header, "-- Why.\n\n-- migration: lock-timeout 2s\n");
     }

@@ -46,7 +46,7 @@ fn found_each(slug_at: &str, cases: &[&str]) {
 }
 
 #[test]
-fn what_never_was_is_not_dropped() {
+fn if_exists_of_what_never_existed_is_not_a_finding() {
     silent(&[
         "-- migration V2\nDROP TABLE IF EXISTS never;",
         "-- migration V2\n-- It drops never.\nDROP TABLE IF EXISTS never, nor_this CASCADE;",
@@ -118,7 +118,7 @@ fn safe_forms(rule: &str, sql: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_a_partitioned_table_cannot_have_concurrently_is_not_advised() {
+fn concurrently_is_not_suggested_where_postgresql_refuses_it() {
     let cases: &[(&str, &str, &[bool])] = &[
         (
             "index-not-concurrent",
@@ -288,7 +288,7 @@ fn a_type_that_is_only_widened_costs_nothing() {
 }
 
 #[test]
-fn what_is_dropped_later_matters_to_no_one() {
+fn tables_that_are_dropped_later_have_no_findings() {
     silent(&[
         "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY, at timestamp);\nCREATE INDEX odd ON u (at);\n-- migration V3\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;",
         "-- migration V2\nALTER TABLE t ADD COLUMN x timestamp;\n-- migration V3\n-- migration: allow drop-column \"not used\"\nALTER TABLE t DROP COLUMN x;",
@@ -325,7 +325,7 @@ fn what_is_dropped_later_matters_to_no_one() {
 }
 
 #[test]
-fn blocks_and_the_text_of_execute_are_held_to_the_rules() {
+fn rules_apply_to_blocks_and_the_text_of_execute() {
     found_each(
         "column-type-change V2:2",
         &[
@@ -370,7 +370,7 @@ fn blocks_and_the_text_of_execute_are_held_to_the_rules() {
 }
 
 #[test]
-fn what_squawk_does_not_look_at_is_found() {
+fn hazards_that_squawk_misses_are_found() {
     found_each(
         "constraint-not-valid V2:1",
         &[

@@ -20,7 +20,7 @@ pub struct LintContext<'a> {
     /// The schema before this migration.
     pub before: &'a Model,
     /// The schema after all migrations of the service.
-    pub at_last: &'a Model,
+    pub at_end: &'a Model,
     /// The number of the migration.
     pub number: usize,
     /// The place where each word first occurs in the migrations.
@@ -29,7 +29,7 @@ pub struct LintContext<'a> {
 
 impl LintContext<'_> {
     /// Whether no object of this name, of any kind, can exist at a place.
-    pub fn never_was(&self, name: &Name, before: Place) -> bool {
+    pub fn never_existed(&self, name: &Name, before: Place) -> bool {
         self.words.never(&name.name, before)
     }
 }
@@ -44,7 +44,7 @@ pub struct Now {
     /// Tables that this file has emptied.
     emptied: BTreeSet<Name>,
     /// Changes of this file that are not in its text.
-    untold: Vec<Unknown>,
+    unknowns: Vec<Unknown>,
 }
 
 impl Now {
@@ -54,7 +54,7 @@ impl Now {
             model: before.clone(),
             made: BTreeSet::new(),
             emptied: BTreeSet::new(),
-            untold: Vec::new(),
+            unknowns: Vec::new(),
         }
     }
 
@@ -62,7 +62,7 @@ impl Now {
     pub fn stood(&self, table: &Name) -> bool {
         table.schema.as_deref() != Some("pg_temp")
             && !self.made.contains(table)
-            && !self.is_untold(&table.name)
+            && !self.is_uncertain(&table.name)
     }
 
     /// Whether the table may have rows: it existed before, and this file has not emptied it.
@@ -71,8 +71,8 @@ impl Now {
     }
 
     /// Whether this file may have changed an object of this name in a way that is not in its text.
-    pub fn is_untold(&self, name: &str) -> bool {
-        self.untold.iter().any(|unknown| match unknown {
+    pub fn is_uncertain(&self, name: &str) -> bool {
+        self.unknowns.iter().any(|unknown| match unknown {
             Unknown::Anything => true,
             Unknown::Named(text) => text.names(name),
         })
@@ -100,8 +100,8 @@ impl Now {
                     }
                     _ => {}
                 },
-                Change::Unknown(unknown) => self.untold.push(unknown.clone()),
-                Change::TooDeep => self.untold.push(Unknown::Anything),
+                Change::Unknown(unknown) => self.unknowns.push(unknown.clone()),
+                Change::TooDeep => self.unknowns.push(Unknown::Anything),
                 _ => {}
             }
             self.model.apply(act);

@@ -22,7 +22,7 @@ mod tests {
     use super::line;
 
     #[test]
-    fn a_line_stands_without_its_blanks() {
+    fn a_line_excludes_surrounding_blanks() {
         let text = "a\n  b c  \r\n\nd";
         let found: Vec<&str> = (1..6).map(|number| &text[line(text, number)]).collect();
         assert_eq!(found, ["a", "b c", "", "d", ""]);

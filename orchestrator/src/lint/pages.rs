@@ -143,7 +143,7 @@ fn guide() -> impl Iterator<Item = &'static Rule> {
 }
 
 #[test]
-fn what_a_page_calls_wrong_is_found_by_its_rule_alone() {
+fn wrong_examples_violate_only_their_rule() {
     for rule in guide() {
         let blocks = blocks(rule.page, "Wrong");
         assert!(!blocks.is_empty(), "{}: nothing under Wrong", rule.slug);
@@ -156,7 +156,7 @@ fn what_a_page_calls_wrong_is_found_by_its_rule_alone() {
 }
 
 #[test]
-fn what_a_page_calls_right_is_found_by_no_rule() {
+fn right_examples_violate_no_rule() {
     for rule in guide() {
         let blocks = blocks(rule.page, "Right");
         assert!(!blocks.is_empty(), "{}: nothing under Right", rule.slug);

@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn nothing_that_a_file_holds_is_a_panic(pieces in prop::collection::vec(prop::sample::select(PIECES), 1..40)) {
+    fn linting_never_panics(pieces in prop::collection::vec(prop::sample::select(PIECES), 1..40)) {
         let text = pieces.join(" ");
         for finding in findings(&fixture(&text)) {
             if let Some(place) = finding.place {

@@ -7,7 +7,7 @@ use super::context::LintContext;
 use super::file::LintedFile;
 use super::first_mentions::FirstMentions;
 use super::lifetimes::TableLifetimes;
-use super::load::{self, Standing};
+use super::load::{self, ExistingRelations};
 use super::model::Model;
 use super::{guide, read};
 use crate::rules::Rulebook;
@@ -31,33 +31,33 @@ pub fn lint(
             Some((up, up_steps, down, down_steps))
         })
         .collect();
-    let mut at_last = Model::default();
+    let mut at_end = Model::default();
     let mut words = FirstMentions::default();
     let mut lifetimes = TableLifetimes::default();
     for (number, (up, steps, ..)) in files.iter().enumerate() {
-        at_last.apply_all(steps);
+        at_end.apply_all(steps);
         words.take(number, up, steps);
         lifetimes.take(number, steps, is_new(up.migration.version));
     }
     let mut before = Model::default();
-    let mut standing = Standing::default();
+    let mut existing = ExistingRelations::default();
     let mut findings = Vec::new();
     for (number, (up, up_steps, down, down_steps)) in files.iter().enumerate() {
-        let look = LintContext {
+        let context = LintContext {
             file: up,
             steps: up_steps,
             revert: down_steps.as_deref(),
             before: &before,
-            at_last: &at_last,
+            at_end: &at_end,
             number,
             words: &words,
         };
-        let mut drafts = load::findings(&look, down.as_ref(), &mut standing, rulebook.postgres);
+        let mut drafts = load::findings(&context, down.as_ref(), &mut existing, rulebook.postgres);
         drafts.extend(load::too_deep_within(up.script, up_steps));
         if let (Some(down), Some(steps)) = (down, down_steps) {
             drafts.extend(load::too_deep_within(down.script, steps));
         }
-        drafts.extend(guide::drafts(&look, down.as_ref(), now));
+        drafts.extend(guide::drafts(&context, down.as_ref(), now));
         drafts.retain(|draft| {
             let is_up = std::ptr::eq(draft.script, up.script);
             !(is_up && lifetimes.is_moot(number, up_steps, draft))

@@ -60,7 +60,7 @@ fn a_long_file_takes_time_in_proportion() {
 }
 
 #[test]
-fn what_is_too_deep_is_a_finding_and_no_crash() {
+fn too_deep_nesting_is_a_finding_not_a_crash() {
     let deep = |n: usize| format!("SELECT {}1{};\n", "(".repeat(n), ")".repeat(n));
     for block in [
         deep(20_000),

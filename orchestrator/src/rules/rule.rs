@@ -80,7 +80,7 @@ mod tests {
     use super::{RULES, files, load, nearest};
 
     #[test]
-    fn a_misspelt_name_leads_to_the_rule_that_was_meant() {
+    fn a_misspelled_slug_suggests_the_nearest_rule() {
         for (written, meant) in [
             ("drop-colum", Some("drop-column")),
             ("index-not-concurrently", Some("index-not-concurrent")),
@@ -95,20 +95,20 @@ mod tests {
     const RULES_OF_SQUAWK: usize = 78;
 
     #[test]
-    fn every_rule_of_squawk_is_adopted_or_left_out_for_a_reason() {
+    fn every_squawk_rule_is_adopted_or_omitted_with_a_reason() {
         let index = include_str!("../../../docs/rules/README.md");
-        let (_, left_out) = index
+        let (_, omitted) = index
             .split_once("| rules of squawk | why |\n|---|---|\n")
             .expect("a table");
-        let rows = left_out.lines().take_while(|line| line.starts_with('|'));
-        let left_out: BTreeSet<&str> = rows
+        let rows = omitted.lines().take_while(|line| line.starts_with('|'));
+        let omitted: BTreeSet<&str> = rows
             .filter_map(|row| row.split('|').nth(1))
             .flat_map(|cell| cell.split('`').skip(1).step_by(2))
             .collect();
         let rules = RULES.iter().flat_map(|family| family.iter());
         let adopted: BTreeSet<&str> = rules.flat_map(|rule| rule.linter).copied().collect();
-        assert!(adopted.is_disjoint(&left_out), "{left_out:?}");
-        let all: BTreeSet<&str> = adopted.union(&left_out).copied().collect();
+        assert!(adopted.is_disjoint(&omitted), "{omitted:?}");
+        let all: BTreeSet<&str> = adopted.union(&omitted).copied().collect();
         // squawk does not parse the name of that one.
         for name in all.iter().filter(|name| **name != "unused-ignore") {
             assert!(
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_lists_every_rule_with_its_severity_and_what_it_asks() {
+    fn the_index_lists_every_rule_with_severity_and_summary() {
         let index = include_str!("../../../docs/rules/README.md");
         for rule in RULES.iter().flat_map(|family| family.iter()) {
             let row = format!(
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_what_is_wrong_what_is_right_and_how_to_allow_it() {
+    fn every_page_has_wrong_right_and_allowing_sections() {
         for rule in load::ALL.iter().chain(files::ALL) {
             let heads: Vec<&str> = rule
                 .page
@@ -156,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_has_a_name_of_its_own_and_a_page_that_begins_with_it() {
+    fn slugs_are_unique_and_title_their_pages() {
         let mut seen = BTreeSet::new();
         for rule in RULES.iter().flat_map(|family| family.iter()) {
-            assert!(seen.insert(rule.slug), "{} stands twice", rule.slug);
+            assert!(seen.insert(rule.slug), "{} is used twice", rule.slug);
             assert!(
                 rule.page.starts_with(&format!("# {}\n", rule.slug)),
                 "{}: the page begins otherwise",

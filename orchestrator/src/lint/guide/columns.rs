@@ -8,7 +8,11 @@ use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
 /// Detects SET NOT NULL without a valid CHECK that implies it, and ADD COLUMN … NOT NULL without a default.
-pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn not_null_steps<'a>(
+    context: &LintContext<'a>,
+    now: &Now,
+    step: &Step,
+) -> Vec<Draft<'a>> {
     // A statement that converts a column rewrites every row anyway, under the same lock.
     let rewrites = step
         .acts
@@ -28,7 +32,7 @@ pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step)
                 && !is_proven(now, table, column) =>
             {
                 let (draft, columns) = filled.get_or_insert_with(|| {
-                    let draft = Draft::new(&slugs::NOT_NULL_STEPS, look.file.script, "")
+                    let draft = Draft::new(&slugs::NOT_NULL_STEPS, context.file.script, "")
                         .at(act.range.clone());
                     (draft, Vec::new())
                 });
@@ -57,7 +61,7 @@ pub(super) fn not_null_steps<'a>(look: &LintContext<'a>, now: &Now, step: &Step)
                 drafts.push(
                     Draft::new(
                         &slugs::NOT_NULL_STEPS,
-                        look.file.script,
+                        context.file.script,
                         format!(
                             "{} is NOT NULL and has no default: this fails if {} has a row",
                             quoted(&column.name),

@@ -8,7 +8,11 @@ use crate::lint::names::shown;
 use crate::rules::{Draft, slugs};
 
 /// Detects UPDATE and DELETE without a WHERE.
-pub(super) fn without_where<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn without_where<'a>(
+    context: &LintContext<'a>,
+    now: &Now,
+    step: &Step,
+) -> Vec<Draft<'a>> {
     writes(step)
         .filter(|(_, rows)| is_unfiltered(rows) && now.stood(&rows.table) && !rows.in_loop)
         .map(|(act, rows)| {
@@ -18,7 +22,7 @@ pub(super) fn without_where<'a>(look: &LintContext<'a>, now: &Now, step: &Step) 
             };
             Draft::new(
                 &slugs::DATA_CHANGE_WITHOUT_WHERE,
-                look.file.script,
+                context.file.script,
                 format!(
                     "without a WHERE, every row of {} is {what}",
                     shown(&rows.table)
@@ -35,7 +39,7 @@ fn is_unfiltered(rows: &RowChange) -> bool {
 }
 
 /// Detects statements that write many existing rows at once.
-pub(super) fn unbatched<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unbatched<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     writes(step)
         .filter(|(_, rows)| !is_unfiltered(rows) && is_large(rows, now))
         .map(|(act, rows)| {
@@ -49,7 +53,7 @@ pub(super) fn unbatched<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
                     shown(&rows.table)
                 ),
             };
-            Draft::new(&slugs::UNBATCHED_DATA_CHANGE, look.file.script, message)
+            Draft::new(&slugs::UNBATCHED_DATA_CHANGE, context.file.script, message)
                 .at(act.range.clone())
                 .safe_form(
                     "a no-transaction migration with one statement per key range: … AND id > 0 AND id <= 100000",
@@ -66,12 +70,12 @@ fn is_large(rows: &RowChange, now: &Now) -> bool {
     let filter = rows.filter.as_deref().unwrap_or_default();
     match &rows.kind {
         RowKind::Insert { from } => {
-            let standing: Vec<_> = from
+            let existing: Vec<_> = from
                 .iter()
                 .filter(|table| now.may_have_rows(table) && now.model.table(table).is_some())
                 .collect();
-            !standing.is_empty()
-                && !standing
+            !existing.is_empty()
+                && !existing
                     .iter()
                     .any(|table| now.model.is_bounded(table, filter))
         }
@@ -83,12 +87,12 @@ fn is_large(rows: &RowChange, now: &Now) -> bool {
 }
 
 /// Detects schema and row changes of existing tables in one transaction: the lock of the first is held while the second runs.
-pub(super) fn mixed<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
+pub(super) fn mixed<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
-    let mut now = Now::new(look.before);
+    let mut now = Now::new(context.before);
     let mut altered: Vec<(usize, Name)> = Vec::new();
     let mut written: Vec<(usize, Name, std::ops::Range<usize>)> = Vec::new();
-    for step in look.steps {
+    for step in context.steps {
         for act in &step.acts {
             if let Some(table) = locked(act)
                 && now.stood(table)
@@ -112,7 +116,7 @@ pub(super) fn mixed<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
         drafts.push(
             Draft::new(
                 &slugs::MIXED_SCHEMA_AND_DATA,
-                look.file.script,
+                context.file.script,
                 format!(
                     "the lock of the schema change on {} is held while rows of {} are written",
                     shown(locked),

@@ -32,19 +32,19 @@ const FILE_RULES: &[FileRule] = &[enums::value_used, foreign_keys::not_valid, da
 
 /// The guide's findings about a migration; `down` is the file of its revert.
 pub fn drafts<'a>(
-    look: &LintContext<'a>,
+    context: &LintContext<'a>,
     down: Option<&LintedFile<'a>>,
     now: OffsetDateTime,
 ) -> Vec<Draft<'a>> {
-    let mut drafts = revert::missing(look, down);
-    drafts.extend(order::in_future(look, now));
+    let mut drafts = revert::missing(context, down);
+    drafts.extend(order::in_future(context, now));
     for rule in FILE_RULES {
-        drafts.extend(rule(look));
+        drafts.extend(rule(context));
     }
-    let mut state = Now::new(look.before);
-    for step in look.steps {
+    let mut state = Now::new(context.before);
+    for step in context.steps {
         for rule in STATEMENT_RULES {
-            drafts.extend(rule(look, &state, step));
+            drafts.extend(rule(context, &state, step));
         }
         state.apply(step);
     }

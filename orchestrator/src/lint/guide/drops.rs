@@ -9,16 +9,20 @@ use crate::rules::{Draft, slugs};
 
 /// Detects the drop of a column with dependent objects, and CASCADE.
 pub(super) fn with_dependants<'a>(
-    look: &LintContext<'a>,
+    context: &LintContext<'a>,
     now: &Now,
     step: &Step,
 ) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let draft = |message: String, safe: String| {
-            Draft::new(&slugs::DROPPED_WITH_DEPENDANTS, look.file.script, message)
-                .at(act.range.clone())
-                .safe_form(safe)
+            Draft::new(
+                &slugs::DROPPED_WITH_DEPENDANTS,
+                context.file.script,
+                message,
+            )
+            .at(act.range.clone())
+            .safe_form(safe)
         };
         if let Change::DropsColumn { table, column, .. } = &act.change
             && now.stood(table)
@@ -38,8 +42,8 @@ pub(super) fn with_dependants<'a>(
                 continue;
             }
         }
-        let place = (look.number, act.range.start);
-        let is_there = |name: &Name| now.stood(name) && !look.never_was(name, place);
+        let place = (context.number, act.range.start);
+        let is_there = |name: &Name| now.stood(name) && !context.never_existed(name, place);
         if let Some(what) = cascading(now, &act.change, is_there) {
             drafts.push(draft(
                 format!("CASCADE drops every object that depends on {what}, without naming it"),
@@ -106,7 +110,7 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
     let Some(known) = now.model.table(table) else {
         return Vec::new();
     };
-    if now.is_untold(&table.name) {
+    if now.is_uncertain(&table.name) {
         return Vec::new();
     }
     let mut found = Vec::new();

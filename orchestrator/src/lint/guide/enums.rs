@@ -11,7 +11,7 @@ use crate::lint::names::{shown, span};
 use crate::rules::{Draft, slugs};
 
 /// Detects the creation of an enum type without a guard if the type may already exist.
-pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unguarded<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let Change::MakesEnum { name, .. } = &act.change else {
@@ -21,7 +21,7 @@ pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
             continue;
         }
         let (message, safe_form) = if now.model.enum_type(name).is_some() {
-            let statement = &look.file.script.text[step.range.clone()];
+            let statement = &context.file.script.text[step.range.clone()];
             let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
             (
                 format!(
@@ -32,7 +32,7 @@ pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
                     "DO $$ BEGIN {statement}; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
                 ),
             )
-        } else if is_left_by_revert(look, name) {
+        } else if is_left_by_revert(context, name) {
             (
                 format!(
                     "the revert does not drop the type {}, so the migration fails when it is applied again",
@@ -44,7 +44,7 @@ pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
             continue;
         };
         drafts.push(
-            Draft::new(&slugs::UNGUARDED_ENUM, look.file.script, message)
+            Draft::new(&slugs::UNGUARDED_ENUM, context.file.script, message)
                 .at(act.range.clone())
                 .safe_form(safe_form),
         );
@@ -53,14 +53,14 @@ pub(super) fn unguarded<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
 }
 
 /// Whether the revert does not drop a type that the migration creates.
-fn is_left_by_revert(look: &LintContext<'_>, name: &Name) -> bool {
-    let Some(revert) = look.revert else {
+fn is_left_by_revert(context: &LintContext<'_>, name: &Name) -> bool {
+    let Some(revert) = context.revert else {
         return false;
     };
-    let mut model = look.before.clone();
-    model.apply_all(look.steps);
+    let mut model = context.before.clone();
+    model.apply_all(context.steps);
     let stands = |model: &Model| model.enum_type(name).is_some_and(|known| known.certain);
-    if stands(look.before) || !stands(&model) || revert.is_empty() {
+    if stands(context.before) || !stands(&model) || revert.is_empty() {
         return false;
     }
     model.apply_all(revert);
@@ -68,12 +68,12 @@ fn is_left_by_revert(look: &LintContext<'_>, name: &Name) -> bool {
 }
 
 /// Detects the use of a value from ALTER TYPE … ADD VALUE before the commit, which the server refuses (55P04).
-pub(super) fn value_used<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
+pub(super) fn value_used<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut added: Vec<(usize, &Name, &str)> = Vec::new();
     let mut made: Vec<(usize, &Name)> = Vec::new();
-    let mut now = Now::new(look.before);
-    for step in look.steps {
+    let mut now = Now::new(context.before);
+    for step in context.steps {
         let in_reach = |transaction: usize, name: &Name| {
             transaction == step.transaction && !made.contains(&(transaction, name))
         };
@@ -90,7 +90,7 @@ pub(super) fn value_used<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
             drafts.push(
                 Draft::new(
                     &slugs::ENUM_VALUE_USED,
-                    look.file.script,
+                    context.file.script,
                     format!(
                         "'{label}' is new in {} and cannot be used before the transaction that adds it commits",
                         shown(name)

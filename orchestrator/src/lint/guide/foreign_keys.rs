@@ -10,7 +10,7 @@ use crate::lint::partitions;
 use crate::rules::{Draft, slugs};
 
 /// Detects a foreign key to a table that no earlier statement creates.
-pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn order<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (table, constraint) in constraints(act) {
@@ -20,7 +20,7 @@ pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
             let is_known = to == table
                 || now.model.table(to).is_some()
                 || now.model.is_blurred()
-                || now.is_untold(&to.name)
+                || now.is_uncertain(&to.name)
                 || !to
                     .schema
                     .as_deref()
@@ -28,7 +28,7 @@ pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
             if is_known {
                 continue;
             }
-            let later = look.steps.iter().any(|step| {
+            let later = context.steps.iter().any(|step| {
                 step.acts.iter().any(
                     |act| matches!(&act.change, Change::MakesTable { table, .. } if table == to),
                 )
@@ -38,7 +38,7 @@ pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
                 false => format!("no earlier migration creates the table {}", shown(to)),
             };
             drafts.push(
-                Draft::new(&slugs::FOREIGN_KEY_ORDER, look.file.script, message)
+                Draft::new(&slugs::FOREIGN_KEY_ORDER, context.file.script, message)
                     .at(to_range.clone())
                     .safe_form("create both tables first, then the foreign key"),
             );
@@ -48,11 +48,11 @@ pub(super) fn order<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
 }
 
 /// Detects the validation of a foreign key while writes are blocked: at once, or by VALIDATE under the lock of ADD.
-pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
+pub(super) fn not_valid<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
-    let mut now = Now::new(look.before);
+    let mut now = Now::new(context.before);
     let mut added: Vec<(usize, &Name, &str)> = Vec::new();
-    for step in look.steps {
+    for step in context.steps {
         for act in &step.acts {
             match &act.change {
                 Change::AddsConstraint { table, constraint }
@@ -68,7 +68,7 @@ pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
                         (false, _) => drafts.push(
                             Draft::new(
                                 &slugs::FOREIGN_KEY_NOT_VALID,
-                                look.file.script,
+                                context.file.script,
                                 format!(
                                     "writes to {} are blocked while each of its rows is looked up in {}",
                                     shown(table),
@@ -89,7 +89,7 @@ pub(super) fn not_valid<'a>(look: &LintContext<'a>) -> Vec<Draft<'a>> {
                     drafts.push(
                         Draft::new(
                             &slugs::FOREIGN_KEY_NOT_VALID,
-                            look.file.script,
+                            context.file.script,
                             format!(
                                 "the lock on {} that adding {} acquired is held while the rows are checked",
                                 shown(table),
@@ -134,7 +134,7 @@ fn target(constraint: &Constraint) -> String {
 }
 
 /// Detects a foreign key without an index after all migrations: a later migration may create the index.
-pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (_, constraint) in constraints(act) {
@@ -142,7 +142,7 @@ pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
                 continue;
             };
             // Later migrations may rename the table and the columns.
-            let stays = look.at_last.tables().find_map(|(table, known)| {
+            let stays = context.at_end.tables().find_map(|(table, known)| {
                 let key = known
                     .constraints
                     .iter()
@@ -151,8 +151,8 @@ pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
             });
             let Some((table, key)) = stays else { continue };
             if act.perhaps
-                || now.is_untold(&table.name)
-                || look.at_last.has_index_on(table, &key.columns)
+                || now.is_uncertain(&table.name)
+                || context.at_end.has_index_on(table, &key.columns)
             {
                 continue;
             }
@@ -163,7 +163,7 @@ pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
                 format!("CREATE INDEX{only} {table} ({})", columns.join(", "))
             };
             let is_partitioned = now.model.is_partitioned(table) == Some(true);
-            let safe_form = match (look.before.table(table).is_some(), is_partitioned) {
+            let safe_form = match (context.before.table(table).is_some(), is_partitioned) {
                 (true, true) => {
                     partitions::index(&on(&format!(" {name} ON ONLY")), false, Some(&name))
                 }
@@ -176,7 +176,7 @@ pub(super) fn unindexed<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> V
             drafts.push(
                 Draft::new(
                     &slugs::FOREIGN_KEY_UNINDEXED,
-                    look.file.script,
+                    context.file.script,
                     format!(
                         "no index of {} starts with {}: each delete from {} scans the whole table",
                         shown(table),

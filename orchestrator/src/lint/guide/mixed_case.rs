@@ -12,7 +12,7 @@ use crate::lint::names::span;
 use crate::rules::{Draft, slugs};
 
 /// Detects names that are folded to another name.
-pub(super) fn unquoted<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn unquoted<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let may_be = step
         .node
         .text()
@@ -34,7 +34,7 @@ pub(super) fn unquoted<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Ve
         .map(|(word, range)| {
             Draft::new(
                 &slugs::UNQUOTED_MIXED_CASE,
-                look.file.script,
+                context.file.script,
                 format!(
                     "{word} is folded to {} without quotes",
                     word.to_ascii_lowercase()

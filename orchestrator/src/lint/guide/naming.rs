@@ -9,7 +9,7 @@ use crate::lint::names::{quoted, shown};
 use crate::rules::{Draft, slugs};
 
 /// Detects indexes without an explicit name that starts with IDX_; a unique index may be named like its key.
-pub(super) fn index<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn index<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let Change::MakesIndex(index) = &act.change else {
@@ -30,7 +30,7 @@ pub(super) fn index<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<
             ),
         };
         drafts.push(
-            Draft::new(&slugs::INDEX_NAME, look.file.script, message)
+            Draft::new(&slugs::INDEX_NAME, context.file.script, message)
                 .at(act.range.clone())
                 .safe_form(format!("name it {}", index_name(index))),
         );
@@ -59,7 +59,11 @@ fn index_name(index: &Index) -> String {
 }
 
 /// Detects foreign keys without an explicit name that starts with FK_.
-pub(super) fn foreign_key<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn foreign_key<'a>(
+    context: &LintContext<'a>,
+    _now: &Now,
+    step: &Step,
+) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (table, constraint) in constraints(act) {
@@ -83,7 +87,7 @@ pub(super) fn foreign_key<'a>(look: &LintContext<'a>, _now: &Now, step: &Step) -
             };
             let name = quoted(&format!("FK_{}_{columns}", table.name));
             drafts.push(
-                Draft::new(&slugs::FOREIGN_KEY_NAME, look.file.script, message)
+                Draft::new(&slugs::FOREIGN_KEY_NAME, context.file.script, message)
                     .at(constraint.range.clone())
                     .safe_form(format!("CONSTRAINT {name}")),
             );
@@ -175,7 +179,7 @@ fn clear<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<Style> {
 }
 
 /// Detects new columns that do not follow the style of the others.
-pub(super) fn style<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+pub(super) fn style<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let (table, columns) = match &act.change {
@@ -197,7 +201,7 @@ pub(super) fn style<'a>(look: &LintContext<'a>, now: &Now, step: &Step) -> Vec<D
             drafts.push(
                 Draft::new(
                     &slugs::NAMING_STYLE,
-                    look.file.script,
+                    context.file.script,
                     format!(
                         "{} is not {}, unlike {others}",
                         quoted(&column.name),

@@ -10,14 +10,14 @@ use crate::rules::{Draft, Rulebook, slugs};
 const GRACE: Duration = Duration::days(1);
 
 /// Detects a version later than tomorrow: the next migration would sort before it.
-pub(super) fn in_future<'a>(look: &LintContext<'a>, now: OffsetDateTime) -> Vec<Draft<'a>> {
-    let version = look.file.migration.version;
+pub(super) fn in_future<'a>(context: &LintContext<'a>, now: OffsetDateTime) -> Vec<Draft<'a>> {
+    let version = context.file.migration.version;
     if !is_in_future(version, now + GRACE) {
         return Vec::new();
     }
     let draft = Draft::new(
         &slugs::VERSION_IN_FUTURE,
-        look.file.script,
+        context.file.script,
         format!(
             "the version {version} is in the future: a migration written tomorrow would come before it"
         ),
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_versions_that_are_moments_can_be_in_the_future() {
+    fn only_versions_that_are_times_can_be_in_the_future() {
         let now = datetime!(2026-11-23 12:00 UTC);
         for number in [
             1,

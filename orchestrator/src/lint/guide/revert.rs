@@ -7,11 +7,14 @@ use crate::lint::file::LintedFile;
 use crate::rules::{Draft, slugs};
 
 /// Detects a migration with neither a revert nor a reason, and a revert without a statement.
-pub(super) fn missing<'a>(look: &LintContext<'a>, down: Option<&LintedFile<'a>>) -> Vec<Draft<'a>> {
-    if look.file.statements.is_empty() {
+pub(super) fn missing<'a>(
+    context: &LintContext<'a>,
+    down: Option<&LintedFile<'a>>,
+) -> Vec<Draft<'a>> {
+    if context.file.statements.is_empty() {
         return Vec::new();
     }
-    let migration = look.file.migration;
+    let migration = context.file.migration;
     let draft = match down {
         None if migration.script.directives.irreversible.is_some() => return Vec::new(),
         None => Draft::new(

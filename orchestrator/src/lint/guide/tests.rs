@@ -21,7 +21,7 @@ fn found_each(slug: &str, cases: &[&str]) {
 }
 
 #[test]
-fn names_are_those_of_the_catalog() {
+fn prefixes_are_compared_with_the_catalog_spelling() {
     silent(&[
         // The unquoted prefix is folded to lower case.
         "CREATE TABLE t (a bigint); CREATE INDEX IDX_t_a ON t (a); CREATE INDEX idx_t_b ON t (a DESC);",
@@ -81,7 +81,7 @@ fn an_enum_type_is_followed_through_renames_and_drops() {
 }
 
 #[test]
-fn foreign_keys_to_what_the_text_does_not_tell_are_let_be() {
+fn foreign_keys_to_unknown_tables_are_not_findings() {
     silent(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, u uuid CONSTRAINT \"FK_t_u\" REFERENCES auth.users UNIQUE);",
         "DO $$ BEGIN EXECUTE format('CREATE TABLE %I (id bigint PRIMARY KEY)', 'p'); END $$;\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\nCREATE INDEX \"IDX_t_p\" ON t (p);",
@@ -207,7 +207,7 @@ fn what_a_column_is_used_by() {
 }
 
 #[test]
-fn capitals_without_quotes() {
+fn unquoted_capital_letters() {
     silent(&[
         "CREATE TABLE USERS (ID bigint PRIMARY KEY, Name text);\nSELECT Count(*) FROM Users;",
         "CREATE TABLE t (\"createdAt\" date);\nCREATE VIEW v AS SELECT \"createdAt\" AS createdOn FROM t;",
@@ -227,7 +227,7 @@ fn capitals_without_quotes() {
 }
 
 #[test]
-fn text_that_is_no_sql_is_no_panic() {
+fn invalid_sql_does_not_panic() {
     for text in [
         "CREATE TABLE",
         "ALTER TABLE t ADD",

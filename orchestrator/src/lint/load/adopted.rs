@@ -32,7 +32,7 @@ pub(super) struct Adopted {
 
 impl Adopted {
     /// Replaces the message.
-    pub(super) fn saying(self, message: &'static str) -> Self {
+    pub(super) fn with_message(self, message: &'static str) -> Self {
         Self { message, ..self }
     }
 

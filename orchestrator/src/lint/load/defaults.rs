@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_for_all_rows() {
+    fn constant_and_volatile_defaults() {
         for default in [
             "1",
             "-1",

@@ -13,7 +13,7 @@ use squawk_syntax::ast::{self, AstNode, NameLike};
 
 use super::adopted::{ALL, Adopted, Concern, TYPES, adopted};
 use super::defaults::is_serial;
-use super::made::{Made, Standing};
+use super::made::{ExistingRelations, Made};
 use super::names::{first_made, is_same, subjects};
 use super::refine::{action, default, dropped_columns, is_key, listed_keys, renaming};
 use super::types::{is_wider, new_type};
@@ -26,22 +26,22 @@ use crate::rules::{Draft, Rule, slugs};
 
 /// The findings of a migration and its revert. `standing` holds the objects from before the migration and is advanced past it.
 pub fn findings<'a>(
-    look: &LintContext<'a>,
+    context: &LintContext<'a>,
     down: Option<&LintedFile<'a>>,
-    standing: &mut Standing,
+    existing: &mut ExistingRelations,
     postgres: u16,
 ) -> Vec<Draft<'a>> {
-    let up = look.file;
-    let made = Made::by(&up.unfolded, standing);
-    let first = standing.is_nothing();
+    let up = context.file;
+    let made = Made::by(&up.unfolded, existing);
+    let first = existing.is_nothing();
     let mut drafts = understood::drafts(up);
-    drafts.extend(Judge::new(look, up, &made, None, first).drafts(postgres));
+    drafts.extend(Judge::new(context, up, &made, None, first).drafts(postgres));
     if let Some(down) = down {
-        let again = Made::by(&down.unfolded, standing);
+        let again = Made::by(&down.unfolded, existing);
         drafts.extend(understood::drafts(down));
-        drafts.extend(Judge::new(look, down, &again, Some(&made), first).drafts(postgres));
+        drafts.extend(Judge::new(context, down, &again, Some(&made), first).drafts(postgres));
     }
-    standing.pass(made);
+    existing.pass(made);
     drafts
 }
 
@@ -66,7 +66,7 @@ enum OnPartitions {
 }
 
 struct Judge<'s, 'a> {
-    look: &'s LintContext<'a>,
+    context: &'s LintContext<'a>,
     file: &'s LintedFile<'a>,
     made: &'s Made,
     /// For a revert: what its migration creates.
@@ -84,7 +84,7 @@ struct Judge<'s, 'a> {
 
 impl<'s, 'a> Judge<'s, 'a> {
     fn new(
-        look: &'s LintContext<'a>,
+        context: &'s LintContext<'a>,
         file: &'s LintedFile<'a>,
         made: &'s Made,
         undone: Option<&'s Made>,
@@ -92,11 +92,11 @@ impl<'s, 'a> Judge<'s, 'a> {
     ) -> Self {
         let statements = file.unfolded.syntax.tree().stmts().enumerate();
         let steps = match file.direction {
-            Direction::Up => Some(look.steps),
-            Direction::Down => look.revert,
+            Direction::Up => Some(context.steps),
+            Direction::Down => context.revert,
         };
         Self {
-            look,
+            context,
             file,
             made,
             undone,
@@ -134,13 +134,13 @@ impl<'s, 'a> Judge<'s, 'a> {
             in_transaction,
         );
         let mut drafts: Vec<Draft<'a>> = Vec::new();
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for violation in found {
             let draft = self.draft(&violation);
             // Two squawk rules may map to one of ours at the same place.
             drafts.extend(draft.filter(|new| {
                 let range = new.range.as_ref().map(|range| (range.start, range.end));
-                told.insert((new.rule.slug, range))
+                reported.insert((new.rule.slug, range))
             }));
         }
         drafts.extend(self.serial_columns());
@@ -159,7 +159,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         let at = self.statements.get(self.statements.partition_point(before));
         let is_here = |at: &&At| at.statement.syntax().text_range().start() <= start;
         let at = at.filter(is_here)?;
-        if !self.is_asked(adopted.concern, adopted.rule, at) {
+        if !self.applies(adopted.concern, adopted.rule, at) {
             return None;
         }
         if self.is_absent(violation, at) {
@@ -246,7 +246,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         )
     }
 
-    fn is_asked(&self, concern: Concern, rule: &Rule, at: &At) -> bool {
+    fn applies(&self, concern: Concern, rule: &Rule, at: &At) -> bool {
         match concern {
             Concern::Always => true,
             Concern::Shape => self.file.direction == Direction::Up,
@@ -360,14 +360,14 @@ impl<'s, 'a> Judge<'s, 'a> {
         match action(violation, &at.statement)? {
             ast::AlterTableAction::AddConstraint(added) => match added.constraint()? {
                 ast::Constraint::CheckConstraint(_) => Some(adopted),
-                ast::Constraint::ExcludeConstraint(_) => Some(adopted.without_safe_form().saying(
+                ast::Constraint::ExcludeConstraint(_) => Some(adopted.without_safe_form().with_message(
                     "{} is inaccessible while the index of the exclusion constraint is built; there is no other way to add one",
                 )),
                 _ => None,
             },
             ast::AlterTableAction::ValidateConstraint(validated) => {
                 let name = validated.constraint_name_ref()?.path_ref()?.segment()?;
-                self.adds_check(&name.text()).then_some(adopted.saying(
+                self.adds_check(&name.text()).then_some(adopted.with_message(
                     "{} is inaccessible while all of its rows are checked: the transaction that added the \
                      constraint still holds its lock",
                 ))
@@ -395,12 +395,12 @@ impl<'s, 'a> Judge<'s, 'a> {
     /// Whether IF EXISTS is about an object that cannot exist, so that nothing happens.
     fn is_absent(&self, violation: &Violation, at: &At) -> bool {
         let node = at.statement.syntax();
-        let is_asked = |node: &SyntaxNode| {
+        let applies = |node: &SyntaxNode| {
             let mut children = node.children();
             children.any(|child| ast::IfExists::can_cast(child.kind()))
         };
         if let Some(ast::AlterTableAction::DropColumn(drop)) = action(violation, &at.statement)
-            && is_asked(drop.syntax())
+            && applies(drop.syntax())
             && let Some((table, name)) = at.subjects.first().zip(drop.column_name_ref())
         {
             return self.with_model(violation, |model| {
@@ -436,11 +436,14 @@ impl<'s, 'a> Judge<'s, 'a> {
             Direction::Down => usize::MAX,
         };
         let is_absent = |name: &Name| {
-            let never = || self.look.never_was(name, (self.look.number, start));
+            let never = || {
+                self.context
+                    .never_existed(name, (self.context.number, start))
+            };
             let lacks = || is_relation && self.with_model(violation, |model| model.lacks(name));
             !self.file.unfolded.guessed.contains(&name.name) && (never() || lacks())
         };
-        is_asked(node) && !names.is_empty() && names.iter().all(is_absent)
+        applies(node) && !names.is_empty() && names.iter().all(is_absent)
     }
 
     fn original(&self, range: TextRange) -> Range<usize> {
@@ -451,9 +454,9 @@ impl<'s, 'a> Judge<'s, 'a> {
     fn with_model<T>(&self, violation: &Violation, ask: impl FnOnce(&Model) -> T) -> T {
         let mut state = self.model.borrow_mut();
         let (model, done) = state.get_or_insert_with(|| {
-            let mut model = self.look.before.clone();
+            let mut model = self.context.before.clone();
             if self.file.direction == Direction::Down {
-                model.apply_all(self.look.steps);
+                model.apply_all(self.context.steps);
             }
             (model, 0)
         });
@@ -494,7 +497,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                 let ast::AlterTableAction::AddColumn(column) = action else {
                     continue;
                 };
-                if is_serial(&column) && self.is_asked(Concern::Load, adopted.rule, at) {
+                if is_serial(&column) && self.applies(Concern::Load, adopted.rule, at) {
                     let subject = at.subjects.first().map(Name::to_string).unwrap_or_default();
                     let message = format!(
                         "a serial column has a different default for each row: {subject} is inaccessible while it is rewritten"
@@ -518,7 +521,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             let ast::Stmt::AlterTable(table) = &at.statement else {
                 continue;
             };
-            if !self.is_asked(Concern::Load, &slugs::STORAGE_CHANGE, at) {
+            if !self.applies(Concern::Load, &slugs::STORAGE_CHANGE, at) {
                 continue;
             }
             let subject = at.subjects.first().map(Name::to_string).unwrap_or_default();
@@ -548,9 +551,9 @@ impl<'s, 'a> Judge<'s, 'a> {
                             schema: None,
                             name: "unlogged".to_owned(),
                         };
-                        let place = (self.look.number, self.original(node.text_range()).start);
+                        let place = (self.context.number, self.original(node.text_range()).start);
                         if self.file.direction == Direction::Up
-                            && self.look.never_was(&unlogged, place)
+                            && self.context.never_existed(&unlogged, place)
                         {
                             continue;
                         }

@@ -52,17 +52,23 @@ impl Thing {
 
 impl Made {
     /// The objects that a file creates. `CREATE TABLE IF NOT EXISTS` counts only for tables that do not exist yet.
-    pub(super) fn by(file: &Unfolded, standing: &Standing) -> Self {
+    pub(super) fn by(file: &Unfolded, existing: &ExistingRelations) -> Self {
         let mut made = Self::default();
         for (at, statement) in file.syntax.tree().stmts().enumerate() {
             let start = usize::from(statement.syntax().text_range().start());
-            made.note(at, &statement, file.is_within(start), standing);
+            made.note(at, &statement, file.is_within(start), existing);
         }
         made
     }
 
     /// A statement `within` a block may not be executed.
-    fn note(&mut self, at: usize, statement: &ast::Stmt, within: bool, standing: &Standing) {
+    fn note(
+        &mut self,
+        at: usize,
+        statement: &ast::Stmt,
+        within: bool,
+        existing: &ExistingRelations,
+    ) {
         let node = statement.syntax();
         match statement {
             ast::Stmt::CreateTable(_)
@@ -75,7 +81,7 @@ impl Made {
                         .children()
                         .any(|child| ast::IfNotExists::can_cast(child.kind()));
                 if let Some(name) = first_made(node)
-                    && !(guarded && standing.has(&name))
+                    && !(guarded && existing.has(&name))
                 {
                     self.makes(at, Thing::Relation(name));
                 }
@@ -202,12 +208,12 @@ impl Made {
 
 /// The relations that exist before a migration, according to the texts of the earlier ones.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct ExistingRelations {
     relations: HashMap<String, Vec<Name>>,
     migrations: usize,
 }
 
-impl Standing {
+impl ExistingRelations {
     /// Whether there is no earlier migration, so that no table is in use.
     pub(super) fn is_nothing(&self) -> bool {
         self.migrations == 0

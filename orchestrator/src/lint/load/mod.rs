@@ -15,6 +15,6 @@ mod types;
 mod understood;
 
 pub(super) use judge::findings;
-pub(super) use made::Standing;
+pub(super) use made::ExistingRelations;
 pub use understood::runnable;
 pub(super) use understood::too_deep_within;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use shared::domain::{Checksum, Direction, Directives, Migration, Script, Service, Version};
 use shared::sql;
 
-use super::{Standing, findings};
+use super::{ExistingRelations, findings};
 use crate::lint::{FirstMentions, LintContext, LintedFile, Model, steps};
 use crate::rules::RULES;
 
@@ -39,23 +39,23 @@ fn read(up: &str, down: &str) {
         path: Path::new("shop/service.toml").display().to_string(),
         migrations: vec![migration(1), migration(2)],
     };
-    let mut standing = Standing::default();
+    let mut existing = ExistingRelations::default();
     for migration in &service.migrations {
         let up = LintedFile::read(&service, migration, Direction::Up).expect("a file");
         let down = LintedFile::read(&service, migration, Direction::Down);
         let steps_of = steps;
         let steps = steps_of(&up);
         let revert = down.as_ref().map(steps_of);
-        let look = LintContext {
+        let context = LintContext {
             file: &up,
             steps: &steps,
             revert: revert.as_deref(),
             before: &Model::default(),
-            at_last: &Model::default(),
+            at_end: &Model::default(),
             number: 0,
             words: &FirstMentions::default(),
         };
-        for draft in findings(&look, down.as_ref(), &mut standing, 14) {
+        for draft in findings(&context, down.as_ref(), &mut existing, 14) {
             let Some(range) = draft.range else { continue };
             assert!(
                 range.start <= range.end && range.end <= draft.script.text.len(),
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_pages_show_is_read_wherever_it_is_cut(family in 0..RULES.len(), rule in any::<prop::sample::Index>(), from in any::<prop::sample::Index>(), length in 0_usize..400) {
+    fn truncated_page_examples_are_read(family in 0..RULES.len(), rule in any::<prop::sample::Index>(), from in any::<prop::sample::Index>(), length in 0_usize..400) {
         let rules = RULES[family];
         let page = rules[rule.index(rules.len())].page;
         let from = page.floor_char_boundary(from.index(page.len()));

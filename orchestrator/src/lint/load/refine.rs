@@ -56,7 +56,7 @@ pub(super) fn default(
     }
     let has = |wanted: fn(SyntaxKind) -> bool| node.descendants().any(|node| wanted(node.kind()));
     if has(ast::GeneratedIdentity::can_cast) {
-        return Some(as_default.saying(
+        return Some(as_default.with_message(
             "an identity column has a different value for each row: {} is inaccessible while it is rewritten",
         ));
     }
@@ -81,7 +81,7 @@ pub(super) fn renaming(
         return Some(
             table
                 .without_safe_form()
-                .saying("running programs look for {} in its old schema and fail"),
+                .with_message("running programs look for {} in its old schema and fail"),
         );
     }
     if statement.kind() == SyntaxKind::ALTER_FOREIGN_TABLE {

@@ -167,7 +167,7 @@ mod tests {
     use super::is_wider;
 
     #[test]
-    fn only_limits_that_are_lengthened_or_taken_away_cost_nothing() {
+    fn only_raised_or_removed_limits_need_no_rewrite() {
         for (old, new) in [
             ("varchar(50)", "varchar(80)"),
             ("varchar(50)", "VARCHAR ( 50 )"),
