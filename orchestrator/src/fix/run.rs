@@ -130,7 +130,7 @@ async fn one(
     hazards: &BTreeSet<usize>,
     before: &Before,
 ) -> Result<Option<Fixed>, ScratchError> {
-    let told = |outcome, left| {
+    let report = |outcome, left| {
         Some(Fixed {
             service: request.service.name.clone(),
             version: migration.version,
@@ -140,13 +140,13 @@ async fn one(
         })
     };
     if let Some(why) = refusal(request, migration) {
-        return Ok(told(Outcome::Refused { why }, Vec::new()));
+        return Ok(report(Outcome::Refused { why }, Vec::new()));
     }
     let Rewrite { ways, left } = match rewrite(request.service, migration, hazards) {
         Ok(rewrite) => rewrite,
         Err(why) => {
             let why = why.to_string();
-            return Ok(told(Outcome::NotProven { why }, Vec::new()));
+            return Ok(report(Outcome::NotProven { why }, Vec::new()));
         }
     };
     let mut outcome = Outcome::NoForm;
@@ -155,14 +155,14 @@ async fn one(
         match proven {
             Ok(gains) => {
                 let changes = changes(request, migration, parts);
-                return Ok(told(Outcome::Proven { changes, gains }, left));
+                return Ok(report(Outcome::Proven { changes, gains }, left));
             }
             // The first split is the expected one, so its reason is reported.
             Err(why) if matches!(outcome, Outcome::NoForm) => outcome = Outcome::NotProven { why },
             Err(_) => {}
         }
     }
-    Ok(told(outcome, left))
+    Ok(report(outcome, left))
 }
 
 /// Proves one split, on a separate database. The inner error is why it is not proven.

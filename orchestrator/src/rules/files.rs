@@ -10,7 +10,7 @@ rules! {
     /// The linter cannot parse a file.
     NOT_UNDERSTOOD = Warning "not-understood": "The linter can parse the file.";
     /// A file is nested too deeply to be analyzed.
-    TOO_DEEP = Error "too-deep": "No statement nests too deeply to be analyzed.";
+    TOO_DEEP = Error "too-deep": "No statement is nested too deeply to be analyzed.";
     /// The engine refuses to run a file.
     ENGINE_REFUSES = Error "engine-refuses": "The engine can run the file: no transaction control, no COPY FROM STDIN and no psql commands.";
     /// A statement that cannot run in a transaction is in a transactional file.

@@ -10,7 +10,7 @@ mod rule;
 mod rulebook;
 
 pub use rule::{RULES, Rule, is_proven, nearest, rule};
-pub use rulebook::{Draft, Gravity, Rulebook};
+pub use rulebook::{ConfiguredSeverity, Draft, Rulebook};
 
 /// The rules of each family.
 pub mod slugs {

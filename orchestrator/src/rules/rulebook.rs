@@ -11,7 +11,7 @@ use super::{Rule, nearest, rule, slugs};
 
 /// The severity that the configuration gives a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gravity {
+pub enum ConfiguredSeverity {
     /// The rule is not checked.
     Off,
     /// Reported.
@@ -27,7 +27,7 @@ const POSTGRES: u16 = 14;
 #[derive(Clone, Debug)]
 pub struct Rulebook {
     /// The configured severities, by slug.
-    pub gravity: BTreeMap<String, Gravity>,
+    pub severities: BTreeMap<String, ConfiguredSeverity>,
     /// The oldest PostgreSQL that files are checked for.
     pub postgres: u16,
 }
@@ -35,7 +35,7 @@ pub struct Rulebook {
 impl Default for Rulebook {
     fn default() -> Self {
         Self {
-            gravity: BTreeMap::new(),
+            severities: BTreeMap::new(),
             postgres: POSTGRES,
         }
     }
@@ -91,15 +91,15 @@ impl Rulebook {
     /// # Errors
     /// When it names an unknown rule or severity.
     pub fn of(configuration: &Configuration) -> Result<Self, ConfigError> {
-        let mut gravity = BTreeMap::new();
+        let mut severities = BTreeMap::new();
         for (slug, (value, origin)) in configuration.check_rules() {
             let Some(rule) = rule(slug) else {
                 return Err(unknown(slug, &origin));
             };
             let known = match value {
-                "error" => Gravity::Error,
-                "off" if !is_fixed(rule) => Gravity::Off,
-                "warning" if !is_fixed(rule) => Gravity::Warning,
+                "error" => ConfiguredSeverity::Error,
+                "off" if !is_fixed(rule) => ConfiguredSeverity::Off,
+                "warning" if !is_fixed(rule) => ConfiguredSeverity::Warning,
                 _ if is_fixed(rule) => {
                     return Err(ConfigError::InvalidValue {
                         origin,
@@ -115,10 +115,10 @@ impl Rulebook {
                     });
                 }
             };
-            gravity.insert(slug.to_owned(), known);
+            severities.insert(slug.to_owned(), known);
         }
         Ok(Self {
-            gravity,
+            severities,
             postgres: configuration.check_postgres()?.unwrap_or(POSTGRES),
         })
     }
@@ -128,11 +128,11 @@ impl Rulebook {
         if is_fixed(rule) {
             return Some(rule.severity);
         }
-        match self.gravity.get(rule.slug) {
+        match self.severities.get(rule.slug) {
             None => Some(rule.severity),
-            Some(Gravity::Off) => None,
-            Some(Gravity::Warning) => Some(Severity::Warning),
-            Some(Gravity::Error) => Some(Severity::Error),
+            Some(ConfiguredSeverity::Off) => None,
+            Some(ConfiguredSeverity::Warning) => Some(Severity::Warning),
+            Some(ConfiguredSeverity::Error) => Some(Severity::Error),
         }
     }
 

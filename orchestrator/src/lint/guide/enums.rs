@@ -59,12 +59,12 @@ fn is_left_by_revert(context: &LintContext<'_>, name: &Name) -> bool {
     };
     let mut model = context.before.clone();
     model.apply_all(context.steps);
-    let stands = |model: &Model| model.enum_type(name).is_some_and(|known| known.certain);
-    if stands(context.before) || !stands(&model) || revert.is_empty() {
+    let exists = |model: &Model| model.enum_type(name).is_some_and(|known| known.certain);
+    if exists(context.before) || !exists(&model) || revert.is_empty() {
         return false;
     }
     model.apply_all(revert);
-    stands(&model)
+    exists(&model)
 }
 
 /// Detects the use of a value from ALTER TYPE … ADD VALUE before the commit, which the server refuses (55P04).
