@@ -35,7 +35,7 @@ const COMMANDS: [(&str, State); 24] = [
     ("rehearse shop --every", State::Migrated),
     ("rehearse shop --from live", State::Migrated),
     ("check", State::Migrated),
-    ("schema dump", State::Migrated),
+    ("schema dump shop --stdout", State::Migrated),
     ("adopt shop --dry-run", State::Legacy),
     ("adopt shop", State::Legacy),
     ("adopt shop --undo", State::Adopted),

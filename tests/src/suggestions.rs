@@ -159,12 +159,11 @@ fn words(text: &str) -> Result<Vec<String>, String> {
                 }
             }
             '$' if rest.peek() == Some(&'\'') => {
-                // Only a control character is quoted so; what it stands for is not needed.
                 let word = word.get_or_insert_default();
                 rest.next();
                 loop {
                     match rest.next() {
-                        Some('\\') => word.extend(rest.next()),
+                        Some('\\') => word.extend(escaped(&mut rest)),
                         Some('\'') => break,
                         Some(inner) => word.push(inner),
                         None => return Err("an open quote".to_owned()),
@@ -181,4 +180,16 @@ fn words(text: &str) -> Result<Vec<String>, String> {
     }
     words.extend(word);
     Ok(words)
+}
+
+/// What a backslash and the characters after it stand for within `$'…'`.
+fn escaped(rest: &mut impl Iterator<Item = char>) -> Option<char> {
+    let kind = rest.next()?;
+    let digits = match kind {
+        'x' => 2,
+        'U' => 8,
+        other => return Some(other),
+    };
+    let digits: String = rest.take(digits).collect();
+    char::from_u32(u32::from_str_radix(&digits, 16).ok()?)
 }

@@ -1,8 +1,11 @@
 //! The commands that more than one message suggests, by what they are for.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::GlobalArgs;
+use crate::config::DatabaseAddress;
 use crate::config::address::without_password;
 use crate::domain::{Invocation, ServiceName, begin, mask_secrets, suggest};
 use crate::revert::Scope;
@@ -11,8 +14,7 @@ use crate::revert::Scope;
 pub fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>) {
     let path =
         |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    // A command with an address that cannot be read does not get as far as a suggestion.
-    let url = |url: &Option<String>| url.as_deref().and_then(without_password);
+    let url = |url: &Option<String>| url.as_deref().and_then(shown_address);
     let flags = [
         ("--services-dir", path(&globals.services_dir)),
         ("--config", path(&globals.config)),
@@ -46,12 +48,12 @@ fn called() -> Vec<String> {
         .map(|argument| {
             let word = argument.to_string_lossy();
             if std::mem::take(&mut is_address) {
-                return shown_address(&word);
+                return shown_or_placeholder(&word);
             }
             if let Some((flag, address)) = word.split_once('=')
                 && ADDRESSES.contains(&flag)
             {
-                return format!("{flag}={}", shown_address(address));
+                return format!("{flag}={}", shown_or_placeholder(address));
             }
             is_address = ADDRESSES.contains(&word.as_ref());
             mask_secrets(&word).into_owned()
@@ -62,12 +64,18 @@ fn called() -> Vec<String> {
 /// The flags whose value is an address.
 const ADDRESSES: [&str; 3] = ["--server-url", "--database-url", "--scratch-server"];
 
-/// An address that cannot be read may hold a password anywhere.
-fn shown_address(address: &str) -> String {
+/// An address without its password; `None` if it is invalid, because it may then contain a password anywhere.
+fn shown_address(address: &str) -> Option<String> {
     match address {
-        "local" | "same" => address.to_owned(),
-        url => without_password(url).unwrap_or_else(|| "postgres://USER@HOST:PORT".to_owned()),
+        "local" | "same" => Some(address.to_owned()),
+        url => without_password(url)
+            .filter(|url| DatabaseAddress::parse(url, &BTreeMap::new()).is_ok()),
     }
+}
+
+/// Takes the place of an address that cannot be shown.
+fn shown_or_placeholder(address: &str) -> String {
+    shown_address(address).unwrap_or_else(|| "postgres://USER@HOST:PORT".to_owned())
 }
 
 /// Runs a service.

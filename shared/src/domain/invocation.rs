@@ -159,13 +159,16 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    if word.chars().any(char::is_control) {
-        // What a terminal would not show as it is: bash, zsh and ksh read it back.
+    // What output does not show as it is (control characters, text direction, commands of a CI): bash, zsh, and ksh read it back.
+    let is_odd = |c: char| c.is_control() || !(c.is_ascii() || c.is_alphanumeric());
+    if word.chars().any(is_odd) || word.contains("##") {
         let escaped: String = word
             .chars()
             .map(|c| match c {
                 '\'' | '\\' => format!("\\{c}"),
+                '#' => "\\x23".to_owned(),
                 c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
+                c if is_odd(c) => format!("\\U{:08x}", u32::from(c)),
                 c => c.to_string(),
             })
             .collect();

@@ -315,7 +315,7 @@ fn ways_on(
 ) -> Vec<String> {
     let resume = (reverts.resume)(of_run);
     if cancelled {
-        return vec![format!("go on undoing it: {resume}")];
+        return vec![commented(resume, "continues the compensation")];
     }
     let changed: Vec<&ServiceName> = databases
         .iter()
