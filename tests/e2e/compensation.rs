@@ -226,7 +226,7 @@ fn people_read_what_is_undone_and_how_every_database_stands() {
     let scene = Scene::new();
     let whole = scene.orchestrator.expect(UNDO, 1);
     for words in [
-        "control 3 failed: undoing what this run has applied, 5 migrations.",
+        "control 3 failed: undoing the 5 migrations that this run applied.",
         "reverted",
         "Undone: every database is as it was before this run.",
         "Reverted after",

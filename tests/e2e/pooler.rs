@@ -1,4 +1,4 @@
-//! Behind a pooler in transaction mode neither locks nor settings of a session hold: every command is refused there, and nowhere else.
+//! Behind transaction-mode pooler neither locks nor settings of a session hold: every command is refused there, and nowhere else.
 
 use tests::{Pooler, Program, Server, Services};
 
@@ -34,7 +34,7 @@ fn in_transaction_and_statement_mode_a_run_is_refused_and_writes_nothing() {
         let refused = orchestrator.expect(&["all"], 3);
         let text = refused.stdout + &refused.stderr;
         assert!(
-            text.contains("a pooler in transaction mode"),
+            text.contains("transaction-mode pooler"),
             "{mode} {settings}: {text}"
         );
         assert!(

@@ -71,7 +71,7 @@ fn ctrl_c_once_says_what_happens_and_what_another_would_do() {
     let before = terminal.mode();
     at_work(&server);
     terminal.type_keys(CTRL_C);
-    terminal.wait_for_text("Stopping: steps under way are finished, nothing new is started.");
+    terminal.wait_for_text("Stopping: finishing the current steps, starting nothing new.");
     terminal.wait_for_text("Press Ctrl-C again to cancel them on the server.");
     assert_eq!(terminal.end(), 130);
     assert_eq!(terminal.mode(), before);

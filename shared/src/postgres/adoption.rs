@@ -172,7 +172,7 @@ async fn drop_empty_tables(
 /// After an error the transaction is over anyway; where the connection is lost, the server ends it.
 async fn roll_back(session: &Session) {
     if let Err(error) = session.client().batch_execute("ROLLBACK").await {
-        tracing::debug!(error = %with_causes(&error), "the rollback went with its connection");
+        tracing::debug!(error = %with_causes(&error), "the connection was lost before the rollback");
     }
 }
 

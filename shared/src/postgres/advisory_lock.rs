@@ -145,7 +145,7 @@ impl LockedSession {
     pub async fn release(self) -> Session {
         if !unlock(&self.session, Lock::Run).await {
             tracing::warn!(
-                "a file gave up the advisory lock of the run: another run could have been at work"
+                "a file released the advisory lock of the run: another run may have been active"
             );
         }
         self.session
@@ -281,7 +281,7 @@ async fn unlock(session: &Session, lock: Lock) -> bool {
     match tokio::time::timeout(hurry::hurried(LONGEST_RELEASE), unlocking).await {
         Ok(Ok(rows)) => rows.first().is_some_and(|row| row.get(0)),
         Ok(Err(error)) => {
-            tracing::debug!(error = %with_causes(&error), "the lock went with its connection");
+            tracing::debug!(error = %with_causes(&error), "the lock was released with its connection");
             true
         }
         Err(_) => {
@@ -329,7 +329,7 @@ fn pid(holder: &Option<Holder>) -> Option<i32> {
 pub enum LockError {
     /// Another run held it the whole time.
     #[error(
-        "another run holds the advisory lock of this database after {} s{}", waited.as_secs(),
+        "cannot acquire the advisory lock of this database after {} s: held by another run{}", waited.as_secs(),
         holder.as_ref().map(|holder| format!(" (pid {}, user {}, {})", holder.pid, holder.user, holder.application)).unwrap_or_default()
     )]
     TimedOut {

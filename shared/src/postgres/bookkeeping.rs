@@ -246,7 +246,7 @@ impl Found {
             Some(fault) => (
                 fault.clone(),
                 rerun(format!(
-                    "first look at it (\\d+ {object} in psql), and make it an ordinary table again, or drop it, as its owner {owner} or \
+                    "first inspect it (\\d+ {object} in psql), and make it an ordinary table again, or drop it, as its owner {owner} or \
                      as a superuser"
                 )),
             ),
@@ -265,7 +265,7 @@ impl Found {
         };
         Unusable {
             message: format!(
-                "{what}{object}, owned by {owner}, has a name of ours, and is not used: {why}"
+                "{what}{object}, owned by {owner}, has a name reserved for the orchestrator, and is not used: {why}"
             ),
             next,
         }

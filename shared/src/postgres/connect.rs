@@ -140,7 +140,7 @@ async fn connect_once(
         }
     }
     Err(failure.unwrap_or_else(|| {
-        ConnectError::unreachable(address, io::Error::other("the address names no host"))
+        ConnectError::unreachable(address, io::Error::other("the address has no host"))
     }))
 }
 

@@ -14,8 +14,8 @@ use crate::config::DatabaseAddress;
 use crate::domain::{ExitStatus, in_sql, rerun};
 
 /// What is wrong with a pooler in transaction mode.
-const POOLED: &str = "connected through a pooler in transaction mode, which gives the server process to others between two \
-    transactions: neither locks nor settings of a session hold; nothing was changed";
+const POOLED: &str = "connected through a transaction-mode pooler, which reassigns the server process between transactions: \
+    session locks and settings do not hold; nothing was changed";
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -33,7 +33,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// The server, the database or the user has no free connection (53300).
-    #[error("{address} has no free connection, also after {attempts} attempts")]
+    #[error("{address} has no free connection after {attempts} attempts")]
     TooManyConnections {
         /// The address.
         address: String,
@@ -44,7 +44,7 @@ pub enum ConnectError {
         source: Box<ServerError>,
     },
     /// The server starts up, shuts down or recovers (57P03).
-    #[error("{address} does not accept connections yet, also after {attempts} attempts")]
+    #[error("{address} still does not accept connections after {attempts} attempts")]
     NotReady {
         /// The address.
         address: String,
@@ -55,7 +55,7 @@ pub enum ConnectError {
         source: Box<ServerError>,
     },
     /// The database does not exist (3D000).
-    #[error("there is no database \"{database}\" at {address}")]
+    #[error("database \"{database}\" does not exist at {address}")]
     DatabaseMissing {
         /// The address.
         address: String,
@@ -77,7 +77,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// TLS is not possible as demanded.
-    #[error("no TLS connection to {address}")]
+    #[error("cannot establish a TLS connection to {address}")]
     Tls {
         /// The address.
         address: String,
@@ -88,7 +88,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// The settings of the address cannot be used.
-    #[error("the connection settings of {address} cannot be used")]
+    #[error("cannot use the connection settings of {address}")]
     Configuration {
         /// The address.
         address: String,
@@ -97,7 +97,7 @@ pub enum ConnectError {
         source: Source,
     },
     /// The server is up but is not of the kind that `target_session_attrs` asks for.
-    #[error("{address} is no server with target_session_attrs={wanted}")]
+    #[error("{address} does not match target_session_attrs={wanted}")]
     WrongServer {
         /// The address.
         address: String,
@@ -121,7 +121,7 @@ pub enum ConnectError {
         address: String,
     },
     /// A right is missing (42501).
-    #[error("{address}: a right is missing")]
+    #[error("{address}: the role lacks a privilege")]
     Right {
         /// The address.
         address: String,
@@ -224,7 +224,7 @@ impl ConnectError {
     pub fn next(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { .. } => rerun(
-                "first check host and port, and that the server runs and accepts connections from here",
+                "first check host and port, and that the server is running and accepts connections from this machine",
             ),
             Self::TooManyConnections { .. } => {
                 rerun("first end other sessions there, or raise the limit that the server names")
@@ -247,7 +247,7 @@ impl ConnectError {
             Self::TooOld { .. } => rerun("after an upgrade of the server"),
             Self::Pooled { .. } => return None,
             Self::Other { .. } if self.exit_status() == ExitStatus::Unavailable => {
-                rerun("first look into the server's log")
+                rerun("first check the server log")
             }
             Self::Bookkeeping { next, .. } => next.clone(),
             Self::Other { database, .. } if self.sqlstate() == Some("55000") => {
@@ -341,7 +341,7 @@ impl ConnectError {
                 code if code.starts_with("28") => {
                     let advice = match code {
                         "28P01" => {
-                            "check user and password, and whether it has expired (VALID UNTIL)"
+                            "check user and password, and whether the password has expired (VALID UNTIL)"
                         }
                         _ => "check the user, sslmode, and pg_hba.conf on the server",
                     };
@@ -383,7 +383,7 @@ impl ConnectError {
             "invalid configuration" if source.to_string() == "password missing" => {
                 Self::Authentication {
                     address: name,
-                    advice: "give a password in the address, in PGPASSWORD or in ~/.pgpass",
+                    advice: "set a password in the address, in PGPASSWORD or in ~/.pgpass",
                     source,
                 }
             }
@@ -419,7 +419,7 @@ pub fn ask_administrator(sql: &str) -> String {
 /// What to do where only the server's words name the right.
 pub(crate) fn ask_for_right(user: &str) -> String {
     rerun(format!(
-        "first have an administrator give role {} the right that the server names",
+        "first have an administrator grant role {} the privilege that the server names",
         quote_identifier(user)
     ))
 }
@@ -445,9 +445,11 @@ fn tls_advice(address: &DatabaseAddress, source: &(dyn Error + 'static)) -> &'st
     match tls_failure(source) {
         Some(failure) => failure.advice,
         None if address.tls().required_in_production => {
-            "switch TLS on there (ssl = on), or set `require_tls = false` under [production] if the network is trusted"
+            "enable TLS on the server (ssl = on), or set `require_tls = false` under [production] if the network is trusted"
         }
-        None => "switch TLS on there (ssl = on), or use sslmode=prefer if the network is trusted",
+        None => {
+            "enable TLS on the server (ssl = on), or use sslmode=prefer if the network is trusted"
+        }
     }
 }
 

@@ -76,7 +76,7 @@ async fn close_public(address: &DatabaseAddress, options: &ConnectOptions) {
             .map_err(|error| ConnectError::classify(address, error))
     };
     if let Err(error) = closing.await {
-        tracing::warn!(%address, error = %with_causes(&error), "everybody may create objects in schema public");
+        tracing::warn!(%address, error = %with_causes(&error), "cannot revoke CREATE on schema public from PUBLIC: every role can create objects in it");
     }
 }
 

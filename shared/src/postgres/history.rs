@@ -97,7 +97,7 @@ async fn read_rows(
 
 fn history_row(row: &Row, table: &str) -> Result<Option<AppliedMigration>, tokio_postgres::Error> {
     let Some(version) = row.try_get(1)? else {
-        tracing::warn!("{table} has a row without a version, which says nothing: delete it");
+        tracing::warn!("{table} has a row without a version: delete it");
         return Ok(None);
     };
     Ok(Some(AppliedMigration {

@@ -196,11 +196,11 @@ async fn give_up_when_stalled(handle: &SessionHandle, options: &ConnectOptions) 
     tracing::warn!(
         database = %handle.address,
         pid = handle.pid,
-        "{}: the connection is given up",
+        "{}: giving up the connection",
         if unanswered == 0 {
-            "the server's answer does not arrive"
+            "the response of the server does not arrive"
         } else {
-            "the server does not answer, on new connections neither"
+            "the server does not respond, not even on new connections"
         }
     );
     handle.give_up();

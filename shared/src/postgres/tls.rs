@@ -29,7 +29,7 @@ use crate::config::address::{RootCertificates, SslMode, TlsSettings, TlsVersion}
 pub enum TlsSetupError {
     /// The mode demands a check that nothing can be checked with.
     #[error(
-        "sslmode={mode} needs root certificates; give sslrootcert=FILE with the authority's certificate, or sslrootcert=system"
+        "sslmode={mode} requires root certificates; set sslrootcert=FILE to the certificate of the authority, or sslrootcert=system"
     )]
     NoRoots {
         /// The mode.
@@ -37,7 +37,7 @@ pub enum TlsSetupError {
     },
     /// The operating system trusts no authority.
     #[error(
-        "the operating system has no root certificates ({problem}); install its package ca-certificates, or give sslrootcert=FILE"
+        "the operating system has no root certificates ({problem}); install the package ca-certificates, or set sslrootcert=FILE"
     )]
     NoSystemRoots {
         /// What was found instead.
@@ -54,7 +54,7 @@ pub enum TlsSetupError {
         problem: String,
     },
     /// rustls does not take the settings.
-    #[error("the TLS settings cannot be used")]
+    #[error("cannot use the TLS settings")]
     Rustls {
         /// Why.
         #[source]
@@ -166,9 +166,9 @@ fn trust(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Trust
                         file: file.clone(),
                         problem: match &error {
                             VerifierBuilderError::NoRootAnchors => {
-                                "it holds no certificate of an authority".to_owned()
+                                "it contains no CA certificate".to_owned()
                             }
-                            _ => "it holds a list that this program cannot read".to_owned(),
+                            _ => "it contains a CRL that this program cannot read".to_owned(),
                         },
                     }
                 }
@@ -214,7 +214,7 @@ fn root_file(
             .map_err(|_| TlsSetupError::File {
                 key: "sslrootcert",
                 file: file.to_owned(),
-                problem: "it holds a certificate that this program cannot read; it reads those of X.509 version 3"
+                problem: "it contains a certificate that this program cannot read; only X.509 version 3 is supported"
                     .to_owned(),
             })?;
     }
@@ -258,7 +258,7 @@ fn check_key_permissions(file: &Path) -> Result<(), TlsSetupError> {
             if metadata.mode() & forbidden == 0 {
                 return Ok(());
             }
-            "others may read it; run `chmod 0600` on it".to_owned()
+            "other users can read it; run `chmod 0600` on it".to_owned()
         }
         Err(error) => error.to_string(),
     };
@@ -277,10 +277,10 @@ fn check_key_permissions(_file: &Path) -> Result<(), TlsSetupError> {
 fn unusable(key: &'static str, file: &Path, error: &pem::Error) -> TlsSetupError {
     let problem = match error {
         pem::Error::NoItemsFound if key == "sslkey" => {
-            "it holds no unencrypted private key in PEM form; decrypt it with `openssl pkey`"
+            "it contains no unencrypted private key in PEM form; decrypt it with `openssl pkey`"
                 .to_owned()
         }
-        pem::Error::NoItemsFound => "it holds nothing of that kind in PEM form".to_owned(),
+        pem::Error::NoItemsFound => "it contains no PEM block of that type".to_owned(),
         other => other.to_string(),
     };
     TlsSetupError::File {

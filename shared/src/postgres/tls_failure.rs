@@ -22,8 +22,10 @@ impl TlsFailure {
     /// A host that no certificate can be compared with.
     pub(super) fn host(host: &str) -> Self {
         Self {
-            reason: format!("\"{host}\" is no DNS name or IP address that a certificate can hold"),
-            advice: "connect by a name that its certificate holds, or use sslmode=verify-ca",
+            reason: format!(
+                "\"{host}\" is not a DNS name or an IP address that a certificate can contain"
+            ),
+            advice: "connect by a name that its certificate contains, or use sslmode=verify-ca",
             is_network: false,
         }
     }
@@ -55,18 +57,18 @@ impl TlsFailure {
             Error::InvalidCertificate(problem) => return Self::certificate(problem),
             Error::AlertReceived(alert) => return Self::alert(*alert),
             Error::PeerIncompatible(_) => (
-                "the server and this program have no TLS version, cipher or kind of certificate in common",
-                "check the versions of TLS on both sides, and the key of the server's certificate",
+                "the server and this program have no common TLS version, cipher suite or certificate type",
+                "check the TLS versions on both sides, and the key of the server's certificate",
             ),
             Error::InappropriateMessage { .. }
             | Error::InappropriateHandshakeMessage { .. }
             | Error::InvalidMessage(_) => (
-                "what answers does not speak TLS",
+                "the peer does not speak TLS",
                 "check that a PostgreSQL server with TLS listens there",
             ),
             Error::PeerMisbehaved(_) => (
-                "the server does not follow the rules of TLS",
-                "check the versions of TLS, and what lies between this machine and the server",
+                "the server violates the TLS protocol",
+                "check the TLS versions, and any proxy between this machine and the server",
             ),
             Error::NoCertificatesPresented => (
                 "the server sent no certificate",
@@ -91,8 +93,8 @@ impl TlsFailure {
     fn certificate(problem: &CertificateError) -> Self {
         let (reason, advice) = match problem {
             CertificateError::UnknownIssuer => (
-                "no known authority signed the server's certificate",
-                "give the authority that signed its certificate with sslrootcert=FILE",
+                "the server's certificate is not signed by a trusted authority",
+                "set sslrootcert=FILE to the certificate of the authority that signed it",
             ),
             CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => (
                 "the server's certificate has no subject alternative name",
@@ -108,13 +110,13 @@ impl TlsFailure {
                         presented.join(", "),
                         expected.to_str()
                     ),
-                    advice: "connect by a name that its certificate holds, or use sslmode=verify-ca",
+                    advice: "connect by a name that its certificate contains, or use sslmode=verify-ca",
                     is_network: false,
                 };
             }
             CertificateError::NotValidForName => (
                 "the server's certificate is for another name",
-                "connect by a name that its certificate holds, or use sslmode=verify-ca",
+                "connect by a name that its certificate contains, or use sslmode=verify-ca",
             ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
                 "the server's certificate has expired",
@@ -129,30 +131,30 @@ impl TlsFailure {
                 "issue a new certificate",
             ),
             CertificateError::UnknownRevocationStatus => (
-                "nothing says whether the server's certificate is revoked",
-                "add the list of the authority that signed it to sslcrl",
+                "the revocation status of the server's certificate is unknown",
+                "add the CRL of the authority that signed it to sslcrl",
             ),
             CertificateError::ExpiredRevocationList
             | CertificateError::ExpiredRevocationListContext { .. } => (
-                "the list in sslcrl has expired",
-                "fetch a new list from the authority",
+                "the CRL in sslcrl has expired",
+                "fetch a new CRL from the authority",
             ),
             CertificateError::BadSignature => (
-                "a signature of the server or of its certificate is wrong",
-                "check what lies between this machine and the server, and its certificate",
+                "the signature of the server or of its certificate is invalid",
+                "check any proxy between this machine and the server, and the server's certificate",
             ),
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
-                "the server's certificate is not for servers",
+                "the server's certificate is not issued for server authentication",
                 "issue a certificate with the extended key usage serverAuth",
             ),
             CertificateError::BadEncoding => (
                 "the server's certificate cannot be read",
-                "issue a certificate of X.509 version 3",
+                "issue an X.509 version 3 certificate",
             ),
             // Keys and signatures that ring does not know, X.509 version 1, and whatever else is not understood.
             _ => (
-                "the server's certificate is of a kind that this program cannot verify",
-                "issue one of X.509 version 3 with an RSA, P-256, P-384 or Ed25519 key, signed without RSA-PSS parameters",
+                "the server's certificate has a type that this program cannot verify",
+                "issue an X.509 version 3 certificate with an RSA, P-256, P-384 or Ed25519 key, signed without RSA-PSS parameters",
             ),
         };
         Self {
@@ -167,7 +169,7 @@ impl TlsFailure {
         let (reason, advice) = match alert {
             Alert::CertificateRequired => (
                 "the server requires a client certificate",
-                "give one with sslcert and sslkey",
+                "set sslcert and sslkey",
             ),
             Alert::BadCertificate
             | Alert::UnsupportedCertificate
@@ -179,8 +181,8 @@ impl TlsFailure {
                 "check sslcert, and ssl_ca_file on the server",
             ),
             Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity => (
-                "the server and this program have no TLS version, cipher or kind of certificate in common",
-                "check the client certificate (sslcert, sslkey), and the versions of TLS on both sides",
+                "the server and this program have no common TLS version, cipher suite or certificate type",
+                "check the client certificate (sslcert, sslkey), and the TLS versions on both sides",
             ),
             Alert::UnrecognisedName => (
                 "the server has no certificate for this host name",
@@ -192,7 +194,7 @@ impl TlsFailure {
                         "the server ended the TLS connection with alert {}",
                         u8::from(alert)
                     ),
-                    advice: "see the log of the server",
+                    advice: "check the server log",
                     is_network: false,
                 };
             }

@@ -42,14 +42,14 @@ impl Disagreement {
         let migration = format!("{} {}", self.version, self.name);
         let migration = migration.trim_end();
         match self.journal {
-            JournalSays::Applied => format!(
-                "the journal says that {migration} is applied, and history does not have it"
-            ),
+            JournalSays::Applied => {
+                format!("{migration} is applied according to the journal, but missing in history")
+            }
             JournalSays::Reverted => {
-                format!("history has {migration}, and the journal says that it was reverted")
+                format!("{migration} is in history, but was reverted according to the journal")
             }
             JournalSays::Nothing => {
-                format!("history has {migration}, and the journal does not know who applied it")
+                format!("{migration} is in history, but the journal has no record of it")
             }
         }
     }

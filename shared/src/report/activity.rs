@@ -66,9 +66,9 @@ fn step(standing: &Standing, running: &Running) -> LiveLine {
     if let Some(who) = words::identities(&running.blockers) {
         if let Some((attempt, attempts, _)) = &running.retry {
             let next = (attempt + 1).min(*attempts);
-            text.push_str(&format!("  try {next} of {attempts}"));
+            text.push_str(&format!("  attempt {next} of {attempts}"));
         }
-        text.push_str(&format!("  waits for {who}"));
+        text.push_str(&format!("  waiting for {who}"));
         return LiveLine {
             verb: "blocked",
             role: Role::Warning,
@@ -77,9 +77,9 @@ fn step(standing: &Standing, running: &Running) -> LiveLine {
         };
     }
     if let Some((attempt, attempts, blockers)) = &running.retry {
-        text.push_str(&format!("  try {attempt} of {attempts} gave way"));
+        text.push_str(&format!("  attempt {attempt} of {attempts} failed"));
         if let Some(who) = words::identities(blockers) {
-            text.push_str(&format!(" to {who}"));
+            text.push_str(&format!(": lock held by {who}"));
         }
         return LiveLine {
             verb: "retrying",
@@ -154,14 +154,14 @@ mod tests {
         story.blocked("policy", 1, 500, &[991, 992]);
         assert_eq!(
             line(&story),
-            "blocked | 1/1  1 add_column  waits for pid 991 and pid 992"
+            "blocked | 1/1  1 add_column  waiting for pid 991 and pid 992"
         );
         story.unblocked("policy", 1, 900);
         assert_eq!(line(&story), "applying | 1/1  1 add_column");
         story.retrying("policy", 1, 2, &[991]);
         assert_eq!(
             line(&story),
-            "retrying | 1/1  1 add_column  try 2 of 10 gave way to pid 991"
+            "retrying | 1/1  1 add_column  attempt 2 of 10 failed: lock held by pid 991"
         );
     }
 

@@ -29,7 +29,7 @@ pub(super) fn words(dumping: &Dumping) -> LiveLine {
         Some(who) => LiveLine {
             verb: "blocked",
             role: Role::Warning,
-            text: format!("{progress}  waits for {who}"),
+            text: format!("{progress}  waiting for {who}"),
             subject,
         },
         None => LiveLine {
@@ -41,7 +41,7 @@ pub(super) fn words(dumping: &Dumping) -> LiveLine {
     }
 }
 
-/// `12.0 MB of a database of 80.0 MB, table 3 of 12: public.policies`
+/// `12.0 MB dumped, database size 80.0 MB, table 3 of 12: public.policies`
 fn progress(
     written: u64,
     of_bytes: u64,
@@ -49,7 +49,11 @@ fn progress(
     tables: usize,
     of_tables: usize,
 ) -> String {
-    let mut text = format!("{} of a database of {}", bytes(written), bytes(of_bytes));
+    let mut text = format!(
+        "{} dumped, database size {}",
+        bytes(written),
+        bytes(of_bytes)
+    );
     if let Some(table) = table {
         let of_tables = of_tables.max(tables);
         let table = one_line(table, TABLE);
@@ -82,7 +86,7 @@ pub(super) fn note(kind: &EventKind, detail: Detail) -> Option<Note> {
             waited_ms,
             blockers,
         } => {
-            let text = format!("the dump waits for {}", words::blockers(blockers));
+            let text = format!("the dump is waiting for {}", words::blockers(blockers));
             let subject: Vec<i32> = blockers.iter().map(|blocker| blocker.pid).collect();
             let note = Note::new("blocked", Role::Warning, text).lasting(*waited_ms);
             Some(note.waiting_for(format!("{subject:?}")))
@@ -132,8 +136,8 @@ pub(super) fn summary(tally: &Tally, verdict: Verdict, duration_ms: u64) -> Stri
             bytes(backup.bytes),
             clean(&backup.manifest)
         ),
-        (None, Verdict::Cancelled) => format!("Cancelled after {time}: there is no backup"),
-        (None, _) => format!("Failed after {time}: there is no backup"),
+        (None, Verdict::Cancelled) => format!("Cancelled after {time}: no backup was made"),
+        (None, _) => format!("Failed after {time}: no backup was made"),
     }
 }
 
@@ -164,7 +168,7 @@ mod tests {
             (words.verb, words.text.as_str()),
             (
                 "dumping",
-                "12.0 MB of a database of 80.0 MB, table 3 of 12: public.policies"
+                "12.0 MB dumped, database size 80.0 MB, table 3 of 12: public.policies"
             )
         );
     }
@@ -181,7 +185,7 @@ mod tests {
             (words.verb, words.text.as_str()),
             (
                 "blocked",
-                "12.0 MB of a database of 80.0 MB  waits for pid 991"
+                "12.0 MB dumped, database size 80.0 MB  waiting for pid 991"
             )
         );
     }

@@ -223,20 +223,20 @@ fn state_after(failure: &Failure, step: FailedStep<'_>) -> String {
         failure.statements,
     ) {
         (_, Some(done), Some(all)) if done > 0 => format!(
-            "{subject} is interrupted: {done} of {} done, the next run goes on from there",
+            "{subject} is interrupted: {done} of {} done; the next run resumes there",
             count(all, "statement"),
         ),
         (Direction::Up, _, _) if failure.rolled_back => {
-            format!("{subject} is rolled back, nothing of it is left in the database")
+            format!("{subject} is rolled back; nothing of it remains in the database")
         }
         (Direction::Down, _, _) if failure.rolled_back => {
-            format!("the revert of {subject} is rolled back, the migration is still applied")
+            format!("the revert of {subject} is rolled back; the migration is still applied")
         }
         (_, Some(_), Some(_)) => {
-            format!("none of the statements of {subject} is recorded as done")
+            format!("no statement of {subject} is recorded as done")
         }
         _ => format!(
-            "whether {subject} was committed is not known; the next run looks before it does anything"
+            "it is unknown whether {subject} was committed; the next run checks before it changes anything"
         ),
     };
     let own = std::iter::once(own.as_str())
@@ -249,7 +249,10 @@ fn state_after(failure: &Failure, step: FailedStep<'_>) -> String {
     };
     match step.done_before {
         0 => own,
-        1 => format!("{own}; 1 migration {verb} before it stays"),
-        done => format!("{own}; {} {verb} before it stay", count(done, "migration")),
+        1 => format!("{own}; 1 migration {verb} before it remains"),
+        done => format!(
+            "{own}; {} {verb} before it remain",
+            count(done, "migration")
+        ),
     }
 }

@@ -244,12 +244,12 @@ impl HumanLines {
     fn cancel(&self, times: u32, cause: StopCause, cancels_in_ms: Option<u64>) -> Line {
         let text = if times < 2 {
             let why = match cause {
-                StopCause::Hangup => "Stopping, as the terminal went away",
+                StopCause::Hangup => "Terminal closed",
                 _ => "Stopping",
             };
             let otherwise = match cancels_in_ms {
                 Some(grace) => format!(
-                    "In {}, or at once after a second signal, they are cancelled on the server.",
+                    "They are cancelled on the server after {}, or at once on a second signal.",
                     duration(grace)
                 ),
                 None if self.terminal.live => {
@@ -257,15 +257,13 @@ impl HumanLines {
                 }
                 None => "A second signal cancels them on the server.".to_owned(),
             };
-            format!("{why}: steps under way are finished, nothing new is started. {otherwise}")
+            format!("{why}: finishing the current steps, starting nothing new. {otherwise}")
         } else {
             let why = match cause {
-                StopCause::GraceOver => "The time to finish is over: cancelling",
+                StopCause::GraceOver => "Grace period over: cancelling",
                 _ => "Cancelling",
             };
-            format!(
-                "{why} the steps under way on the server, and waiting until they are rolled back."
-            )
+            format!("{why} the current steps on the server and waiting for their rollback.")
         };
         let text = text.as_str();
         let lines: Vec<String> = hanging("", text, self.terminal.width)

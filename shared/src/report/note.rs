@@ -143,7 +143,7 @@ fn before_the_steps(kind: &EventKind, detail: Detail) -> Option<Note> {
             Some(note.waiting_for(gate))
         }
         EventKind::GateMet { gate, waited_ms } => {
-            let text = format!("{} is there", words::gate(gate));
+            let text = format!("{} is applied", words::gate(gate));
             Some(Note::new("released", Role::Good, text).lasting(*waited_ms))
         }
         EventKind::LockWaiting { holder } => {
@@ -155,7 +155,7 @@ fn before_the_steps(kind: &EventKind, detail: Detail) -> Option<Note> {
             Some(Note::new("waiting", Role::Warning, text).waiting_for(subject))
         }
         EventKind::ServiceStarted { steps } if detail.verbose => {
-            let text = format!("has its lock, {} to do", count(*steps, "migration"));
+            let text = format!("lock acquired, {} to run", count(*steps, "migration"));
             Some(Note::new("started", Role::Quiet, text))
         }
         _ => None,
@@ -209,13 +209,13 @@ fn within_a_step(
             blockers,
         } => {
             let own = running(version, standing);
-            let text = format!("{own} waits for {}", words::blockers(blockers));
+            let text = format!("{own} is waiting for {}", words::blockers(blockers));
             let subject = format!("{own} {:?}", identities(blockers));
             let note = Note::new("blocked", Role::Warning, text).waiting_for(subject);
             Some(note.lasting(*waited_ms))
         }
         EventKind::MigrationUnblocked { waited_ms } => {
-            let text = format!("{} has the lock", running(version, standing));
+            let text = format!("{} acquired the lock", running(version, standing));
             Some(Note::new("unblocked", Role::Good, text).lasting(*waited_ms))
         }
         EventKind::MigrationRetrying {
@@ -230,17 +230,18 @@ fn within_a_step(
             // Who they are has been said while it waited for them.
             let why = match words::identities(blockers) {
                 None => format!("{} ({sqlstate})", one_line(message, SENTENCE)),
-                Some(who) => format!("gave way to {who}"),
+                Some(who) => format!("lock held by {who}"),
             };
             let pause = duration(*pause_ms);
-            let text = format!("{own} try {attempt} of {attempts}, again in {pause}; {why}");
+            let text =
+                format!("{own} attempt {attempt} of {attempts} failed, next in {pause}: {why}");
             let subject = format!("{own} {sqlstate} {:?}", identities(blockers));
             Some(Note::new("retrying", Role::Warning, text).waiting_for(subject))
         }
         EventKind::ConnectionLost { message } => {
             let own = running(version, standing);
             let why = one_line(message, SENTENCE);
-            let text = format!("{own} {why}; looking up what was committed");
+            let text = format!("{own} {why}; checking what was committed");
             Some(Note::new("lost", Role::Warning, text))
         }
         EventKind::ServerNotice { severity, message } => {

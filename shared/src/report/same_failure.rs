@@ -57,7 +57,7 @@ impl SameFailures {
         shared.sort_by(|a, b| a.first.cmp(&b.first));
         let line = |shown: Shown| {
             let others = words::names(&shown.others, usize::MAX);
-            let text = format!("{others}: the same as {}", shown.first);
+            let text = format!("{others}: same error as {}", shown.first);
             render(&shown.kind, &text, terminal)
         };
         shared.into_iter().map(line).collect()

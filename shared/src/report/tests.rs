@@ -177,7 +177,7 @@ fn a_failure_points_into_the_file() {
        |                              ^^^^^
        |
        = hint: Perhaps you meant to reference the column "policies.title".
-       = state: policy 1753260000000 add_policy_templates is rolled back, nothing of it is left in the database; 1 migration applied before it stays
+       = state: policy 1753260000000 add_policy_templates is rolled back; nothing of it remains in the database; 1 migration applied before it remains
     next: orchestrator run policy   # fix the file first
     "#);
     assert_snapshot!(told(&story, Verbosity::Quiet), @r#"
@@ -190,7 +190,7 @@ fn a_failure_points_into_the_file() {
        |                              ^^^^^
        |
        = hint: Perhaps you meant to reference the column "policies.title".
-       = state: policy 1753260000000 add_policy_templates is rolled back, nothing of it is left in the database; 1 migration applied before it stays
+       = state: policy 1753260000000 add_policy_templates is rolled back; nothing of it remains in the database; 1 migration applied before it remains
     next: orchestrator run policy   # fix the file first
     "#);
 }
@@ -228,8 +228,8 @@ fn a_narrow_terminal_gets_shorter_lines() {
        = hint: Perhaps you meant to reference the column
                "policies.title".
        = state: policy 1753260000000 add_policy_templates is
-                rolled back, nothing of it is left in the
-                database; 1 migration applied before it stays
+                rolled back; nothing of it remains in the
+                database; 1 migration applied before it remains
     next: orchestrator run policy   # fix the file first
     "#);
 }
@@ -257,7 +257,7 @@ fn a_failure_without_a_position_names_the_file() {
     unavailable: the connection to the server was lost: terminating connection
                  because of a crash
      --> services/policy/migrations/V1753260000000__add_policy_templates.sql
-      = state: whether policy 1753260000000 add_policy_templates was committed is not known; the next run looks before it does anything; 1 migration applied before it stays
+      = state: it is unknown whether policy 1753260000000 add_policy_templates was committed; the next run checks before it changes anything; 1 migration applied before it remains
     next: orchestrator run policy
     ");
 }
@@ -295,7 +295,7 @@ fn a_failure_half_way_through_a_no_transaction_file_says_what_stays() {
        = detail: Key (title)=(日本) is duplicated.
        = context: SQL statement "SELECT 1"
                   PL/pgSQL function f() line 3 at PERFORM
-       = state: policy 1753260000000 add_policy_templates is interrupted: 2 of 7 statements done, the next run goes on from there; 1 migration applied before it stays
+       = state: policy 1753260000000 add_policy_templates is interrupted: 2 of 7 statements done; the next run resumes there; 1 migration applied before it remains
     next: orchestrator run policy
     "#);
 }
@@ -329,7 +329,7 @@ fn a_failed_revert_says_that_the_migration_stays() {
        |                              ^^^^^
        |
        = hint: Perhaps you meant to reference the column "policies.title".
-       = state: the revert of policy 1753260000000 add_policy_templates is rolled back, the migration is still applied
+       = state: the revert of policy 1753260000000 add_policy_templates is rolled back; the migration is still applied
     next: orchestrator run policy   # fix the file first
     "#);
 }
@@ -376,12 +376,12 @@ fn a_retry_names_whom_it_met() {
     story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_120), &[]);
     assert_snapshot!(told(&story, Verbosity::Normal), @r"
     Applying 1 migration to policy.
-    blocked        0.51 s  policy  1753250000000 add_column waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
-    retrying               policy  1753250000000 add_column try 1 of 10, again in 0.25 s; gave way to pid 991
-    blocked        0.50 s  policy  1753250000000 add_column waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x', and pid 992
-    retrying               policy  1753250000000 add_column try 3 of 10, again in 0.75 s; gave way to pid 991 and pid 992
-    retrying               policy  1753250000000 add_column try 5 of 10, again in 1.25 s; canceling statement due to lock timeout (55P03)
-    unblocked      0.90 s  policy  1753250000000 add_column has the lock
+    blocked        0.51 s  policy  1753250000000 add_column is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
+    retrying               policy  1753250000000 add_column attempt 1 of 10 failed, next in 0.25 s: lock held by pid 991
+    blocked        0.50 s  policy  1753250000000 add_column is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x', and pid 992
+    retrying               policy  1753250000000 add_column attempt 3 of 10 failed, next in 0.75 s: lock held by pid 991 and pid 992
+    retrying               policy  1753250000000 add_column attempt 5 of 10 failed, next in 1.25 s: canceling statement due to lock timeout (55P03)
+    unblocked      0.90 s  policy  1753250000000 add_column acquired the lock
     applied        2.10 s  policy  1753250000000 add_column
     1 service, 1 migration applied in 2.12 s
     ");
@@ -403,7 +403,7 @@ fn a_gate_is_waited_for_in_one_line() {
     Applying 1 migration to policy.
     waiting                policy  for auth 1707500000000 and 1707500000001
     waiting                policy  for auth 1707500000001
-    released      12.30 s  policy  auth 1707500000001 is there
+    released      12.30 s  policy  auth 1707500000001 is applied
     applied        0.12 s  policy  1753250000000 initial_schema
     1 service, 1 migration applied in 12.50 s
     ");
@@ -461,7 +461,7 @@ fn a_server_that_is_down_is_explained_once() {
     --- stderr ---
     unavailable: auth: cannot connect to 10.0.0.9:5432: connection refused
     next: orchestrator run policy   # first start the server
-    unavailable: client, policy: the same as auth
+    unavailable: client, policy: same error as auth
     ");
 }
 
@@ -500,15 +500,15 @@ fn a_cancelled_run_says_what_was_left_out() {
     Cancelled after 1 min 02 s: 1 migration failed, 2 migrations applied, 2 not started
     next: orchestrator all
     --- stderr ---
-    Stopping: steps under way are finished, nothing new is started. A second signal cancels them on the server.
-    Cancelling the steps under way on the server, and waiting until they are rolled back.
+    Stopping: finishing the current steps, starting nothing new. A second signal cancels them on the server.
+    Cancelling the current steps on the server and waiting for their rollback.
     cancelled[57014]: canceling statement due to user request
       --> services/policy/migrations/V1753260000000__add_policy_templates.sql:14:27
        |
     14 |     SELECT id, lower(title), titel FROM policies;
        |                              ^^^^^
        |
-       = state: policy 1753260000000 add_policy_templates is rolled back, nothing of it is left in the database; 1 migration applied before it stays
+       = state: policy 1753260000000 add_policy_templates is rolled back; nothing of it remains in the database; 1 migration applied before it remains
     next: orchestrator run policy
     ");
 }
@@ -588,7 +588,7 @@ fn verbosely_statements_and_notices_are_said() {
     assert_snapshot!(told(&story, Verbosity::Verbose), @r#"
     run 01983f2a-0000-7000-8000-000000000001, version 0.1.0
     Applying 1 migration to policy.
-    started                policy  has its lock, 1 migration to do
+    started                policy  lock acquired, 1 migration to run
     resumed                policy  1753260000000 add_indexes after statement 1 of 4
     recovered              policy  1753260000000 add_indexes statement 2 of 4: the index policies_title_idx exists and is valid
     notice                 policy  relation "a" already exists, skipping
@@ -618,7 +618,7 @@ fn a_backup_says_what_it_dumped_and_where() {
     assert_snapshot!(told(&story, Verbosity::Normal), @r"
     Backing up 1 service.
     skipped                policy  no backup: it was created just now, and is empty
-    blocked        0.50 s  policy  the dump waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
+    blocked        0.50 s  policy  the dump is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
     dumped         2.40 s  policy  20.0 MB: policy.dump
     removed                        the older backup backups/20261101T180000Z-00000001
     1 service backed up (20.0 MB) in 2.60 s: backups/20261122T180000Z-00000001/manifest.json
@@ -636,7 +636,7 @@ fn a_run_with_a_backup_names_it_before_the_first_step() {
     assert_snapshot!(told(&story, Verbosity::Normal), @r"
     Applying 1 migration to policy.
     skipped                policy  no backup: it was created just now, and is empty
-    blocked        0.50 s  policy  the dump waits for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
+    blocked        0.50 s  policy  the dump is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
     dumped         2.40 s  policy  20.0 MB: policy.dump
     backed up      2.50 s          1 service, 20.0 MB: backups/20261122T180000Z-00000001/manifest.json
     removed                        the older backup backups/20261101T180000Z-00000001
@@ -655,10 +655,10 @@ fn in_a_log_the_progress_of_a_dump_is_told_now_and_then() {
         story.late(seconds);
     }
     let (out, _) = streams(&story, Verbosity::Normal, None);
-    let told: Vec<&str> = out.lines().filter(|line| line.contains("MB of")).collect();
+    let told: Vec<&str> = out.lines().filter(|line| line.contains("MB dumped")).collect();
     assert_eq!(told.len(), 2, "{out}");
     assert!(
-        told[0].contains("3.0 MB of") && told[1].contains("5.0 MB of"),
+        told[0].contains("3.0 MB dumped") && told[1].contains("5.0 MB dumped"),
         "{out}"
     );
 }

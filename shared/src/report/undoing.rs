@@ -19,9 +19,9 @@ pub(super) fn started(own: Uuid, of_run: Uuid, because: &str, steps: usize) -> S
     let because = one_line(because, SENTENCE);
     let migrations = count(steps, "migration");
     if of_run == own {
-        format!("{because}: undoing what this run has applied, {migrations}.")
+        format!("{because}: undoing the {migrations} that this run applied.")
     } else {
-        format!("Run {of_run} is still to be undone ({because}): {migrations}.")
+        format!("Undoing the {migrations} that remain of run {of_run} ({because}).")
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn finished(own: Uuid, of_run: Uuid) -> String {
 /// Why a compensation stopped, and how each database stands.
 pub(super) fn stopped(stop: &CompensationStop, palette: Palette, width: Option<usize>) -> String {
     let head = format!(
-        "not everything could be undone: {}",
+        "cannot undo everything: {}",
         one_line(&stop.because, SENTENCE)
     );
     let rows: Vec<Vec<Cell>> = stop

@@ -178,7 +178,7 @@ pub(super) fn resolved(resolved: &Resolved) -> String {
     let left = match resolved.left.as_slice() {
         [] => String::new(),
         left => format!(
-            "; {} could not be reached, where the next run does so",
+            "; {} could not be reached: the next run finishes it there",
             names(left, NAMES)
         ),
     };

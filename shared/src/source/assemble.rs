@@ -145,7 +145,7 @@ pub enum SourceError {
         source: ServiceNameError,
     },
     /// `name` in `service.toml` is not the folder's name.
-    #[error("{path}: the name is {name}, but the folder is {folder}; make them the same")]
+    #[error("{path}: the name is {name}, but the folder is {folder}; rename one of them")]
     NameMismatch {
         /// The `service.toml`.
         path: String,
@@ -155,21 +155,21 @@ pub enum SourceError {
         folder: String,
     },
     /// The folder of the services cannot be read.
-    #[error("the folder of the services: {0}")]
+    #[error("cannot read the services folder: {0}")]
     Folder(FileError),
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
     /// There is no service at all.
     #[error(
-        "{path}: no service in it; give a folder that holds one folder with a service.toml per service"
+        "{path}: no services found; name a folder that contains a folder with a service.toml for each service"
     )]
     NoService {
         /// The folder.
         path: String,
     },
     /// PostgreSQL cannot take the text.
-    #[error("{path}:{line}: a NUL byte, which PostgreSQL does not take; remove it")]
+    #[error("{path}:{line}: NUL byte, which PostgreSQL does not accept; remove it")]
     NulByte {
         /// The file.
         path: String,
@@ -177,13 +177,13 @@ pub enum SourceError {
         line: usize,
     },
     /// refinery does not take the name.
-    #[error("{path}: refinery does not take this file name; name it V<version>__<name>.sql")]
+    #[error("{path}: refinery does not accept this file name; rename it to V<version>__<name>.sql")]
     Unnamed {
         /// The file.
         path: String,
     },
     /// A migration says that it cannot be undone, and a file undoes it.
-    #[error("{path}: {migration} says that it is irreversible; remove the directive or this file")]
+    #[error("{path}: {migration} is marked irreversible; remove the directive or this file")]
     RevertOfIrreversible {
         /// The revert.
         path: String,

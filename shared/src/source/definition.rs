@@ -51,7 +51,7 @@ pub enum DefinitionError {
         problem: String,
     },
     /// The database cannot be a database.
-    #[error("{path}: `{database}` cannot name a database: use 1 to 63 bytes")]
+    #[error("{path}: invalid database name `{database}`: use 1 to 63 bytes")]
     Database {
         /// The file.
         path: String,

@@ -98,7 +98,7 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
             Ok(())
         }
         "no-transaction" if !argument.is_empty() => {
-            Err(format!("`no-transaction` takes nothing after it, not `{argument}`"))
+            Err(format!("`no-transaction` takes no argument, not `{argument}`"))
         }
         "no-transaction" if directives.no_transaction => Err(repeated(word)),
         "no-transaction" => {
@@ -132,7 +132,7 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
             Ok(())
         }
         "batch" => Err(
-            "`batch` is not run by this version: write the slices as statements of a no-transaction file".to_owned(),
+            "`batch` is not supported by this version: write the slices as statements of a no-transaction file".to_owned(),
         ),
         "" => Err("a directive is missing after `migration:`".to_owned()),
         _ => Err(format!(
@@ -236,7 +236,7 @@ mod tests {
         for (line, problem) in [
             ("notransaction", "unknown directive `notransaction`"),
             ("", "a directive is missing"),
-            ("no-transaction please", "takes nothing after it"),
+            ("no-transaction please", "takes no argument"),
             ("requires auth", "not of the form service@version"),
             ("requires auth@x", "is not a version"),
             ("irreversible because", "a reason in double quotes"),
@@ -249,7 +249,7 @@ mod tests {
             ("allow rule", "a rule and a reason"),
             (
                 "batch table=users key=id size=5000",
-                "is not run by this version",
+                "is not supported by this version",
             ),
         ] {
             let error = parse(

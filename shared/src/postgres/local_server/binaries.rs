@@ -52,7 +52,7 @@ pub enum BinariesError {
         program: &'static str,
     },
     /// The program does not run.
-    #[error("'{} --version' could not be run: choose other server binaries with --pg-bin", program.display())]
+    #[error("cannot run '{} --version': choose other server binaries with --pg-bin", program.display())]
     NotRunnable {
         /// The program.
         program: PathBuf,
@@ -62,7 +62,7 @@ pub enum BinariesError {
     },
     /// The program runs, but does not say its version.
     #[error(
-        "'{} --version' gave no version but '{output}': choose other server binaries with --pg-bin",
+        "'{} --version' printed '{output}' instead of a version: choose other server binaries with --pg-bin",
         program.display()
     )]
     UnknownVersion {

@@ -17,7 +17,7 @@ pub enum LocalServerError {
     #[error(transparent)]
     Binaries(#[from] BinariesError),
     /// A file or folder could not be read or written.
-    #[error("could not {action} {}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     File {
         /// What was tried, as a verb.
         action: &'static str,
@@ -29,7 +29,7 @@ pub enum LocalServerError {
     },
     /// A server program could not be run at all.
     #[error(
-        "could not run {} as user '{user}': its folder must be open to that user; choose other server \
+        "cannot run {} as user '{user}': its folder must be accessible to that user; choose other server \
          binaries with --pg-bin",
         program.display()
     )]
@@ -44,12 +44,12 @@ pub enum LocalServerError {
     },
     /// The caller is root, and there is no user to hand the server to.
     #[error(
-        "PostgreSQL does not run as root, and there is neither a user 'postgres' nor 'nobody': add one, or run \
-         this as an ordinary user"
+        "PostgreSQL does not run as root, and neither user 'postgres' nor user 'nobody' exists: add one, or rerun \
+         as an ordinary user"
     )]
     NoUnprivilegedUser,
     /// The server of this folder belongs to another user.
-    #[error("{} belongs to {owner}, not to {caller}: run this as {owner}, or remove that folder", path.display())]
+    #[error("{} belongs to {owner}, not to {caller}: rerun as {owner}, or remove that folder", path.display())]
     ForeignOwner {
         /// What is owned.
         path: PathBuf,
@@ -60,7 +60,7 @@ pub enum LocalServerError {
     },
     /// The project's folder is there, and was not made for a local server.
     #[error(
-        "{} was not made for the local server and is left alone: rename or remove it, or set ORCHESTRATOR_SERVER_URL",
+        "{} was not created for the local server and is not touched: rename or remove it, or set ORCHESTRATOR_SERVER_URL",
         folder.display()
     )]
     NotOurs {
@@ -93,11 +93,11 @@ pub enum LocalServerError {
         tried: Vec<PathBuf>,
     },
     /// The system gave no random bytes for a password.
-    #[error("could not obtain random bytes for the local server's password")]
+    #[error("cannot obtain random bytes for the local server's password")]
     Random(#[source] getrandom::Error),
     /// The password file is gone, the data are there.
     #[error(
-        "the local server's password file {} is missing: put it back, or discard the data: {}",
+        "the local server's password file {} is missing: restore it, or discard the data: {}",
         path.display(),
         suggest(["local", "reset"])
     )]
@@ -125,7 +125,7 @@ pub enum LocalServerError {
     },
     /// The data folder lacks a readable `PG_VERSION`.
     #[error(
-        "{} does not say which version of PostgreSQL made it (PG_VERSION): restore it, or discard it: {}",
+        "{} has no readable PG_VERSION: restore it, or discard the data: {}",
         data_dir.display(),
         suggest(["local", "reset"])
     )]
@@ -136,7 +136,7 @@ pub enum LocalServerError {
     /// Another process works on the same server for too long.
     #[error(
         "{holder} has been starting or stopping the local server for {seconds} s (lock {}): wait for it or end it, \
-         then try again",
+         then rerun",
         lock.display()
     )]
     Busy {
@@ -148,7 +148,7 @@ pub enum LocalServerError {
         lock: PathBuf,
     },
     /// `initdb` failed.
-    #[error("initdb could not create {}: {message}", data_dir.display())]
+    #[error("initdb cannot create {}: {message}", data_dir.display())]
     Initdb {
         /// The data folder that was to be.
         data_dir: PathBuf,
@@ -156,7 +156,7 @@ pub enum LocalServerError {
         message: String,
     },
     /// A copy of a prepared data folder failed.
-    #[error("could not copy the prepared data folder to {}: {message}", data_dir.display())]
+    #[error("cannot copy the prepared data folder to {}: {message}", data_dir.display())]
     Copy {
         /// The data folder that was to be.
         data_dir: PathBuf,
@@ -173,7 +173,7 @@ pub enum LocalServerError {
     },
     /// The server runs, but does not accept connections in time.
     #[error(
-        "the PostgreSQL server has been starting for {seconds} s, probably it recovers from a crash: try again \
+        "the PostgreSQL server has been starting for {seconds} s, probably recovering from a crash: rerun \
          later (log: {})",
         log.display()
     )]
@@ -186,7 +186,7 @@ pub enum LocalServerError {
     /// The server's main process is gone, but others of it still use the data.
     #[error(
         "processes of an earlier server still use {} after {seconds} s (of another container, or in a long \
-         query): end them, then try again",
+         query): end them, then rerun",
         data_dir.display()
     )]
     Leftovers {
@@ -204,7 +204,7 @@ pub enum LocalServerError {
         last: u16,
     },
     /// The server could not be told to stop.
-    #[error("could not signal the PostgreSQL server's process {pid}: stop it by hand")]
+    #[error("cannot signal the PostgreSQL server's process {pid}: stop it manually")]
     Signal {
         /// Its main process.
         pid: u32,
@@ -214,8 +214,8 @@ pub enum LocalServerError {
     },
     /// The server did not stop.
     #[error(
-        "the PostgreSQL server (process {pid}) did not stop within {seconds} s: see its log {}, or end it by \
-         hand",
+        "the PostgreSQL server (process {pid}) did not stop within {seconds} s: see its log {}, or end it \
+         manually",
         log.display()
     )]
     StillRunning {

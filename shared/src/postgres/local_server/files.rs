@@ -58,12 +58,12 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, LocalServerError> {
 
 /// Whether there is a folder. What cannot be looked at is an error.
 pub(super) fn is_folder(path: &Path) -> Result<bool, LocalServerError> {
-    looked::is_folder(path).map_err(unlooked("look at", path))
+    looked::is_folder(path).map_err(unlooked("read", path))
 }
 
 /// Whether there is a file. What cannot be looked at is an error.
 pub(super) fn is_file(path: &Path) -> Result<bool, LocalServerError> {
-    looked::is_file(path).map_err(unlooked("look at", path))
+    looked::is_file(path).map_err(unlooked("read", path))
 }
 
 fn unlooked(action: &'static str, path: &Path) -> impl FnOnce(FileError) -> LocalServerError {

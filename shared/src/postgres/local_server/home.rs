@@ -118,7 +118,7 @@ impl Home {
     pub(super) fn account(&self) -> Result<Account, LocalServerError> {
         let data_dir = self.data_dir();
         let metadata =
-            fs::metadata(&data_dir).map_err(LocalServerError::file("look at", &data_dir))?;
+            fs::metadata(&data_dir).map_err(LocalServerError::file("read", &data_dir))?;
         Account::for_existing_data(&data_dir, &metadata)
     }
 
@@ -273,7 +273,7 @@ fn give_to_project(folder: &Path) -> io::Result<()> {
 /// Refuses the folder of another user before the first confusing "permission denied".
 fn check_owner(folder: &Path) -> Result<(), LocalServerError> {
     let found =
-        files::optional(fs::metadata(folder)).map_err(LocalServerError::file("look at", folder))?;
+        files::optional(fs::metadata(folder)).map_err(LocalServerError::file("read", folder))?;
     match found {
         Some(metadata) if !geteuid().is_root() && !account::is_own(&metadata) => {
             Err(LocalServerError::ForeignOwner {

@@ -58,9 +58,9 @@ impl Place {
         in_memory: bool,
     ) -> Result<Self, LocalServerError> {
         home::prepare(cache)?;
-        let cache = fs::canonicalize(cache).map_err(LocalServerError::file("look at", cache))?;
+        let cache = fs::canonicalize(cache).map_err(LocalServerError::file("read", cache))?;
         let _lock = FileLock::acquire(&cache.join("lock"), LOCK_LIMIT)?;
-        let metadata = fs::metadata(&cache).map_err(LocalServerError::file("look at", &cache))?;
+        let metadata = fs::metadata(&cache).map_err(LocalServerError::file("read", &cache))?;
         let account = Account::for_new_server(&metadata)?;
         let home = Home::choose(&cache, &account, &home::PASSING)?;
         let (template, password) = template(binaries, &account, home.folder())?;

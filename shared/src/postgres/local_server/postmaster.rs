@@ -124,7 +124,7 @@ pub(super) fn lock_log(log: &Path, data_dir: &Path) -> Result<File, LocalServerE
         .is_ok_and(|metadata| metadata.len() > LOG_LIMIT)
     {
         let aside = log.with_extension("log.old");
-        fs::rename(log, &aside).map_err(LocalServerError::file("put aside", log))?;
+        fs::rename(log, &aside).map_err(LocalServerError::file("rename", log))?;
         return lock_log(log, data_dir);
     }
     Ok(file)
@@ -203,7 +203,7 @@ pub(super) fn decisive_lines(text: &str) -> String {
         (Some(message), None) | (None, Some(message)) => message,
         (None, None) => {
             let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
-            last.unwrap_or("it said nothing").to_owned()
+            last.unwrap_or("it printed nothing").to_owned()
         }
     }
 }
@@ -303,6 +303,6 @@ mod tests {
             "could not create any TCP/IP sockets (could not bind IPv4 address \"127.0.0.1\": Address already in use)"
         );
         assert_eq!(decisive_lines("\n one \n\n"), "one");
-        assert_eq!(decisive_lines(""), "it said nothing");
+        assert_eq!(decisive_lines(""), "it printed nothing");
     }
 }

@@ -187,7 +187,7 @@ impl LocalServer {
 
     fn create(&self, binaries: &Binaries) -> Result<(Home, Account, Origin), LocalServerError> {
         let metadata =
-            fs::metadata(&self.folder).map_err(LocalServerError::file("look at", &self.folder))?;
+            fs::metadata(&self.folder).map_err(LocalServerError::file("read", &self.folder))?;
         let new = Account::for_new_server(&metadata)?;
         let home = Home::choose(&self.folder, &new, &home::LASTING)?;
         if files::is_folder(&home.data_dir())? {
