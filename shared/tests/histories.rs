@@ -1,4 +1,4 @@
-//! What holds for every source and every history, tried on random ones.
+//! Property tests for random sources and histories.
 
 #![allow(
     clippy::expect_used,
@@ -16,7 +16,7 @@ use shared::planning;
 use shared::reconcile::{AppliedMigration, History, Interruption, State, reconcile};
 use shared::revert::{Scope, select};
 
-/// Mostly versions that there are, and some that nobody would write.
+/// Mostly existing versions, and some unlikely ones.
 fn versions() -> impl Strategy<Value = Version> {
     prop_oneof![6 => 0_i64..8, 1 => any::<i64>()].prop_map(Version::new)
 }

@@ -161,7 +161,7 @@ fn a_server_is_created_stopped_started_and_removed() {
 }
 
 #[test]
-fn nobody_gets_in_without_the_password() {
+fn a_login_without_the_password_is_refused() {
     let project = Project::new();
     let running = project
         .server()
@@ -209,7 +209,7 @@ fn nobody_gets_in_without_the_password() {
     assert!(!format!("{running:?}").contains(running.password()));
 }
 
-/// Not a test of its own: what the processes of the next ones run.
+/// Not a separate test: the processes of the following tests run it.
 #[test]
 fn child_process() {
     let Some(folder) = std::env::var_os(CHILD) else {
@@ -283,7 +283,7 @@ fn twenty_processes_at_once_get_one_server() {
 }
 
 #[test]
-fn a_caller_that_ends_takes_nothing_along_and_leaves_no_open_pipe() {
+fn the_server_outlives_its_caller_and_leaves_no_open_pipe() {
     let project = Project::new();
     let server = project.server();
     let started = Instant::now();
@@ -422,7 +422,7 @@ fn a_copied_project_gets_a_server_of_its_own() {
 }
 
 #[test]
-fn an_interrupted_initdb_is_begun_anew() {
+fn an_interrupted_initdb_is_restarted() {
     let project = Project::new();
     let server = project.server();
     let unfinished = server.folder().join("data.creating-0123");
@@ -470,7 +470,7 @@ fn data_of_another_major_version_are_refused_by_name() {
 }
 
 #[test]
-fn a_lost_password_is_told() {
+fn a_lost_password_is_reported() {
     let project = Project::new();
     let server = project.server();
     let running = server.ensure_running(Some(binaries().folder())).unwrap();

@@ -1,4 +1,4 @@
-//! Each reason for which a server cannot be used is told apart, in one line with the address and without a password.
+//! Each reason why a server is unusable is distinguished, in one line with the address and without a password.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,7 +34,7 @@ async fn failure(text: &str) -> ConnectError {
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_is_told_apart() {
+async fn refusals_of_the_server_are_distinguished() {
     let server = Server::start(
         "host all app 127.0.0.1/32 scram-sha-256\nhost all limited 127.0.0.1/32 trust\n",
         "ssl = on",
@@ -223,7 +223,7 @@ async fn only_what_may_pass_by_itself_is_worth_waiting_for() {
     }
 }
 
-/// The port of a server that lets everyone in, and says that it is of this version.
+/// The port of a server that accepts every login, and reports this version.
 fn server_of_version(version: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("has an address").port();
@@ -242,7 +242,7 @@ fn server_of_version(version: &'static str) -> u16 {
                 message(b'Z', b"I"),
             ];
             let _ = stream.write_all(&greeting.concat());
-            // Until the other side goes away.
+            // Until the peer closes the connection.
             let _ = stream.read(&mut [0; 512]);
         }
     });

@@ -6,7 +6,7 @@ use shared::sql::split;
 use tests::Server;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-/// Text for literals, names and comments: whatever opens or closes something, and more.
+/// Text for literals, names and comments, including all opening and closing delimiters.
 fn words() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z ]{0,6}", "[;'\"\\\\$()/*é\\n-]{0,8}", "[^\\x00]{0,6}"]
 }
@@ -26,7 +26,7 @@ fn values() -> impl Strategy<Value = String> {
             format!("U&'{text}' UESCAPE '!'")
         }),
         (words(), tag).prop_map(|(text, tag)| {
-            // Neither the closing tag nor its beginning at the end may stand in the text.
+            // The text must not contain the closing tag, or end with its start.
             let text = text.replace('$', "S");
             format!("${tag}${text}${tag}$")
         }),

@@ -123,7 +123,7 @@ fn a_server_killed_under_a_long_query_starts_again() {
     let cluster = start();
     let url = cluster.url("postgres");
     let program = binaries().program("psql").unwrap();
-    // Busy without looking up: the orphan notices the death only when it sends its result.
+    // Busy without checking: the orphan notices the death only when it sends its result.
     let mut query = Command::new(program)
         .args([
             "-X",
@@ -165,7 +165,7 @@ fn many_start_at_once() {
     }
 }
 
-/// Not a test of its own: the process that the next one kills.
+/// Not a separate test: the process that the next test kills.
 #[test]
 fn child_process() {
     let Some(cache) = std::env::var_os(CHILD) else {
@@ -230,7 +230,7 @@ fn servers_of_killed_processes_are_removed_by_the_next_start() {
 }
 
 #[test]
-fn a_setting_that_the_server_refuses_is_told_and_leaves_nothing() {
+fn a_setting_that_the_server_refuses_is_reported_and_leaves_nothing() {
     let own = tempfile::Builder::new()
         .prefix("cache")
         .tempdir_in("/tmp")

@@ -1,4 +1,4 @@
-//! Every `sslmode` is accepted or refused, with TLS or without, as psql does it, but for plaintext after a failed
+//! Every `sslmode` is accepted or refused, with TLS or without, as in psql, except for plaintext after a failed
 //! handshake.
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ const MODES: [&str; 6] = [
     "verify-full",
 ];
 
-/// How a connection came about: `Some(true)` over TLS, `Some(false)` in plaintext, `None` not at all.
+/// The outcome of a connection: `Some(true)` over TLS, `Some(false)` in plaintext, `None` not at all.
 type Outcome = Option<bool>;
 
 const QUESTION: &str = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
@@ -46,7 +46,7 @@ async fn by_us(address: &str) -> Outcome {
         .query_one(QUESTION, &[])
         .await
         .expect("answers");
-    // With TLS or without: a server is not taken for a pooler.
+    // With TLS or without, a server is not mistaken for a pooler.
     let connections = Connections::new(support::options(Duration::ZERO), 1);
     let session = connections
         .session(&support::address(address), "history")
@@ -56,7 +56,7 @@ async fn by_us(address: &str) -> Outcome {
     Some(row.get(0))
 }
 
-/// Compares all `addresses`; returns how often each outcome came, so that a test can see that all of them did.
+/// Compares all `addresses`; returns the count of each outcome, so that a test can check that all occurred.
 async fn compare(server: &Server, addresses: Vec<String>) -> [usize; 3] {
     let (mut counts, mut differences) = ([0; 3], Vec::new());
     for address in addresses {
@@ -234,7 +234,7 @@ async fn a_revoked_certificate_is_refused() {
     assert_eq!(compare(&server, addresses).await, [3, 0, 3]);
 }
 
-/// Any certificate and any host will do where nothing is checked; otherwise `prefer` would end in plaintext.
+/// Any certificate and any host is accepted if nothing is verified; otherwise `prefer` would end in plaintext.
 #[tokio::test]
 async fn a_certificate_that_cannot_be_verified_is_no_reason_for_plaintext() {
     let server = Server::start(
@@ -248,7 +248,7 @@ async fn a_certificate_that_cannot_be_verified_is_no_reason_for_plaintext() {
         for mode in ["prefer", "require"] {
             for host in ["localhost", "db-1_x", "d\u{e9}.test", "127.1"] {
                 for versions in ["", "ssl_max_protocol_version=TLSv1.2"] {
-                    // With TLS 1.2 rustls takes no scheme that it has no name for, and no curve that it cannot compute.
+                    // With TLS 1.2 rustls accepts no unnamed scheme, and no curve that it does not implement.
                     if kind != "v1" && !versions.is_empty() {
                         continue;
                     }
@@ -269,7 +269,7 @@ async fn a_certificate_that_cannot_be_verified_is_no_reason_for_plaintext() {
         // A login cannot be bound to a certificate whose key was not proven.
         let bound = format!("{base} sslmode=require channel_binding=require");
         assert!(try_connect(&bound).await.is_err(), "{kind}");
-        // Where it is checked, it cannot be: an error in words, and no plaintext.
+        // If verification is required, it fails: a readable error, and no plaintext.
         let root = server.file(&format!("{kind}.crt"));
         for mode in ["prefer", "verify-ca", "verify-full"] {
             let checked = format!("{base} sslmode={mode} sslrootcert={root}");

@@ -1,4 +1,4 @@
-//! Other sessions: who stands in the way, what one waits for, cancelling it, and whether it is gone.
+//! Other sessions: which one blocks, what one waits for, cancelling it, and whether it has ended.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::domain::{Blocker, Holder, shown_query};
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The most blockers that are named.
+/// The maximum number of blockers that are named.
 const MOST_BLOCKERS: i64 = 50;
 
-/// Who a waiting server process waits for, directly or through others that wait themselves: those that wait for nobody
-/// come first, the oldest transaction before younger ones.
+/// The sessions that block a waiting server process, directly or through other waiting sessions: those that do not wait
+/// themselves come first, the oldest transaction before younger ones.
 ///
 /// A prepared transaction has no process: it is found by its lock on the same object, and named by its identifier.
 pub(super) async fn blockers_of(
@@ -54,7 +54,7 @@ pub(super) async fn blockers_of(
             &[(&pid, Type::INT4), (&MOST_BLOCKERS, Type::INT8)],
         )
         .await?;
-    // What others run is text of theirs: in a database without an encoding it need not be UTF-8.
+    // Query text comes from other sessions: in a SQL_ASCII database it need not be UTF-8.
     rows.iter()
         .map(|row| {
             Ok(Blocker {
@@ -71,7 +71,7 @@ pub(super) async fn blockers_of(
         .collect()
 }
 
-/// Who sessions of this `application_name` wait for; empty when none of them waits.
+/// The sessions that block those of this `application_name`; empty if none of them waits.
 pub(super) async fn blockers_of_application(
     client: &Client,
     application: &str,
@@ -89,7 +89,7 @@ pub(super) async fn blockers_of_application(
     }
 }
 
-/// Who holds a lock `l`, with its session `a`, as [`read_holder`] reads it.
+/// The columns of the holder of a lock `l` with session `a`, as [`read_holder`] reads them.
 pub(super) const HOLDER: &str = "l.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), \
     pg_catalog.host(a.client_addr), \
     COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start), 0)::int8, COALESCE(a.state, '')";
@@ -111,7 +111,7 @@ pub async fn builder_on(
     client: &Client,
     tables: &[u32],
 ) -> Result<Option<Holder>, tokio_postgres::Error> {
-    // An autovacuum gives way to whoever wants the lock.
+    // Autovacuum releases the lock when another session requests it.
     let rows = client
         .query_typed(
             &format!(
@@ -132,7 +132,7 @@ pub async fn builder_on(
 /// What a server process waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LockWait {
-    /// When its transaction began, in seconds: tells one transaction from the next.
+    /// When its transaction began, in seconds: distinguishes one transaction from the next.
     pub transaction: f64,
     /// Whether others queue behind the wait: it is for a lock on a table or an index that readers or writers conflict
     /// with.
@@ -159,8 +159,8 @@ pub(super) async fn lock_wait(
     }))
 }
 
-/// Cancels the statement of a server process if it still waits for a lock in that transaction. Gives whether it did.
-/// The signal is sent when this returns: it cannot hit a statement that is sent afterwards.
+/// Cancels the statement of a server process if it still waits for a lock in that transaction. Returns whether it did.
+/// The signal was sent when this returns: it cannot hit a later statement.
 pub(super) async fn cancel_lock_wait(
     client: &Client,
     handle: &SessionHandle,
@@ -180,8 +180,8 @@ pub(super) async fn cancel_lock_wait(
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// Cancels the statement of a server process that has run for some moments: bookkeeping is over in less, and better
-/// not disturbed. Gives whether it did; the signal is sent when this returns.
+/// Cancels the statement of a server process that has run for more than a moment: bookkeeping finishes sooner and should
+/// not be disturbed. Returns whether it did; the signal was sent when this returns.
 pub(super) async fn cancel_statement(
     client: &Client,
     handle: &SessionHandle,
@@ -196,20 +196,20 @@ pub(super) async fn cancel_statement(
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// How long a server process without a client is given to notice that by itself.
+/// How long a server process may take to notice that its client is gone.
 const GRACE: &str = "1 second";
 
-/// Waits until the server process of a lost connection has ended: what it had begun is over then, one way or the other.
+/// Waits until the server process of a lost connection has ended: its work is committed or rolled back then.
 ///
-/// One that waits for a client which will never speak again is ended: it would keep its locks. So is one that is still at
-/// work after `longest`, where its work `comes_to_nothing` in any case. `false` when it is still there in the end.
+/// A process that waits for the lost client is terminated, because it would keep its locks. So is one that still works
+/// after `longest` if its work `comes_to_nothing` in any case. Returns `false` if it is still running in the end.
 pub async fn end_orphan(
     client: &Client,
     lost: &SessionHandle,
     longest: Duration,
     comes_to_nothing: bool,
 ) -> Result<bool, tokio_postgres::Error> {
-    // A server that was started again gives the same numbers to others.
+    // A restarted server may assign the same pid to another process.
     let it = format!(
         "FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND {SERVER_START} = $2 AND {BACKEND_START} = $3"
     );

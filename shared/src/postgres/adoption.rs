@@ -1,4 +1,4 @@
-//! Writing an adoption and taking one back: history and journal rows, in one transaction, and nothing else.
+//! Writes and undoes adoptions: history and journal rows, in one transaction, and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::journal::{Attempt, record_done};
 use super::{LockedSession, Session};
 use crate::domain::{ServiceName, Version, with_causes};
 
-/// Writes history and journal rows of migrations that count as applied from now on. The tables are made where they are
-/// missing, in the same transaction: after an error everything is as it was.
+/// Writes history and journal rows of migrations that count as applied from now on. Missing tables are created
+/// in the same transaction: after an error nothing has changed.
 pub async fn record_adoption(
     locked: &mut LockedSession,
     history_table: &str,
@@ -38,7 +38,7 @@ pub async fn record_adoption(
     written
 }
 
-/// The last thing that the journal says of each version in the history of a service.
+/// The last journal entry of each version in the history of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdoptionState {
     /// Versions that were adopted and have not been touched since.
@@ -47,7 +47,7 @@ pub struct AdoptionState {
     pub touched: Vec<Version>,
 }
 
-/// How an adoption stands. A database without a journal has none.
+/// The state of an adoption; empty if the database has no journal.
 pub async fn read_adoption(
     session: &Session,
     service: &ServiceName,
@@ -80,9 +80,9 @@ pub async fn read_adoption(
     Ok(state)
 }
 
-/// Takes an adoption back: deletes its history rows and writes into the journal that it was undone. A journal that tells of
-/// nothing but adoptions that were undone goes, and so do tables of ours that are empty then; rows are never taken out of
-/// a journal that stays, since that would break its chain.
+/// Undoes an adoption: deletes its history rows and records the undo in the journal. A journal that contains only undone
+/// adoptions is dropped, and so are our empty tables. Rows are never removed from a journal that remains, since that would
+/// break its chain.
 pub async fn remove_adoption(
     locked: &mut LockedSession,
     history_table: &str,
@@ -106,7 +106,7 @@ pub async fn remove_adoption(
         roll_back(session).await;
     }
     removed?;
-    // It is done by now, whatever becomes of the connection.
+    // It is committed, whatever happens to the connection.
     if let Err(error) = session.refresh(history_table).await {
         tracing::debug!(error = %with_causes(&error), "the connection was lost after COMMIT");
     }
@@ -119,7 +119,7 @@ const EMPTY_JOURNAL_OF_UNDONE_ADOPTIONS: &str = "DELETE FROM orchestrator.journa
       AND 'adoption_undone' = ALL (SELECT DISTINCT ON (service, version) outcome FROM orchestrator.journal \
         ORDER BY service, version, id DESC)";
 
-/// Where several services share a database, or an attempt failed, the tables hold more and stay.
+/// If several services share a database, or an attempt failed, the tables contain more rows and stay.
 async fn drop_empty_tables(
     session: &Session,
     history_table: &str,
@@ -169,14 +169,14 @@ async fn drop_empty_tables(
     Ok(())
 }
 
-/// After an error the transaction is over anyway; where the connection is lost, the server ends it.
+/// After an error the transaction is aborted anyway; if the connection is lost, the server ends it.
 async fn roll_back(session: &Session) {
     if let Err(error) = session.client().batch_execute("ROLLBACK").await {
         tracing::debug!(error = %with_causes(&error), "the connection was lost before the rollback");
     }
 }
 
-/// The database users who applied migrations of a service here, and thus own what these made.
+/// The database users that applied migrations of a service here, and thus own the created objects.
 pub async fn appliers(
     session: &Session,
     service: &ServiceName,

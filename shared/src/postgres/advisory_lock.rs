@@ -1,6 +1,6 @@
 //! The advisory lock: one run per database.
 //!
-//! A *session* lock, polled. Whoever blocks in `pg_advisory_lock` holds a snapshot, and `CREATE INDEX CONCURRENTLY` in
+//! A *session* lock, polled. A session that blocks in `pg_advisory_lock` holds a snapshot, and `CREATE INDEX CONCURRENTLY` in
 //! the holder waits for that snapshot: a deadlock.
 
 use std::collections::BTreeSet;
@@ -19,15 +19,15 @@ use crate::domain::{Holder, with_causes};
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
 pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
 
-/// What everybody may call as long as nobody has revoked it.
+/// The functions that PUBLIC may execute unless that was revoked.
 pub const ADVISORY_LOCK_FUNCTIONS: &str = "pg_catalog.pg_try_advisory_lock(bigint), \
     pg_catalog.pg_try_advisory_lock_shared(bigint), pg_catalog.pg_advisory_unlock(bigint)";
 
 /// The key of a database's gate: "SOC gate" in ASCII. Steps of other services that require a migration of this database share it until
-/// they are committed; a revert of such a migration takes it alone. ADR 0026 says why this cannot deadlock.
+/// they are committed; a revert of such a migration takes it alone. ADR 0026 explains why this cannot deadlock.
 const GATE_LOCK_KEY: i64 = 0x534F_4320_6761_7465;
 
-/// An advisory lock, and how it is taken.
+/// An advisory lock and its mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lock {
     Run,
@@ -43,7 +43,7 @@ impl Lock {
         }
     }
 
-    /// What obtains it or gives false at once.
+    /// The query that acquires it or returns false at once.
     const fn attempt(self) -> &'static str {
         match self {
             Self::Run | Self::ExclusiveGate => "SELECT pg_catalog.pg_try_advisory_lock($1)",
@@ -55,10 +55,10 @@ impl Lock {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often a lock that a file took several times is given back before the session is.
+/// How many times a repeatedly acquired lock of a file is released before the session is closed.
 const MOST_RELEASES: usize = 20;
 
-/// Gives back each session lock of this session once, but for those with the keys `$1`. A lock has one key of eight bytes, or two of four,
+/// Releases each session lock of this session once, except those with the keys `$1`. A lock has one key of eight bytes, or two of four,
 /// and is exclusive or shared.
 const RELEASE_OTHERS: &str = "SELECT CASE \
       WHEN l.objsubid = 1 AND l.mode = 'ExclusiveLock' THEN pg_catalog.pg_advisory_unlock(l.key) \
@@ -70,7 +70,7 @@ const RELEASE_OTHERS: &str = "SELECT CASE \
       FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid()) l \
     WHERE l.objsubid <> 1 OR l.key <> ALL ($1)";
 
-/// How long to wait for the answer to giving the lock back.
+/// How long to wait for the response when the lock is released.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 
 /// A session that holds the lock. Migrations are applied and undone through this type only.
@@ -81,7 +81,7 @@ pub struct LockedSession {
 impl LockedSession {
     /// Waits up to `wait` for the lock, calling `waiting` whenever the holder changes.
     ///
-    /// `cancelled` ends the wait as soon as it is not zero.
+    /// `cancelled` ends the wait when it is not zero.
     pub async fn acquire(
         session: Session,
         wait: Duration,
@@ -92,8 +92,8 @@ impl LockedSession {
         Ok(Self { session })
     }
 
-    /// Takes the gate of this database alone: no step of another service that requires a migration of it is under way then, and none
-    /// begins. Waits as for the lock itself.
+    /// Acquires the gate of this database exclusively: no step of another service that requires one of its migrations is in progress,
+    /// and none starts. Waits as for the lock itself.
     pub async fn close_gate(
         &self,
         wait: Duration,
@@ -103,13 +103,13 @@ impl LockedSession {
         poll(&self.session, Lock::ExclusiveGate, wait, cancelled, waiting).await
     }
 
-    /// Gives the gate back. It goes with the connection, too.
+    /// Releases the gate. Closing the connection releases it, too.
     pub async fn open_gate(&self) {
         unlock(&self.session, Lock::ExclusiveGate).await;
     }
 
-    /// Gives back the session locks that a file has taken and kept, however often, and none of ours. Not in a transaction: locks of one
-    /// cannot be given back. Gives whether none is left.
+    /// Releases the session locks that a file acquired and kept, however often, and none of ours. Not in a transaction: transaction locks
+    /// cannot be released. Returns whether none remains.
     pub async fn release_others(&self) -> Result<bool, tokio_postgres::Error> {
         let keys: [i64; 2] = [ADVISORY_LOCK_KEY, GATE_LOCK_KEY];
         for _ in 0..MOST_RELEASES {
@@ -135,13 +135,13 @@ impl LockedSession {
         &mut self.session
     }
 
-    /// Whether the lock is still held: a file may have called `pg_advisory_unlock_all`, or a pooler may have handed
-    /// the session to somebody else.
+    /// Whether the lock is still held: a file may have called `pg_advisory_unlock_all`, or a pooler may have assigned
+    /// the session to another client.
     pub async fn is_held(&self) -> Result<bool, tokio_postgres::Error> {
         is_held(&self.session, Lock::Run).await
     }
 
-    /// Gives the lock back.
+    /// Releases the lock.
     pub async fn release(self) -> Session {
         if !unlock(&self.session, Lock::Run).await {
             tracing::warn!(
@@ -152,13 +152,14 @@ impl LockedSession {
     }
 }
 
-/// How often a session that holds a gate speaks: well below the silence after which the server ends it.
+/// How often a session that holds a gate sends a keepalive query: well below the server's idle timeout.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// The gate of another service's database, shared until the step that needs it is committed; given back with the connection when dropped.
+/// The gate of another service's database, shared until the step that needs it is committed; dropping it closes the connection,
+/// which releases it.
 pub struct GateHold {
     session: Arc<Session>,
-    /// Gone with this: the task that speaks meanwhile.
+    /// The keepalive task, aborted on drop.
     _kept: oneshot::Sender<()>,
 }
 
@@ -172,7 +173,7 @@ impl GateHold {
         waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<Self, LockError> {
         poll(&session, Lock::SharedGate, wait, cancelled, waiting).await?;
-        // Tables of ours may have been made while it waited.
+        // Our tables may have been created while it waited.
         if !session.knows_all_tables() {
             let looking = session.refresh(history_table);
             looking.await.map_err(LockError::Lost)?;
@@ -199,14 +200,14 @@ impl GateHold {
         &self.session
     }
 
-    /// Whether the gate is still held; not where the connection is lost, or does not answer.
+    /// Whether the gate is still held; false if the connection is lost or does not respond.
     pub async fn is_held(&self) -> bool {
         let asking = is_held(&self.session, Lock::SharedGate);
         matches!(tokio::time::timeout(PAUSE, asking).await, Ok(Ok(true)))
     }
 }
 
-/// The keys of all advisory locks with a single key that somebody holds on a server, in whatever database.
+/// The keys of all held single-key advisory locks on a server, in all databases.
 ///
 /// # Errors
 /// When the connection is lost.
@@ -232,7 +233,7 @@ async fn poll(
     let deadline = Instant::now() + wait;
     let mut pause = FIRST_PAUSE;
     let mut named: Option<Option<Holder>> = None;
-    // One round trip: the client pipelines what is polled together.
+    // One round trip: the client pipelines futures that are polled together.
     let first = tokio::try_join!(biased; session.guard(), try_lock(session, lock));
     let (_, mut obtained) = first.map_err(LockError::Lost)?;
     loop {
@@ -270,8 +271,8 @@ async fn try_lock(session: &Session, lock: Lock) -> Result<bool, tokio_postgres:
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// Gives a lock back, and whether it was held. An error means that the connection, and with it the lock, is gone anyway; a server
-/// that does not answer gives the lock back when the connection is closed.
+/// Releases a lock, and returns whether it was held. An error means that the connection, and with it the lock, is gone; a server
+/// that does not respond releases the lock when the connection is closed.
 async fn unlock(session: &Session, lock: Lock) -> bool {
     let key = lock.key();
     let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&key, Type::INT8)];
@@ -333,9 +334,9 @@ pub enum LockError {
         holder.as_ref().map(|holder| format!(" (pid {}, user {}, {})", holder.pid, holder.user, holder.application)).unwrap_or_default()
     )]
     TimedOut {
-        /// Who held it at the end.
+        /// The last holder.
         holder: Option<Holder>,
-        /// How long it was waited for.
+        /// The duration of the wait.
         waited: Duration,
     },
     /// The user cancelled while it was waited for.

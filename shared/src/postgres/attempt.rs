@@ -1,7 +1,7 @@
-//! One attempt to log in at one place.
+//! One login attempt at one endpoint.
 //!
-//! Responsible for: TLS or plaintext in libpq's order, and the settings of the socket. Not for: choosing the place,
-//! trying again (`connect`). Floor 2.
+//! Responsible for: TLS or plaintext in libpq's order, and the socket settings. Not for: choosing the endpoint or
+//! retrying (`connect`).
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use super::{ConnectError, ConnectOptions, reachability};
 use crate::config::DatabaseAddress;
 use crate::config::address::{ChannelBinding, Endpoint, SslMode};
 
-/// One place to connect to: an endpoint with its name resolved.
+/// An endpoint with its name resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     Socket(PathBuf),
     Address(IpAddr),
 }
 
-/// Logs in at one place, with the second choice of `sslmode` allow and prefer if the first one fails.
+/// Logs in at one endpoint, with the second choice of `sslmode` allow and prefer if the first one fails.
 pub(super) async fn log_in(
     address: &DatabaseAddress,
     endpoint: &Endpoint,
@@ -57,10 +57,10 @@ pub(super) async fn log_in(
     };
     let spoke_tls = tls.is_some_and(TlsClient::take_reached);
     let other_way_may_do = match &failure {
-        // Never after a failed handshake, unlike libpq: whoever can disturb it could have the password in plaintext.
-        // Only when the server itself refused: after a fault that we found (a server that does not know the password,
-        // no channel binding) libpq does not try the weaker way either. And where TLS was not spoken, plaintext is
-        // what failed.
+        // Unlike libpq, never fall back after a failed handshake: an attacker who disturbs it would receive the password
+        // in plaintext. Fall back only if the server itself refused: after a fault that the client found (the server
+        // does not know the password, no channel binding), libpq does not try the weaker mode either. If TLS was not
+        // in use, plaintext is what failed.
         ConnectError::Authentication { .. } => {
             failure.sqlstate().is_some() && (first == Tls::Disable || spoke_tls)
         }
@@ -77,7 +77,7 @@ pub(super) async fn log_in(
     Err(more_telling(failure, second_failure))
 }
 
-/// Of two failures the one to report: a wrong password rather than "no pg_hba.conf entry" for the other way.
+/// Chooses which of two failures to report: a wrong password rather than "no pg_hba.conf entry" for the other way.
 fn more_telling(first: ConnectError, second: ConnectError) -> ConnectError {
     let password = |error: &ConnectError| error.sqlstate() == Some("28P01");
     match (&first, &second) {
@@ -114,7 +114,7 @@ async fn open(
             }
         }
     };
-    // tokio-postgres bounds only the opening of the socket; a server that accepts and keeps silent must not hang us.
+    // tokio-postgres limits only the opening of the socket; a server that accepts and then stays silent must not hang us.
     let outcome = match limit {
         Some(limit) => match tokio::time::timeout(limit, opening).await {
             Ok(outcome) => outcome,
@@ -125,7 +125,7 @@ async fn open(
     outcome.map_err(|error| ConnectError::classify(address, error))
 }
 
-/// How long one attempt may take; `None` is without limit.
+/// The time limit of one attempt; `None` means no limit.
 pub(super) fn limit(address: &DatabaseAddress, options: &ConnectOptions) -> Option<Duration> {
     Some(
         address

@@ -1,7 +1,7 @@
-//! Who holds the lock that a statement of ours waits for.
+//! Which session holds the lock that one of our statements waits for.
 //!
-//! The server's error, "canceling statement due to lock timeout", does not say it, and once it is sent nobody can find out any more. So
-//! it is noted while the statement waits. Floor 2.
+//! The server's error, "canceling statement due to lock timeout", does not name it, and after the error it can no longer be determined.
+//! Therefore it is recorded while the statement waits.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,31 +14,31 @@ use super::stall::Watch;
 use crate::config::DatabaseAddress;
 use crate::domain::Blocker;
 
-/// How long a statement is given before it is asked whether it waits: nearly all are over.
+/// How long a statement runs before the first check: nearly all are finished by that time.
 pub(super) const MOMENT: Duration = Duration::from_secs(1);
 
-/// The longest pause between two looks at a statement that does not wait.
+/// The longest pause between two checks of a statement that does not wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// How long after the last look the blockers that it found explain an error.
+/// How long after the last check its blockers still explain an error.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Who was seen last in the way of a statement of ours, by database.
+/// The last blockers of one of our statements, by database.
 static SEEN: Mutex<BTreeMap<String, (Instant, Vec<Blocker>)>> = Mutex::new(BTreeMap::new());
 
-/// Who held the lock that a statement in this database has just given up waiting for, as text; `None` where that was not seen.
+/// The holder of the lock that a statement in this database has just timed out on, as text; `None` if it was not observed.
 pub fn recent_blockers(address: &DatabaseAddress) -> Option<String> {
     let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let (when, blockers) = seen.get(&address.database_key())?;
     (when.elapsed() < FRESH).then(|| named(blockers))
 }
 
-/// Looks again and again whether a session waits for a lock, and names who holds it; never ends.
+/// Checks repeatedly whether a session waits for a lock, and reports its holder; never returns.
 pub(super) async fn name_blockers(watch: &Watch) {
     let mut named_last = Vec::new();
     let mut pause = MOMENT;
     loop {
-        // Its connection is for this look only: it may be the last one that the server has.
+        // Its connection is closed after each check: it may be the last free one of the server.
         let observer = SessionObserver::new(watch.handle.address.clone(), &watch.options);
         while let Some(Some(_)) = observer.lock_wait(&watch.handle).await {
             let blockers = observer.blockers(watch.handle.pid).await;
@@ -52,7 +52,7 @@ pub(super) async fn name_blockers(watch: &Watch) {
     }
 }
 
-/// The same for the sessions of a client program, which have a name of their own; never ends.
+/// The same for the sessions of a client program with its own `application_name`; never returns.
 pub(super) async fn name_blockers_of_application(
     observer: &SessionObserver,
     address: &DatabaseAddress,
@@ -66,7 +66,7 @@ pub(super) async fn name_blockers_of_application(
     }
 }
 
-/// Remembers blockers, and names them where they are others than those named last.
+/// Records blockers, and reports them if they differ from those reported last.
 fn note(address: &DatabaseAddress, blockers: Option<Vec<Blocker>>, named_last: &mut Vec<i32>) {
     let blockers = blockers.unwrap_or_default();
     if blockers.is_empty() {
@@ -88,7 +88,7 @@ fn named(blockers: &[Blocker]) -> String {
     };
     let age = Duration::from_secs(u64::try_from(first.transaction_age_s).unwrap_or_default());
     let since = format!("{} for {}", first.state, humantime::format_duration(age));
-    // Names are text of others.
+    // Names come from other programs.
     let facts: Vec<String> = [first.user.as_str(), &first.application, since.trim()]
         .iter()
         .filter(|fact| !fact.is_empty())

@@ -1,11 +1,11 @@
-//! Whose the tables are that we keep: history, journal and the others of schema `orchestrator`.
+//! Checks the ownership of our tables: history, journal and the others of schema `orchestrator`.
 //!
-//! Whoever may create in a schema can plant something of their names: a view, or a table with a trigger, whose code would run with our
-//! rights, or a history that says what never happened. So they count only where they are ordinary tables of somebody whom we trust.
+//! A role that may create objects in a schema can plant one under their names: a view, or a table with a trigger, whose code would run
+//! with our privileges, or a forged history. Therefore they count only if they are ordinary tables of a trusted role.
 //!
-//! And they must be readable: a table that this role may not read would seem to be empty.
+//! They must also be readable: a table that this role may not read would seem to be empty.
 //!
-//! Responsible for finding them and for the judgement. Not for what is in them. Floor 2.
+//! Responsible for finding and judging them. Not for their content.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,12 +24,12 @@ const TABLES: [&str; 4] = ["journal", "progress", "compensation", RELEASES];
 /// The table that only atomic releases read.
 const RELEASES: &str = "releases";
 
-/// What databases are called that a command of ours has made for itself: whoever owns what in one of them, nobody else gets in.
+/// Name fragments of databases that our commands create for themselves: no other role can connect to them, so owners do not matter.
 const OWN_DATABASES: [&str; 2] = ["orchestrator_scratch_", "_restoring_"];
 
-/// What a relation `c` is found out to be, where it is not an ordinary table; what would run code of somebody else comes first.
+/// Why a relation `c` is not an ordinary table; faults that would run code of another role come first.
 ///
-/// Expressions are judged as the server stores them: to have them printed could wait for a lock on the table. Allowed are constants,
+/// Expressions are judged in stored form: printing them could wait for a lock on the table. Allowed are constants,
 /// `now()` and `clock_timestamp()` (functions 1299 and 2649), and comparisons by operators of the system.
 const FAULT: &str = r"CASE
     WHEN c.relkind <> 'r' THEN 'it is ' || CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
@@ -56,7 +56,7 @@ const FAULT: &str = r"CASE
         AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)) THEN 'it has indexes on expressions'
     END";
 
-/// Which rights this role lacks on a relation `c`: those that it has neither on all of it, nor on each of its columns.
+/// The privileges that this role lacks on a relation `c`: those it has neither on the table nor on each of its columns.
 const LACKS: &str = "ARRAY(SELECT p.name FROM pg_catalog.unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p (name) \
     WHERE NOT pg_catalog.has_table_privilege(c.oid, p.name) AND CASE p.name WHEN 'DELETE' THEN true ELSE EXISTS \
       (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
@@ -67,7 +67,7 @@ const LACKS: &str = "ARRAY(SELECT p.name FROM pg_catalog.unnest('{SELECT,INSERT,
 struct Found {
     place: Place,
     schema: String,
-    /// The name of the table; of a schema, its own.
+    /// The name of the table or the schema.
     name: String,
     /// Quoted where it must be.
     object: String,
@@ -77,7 +77,7 @@ struct Found {
     fault: Option<String>,
     /// Whether this role may use the schema.
     usable: bool,
-    /// Which rights this role lacks on the table.
+    /// The privileges that this role lacks on the table.
     lacks: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ struct Found {
 enum Place {
     /// In schema `orchestrator`, or that schema itself.
     Orchestrator,
-    /// A history, where it is expected: of the schemas that are searched, the one with this number.
+    /// A history in the searched schema with this number.
     Searched(i64),
     /// A history in a schema that is not searched.
     Elsewhere,
@@ -99,21 +99,21 @@ pub(super) struct Unusable {
     pub(super) next: String,
 }
 
-/// Where the history is, which tables there are, and why they cannot be used.
+/// The location of the history, the existing tables, and why they cannot be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bookkeeping {
     /// The schema of the history; `None` where there is none.
     pub(super) history_schema: Option<String>,
     /// Which of our tables in schema `orchestrator` exist.
     pub(super) tables: BTreeSet<String>,
-    /// What is not ours, or may not be read.
+    /// An object that is not ours, or may not be read.
     pub(super) unusable: Option<Unusable>,
-    /// What may not be written.
+    /// A table that may not be written.
     pub(super) unwritable: Option<Unusable>,
 }
 
 impl Bookkeeping {
-    /// Looks. Takes no lock on any of the relations.
+    /// Queries the catalog. Takes no lock on any of the relations.
     pub(super) async fn read(
         client: &Client,
         login: &Login,
@@ -146,8 +146,8 @@ impl Bookkeeping {
 /// to be made.
 const TYPE: i64 = 1_000_000;
 
-/// Names are resolved by functions where that can be: joins over the catalog cost a new session more. `to_regclass` requires the right
-/// to use the schema.
+/// Names are resolved by functions where possible: joins over the catalog cost a new session more. `to_regclass` requires USAGE
+/// on the schema.
 fn question(major: u32) -> String {
     let trusted = format!("$5 OR {}", trusted(major));
     format!(
@@ -187,9 +187,9 @@ fn question(major: u32) -> String {
     )
 }
 
-/// Whether the role `o` is one whose code may run with the rights of the role `me` in the database `d`.
+/// Whether the code of role `o` may run with the privileges of role `me` in database `d`.
 pub(super) fn trusted(major: u32) -> String {
-    // Who has made a role, and may only administer it, cannot act as it.
+    // A role that created another one, and may only administer it, cannot act as it.
     let is_member = if major >= 16 {
         "pg_catalog.pg_has_role(o.oid, 'USAGE') OR pg_catalog.pg_has_role(o.oid, 'SET')"
     } else {
@@ -223,7 +223,7 @@ impl Found {
         self.trusted && self.fault.is_none()
     }
 
-    /// What a run does with it.
+    /// The privileges that a run requires on it.
     fn written(&self) -> &'static [&'static str] {
         match (self.place, self.name.as_str()) {
             (Place::Orchestrator, "journal") => &["SELECT", "INSERT"],
@@ -233,7 +233,7 @@ impl Found {
         }
     }
 
-    /// Which of some rights this role lacks on it.
+    /// Which of these privileges this role lacks on it.
     fn missing(&self, wanted: &[&'static str]) -> Vec<&'static str> {
         let lacks = |right: &&&str| self.lacks.iter().any(|it| it == **right);
         wanted.iter().filter(lacks).copied().collect()
@@ -272,11 +272,11 @@ impl Found {
     }
 }
 
-/// Which history counts, and what keeps us from working.
+/// Which history counts, and what prevents a run.
 ///
-/// A history that is no longer where it is expected is looked for elsewhere: a migration may have changed the `search_path` that sessions
-/// begin with, and taking the history for absent would run everything again. For the same reason a foreign one is refused there, rather
-/// than passed over.
+/// A history that is not found in its expected schema is searched for elsewhere: a migration may have changed the initial `search_path`
+/// of sessions, and treating the history as absent would rerun everything. For the same reason a foreign one is refused there rather
+/// than ignored.
 fn judge(found: &[Found], me: &str) -> Bookkeeping {
     let ours = found.iter().filter(|it| it.place == Place::Orchestrator);
     let foreign_of_ours = ours.clone().find(|it| !it.is_ours());
@@ -322,7 +322,7 @@ fn judge(found: &[Found], me: &str) -> Bookkeeping {
     }
 }
 
-/// The tables on which this role lacks a right that is wanted, and the SQL that gives it.
+/// The tables on which this role lacks a required privilege, and the SQL that grants it.
 fn without_rights(
     verb: &str,
     wanted: &[(&Found, &'static [&'static str])],

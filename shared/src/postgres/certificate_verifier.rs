@@ -1,7 +1,7 @@
 //! Checking a server's certificate as libpq does.
 //!
 //! Responsible for: the three degrees of trust (any certificate, one by a known authority, one for this host). Not for:
-//! choosing the degree, reading files (`tls`). Floor 2.
+//! choosing the degree, reading files (`tls`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +13,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// What a certificate must fulfil.
+/// The requirements for a certificate.
 #[derive(Debug)]
 pub(super) enum Trust {
-    /// Any certificate will do: TLS hides the traffic from onlookers only.
+    /// Any certificate is accepted: TLS protects only against passive eavesdropping.
     Anyone,
     /// A known authority must have signed it.
     Authority {
@@ -24,7 +24,7 @@ pub(super) enum Trust {
         chain: Arc<WebPkiServerVerifier>,
         /// The certificates of the root file themselves.
         pinned: Vec<CertificateDer<'static>>,
-        /// Whether it must be for the host, too.
+        /// Whether it must match the host, too.
         check_name: bool,
     },
 }
@@ -56,19 +56,19 @@ const BEYOND_RUSTLS: [SignatureScheme; 8] = [
     SignatureScheme::Unknown(0x081c),
 ];
 
-/// Applies a [`Trust`], and remembers that a handshake came as far as the certificate.
+/// Applies a [`Trust`], and records that a handshake reached the certificate.
 #[derive(Debug)]
 pub(super) struct CertificateVerifier {
     pub(super) trust: Trust,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
-    /// Set once TLS is being spoken: tokio-postgres does not tell whether a failed login went over TLS.
+    /// Set once TLS is in use: tokio-postgres does not report whether a failed login used TLS.
     pub(super) reached: Arc<AtomicBool>,
     /// Set when the server did not prove that it has the certificate's key.
     pub(super) unproven: Arc<AtomicBool>,
 }
 
 impl CertificateVerifier {
-    /// Where any certificate will do, one that cannot be read or verified will do as well: refusing it would drive users
+    /// If any certificate is accepted, so is one that cannot be read or verified: refusing it would drive users
     /// to plaintext. A wrong signature is never accepted.
     fn judge(
         &self,
@@ -106,12 +106,12 @@ impl ServerCertVerifier for CertificateVerifier {
             return Ok(ServerCertVerified::assertion());
         };
         match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is the last thing that rustls looks at: the chain is in order.
+            // rustls checks the name last: the chain is valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !check_name => Ok(ServerCertVerified::assertion()),
-            // A self-signed certificate that is its own root: webpki refuses it because it says that it is an
-            // authority, OpenSSL takes it. Dates are looked at before that.
+            // A self-signed certificate that is its own root: webpki rejects it because it is marked as an
+            // authority, OpenSSL accepts it. Dates are checked before that.
             Err(Error::InvalidCertificate(
                 CertificateError::Other(_) | CertificateError::UnknownIssuer,
             )) if pinned.iter().any(|root| root == end_entity) => {

@@ -1,7 +1,7 @@
 //! The chain of the journal: each row carries its own hash and that of the row before it.
 //!
-//! Responsible for what is hashed, for the statement that adds a row, and for reading the rows. Not for the judgement on
-//! them, which only the orchestrator passes. The hash is computed by the server in the statement that adds the row, which
+//! Responsible for what is hashed, for the statement that adds a row, and for reading the rows. Not for verifying
+//! them, which only the orchestrator does. The hash is computed by the server in the statement that adds the row, which
 //! costs no round trip; it is checked by the client, from the values.
 
 use tokio_postgres::error::SqlState;
@@ -12,14 +12,14 @@ use crate::domain::{Anchor, ServiceName};
 /// The first element of what is hashed. It changes with the columns or their form.
 pub const FORMAT: &str = "1";
 
-/// Who writes the newest row, decided by the server: the name of the journal's key.
+/// The name of the journal's key, by which the server decides which writer adds the newest row.
 const KEY: &str = "journal_chain";
 
 const COLUMNS: &str = "id, run_id, service, version, name, direction, checksum, outcome, started_at, duration_ms, attempts, \
     statements_done, statements, sqlstate, message, database_user, client_user, client_host, client_address, \
     program_version";
 
-/// The columns as text that no setting of a session changes.
+/// The columns as text that does not depend on session settings.
 const TEXTS: &str = "id::text, run_id::text, service, version::text, name, direction, checksum, outcome, \
     pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), duration_ms::text, \
     attempts::text, statements_done::text, statements::text, sqlstate, message, database_user, client_user, \
@@ -32,8 +32,8 @@ fn canonical(previous: &str) -> String {
 
 /// Adds a row behind the newest one, in one statement; the attempt is its parameters 1 to 16.
 ///
-/// Two that add at the same time see the same newest row and want the same id: the key lets in one of them, so that
-/// the chain never forks, and without a lock.
+/// Two concurrent writers see the same newest row and choose the same id: the key admits one of them, so the chain never
+/// forks, without a lock.
 pub(super) fn insert_attempt() -> String {
     let canonical = canonical("pg_catalog.encode(previous_hash, 'hex')");
     format!(
@@ -51,7 +51,7 @@ pub(super) fn insert_attempt() -> String {
     )
 }
 
-/// What begins the chain of a journal that was made before there was one: its newest row seals all that are there.
+/// Starts the chain of a journal that was created before chaining existed: its newest row seals all existing rows.
 pub(super) fn begin_chain() -> String {
     let canonical = canonical("NULL");
     format!(
@@ -64,7 +64,7 @@ pub(super) fn begin_chain() -> String {
     )
 }
 
-/// Whether another row took the place in the chain at the same moment: trying again puts this one behind it.
+/// Whether another row took the place in the chain concurrently: a retry appends this one after it.
 pub fn is_place_taken(error: &ServerError) -> bool {
     error.sqlstate == SqlState::UNIQUE_VIOLATION.code()
         && error.schema.as_deref() == Some("orchestrator")
@@ -90,7 +90,7 @@ pub struct ChainRow {
     pub hash: Option<String>,
 }
 
-/// All rows of a database's journal, the oldest first; `None` where there is no journal.
+/// All rows of a database's journal, oldest first; `None` if there is no journal.
 pub async fn read_chain(session: &Session) -> Result<Option<Vec<ChainRow>>, tokio_postgres::Error> {
     if !session.has_journal() {
         return Ok(None);
@@ -122,7 +122,7 @@ pub async fn read_chain(session: &Session) -> Result<Option<Vec<ChainRow>>, toki
     rows.collect::<Result<_, _>>().map(Some)
 }
 
-/// Where a database's journal ends; `None` where there is no journal.
+/// The end of a database's journal; `None` if there is no journal.
 pub async fn read_anchor(
     session: &Session,
     service: &ServiceName,

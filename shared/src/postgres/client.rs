@@ -1,7 +1,7 @@
-//! The client of a connection, which looks after every request. There is no other way to send one.
+//! The client of a connection, which checks every request for stalls. There is no other way to send one.
 //!
-//! A request that takes longer than a moment is looked at from a second connection: a lock that it waits for is named, and
-//! a connection on which no answer will come any more is given up. Floor 2.
+//! A request that takes longer than a moment is checked from a second connection: the holder of a lock that it waits for is
+//! reported, and a connection on which no response will arrive is closed.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use tokio_postgres::{CancelToken, Error, Row, SimpleQueryMessage, ToStatement};
 
 use super::stall::{self, Watch};
 
-/// Sends statements, and looks after each.
+/// Sends statements, and checks each for stalls.
 #[derive(Debug)]
 pub struct Client {
     beneath: tokio_postgres::Client,
@@ -19,18 +19,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// Looks after requests from now on: before it is known which server process answers, nothing can be looked at.
+    /// Starts the stall checks: they are impossible before the server process is known.
     pub(super) fn watch_with(&self, watch: Watch) {
-        // Known once for each connection.
+        // Set once for each connection.
         let _ = self.watch.set(watch);
     }
 
-    /// Lends the client beneath for work that is looked after as a whole, and never dropped.
+    /// Runs work on the inner client. The work is checked for stalls as a whole and never dropped.
     pub async fn lend<T>(&self, work: impl AsyncFnOnce(&tokio_postgres::Client) -> T) -> T {
         self.watched(work(&self.beneath)).await
     }
 
-    /// Awaits work on this connection, and looks after it meanwhile. `work` is never dropped.
+    /// Awaits work on this connection, and checks it for stalls meanwhile. `work` is never dropped.
     fn watched<'a, T>(
         &'a self,
         work: impl Future<Output = T> + 'a,
@@ -50,7 +50,7 @@ impl Client {
         self.watched(self.beneath.batch_execute(sql)).await
     }
 
-    /// Runs a text of several statements, and counts in `completed` those that the server has answered.
+    /// Runs a text of several statements, and counts in `completed` those that the server has completed.
     pub async fn run_script(&self, sql: &str, completed: &mut usize) -> Result<(), Error> {
         self.watched(async {
             let stream = self.beneath.simple_query_raw(sql).await?;
@@ -70,7 +70,7 @@ impl Client {
         self.beneath.is_closed()
     }
 
-    /// What cancels the statement at hand.
+    /// A token that cancels the current statement.
     pub(super) fn cancel_token(&self) -> CancelToken {
         self.beneath.cancel_token()
     }
@@ -142,7 +142,7 @@ impl Client {
 }
 
 impl From<tokio_postgres::Client> for Client {
-    /// One that is not looked after.
+    /// Creates a client without stall checks.
     fn from(beneath: tokio_postgres::Client) -> Self {
         Self {
             beneath,

@@ -1,7 +1,7 @@
-//! Reverts that a compensation owes: recorded before the first of them, each removed by the transaction that does it.
+//! The pending reverts of a compensation: recorded before the first one, each removed by the transaction that performs it.
 //!
-//! Responsible for the table and for what the journal says of one run; not for what is undone when. A run that was killed
-//! leaves rows here, by which the next one knows that what is applied is not meant to stay.
+//! Responsible for the table and for the journal entries of one run; not for the order of the reverts. A killed run
+//! leaves rows here, which show the next run that the applied migrations are not meant to stay.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::history::{create_absent, protection};
 use crate::domain::{ServiceName, Version};
 use crate::reconcile::OwedRevert;
 
-/// Creates the table where it is not there yet: most databases never need it.
+/// Creates the table if it does not exist: most databases never need it.
 const INSTALL: &str = "
 CREATE TABLE IF NOT EXISTS orchestrator.compensation (
     service          text        NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS orchestrator.compensation (
 
 /// Records that these migrations of a run are to be undone, and why. Call it under the advisory lock.
 ///
-/// What is recorded of the same run already keeps its reason; what another run left of a version is void by now, for
+/// Existing records of the same run keep their reason. A record that another run left for a version is void, because
 /// this run has applied it since.
 pub async fn record_owed(
     session: &mut Session,
@@ -64,13 +64,13 @@ pub async fn record_owed(
     let ended = client.batch_execute("COMMIT").await;
     written?;
     ended?;
-    // "already exists, skipping" is our own noise.
+    // "already exists, skipping" comes from our own statements.
     drop(session.take_notices());
     session.mark_compensation_installed();
     Ok(())
 }
 
-/// What is recorded for a service, also what is undone by now.
+/// The records of a service, including those already undone.
 pub(super) async fn read_owed(
     client: &Client,
     service: &ServiceName,
@@ -86,7 +86,7 @@ pub(super) async fn read_owed(
         .map(|row| {
             Ok(OwedRevert {
                 version: Version::new(row.try_get(0)?),
-                // Somebody may have changed the table: what is owed is owed, whoever began it.
+                // The table may have been edited: a pending revert counts, even if its run is unreadable.
                 run_id: Uuid::parse_str(row.try_get(1)?).unwrap_or_default(),
                 because: row.try_get(2)?,
             })
@@ -94,7 +94,7 @@ pub(super) async fn read_owed(
         .collect()
 }
 
-/// Takes back what is recorded of a run: what it has applied is to stay. Call it under the advisory lock.
+/// Deletes the records of a run, so that what it applied stays. Call it under the advisory lock.
 pub async fn forget_owed(
     client: &Client,
     service: &ServiceName,
@@ -112,16 +112,16 @@ pub async fn forget_owed(
         .map(drop)
 }
 
-/// What a database knows of a run.
+/// What a database has recorded about a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunTraces {
     /// Whether the run is known here at all.
     pub known: bool,
-    /// What it applied, as far as nobody has undone or applied it again since; and what it left half-done.
+    /// What it applied, unless that was reverted or reapplied since; and what it left interrupted.
     pub left: BTreeSet<Version>,
 }
 
-/// Looks for what a run has left in a service's database. Writes nothing.
+/// Finds what a run left in a service's database. Writes nothing.
 pub async fn read_traces(
     session: &Session,
     service: &ServiceName,

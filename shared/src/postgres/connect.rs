@@ -1,7 +1,7 @@
 //! Opening a connection.
 //!
-//! Responsible for: going through the hosts of an address, and waiting for a server that is full or starting. Every connection
-//! comes from here, and has our settings (`own_session`). Not for: one login (`attempt`). Floor 2.
+//! Responsible for: trying the hosts of an address, and waiting for a server that is full or starting. Every connection
+//! is opened here, and has our settings (`own_session`). Not for: one login (`attempt`).
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,21 +22,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
     /// The name of the session in `pg_stat_activity`; an `application_name` of the address is for psql only, because
-    /// other runs recognise ours by this one.
+    /// other runs recognize ours by this name.
     pub application_name: String,
-    /// The limit for each attempt, login included; zero is without limit. One in the address is stronger.
+    /// The limit for each attempt, login included; zero means no limit. A limit in the address takes precedence.
     pub connect_timeout: Duration,
-    /// How long to try again while the server has no free connection or starts up; zero tries once.
+    /// How long to retry while the server has no free connection or starts up; zero means one attempt.
     pub retry_for: Duration,
-    /// After how long without an answer a connection is looked after from outside; zero is never.
+    /// After how long without a response a connection is checked from a second one; zero means never.
     pub patience: Duration,
 }
 
 /// Opens a connection to the first host of the address that lets us in.
 ///
 /// # Errors
-/// [`ConnectError`] tells the causes apart. Only "too many connections" (53300) and "cannot connect now" (57P03) are
-/// tried again.
+/// [`ConnectError`] distinguishes the causes. Only "too many connections" (53300) and "cannot connect now" (57P03) are
+/// retried.
 pub async fn connect(
     address: &DatabaseAddress,
     options: &Options,
@@ -76,7 +76,7 @@ pub async fn connect(
         if !failure.is_transient() || left.is_zero() || hurry::is_hurried() {
             return Err(failure);
         }
-        // Jitter, so that runs which were refused together do not come back together.
+        // Jitter, so that runs that were refused together do not retry together.
         let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         tokio::time::sleep(jittered.min(left)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -84,14 +84,14 @@ pub async fn connect(
     }
 }
 
-/// Has the requests of a connection looked after.
+/// Starts checking the requests of a connection for stalls.
 async fn watched(
     address: &DatabaseAddress,
     mut connection: Connection,
     options: &Options,
 ) -> Result<Connection, ConnectError> {
     let beginning = stall::begin(&mut connection, options);
-    // What tells a silent connection is not known yet: a limit has to do.
+    // Stalls cannot be detected before the server process is known, so a time limit is used.
     let begun = match attempt::limit(address, options) {
         Some(limit) => tokio::time::timeout(limit, beginning)
             .await
@@ -122,7 +122,7 @@ async fn connect_once(
             }
         };
         for place in &places {
-            // Boxed: a login is a big future, and there are two of it.
+            // Boxed: a login is a large future, and there are two of them.
             let log_in = || Box::pin(attempt::log_in(address, endpoint, place, tls, options));
             let outcome = Box::pin(async {
                 let connection = log_in().await?;
@@ -144,7 +144,7 @@ async fn connect_once(
     }))
 }
 
-/// Of the failures of several hosts the one to report: one that may pass rather than one that will not.
+/// Chooses which failure of several hosts to report: a transient one rather than a permanent one.
 fn worth_telling(earlier: Option<ConnectError>, later: ConnectError) -> ConnectError {
     match earlier {
         Some(earlier) if earlier.is_transient() && !later.is_transient() => earlier,
@@ -180,7 +180,7 @@ async fn places(
     Ok(places)
 }
 
-/// Holds the connection against `target_session_attrs`.
+/// Checks the connection against `target_session_attrs`.
 async fn right_server(
     address: &DatabaseAddress,
     connection: Connection,

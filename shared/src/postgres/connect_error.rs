@@ -1,7 +1,7 @@
 //! Why a connection could not be opened.
 //!
 //! Responsible for: telling the causes apart, each in one line with the address and the next step. Not for: exit
-//! codes. Floor 2.
+//! codes.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +13,7 @@ use super::{OLDEST_SUPPORTED, ServerError};
 use crate::config::DatabaseAddress;
 use crate::domain::{ExitStatus, in_sql, rerun};
 
-/// What is wrong with a pooler in transaction mode.
+/// Why a transaction-mode pooler is refused.
 const POOLED: &str = "connected through a transaction-mode pooler, which reassigns the server process between transactions: \
     session locks and settings do not hold; nothing was changed";
 
@@ -28,7 +28,7 @@ pub enum ConnectError {
     Unreachable {
         /// The address.
         address: String,
-        /// What the network said.
+        /// The error of the network.
         #[source]
         source: Source,
     },
@@ -37,9 +37,9 @@ pub enum ConnectError {
     TooManyConnections {
         /// The address.
         address: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What the server said.
+        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
@@ -48,9 +48,9 @@ pub enum ConnectError {
     NotReady {
         /// The address.
         address: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What the server said.
+        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
@@ -61,22 +61,22 @@ pub enum ConnectError {
         address: String,
         /// The name of the database.
         database: String,
-        /// What the server said.
+        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
-    /// The server does not let this user in (28P01, 28000), or the login failed on our side.
+    /// The server rejected the user (28P01, 28000), or the login failed on our side.
     #[error("{address} refused the login")]
     Authentication {
         /// The address.
         address: String,
         /// What to do next.
         advice: &'static str,
-        /// What the server said, or what went wrong here.
+        /// The error of the server, or of this program.
         #[source]
         source: Source,
     },
-    /// TLS is not possible as demanded.
+    /// TLS is not possible as required.
     #[error("cannot establish a TLS connection to {address}")]
     Tls {
         /// The address.
@@ -96,31 +96,31 @@ pub enum ConnectError {
         #[source]
         source: Source,
     },
-    /// The server is up but is not of the kind that `target_session_attrs` asks for.
+    /// The server is up but does not match `target_session_attrs`.
     #[error("{address} does not match target_session_attrs={wanted}")]
     WrongServer {
         /// The address.
         address: String,
-        /// The kind that is wanted.
+        /// The required kind.
         wanted: &'static str,
     },
-    /// The server is older than what is supported.
+    /// The server is older than the oldest supported version.
     #[error(
         "{address} runs PostgreSQL {major}, which is not supported; supported versions: {OLDEST_SUPPORTED} and newer"
     )]
     TooOld {
         /// The address.
         address: String,
-        /// The first number of its version.
+        /// Its major version.
         major: u32,
     },
-    /// A pooler gives the server process to others between our transactions.
+    /// A pooler reassigns the server process between our transactions.
     #[error("{address}: {}", POOLED)]
     Pooled {
         /// The address.
         address: String,
     },
-    /// A right is missing (42501).
+    /// A privilege is missing (42501).
     #[error("{address}: the role lacks a privilege")]
     Right {
         /// The address.
@@ -129,11 +129,11 @@ pub enum ConnectError {
         user: String,
         /// What to do next.
         next: String,
-        /// What the server said.
+        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
-    /// What has the name of one of our tables is not ours, or may not be read.
+    /// An object with the name of one of our tables is not ours, or may not be read.
     #[error("{address}: {message}")]
     Bookkeeping {
         /// The address.
@@ -150,14 +150,14 @@ pub enum ConnectError {
         address: String,
         /// The name of the database.
         database: String,
-        /// What the server said, or what went wrong here.
+        /// The error of the server, or of this program.
         #[source]
         source: Source,
     },
 }
 
 impl ConnectError {
-    /// What the server said, if it said something.
+    /// The error of the server, if it sent one.
     #[must_use]
     pub fn server_error(&self) -> Option<&ServerError> {
         match self {
@@ -183,7 +183,7 @@ impl ConnectError {
         self.server_error().map(|error| error.sqlstate.as_str())
     }
 
-    /// Whether trying again soon may help (53300, 57P03).
+    /// Whether retrying soon may help (53300, 57P03).
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -197,7 +197,7 @@ impl ConnectError {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// The exit code that it leads to: a wrong setting, a refusal, or something that may pass.
+    /// The exit code: a wrong setting, a refusal, or a transient condition.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
@@ -258,13 +258,13 @@ impl ConnectError {
         })
     }
 
-    /// The error of a statement that makes a database.
+    /// Classifies the error of a statement that creates a database.
     #[must_use]
     pub fn creating(address: &DatabaseAddress, error: tokio_postgres::Error) -> Self {
         Self::classify(address, error).given_by(|user| format!("ALTER ROLE {user} CREATEDB"))
     }
 
-    /// Where a right is missing, the SQL that gives it to a role, whose name is quoted.
+    /// If a privilege is missing, sets the SQL that grants it to a role, whose name is quoted.
     pub(super) fn given_by(mut self, sql: impl FnOnce(&str) -> String) -> Self {
         if let Self::Right { next, user, .. } = &mut self {
             *next = ask_administrator(&sql(user));
@@ -272,7 +272,7 @@ impl ConnectError {
         self
     }
 
-    /// Whether another host of the same address may do better.
+    /// Whether another host of the same address may succeed.
     pub(super) fn concerns_one_host(&self) -> bool {
         matches!(
             self,
@@ -358,13 +358,13 @@ impl ConnectError {
                 },
             };
         }
-        // tokio-postgres keeps the kind of its errors private: their text is the only sign. A test for each kind
-        // notices when the words change.
+        // tokio-postgres keeps the kind of its errors private: their text is the only indication. A test for each kind
+        // fails when the text changes.
         let kind = error.to_string();
         let connection_gone = error.is_closed();
         let source = error.into_source().unwrap_or_else(|| kind.clone().into());
         match kind.as_str() {
-            // A network that fails during the handshake is no fault of TLS.
+            // A network failure during the handshake is not a TLS error.
             _ if tls_failure(source.as_ref()).is_some_and(|failure| failure.is_network) => {
                 Self::Unreachable {
                     address: name,
@@ -411,12 +411,12 @@ impl ConnectError {
     }
 }
 
-/// What to do where a right is missing that this SQL gives.
+/// The next step if a privilege is missing that this SQL grants.
 pub fn ask_administrator(sql: &str) -> String {
     in_sql(sql, "as an administrator")
 }
 
-/// What to do where only the server's words name the right.
+/// The next step if only the message of the server names the privilege.
 pub(crate) fn ask_for_right(user: &str) -> String {
     rerun(format!(
         "first have an administrator grant role {} the privilege that the server names",
@@ -424,12 +424,12 @@ pub(crate) fn ask_for_right(user: &str) -> String {
     ))
 }
 
-/// Whether a server that lets nobody in may let us in later.
+/// Whether waiting may help with this error.
 fn what_waiting_helps(said: &ServerError) -> ExitStatus {
     match said.sqlstate.as_str() {
-        // A pooler says everything with this code: only these words, which every version of pgbouncer has, will not change.
+        // A pooler uses this code for every error: only this text, which is the same in all versions of pgbouncer, is permanent.
         "08P01" if said.message.starts_with("unsupported startup parameter") => ExitStatus::Usage,
-        // The database takes no connections (ALLOW_CONNECTIONS false).
+        // The database accepts no connections (ALLOW_CONNECTIONS false).
         "55000" => ExitStatus::Refused,
         code if ["0A", "22", "26", "3D", "3F", "42"]
             .iter()
@@ -453,7 +453,7 @@ fn tls_advice(address: &DatabaseAddress, source: &(dyn Error + 'static)) -> &'st
     }
 }
 
-/// The fault of TLS behind an error, in the handshake or after it.
+/// The TLS failure that caused an error, in the handshake or after it.
 fn tls_failure<'a>(source: &'a (dyn Error + 'static)) -> Option<&'a TlsFailure> {
     source.downcast_ref().or_else(|| {
         let inner = source.downcast_ref::<io::Error>()?.get_ref()?;

@@ -1,7 +1,7 @@
 //! One open connection.
 //!
-//! Responsible for: driving the socket, collecting what the server says on its own, sending cancel requests. Not for:
-//! opening it (`connect`), its settings (`session`). Floor 2.
+//! Responsible for: driving the socket, collecting notices, sending cancel requests. Not for:
+//! opening it (`connect`), its settings (`session`).
 
 use std::io;
 use std::pin::Pin;
@@ -21,24 +21,24 @@ use crate::config::DatabaseAddress;
 
 /// One open connection to a database.
 ///
-/// The connection ends when `client` is dropped; awaiting `task` then tells how it ended.
+/// The connection ends when `client` is dropped; awaiting `task` then returns how it ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Connection {
     /// Sends statements.
     pub client: Client,
-    /// What the server said on its own (`RAISE NOTICE`), in order; may be ignored.
+    /// Notices of the server (`RAISE NOTICE`), in order; may be ignored.
     pub notices: mpsc::UnboundedReceiver<DbError>,
-    /// Cancels the statement at hand, from any task.
+    /// Cancels the current statement, from any task.
     pub cancel: CancelHandle,
-    /// Drives the socket; its error tells why the connection was lost.
+    /// Drives the socket; its error is why the connection was lost.
     pub task: JoinHandle<Result<(), tokio_postgres::Error>>,
     pub(super) login: Login,
-    /// What it takes to look at it from outside.
+    /// What a second connection needs to check this one.
     pub(super) handle: SessionHandle,
 }
 
-/// Cancels the statement at hand of one connection.
+/// Cancels the current statement of one connection.
 #[derive(Clone)]
 pub struct CancelHandle {
     token: CancelToken,
@@ -58,9 +58,9 @@ impl std::fmt::Debug for CancelHandle {
 pub struct CancelError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl CancelHandle {
-    /// Asks the server to cancel the statement at hand; that statement then fails with SQLSTATE 57014.
+    /// Asks the server to cancel the current statement; that statement then fails with SQLSTATE 57014.
     ///
-    /// The server does not answer, and nothing happens if no statement runs any more.
+    /// The server does not respond to the request, and nothing happens if no statement is running.
     ///
     /// # Errors
     /// [`CancelError`] when the server cannot be reached.
@@ -128,14 +128,14 @@ where
         std::future::poll_fn(|context| Pin::new(&mut driver).get_mut().poll_message(context)).await
     {
         if let AsyncMessage::Notice(notice) = message? {
-            // Nobody listens: the notice is not wanted.
+            // The receiver was dropped: the notice is not needed.
             let _ = notices.send(notice);
         }
     }
     Ok(())
 }
 
-/// The error of a server that keeps silent.
+/// The error of a server that does not respond.
 pub(super) fn no_answer(limit: Duration) -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,

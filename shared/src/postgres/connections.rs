@@ -1,4 +1,4 @@
-//! Opening sessions, never more to one server at a time than configured.
+//! Opens sessions, at most the configured number per server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,12 +17,12 @@ pub struct Connections {
     options: ConnectOptions,
     limit: usize,
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
-    /// One step at a time may go beyond the bound, where no connection is free for what it has to see in other databases.
+    /// One step at a time may exceed the limit if no connection is free for its queries in other databases.
     beside: Arc<Semaphore>,
     observers: Mutex<HashMap<String, Weak<SessionObserver>>>,
 }
 
-/// The right to one connection; given back when dropped.
+/// A permit for one connection, returned when dropped.
 #[derive(Debug)]
 pub struct Permit(#[expect(dead_code, reason = "held for its Drop")] OwnedSemaphorePermit);
 
@@ -43,28 +43,28 @@ impl Connections {
         self.options.connect_timeout
     }
 
-    /// After how long without an answer it is looked from outside; zero is never.
+    /// After how long without a response a connection is checked from a second one; zero means never.
     pub fn patience(&self) -> Duration {
         self.options.patience
     }
 
-    /// What a look from outside, beyond the bound, sees of the sessions with this `application_name`.
+    /// Checks the sessions with this `application_name` on a connection beyond the limit.
     pub async fn sight(&self, address: &DatabaseAddress, application: &str) -> ServerActivity {
         stall::sight(address, &self.options, application).await
     }
 
-    /// Names who holds the locks that sessions with this `application_name` wait for; never ends.
+    /// Reports the holders of the locks that sessions with this `application_name` wait for; never returns.
     pub async fn name_blockers_of(&self, address: &DatabaseAddress, application: &str) {
         let observer = self.observer(address);
         blocked::name_blockers_of_application(&observer, address, application).await;
     }
 
-    /// The most connections to one server.
+    /// The maximum number of connections to one server.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Opens a session, waiting for a free connection where all are in use. Writes nothing.
+    /// Opens a session, waiting for a free connection if all are in use. Writes nothing.
     pub async fn session(
         &self,
         address: &DatabaseAddress,
@@ -74,8 +74,8 @@ impl Connections {
         Session::open(address, &self.options, history_table, permit).await
     }
 
-    /// Opens a session for a step that holds one already, and so must not wait for those that others hold: within the bound where a
-    /// connection is free, else beyond it. `beyond` is the step's right to that, obtained once, whatever the number of its databases.
+    /// Opens a session for a step that already holds one, and therefore must not wait for others: within the limit if a connection is
+    /// free, else beyond it. `beyond` is the step's permit for that, acquired once, regardless of the number of its databases.
     pub async fn session_beside(
         &self,
         address: &DatabaseAddress,
@@ -90,20 +90,20 @@ impl Connections {
         Session::open(address, &self.options, history_table, permit).await
     }
 
-    /// Creates the address's database where it does not exist. Gives whether it was created here.
+    /// Creates the address's database if it does not exist. Returns whether it was created here.
     pub async fn create_database(&self, address: &DatabaseAddress) -> Result<bool, ConnectError> {
         let _permit = self.permit(address).await;
         super::create_database::create_database(address, &self.options).await
     }
 
-    /// Drops the address's database where it exists: for scratch databases only.
+    /// Drops the address's database if it exists: for scratch databases only.
     pub async fn drop_database(&self, address: &DatabaseAddress) -> Result<(), ConnectError> {
         let _permit = self.permit(address).await;
         super::create_database::drop_database(address, &self.options).await
     }
 
-    /// The observer of a server, for a user of it: who may see a session is who opened it. Its one connection is beyond
-    /// the bound: where lanes hold all others, somebody has to see whom they wait for.
+    /// The observer of a server for one user: only the user that opened a session may see it. Its one connection is beyond
+    /// the limit: if lanes hold all connections, the observer must still see what they wait for.
     pub fn observer(&self, address: &DatabaseAddress) -> Arc<SessionObserver> {
         let key = format!("{}@{}", address.user(), address.server_key());
         let mut observers = self
@@ -118,19 +118,19 @@ impl Connections {
         })
     }
 
-    /// A connection to the server's maintenance database that is kept for as long as a command takes. It is beyond the bound:
-    /// it does no work, and counted it would leave none where only one is allowed.
+    /// A connection to the server's maintenance database that is kept for the duration of a command. It is beyond the limit:
+    /// it does no work, and with a limit of one it would leave none.
     pub async fn keep(&self, address: &DatabaseAddress) -> Result<Connection, ConnectError> {
         super::create_database::connect_to_maintenance(address, &self.options).await
     }
 
-    /// A connection for looking on while a session works, beyond the bound: where only one is allowed it would never come.
+    /// A connection that observes a working session, beyond the limit: with a limit of one it would never be free.
     pub async fn open_beside(&self, address: &DatabaseAddress) -> Result<Connection, ConnectError> {
         super::connect(address, &self.options).await
     }
 
     async fn permit(&self, address: &DatabaseAddress) -> Option<Permit> {
-        // The semaphores are never closed: an error cannot occur, and would only mean no bound.
+        // The semaphores are never closed: an error cannot occur, and would only mean no limit.
         self.server(address).acquire_owned().await.ok().map(Permit)
     }
 

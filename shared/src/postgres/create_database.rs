@@ -1,4 +1,4 @@
-//! Creating a missing database, and dropping a scratch one.
+//! Creates missing databases and drops scratch databases.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use super::{ConnectError, ConnectOptions, Connection, connect, hurry};
 use crate::config::DatabaseAddress;
 use crate::domain::with_causes;
 
-/// How long a database that is dropped may be in use by those who are about to go.
+/// How long a database that is being dropped may still be used by ending sessions.
 const BUSY_FOR: Duration = Duration::from_secs(10);
 
 /// Between two attempts to drop it.
 const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
-/// Databases to connect to while the wanted one does not exist.
+/// Databases to connect to while the target database does not exist.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 
-/// Connects to the server of an address, whatever database that names.
+/// Connects to the server of an address, regardless of its database.
 pub(super) async fn connect_to_maintenance(
     address: &DatabaseAddress,
     options: &ConnectOptions,
@@ -32,9 +32,9 @@ pub(super) async fn connect_to_maintenance(
     }
 }
 
-/// Creates the address's database from `template0`, so that nothing left in `template1` gets in.
+/// Creates the address's database from `template0`, so that nothing from `template1` is copied.
 ///
-/// Gives whether it was created here; "already exists" from a race is success.
+/// Returns whether it was created here; "already exists" after a race counts as success.
 pub(super) async fn create_database(
     address: &DatabaseAddress,
     options: &ConnectOptions,
@@ -48,7 +48,7 @@ pub(super) async fn create_database(
     match created {
         Ok(()) => {
             if connection.login.major < 15 {
-                // One connection at a time: they are counted.
+                // One connection at a time: the number of connections is limited.
                 drop(connection);
                 close_public(address, options).await;
             }
@@ -65,7 +65,8 @@ pub(super) async fn create_database(
     }
 }
 
-/// Before PostgreSQL 15 everybody may create in schema `public`: a function or an operator that migrations would find there.
+/// Before PostgreSQL 15, every role may create objects in schema `public`, including functions and operators
+/// that migrations would find there.
 async fn close_public(address: &DatabaseAddress, options: &ConnectOptions) {
     let closing = async {
         let connection = connect(address, options).await?;
@@ -93,7 +94,8 @@ pub(super) async fn drop_database(
     let deadline = Instant::now() + BUSY_FOR;
     loop {
         match connection.client.batch_execute(&statement).await {
-            // 42501: an autovacuum worker is in it, which only a superuser may end; it ends by itself. 55006: somebody has not gone yet.
+            // 42501: an autovacuum worker uses it, which only a superuser may terminate; it ends by itself.
+            // 55006: a session has not ended yet.
             Err(error)
                 if (error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
                     || error.code() == Some(&SqlState::OBJECT_IN_USE))

@@ -1,7 +1,7 @@
-//! What a server says when a statement fails.
+//! Errors and notices of a server.
 //!
 //! Responsible for: errors of PostgreSQL as data, since tokio-postgres prints only "db error". Not for: deciding what
-//! to do about them. Floor 2.
+//! to do about them.
 
 use std::error::Error as _;
 use std::io;
@@ -17,17 +17,17 @@ use crate::domain::{mask_key, mask_row, mask_secrets};
 pub struct ServerError {
     /// `ERROR`, `FATAL`, `NOTICE` and so on, never translated.
     pub severity: String,
-    /// The code of five characters.
+    /// The SQLSTATE, five characters.
     pub sqlstate: String,
     /// The message.
     pub message: String,
-    /// More about what happened; may have several lines.
+    /// Details; may have several lines.
     pub detail: Option<String>,
-    /// What the server suggests.
+    /// The server's hint.
     pub hint: Option<String>,
-    /// The character, from 1, in the text that was sent.
+    /// The position in the sent text, in characters from 1.
     pub position: Option<u32>,
-    /// The character, from 1, in `internal_query`.
+    /// The position in `internal_query`, in characters from 1.
     pub internal_position: Option<u32>,
     /// The text of a statement that the server generated itself, such as one of a function.
     pub internal_query: Option<String>,
@@ -53,7 +53,7 @@ impl ServerError {
         codes.iter().any(|code| self.sqlstate == code.code()) && !super::is_place_taken(self)
     }
 
-    /// What the server said; `None` when it said nothing, as when the connection was lost.
+    /// The error of the server; `None` if it sent none, as when the connection was lost.
     #[must_use]
     pub fn from_error(error: &tokio_postgres::Error) -> Option<Self> {
         error.as_db_error().map(Self::from)
@@ -92,7 +92,7 @@ impl From<&DbError> for ServerError {
     }
 }
 
-/// What the server said as it may be shown and recorded: it repeats parts of statements.
+/// The message of the server as it may be shown and recorded: it can repeat parts of statements.
 fn shown(text: &str) -> String {
     mask_secrets(text).into_owned()
 }
@@ -108,8 +108,8 @@ fn without_row(code: &SqlState, detail: String) -> String {
     }
 }
 
-/// Whether the connection is gone: the server closed it, the network broke, or the server ended the session, which it says
-/// with FATAL.
+/// Whether the connection is gone: the server closed it, the network broke, or the server ended the session, which it
+/// reports as FATAL.
 #[must_use]
 pub fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
     match error.as_db_error() {

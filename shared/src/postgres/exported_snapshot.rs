@@ -1,12 +1,12 @@
-//! A moment of a database that other sessions can look at, too: `pg_dump`, with `--snapshot`. Floor 2.
+//! Exports a snapshot of a database for other sessions, such as `pg_dump --snapshot`.
 
 use super::Session;
 
-/// The first version that limits whole transactions.
+/// The first version with `transaction_timeout`.
 const TRANSACTION_TIMEOUT: &str = "170000";
 
 /// Begins a read-only transaction and exports its snapshot, which holds for as long as the transaction is open. Limits of the
-/// role or the database do not end it: a dump may take hours.
+/// role or the database do not abort it: a dump may take hours.
 ///
 /// # Errors
 /// When the session is lost.

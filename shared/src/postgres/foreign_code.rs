@@ -1,29 +1,28 @@
-//! Code of other roles in a database, which runs with the rights of whoever changes rows: functions, and the expressions of tables and
-//! domains.
+//! Finds code of other roles in a database that runs with the privileges of the role that changes rows: functions, and expressions of
+//! tables and domains.
 //!
-//! Where a schema is copied and rows are written to the copy, that is us. Responsible for finding such code. Not for what is refused
-//! because of it. Floor 2.
+//! If a schema is copied and rows are written to the copy, that role is ours. Not responsible for refusing such a schema.
 
 use super::Client;
 use super::bookkeeping::trusted;
 
-/// An object that holds code, and whose it is.
+/// An object that contains code, and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignCode {
-    /// Its name, with schema.
+    /// The qualified name.
     pub object: String,
-    /// Its owner, whom this role has no reason to trust.
+    /// The owner, which this role does not trust.
     pub owner: String,
 }
 
 /// The first object with code of a role that is neither a superuser, nor the owner of the database, nor this role or one that it is a
-/// member of. Members of extensions are left out: installing one takes the trust of an administrator.
+/// member of. Members of extensions are excluded: only a trusted administrator can install them.
 pub async fn read_foreign_code(
     client: &Client,
     major: u32,
 ) -> Result<Option<ForeignCode>, tokio_postgres::Error> {
-    // What calls nothing but now(), clock_timestamp(), gen_random_uuid() and nextval() with its casts, and compares by operators of the
-    // system, is no code of anyone.
+    // An expression that calls only now(), clock_timestamp(), gen_random_uuid() and nextval() with its casts, and compares with system
+    // operators, does not count as code.
     let computes = |expression: &str| {
         format!(
             r"{expression}::text ~ ':funcid (?!1299 |2649 |3432 |1574 |480 |714 )' OR {expression}::text ~ ':opno [0-9]{{5,}}'

@@ -13,7 +13,7 @@ use crate::domain::{Checksum, ServiceName, Version};
 use crate::reconcile::{AppliedMigration, History};
 use crate::source::create_history_table;
 
-/// Reads what the database says of a service. Writes nothing; a database without our tables has an empty history.
+/// Reads the state of a service from the database. Writes nothing; a database without our tables has an empty history.
 pub async fn read_history(
     session: &Session,
     service: &ServiceName,
@@ -37,17 +37,19 @@ pub async fn read_history(
     })
 }
 
-/// What the journal says last of each version, as far as it says whether that is applied. No more is asked of it: others may have changed it.
+/// The last entry of the journal for each version that records whether it is applied. Nothing else is read: the rows
+/// may have been edited.
 const JOURNAL_ENDS: &str = "SELECT DISTINCT ON (version) version::int8 AS version, \
     outcome::text IN ('applied', 'adopted', 'recorded_applied') AS applied FROM orchestrator.journal \
   WHERE service = $1 AND version IS NOT NULL AND outcome::text IN \
     ('applied', 'adopted', 'recorded_applied', 'reverted', 'adoption_undone', 'recorded_reverted') \
   ORDER BY version, id DESC";
 
-/// Reads both in one statement, and so of one moment: between two statements another run may commit, and they would seem to disagree.
+/// Reads both in one statement, and therefore in one snapshot: another run may commit between two statements, and they
+/// would seem to disagree.
 ///
-/// Other programs write the history, too, and it may have been made by hand: whatever its columns are, and whatever is in
-/// them, there is a history or an error.
+/// Other programs write the history too, and it may have been created manually: whatever its columns and their values are,
+/// the result is a history or an error.
 async fn read_rows(
     session: &Session,
     service: &ServiceName,
@@ -108,7 +110,7 @@ fn history_row(row: &Row, table: &str) -> Result<Option<AppliedMigration>, tokio
     }))
 }
 
-/// Creates history table and journal where they are missing, and the progress table where a file needs it. Call it
+/// Creates the history table and the journal if they are missing, and the progress table if a file requires it. Call it
 /// under the advisory lock.
 pub async fn install(
     session: &mut Session,
@@ -123,18 +125,18 @@ pub async fn install(
     let protect = protection(session);
     session
         .client()
-        // The first migration's commit writes this one to disk, too; if neither gets there, both are made again.
+        // The commit of the first migration flushes this one too; if neither reaches the disk, both are made again.
         .batch_execute(&format!(
             "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '10s'; {create} {progress} {protect} COMMIT"
         ))
         .await?;
-    // "already exists, skipping" is our own noise, not the migration's.
+    // "already exists, skipping" comes from our statements, not from the migration.
     drop(session.take_notices());
     session.mark_installed(with_progress);
     Ok(())
 }
 
-/// What creates history table and journal where they are missing, and chains a journal that was made before there was a chain.
+/// The SQL that creates the history table and the journal if they are missing, and chains a journal that predates the chain.
 pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> String {
     let history = if session.has_history() {
         String::new()
@@ -153,13 +155,13 @@ pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> Stri
     format!("{CREATE_SCHEMA} {history}; {journal} {chain}")
 }
 
-/// Makes our schema where it is missing. `IF NOT EXISTS` asks for the right to make it also where it is there: one that an
-/// administrator has made, with USAGE and CREATE for us, is enough.
+/// Creates our schema if it is missing. `IF NOT EXISTS` requires the privilege to create it even if it exists, but a schema that an
+/// administrator created, with USAGE and CREATE for us, is enough.
 pub(super) const CREATE_SCHEMA: &str = "DO $orchestrator$ BEGIN \
     IF pg_catalog.to_regnamespace('orchestrator') IS NULL THEN CREATE SCHEMA IF NOT EXISTS orchestrator; END IF; \
     END $orchestrator$;";
 
-/// Runs what makes a table, where that is missing: `IF NOT EXISTS` asks for CREATE on the schema also where it is there.
+/// Creates a table if it is missing: `IF NOT EXISTS` requires CREATE on the schema even if the table exists.
 pub(super) fn create_absent(table: &str, create: &str) -> String {
     let create = create.trim().trim_end_matches(';');
     format!(
@@ -168,8 +170,8 @@ pub(super) fn create_absent(table: &str, create: &str) -> String {
     )
 }
 
-/// The SQL that gives the rights which making our tables takes and this role lacks; empty when it lacks none. The transaction
-/// that failed is rolled back.
+/// The SQL that grants the privileges that this role lacks to create our tables; empty if it lacks none. The failed transaction
+/// is rolled back.
 pub async fn missing_rights(session: &Session) -> Result<String, tokio_postgres::Error> {
     session.client().batch_execute("ROLLBACK").await?;
     let (user, schema) = (
@@ -188,7 +190,7 @@ pub async fn missing_rights(session: &Session) -> Result<String, tokio_postgres:
         .await?;
     let mut grants = Vec::new();
     for (row, name) in rows.iter().zip(["orchestrator", &schema]) {
-        // Our own schema is made where the right is there; that of the history never.
+        // Our own schema is created if the privilege exists; that of the history never.
         let is_made = name == "orchestrator" && row.try_get(0)?;
         let name = quote_identifier(name);
         match row.try_get::<_, Option<bool>>(1)? {
@@ -201,12 +203,12 @@ pub async fn missing_rights(session: &Session) -> Result<String, tokio_postgres:
     Ok(grants.join("; "))
 }
 
-/// A table that was not there at the last look must be made by us: one that somebody else has made since is not ours.
+/// A table that did not exist at the last check must be created by us: one that another role created since is not ours.
 fn only_new(create: &str) -> String {
     create.replace("CREATE TABLE IF NOT EXISTS", "CREATE TABLE")
 }
 
-/// What takes from others the rights that default privileges give them on what the transaction has made, but for the right to read.
+/// The SQL that revokes what default privileges grant others on the tables that the transaction created, except SELECT.
 pub(super) fn protection(session: &Session) -> &'static str {
     if session.has_default_privileges() {
         PROTECT

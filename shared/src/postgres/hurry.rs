@@ -1,19 +1,19 @@
-//! The user's wish to wait for no server any more.
+//! Shortened timeouts after a second signal.
 //!
-//! After a second signal nothing is worth a long wait: a server that does not answer is given up within seconds. What a server is at
-//! work on is still waited for, or cancelled by whoever asked for it. Floor 2.
+//! After a second signal, a server that does not respond is given up within seconds. A statement that a server is still executing is
+//! waited for, or cancelled by its caller.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// The longest wait for a server from then on.
+/// The longest wait for a server after the second signal.
 const BRIEF: Duration = Duration::from_secs(2);
 
 static HURRY: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
-/// From now on silent servers are not waited for.
+/// From now on, silent servers are not waited for.
 pub fn hurry() {
     HURRY.send_replace(true);
 }
@@ -22,7 +22,7 @@ pub(super) fn is_hurried() -> bool {
     *HURRY.borrow()
 }
 
-/// A limit, as it is by now.
+/// Returns the limit, shortened after the second signal.
 pub fn hurried(limit: Duration) -> Duration {
     if is_hurried() {
         limit.min(BRIEF)
@@ -31,7 +31,7 @@ pub fn hurried(limit: Duration) -> Duration {
     }
 }
 
-/// Waits, and no longer than a moment after the wish is there.
+/// Sleeps, but returns shortly after the second signal.
 pub(super) async fn pause(longest: Duration) {
     let mut hurried = HURRY.subscribe();
     let wished = async { drop(hurried.wait_for(|hurried| *hurried).await) };

@@ -13,8 +13,8 @@ use super::chain::{insert_attempt, is_taken};
 use super::history::qualified;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 
-/// Creates the journal where it is not there yet. Constraints and defaults would double the time that this takes in each new
-/// database; only this module writes the table.
+/// Creates the journal if it does not exist. Constraints and defaults would double the time that this takes in each new
+/// database; only this module writes to the table.
 pub(super) const INSTALL_JOURNAL: &str = "
 CREATE TABLE IF NOT EXISTS orchestrator.journal (
     id               bigint      NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS orchestrator.journal (
 );
 ";
 
-/// Who runs, from where, with what: the same for every attempt of a run.
+/// The identity of a run: user, machine and program version, the same for every attempt.
 #[derive(Clone, Debug)]
 pub struct RunIdentity {
     /// The run.
@@ -57,7 +57,7 @@ pub struct RunIdentity {
 }
 
 impl RunIdentity {
-    /// The identity of a run that begins now.
+    /// Creates the identity of a run that starts now.
     pub fn of_this_process() -> Self {
         Self {
             run_id: Uuid::now_v7(),
@@ -79,19 +79,19 @@ pub enum AttemptOutcome {
     Failed,
     /// The user cancelled it.
     Cancelled,
-    /// It had run, and was rolled back with its atomic release.
+    /// It ran, and was rolled back with its atomic release.
     RolledBack,
-    /// Taken over from the former tool: it counts as applied, and was not run.
+    /// Adopted from the legacy tool: it counts as applied without having run.
     Adopted,
-    /// That was taken back: it does not count as applied any more.
+    /// The adoption was undone: it no longer counts as applied.
     AdoptionUndone,
-    /// It was to be undone, and is not: somebody has decided so.
+    /// Its pending compensation was dropped by a decision of the operator.
     Kept,
-    /// It counts as applied: history and journal had disagreed, and somebody decided so. Nothing was run.
+    /// It counts as applied: history and journal disagreed, and the operator decided so. Nothing was run.
     RecordedApplied,
-    /// It does not count as applied: in the same way.
+    /// It does not count as applied, by the same kind of decision.
     RecordedReverted,
-    /// The database is one that was restored from a backup; the version is the newest that was applied in it.
+    /// The database was restored from a backup; the version is the newest that was applied in it.
     Restored,
 }
 
@@ -113,10 +113,10 @@ impl AttemptOutcome {
     }
 }
 
-/// One attempt, as the journal keeps it.
+/// One attempt, as the journal records it.
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
-    /// Who and where from.
+    /// The identity of the run.
     pub run: &'a RunIdentity,
     /// The service.
     pub service: &'a ServiceName,
@@ -130,28 +130,28 @@ pub struct Attempt<'a> {
     pub checksum: Checksum,
     /// How it ended.
     pub outcome: AttemptOutcome,
-    /// How long it took, retries included.
+    /// The duration, retries included.
     pub duration: Duration,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
     /// Statements done and in all, for a no-transaction file.
     pub statements: Option<(usize, usize)>,
-    /// PostgreSQL's error code.
+    /// The SQLSTATE.
     pub sqlstate: Option<&'a str>,
-    /// PostgreSQL's words.
+    /// PostgreSQL's message.
     pub message: Option<&'a str>,
 }
 
-/// How history and journal were written.
+/// The result of writing history and journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Whether this is still the server process that the session began with.
+    /// Whether this is still the server process that the session started with.
     pub same_process: bool,
     /// Whether a row of the history was written or removed.
     pub in_history: bool,
 }
 
-/// Writes history row and journal row of a finished migration and clears its progress and what was owed of it, inside the caller's
+/// Writes history row and journal row of a finished migration and clears its progress and its pending compensation, inside the caller's
 /// transaction and in one statement.
 pub async fn record_done(
     session: &Session,
@@ -174,7 +174,7 @@ pub async fn record_done(
     } else {
         ""
     };
-    // Undone, nothing is owed any more; applied anew, what was left of an earlier compensation is void.
+    // After a revert no compensation is pending; after a new apply, the rest of an earlier compensation is void.
     let compensation = if session.has_compensation() {
         ", compensation AS (DELETE FROM orchestrator.compensation WHERE service = $2 AND version = $3 RETURNING version)"
     } else {
@@ -201,16 +201,16 @@ pub async fn record_done(
     })
 }
 
-/// How often a failed attempt is written again after another row took its place in the chain.
+/// How often the row of a failed attempt is rewritten after another row took its place in the chain.
 const MOST_TRIES: usize = 100;
 
-/// How long the row of a failed attempt waits for one that is being written.
+/// How long the row of a failed attempt waits for a concurrent one.
 const LONGEST_WAIT: &str = "10s";
 
 /// Writes the journal row of an attempt that did not succeed, in a transaction of its own.
 ///
-/// After a lost connection this is written without the advisory lock, so that another run may write a row meanwhile: the
-/// key of the chain lets one of them in, and the other goes behind it.
+/// After a lost connection this is written without the advisory lock, so another run may write a row at the same time: the
+/// key of the chain admits one of them, and the other is appended after it.
 pub async fn record_failed(
     session: &Session,
     attempt: &Attempt<'_>,
@@ -224,8 +224,8 @@ pub async fn record_failed(
     }
 }
 
-/// Writes into the journal of a restored database that it is one. The journal is made where a backup from before there was
-/// one has none.
+/// Records in the journal of a restored database that it was restored. The journal is created if the backup predates
+/// it.
 pub async fn record_restored(
     session: &mut Session,
     history_table: &str,
@@ -237,7 +237,7 @@ pub async fn record_restored(
     record_failed(session, attempt).await
 }
 
-/// All is sent at once: a client that is lost here does not leave the end of the chain locked.
+/// Everything is sent at once: a client that is lost here does not leave the end of the chain locked.
 async fn write_failed(
     session: &Session,
     attempt: &Attempt<'_>,
@@ -319,7 +319,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Whether this run's journal says that a step succeeded: the truth after a connection was lost around COMMIT.
+/// Whether the journal records that a step of this run succeeded: the authority after a connection was lost around COMMIT.
 pub async fn run_succeeded(
     client: &Client,
     run_id: Uuid,
@@ -342,7 +342,7 @@ pub async fn run_succeeded(
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// What the journal last recorded of a version that is or was applied.
+/// What the journal last recorded about a version that is or was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
     /// Its name.
@@ -353,7 +353,7 @@ pub struct Recorded {
     pub started_at: String,
 }
 
-/// What the journal last recorded of a version, for the history that lost it.
+/// What the journal last recorded about a version that history lost.
 pub async fn read_recorded(
     session: &Session,
     service: &ServiceName,
@@ -409,10 +409,10 @@ pub async fn last_sqlstate(
     rows.first().map_or(Ok(None), |row| row.try_get(0))
 }
 
-/// A journal row for people and JSON.
+/// A journal row for human output and JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct JournalRow {
-    /// Its place in the journal.
+    /// Its position in the journal.
     pub id: i64,
     /// The run.
     pub run_id: String,
@@ -431,15 +431,15 @@ pub struct JournalRow {
     pub started_at: String,
     /// How long it took, in milliseconds.
     pub duration_ms: i64,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i32,
     /// Statements done (no-transaction files only).
     pub statements_done: Option<i32>,
     /// Statements in all (no-transaction files only).
     pub statements: Option<i32>,
-    /// PostgreSQL's error code.
+    /// The SQLSTATE.
     pub sqlstate: Option<String>,
-    /// PostgreSQL's words.
+    /// PostgreSQL's message.
     pub message: Option<String>,
     /// The database user.
     pub database_user: String,
@@ -451,7 +451,7 @@ pub struct JournalRow {
     pub program_version: String,
 }
 
-/// The newest attempts of a service, newest first. A database without a journal has none.
+/// The newest attempts of a service, newest first; empty if the database has no journal.
 pub async fn read_journal(
     session: &Session,
     service: &ServiceName,
@@ -463,7 +463,7 @@ pub async fn read_journal(
     let rows = session
         .client()
         .query_typed(
-            // Somebody may have changed the table: a time without end has no text, and a row may lack anything.
+            // The table may have been edited: an infinite time has no text, and any column may be NULL.
             "SELECT COALESCE(id, 0)::int8, COALESCE(run_id::text, ''), service::text, COALESCE(version, 0)::int8, \
                COALESCE(name::text, ''), COALESCE(direction::text, ''), COALESCE(outcome::text, ''), \
                COALESCE(pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
@@ -501,7 +501,7 @@ pub async fn read_journal(
         .collect()
 }
 
-/// How long each applied migration took, in milliseconds, as far as the journal knows.
+/// The duration of each applied migration in milliseconds, as far as the journal records it.
 pub async fn durations(
     session: &Session,
     service: &ServiceName,

@@ -1,4 +1,4 @@
-//! The history that the platform's former tool kept: TypeORM's table `migrations(id, timestamp, name)`. Only read.
+//! The history of the legacy tool: TypeORM's table `migrations(id, timestamp, name)`. It is only read.
 
 use tokio_postgres::types::Type;
 
@@ -6,10 +6,10 @@ use super::Session;
 use super::history::{quote_identifier, split_name};
 use crate::domain::Version;
 
-/// TypeORM's own name for its history.
+/// TypeORM's default name for its history.
 const DEFAULT_TABLE: &str = "migrations";
 
-/// One row of the former tool.
+/// One row of the legacy tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyRow {
     /// Its number: the order in which it was written.
@@ -20,7 +20,7 @@ pub struct LegacyRow {
     pub name: String,
 }
 
-/// A table of the former tool.
+/// A table of the legacy tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyTable {
     /// Its schema.
@@ -32,14 +32,14 @@ pub struct LegacyTable {
 }
 
 impl LegacyTable {
-    /// How a row is named for people and in the journal.
+    /// How a row is named in human output and in the journal.
     pub fn describe(&self, row: &LegacyRow) -> String {
         format!("{}.{} {} {}", self.schema, self.table, row.id, row.name)
     }
 }
 
 /// The tables in which a service's legacy history may be: the one that is configured for it, and TypeORM's default, since
-/// applications and their command lines did not always use the same one. They are found in whatever schema they are, by
+/// applications and their command lines did not always use the same one. They are found in any schema, by
 /// their name (`table` or `schema.table`) and their form.
 pub async fn read_legacy_tables(
     session: &Session,
@@ -71,7 +71,7 @@ pub async fn read_legacy_versions(
     Ok(versions)
 }
 
-/// The SQL that gives the right to read a legacy history which this role may not read.
+/// The SQL that grants access to a legacy history that this role may not read.
 pub async fn hidden_legacy_table(
     session: &Session,
     configured: Option<&str>,
@@ -103,8 +103,8 @@ async fn find(
         let rows = session
             .client()
             .query_typed(
-                // The columns decide: a table of the application's own may have the same name. Nothing but an ordinary table is read,
-                // and no column that is computed: that would run code of whoever made it.
+                // The columns decide: a table of the application's own may have the same name. Only ordinary tables are read,
+                // and no generated columns: those would run code of the table's owner.
                 "SELECT n.nspname::text, c.relname::text, pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
                    AND pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \

@@ -1,6 +1,6 @@
-//! Talking to PostgreSQL: connections, sessions, the advisory lock, history and journal. Floor 2.
+//! Talking to PostgreSQL: connections, sessions, the advisory lock, history and journal.
 //!
-//! Responsible for each statement that is ours; not for those of migration files (`runner`).
+//! Responsible for the engine's own statements; not for those of migration files (`runner`).
 
 mod activity;
 mod adoption;

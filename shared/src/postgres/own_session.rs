@@ -1,10 +1,10 @@
-//! The settings of a session of ours: what holds while statements of our own run.
+//! The settings under which the engine's own statements run.
 //!
 //! A role or a database may come with settings that make a name mean something else: under a hostile `search_path` even `=` is a
-//! function of somebody else (CVE-2018-1058), and runs with our rights. So every connection begins with one message that
-//! pins the settings, and files, which are meant to run under the settings of the database, get these for as long as they run.
+//! function of another role (CVE-2018-1058), which runs with our privileges. Therefore, every connection starts with one message that
+//! pins the settings. Migration files are meant to run under the settings of the database, so they get those while they run.
 //!
-//! Responsible for the table of settings, and for the first message on a connection. Not for what a file's limits are (`session`). Floor 2.
+//! Responsible for the table of settings and the first message on a connection. Not for the limits of a file (`session`).
 
 use tokio_postgres::SimpleQueryMessage;
 
@@ -15,12 +15,12 @@ use crate::config::DatabaseAddress;
 /// The oldest PostgreSQL that is supported.
 pub const OLDEST_SUPPORTED: u32 = 14;
 
-/// Transactions have a time limit since this version.
+/// The first version with `transaction_timeout`.
 const TRANSACTION_TIMEOUT: u32 = 17;
 
-/// How statements of ours are read, and how values come out. A file runs under those of its database instead.
+/// Settings that control how our statements are parsed and how values are formatted. A file runs under those of its database.
 ///
-/// `pg_temp` comes last: unnamed, it is searched first.
+/// `pg_temp` is listed last: if it is not listed, it is searched first.
 const READING: [(&str, &str); 11] = [
     ("search_path", "pg_catalog, pg_temp"),
     ("row_security", "off"),
@@ -35,15 +35,15 @@ const READING: [(&str, &str); 11] = [
     ("extra_float_digits", "1"),
 ];
 
-/// Limits that a role or a database has for its application would end our statements. Files have limits of their own (`session`).
+/// Limits that a role or a database sets for its application would abort our statements. Files have their own limits (`session`).
 const LIMITS: [(&str, &str); 3] = [
     ("lock_timeout", "'10s'"),
     ("statement_timeout", "0"),
     ("exit_on_error", "off"),
 ];
 
-/// What ends a silent session: a session that waits for another of ours is not to be ended, a client whose machine is gone is noticed
-/// after half a minute. One that holds the lock of a run may be silent for less long (`session`).
+/// Limits for silent sessions: a session that waits for another of ours must not be terminated; a client whose machine is gone is
+/// noticed after half a minute. A session that holds the run lock has shorter limits (`session`).
 const SILENCE: [(&str, &str); 5] = [
     ("idle_in_transaction_session_timeout", "0"),
     ("idle_session_timeout", "0"),
@@ -52,30 +52,30 @@ const SILENCE: [(&str, &str); 5] = [
     ("tcp_keepalives_count", "3"),
 ];
 
-/// What a login shows of the server and the database.
+/// What a login reveals about the server and the database.
 #[derive(Clone, Debug, Default)]
 pub struct Login {
     /// The server process.
     pub(super) pid: i32,
-    /// Whether it is the one that the login announced: nothing takes part in the protocol between us and the server, as a pooler does.
+    /// Whether it is the process that the login announced, which means that no pooler takes part in the protocol.
     pub(super) direct: bool,
-    /// The first number of the server's version.
+    /// The server's major version.
     pub(super) major: u32,
-    /// The schemas in which the database's own settings look up names, those of the system aside: the first is where an
-    /// unqualified table would be created.
+    /// The schemas of the database's own `search_path`, without system schemas. An unqualified table would be created in the
+    /// first.
     pub(super) schemas: Vec<String>,
 }
 
 /// How long a setting holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// To the end of the session, or until it is set again.
+    /// Until the end of the session, or until it is set again.
     Session,
-    /// To the end of the transaction.
+    /// Until the end of the transaction.
     Transaction,
 }
 
-/// Statements that set what holds for statements of ours. They name no function, operator or type: they mean the same under any
+/// Statements that pin the engine's settings. They name no function, operator or type, so they mean the same under any
 /// settings.
 pub(super) fn pin(major: u32, scope: Scope) -> String {
     let (set, silence) = match scope {
@@ -105,11 +105,11 @@ fn settings(major: u32, silence: bool) -> impl Iterator<Item = (&'static str, &'
         .chain(SILENCE.into_iter().filter(move |_| silence))
 }
 
-/// Makes a new connection one of ours, before anything is asked on it. `second` opens another one to the same place, on which nothing
-/// but the number of its process is asked.
+/// Pins the settings of a new connection before any query runs on it. `second` opens another connection to the same endpoint, which
+/// queries nothing but its process id.
 ///
-/// Refuses a server that is too old, and a pooler in transaction mode: settings would reach whoever gets the server process next, and
-/// without them nothing can be read safely.
+/// Refuses a server that is too old, and a transaction-mode pooler: the settings would reach the next client of the server process,
+/// and without them nothing can be read safely.
 pub(super) async fn begin(
     address: &DatabaseAddress,
     mut connection: Connection,
@@ -152,7 +152,7 @@ pub(super) async fn begin(
             address: address.to_string(),
         });
     }
-    // The server process is ours for as long as we are connected; the pool cleans it afterwards.
+    // The server process is ours as long as we are connected; the pool resets it afterwards.
     connection
         .client
         .batch_execute(&pin(connection.login.major, Scope::Session))
@@ -161,7 +161,7 @@ pub(super) async fn begin(
     Ok(connection)
 }
 
-/// Of a server that does not announce its version, as behind some poolers. `SHOW` looks up no names.
+/// Queries the version if the server does not announce it, as behind some poolers. `SHOW` looks up no names.
 async fn ask_version(client: &Client) -> Result<u32, tokio_postgres::Error> {
     let messages = client.simple_query("SHOW server_version").await?;
     let version = messages.iter().find_map(|message| match message {
@@ -171,7 +171,7 @@ async fn ask_version(client: &Client) -> Result<u32, tokio_postgres::Error> {
     Ok(version.map(major).unwrap_or_default())
 }
 
-/// The first number of a version such as `15.18 (Debian 15.18-1)` or `19devel`; 0 where there is none.
+/// The major version in a text such as `15.18 (Debian 15.18-1)` or `19devel`; 0 if there is none.
 pub(super) fn major(version: &str) -> u32 {
     let digits = version
         .find(|character: char| !character.is_ascii_digit())
@@ -179,9 +179,9 @@ pub(super) fn major(version: &str) -> u32 {
     digits.parse().unwrap_or_default()
 }
 
-/// Reads what the database's settings are, and pins ours, in one message. Everything in it is qualified, operators too.
+/// Reads the settings of the database and pins ours, in one message. Everything in it is qualified, operators too.
 ///
-/// Where the process that answers is not the announced one, a pooler may give it to an application next: there the settings end with
+/// If the responding process is not the announced one, a pooler may assign it to an application next, so the settings end with
 /// the message.
 async fn first_message(
     client: &Client,
@@ -195,7 +195,7 @@ async fn first_message(
             format!(", pg_catalog.set_config('{name}', '{value}', pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.<>) {announced})")
         })
         .collect();
-    // Two statements: the second is not even looked at before the first has been answered.
+    // Two statements: the second is not parsed before the first has been answered.
     let message = format!(
         "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)); SELECT pg_catalog.pg_backend_pid(){pins}"
     );
@@ -243,7 +243,7 @@ mod tests {
         let sql = format!("{}{}", pin(18, Scope::Session), unpin());
         assert!(
             !sql.contains('('),
-            "a function could be somebody else's: {sql}"
+            "a function could belong to another role: {sql}"
         );
         assert!(sql.contains("SET transaction_timeout = 0;"));
         assert!(!pin(16, Scope::Transaction).contains("transaction_timeout"));

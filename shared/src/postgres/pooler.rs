@@ -1,8 +1,8 @@
-//! Poolers: does the one in between hand a session's server process to others?
+//! Detects poolers that reassign a session's server process to other clients.
 //!
-//! A pooler in transaction (or statement) mode gives each transaction whatever server process is free. A session's advisory
-//! lock is void there, and so are its settings: both stay with a process that serves somebody else a moment later. Responsible for
-//! finding that out; not for what follows from it. Floor 2.
+//! A pooler in transaction (or statement) mode assigns any free server process to each transaction. A session's advisory
+//! lock and settings do not hold there: both stay with a process that serves another client a moment later. Responsible for
+//! detection; not for the consequences.
 
 use std::io;
 use std::pin::Pin;
@@ -17,16 +17,16 @@ use super::connection::no_answer;
 use super::{Client, ConnectError, Connection};
 use crate::config::DatabaseAddress;
 
-/// How long a second look may take: in session mode, a pool with one server process lets the second client wait.
+/// How long the second check may take: in session mode, a pool with one server process makes the second client wait.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
-/// How often the second client asks: a pool that hands out its processes in turn shows another one the second time.
+/// How often the second client asks: a round-robin pool shows another process the second time.
 const ROUNDS: usize = 3;
 
-/// Whether the server process of a connection that a pooler has made is given to others between its transactions.
+/// Whether a pooler reassigns the server process of a connection between its transactions.
 ///
-/// A second connection for a moment tells the modes apart: in session mode nobody else ever gets our process, and a client keeps its
-/// own.
+/// A short second connection distinguishes the modes: in session mode no other client ever gets our process, and each client
+/// keeps its own.
 pub(super) async fn shares_its_process(
     address: &DatabaseAddress,
     first: &Connection,
@@ -47,10 +47,10 @@ pub(super) async fn shares_its_process(
     };
     let shared = match tokio::time::timeout(LONGEST_LOOK, look).await {
         Ok(shared) => shared?,
-        // A client that has to wait for a process, while ours does nothing, waits because ours keeps its own.
+        // If a client has to wait for a process while ours is idle, ours keeps its process.
         Err(_) => false,
     };
-    // In transaction mode, with all processes at work for others, this waits as well, or comes from another one.
+    // In transaction mode, if all processes are busy, this waits as well, or comes from another process.
     let ours = tokio::time::timeout(LONGEST_LOOK, process(&first.client)).await;
     let ours = ours.map_err(|_| ConnectError::unreachable(address, no_answer(LONGEST_LOOK)))?;
     Ok(shared || ours.map_err(failed)? != first.login.pid)
@@ -66,7 +66,7 @@ async fn process(client: &Client) -> Result<i32, Error> {
 /// The server process that the login announced, for cancel requests. A pooler announces a number of its own, since it is
 /// the pooler that takes the requests.
 ///
-/// `tokio_postgres` keeps the number to itself: it is read off a cancel request that goes nowhere.
+/// `tokio_postgres` does not expose the number: it is read from a cancel request that is not sent.
 pub(super) async fn announced_process(client: &Client) -> Option<i32> {
     let mut written = Vec::new();
     client
@@ -74,16 +74,16 @@ pub(super) async fn announced_process(client: &Client) -> Option<i32> {
         .cancel_query_raw(Nowhere(&mut written), NoHandshake)
         .await
         .ok()?;
-    // Length, code, process, key: four bytes each. A request for TLS may stand before.
+    // Length, code, process, key: four bytes each. A TLS request may precede it.
     let request = written.last_chunk::<16>()?;
     let process = request[8..12].try_into().ok()?;
     Some(i32::from_be_bytes(process))
 }
 
-/// A stream that keeps what is written, and says yes to TLS.
+/// A stream that records what is written, and accepts TLS.
 struct Nowhere<'a>(&'a mut Vec<u8>);
 
-/// TLS without any.
+/// A TLS connector that does nothing.
 struct NoHandshake;
 
 impl AsyncRead for Nowhere<'_> {

@@ -1,7 +1,7 @@
 //! Prepared transactions of ours: their identifiers, and the statements of two-phase commit.
 //!
-//! Responsible for what is sent in the one database. Not for the decision, which stands in the coordinator's (`release`), nor
-//! for who sends what when (`dispatch`). Floor 2.
+//! Responsible for the statements in one database. Not for the decision, which is stored in the coordinator's database
+//! (`release`), nor for their order (`dispatch`).
 
 use std::fmt;
 
@@ -13,35 +13,35 @@ use super::Client;
 use super::Session;
 use crate::domain::{Decision, HeldLock, ServiceName};
 
-/// What our identifiers begin with.
+/// The prefix of our identifiers.
 const PREFIX: &str = "orchestrator:";
 
-/// PostgreSQL takes identifiers of fewer bytes.
+/// PostgreSQL accepts only identifiers with fewer bytes.
 const LONGEST: usize = 200;
 
 /// The prepared transactions of this program in the session's database, as a condition on `pg_prepared_xact()`. The view
-/// `pg_prepared_xacts` would look names up in other catalogs.
+/// `pg_prepared_xacts` would query other catalogs.
 const OURS: &str = "FROM pg_catalog.pg_prepared_xact() p WHERE pg_catalog.starts_with(p.gid, 'orchestrator:') \
     AND p.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
-/// The kinds of relations whose locks others feel.
+/// The kinds of relations whose locks can block other sessions.
 const RELATIONS: &str = "('r', 'p', 'v', 'm', 'f', 'S')";
 
 /// The identifier of the prepared transaction of one database in one release.
 ///
-/// It says where the decision is to be looked up.
+/// It names the service whose database stores the decision.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Gid {
-    /// The run that releases.
+    /// The run of the release.
     pub run_id: Uuid,
-    /// The place of the database among those of the release, from 1.
+    /// The number of the database within the release, from 1.
     pub number: usize,
-    /// The service in whose database the decision stands.
+    /// The service whose database stores the decision.
     pub coordinator: ServiceName,
 }
 
 impl Gid {
-    /// The identifier that a text is; `None` for those of others.
+    /// Parses an identifier; `None` if it is not ours.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix(PREFIX)?.splitn(3, ':');
         Some(Self {
@@ -51,12 +51,12 @@ impl Gid {
         })
     }
 
-    /// Whether PostgreSQL takes it: the name of a service may be of any length.
+    /// Whether PostgreSQL accepts it: the name of a service may have any length.
     pub fn is_short_enough(&self) -> bool {
         self.to_string().len() < LONGEST
     }
 
-    /// As an SQL literal. Neither a name of a service nor anything else in it has a quote or a backslash.
+    /// As an SQL literal. No part of it contains a quote or a backslash.
     fn literal(&self) -> String {
         format!("'{self}'")
     }
@@ -97,7 +97,7 @@ pub async fn read_in_doubt(client: &Client) -> Result<Vec<Gid>, tokio_postgres::
     Ok(found)
 }
 
-/// Prepares the transaction at hand.
+/// Prepares the current transaction.
 pub async fn prepare_transaction(client: &Client, gid: &Gid) -> Result<(), tokio_postgres::Error> {
     client
         .batch_execute(&format!("PREPARE TRANSACTION {}", gid.literal()))
@@ -109,7 +109,7 @@ pub async fn is_prepared(client: &Client, gid: &Gid) -> Result<bool, tokio_postg
     Ok(read_in_doubt(client).await?.contains(gid))
 }
 
-/// Commits or rolls back a prepared transaction. `false`: there was none any more, so that somebody else had done so.
+/// Commits or rolls back a prepared transaction. `false`: it no longer existed, so another session had finished it.
 pub async fn finish_prepared(
     client: &Client,
     gid: &Gid,
@@ -129,16 +129,16 @@ pub async fn finish_prepared(
     }
 }
 
-/// How many transactions a server lets be prepared at a time, and how many are.
+/// The limit and the number of prepared transactions on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PreparedSlots {
     /// `max_prepared_transactions`.
     pub most: usize,
-    /// Those of all databases, whoever prepared them.
+    /// Prepared transactions of all databases and all programs.
     pub taken: usize,
 }
 
-/// Asks a server for that.
+/// Queries them.
 pub async fn read_prepared_slots(client: &Client) -> Result<PreparedSlots, tokio_postgres::Error> {
     let rows = client
         .query_typed(
@@ -157,14 +157,14 @@ pub async fn read_prepared_slots(client: &Client) -> Result<PreparedSlots, tokio
     })
 }
 
-/// The relations that others know, by number: what this transaction makes concerns nobody yet.
+/// The relations visible to other sessions, by oid: what this transaction creates is not visible yet.
 #[derive(Clone, Debug, Default)]
 pub struct KnownRelations {
     oids: Vec<u32>,
     names: Vec<String>,
 }
 
-/// Reads the relations that there are. Ours are left out.
+/// Reads the existing relations, except ours.
 pub async fn read_relations(
     session: &Session,
     history_tables: &[&str],

@@ -7,7 +7,7 @@ use super::Client;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 use crate::reconcile::Interruption;
 
-/// Creates the table where it is not there yet: most databases never need it.
+/// Creates the table if it does not exist: most databases never need it.
 pub(super) const INSTALL_PROGRESS: &str = "
 CREATE TABLE IF NOT EXISTS orchestrator.progress (
     service          text        NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS orchestrator.progress (
 );
 ";
 
-/// Which file is under way.
+/// Identifies the file in progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
     /// The run that writes.
@@ -41,19 +41,19 @@ pub struct Progress<'a> {
     pub statements: usize,
 }
 
-/// What is known of one statement.
+/// The recorded state of one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgressState {
-    /// It was about to be run; whether it did is to be looked up in the catalog.
+    /// It was about to run; the catalog shows whether it did.
     Intent {
-        /// What was noted of the catalog before, a JSON object; `None` also where that was in another database.
+        /// What was recorded about the catalog before, a JSON object; `None` also if that was in another database.
         note: Option<String>,
     },
     /// It is done.
     Done,
 }
 
-/// What is recorded of a file: one entry per statement that was begun, by number from 1.
+/// The progress of a file: one entry per statement that was started, by number from 1.
 pub async fn read_progress(
     client: &Client,
     service: &ServiceName,
@@ -88,7 +88,7 @@ pub async fn read_progress(
         .collect()
 }
 
-/// Whether a note was written in this database: it is about oids, which mean nothing in one that was restored from a backup.
+/// Whether a note was written in this database: it contains oids, which are meaningless in a database restored from a backup.
 fn is_about(note: &str, database: u32) -> bool {
     serde_json::from_str::<serde_json::Value>(note).is_ok_and(|note| {
         // `jsonb_build_object` writes an oid as a string.
@@ -96,7 +96,7 @@ fn is_about(note: &str, database: u32) -> bool {
     })
 }
 
-/// What was noted of the session with the last statement that is done.
+/// The session state recorded with the last finished statement.
 pub async fn read_session(
     client: &Client,
     progress: &Progress<'_>,
@@ -115,8 +115,8 @@ pub async fn read_session(
     rows.first().map_or(Ok(None), |row| row.try_get(0))
 }
 
-/// Records that a statement is done, with what the file has made of its session: a JSON object. Inside the caller's transaction, or on
-/// its own.
+/// Records that a statement is done, with the session state of the file (a JSON object). Inside the caller's transaction, or
+/// standalone.
 pub async fn record_statement(
     client: &Client,
     progress: &Progress<'_>,
@@ -136,7 +136,7 @@ pub async fn record_intent(
     write(client, progress, statement, "intent", note).await
 }
 
-/// Removes the intent of a statement of which the server said for certain that it failed.
+/// Removes the intent of a statement that the server reported as failed.
 pub async fn clear_intent(
     client: &Client,
     progress: &Progress<'_>,
@@ -188,7 +188,7 @@ async fn write(
         .map(drop)
 }
 
-/// The half-done files of a service.
+/// The interrupted files of a service.
 pub(super) async fn interruptions(
     client: &Client,
     service: &ServiceName,

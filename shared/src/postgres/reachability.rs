@@ -1,7 +1,7 @@
-//! What it was like so far to reach each server: how long a look at it may take, and whether it fell silent.
+//! What is known about reaching each server: how long a check may take, and whether it became silent.
 //!
-//! A server whose logins take long is not given up because a look takes as long. One that was given up is not waited for again and
-//! again, database by database. Floor 2.
+//! A server with slow logins is not given up because a check is equally slow. A server that was given up is not waited for again
+//! for each of its databases.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,18 +10,18 @@ use std::time::Duration;
 use super::hurry;
 use crate::config::DatabaseAddress;
 
-/// The limit for a look at a server that answers quickly; a lost packet is sent again twice within it.
+/// The limit for checking a server that responds quickly; a lost packet is retransmitted twice within it.
 const LONGEST_LOOK: Duration = Duration::from_secs(6);
 
-/// How much longer than the slowest login so far a look may take.
+/// How much longer than the slowest login so far a check may take.
 const SLOWER: u32 = 3;
 
-/// The limit for connecting to a server that fell silent.
+/// The limit for connecting to a server that became silent.
 const BRIEF: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Reached {
-    /// How long the slowest login took.
+    /// The duration of the slowest login.
     slowest: Duration,
     is_silent: bool,
 }
@@ -33,7 +33,7 @@ fn with<T>(address: &DatabaseAddress, change: impl FnOnce(&mut Reached) -> T) ->
     change(servers.entry(address.server_key()).or_default())
 }
 
-/// A login that took so long has ended well.
+/// Records the duration of a successful login.
 pub(super) fn reached(address: &DatabaseAddress, took: Duration) {
     with(address, |server| {
         server.slowest = server.slowest.max(took);
@@ -41,12 +41,12 @@ pub(super) fn reached(address: &DatabaseAddress, took: Duration) {
     });
 }
 
-/// Nothing comes from the server any more, or it was not reached.
+/// Records that the server stopped responding, or was not reached.
 pub(super) fn fell_silent(address: &DatabaseAddress) {
     with(address, |server| server.is_silent = true);
 }
 
-/// A limit for connecting, as it is by now.
+/// The current limit for connecting.
 pub(super) fn connect_limit(address: &DatabaseAddress, limit: Duration) -> Duration {
     let server = with(address, |server| *server);
     hurry::hurried(if server.is_silent {
@@ -56,7 +56,7 @@ pub(super) fn connect_limit(address: &DatabaseAddress, limit: Duration) -> Durat
     })
 }
 
-/// The limit for one look, connecting included.
+/// The limit for one check, connecting included.
 pub(super) fn look_limit(address: &DatabaseAddress) -> Duration {
     let slowest = with(address, |server| server.slowest);
     hurry::hurried(LONGEST_LOOK.max(slowest * SLOWER))

@@ -1,7 +1,7 @@
 //! The decision on an atomic release, in the table `orchestrator.releases` of its coordinator's database.
 //!
-//! Written once, by compare-and-set: whoever wants to finish a release, the run itself or one that finds it interrupted,
-//! follows what stands here. Responsible for the rows; not for the prepared transactions (`prepared`). Floor 2.
+//! Written once, by compare-and-set: both the run itself and a run that finds the release interrupted follow the recorded
+//! decision. Responsible for the rows; not for the prepared transactions (`prepared`).
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::error::SqlState;
@@ -13,7 +13,7 @@ use super::Session;
 use super::history::{CREATE_SCHEMA, create_absent, protection};
 use crate::domain::{Decision, ServiceName};
 
-/// Creates the table where it is not there yet: most databases never need it.
+/// Creates the table if it does not exist: most databases never need it.
 const INSTALL_RELEASES: &str = "
 CREATE TABLE IF NOT EXISTS orchestrator.releases (
     run_id           uuid        NOT NULL PRIMARY KEY,
@@ -29,24 +29,24 @@ CREATE TABLE IF NOT EXISTS orchestrator.releases (
 /// A database of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
-    /// Its place among them, from 1, as in the identifier of its prepared transaction.
+    /// Its number within the release, from 1, as in the identifier of its prepared transaction.
     pub number: usize,
-    /// Where it is, for people.
+    /// Its address for human output.
     pub database: String,
-    /// The services of the release that live in it.
+    /// The services of the release in this database.
     pub services: Vec<ServiceName>,
 }
 
-/// What is recorded of a release.
+/// The record of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseRow {
     /// Its databases.
     pub participants: Vec<Participant>,
-    /// What was decided, where something was.
+    /// The decision, if one was made.
     pub decision: Option<Decision>,
 }
 
-/// Records that a release begins: before anything of it is prepared, so that whoever finds something prepared finds this.
+/// Records the start of a release before anything is prepared, so that a run that finds a prepared transaction also finds this record.
 pub async fn begin_release(
     session: &mut Session,
     run_id: Uuid,
@@ -79,12 +79,12 @@ pub async fn begin_release(
     installed?;
     inserted?;
     committed?;
-    // "already exists, skipping" is our own noise.
+    // "already exists, skipping" comes from our own statements.
     drop(session.take_notices());
     Ok(())
 }
 
-/// Decides, unless that has been done: gives what stands there then. `None`: the release is not known in this database.
+/// Records the decision unless one exists, and returns the recorded one. `None`: the release is unknown in this database.
 pub async fn decide(
     client: &Client,
     run_id: Uuid,
@@ -121,7 +121,7 @@ pub async fn decide(
         .and_then(Decision::parse))
 }
 
-/// The decision must outlive the commits that rest on it, whatever the server's default.
+/// The decision must be durable before the commits that depend on it, regardless of the server's default.
 async fn be_durable(client: &Client) -> Result<(), tokio_postgres::Error> {
     client
         .execute_typed(
@@ -133,7 +133,7 @@ async fn be_durable(client: &Client) -> Result<(), tokio_postgres::Error> {
         .map(drop)
 }
 
-/// What is recorded of a release; `None` where this database does not know it.
+/// What is recorded of a release; `None` if this database has none.
 pub async fn read_release(
     client: &Client,
     run_id: Uuid,
@@ -163,7 +163,7 @@ pub async fn read_release(
     }))
 }
 
-/// Notes that nothing of a release is prepared any more.
+/// Records that no transaction of a release is prepared any longer.
 pub async fn finish_release(client: &Client, run_id: Uuid) -> Result<(), tokio_postgres::Error> {
     client
         .execute_typed(

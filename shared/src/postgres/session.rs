@@ -1,7 +1,7 @@
-//! A session: one connection with what we know of the database behind it.
+//! A session: one connection and what is known about its database.
 //!
-//! It is ours (`own_session`) but for the time in which a file runs: [`Session::enter_file`] to [`Session::leave_file`]. Responsible
-//! for that, for the limits of files, and for keeping one file from leaking into the next and into our statements.
+//! It runs under our settings (`own_session`) except while a file runs: from [`Session::enter_file`] to [`Session::leave_file`].
+//! Responsible for that switch, for the limits of files, and for isolating files from each other and from our statements.
 
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ use super::stall::SessionHandle;
 use super::{Client, ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 
-/// After this long without a word from us, in milliseconds, the server ends a session that runs files: a program that was
-/// stopped, or cut off, would keep its locks, and live traffic would queue behind them. Shorter than another run waits for
-/// the advisory lock by default; within a transaction shorter still, as that may hold locks on which live traffic waits.
+/// Idle timeouts in milliseconds after which the server ends a session that runs files: a stopped or disconnected program
+/// would keep its locks, and live traffic would queue behind them. They are shorter than the default wait for the advisory
+/// lock; within a transaction shorter still, because it may hold locks that block live traffic.
 const GUARDS: &str =
     "SET idle_in_transaction_session_timeout = 15000; SET idle_session_timeout = 45000";
 
-/// Begins a transaction of ours while a file's settings may be in force.
+/// Begins one of our transactions while a file's settings may be in effect.
 pub const OWN_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// The savepoint of [`Session::aside_within`].
 const ASIDE: &str = "orchestrator_aside";
 
-/// How long history and journal wait for a lock where no file's limit applies.
+/// How long history and journal wait for a lock if no file's limit applies.
 const BOOKKEEPING_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The constraints that can be deferred, and those of them that are deferred to begin with, as lists for `SET CONSTRAINTS`. That
-/// takes all constraints of a name, and none that cannot be deferred.
+/// The deferrable constraints, and those that are initially deferred, as lists for `SET CONSTRAINTS`, which affects all
+/// constraints of a name and fails for those that are not deferrable.
 const DEFERRABLE: &str = "SELECT pg_catalog.string_agg(name, ', '), pg_catalog.string_agg(name, ', ') FILTER (WHERE deferred) \
     FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.conname) AS name, \
         pg_catalog.bool_and(c.condeferred) AS deferred \
@@ -41,21 +41,21 @@ const DEFERRABLE: &str = "SELECT pg_catalog.string_agg(name, ', '), pg_catalog.s
       WHERE n.nspname !~ '^pg_' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
       GROUP BY n.nspname, c.conname HAVING pg_catalog.bool_or(c.condeferrable)) AS constraints";
 
-/// What a file may have set: role and settings.
+/// Resets what a file may have set: role and settings.
 const RESET: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; ";
 
-/// What a file may have made in its session, but for advisory locks.
+/// Discards what a file may have created in its session, except advisory locks.
 const DISCARD: &str = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP; ";
 
-/// What of that does not keep a transaction from being prepared.
+/// The part of it that is allowed in a transaction that is to be prepared.
 const DISCARD_WITHIN: &str = "CLOSE ALL; DEALLOCATE ALL; DISCARD SEQUENCES; ";
 
-/// The settings that hold while a file runs.
+/// The settings under which a file runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// How long a statement waits for a lock before the engine steps back and tries again.
+    /// The lock timeout of a statement, after which the engine rolls back and retries.
     pub lock_timeout: Duration,
-    /// How long a statement may run; zero is for ever.
+    /// The statement timeout; zero means no limit.
     pub statement_timeout: Duration,
 }
 
@@ -67,21 +67,21 @@ pub struct Session {
     permit: Option<Permit>,
     used: bool,
     settings: SessionSettings,
-    /// Whether the server takes `client_connection_check_interval`: on some platforms it refuses any value but 0.
+    /// Whether the server supports `client_connection_check_interval`: on some platforms it refuses any value but 0.
     checks_client: bool,
 }
 
-/// What is asked once, right after connecting.
+/// What is queried once, right after connecting.
 #[derive(Clone, Debug)]
 struct Facts {
     role: String,
     bookkeeping: Bookkeeping,
-    /// Where the history would be created.
+    /// The schema where the history would be created.
     expected_schema: String,
-    /// Whether that schema is there.
+    /// Whether that schema exists.
     has_expected_schema: bool,
     read_only: bool,
-    /// Whether the journal's rows are chained: the key of one that was made before is named otherwise.
+    /// Whether the journal's rows are chained: the key of an older journal has another name.
     journal_chained: bool,
     /// Whether something of an atomic release is prepared in this database.
     in_doubt: bool,
@@ -89,7 +89,7 @@ struct Facts {
 }
 
 impl Session {
-    /// Connects and looks around. Writes nothing. `history_table` is `name` or `schema.name`.
+    /// Connects and queries the state of the database. Writes nothing. `history_table` is `name` or `schema.name`.
     pub(super) async fn open(
         address: &DatabaseAddress,
         options: &ConnectOptions,
@@ -97,7 +97,7 @@ impl Session {
         permit: Option<Permit>,
     ) -> Result<Self, ConnectError> {
         let connection = connect(address, options).await?;
-        // A server that lets us in and then keeps silent must not hang us.
+        // A server that accepts the login and then stays silent must not hang us.
         let looking = Facts::read(&connection, address, history_table);
         let facts = match super::attempt::limit(address, options) {
             Some(limit) => tokio::time::timeout(limit, looking)
@@ -127,7 +127,7 @@ impl Session {
         &self.connection.client
     }
 
-    /// Where it is connected to.
+    /// The address of the connection.
     pub fn address(&self) -> &DatabaseAddress {
         &self.address
     }
@@ -137,34 +137,34 @@ impl Session {
         self.connection.login.pid
     }
 
-    /// What it takes to look at this session from outside.
+    /// What a second connection needs to check this session.
     pub fn handle(&self) -> SessionHandle {
         self.connection.handle.clone()
     }
 
-    /// Whether nothing stands between us and the server that takes part in the protocol, as a pooler does.
+    /// Whether the connection is direct, with no pooler that takes part in the protocol.
     pub fn is_direct(&self) -> bool {
         self.connection.login.direct
     }
 
-    /// Gives back the right to a connection. Of one that is lost: looking up what became of its work needs another, which
-    /// would never be free where every permit is held by a lost session. Of one that is held for a whole run: it would keep
-    /// others from ever beginning.
+    /// Returns the permit of the connection. For a lost one: determining the outcome of its work needs another connection, which
+    /// would never be free if lost sessions held all permits. For one held during a whole run: it would prevent others from
+    /// starting.
     pub fn release_permit(&mut self) {
         self.permit = None;
     }
 
-    /// Whether the server takes no writes (a standby, or `default_transaction_read_only`).
+    /// Whether the server is read-only (a standby, or `default_transaction_read_only`).
     pub fn is_read_only(&self) -> bool {
         self.facts.read_only
     }
 
-    /// A handle that cancels the statement at hand, from any task.
+    /// A handle that cancels the current statement, from any task.
     pub fn cancel_handle(&self) -> super::CancelHandle {
         self.connection.cancel.clone()
     }
 
-    /// The role as which statements of ours run.
+    /// The role that runs our statements.
     pub(super) fn user(&self) -> &str {
         match self.facts.role.as_str() {
             "none" => self.address.user(),
@@ -178,7 +178,7 @@ impl Session {
         found.unwrap_or(&self.facts.expected_schema)
     }
 
-    /// The schema that is missing for the history, and the SQL that makes it.
+    /// The missing schema of the history, and the SQL that creates it.
     pub fn missing_schema(&self) -> Option<(&str, String)> {
         let schema = self.facts.expected_schema.as_str();
         (!self.has_history() && !self.facts.has_expected_schema).then(|| {
@@ -210,12 +210,12 @@ impl Session {
         self.facts.bookkeeping.tables.insert(name.to_owned());
     }
 
-    /// Whether all tables are known that only some databases have: else they may have been made since it was looked.
+    /// Whether all optional tables are known to exist; otherwise they may have been created since the last check.
     pub fn knows_all_tables(&self) -> bool {
         self.is_installed(true) && self.has_compensation()
     }
 
-    /// Notes that the table of compensations is there.
+    /// Records that the compensation table exists.
     pub(super) fn mark_compensation_installed(&mut self) {
         self.mark_table("compensation");
     }
@@ -225,17 +225,17 @@ impl Session {
         self.has_table("journal")
     }
 
-    /// Whether there is a journal whose rows are not chained yet.
+    /// Whether a journal exists whose rows are not chained yet.
     pub(super) fn has_unchained_journal(&self) -> bool {
         self.has_journal() && !self.facts.journal_chained
     }
 
-    /// Whether something of an atomic release was prepared in this database when it was looked at last.
+    /// Whether a transaction of an atomic release was prepared in this database at the last check.
     pub fn is_in_doubt(&self) -> bool {
         self.facts.in_doubt
     }
 
-    /// Whether what is made in this database may come with rights for others.
+    /// Whether default privileges may grant others access to new objects in this database.
     pub(super) fn has_default_privileges(&self) -> bool {
         self.facts.default_privileges
     }
@@ -245,7 +245,7 @@ impl Session {
         super::history::qualified(self, history_table)
     }
 
-    /// Whether the tables are there that a kind of file needs: history and journal, and progress for one that runs
+    /// Whether the tables that a kind of file needs exist: history and journal, and progress for one that runs
     /// statement by statement.
     pub fn is_installed(&self, with_progress: bool) -> bool {
         self.has_history()
@@ -254,7 +254,7 @@ impl Session {
             && (!with_progress || self.has_progress())
     }
 
-    /// Notes that those tables have just been made.
+    /// Records that those tables have just been created.
     pub(super) fn mark_installed(&mut self, with_progress: bool) {
         self.facts.bookkeeping.history_schema = Some(self.history_schema().to_owned());
         self.mark_table("journal");
@@ -264,18 +264,18 @@ impl Session {
         }
     }
 
-    /// Looks again: another run may have created the history table meanwhile.
+    /// Checks again: another run may have created the history table meanwhile.
     pub async fn refresh(&mut self, history_table: &str) -> Result<(), tokio_postgres::Error> {
         self.facts = Facts::read(&self.connection, &self.address, history_table).await?;
         Ok(())
     }
 
-    /// Refuses tables under our names that are not ours, or may not be read, as they were found at the last look.
+    /// Refuses tables with our names that are not ours, or may not be read, as of the last check.
     pub fn refuse_unusable(&self) -> Result<(), ConnectError> {
         self.refuse(self.facts.bookkeeping.unusable.as_ref())
     }
 
-    /// The same, and tables that may not be written: whoever is about to run a file must be able to record it.
+    /// The same, and tables that may not be written: a session that runs a file must be able to record it.
     pub fn refuse_unwritable(&self) -> Result<(), ConnectError> {
         self.refuse_unusable()?;
         self.refuse(self.facts.bookkeeping.unwritable.as_ref())
@@ -316,8 +316,8 @@ impl Session {
         Ok(())
     }
 
-    /// The same before another attempt at a file that goes on where it was: what it has made in its session, temporary objects and
-    /// prepared statements, stays.
+    /// The same before another attempt at a file that resumes: what it created in its session, temporary objects and prepared
+    /// statements, stays.
     pub async fn prepare_again(
         &mut self,
         settings: &SessionSettings,
@@ -326,8 +326,8 @@ impl Session {
         self.reset("", settings.statement_timeout).await
     }
 
-    /// The same between two files of one transaction that is to be prepared: with temporary objects or notifications it could not be,
-    /// so that there is nothing of the kind to discard.
+    /// The same between two files of one transaction that is to be prepared: temporary objects or notifications would prevent that,
+    /// so there are none to discard.
     pub async fn prepare_within(
         &mut self,
         settings: &SessionSettings,
@@ -346,11 +346,11 @@ impl Session {
             .await
     }
 
-    /// Sends statements of ours while a file's limits may be in force. A statement's time counts from the beginning of its message: one
-    /// of a millisecond could end before it is lifted, if that stood in the same one.
+    /// Sends our statements while a file's limits may be in effect. A statement timeout counts from the start of its message: a limit of
+    /// one millisecond could expire before it is lifted if both were in the same message.
     async fn unlimited(&self, set: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
         let lift = format!("{set} statement_timeout = 0");
-        // One round trip: the client pipelines what is polled together.
+        // One round trip: the client pipelines futures that are polled together.
         tokio::try_join!(
             biased;
             self.client().batch_execute(&lift),
@@ -359,7 +359,7 @@ impl Session {
         .map(drop)
     }
 
-    /// What holds for our statements, and the limits of the file at hand. With [`RESET`] before, whatever held before.
+    /// Sets our settings and the limits of the current file. Preceded by [`RESET`], it does not depend on earlier settings.
     fn own(&self, statement_timeout: Duration) -> String {
         // The server notices a client that was killed while a statement runs.
         let check_client = if self.checks_client {
@@ -375,13 +375,13 @@ impl Session {
         )
     }
 
-    /// Makes the server end this session when we fall silent: whoever holds the advisory lock must not keep it for ever.
+    /// Makes the server end this session if we become silent: the holder of the advisory lock must not keep it forever.
     pub async fn guard(&self) -> Result<(), tokio_postgres::Error> {
         self.client().batch_execute(GUARDS).await
     }
 
-    /// From here to [`Self::leave_file`] the settings of the database hold, as in a session of psql. Nothing of ours may be asked
-    /// meanwhile, but through [`Self::aside`] and [`Self::aside_within`].
+    /// Until [`Self::leave_file`], the settings of the database are in effect, as in a session of psql. Meanwhile, our queries must
+    /// go through [`Self::aside`] and [`Self::aside_within`].
     pub async fn enter_file(&self) -> Result<(), tokio_postgres::Error> {
         self.client().batch_execute(&unpin()).await
     }
@@ -393,14 +393,14 @@ impl Session {
             .await
     }
 
-    /// Makes the session ours again, whatever a file did to its role and its settings. In a transaction, to be undone if that is rolled
+    /// Restores our role and settings, whatever a file changed. In a transaction, this is undone if it is rolled
     /// back. The wait for a lock stays limited, since the transaction may hold others.
     pub async fn leave_file(&self) -> Result<(), tokio_postgres::Error> {
         self.reset("", Duration::ZERO).await
     }
 
-    /// The same at the end of the file's transaction: deferred constraints speak up first, rather than in COMMIT, where the server names
-    /// no statement, and under the settings of the file.
+    /// The same at the end of the file's transaction: deferred constraints are checked first, under the settings of the file, rather than in
+    /// COMMIT, where the server names no statement.
     pub async fn leave_file_in_transaction(&self) -> Result<(), tokio_postgres::Error> {
         tokio::try_join!(
             biased;
@@ -410,8 +410,8 @@ impl Session {
         .map(drop)
     }
 
-    /// The same in a transaction that goes on with another file. `SET CONSTRAINTS ALL` would hold for that one, too, and for what it
-    /// makes: the constraints that there are speak up by their names, and then wait again where they are made to.
+    /// The same in a transaction that continues with another file. `SET CONSTRAINTS ALL` would also affect that file and what it
+    /// creates, so the existing constraints are checked by name, and then deferred again if they are initially deferred.
     pub async fn leave_file_within(&self) -> Result<(), tokio_postgres::Error> {
         let rows = self
             .aside_within(async |client| client.query_typed(DEFERRABLE, &[]).await)
@@ -435,7 +435,7 @@ impl Session {
         .map(drop)
     }
 
-    /// Asks something of ours while a file is in force, outside of any transaction: in one of its own.
+    /// Runs our query while a file is in effect, outside of any transaction: in one of its own.
     pub async fn aside<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
@@ -456,7 +456,7 @@ impl Session {
         Ok(worked)
     }
 
-    /// The same within a transaction of the file, which is afterwards as it was.
+    /// The same within a transaction of the file, whose state is preserved.
     pub async fn aside_within<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
@@ -480,7 +480,7 @@ impl Session {
         Ok(worked)
     }
 
-    /// Sets `lock_timeout` for one statement and gives back what it was.
+    /// Sets `lock_timeout` for one statement and returns its previous value.
     pub async fn exchange_lock_timeout(
         &self,
         value: &str,
@@ -495,9 +495,9 @@ impl Session {
         Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
     }
 
-    /// Inside a transaction of a file that goes on after it: deferred constraints speak up, then, to the end of the transaction, our
-    /// role and our settings hold, whatever the file did, so that history, journal and progress can be written. The wait for a lock stays
-    /// limited, since the transaction may hold others.
+    /// Inside a transaction of a file that continues afterwards: checks deferred constraints, then sets our role and settings until the
+    /// end of the transaction, so that history, journal and progress can be written. The wait for a lock stays limited, since the
+    /// transaction may hold others.
     pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
         let own = self.own_to_the_end();
         tokio::try_join!(
@@ -508,7 +508,7 @@ impl Session {
         .map(drop)
     }
 
-    /// What makes the session ours to the end of the transaction.
+    /// The SQL that sets our role and settings until the end of the transaction.
     fn own_to_the_end(&self) -> String {
         let role = match self.facts.role.as_str() {
             "none" => "NONE".to_owned(),
@@ -521,7 +521,7 @@ impl Session {
         )
     }
 
-    /// Server messages that have come since the last call.
+    /// Server messages received since the last call.
     pub fn take_notices(&mut self) -> Vec<tokio_postgres::error::DbError> {
         std::iter::from_fn(|| self.connection.notices.try_recv().ok()).collect()
     }
@@ -535,7 +535,7 @@ impl Facts {
     ) -> Result<Self, tokio_postgres::Error> {
         let (client, login) = (&connection.client, &connection.login);
         // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as
-        // much. `to_regclass` requires the right to use the schema: a role without any grant on our tables can still ask.
+        // much. `to_regclass` requires USAGE on the schema: a role without any grant on our tables can still ask.
         let question = format!(
             "SELECT pg_catalog.current_setting('role'), \
                pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
@@ -549,7 +549,7 @@ impl Facts {
         let expected = schema.or(login.schemas.first().map(String::as_str));
         let expected = expected.unwrap_or("public").to_owned();
         let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&expected, Type::TEXT)];
-        // One round trip: the client pipelines what is polled together.
+        // One round trip: the client pipelines futures that are polled together.
         let (bookkeeping, rows) = tokio::try_join!(
             biased;
             Bookkeeping::read(client, login, address.database(), history_table),

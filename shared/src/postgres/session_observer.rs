@@ -1,7 +1,7 @@
-//! A second connection to a server, from which a session is watched that cannot speak for itself while it waits.
+//! A second connection to a server that observes sessions while they wait.
 //!
-//! Responsible for one such connection per server, shared by all who watch, and gone with the last of them. Not for
-//! what is done about what is seen (`runner`). Floor 2.
+//! Responsible for one such connection per server, shared by all observers and closed with the last of them. Not for
+//! acting on what is observed (`runner`).
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::{ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
 use crate::domain::Blocker;
 
-/// Longer than a look takes on a server that answers at all.
+/// Longer than a query takes on a server that responds at all.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
-/// Looks at the sessions of one server. Where no connection is to be had, it sees nothing, and the limits that are set
-/// in the watched session itself have to do.
+/// Observes the sessions of one server. If it cannot connect, it sees nothing, and the limits set in the observed session
+/// must suffice.
 #[derive(Debug)]
 pub struct SessionObserver {
     address: DatabaseAddress,
@@ -39,19 +39,19 @@ impl SessionObserver {
         }
     }
 
-    /// What a server process waits for (`Some(None)`: for nothing); `None` where that cannot be seen.
+    /// What a server process waits for (`Some(None)`: nothing); `None` if that cannot be determined.
     pub async fn lock_wait(&self, handle: &SessionHandle) -> Option<Option<LockWait>> {
         self.ask(async |connection| activity::lock_wait(&connection.client, handle).await)
             .await
     }
 
-    /// Who stands in the way of a server process; `None` where that cannot be seen.
+    /// Which sessions block a server process; `None` if that cannot be determined.
     pub async fn blockers(&self, pid: i32) -> Option<Vec<Blocker>> {
         self.ask(async |connection| activity::blockers_of(&connection.client, pid).await)
             .await
     }
 
-    /// Who sessions of this `application_name` wait for; empty when none of them waits, `None` where that cannot be seen.
+    /// Which sessions block those of this `application_name`; empty if none of them waits, `None` if that cannot be determined.
     pub async fn blockers_of_application(&self, application: &str) -> Option<Vec<Blocker>> {
         self.ask(async |connection| {
             activity::blockers_of_application(&connection.client, application).await
@@ -87,14 +87,14 @@ impl SessionObserver {
             question(kept.as_ref()?).await.ok()
         });
         let answer = looked.await.ok().flatten();
-        // A connection that did not answer is not kept.
+        // A connection that did not respond is not kept.
         if answer.is_none() {
             *kept = None;
         }
         answer
     }
 
-    /// In the maintenance database: a connection to the service's own would stand in the way of what wants it alone.
+    /// In the maintenance database: a connection to the service's database would block commands that require exclusive access.
     async fn open(&self) -> Option<Connection> {
         match connect_to_maintenance(&self.address, &self.options).await {
             Ok(connection) => Some(connection),

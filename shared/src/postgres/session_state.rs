@@ -1,7 +1,7 @@
-//! What a file has made of its session, so that a resumed file finds it again.
+//! The session state that a file creates, so that a resumed file finds it again.
 //!
-//! Responsible for: reading the settings that statements and functions have made (role included), temporary objects, prepared
-//! statements and cursors off the server, and for making the settings again. Not for what is recorded when (`runner::resumption`).
+//! Responsible for: reading the settings that statements and functions changed (role included), temporary objects, prepared
+//! statements and cursors from the server, and restoring the settings. Not for what is recorded when (`runner::resumption`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,16 +13,16 @@ use super::Client;
 use super::history::quote_identifier;
 use super::session::OWN_BEGIN;
 
-/// The settings that are made last: the role, since it may not have the right to make the others, and then the limit that could end
+/// The settings that are restored last: the role, since it may lack the privilege to set the others, and then the limit that could abort
 /// the others.
 const LAST: [&str; 3] = ["session_authorization", "role", STATEMENT_TIMEOUT];
 
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 
-/// The savepoint behind which the limit of the file is lifted.
+/// The savepoint after which the limit of the file is lifted.
 const SAVEPOINT: &str = "orchestrator_state";
 
-/// It is asked while the settings of the file hold, so that nothing may be looked up by `search_path`: operators are qualified, too.
+/// It runs under the settings of the file, so nothing may be resolved by `search_path`: operators are qualified, too.
 /// `transaction_…` belong to a transaction and not to the session.
 const READ: &str = "SELECT 'setting', s.name, s.setting FROM pg_catalog.pg_settings s \
       WHERE s.source OPERATOR(pg_catalog.=) 'session' AND s.name OPERATOR(pg_catalog.<>) \
@@ -42,17 +42,17 @@ const READ: &str = "SELECT 'setting', s.name, s.setting FROM pg_catalog.pg_setti
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionState {
-    /// The settings with their values. Relative to a fresh session: those that differ, `None` where one was reset.
+    /// The settings with their values. Relative to a fresh session: those that differ, `None` if one was reset.
     pub settings: BTreeMap<String, Option<String>>,
     /// The names of temporary objects, prepared statements and cursors, which end with the session.
     pub objects: BTreeSet<String>,
 }
 
 impl SessionState {
-    /// Reads it off the server. `custom` are names of custom settings, which the server does not list; `within` is whether a
-    /// transaction of the file is open, which is afterwards as it was.
+    /// Reads it from the server. `custom` are names of custom settings, which the server does not list; `within` is whether a
+    /// transaction of the file is open; its state is preserved.
     ///
-    /// The file's own `statement_timeout` could end this query, so it is noted and lifted first.
+    /// The file's own `statement_timeout` could abort this query, so it is saved and lifted first.
     pub async fn read(
         client: &Client,
         custom: &BTreeSet<String>,
@@ -68,8 +68,8 @@ impl SessionState {
         } else {
             (OWN_BEGIN.to_owned(), "ROLLBACK".to_owned())
         };
-        // One round trip: the client pipelines what is polled together. A message each: the time of a statement counts from the
-        // beginning of its message.
+        // One round trip: the client pipelines futures that are polled together. One message each: the time of a statement counts
+        // from the start of its message.
         let (_, limit, _, rows, _) = tokio::try_join!(
             biased;
             client.batch_execute(&begin),
@@ -98,7 +98,7 @@ impl SessionState {
         Ok(state)
     }
 
-    /// What of this state a fresh session does not have.
+    /// The part of this state that a fresh session lacks.
     pub fn since(mut self, fresh: &Self) -> Self {
         let is_default = |name: &str| fresh.settings.contains_key(name) && !LAST.contains(&name);
         let reset: Vec<String> = fresh
@@ -114,7 +114,7 @@ impl SessionState {
         self
     }
 
-    /// Makes the settings in a fresh session. Gives the one that the server refused, with its error.
+    /// Restores the settings in a fresh session. Returns the one that the server refused, with its error.
     pub async fn restore(&self, client: &Client) -> Result<(), (String, Error)> {
         let order = |name: &str| LAST.iter().position(|last| *last == name);
         let mut settings: Vec<_> = self.settings.iter().collect();

@@ -1,8 +1,8 @@
-//! Connections on which no answer will come any more, though nobody closed them.
+//! Detects connections on which no response will arrive although they are still open.
 //!
-//! A firewall that forgot a connection, a network that swallows packets: the client waits, and keeps its locks while it does. A
-//! server that takes long over a statement looks the same from here; a second connection tells the two apart. Responsible
-//! for noticing, and for giving the connection up; not for what became of its work. Floor 2.
+//! If a firewall drops a connection or a network loses packets, the client waits and keeps its locks. A server that executes a
+//! long statement looks the same from here; a second connection distinguishes the two. Responsible for detecting this, and for
+//! closing the connection; not for the outcome of its work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,27 +16,27 @@ use super::{Client, ConnectOptions, Connection, connect, hurry, reachability};
 use crate::config::DatabaseAddress;
 use crate::domain::with_causes;
 
-/// After how many looks in a row that found no server the connection is given up.
+/// After how many consecutive failed checks the connection is given up.
 const MOST_UNANSWERED: u32 = 2;
 
-/// Between a look that found no server and the next one.
+/// The pause after a check that reached no server.
 const UNANSWERED_PAUSE: Duration = Duration::from_secs(1);
 
-/// What it takes to look at a session from outside, and to give its connection up.
+/// What a second connection needs to check a session, and to give its connection up.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
     pub(super) address: DatabaseAddress,
     pub(super) pid: i32,
-    /// When its server started: of several hosts of an address, another one may answer.
+    /// When its server started: with several hosts in an address, another one may respond.
     pub(super) server_start: String,
-    /// When its server process was started: another one may get its number.
+    /// When its server process started: another one may reuse its pid.
     pub(super) backend_start: String,
     pub(super) driver: AbortHandle,
-    /// How many name the holders of its locks by themselves.
+    /// How many callers report the holders of its locks themselves.
     pub(super) named_elsewhere: Arc<AtomicUsize>,
 }
 
-/// For as long as it is kept, somebody else names who holds the locks that a session waits for.
+/// While it exists, the caller reports the holders of the locks that a session waits for.
 #[derive(Debug)]
 pub struct NamedElsewhere(Arc<AtomicUsize>);
 
@@ -46,22 +46,22 @@ impl Drop for NamedElsewhere {
     }
 }
 
-/// What it takes to look after the requests of one connection.
+/// What is needed to check the requests of one connection for stalls.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) handle: SessionHandle,
-    /// For the connections that look: they wait for nothing.
+    /// For the checking connections: they wait for nothing.
     pub(super) options: ConnectOptions,
 }
 
-/// When a server started, as text that no setting of a session changes.
+/// The start time of a server, as text that does not depend on session settings.
 pub(super) const SERVER_START: &str = "pg_catalog.to_char(pg_catalog.pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
 
-/// The same of a row of `pg_stat_activity`.
+/// The start time of the process in a row of `pg_stat_activity`.
 pub(super) const BACKEND_START: &str =
     "pg_catalog.to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
 
-/// When the server process of this session was started.
+/// The start time of this session's server process.
 pub(super) fn own_start() -> String {
     format!(
         "(SELECT {BACKEND_START} FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()))"
@@ -69,12 +69,12 @@ pub(super) fn own_start() -> String {
 }
 
 impl SessionHandle {
-    /// Whether the server was not restarted between the two sessions.
+    /// Whether both sessions belong to the same start of the same server.
     pub fn is_of_same_server_run(&self, other: &Self) -> bool {
         self.server_start == other.server_start
     }
 
-    /// Names by itself, for as long as what it gives is kept, who holds the locks that the session waits for.
+    /// The caller reports the holders of the locks that the session waits for while it keeps the returned guard.
     pub fn name_elsewhere(&self) -> NamedElsewhere {
         self.named_elsewhere.fetch_add(1, Ordering::Relaxed);
         NamedElsewhere(Arc::clone(&self.named_elsewhere))
@@ -90,7 +90,7 @@ impl SessionHandle {
         self.driver.abort();
     }
 
-    /// That of a connection on which nothing was asked yet.
+    /// The handle of a connection without queries so far.
     pub(super) fn unknown(address: &DatabaseAddress, driver: AbortHandle) -> Self {
         Self {
             address: address.clone(),
@@ -103,7 +103,7 @@ impl SessionHandle {
     }
 }
 
-/// Finds out which server process a new connection has, and looks after its requests from now on.
+/// Determines the server process of a new connection, and starts the stall checks.
 pub(super) async fn begin(
     connection: &mut Connection,
     options: &ConnectOptions,
@@ -128,27 +128,27 @@ pub(super) async fn begin(
     Ok(())
 }
 
-/// What a look from outside found.
+/// The result of a check from a second connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StallCheck {
-    /// The server is at work on what it was asked, or has just been.
+    /// The server is executing the request, or has just finished.
     AtWork,
-    /// It has answered long ago and waits for us, or the server process is gone.
+    /// The server finished long ago and waits for the client, or the server process is gone.
     Over,
     /// No server answers.
     Unreachable,
-    /// It could not be found out.
+    /// The state could not be determined.
     Unknown,
 }
 
-/// Awaits one request. After a moment it is looked at from outside: who holds the lock that it waits for, and whether an
-/// answer will come. `work` is never dropped.
+/// Awaits one request. After a moment it is checked from a second connection: who holds the lock that it waits for, and whether a
+/// response will arrive. `work` is never dropped.
 pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Ok(done) = tokio::time::timeout(MOMENT, work.as_mut()).await {
         return done;
     }
-    // Boxed: nearly no request comes to it, and it is large.
+    // Boxed: it is large, and almost no request reaches it.
     let is_named = watch.handle.named_elsewhere.load(Ordering::Relaxed) > 0;
     let looking = Box::pin(async {
         tokio::select! {
@@ -161,7 +161,7 @@ pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) 
         result = &mut work => return result,
         () = looking => {}
     }
-    // The connection is closed on this side: the work ends now.
+    // The connection is closed on this side, so the work ends now.
     work.await
 }
 
@@ -219,7 +219,7 @@ async fn look(handle: &SessionHandle, options: &ConnectOptions, patience: Durati
             }
         }
     };
-    // The new connection may fall silent as well.
+    // The new connection may stall as well.
     tokio::time::timeout(reachability::look_limit(&handle.address), asked)
         .await
         .unwrap_or(StallCheck::Unreachable)
@@ -252,7 +252,7 @@ async fn found(
     let (same_server, is_there): (bool, bool) = (row.get(0), row.get(1));
     let (idle, long_ago): (Option<bool>, Option<bool>) = (row.get(2), row.get(3));
     Ok(match (idle, long_ago) {
-        // It was started again meanwhile, and knows nothing of us; of several hosts another one may have answered.
+        // It was restarted meanwhile and does not know our session; with several hosts, another one may have responded.
         _ if !same_server && handle.address.endpoints().len() == 1 => StallCheck::Over,
         _ if !same_server => StallCheck::Unknown,
         _ if !is_there => StallCheck::Over,
@@ -263,20 +263,20 @@ async fn found(
     })
 }
 
-/// What a look from outside sees of somebody's sessions.
+/// The observed state of the sessions of a client program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerActivity {
-    /// The server is at work for one of them.
+    /// The server is executing a statement of one of them.
     AtWork,
-    /// There are none, or the server waits for their client.
+    /// None exist, or the server waits for their client.
     Idle,
     /// No server answers.
     Unreachable,
-    /// It could not be found out.
+    /// The state could not be determined.
     Unknown,
 }
 
-/// What is seen of the sessions with this `application_name`, on a connection that waits for nothing.
+/// Checks the sessions with this `application_name` on a connection that waits for nothing.
 pub(super) async fn sight(
     address: &DatabaseAddress,
     options: &ConnectOptions,

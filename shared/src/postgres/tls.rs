@@ -1,7 +1,7 @@
 //! TLS for connections to PostgreSQL.
 //!
-//! Responsible for: turning what an address says about TLS into a rustls configuration. Not for: falling back between
-//! TLS and plaintext (`attempt`). Floor 2.
+//! Responsible for: turning the TLS settings of an address into a rustls configuration. Not for: falling back between
+//! TLS and plaintext (`attempt`).
 //!
 //! `sslrootcert=system` means the authorities of the operating system (rustls-native-certs), not a list compiled in
 //! (webpki-roots): a company's own authority is installed there, updates arrive with the system, and `SSL_CERT_FILE`
@@ -27,7 +27,7 @@ use crate::config::address::{RootCertificates, SslMode, TlsSettings, TlsVersion}
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsSetupError {
-    /// The mode demands a check that nothing can be checked with.
+    /// The mode requires verification, but no root certificates are configured.
     #[error(
         "sslmode={mode} requires root certificates; set sslrootcert=FILE to the certificate of the authority, or sslrootcert=system"
     )]
@@ -40,7 +40,7 @@ pub enum TlsSetupError {
         "the operating system has no root certificates ({problem}); install the package ca-certificates, or set sslrootcert=FILE"
     )]
     NoSystemRoots {
-        /// What was found instead.
+        /// The cause.
         problem: String,
     },
     /// A PEM file cannot be used.
@@ -53,7 +53,7 @@ pub enum TlsSetupError {
         /// What is wrong with it.
         problem: String,
     },
-    /// rustls does not take the settings.
+    /// rustls rejects the settings.
     #[error("cannot use the TLS settings")]
     Rustls {
         /// Why.
@@ -62,7 +62,7 @@ pub enum TlsSetupError {
     },
 }
 
-/// What speaks TLS for one connection.
+/// The TLS connector of one connection.
 #[derive(Clone)]
 pub(super) struct TlsClient {
     pub(super) connector: Connector,
@@ -84,7 +84,7 @@ impl TlsClient {
         };
         let mut config = client_config(settings, provider, Arc::new(verifier))?;
         config.enable_sni = settings.server_name_indication;
-        // Every handshake must come by the verifier.
+        // Every handshake must reach the verifier.
         config.resumption = Resumption::disabled();
         if settings.direct {
             config.alpn_protocols = vec![b"postgresql".to_vec()];
@@ -95,7 +95,7 @@ impl TlsClient {
         })
     }
 
-    /// Whether a handshake came as far as the certificate since the last call.
+    /// Whether a handshake reached the certificate since the last call.
     pub(super) fn take_reached(&self) -> bool {
         self.reached.swap(false, Ordering::Relaxed)
     }
@@ -183,7 +183,7 @@ fn trust(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Trust
     })
 }
 
-/// The roots of the operating system, read once: that takes some tens of milliseconds.
+/// The root certificates of the operating system, read once, because that takes tens of milliseconds.
 fn system_roots() -> Result<Arc<RootCertStore>, TlsSetupError> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     if let Some(roots) = ROOTS.get() {
@@ -191,7 +191,7 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsSetupError> {
     }
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    // A system holds old certificates that webpki cannot read; they do not spoil the others.
+    // A system may contain old certificates that webpki cannot read; they are skipped.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let problem = found
@@ -248,7 +248,7 @@ fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsSetupError> {
     })
 }
 
-/// libpq's rule: no access for others, and none for the group unless the file is root's.
+/// libpq's rule: no access for others, and none for the group unless root owns the file.
 #[cfg(unix)]
 fn check_key_permissions(file: &Path) -> Result<(), TlsSetupError> {
     use std::os::unix::fs::MetadataExt;

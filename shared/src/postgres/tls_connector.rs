@@ -1,7 +1,7 @@
 //! TLS between tokio-postgres and rustls.
 //!
-//! Responsible for: hosts that are no DNS names, channel binding only where the server proved its key, and errors in
-//! words. Not for: what a certificate must fulfil (`certificate_verifier`), settings (`tls`). Floor 2.
+//! Responsible for: hosts that are not DNS names, channel binding only if the server proved its key, and readable
+//! errors. Not for: the requirements for a certificate (`certificate_verifier`), settings (`tls`).
 
 use std::future::Future;
 use std::io;
@@ -18,8 +18,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls_failure::TlsFailure;
 
-/// Stands for a host whose name no certificate is compared with and that TLS cannot express. An address is never sent as
-/// the server's name.
+/// Replaces a host name that is not compared with a certificate and that TLS cannot express. An address is never sent as
+/// the server name.
 const NO_NAME: &str = "0.0.0.0";
 
 /// Makes TLS connections.
@@ -66,7 +66,7 @@ where
     }
 }
 
-/// One handshake to be.
+/// A pending handshake.
 pub(super) struct Connect<C> {
     inner: C,
     unproven: Arc<AtomicBool>,
@@ -102,8 +102,8 @@ pub(super) struct Stream<T> {
 
 impl<T: TlsStream + Unpin> TlsStream for Stream<T> {
     fn channel_binding(&self) -> ChannelBinding {
-        // Bound to a certificate whose key the server did not prove to have, a login could be relayed by anyone who has
-        // seen that certificate.
+        // If the login were bound to a certificate whose key the server did not prove to own, anyone who has seen that
+        // certificate could relay the login.
         if self.is_proven {
             self.inner.channel_binding()
         } else {
@@ -112,7 +112,7 @@ impl<T: TlsStream + Unpin> TlsStream for Stream<T> {
     }
 }
 
-/// An alert of the server may come after the handshake, such as the one about the client's certificate.
+/// The server may send an alert after the handshake, for example about the client certificate.
 fn in_words<T>(outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
     outcome.map_err(|error| {
         if TlsFailure::is_of_tls(&error) {

@@ -1,7 +1,7 @@
-//! Why TLS failed, in words.
+//! Readable reasons for TLS failures.
 //!
 //! Responsible for: one sentence and one advice for each fault that rustls finds; rustls itself shows the names of its
-//! types. Not for: the address and the exit code (`connect_error`). Floor 2.
+//! types. Not for: the address and the exit code (`connect_error`).
 
 use std::io;
 
@@ -151,7 +151,7 @@ impl TlsFailure {
                 "the server's certificate cannot be read",
                 "issue an X.509 version 3 certificate",
             ),
-            // Keys and signatures that ring does not know, X.509 version 1, and whatever else is not understood.
+            // Keys and signatures that ring does not support, X.509 version 1, and anything else that is not understood.
             _ => (
                 "the server's certificate has a type that this program cannot verify",
                 "issue an X.509 version 3 certificate with an RSA, P-256, P-384 or Ed25519 key, signed without RSA-PSS parameters",

@@ -1,5 +1,5 @@
-//! Whether history and journal agree. The engine writes both in one transaction: where they contradict each other, somebody wrote into one of
-//! them, or one of them was restored without the other, and nobody can say from here which migrations are in the database.
+//! Whether history and journal agree. The engine writes both in one transaction: if they contradict each other, one of them was edited, or
+//! restored without the other, and it is unknown which migrations are in the database.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{AppliedMigration, History};
 use crate::domain::{Service, Version};
 
-/// What the journal says of a version that history sees otherwise.
+/// The last journal entry of a version that contradicts history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalSays {
@@ -16,7 +16,7 @@ pub enum JournalSays {
     Applied,
     /// It is reverted; history has it.
     Reverted,
-    /// Nothing; history has it. No contradiction: a run goes on.
+    /// No entry; history has it. This is not a contradiction: a run continues.
     Nothing,
 }
 
@@ -25,19 +25,19 @@ pub enum JournalSays {
 pub struct Disagreement {
     /// The version.
     pub version: Version,
-    /// Its name; empty where neither history nor source has it.
+    /// Its name; empty if neither history nor source has it.
     pub name: String,
-    /// What the journal says.
+    /// The last journal entry.
     pub journal: JournalSays,
 }
 
 impl Disagreement {
-    /// Whether a run may not go on.
+    /// Whether a run is refused.
     pub fn is_contradiction(&self) -> bool {
         self.journal != JournalSays::Nothing
     }
 
-    /// In one sentence.
+    /// The difference in one sentence.
     pub fn sentence(&self) -> String {
         let migration = format!("{} {}", self.version, self.name);
         let migration = migration.trim_end();
@@ -55,12 +55,12 @@ impl Disagreement {
     }
 }
 
-/// Where history and journal differ, by version. What refinery itself wrote before this engine came is no difference.
+/// The differences between history and journal, by version. Rows that refinery wrote before this engine was used do not count.
 pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> {
     let Some(journal) = &history.journal else {
         return Vec::new();
     };
-    // The engine goes on where refinery stopped: what is older than all that it did was there before.
+    // The engine continues where refinery stopped: rows older than all of its own existed before.
     let oldest = journal.keys().next();
     let mut found: BTreeMap<Version, Disagreement> = BTreeMap::new();
     for AppliedMigration { version, name, .. } in &history.applied {

@@ -1,6 +1,4 @@
-//! What a running service does, in the few words of its live line.
-//!
-//! Floor 4.
+//! The live line of a running service.
 
 use crate::domain::Direction;
 
@@ -9,20 +7,20 @@ use super::style::Role;
 use super::tally::{Activity, Running, Standing};
 use super::words;
 
-/// A live line: `verb`, then (after the time, which is drawn) `text`.
+/// A live line: `verb`, then (after the drawn time) `text`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LiveLine {
-    /// What it does.
+    /// The verb of the activity.
     pub verb: &'static str,
-    /// In which colour.
+    /// The color of the verb.
     pub role: Role,
     /// The rest of the line.
     pub text: String,
-    /// What the clock of the line measures. A retry and the next statement of one migration go on with the same clock.
+    /// The subject that the clock of the line measures. A retry and the next statement of one migration keep the same clock.
     pub subject: String,
 }
 
-/// The words for a service; `None` when it does nothing that is worth a line.
+/// The live line of a service; `None` if it is idle.
 pub(super) fn words(standing: &Standing) -> Option<LiveLine> {
     match &standing.activity {
         Activity::Idle => None,
@@ -62,7 +60,7 @@ fn step(standing: &Standing, running: &Running) -> LiveLine {
         running.step,
         standing.progress().1.max(running.step),
     );
-    // Who they are stands in the line above, which was written when it began to wait.
+    // The line above describes the blockers; it was written when the wait started.
     if let Some(who) = words::identities(&running.blockers) {
         if let Some((attempt, attempts, _)) = &running.retry {
             let next = (attempt + 1).min(*attempts);

@@ -1,4 +1,4 @@
-//! The words for backups: live lines, lines that stay, and the last one. Floor 4.
+//! The text for backups: live lines, permanent lines, and the summary.
 
 use crate::domain::{EventKind, Verdict};
 
@@ -10,9 +10,9 @@ use super::text::{clean, one_line};
 use super::units::{bytes, count, duration};
 use super::words;
 
-/// Columns of the name of a table.
+/// The maximum width of a table name.
 const TABLE: usize = 60;
-/// Columns of a sentence that comes from elsewhere.
+/// The maximum width of a foreign sentence.
 const SENTENCE: usize = 200;
 
 /// The live line of a dump.
@@ -141,7 +141,7 @@ pub(super) fn summary(tally: &Tally, verdict: Verdict, duration_ms: u64) -> Stri
     }
 }
 
-/// The folder stands in the line of the manifest.
+/// The line of the manifest names the folder.
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

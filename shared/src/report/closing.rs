@@ -1,6 +1,4 @@
-//! The first and the last words of a run: the announcement, the final table, the summary.
-//!
-//! Floor 4.
+//! The announcement, the final table and the summary of a run.
 
 use crate::domain::{ServiceName, ServiceOutcome, Totals, Verdict};
 
@@ -12,7 +10,7 @@ use super::text::{hanging, one_line};
 use super::units::{count, duration};
 use super::words;
 
-/// Services without work that are named; of more, only the number is told.
+/// The maximum number of services without work that are named; if there are more, only their number is shown.
 const NAMED: usize = 12;
 
 /// `Applying 23 migrations to 10 services, 1 is up to date.`
@@ -43,7 +41,7 @@ pub(super) fn announce(
 
 /// The final table with an empty line around it; empty when the run was about one service.
 pub(super) fn table(tally: &Tally, terminal: Terminal) -> String {
-    // A run that applies may have had to undo.
+    // A run that applies may have undone something.
     let undid = !tally.reverts && tally.services.iter().any(|it| it.reverted > 0);
     let rows: Vec<Vec<Cell>> = tally
         .involved()
@@ -90,7 +88,7 @@ fn row(standing: &Standing, tally: &Tally, undid: bool) -> Vec<Cell> {
     } else {
         format!("{done} of {}", standing.steps)
     };
-    // Of a service that was stopped before its first step the time says nothing.
+    // The time of a service that was stopped before its first step is meaningless.
     let took = if standing.done() > 0 || standing.failed.is_some() {
         duration(standing.duration_ms)
     } else {
@@ -149,7 +147,7 @@ pub(super) fn summary(tally: &Tally, verdict: Verdict, totals: &Totals) -> Strin
     let up_to_date = tally.up_to_date();
     match verdict {
         Verdict::NothingToDo => nothing_to_do(&up_to_date.into_iter().collect::<Vec<_>>(), tally),
-        // What is no migration, such as keeping what was to be undone, has been told line by line.
+        // Work other than migrations, such as keeping pending reverts, was reported line by line.
         Verdict::Done if totals.applied + totals.reverted + totals.adopted == 0 => {
             format!("Done in {time}")
         }
@@ -237,7 +235,7 @@ fn nothing_to_do(up_to_date: &[&ServiceName], tally: &Tally) -> String {
     }
 }
 
-/// The colour of the last line.
+/// The color of the last line.
 pub(super) fn role(verdict: Verdict) -> Role {
     match verdict {
         Verdict::Done => Role::Good,

@@ -1,6 +1,4 @@
-//! A failed step as people see it: what PostgreSQL said, where in the file, what is left in the database, what to do.
-//!
-//! Floor 4.
+//! The human output of a failed step: PostgreSQL's error, its place in the file, the state of the database, the next command.
 
 use crate::domain::{
     Direction, ExitStatus, Failure, MASK, Refusal, RefusalKind, ServiceName, Version,
@@ -12,24 +10,24 @@ use super::text::{clean, hanging};
 use super::units::count;
 use super::words;
 
-/// Columns for the line of the file where nothing else limits them.
+/// The width of the file's line if the terminal does not limit it.
 const DEFAULT_WIDTH: usize = 120;
 
-/// Blockers that are named; those at the root come first.
+/// The maximum number of blockers that are named, root blockers first.
 const BLOCKERS: usize = 4;
 
-/// Which step failed, as its event says, and what the run had done there before.
+/// The failed step from its event, and what the run had done in that service before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailedStep<'a> {
     /// The service.
     pub service: Option<&'a ServiceName>,
     /// The migration.
     pub version: Option<Version>,
-    /// How many steps of the service this run had done before.
+    /// How many steps of the service this run had finished before.
     pub done_before: usize,
 }
 
-/// The block of lines that explains a failure, without a line end after the last. `width` is that of the terminal.
+/// The lines that explain a failure, without a trailing line end. `width` is that of the terminal.
 pub fn render(
     failure: &Failure,
     step: FailedStep<'_>,
@@ -63,7 +61,7 @@ pub fn render(
     lines.join("\n")
 }
 
-/// The word for what stopped a service outside of any step.
+/// The heading for an error outside of any step.
 pub fn kind(exit_code: ExitStatus, refusal: Option<&Refusal>) -> &'static str {
     match exit_code {
         ExitStatus::Refused if refusal.is_some_and(|it| it.kind == RefusalKind::Gate) => {
@@ -76,7 +74,7 @@ pub fn kind(exit_code: ExitStatus, refusal: Option<&Refusal>) -> &'static str {
     }
 }
 
-/// A message without the databases that its addresses name: one server that is down gives the same one for each service.
+/// A message without the database names of its addresses: a server that is down gives the same message for each service.
 pub fn without_databases(message: &str) -> String {
     let mut shown = String::new();
     for word in message.split_inclusive(char::is_whitespace) {
@@ -97,7 +95,7 @@ pub fn without_databases(message: &str) -> String {
     shown
 }
 
-/// What is wrong outside of any step: `refused: policy: …` with what to do next.
+/// An error outside of any step: `refused: policy: …` with the next command.
 pub fn render_refusal(
     kind: &str,
     message: &str,
@@ -121,7 +119,7 @@ fn title(failure: &Failure, palette: Palette, width: Option<usize>) -> Vec<Strin
     headed(&head, &failure.message, palette, width)
 }
 
-/// A red word, and a text in bold that keeps clear of it.
+/// A red heading, and a bold text with a hanging indent.
 fn headed(head: &str, text: &str, palette: Palette, width: Option<usize>) -> Vec<String> {
     let first = format!("{head}: ");
     hanging(&first, &clean(text), width)
@@ -158,7 +156,7 @@ fn location(
         return lines;
     };
     let room = width.unwrap_or(DEFAULT_WIDTH).saturating_sub(gutter + 3);
-    // Columns count what stands in the file, not what is shown in the place of a secret.
+    // Columns refer to the file, not to the text that replaces a secret.
     let column = failure.column.filter(|_| !source.contains(MASK));
     let snippet = Snippet::new(source, column, room);
     let bar = palette.paint(Role::Accent, "|");
@@ -170,7 +168,7 @@ fn location(
             .to_owned(),
     );
     if let Some(carets) = snippet.carets() {
-        // Blanks stay outside the colour, so that nothing but the carets is painted.
+        // Blanks stay unpainted, so that only the carets are colored.
         let blanks = carets.len() - carets.trim_start().len();
         let mark = palette.paint(Role::Bad, carets.trim_start());
         lines.push(format!("{blank} {bar} {}{mark}", " ".repeat(blanks)));
@@ -197,7 +195,7 @@ fn note(
     lines
 }
 
-/// The line that says what to do, the same wherever it stands. Never broken: it holds commands to copy.
+/// The `next:` line. It is never wrapped, because it contains commands to copy.
 pub fn next(text: &str, palette: Palette) -> Vec<String> {
     let first = "next: ";
     let mut lines = hanging(first, &clean(text), None);
@@ -207,7 +205,7 @@ pub fn next(text: &str, palette: Palette) -> Vec<String> {
     lines
 }
 
-/// What the failed step left in the database.
+/// Describes the state that the failed step left in the database.
 fn state_after(failure: &Failure, step: FailedStep<'_>) -> String {
     let mut subject = step
         .service

@@ -1,6 +1,6 @@
-//! The lines that a run is told in: which events get one, and how it reads.
+//! The lines of a run's human output: which events get one, and its text.
 //!
-//! A fold without any output of its own, so that the plain and the live reporter say the same. Floor 4.
+//! A fold without output of its own, so that the plain and the live reporter print the same text.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,14 +20,14 @@ use super::text::{hanging, width};
 use super::undoing;
 use super::units::duration;
 
-/// Columns of the word that a line begins with.
+/// The width of the verb at the start of a line.
 pub(super) const VERB: usize = 9;
-/// The pause between two lines about the progress of one dump.
+/// The interval between two progress lines of one dump.
 const PROGRESS: time::Duration = time::Duration::seconds(10);
-/// Columns of the time behind it: `12 min 05 s`.
+/// The width of the time after it: `12 min 05 s`.
 pub(super) const TIME: usize = 11;
 
-/// Something to say, and where; several lines are separated by line ends, the last has none.
+/// One or more lines and their stream, separated by line ends, without a trailing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// For stdout.
@@ -41,21 +41,21 @@ pub enum Line {
 pub struct HumanLines {
     verbosity: Verbosity,
     terminal: Terminal,
-    /// Whether a service gets one line when it is through, instead of one for each migration.
+    /// Whether a finished service gets one line instead of one for each migration.
     by_service: bool,
     tally: Tally,
-    /// What every service was said to wait for: the same is not said again.
+    /// The last reported wait of every service: the same wait is not reported again.
     waits: HashMap<Option<ServiceName>, HashSet<String>>,
     /// The services that failed outside of any step.
-    told: SameFailures,
-    /// What was said to do next.
+    failures: SameFailures,
+    /// The `next:` commands reported so far.
     advised: Vec<String>,
-    /// When the progress of a dump was told last.
+    /// When the progress of a dump was last reported.
     progressed: HashMap<Option<ServiceName>, OffsetDateTime>,
 }
 
 impl HumanLines {
-    /// Lines for these streams. With `by_service` a service among others gets one line, when it is through.
+    /// Creates lines for these streams. With `by_service`, each of several services gets one line when it finishes.
     pub fn new(verbosity: Verbosity, terminal: Terminal, by_service: bool) -> Self {
         Self {
             verbosity,
@@ -63,14 +63,14 @@ impl HumanLines {
             by_service: by_service && verbosity != Verbosity::Verbose,
             tally: Tally::default(),
             waits: HashMap::new(),
-            told: SameFailures::default(),
+            failures: SameFailures::default(),
             advised: Vec::new(),
             progressed: HashMap::new(),
         }
     }
 
-    /// What to say about an event. Give it every event of the run, in order.
-    pub fn tell(&mut self, event: &Event) -> Vec<Line> {
+    /// Returns the lines for an event. Call it with every event of the run, in order.
+    pub fn report(&mut self, event: &Event) -> Vec<Line> {
         self.tally.absorb(event);
         let lines = match &event.kind {
             EventKind::MigrationFailed(failure) => return vec![self.failure(event, failure)],
@@ -129,7 +129,7 @@ impl HumanLines {
                 }
                 lines
             }
-            // A run that undoes, and nothing else, has announced what it is about.
+            // A run that only undoes has already been announced.
             EventKind::CompensationStarted { .. } | EventKind::CompensationFinished { .. }
                 if self.tally.reverts =>
             {
@@ -166,7 +166,7 @@ impl HumanLines {
         self.terminal
     }
 
-    /// Columns that the names of the services take.
+    /// The width of the service names.
     pub(super) fn name_width(&self) -> usize {
         self.tally
             .services
@@ -179,24 +179,24 @@ impl HumanLines {
     fn detail(&self) -> Detail {
         Detail {
             verbose: self.verbosity == Verbosity::Verbose,
-            // Where there is only one service, its migrations are what people want to see.
+            // With only one service, its migrations are shown.
             by_service: self.by_service && self.tally.services.len() > 1,
             tabled: self.tally.services.len() > 1,
             backs_up: self.tally.backs_up,
         }
     }
 
-    /// Whether the progress of a dump is worth a line that stays: where it is not seen live, now and then.
+    /// Whether the progress of a dump gets a permanent line: periodically, unless it is shown live.
     fn is_progress_due(&mut self, event: &Event) -> bool {
         if matches!(event.kind, EventKind::BackupStarted { .. }) {
             self.progressed.insert(event.service.clone(), event.time);
             return true;
         }
-        let told = self.progressed.entry(event.service.clone());
-        let told = told.or_insert(event.time);
-        let is_due = !self.terminal.live && event.time - *told >= PROGRESS;
+        let last = self.progressed.entry(event.service.clone());
+        let last = last.or_insert(event.time);
+        let is_due = !self.terminal.live && event.time - *last >= PROGRESS;
         if is_due {
-            *told = event.time;
+            *last = event.time;
         }
         is_due
     }
@@ -205,7 +205,7 @@ impl HumanLines {
         let step = FailedStep {
             service: event.service.as_ref(),
             version: event.version,
-            // What is undone does not stay.
+            // Undone migrations do not count.
             done_before: match self.tally.undoes_on_failure {
                 true => 0,
                 false => self.standing(event).map_or(0, Standing::done),
@@ -224,7 +224,7 @@ impl HumanLines {
         message: &str,
         next: &Option<String>,
     ) -> Option<Line> {
-        let mut text = self.told.show(service, kind, message, self.terminal)?;
+        let mut text = self.failures.show(service, kind, message, self.terminal)?;
         if let Some(step) = next {
             self.advised.push(step.clone());
             for line in failure::next(step, self.terminal.err) {
@@ -235,9 +235,9 @@ impl HumanLines {
         Some(Line::Err(text))
     }
 
-    /// The services of which the same is true as was said of another.
+    /// Lines for services that failed in the same way as another one.
     fn alike(&mut self) -> Vec<Line> {
-        let others = self.told.others(self.terminal);
+        let others = self.failures.others(self.terminal);
         others.into_iter().map(Line::Err).collect()
     }
 
@@ -289,8 +289,8 @@ impl HumanLines {
             text.push_str(&self.terminal.out.paint(role, &line));
             text.push('\n');
         }
-        // On one terminal the advice stands just above, below its failure; quietly, even nothing in between. Elsewhere
-        // standard output and error go different ways, and each says it.
+        // On a shared terminal the advice is shown directly above, below its failure. Otherwise stdout and stderr go to
+        // different places, and both show it.
         let said_above = quiet || self.terminal.live;
         let steps: Vec<&str> = next
             .iter()
@@ -304,7 +304,7 @@ impl HumanLines {
         Line::Out(text.trim_end().to_owned())
     }
 
-    /// The line for a note, unless the service is known to wait for the same.
+    /// The line for a note, unless the same wait was already reported.
     fn note(&mut self, event: &Event, note: Note) -> Option<String> {
         if let Some(subject) = &note.waits_for {
             let known = self.waits.entry(event.service.clone()).or_default();

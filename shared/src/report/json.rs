@@ -1,6 +1,6 @@
 //! `--output json`: every event as one line of JSON.
 //!
-//! The fields are those of `domain::Event`; `docs/json.md` describes them. Floor 4.
+//! The fields are those of `domain::Event`; `docs/json.md` describes them.
 
 use std::io::Write;
 
@@ -26,7 +26,7 @@ impl<W: Write> JsonLines<W> {
     }
 
     fn write(&mut self, event: &Event) -> std::io::Result<()> {
-        // One write a line: what reads the pipe never sees half of one.
+        // One write per line, so that readers of the pipe never see a partial line.
         let mut line = printable_json(&serde_json::to_string(event)?);
         line.push('\n');
         self.writer.write_all(line.as_bytes())?;
@@ -35,7 +35,7 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write + Send> Reporter for JsonLines<W> {
-    /// A reader that went away (`| head`) is no reason to stop migrating: from the first failed write on nothing is written.
+    /// A closed pipe (`| head`) must not stop a migration: after the first failed write, nothing is written.
     fn report(&mut self, event: &Event) {
         self.is_open = self.is_open && self.write(event).is_ok();
     }

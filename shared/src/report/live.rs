@@ -1,6 +1,6 @@
-//! The reporter for a terminal: a live line for each service at work, above them what is settled.
+//! The reporter for a terminal: a live line for each active service, below the finished lines.
 //!
-//! Responsible for the bars only; the words come from `human_lines`. Floor 4.
+//! Responsible for the bars only; the text comes from `human_lines`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,10 +18,10 @@ use super::reporter::{Reporter, Verbosity};
 use super::style::Terminal;
 use super::units::elapsed;
 
-/// How often the times on the screen move.
+/// How often the times on the screen are updated.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Redraws the lines of the services at work; lines that are settled scroll away above them.
+/// Redraws the lines of the active services; finished lines scroll up above them.
 #[derive(Debug)]
 pub struct LiveProgress<Out: Write, Err: Write> {
     lines: HumanLines,
@@ -36,12 +36,12 @@ pub struct LiveProgress<Out: Write, Err: Write> {
 #[derive(Debug)]
 struct Bar {
     bar: ProgressBar,
-    /// What the clock of the line measures: when that changes, it starts anew.
+    /// The subject that the clock of the line measures; a new subject resets the clock.
     subject: String,
 }
 
 impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
-    /// Draws on `target`; what is settled goes to `out`, failures to `err`. All three are one terminal.
+    /// Draws on `target`; finished lines go to `out`, failures to `err`. All three are the same terminal.
     pub fn new(
         verbosity: Verbosity,
         terminal: Terminal,
@@ -80,7 +80,7 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
         }
     }
 
-    /// The bar of the whole run, where that is more than one service.
+    /// The bar of the whole run, if it has more than one service.
     fn start_whole(&mut self) {
         let tally = self.lines.tally();
         if tally.services.len() < 2 {
@@ -154,14 +154,14 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
         if let Some(bar) = self.whole.take() {
             bar.finish_and_clear();
         }
-        // A screen that cannot be cleared cannot be told about either.
+        // If the screen cannot be cleared, the error cannot be shown either.
         let _ = self.screen.clear();
     }
 }
 
 impl<Out: Write + Send, Err: Write + Send> Reporter for LiveProgress<Out, Err> {
     fn report(&mut self, event: &Event) {
-        let lines = self.lines.tell(event);
+        let lines = self.lines.report(event);
         self.draw(event);
         if lines.is_empty() {
             return;
@@ -172,7 +172,7 @@ impl<Out: Write + Send, Err: Write + Send> Reporter for LiveProgress<Out, Err> {
         } = self;
         screen.suspend(|| {
             for line in &lines {
-                // On a screen that moves a failure must stand out.
+                // On a moving screen a failure must be conspicuous.
                 if matches!(line, Line::Err(_)) {
                     write_line(&Line::Err(String::new()), terminal, out, err);
                 }
@@ -183,7 +183,7 @@ impl<Out: Write + Send, Err: Write + Send> Reporter for LiveProgress<Out, Err> {
 }
 
 impl<Out: Write, Err: Write> Drop for LiveProgress<Out, Err> {
-    /// No half-drawn bar stays behind when a run ends without its last event.
+    /// Removes the bars if a run ends without its last event.
     fn drop(&mut self) {
         self.clear();
     }
@@ -195,7 +195,7 @@ fn style(template: &str) -> ProgressStyle {
         .with_key(
             "time",
             |state: &ProgressState, line: &mut dyn std::fmt::Write| {
-                // A line that cannot be formatted is drawn without its time.
+                // If formatting fails, the line is drawn without its time.
                 let _ = write!(line, "{:>TIME$}", elapsed(state.elapsed()));
             },
         )
@@ -257,7 +257,7 @@ mod tests {
         }
     }
 
-    /// What was drawn, and what stands on stdout and stderr.
+    /// The drawn output, and the content of stdout and stderr.
     fn replay(story: &Story) -> (String, String, String) {
         let recorder = Recorder::default();
         let target = ProgressDrawTarget::term_like(Box::new(recorder.clone()));

@@ -1,7 +1,6 @@
-//! What people and machines see of a run: folds over its events.
+//! The human and machine-readable output of a run: folds over its events.
 //!
-//! Responsible for lines, tables, progress bars and JSON Lines. Not for deciding anything: a reporter is told, never asked.
-//! Floor 4; uses only `domain`.
+//! Responsible for lines, tables, progress bars and JSON Lines. Not for decisions: a reporter only receives events.
 
 mod activity;
 mod backup;

@@ -1,6 +1,6 @@
-//! Which events are worth a line while a run goes on, and its words.
+//! Which events get a line during a run, and its text.
 //!
-//! A pure function of an event and of how its service stands; failures, first and last words are elsewhere. Floor 4.
+//! A pure function of an event and the state of its service; failures, announcement and summary are elsewhere.
 
 use crate::domain::{Blocker, Decision, EventKind, ServiceOutcome, Version};
 
@@ -11,36 +11,36 @@ use super::text::{clean, one_line};
 use super::units::{count, duration};
 use super::words;
 
-/// A statement that took at least this long, in milliseconds, is worth a line.
+/// A statement that took at least this long, in milliseconds, gets a line.
 const SLOW_STATEMENT: u64 = 1_000;
-/// Columns of a sentence that comes from elsewhere.
+/// The maximum width of a foreign sentence.
 const SENTENCE: usize = 200;
 
 /// A line before it is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Note {
-    /// One word for what happened.
+    /// The verb.
     pub verb: &'static str,
-    /// Its colour.
+    /// The color of the verb.
     pub role: Role,
     /// How long it took.
     pub milliseconds: Option<u64>,
     /// The rest of the line.
     pub text: String,
-    /// For a line about waiting: what makes it another wait. The same again is not worth a second line.
+    /// For a line about waiting: identifies the wait. The same wait is not reported twice.
     pub waits_for: Option<String>,
 }
 
-/// How much is worth a line.
+/// The level of detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Detail {
     /// Notices and statements too.
     pub verbose: bool,
-    /// One line for a service when it is through, instead of one for each migration.
+    /// One line for a finished service instead of one for each migration.
     pub by_service: bool,
-    /// There will be a table in the end, which says who was skipped because of whom.
+    /// A final table follows, which shows the skipped services and the reasons.
     pub tabled: bool,
-    /// It is about a backup, and nothing else: the last line names it.
+    /// It is only a backup: the last line names it.
     pub backs_up: bool,
 }
 
@@ -66,7 +66,7 @@ impl Note {
     }
 }
 
-/// The note for an event; `None` when it is not worth one.
+/// The note for an event; `None` if it gets no line.
 pub(super) fn note(
     kind: &EventKind,
     version: Option<Version>,
@@ -148,7 +148,7 @@ fn before_the_steps(kind: &EventKind, detail: Detail) -> Option<Note> {
         }
         EventKind::LockWaiting { holder } => {
             let text = format!("for the lock held by {}", words::holder(holder.as_ref()));
-            // Ages and states change all the time; it is the same wait as long as the same process holds the lock.
+            // Ages and states change constantly; the wait is the same as long as the same process holds the lock.
             let subject = holder
                 .as_ref()
                 .map_or_else(String::new, |holder| holder.pid.to_string());
@@ -227,7 +227,7 @@ fn within_a_step(
             blockers,
         } => {
             let own = running(version, standing);
-            // Who they are has been said while it waited for them.
+            // The blockers were described during the wait.
             let why = match words::identities(blockers) {
                 None => format!("{} ({sqlstate})", one_line(message, SENTENCE)),
                 Some(who) => format!("lock held by {who}"),
@@ -246,7 +246,7 @@ fn within_a_step(
         }
         EventKind::ServerNotice { severity, message } => {
             let text = one_line(message, 2 * SENTENCE);
-            // PostgreSQL warns rarely and with reason; notices are small talk.
+            // PostgreSQL's warnings are rare and important; notices are not.
             if severity == "WARNING" {
                 Some(Note::new("warning", Role::Warning, text))
             } else if detail.verbose {
@@ -266,13 +266,13 @@ fn after_a_step(
     detail: Detail,
 ) -> Option<Note> {
     match kind {
-        // Of a migration that was executed before, the line of its service says that it is committed.
+        // If a migration was executed before, the line of its service shows that it is committed.
         EventKind::MigrationApplied { .. } if standing.is_some_and(|it| it.executed > 0) => None,
         EventKind::MigrationApplied { name, duration_ms } if !detail.by_service => {
             let note = Note::new("applied", Role::Good, named(version, name));
             Some(note.lasting(*duration_ms))
         }
-        // What a compensation undoes is worth a line each.
+        // Each revert of a compensation gets a line.
         EventKind::MigrationReverted { name, duration_ms }
             if !detail.by_service || standing.is_some_and(|it| it.undo_steps.is_some()) =>
         {
@@ -360,7 +360,7 @@ fn of_a_release(kind: &EventKind, version: Option<Version>, detail: Detail) -> O
     }
 }
 
-/// What a service did, in one line; `None` when that was nothing.
+/// What a service did, in one line; `None` if it did nothing.
 fn collapsed(standing: &Standing) -> Option<String> {
     let newest = words::migration(standing.newest.as_ref()?);
     Some(match standing.done() {
@@ -377,7 +377,7 @@ fn named(version: Option<Version>, name: &str) -> String {
     })
 }
 
-/// The step under way, for events that do not carry its name.
+/// The current step, for events that do not carry its name.
 fn running(version: Option<Version>, standing: Option<&Standing>) -> String {
     match standing.map(|standing| &standing.activity) {
         Some(Activity::Running(running)) => words::migration(&running.migration),

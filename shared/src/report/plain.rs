@@ -1,6 +1,4 @@
-//! The reporter for logs and pipes: one line for every event that is worth one.
-//!
-//! Floor 4.
+//! The reporter for logs and pipes: one line for every relevant event.
 
 use std::io::Write;
 
@@ -11,7 +9,7 @@ use super::printable::printable;
 use super::reporter::{Reporter, Verbosity};
 use super::style::Terminal;
 
-/// Writes lines, and never takes one back.
+/// Writes lines and never redraws them.
 #[derive(Debug)]
 pub struct PlainLines<Out, Err> {
     lines: HumanLines,
@@ -32,14 +30,14 @@ impl<Out: Write, Err: Write> PlainLines<Out, Err> {
 
 impl<Out: Write + Send, Err: Write + Send> Reporter for PlainLines<Out, Err> {
     fn report(&mut self, event: &Event) {
-        for line in self.lines.tell(event) {
+        for line in self.lines.report(event) {
             let terminal = self.lines.terminal();
             write_line(&line, terminal, &mut self.out, &mut self.err);
         }
     }
 }
 
-/// Writes and flushes. A reader that went away is no reason to stop migrating, and there is nobody left to be told.
+/// Writes and flushes. A closed pipe must not stop a migration, so write errors are ignored.
 pub(super) fn write_line(
     line: &Line,
     terminal: Terminal,

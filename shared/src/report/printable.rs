@@ -1,7 +1,6 @@
 //! The form in which text may be printed, from wherever it comes: files, servers, names, the environment.
 //!
 //! Nothing that is printed can steer the terminal, reorder what is read, command the CI that shows the log, or show a secret.
-//! Floor 4.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

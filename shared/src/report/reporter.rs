@@ -1,6 +1,4 @@
-//! What a reporter is, and which one fits.
-//!
-//! Floor 4.
+//! The reporter trait, and the choice of a reporter.
 
 use std::io::Write;
 
@@ -15,30 +13,30 @@ use super::plain::PlainLines;
 use super::screen::screen;
 use super::style::{Palette, Terminal};
 
-/// Something that is told every event of a run, in order, from one thread.
+/// Receives every event of a run, in order, from one thread.
 pub trait Reporter: Send {
-    /// Takes in one event.
+    /// Processes one event.
     ///
-    /// It returns nothing on purpose: whether anybody can read along must not decide about a database.
+    /// It deliberately returns nothing: a broken output must not affect a migration.
     fn report(&mut self, event: &Event);
 }
 
-/// For whom a run is told.
+/// The output format of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
-    /// For people: lines, tables, progress.
+    /// Human output: lines, tables, progress.
     #[default]
     Human,
     /// For programs: JSON Lines on stdout and nothing else.
     Json,
 }
 
-/// How much people are told.
+/// The verbosity of human output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// `-q`: failures and the last line.
     Quiet,
-    /// What is done and what is waited for.
+    /// Finished steps and waits.
     #[default]
     Normal,
     /// `-v`: also server notices and statements.
@@ -51,7 +49,7 @@ pub fn reporter(output: Output, verbosity: Verbosity, terminal: Terminal) -> Box
         Output::Json => Box::new(JsonLines::new(output::stdout())),
         Output::Human => {
             let (out, err) = streams(terminal);
-            // Quietly there is nothing to redraw.
+            // With `-q` there is nothing to redraw.
             if terminal.live && verbosity != Verbosity::Quiet {
                 let target = screen();
                 Box::new(LiveProgress::new(verbosity, terminal, target, out, err))
@@ -70,7 +68,7 @@ fn streams(terminal: Terminal) -> (Colored, Colored) {
     )
 }
 
-/// A stream whose escape sequences are removed where its palette has no colors.
+/// A stream that drops escape sequences if its palette has no colors.
 pub type Colored = AutoStream<Box<dyn Write + Send>>;
 
 /// A stream in the colors of a palette.

@@ -1,4 +1,4 @@
-//! Failures outside of any step, each shown once: one server that is down fails every service with the same words.
+//! Failures outside of any step, each shown once: a server that is down fails every service with the same message.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,7 +20,7 @@ struct Shown {
 }
 
 impl SameFailures {
-    /// The failure of a service with its heading; `None` where the same was shown of another one, which [`Self::others`] names.
+    /// The failure of a service with its heading; `None` if the same failure was shown for another service, which [`Self::others`] names.
     pub fn show(
         &mut self,
         service: Option<&ServiceName>,
@@ -48,7 +48,7 @@ impl SameFailures {
         Some(render(kind, &format!("{prefix}{bare}"), terminal))
     }
 
-    /// A line for each failure that several services have. Forgets all.
+    /// Returns a line for each failure that several services share, and clears all failures.
     pub fn others(&mut self, terminal: Terminal) -> Vec<String> {
         let mut shared: Vec<Shown> = std::mem::take(&mut self.0)
             .into_values()

@@ -1,4 +1,4 @@
-//! Runs written by hand, for the tests of the reporters. Never built into the product. Floor 4.
+//! Runs written by hand, for the tests of the reporters. Never built into the product.
 
 use time::macros::datetime;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
-//! The terminal that live lines are drawn on.
+//! The terminal on which live lines are drawn.
 //!
-//! The library that draws panics where it cannot, and would wait for a terminal that is stopped (Ctrl-S). Here drawing always
-//! succeeds: what is drawn is queued. Floor 4.
+//! The drawing library panics if it cannot write, and would wait for a stopped terminal (Ctrl-S). Here drawing always
+//! succeeds, because the output is queued.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -12,48 +12,48 @@ use indicatif::{ProgressDrawTarget, TermLike};
 
 use crate::output::{self, Stream};
 
-/// Drawings in a second, at most.
+/// The maximum number of redraws per second.
 const RATE: u8 = 20;
 
-/// Columns that are left free: the terminal echoes `^C` where the cursor stands, and at the end of a full line that would
-/// begin a new one, of which nobody knows when the lines are drawn again.
+/// Columns that stay free: the terminal echoes `^C` at the cursor, which at the end of a full line would start a new line
+/// that the next redraw does not know about.
 const ECHO: u16 = 3;
 
-/// Standard error as something to draw on.
+/// Standard error as a draw target.
 pub(super) fn screen() -> ProgressDrawTarget {
     ProgressDrawTarget::term_like_with_hz(Box::new(Screen::new(Term::stderr())), RATE)
 }
 
 /// A terminal whose lines end before its last columns.
 ///
-/// The library ends no line that it draws: it fills it up to the width that it was told, and relies on a terminal that goes on
-/// below by itself. With columns left free this one does not, so that the end of a line is written where another follows.
+/// The library does not end the lines that it draws: it pads them to the reported width and relies on the terminal to wrap. With
+/// free columns the terminal does not wrap, so a line end is written before each following line.
 #[derive(Debug)]
 struct Screen {
-    /// Knows its size.
+    /// Reports the size of the terminal.
     terminal: Term,
-    /// Takes what is drawn; one drawing is queued as a whole.
+    /// Receives the output; each redraw is queued as a whole.
     drawing: Mutex<Stream>,
-    /// The width that the library was told last, by which it fills its lines.
-    told: AtomicU16,
-    /// Columns written since the line began.
+    /// The width that was last reported to the library, to which it pads its lines.
+    reported: AtomicU16,
+    /// Columns written since the start of the line.
     column: AtomicUsize,
 }
 
 impl Screen {
     fn new(terminal: Term) -> Self {
-        let told = AtomicU16::new(terminal.width().saturating_sub(ECHO));
+        let reported = AtomicU16::new(terminal.width().saturating_sub(ECHO));
         Self {
             terminal,
             drawing: Mutex::new(output::stderr()),
-            told,
+            reported,
             column: AtomicUsize::new(0),
         }
     }
 
     fn is_full(&self) -> bool {
-        let told = usize::from(self.told.load(Ordering::Relaxed));
-        self.column.load(Ordering::Relaxed) >= told
+        let reported = usize::from(self.reported.load(Ordering::Relaxed));
+        self.column.load(Ordering::Relaxed) >= reported
     }
 
     fn draw(&self, text: std::fmt::Arguments<'_>) -> io::Result<()> {
@@ -61,7 +61,7 @@ impl Screen {
         drawing.write_fmt(text)
     }
 
-    /// Moves the cursor; the terminal would take no distance for one.
+    /// Moves the cursor; a terminal reads distance 0 as 1.
     fn go(&self, distance: usize, direction: char) -> io::Result<()> {
         if distance == 0 {
             return Ok(());
@@ -73,7 +73,7 @@ impl Screen {
 impl TermLike for Screen {
     fn width(&self) -> u16 {
         let width = self.terminal.width().saturating_sub(ECHO);
-        self.told.store(width, Ordering::Relaxed);
+        self.reported.store(width, Ordering::Relaxed);
         width
     }
     fn height(&self) -> u16 {

@@ -1,6 +1,6 @@
-//! One line of a file with a mark below the place that is meant.
+//! One line of a file with a mark below the error position.
 //!
-//! Responsible for tabs, wide and invisible characters and for lines that are too long. Floor 4.
+//! Responsible for tabs, wide and invisible characters and for overlong lines.
 
 use unicode_width::UnicodeWidthChar;
 
@@ -9,16 +9,16 @@ use super::text::{REPLACEMENT, is_hidden};
 const TAB: usize = 4;
 const CUT: &str = "…";
 
-/// A line of a file as it is shown, and the place in it.
+/// A line of a file as shown, and the marked range.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Snippet {
-    /// The line, tabs expanded, cut to the room that there is.
+    /// The line, with tabs expanded, truncated to the available width.
     pub line: String,
-    /// Columns to the left of the mark, and how many it takes; `None` when only the line is known.
+    /// Columns to the left of the mark, and its width; `None` if only the line is known.
     pub mark: Option<(usize, usize)>,
 }
 
-/// One character as it is shown.
+/// One character as shown.
 struct Cell {
     shown: String,
     width: usize,
@@ -26,7 +26,7 @@ struct Cell {
 }
 
 impl Snippet {
-    /// Prepares a line. `column` counts characters from 1; `room` is how many columns there are.
+    /// Prepares a line. `column` counts characters from 1; `room` is the available width.
     pub fn new(line: &str, column: Option<u32>, room: usize) -> Self {
         let cells = cells(line.trim_end());
         let marked = column.map(|column| {
@@ -61,14 +61,14 @@ impl Snippet {
         Self { line: shown, mark }
     }
 
-    /// The line that stands below: blanks and carets.
+    /// The line below: blanks and carets.
     pub fn carets(&self) -> Option<String> {
         self.mark
             .map(|(left, length)| format!("{}{}", " ".repeat(left), "^".repeat(length)))
     }
 }
 
-/// A column, counted from 1, as an index; behind the end it is the end.
+/// Converts a column, counted from 1, to an index, clamped to the end.
 fn index(column: u32, cells: &[Cell]) -> usize {
     usize::try_from(column.saturating_sub(1))
         .unwrap_or(usize::MAX)
@@ -97,7 +97,7 @@ fn cells(line: &str) -> Vec<Cell> {
         .collect()
 }
 
-/// The server tells only where a token starts: a word or a quoted name is marked whole, anything else by its first character.
+/// The server reports only where a token starts: a word or a quoted name is marked whole, anything else by its first character.
 fn length_of_token(cells: &[Cell]) -> usize {
     let is_word = |cell: &&Cell| cell.character.is_alphanumeric() || cell.character == '_';
     match cells.first().map(|cell| cell.character) {
@@ -111,7 +111,7 @@ fn length_of_token(cells: &[Cell]) -> usize {
     }
 }
 
-/// Which cells are shown: all, or as many as fit around the mark, a third of them before it.
+/// The visible cells: all, or as many as fit around the mark, a third of them before it.
 fn window(cells: &[Cell], marked: Option<(usize, usize)>, room: usize) -> (usize, usize) {
     if total(cells) <= room {
         return (0, cells.len());
@@ -120,7 +120,7 @@ fn window(cells: &[Cell], marked: Option<(usize, usize)>, room: usize) -> (usize
     let budget = room.saturating_sub(2).max(1);
     let longest_lead = budget.saturating_sub(total(&cells[start..end]).min(budget / 3));
     let after = total(&cells[start..]);
-    // Close to the end of the line there is less to show behind the mark, so more is shown before it.
+    // Near the end of the line, less fits after the mark, so more is shown before it.
     let lead = (budget / 3)
         .max(budget.saturating_sub(after))
         .min(longest_lead);

@@ -1,6 +1,4 @@
-//! Colours, and when to use them: the one place that knows a colour by name.
-//!
-//! Not responsible for what is said. Floor 4.
+//! Colors, and when to use them: the only module that names a color.
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -8,20 +6,20 @@ use std::io::IsTerminal;
 use anstyle::{AnsiColor, Style};
 use console::Term;
 
-/// What `--color` asks for.
+/// The value of `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Colour {
     /// On a terminal, unless `NO_COLOR` is set or the terminal is dumb.
     #[default]
     Auto,
-    /// Even into a file.
+    /// Always, even into a file.
     Always,
-    /// Nowhere.
+    /// Never.
     Never,
 }
 
 impl Colour {
-    /// Whether a stream gets colours. `no_color` and `term` are the environment variables `NO_COLOR` and `TERM`.
+    /// Whether a stream gets colors. `no_color` and `term` are the environment variables `NO_COLOR` and `TERM`.
     ///
     /// `NO_COLOR` counts when it is set and not empty (<https://no-color.org>); an explicit `always` overrides it.
     pub fn applies(
@@ -42,23 +40,23 @@ impl Colour {
     }
 }
 
-/// The streams of the process as the reporters need to know them.
+/// The properties of the process's streams for the reporters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terminal {
     /// Whether lines may be redrawn: stdout and stderr are both a terminal, and not a dumb one.
     ///
-    /// With only one of them a pipe could write between the redrawn lines.
+    /// If only one is a terminal, a pipe could write between the redrawn lines.
     pub live: bool,
-    /// How many columns fit; `None` when nothing limits them.
+    /// The width in columns; `None` if unlimited.
     pub width: Option<usize>,
-    /// Colours of stdout.
+    /// Colors of stdout.
     pub out: Palette,
-    /// Colours of stderr.
+    /// Colors of stderr.
     pub err: Palette,
 }
 
 impl Terminal {
-    /// Looks at the streams and the environment of this process.
+    /// Determines them from the streams and the environment of this process.
     pub fn of_process(colour: Colour) -> Self {
         let no_color = std::env::var_os("NO_COLOR");
         let term = std::env::var_os("TERM");
@@ -82,18 +80,18 @@ impl Terminal {
     }
 }
 
-/// What a piece of text is, from which its colour follows.
+/// The role of a piece of text, which determines its color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Ordinary text.
     Plain,
-    /// It went well.
+    /// Success.
     Good,
-    /// It went wrong.
+    /// Failure.
     Bad,
-    /// It waits, or wants attention.
+    /// A wait or a warning.
     Warning,
-    /// It is under way, or a pointer into a file.
+    /// Work in progress, or a pointer into a file.
     Accent,
     /// A heading or a command to copy.
     Strong,
@@ -118,24 +116,24 @@ impl Role {
     }
 }
 
-/// The colours of one stream: all, or none.
+/// The colors of one stream: all or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Palette {
     on: bool,
 }
 
 impl Palette {
-    /// Colours, or none.
+    /// Enables or disables colors.
     pub const fn new(on: bool) -> Self {
         Self { on }
     }
 
-    /// Whether there are colours.
+    /// Whether colors are enabled.
     pub const fn is_on(self) -> bool {
         self.on
     }
 
-    /// The sequence at the beginning of a text that [`Self::paint`], or the help (4: underlined), could have written.
+    /// The escape sequence at the start of a text, if [`Self::paint`] or the help (4: underlined) could have written it.
     pub(super) fn color_at(self, text: &str) -> Option<&str> {
         let codes = text.strip_prefix("\u{1b}[").filter(|_| self.on)?;
         let (code, _) = codes.split_once('m')?;
@@ -143,7 +141,7 @@ impl Palette {
             .then(|| &text[..code.len() + 3])
     }
 
-    /// The text in the colour of its role.
+    /// The text in the color of its role.
     pub fn paint(self, role: Role, text: &str) -> String {
         if !self.on || role == Role::Plain || text.is_empty() {
             return text.to_owned();

@@ -1,28 +1,28 @@
-//! Tables without borders: columns that line up, no blanks at the end of a line.
+//! Tables without borders: aligned columns, no trailing blanks.
 //!
-//! On a narrow terminal columns of words are cut, those that can be spared are left out, and the last column is broken. Cells
-//! carry their colour beside their text, so that escape sequences never count as width. Floor 4.
+//! On a narrow terminal, text columns are truncated, dispensable columns are omitted, and the last column is wrapped. Cells
+//! store their color separately from their text, so that escape sequences never count as width.
 
 use super::style::{Palette, Role};
 use super::text::{clean, cut, width, wrap};
 
 const GAP: &str = "  ";
-/// Narrower than this the last column is not made.
+/// The minimum width of the last column.
 const LEAST: usize = 16;
-/// Narrower than this another column of words is not made.
+/// The minimum width of other text columns.
 const SHORTEST: usize = 10;
 
-/// On which side a column is flush.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
-    /// LiveLine.
+    /// Text.
     #[default]
     Left,
     /// Numbers.
     Right,
 }
 
-/// A cell: one line of text and what it is.
+/// A cell: one line of text and its role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     text: String,
@@ -30,7 +30,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A cell in the colour of its role.
+    /// A cell in the color of its role.
     pub fn new(role: Role, text: impl Into<String>) -> Self {
         Self {
             text: clean(&text.into()).replace(['\n', '\t'], " "),
@@ -45,10 +45,10 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// Lays out a table, the headers above. Every line ends with a line end.
+/// Lays out a table with headers. Every line ends with a line end.
 ///
-/// A row that is too short is filled with empty cells. `limit` is the width of the terminal: what is too wide for it becomes `…`
-/// in the columns of words, and the last column is broken.
+/// A short row is padded with empty cells. `limit` is the width of the terminal: text columns that do not fit are truncated with
+/// `…`, and the last column is wrapped.
 pub fn columns(
     headers: &[&str],
     rows: &[Vec<Cell>],
@@ -59,7 +59,7 @@ pub fn columns(
     columns_without(&[], headers, rows, alignments, palette, limit)
 }
 
-/// As [`columns`]; on a terminal that is too narrow for all of them the columns of `dispensable` are left out, the first first.
+/// As [`columns`], but on a narrow terminal the columns of `dispensable` are omitted, in this order.
 pub fn columns_without(
     dispensable: &[usize],
     headers: &[&str],
@@ -95,14 +95,14 @@ pub fn columns_without(
     all.iter().map(|row| layout.row(row)).collect()
 }
 
-/// A column as it is laid out.
+/// A laid-out column.
 #[derive(Clone, Copy, Debug)]
 struct Column {
-    /// Its place among all.
+    /// Its index.
     index: usize,
     width: usize,
     align: Align,
-    /// Whether it holds words, which can be cut: numbers and times cannot.
+    /// Whether it contains text, which can be truncated: numbers and times cannot.
     is_words: bool,
 }
 
@@ -133,7 +133,7 @@ fn total(columns: &[Column], width: impl Fn(&Column) -> usize) -> usize {
     columns.iter().map(width).sum::<usize>() + gaps
 }
 
-/// Narrows the widest column of words until all fit; then the last one, down to what can still be read.
+/// Narrows the widest text column until all fit; then the last one, down to its minimum width.
 fn fit(columns: &mut [Column], limit: usize) {
     let last = columns.len().saturating_sub(1);
     while total(columns, |column| column.width) > limit {
@@ -162,7 +162,7 @@ impl Layout {
         let last = self.columns.len().saturating_sub(1);
         let mut line = String::new();
         let mut indent = 0;
-        // Blanks are owed until something follows them, so that no line ends with one.
+        // Blanks are written only when something follows, so that no line ends with one.
         let mut owed = 0;
         let mut rest = Vec::new();
         for (place, column) in self.columns.iter().enumerate() {

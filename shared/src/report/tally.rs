@@ -1,6 +1,6 @@
-//! How a run stands, folded from its events: what every service has done, does and waits for.
+//! The state of a run, folded from its events: what every service has done, does and waits for.
 //!
-//! Responsible for remembering, not for words. Floor 4.
+//! Responsible for the state, not for its text.
 
 use std::collections::BTreeSet;
 
@@ -11,25 +11,25 @@ use crate::domain::{
 /// A run so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Whether it undoes migrations.
+    /// Whether it reverts migrations.
     pub reverts: bool,
-    /// Whether what it has applied is undone when something fails.
+    /// Whether it undoes what it applied when something fails.
     pub undoes_on_failure: bool,
-    /// Whether not all of that could be undone.
+    /// Whether part of that could not be undone.
     pub is_left: bool,
     /// Steps in the whole run.
     pub steps: usize,
-    /// Services with steps, in the order of the plan, and those that were heard of otherwise.
+    /// Services with steps, in the order of the plan, and services of other events.
     pub services: Vec<Standing>,
     /// Services that had nothing to do from the start.
     pub unchanged: BTreeSet<ServiceName>,
-    /// Whether it is about a backup, and nothing else.
+    /// Whether it is only a backup.
     pub backs_up: bool,
     /// The backup that was taken.
     pub backup: Option<Backup>,
 }
 
-/// How one service stands.
+/// The state of one service.
 #[derive(Debug)]
 pub(super) struct Standing {
     /// Its name.
@@ -40,7 +40,7 @@ pub(super) struct Standing {
     pub applied: usize,
     /// Migrations undone.
     pub reverted: usize,
-    /// While it is compensated: how many reverts there are, and how many migrations had been undone before.
+    /// During a compensation: the number of reverts, and how many migrations had been undone before.
     pub undo_steps: Option<(usize, usize)>,
     /// Migrations that ran in the open transaction of an atomic release.
     pub executed: usize,
@@ -48,7 +48,7 @@ pub(super) struct Standing {
     pub elsewhere: usize,
     /// Whether its database was dumped.
     pub dumped: bool,
-    /// What it is doing.
+    /// Its current activity.
     pub activity: Activity,
     /// The last migration applied or undone.
     pub newest: Option<Migration>,
@@ -62,7 +62,7 @@ pub(super) struct Standing {
     pub duration_ms: u64,
 }
 
-/// A migration as it is named on the screen.
+/// A migration as shown in the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Migration {
     /// Its version.
@@ -71,54 +71,54 @@ pub(super) struct Migration {
     pub name: String,
 }
 
-/// What a service is doing at the moment.
+/// The current activity of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Activity {
-    /// Nothing yet, or not any more.
+    /// Nothing yet, or nothing any longer.
     Idle,
     /// It waits for another service's database.
     AtGate(Gate),
     /// It waits for its advisory lock.
     ForLock(Option<Holder>),
-    /// Its database is dumped.
+    /// Its database is being dumped.
     Dumping(Dumping),
-    /// It has its lock; no step has been let go.
+    /// It has its lock; no step has started.
     Ready,
-    /// A step is under way.
+    /// A step is running.
     Running(Running),
 }
 
-/// A step that is under way.
+/// A running step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Running {
     /// The migration.
     pub migration: Migration,
-    /// Apply or undo.
+    /// Apply or revert.
     pub direction: Direction,
-    /// Its place among the service's steps, from 1.
+    /// Its number among the service's steps, from 1.
     pub step: usize,
-    /// Statements done and all, in no-transaction files.
+    /// Statements done and in all, for no-transaction files.
     pub statements: Option<(usize, usize)>,
-    /// The attempt that failed last, the most attempts, and who was in the way.
+    /// The last failed attempt, the maximum number of attempts, and the blockers.
     pub retry: Option<(u32, u32, Vec<Blocker>)>,
-    /// Who it waits for at the moment.
+    /// The sessions that currently block it.
     pub blockers: Vec<Blocker>,
 }
 
-/// A dump that is under way.
+/// A running dump.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Dumping {
     /// Written so far, in bytes.
     pub bytes: u64,
     /// The size of the database, in bytes.
     pub of_bytes: u64,
-    /// The table at hand.
+    /// The current table.
     pub table: Option<String>,
     /// Tables begun.
     pub tables: usize,
     /// Tables in all.
     pub of_tables: usize,
-    /// Who it waits for at the moment.
+    /// The sessions that currently block it.
     pub blockers: Vec<Blocker>,
 }
 
@@ -183,8 +183,8 @@ impl Standing {
         self.applied + self.reverted
     }
 
-    /// Steps done and in all, of what is under way: applying, or undoing that. Those count that ran in the open transaction of an
-    /// atomic release.
+    /// Steps done and in all of the current direction: apply or compensate. Steps that ran in the open transaction of an
+    /// atomic release count.
     pub(super) fn progress(&self) -> (usize, usize) {
         match self.undo_steps {
             Some((steps, before)) => (self.reverted - before, steps),
@@ -192,7 +192,7 @@ impl Standing {
         }
     }
 
-    /// Whether there turned out to be nothing to do.
+    /// Whether nothing had to be done.
     pub(super) fn is_unchanged(&self) -> bool {
         self.done() == 0
             && matches!(
@@ -362,7 +362,7 @@ impl Standing {
 }
 
 impl Tally {
-    /// Takes in one event.
+    /// Processes one event.
     pub(super) fn absorb(&mut self, event: &Event) {
         if let EventKind::RunStarted {
             command,
@@ -382,7 +382,7 @@ impl Tally {
         }
         match &event.kind {
             EventKind::CompensationStarted { of_run, steps, .. } => {
-                // Else they were counted from the beginning.
+                // Otherwise they were counted from the start.
                 if *of_run == event.run_id {
                     self.steps = self.done() + steps;
                 }
@@ -416,7 +416,7 @@ impl Tally {
         }
     }
 
-    /// How a service stands.
+    /// The state of a service.
     pub(super) fn service(&self, name: &ServiceName) -> Option<&Standing> {
         self.services.iter().find(|standing| standing.name == *name)
     }
@@ -432,7 +432,7 @@ impl Tally {
             .sum()
     }
 
-    /// Services that had something to do, or trouble, in the order of the plan.
+    /// Services that had work or errors, in the order of the plan.
     pub(super) fn involved(&self) -> impl Iterator<Item = &Standing> {
         self.services.iter().filter(|standing| {
             !standing.is_unchanged()
@@ -440,7 +440,7 @@ impl Tally {
         })
     }
 
-    /// All other services: as it turned out, they had nothing to do.
+    /// All other services: they had nothing to do.
     pub(super) fn up_to_date(&self) -> BTreeSet<&ServiceName> {
         let involved: BTreeSet<_> = self.involved().map(|standing| &standing.name).collect();
         self.services

@@ -1,4 +1,4 @@
-//! Runs as people see them: whole outputs, line by line. Floor 4.
+//! Runs as people see them: whole outputs, line by line.
 
 use insta::assert_snapshot;
 
@@ -655,7 +655,10 @@ fn in_a_log_the_progress_of_a_dump_is_told_now_and_then() {
         story.late(seconds);
     }
     let (out, _) = streams(&story, Verbosity::Normal, None);
-    let told: Vec<&str> = out.lines().filter(|line| line.contains("MB dumped")).collect();
+    let told: Vec<&str> = out
+        .lines()
+        .filter(|line| line.contains("MB dumped"))
+        .collect();
     assert_eq!(told.len(), 2, "{out}");
     assert!(
         told[0].contains("3.0 MB dumped") && told[1].contains("5.0 MB dumped"),

@@ -1,19 +1,17 @@
-//! Text that fits: widths in columns, cutting, wrapping, and making foreign text safe to show.
-//!
-//! Floor 4.
+//! Text that fits: widths in columns, cutting, wrapping, and making foreign text safe to print.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How many columns a text without escape sequences takes.
+/// The width of a text without escape sequences.
 pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// What a character is shown as that must not reach the terminal.
+/// The replacement for characters that must not reach the terminal.
 pub(super) const REPLACEMENT: char = '\u{fffd}';
 
-/// Whether a character steers the terminal, or the order in which text is read, or is invisible and carries text: controls, the
-/// marks of bidirectional text (the "Trojan Source" kind), line separators, tags.
+/// Whether a character controls the terminal or the reading order, or is invisible and carries text: control characters,
+/// bidirectional marks ("Trojan Source"), line separators, tags.
 pub(super) const fn is_hidden(character: char) -> bool {
     matches!(
         character,
@@ -22,7 +20,7 @@ pub(super) const fn is_hidden(character: char) -> bool {
     )
 }
 
-/// Text from a server or a file without the characters by which it could steer the terminal. Line ends and tabs stay.
+/// Text from a server or a file without characters that control the terminal. Line ends and tabs stay.
 pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|character| *character != '\r')
@@ -59,8 +57,8 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     kept
 }
 
-/// The lines of a text, broken between words to fit `most` columns. A longer word keeps its line to itself, whole: it may be a
-/// path or a command that somebody copies.
+/// The lines of a text, broken between words to fit `most` columns. A longer word gets its own unbroken line: it may be a
+/// path or a command to copy.
 pub(super) fn wrap(text: &str, most: Option<usize>) -> Vec<String> {
     let Some(most) = most else {
         return text.lines().map(str::to_owned).collect();
@@ -86,10 +84,10 @@ pub(super) fn wrap(text: &str, most: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// `first` and then the text, its further lines indented to stand below its first.
+/// `first` and then the text, with further lines aligned below the first.
 pub fn hanging(first: &str, text: &str, limit: Option<usize>) -> Vec<String> {
     let indent = width(first);
-    // Below some width breaking only makes it worse.
+    // Below some width, wrapping makes it less readable.
     let most = limit.map(|limit| limit.saturating_sub(indent).max(24));
     let mut lines = wrap(text, most);
     if lines.is_empty() {

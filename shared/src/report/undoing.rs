@@ -1,6 +1,4 @@
-//! What is said of a compensation: that it begins and why, that everything is undone, or how each database was left.
-//!
-//! Floor 4.
+//! The text for a compensation: its start and reason, its success, or the state in which it left each database.
 
 use uuid::Uuid;
 
@@ -11,10 +9,10 @@ use super::text::one_line;
 use super::units::count;
 use crate::domain::{CatalogState, CompensationStop};
 
-/// Columns of a sentence that comes from elsewhere.
+/// The maximum width of a foreign sentence.
 const SENTENCE: usize = 300;
 
-/// `control 1753251001000 failed: undoing the 5 migrations that this run has applied.`
+/// `control 1753251001000 failed: undoing the 5 migrations that this run applied.`
 pub(super) fn started(own: Uuid, of_run: Uuid, because: &str, steps: usize) -> String {
     let because = one_line(because, SENTENCE);
     let migrations = count(steps, "migration");
@@ -25,7 +23,7 @@ pub(super) fn started(own: Uuid, of_run: Uuid, because: &str, steps: usize) -> S
     }
 }
 
-/// The words for a compensation that came to its end.
+/// The text for a finished compensation.
 pub(super) fn finished(own: Uuid, of_run: Uuid) -> String {
     if of_run == own {
         "Undone: every database is as it was before this run.".to_owned()
@@ -34,7 +32,7 @@ pub(super) fn finished(own: Uuid, of_run: Uuid) -> String {
     }
 }
 
-/// Why a compensation stopped, and how each database stands.
+/// Why a compensation stopped, and the state of each database.
 pub(super) fn stopped(stop: &CompensationStop, palette: Palette, width: Option<usize>) -> String {
     let head = format!(
         "cannot undo everything: {}",

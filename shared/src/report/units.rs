@@ -1,6 +1,4 @@
-//! Durations, ages, counts and dates in words.
-//!
-//! Floor 4.
+//! Durations, ages, counts and dates as text.
 
 use std::time::Duration;
 
@@ -15,7 +13,7 @@ const COMPACT_DATE: &[BorrowedFormatItem<'static>] = format_description!("[year]
 
 /// How long something took: `4 ms`, `0.42 s`, `3 min 05 s`, `2 h 03 min`.
 pub fn duration(milliseconds: u64) -> String {
-    // What rounds up to a minute is written as one.
+    // A duration that rounds up to a minute is written as one.
     if milliseconds < 10 {
         format!("{milliseconds} ms")
     } else if milliseconds < 59_995 {
@@ -36,7 +34,7 @@ pub fn elapsed(duration: Duration) -> String {
     }
 }
 
-/// An age that the server tells in whole seconds: `12 s`, `5 min 02 s`, `2 d 3 h`.
+/// An age that the server reports in whole seconds: `12 s`, `5 min 02 s`, `2 d 3 h`.
 pub fn age(seconds: i64) -> String {
     // A clock that was set back must not show a negative age.
     long(u64::try_from(seconds).unwrap_or(0))
@@ -78,7 +76,7 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// The day that a version means: `2025-07-23`.
+/// The date of a version: `2025-07-23`.
 ///
 /// Versions are milliseconds since 1970 by convention; `YYYYMMDDhhmmss`, common elsewhere, is understood too. `None` for
 /// any other number.

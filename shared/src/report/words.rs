@@ -1,6 +1,6 @@
-//! How the things of the domain are named within a line.
+//! Formats domain objects within a line.
 //!
-//! Texts that come from a server are made safe here and cut to a phrase. Floor 4.
+//! Text from a server is sanitized and truncated here.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,15 +11,15 @@ use super::tally::Migration;
 use super::text::{clean, one_line};
 use super::units::age;
 
-/// Columns of a statement that somebody else runs.
+/// The maximum width of another session's statement.
 const QUERY: usize = 60;
-/// Blockers that are named by their numbers before the rest is counted.
+/// The maximum number of blockers that are named by pid.
 const PIDS: usize = 3;
-/// Relations whose locks are named before the rest is counted.
+/// The maximum number of relations whose locks are named.
 const LOCKS: usize = 3;
-/// Services that are named before the rest is counted.
+/// The maximum number of services that are named.
 const NAMES: usize = 12;
-/// Versions that are named before the rest is counted.
+/// The maximum number of versions that are named.
 const VERSIONS: usize = 3;
 
 /// `1753250000000 initial_schema`.
@@ -84,7 +84,7 @@ pub(super) fn blocker(blocker: &Blocker) -> String {
     format!("{} ({}){colon}{query}", identity(blocker), facts.join(", "))
 }
 
-/// The first blocker, and who else.
+/// The first blocker in full, the others by pid.
 pub fn blockers(blockers: &[Blocker]) -> String {
     match blockers {
         [] => "a lock".to_owned(),
@@ -97,7 +97,7 @@ pub fn blockers(blockers: &[Blocker]) -> String {
     }
 }
 
-/// `pid 991, pid 992 and 3 more`; `None` for nobody.
+/// `pid 991, pid 992 and 3 more`; `None` if there is none.
 pub(super) fn identities(blockers: &[Blocker]) -> Option<String> {
     let (last, others) = blockers.split_last()?;
     let named: Vec<String> = others.iter().take(PIDS).map(identity).collect();
@@ -147,7 +147,7 @@ pub(super) fn locks(locks: &[HeldLock]) -> String {
     format!("held {}{more}", named.join(", "))
 }
 
-/// PostgreSQL's modes, the weakest first.
+/// PostgreSQL's lock modes, weakest first.
 fn strength(mode: &str) -> usize {
     let modes = [
         "AccessShareLock",

@@ -1,4 +1,4 @@
-//! From texts to a [`Service`]: the one path that embedded and on-disk services both take.
+//! Builds a [`Service`] from file contents, for embedded and on-disk services alike.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,10 +51,10 @@ pub(super) fn assemble(
     })
 }
 
-/// A migration of texts that no file holds yet: each with the path that it is to have.
+/// Builds a migration from texts that are not written to files yet, each with its intended path.
 ///
 /// # Errors
-/// When a directive in them is wrong, or they are nothing that PostgreSQL or refinery takes.
+/// When a directive is wrong, or PostgreSQL or refinery does not accept the text or name.
 pub fn migration_of(
     version: Version,
     name: &str,
@@ -100,8 +100,8 @@ fn migration(text: Text, revert: Option<Text>) -> Result<Migration, SourceError>
     }
 }
 
-/// Whether a revert undoes anything. Without a statement it is the skeleton that `generate` writes: running it would remove the
-/// history row and leave everything else. A file that cannot be split is refused later, with its place.
+/// Whether a revert undoes anything. Without a statement it is the skeleton that `generate` writes: running it would delete the
+/// history row and change nothing else. A file that cannot be split is refused later, with its place.
 fn has_statement(revert: &Script) -> bool {
     sql::split(&revert.text).map_or(true, |statements| !statements.is_empty())
 }
@@ -124,19 +124,19 @@ fn script(text: Text, kind: FileKind) -> Result<Script, SourceError> {
 /// Why services cannot be read. Each names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// A file or folder is not where or what it should be.
+    /// A file or folder is missing, misplaced or of the wrong type.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// A `service.toml` is wrong.
+    /// A `service.toml` is invalid.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
-    /// A directive is wrong.
+    /// A directive is invalid.
     #[error(transparent)]
     Directive(#[from] DirectiveError),
-    /// The services do not fit together.
+    /// The services are inconsistent.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// A folder's name cannot be that of a service.
+    /// A folder's name is not a valid service name.
     #[error("{path}: {source}")]
     FolderName {
         /// The folder.
@@ -154,13 +154,13 @@ pub enum SourceError {
         /// The folder.
         folder: String,
     },
-    /// The folder of the services cannot be read.
+    /// The services folder cannot be read.
     #[error("cannot read the services folder: {0}")]
     Folder(FileError),
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There is no service at all.
+    /// The folder contains no service.
     #[error(
         "{path}: no services found; name a folder that contains a folder with a service.toml for each service"
     )]
@@ -168,7 +168,7 @@ pub enum SourceError {
         /// The folder.
         path: String,
     },
-    /// PostgreSQL cannot take the text.
+    /// PostgreSQL does not accept the text.
     #[error("{path}:{line}: NUL byte, which PostgreSQL does not accept; remove it")]
     NulByte {
         /// The file.
@@ -176,13 +176,13 @@ pub enum SourceError {
         /// The line, 1-based.
         line: usize,
     },
-    /// refinery does not take the name.
+    /// refinery does not accept the name.
     #[error("{path}: refinery does not accept this file name; rename it to V<version>__<name>.sql")]
     Unnamed {
         /// The file.
         path: String,
     },
-    /// A migration says that it cannot be undone, and a file undoes it.
+    /// A migration is marked irreversible, but has a revert file.
     #[error("{path}: {migration} is marked irreversible; remove the directive or this file")]
     RevertOfIrreversible {
         /// The revert.

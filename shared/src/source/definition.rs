@@ -37,10 +37,10 @@ impl Definition {
     }
 }
 
-/// What is wrong with a `service.toml`.
+/// An error in a `service.toml`.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    /// It is not TOML of the right form.
+    /// It is not valid TOML, or does not have the expected fields.
     #[error("{path}:{line}: {problem}")]
     Toml {
         /// The file.
@@ -50,7 +50,7 @@ pub enum DefinitionError {
         /// What is wrong.
         problem: String,
     },
-    /// The database cannot be a database.
+    /// The database name is invalid.
     #[error("{path}: invalid database name `{database}`: use 1 to 63 bytes")]
     Database {
         /// The file.

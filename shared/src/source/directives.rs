@@ -1,4 +1,4 @@
-//! Reading `-- migration: …` lines from the leading comments of a file, and refusing what only looks like one.
+//! Reads `-- migration: …` lines from the leading comments of a file, and refuses near misses.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(super) fn parse(path: &str, sql: &str, kind: FileKind) -> Result<Directives,
     Ok(directives)
 }
 
-/// The lines of a comment that hold anything, and where what they hold begins.
+/// The non-blank lines of a comment, and the offsets of their content.
 fn lines<'a>(comment: &Comment<'a>) -> impl Iterator<Item = (usize, &'a str)> {
     let start = comment.text.as_ptr() as usize;
     let offset = comment.offset;
@@ -49,7 +49,7 @@ fn lines<'a>(comment: &Comment<'a>) -> impl Iterator<Item = (usize, &'a str)> {
     })
 }
 
-/// What a line says that is spelled as a directive.
+/// The content of a line that is spelled as a directive.
 fn directive(line: &str) -> Option<&str> {
     let comment = line.strip_prefix("--")?;
     let text = comment.trim_start_matches([' ', '\t']);
@@ -58,8 +58,8 @@ fn directive(line: &str) -> Option<&str> {
         .map(str::trim)
 }
 
-/// The directive that a line may have been meant for: `migration` or `migrations`, however spelled, with a colon; or a valid
-/// directive alone or after one other word. Words before it make it prose.
+/// The directive that a line may have been intended as: `migration` or `migrations` in any spelling with a colon, or a valid
+/// directive alone or after one other word. More words before it make it prose.
 fn near_miss(line: &str, kind: FileKind) -> Option<&str> {
     let ornament = |c: char| c.is_whitespace() || "-–—*/#!@+\"'[(".contains(c);
     let separator = |c: char| c.is_whitespace() || ":：=;；,.-–—>\"'`])".contains(c);
@@ -108,7 +108,7 @@ fn apply(directives: &mut Directives, text: &str, kind: FileKind) -> Result<(), 
         "irreversible" => once(word, &mut directives.irreversible, quoted(word, argument)?),
         "lock-timeout" => {
             let limit = duration(word, argument)?;
-            // PostgreSQL takes 0 for no limit at all.
+            // PostgreSQL treats 0 as no limit.
             if limit.is_zero() {
                 return Err(
                     "`lock-timeout` is at least 1ms: without a limit, live queries would queue behind a waiting migration"
@@ -163,7 +163,7 @@ fn quoted(word: &str, argument: &str) -> Result<String, String> {
 }
 
 fn duration(word: &str, argument: &str) -> Result<Duration, String> {
-    // PostgreSQL holds its time-outs as int4 milliseconds.
+    // PostgreSQL stores timeouts as int4 milliseconds.
     let is_held = |duration: &Duration| {
         duration.subsec_nanos().is_multiple_of(1_000_000)
             && i32::try_from(duration.as_millis()).is_ok()
@@ -176,7 +176,7 @@ fn duration(word: &str, argument: &str) -> Result<Duration, String> {
         ))
 }
 
-/// What is wrong with a directive, and where.
+/// An error in a directive, with its place.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}:{line}:{column}: {problem}")]
 pub struct DirectiveError {

@@ -12,7 +12,7 @@ use crate::domain::{Fleet, Service, ServiceName, ServiceNameError, Version};
 
 /// Reads every folder below `folder` that holds a `service.toml`.
 ///
-/// A folder with `migrations/` but without `service.toml`, and what cannot be looked at, are errors rather than silently left out.
+/// A folder with `migrations/` but without `service.toml`, and anything unreadable, are errors rather than silently ignored.
 pub fn load_folder(folder: &Path) -> Result<Fleet, SourceError> {
     let mut services = Vec::new();
     for path in files::entries(folder).map_err(SourceError::Folder)? {

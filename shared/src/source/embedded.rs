@@ -21,9 +21,9 @@ pub struct EmbeddedService {
     pub migrations: fn() -> Runner,
     /// `embed_migrations!("reverts")`.
     pub reverts: fn() -> Runner,
-    /// The services whose versions its gates ask for: `depends_on`, and those that it `requires`.
+    /// The services whose versions its gates query: `depends_on` and those that it `requires`.
     pub dependencies: &'static [&'static Self],
-    /// What other services have that requires one of its migrations.
+    /// The migrations of other services that require one of its migrations.
     pub dependents: &'static [EmbeddedDependent],
 }
 
@@ -34,12 +34,12 @@ pub struct EmbeddedDependent {
     pub folder: &'static str,
     /// The text of its `service.toml`.
     pub definition: &'static str,
-    /// Names without `.sql`, and texts.
+    /// File names without `.sql`, and contents.
     pub migrations: &'static [(&'static str, &'static str)],
 }
 
 impl EmbeddedDependent {
-    /// The other service with only those migrations: enough to find out whether they are applied.
+    /// The other service with only those migrations: enough to determine whether they are applied.
     pub fn load(&self) -> Result<Service, SourceError> {
         let path = format!("services/{}/service.toml", self.folder);
         let definition = Definition::parse(&path, self.definition)?;

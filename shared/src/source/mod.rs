@@ -1,6 +1,6 @@
-//! Where services come from: compiled in, or read from a folder. Both give the same [`Service`](crate::domain::Service)s.
+//! Loads services: compiled in, or read from a folder. Both give the same [`Service`](crate::domain::Service)s.
 //!
-//! Responsible for file names, `service.toml`, directives and refinery's checksums; not for what a database holds. Floor 1.
+//! Responsible for file names, `service.toml`, directives and refinery's checksums; not for the content of a database.
 
 mod assemble;
 mod definition;

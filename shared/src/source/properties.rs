@@ -1,8 +1,6 @@
-//! What holds for every file of a service, tried on random ones.
+//! Property tests for reading names, directives, checksums and `service.toml`.
 //!
-//! Responsible for: the properties of reading names, directives, checksums and `service.toml`.
-//! Not for: single cases, which stand beside the code.
-//! Floor 1: tests only.
+//! Single cases are tested beside the code.
 
 use std::time::Duration;
 
@@ -19,7 +17,7 @@ fn service_names() -> impl Strategy<Value = ServiceName> {
     "[A-Za-z0-9][A-Za-z0-9_-]{0,12}".prop_filter_map("the word all", |name| name.parse().ok())
 }
 
-/// What may stand between the quotes of a reason: one line that begins and ends with something.
+/// The content of a quoted reason: one line that starts and ends with a non-blank character.
 fn reasons() -> impl Strategy<Value = String> {
     "[^\\r\\n]{1,30}"
         .prop_map(|reason| reason.trim().to_owned())
@@ -53,7 +51,7 @@ prop_compose! {
     }
 }
 
-/// The directives as a person writes them, one a line.
+/// The directives as text, one per line.
 fn written(directives: &Directives) -> Vec<String> {
     let time = |time: &Duration| humantime::format_duration(*time).to_string();
     let mut lines = Vec::new();
@@ -95,7 +93,7 @@ fn written(directives: &Directives) -> Vec<String> {
     lines
 }
 
-/// File names, good and almost good.
+/// Valid and almost valid file names.
 fn file_names() -> impl Strategy<Value = String> {
     let version = prop_oneof![
         "[0-9]{1,20}",
@@ -152,10 +150,10 @@ proptest! {
     }
 
     #[test]
-    fn what_the_limits_say_postgresql_can_hold(text in prop_oneof!["[0-9]{1,12}(ns|us|ms|s|m|h|days)", any::<String>()]) {
+    fn limits_fit_the_range_of_postgresql(text in prop_oneof!["[0-9]{1,12}(ns|us|ms|s|m|h|days)", any::<String>()]) {
         let text = format!("-- migration: lock-timeout {text}\n");
         if let Ok(Directives { lock_timeout: Some(time), .. }) = parse("a.sql", &text, FileKind::Migration) {
-            // PostgreSQL takes 0 for no limit at all.
+            // PostgreSQL treats 0 as no limit.
             prop_assert!((1..=i32::MAX as u128).contains(&time.as_millis()), "{:?}", time);
         }
     }

@@ -1,5 +1,5 @@
-//! What we share with refinery: checksums and the history table. The only module that names its types, but for
-//! `embedded`, which takes what `embed_migrations!` made.
+//! What we share with refinery: checksums and the history table. The only module that names its types, except
+//! `embedded`, which accepts the output of `embed_migrations!`.
 
 use refinery::Migration;
 
@@ -8,7 +8,7 @@ use crate::domain::{Checksum, Version};
 /// refinery's name for the history table.
 pub const DEFAULT_HISTORY_TABLE: &str = "refinery_schema_history";
 
-/// refinery's own definition of the table (with `int8-versions`), so that its command line still reads our databases.
+/// refinery's own definition of the table (with `int8-versions`), so that its command line can still read our databases.
 /// `table` is a quoted, qualified name.
 pub fn create_history_table(table: &str) -> String {
     format!(

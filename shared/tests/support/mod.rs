@@ -78,12 +78,12 @@ impl Server {
         server
     }
 
-    /// A file that the certificates of the server stand in.
+    /// A file of the server's certificates.
     pub fn file(&self, name: &str) -> String {
         self.folder.join("data").join(name).display().to_string()
     }
 
-    /// Goes on with a self-signed certificate of a kind that rustls cannot verify: `p521`, `rsapss` or `v1`.
+    /// Switches to a self-signed certificate of a type that rustls cannot verify: `p521`, `rsapss` or `v1`.
     pub fn serve_certificate(&self, kind: &str) {
         let data = self.folder.join("data");
         let request = |options: &str| {
@@ -194,7 +194,7 @@ pub fn address(text: &str) -> DatabaseAddress {
     DatabaseAddress::parse(text, &BTreeMap::new()).expect("a valid address")
 }
 
-/// Connects without trying again.
+/// Connects without retrying.
 pub async fn try_connect(text: &str) -> Result<Connection, ConnectError> {
     connect(&address(text), &options(Duration::ZERO)).await
 }
@@ -208,7 +208,7 @@ pub fn options(retry_for: Duration) -> ConnectOptions {
     }
 }
 
-/// A port that nothing listens on just now.
+/// A port that is currently unused.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     listener.local_addr().expect("has an address").port()

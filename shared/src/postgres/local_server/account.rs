@@ -2,7 +2,7 @@
 //!
 //! Responsible for: choosing it, running programs as it, signalling its processes. PostgreSQL refuses
 //! to run as root; a caller who is root hands the server to an unprivileged user.
-//! Not for: database roles. Floor 2.
+//! Not for: database roles.
 
 use std::env;
 use std::fs::{self, Metadata};
@@ -17,16 +17,16 @@ use nix::unistd::{Pid, Uid, User, geteuid};
 
 use super::error::LocalServerError;
 
-/// Users to run a server as when the caller is root and nobody owns the project, best first.
+/// Users that run a server if the caller and the owner of the project are root, best first.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
-/// What programs may see of the caller's environment: the rest may hold secrets or redirect (`PGPORT`).
+/// The variables that programs inherit: the rest may contain secrets or redirect (`PGPORT`).
 const KEPT_VARIABLES: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// The operating system user that a server and its tools run as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Account {
-    /// The user who calls.
+    /// The calling user.
     Caller,
     /// An unprivileged user, because the caller is root.
     Other {
@@ -58,7 +58,7 @@ impl Account {
             .ok_or(LocalServerError::NoUnprivilegedUser)
     }
 
-    /// The account of the server whose data folder exists already.
+    /// The account of a server whose data folder already exists.
     pub(super) fn for_existing_data(
         data_dir: &Path,
         data: &Metadata,
@@ -105,7 +105,7 @@ impl Account {
         }
     }
 
-    /// A program to be run as this user: no input, few variables, out of reach of the terminal's Ctrl-C.
+    /// A command that runs as this user, without input, with few variables, and shielded from the terminal's Ctrl-C.
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -126,14 +126,14 @@ impl Account {
         command
     }
 
-    /// A line of shell to be run as this user, with `$1`, `$2`, … as given.
+    /// A shell script that runs as this user, with `$1`, `$2`, … as given.
     pub(super) fn shell(&self, script: &str) -> Command {
         let mut command = self.command(Path::new("/bin/sh"));
         command.arg("-c").arg(script).arg("sh");
         command
     }
 
-    /// Makes a path the property of this user.
+    /// Makes this user the owner of a path.
     pub(super) fn own(&self, path: &Path) -> io::Result<()> {
         match self {
             Self::Caller => Ok(()),
@@ -141,8 +141,8 @@ impl Account {
         }
     }
 
-    /// Whether this user gets into a folder. Asked of the system itself: mode bits do not tell of access
-    /// lists, mount options and user namespaces.
+    /// Whether this user can enter a folder. The system decides, because mode bits do not show access
+    /// control lists, mount options and user namespaces.
     pub(super) fn can_enter(&self, folder: &Path) -> bool {
         match self {
             Self::Caller => true,
@@ -157,7 +157,7 @@ impl Account {
     }
 
     /// Sends a signal with the rights of this user, so that a forged process number in a file of theirs
-    /// cannot make root stop somebody else's process.
+    /// cannot make root stop another user's process.
     pub(super) fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
         match self {
             Self::Caller => send(pid, Some(signal)),
@@ -180,7 +180,7 @@ impl Account {
 }
 
 /// Whether a process exists and still runs. One that ended and waits to be collected by its parent does
-/// not: containers without an init process keep those for ever.
+/// not: containers without an init process keep those forever.
 pub(super) fn is_alive(pid: u32) -> bool {
     if send(pid, None).is_err_and(|error| error.raw_os_error() != Some(nix::libc::EPERM)) {
         return false;
@@ -196,7 +196,7 @@ pub(super) fn is_alive(pid: u32) -> bool {
 }
 
 pub(super) fn send(pid: u32, signal: Option<Signal>) -> io::Result<()> {
-    // 0 and negative numbers mean whole groups of processes: never what a file of ours says.
+    // 0 and negative numbers mean process groups, which our files never contain.
     let pid = i32::try_from(pid)
         .ok()
         .filter(|pid| *pid > 1)
@@ -218,7 +218,7 @@ pub(super) fn is_own(metadata: &Metadata) -> bool {
     metadata.uid() == geteuid().as_raw()
 }
 
-/// The unprivileged user of a number, if the system knows one (`initdb` refuses to run for others).
+/// The unprivileged user with this id, if the system knows one (`initdb` refuses to run for others).
 pub(super) fn known_user(uid: u32) -> Option<Account> {
     if uid == 0 {
         return None;

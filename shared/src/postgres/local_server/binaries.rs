@@ -1,7 +1,7 @@
-//! Finding installed PostgreSQL server binaries.
+//! Finds installed PostgreSQL server binaries.
 //!
-//! Responsible for: which folders may hold them, in which order, and naming what is missing.
-//! Not for: running them on data. Floor 2.
+//! Responsible for: which folders may contain them, in which order, and reporting what is missing.
+//! Not for: running them on data.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,10 +14,10 @@ use std::process::Stdio;
 use super::version::Version;
 use crate::config::clean_command;
 
-/// The programs without which a folder cannot serve as server binaries.
+/// The programs that a folder of server binaries must contain.
 const NEEDED: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
-/// Where packagers put the versions of PostgreSQL: `*` stands for one folder.
+/// Where packages install the versions of PostgreSQL; `*` matches one folder.
 const USUAL_FOLDERS: [&str; 7] = [
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -28,11 +28,11 @@ const USUAL_FOLDERS: [&str; 7] = [
     "/opt/homebrew/bin",
 ];
 
-/// Why no server binaries can be used.
+/// Why no server binaries are usable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BinariesError {
-    /// Nothing was found in any of the places.
+    /// No binaries were found anywhere.
     #[error(
         "no PostgreSQL server binaries (initdb, pg_ctl, postgres) found in PATH, by pg_config or in the usual \
          folders: install them ({}), name their folder with --pg-bin, or point to a running server with \
@@ -40,7 +40,7 @@ pub enum BinariesError {
         install_command()
     )]
     NotFound,
-    /// The folder that was asked for lacks a program.
+    /// The given folder lacks a program.
     #[error(
         "'{program}' is missing in {}: --pg-bin must name the folder with initdb, pg_ctl and postgres",
         folder.display()
@@ -48,10 +48,10 @@ pub enum BinariesError {
     MissingProgram {
         /// The folder that was given.
         folder: PathBuf,
-        /// The first program that is not there or not executable.
+        /// The first program that is missing or not executable.
         program: &'static str,
     },
-    /// The program does not run.
+    /// The program cannot be run.
     #[error("cannot run '{} --version': choose other server binaries with --pg-bin", program.display())]
     NotRunnable {
         /// The program.
@@ -60,7 +60,7 @@ pub enum BinariesError {
         #[source]
         source: io::Error,
     },
-    /// The program runs, but does not say its version.
+    /// The program runs, but does not print its version.
     #[error(
         "'{} --version' printed '{output}' instead of a version: choose other server binaries with --pg-bin",
         program.display()
@@ -91,8 +91,8 @@ impl Binaries {
 
     /// Like [`find`](Self::find), preferring binaries that can serve a data folder of the given major version.
     ///
-    /// When none of that version exists the first ones found are returned: what uses them knows better
-    /// what to say about the mismatch.
+    /// If none of that version exists, the first ones found are returned: the caller can report the mismatch
+    /// better.
     ///
     /// # Errors
     /// As of [`find`](Self::find).
@@ -109,8 +109,8 @@ impl Binaries {
                     return Ok(found);
                 }
                 Ok(found) => first = first.or(Some(found)),
-                // An incomplete folder is only not a candidate (Debian's PATH has client wrappers);
-                // a complete one that does not run is worth telling when nothing else is found.
+                // An incomplete folder is skipped (Debian's PATH has client wrappers); a complete one
+                // that does not run is reported if nothing else is found.
                 Err(BinariesError::MissingProgram { .. }) => {}
                 Err(error) => failure = failure.or(Some(error)),
             }
@@ -171,12 +171,12 @@ impl Binaries {
     }
 }
 
-/// The folders that have a program such as `pg_dump`, among those that may hold server binaries, best first.
+/// The folders that have a program such as `pg_dump`, among those that may contain server binaries, best first.
 pub fn folders_with(program: &str) -> impl Iterator<Item = PathBuf> {
     candidates().filter(move |folder| is_program(&folder.join(program)))
 }
 
-/// All folders that may hold server binaries, best first; lazily, because `pg_config` costs a process.
+/// All folders that may contain server binaries, best first; lazy, because `pg_config` costs a process.
 fn candidates() -> impl Iterator<Item = PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path: Vec<PathBuf> = env::split_paths(&path)
@@ -188,7 +188,7 @@ fn candidates() -> impl Iterator<Item = PathBuf> {
         .chain(USUAL_FOLDERS.into_iter().flat_map(expand))
 }
 
-/// What `pg_config --bindir` says, if there is a `pg_config`.
+/// The output of `pg_config --bindir`, if `pg_config` exists.
 fn pg_config_folder() -> Option<PathBuf> {
     let output = clean_command("pg_config")
         .arg("--bindir")
@@ -202,7 +202,7 @@ fn pg_config_folder() -> Option<PathBuf> {
         .then(|| PathBuf::from(folder.trim()))
 }
 
-/// The folders that fit a pattern with at most one `*`, the newest version first.
+/// The folders that match a pattern with at most one `*`, the newest version first.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else {
         return vec![PathBuf::from(pattern)];
@@ -233,8 +233,8 @@ fn missing_in(folder: &Path) -> Option<&'static str> {
         .find(|program| !is_program(&folder.join(program)))
 }
 
-/// Where the programs of a folder really are: people link a few of them into a folder of `PATH`, and the
-/// others (`pg_dump`) lie only there.
+/// The real folder of the programs: often only a few of them are linked into a folder of `PATH`, and the
+/// others (`pg_dump`) exist only there.
 fn linked_folder(folder: &Path) -> Option<PathBuf> {
     let program = fs::canonicalize(folder.join("postgres")).ok()?;
     let real = program.parent()?;
@@ -245,7 +245,7 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-/// The first line that a program printed, on whichever stream.
+/// The first line that a program printed, on either stream.
 fn one_line(stdout: &str, stderr: &str) -> String {
     stdout
         .lines()
@@ -256,7 +256,7 @@ fn one_line(stdout: &str, stderr: &str) -> String {
         .to_owned()
 }
 
-/// How the server is installed on this system.
+/// The command that installs the server on this system.
 fn install_command() -> &'static str {
     let has = |program: &str| {
         let path = env::var_os("PATH").unwrap_or_default();

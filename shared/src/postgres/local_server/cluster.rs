@@ -1,7 +1,7 @@
-//! Making a data folder.
+//! Creates data folders.
 //!
-//! Responsible for: `initdb`, so that a data folder is there whole or not at all, and the version that
-//! made it. Not for: servers that run on it. Floor 2.
+//! Responsible for: `initdb`, so that a data folder exists completely or not at all, and the version that
+//! created it. Not for: servers that run on it.
 
 use std::fs;
 use std::path::Path;
@@ -14,12 +14,12 @@ use super::files;
 use super::postmaster;
 use super::settings::SUPERUSER;
 
-/// For whom a data folder is made.
+/// The purpose of a data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Kept for months, open to every program on the machine that knows the password.
     Lasting,
-    /// Thrown away in minutes, connected to thousands of times.
+    /// Deleted within minutes, connected to thousands of times.
     Throwaway,
 }
 
@@ -28,7 +28,7 @@ impl Purpose {
         match self {
             Self::Lasting => &["--auth=scram-sha-256", "--data-checksums"],
             // SCRAM makes each connection cost milliseconds on both sides; with a random password of 128
-            // bits MD5 keeps others out as well. Small WAL segments make copies small.
+            // bits MD5 is just as safe. Small WAL segments make copies small.
             Self::Throwaway => &["--auth=md5", "--no-sync", "--wal-segsize=4"],
         }
     }
@@ -102,7 +102,7 @@ fn run_initdb(
             })
     };
     let mut output = run("C.UTF-8")?;
-    // Older macOS and some slim systems lack it; both order by bytes, C alone folds only ASCII letters.
+    // Older macOS and some slim systems lack it. Both locales sort by bytes, but C folds only ASCII letters.
     if !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("locale") {
         output = run("C")?;
     }
@@ -116,10 +116,10 @@ fn run_initdb(
     })
 }
 
-/// The major version that made a data folder.
+/// The major version that created a data folder.
 pub(super) fn major_of(data_dir: &Path) -> Result<u32, LocalServerError> {
     let text = files::read(&data_dir.join("PG_VERSION"))?;
-    // Before 10 the major version was "9.6": those are as foreign to any current binaries as 9.
+    // Before 10 the major version was "9.6": reading it as 9 is enough to find it incompatible.
     text.as_deref()
         .and_then(|text| text.trim().split('.').next()?.parse().ok())
         .ok_or_else(|| LocalServerError::NotADataFolder {
@@ -141,7 +141,7 @@ pub(super) fn check_major(data_dir: &Path, binaries: &Binaries) -> Result<(), Lo
     })
 }
 
-/// Removes what killed processes left. The caller holds the lock, so none of them is at work.
+/// Removes leftovers of killed processes. The caller holds the lock, so none of them is active.
 pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     let prefix = format!("{name}.creating-");
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -150,7 +150,7 @@ pub(super) fn remove_unfinished(folder: &Path, name: &str) {
             .to_str()
             .is_some_and(|name| name.starts_with(&prefix))
         {
-            // Only space is lost when this fails.
+            // A failure wastes only disk space.
             let _ = files::remove(&entry.path());
         }
     }

@@ -1,7 +1,7 @@
-//! What can go wrong with a server of the project's own.
+//! Errors of the project's own servers.
 //!
-//! Responsible for: one case per failure, with what it takes to act on it. Not for: failing to find
-//! server binaries ([`BinariesError`]), which can be told before any server is touched. Floor 2.
+//! Responsible for: one case per failure, with the data to act on it. Not for: failing to find
+//! server binaries ([`BinariesError`]), which is detected before any server is touched.
 
 use crate::domain::suggest;
 use std::io;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::binaries::BinariesError;
 
-/// Why a local or throw-away server cannot be used.
+/// Why a local or throw-away server is unusable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalServerError {
@@ -19,7 +19,7 @@ pub enum LocalServerError {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}", path.display())]
     File {
-        /// What was tried, as a verb.
+        /// The failed action, as a verb.
         action: &'static str,
         /// On which path.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum LocalServerError {
         #[source]
         source: io::Error,
     },
-    /// The caller is root, and there is no user to hand the server to.
+    /// The caller is root, and no unprivileged user exists to run the server.
     #[error(
         "PostgreSQL does not run as root, and neither user 'postgres' nor user 'nobody' exists: add one, or rerun \
          as an ordinary user"
@@ -53,12 +53,12 @@ pub enum LocalServerError {
     ForeignOwner {
         /// What is owned.
         path: PathBuf,
-        /// By whom.
+        /// The owner.
         owner: String,
-        /// Who calls.
+        /// The calling user.
         caller: String,
     },
-    /// The project's folder is there, and was not made for a local server.
+    /// The project's folder exists, but was not created for a local server.
     #[error(
         "{} was not created for the local server and is not touched: rename or remove it, or set ORCHESTRATOR_SERVER_URL",
         folder.display()
@@ -67,7 +67,7 @@ pub enum LocalServerError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder moved to where the server's user cannot get.
+    /// The folder moved to a place that the server's user cannot enter.
     #[error(
         "user '{user}', who owns the local server's data, cannot enter {}: open the folders above it to that \
          user, move the project back, or discard the data: {}",
@@ -80,7 +80,7 @@ pub enum LocalServerError {
         /// The user that the server runs as.
         user: String,
     },
-    /// There is no folder that the server's user can reach and nobody else could have prepared.
+    /// No folder exists that the server's user can reach and no other user could have prepared.
     #[error(
         "no folder for the data of a server that runs as user '{user}' (tried {}): run this as an ordinary \
          user, or point to a running server with ORCHESTRATOR_SERVER_URL",
@@ -92,10 +92,10 @@ pub enum LocalServerError {
         /// The folders tried.
         tried: Vec<PathBuf>,
     },
-    /// The system gave no random bytes for a password.
+    /// The system provided no random bytes for a password.
     #[error("cannot obtain random bytes for the local server's password")]
     Random(#[source] getrandom::Error),
-    /// The password file is gone, the data are there.
+    /// The password file is missing, but the data exist.
     #[error(
         "the local server's password file {} is missing: restore it, or discard the data: {}",
         path.display(),
@@ -105,7 +105,7 @@ pub enum LocalServerError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// The data were made by another major version than the binaries found.
+    /// The data were created by another major version than that of the binaries.
     #[error(
         "the local server's data in {} are of PostgreSQL {data}, the server binaries in {} of {binaries}: name \
          binaries of {data} with --pg-bin, or discard the data: {}",
@@ -150,17 +150,17 @@ pub enum LocalServerError {
     /// `initdb` failed.
     #[error("initdb cannot create {}: {message}", data_dir.display())]
     Initdb {
-        /// The data folder that was to be.
+        /// The target data folder.
         data_dir: PathBuf,
-        /// What initdb said.
+        /// The output of initdb.
         message: String,
     },
     /// A copy of a prepared data folder failed.
     #[error("cannot copy the prepared data folder to {}: {message}", data_dir.display())]
     Copy {
-        /// The data folder that was to be.
+        /// The target data folder.
         data_dir: PathBuf,
-        /// What the copying program said.
+        /// The output of the copy program.
         message: String,
     },
     /// The server did not start.
@@ -171,7 +171,7 @@ pub enum LocalServerError {
         /// The server's log.
         log: PathBuf,
     },
-    /// The server runs, but does not accept connections in time.
+    /// The server is running, but does not accept connections in time.
     #[error(
         "the PostgreSQL server has been starting for {seconds} s, probably recovering from a crash: rerun \
          later (log: {})",
@@ -183,7 +183,7 @@ pub enum LocalServerError {
         /// The server's log.
         log: PathBuf,
     },
-    /// The server's main process is gone, but others of it still use the data.
+    /// The server's main process is gone, but other processes of it still use the data.
     #[error(
         "processes of an earlier server still use {} after {seconds} s (of another container, or in a long \
          query): end them, then rerun",
@@ -203,7 +203,7 @@ pub enum LocalServerError {
         /// The last port tried.
         last: u16,
     },
-    /// The server could not be told to stop.
+    /// The server could not be signaled to stop.
     #[error("cannot signal the PostgreSQL server's process {pid}: stop it manually")]
     Signal {
         /// Its main process.

@@ -1,7 +1,7 @@
 //! Small files and folders with the right owner and mode.
 //!
-//! Responsible for: writing whole files or nothing, random names, reading what may be absent.
-//! Not for: which files there are. Floor 2.
+//! Responsible for: atomic writes, random names, reading optional files.
+//! Not for: which files exist.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub(super) fn random_hex<const BYTES: usize>() -> Result<String, LocalServerErro
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Writes a file whole or not at all, owned by the owner of its folder.
+/// Writes a file atomically, owned by the owner of its folder.
 pub(super) fn write(
     folder: &Path,
     name: &str,
@@ -51,17 +51,17 @@ pub(super) fn write(
     })
 }
 
-/// Reads a small file, or `None` when there is none.
+/// Reads a small file; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<String>, LocalServerError> {
     looked::read_optional_text(path).map_err(unlooked("read", path))
 }
 
-/// Whether there is a folder. What cannot be looked at is an error.
+/// Whether a folder exists. An unreadable path is an error.
 pub(super) fn is_folder(path: &Path) -> Result<bool, LocalServerError> {
     looked::is_folder(path).map_err(unlooked("read", path))
 }
 
-/// Whether there is a file. What cannot be looked at is an error.
+/// Whether a file exists. An unreadable path is an error.
 pub(super) fn is_file(path: &Path) -> Result<bool, LocalServerError> {
     looked::is_file(path).map_err(unlooked("read", path))
 }
@@ -71,13 +71,13 @@ fn unlooked(action: &'static str, path: &Path) -> impl FnOnce(FileError) -> Loca
     move |error| failed(error.into())
 }
 
-/// Creates a folder with exactly this mode, whatever the umask. Fails when it exists.
+/// Creates a folder with exactly this mode, whatever the umask. Fails if it exists.
 pub(super) fn create_folder(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().mode(mode).create(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// Creates a folder and those above it; one that exists is left as it is.
+/// Creates a folder and those above it; an existing one is not changed.
 pub(super) fn ensure_folder(path: &Path, mode: u32) -> Result<(), LocalServerError> {
     let created = match create_folder(path, mode) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path
@@ -87,13 +87,13 @@ pub(super) fn ensure_folder(path: &Path, mode: u32) -> Result<(), LocalServerErr
         other => other,
     };
     match created {
-        // Of several processes, one creates it.
+        // One of several processes creates it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other.map_err(LocalServerError::file("create", path)),
     }
 }
 
-/// Removes a file or a whole folder; what is not there is removed already.
+/// Removes a file or a whole folder; a missing path is not an error.
 pub(super) fn remove(path: &Path) -> Result<(), LocalServerError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
@@ -104,7 +104,7 @@ pub(super) fn remove(path: &Path) -> Result<(), LocalServerError> {
     Ok(())
 }
 
-/// Tells "is not there" from other failures.
+/// Maps "not found" to `None`.
 pub(super) fn optional<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

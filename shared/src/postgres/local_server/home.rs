@@ -1,10 +1,10 @@
-//! Where a server's files lie.
+//! The location of a server's files.
 //!
-//! Responsible for: the layout, and the choice of another folder when the server's user cannot get into
-//! the project's. Not for: what stands in the files. Floor 2.
+//! Responsible for: the layout, and the choice of another folder if the server's user cannot enter
+//! the project's. Not for: the content of the files.
 //!
 //! A home belongs to the caller; only the data and socket folders in it belong to the server's user, so
-//! that root never writes into a folder that somebody else controls. When the home lies elsewhere, a
+//! that root never writes into a folder that another user controls. If the home is elsewhere, a
 //! file `location` in the project's folder names it, and a file `belongs-to` in it names the project.
 
 use std::fs;
@@ -20,7 +20,7 @@ use super::port;
 
 const LOCATION: &str = "location";
 const BELONGS_TO: &str = "belongs-to";
-/// Says that a project's folder was made here. Others use the name `.local` too: a desktop keeps programs and settings in
+/// Marks a project's folder as created here. Other programs use the name `.local` too: a desktop keeps programs and settings in
 /// `~/.local`.
 const MARKER: &str = "made-by-orchestrator";
 const MARKER_TEXT: &str = "\
@@ -28,8 +28,8 @@ This folder was made for the project's local PostgreSQL. `orchestrator local res
 ";
 const DATA: &str = "data";
 
-/// Folders for homes that outlive a restart of the machine, best first. `/var/lib` comes before `/var/tmp`
-/// because the latter is cleaned of old files, which would ruin a data folder.
+/// Folders for homes that survive a restart of the machine, best first. `/var/lib` comes before `/var/tmp`
+/// because old files are deleted from the latter, which would ruin a data folder.
 pub(super) const LASTING: [&str; 2] = ["/var/lib", "/var/tmp"];
 /// Folders for homes that may vanish.
 pub(super) const PASSING: [&str; 2] = ["/var/tmp", "/tmp"];
@@ -41,7 +41,7 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Finds the home that exists for a project's folder: there, or where its `location` points.
+    /// Finds the existing home of a project's folder: inside it, or where its `location` points.
     pub(super) fn find(folder: &Path) -> Result<Option<Self>, LocalServerError> {
         match Self::claimed(folder)? {
             Some(home) if files::is_folder(&home.data_dir())? => Ok(Some(home)),
@@ -49,7 +49,7 @@ impl Home {
         }
     }
 
-    /// Like [`find`](Self::find), but also a home whose data were never made. None when `location` points to
+    /// Like [`find`](Self::find), but also a home whose data were never created. `None` if `location` points to
     /// nothing, or to the home of another project.
     pub(super) fn claimed(folder: &Path) -> Result<Option<Self>, LocalServerError> {
         check_ours(folder)?;
@@ -64,8 +64,8 @@ impl Home {
         }
     }
 
-    /// Chooses a home for a new server of this account: the folder itself or, where the account cannot get
-    /// into it, one of its own below the first possible of `bases`.
+    /// Chooses a home for a new server of this account: the folder itself or, if the account cannot enter
+    /// it, a separate one below the first usable of `bases`.
     pub(super) fn choose(
         folder: &Path,
         account: &Account,
@@ -106,7 +106,7 @@ impl Home {
         })
     }
 
-    /// Notes a move of the project, so that a later copy of it is told from the original.
+    /// Records a move of the project, so that a later copy of it can be distinguished from the original.
     pub(super) fn confirm(&self, folder: &Path) -> Result<(), LocalServerError> {
         if self.folder == folder || owner_of(&self.folder)?.as_deref() == Some(folder) {
             return Ok(());
@@ -114,7 +114,7 @@ impl Home {
         write_owner(&self.folder, folder)
     }
 
-    /// The user that the server of this home runs as.
+    /// The user that runs the server of this home.
     pub(super) fn account(&self) -> Result<Account, LocalServerError> {
         let data_dir = self.data_dir();
         let metadata =
@@ -157,7 +157,7 @@ impl Home {
         self.folder.join("port")
     }
 
-    /// Removes everything of the server; of the project's folder the lock and `.gitignore` stay.
+    /// Removes everything of the server; the lock and `.gitignore` of the project's folder stay.
     pub(super) fn remove(&self, folder: &Path) -> Result<(), LocalServerError> {
         if self.folder == folder {
             return remove_files(folder);
@@ -167,8 +167,8 @@ impl Home {
     }
 }
 
-/// Removes a server's files from a folder that may hold others' too. The data come first: without them the
-/// rest is nothing.
+/// Removes a server's files from a folder that may contain other files. The data are removed first: without
+/// them the rest is harmless.
 pub(super) fn remove_files(folder: &Path) -> Result<(), LocalServerError> {
     let names =
         files::optional(fs::read_dir(folder)).map_err(LocalServerError::file("read", folder))?;
@@ -196,7 +196,7 @@ pub(super) fn remove_files(folder: &Path) -> Result<(), LocalServerError> {
     Ok(())
 }
 
-/// Creates the project's folder for the server, out of reach of git and with the mark that it is ours.
+/// Creates the project's folder for the server, ignored by git and marked as ours.
 pub(super) fn prepare_project(folder: &Path) -> Result<(), LocalServerError> {
     if fs::symlink_metadata(folder).is_ok() {
         return check_ours(folder);
@@ -206,7 +206,7 @@ pub(super) fn prepare_project(folder: &Path) -> Result<(), LocalServerError> {
             folder: folder.to_owned(),
         });
     };
-    // Under its name at once with its mark: another process must not find it without.
+    // Renamed into place together with its mark: another process must not find it without the mark.
     let unfinished = parent.join(format!(
         "{}.creating-{}",
         name.to_string_lossy(),
@@ -216,7 +216,7 @@ pub(super) fn prepare_project(folder: &Path) -> Result<(), LocalServerError> {
         .and_then(|()| files::write(&unfinished, MARKER, MARKER_TEXT, 0o644))
         .and_then(|()| {
             match fs::rename(&unfinished, folder) {
-                // Another process was faster, or somebody made a folder of that name.
+                // Another process was faster, or a folder of that name was created.
                 Err(_) if fs::symlink_metadata(folder).is_ok() => check_ours(folder),
                 renamed => renamed.map_err(LocalServerError::file("create", folder)),
             }
@@ -227,7 +227,7 @@ pub(super) fn prepare_project(folder: &Path) -> Result<(), LocalServerError> {
     created
 }
 
-/// Refuses a project's folder that was not made here. One that does not exist yet is nobody's.
+/// Refuses a project's folder that was not created here. A missing one is accepted.
 pub(super) fn check_ours(folder: &Path) -> Result<(), LocalServerError> {
     check_owner(folder)?;
     let is_marked = files::read(&folder.join(MARKER));
@@ -244,10 +244,10 @@ pub(super) fn check_ours(folder: &Path) -> Result<(), LocalServerError> {
     }
 }
 
-/// Creates a folder for servers, out of reach of git.
+/// Creates a folder for servers, ignored by git.
 pub(super) fn prepare(folder: &Path) -> Result<(), LocalServerError> {
     if !files::is_folder(folder)? {
-        // A server that runs as another user has to get through to its data.
+        // A server that runs as another user must be able to reach its data.
         files::ensure_folder(folder, if geteuid().is_root() { 0o711 } else { 0o700 })?;
         give_to_project(folder).map_err(LocalServerError::file("change the owner of", folder))?;
     }
@@ -258,7 +258,7 @@ pub(super) fn prepare(folder: &Path) -> Result<(), LocalServerError> {
     Ok(())
 }
 
-/// A folder that root creates in somebody's project becomes theirs.
+/// A folder that root creates in a user's project is given to that user.
 fn give_to_project(folder: &Path) -> io::Result<()> {
     let Some(project) = folder.parent().filter(|_| geteuid().is_root()) else {
         return Ok(());
@@ -270,7 +270,7 @@ fn give_to_project(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses the folder of another user before the first confusing "permission denied".
+/// Refuses the folder of another user before a confusing "permission denied".
 fn check_owner(folder: &Path) -> Result<(), LocalServerError> {
     let found =
         files::optional(fs::metadata(folder)).map_err(LocalServerError::file("read", folder))?;
@@ -286,14 +286,14 @@ fn check_owner(folder: &Path) -> Result<(), LocalServerError> {
     }
 }
 
-/// A folder for `folder` directly below `base`, if it can be had.
+/// A folder for `folder` directly below `base`, if that is possible.
 pub(super) fn claim_below(base: &Path, folder: &Path) -> Result<Option<PathBuf>, LocalServerError> {
     let candidate = base.join(name_for(folder));
     Ok(claim(&candidate, folder)?.then_some(candidate))
 }
 
-/// Creates a home elsewhere, or takes the one that this folder has there already (its `location` was lost).
-/// In a folder open to all somebody else may have prepared that name: such a one is not taken.
+/// Creates a home elsewhere, or reuses the one that this folder already has there (its `location` was lost).
+/// In a world-writable folder another user may have prepared that name: such a folder is not used.
 fn claim(candidate: &Path, folder: &Path) -> Result<bool, LocalServerError> {
     match files::create_folder(candidate, 0o711) {
         Ok(()) => write_owner(candidate, folder).map(|()| true),
@@ -307,12 +307,12 @@ fn claim(candidate: &Path, folder: &Path) -> Result<bool, LocalServerError> {
                 Ok(false)
             }
         }),
-        // Not there, or not ours to write: the next one.
+        // Missing or not writable: try the next one.
         Err(_) => Ok(false),
     }
 }
 
-/// Whether the home elsewhere is this folder's: it says so, or the folder it names has moved here. A copy of
+/// Whether the home elsewhere belongs to this folder: it names this folder, or the folder it names has moved here. A copy of
 /// a project must not use, and one day remove, the data of the original.
 fn belongs(elsewhere: &Path, folder: &Path) -> Result<bool, LocalServerError> {
     if !is_own_folder(elsewhere) {
@@ -346,7 +346,7 @@ fn write_owner(elsewhere: &Path, folder: &Path) -> Result<(), LocalServerError> 
     )
 }
 
-/// The folder that a `location` names: its last line.
+/// The folder named by a `location`: its last line.
 fn pointed_to(text: &str) -> Option<PathBuf> {
     let line = text
         .lines()
@@ -354,7 +354,7 @@ fn pointed_to(text: &str) -> Option<PathBuf> {
     Some(PathBuf::from(line)).filter(|path| path.is_absolute())
 }
 
-/// A name that tells people which project it is for, and differs between projects of one name.
+/// A name that shows which project it belongs to, and differs between projects with the same name.
 fn name_for(folder: &Path) -> String {
     let project = folder
         .parent()

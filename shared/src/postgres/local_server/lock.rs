@@ -1,7 +1,7 @@
-//! One process at a time works on a server.
+//! Allows only one process at a time to work on a server.
 //!
 //! Responsible for: a file lock with a time limit that names its holder. The system releases it when
-//! the holder dies. Not for: the lock by which a running server is recognised (`postmaster`). Floor 2.
+//! the holder dies. Not for: the lock by which a running server is recognized (`postmaster`).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -53,7 +53,7 @@ impl FileLock {
                 }
             }
         }
-        // Only for the message above: a full disk must not keep anybody from stopping a server.
+        // Only for the message above: a full disk must not prevent stopping a server.
         let _ = file
             .set_len(0)
             .and_then(|()| file.rewind())
@@ -61,7 +61,7 @@ impl FileLock {
         Ok(Self { _file: file })
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Acquires the lock if it is free.
     pub(super) fn try_acquire(path: &Path) -> Option<Self> {
         let file = open(path).ok()?;
         file.try_lock().ok()?;

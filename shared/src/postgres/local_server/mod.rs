@@ -1,9 +1,8 @@
-//! PostgreSQL servers of the project's own, made from installed server binaries.
+//! The project's own PostgreSQL servers, run from installed server binaries.
 //!
 //! Responsible for: finding the binaries, the local server that a fresh clone uses when nothing is
 //! configured ([`LocalServer`]), and throw-away servers for tests and scratch ([`TestCluster`]).
-//! Not for: connecting (callers get a URL) and servers that somebody else runs.
-//! Floor 2. Everything here blocks: asynchronous callers use `spawn_blocking`. Unix only.
+//! Not for: connecting (callers get a URL) and servers that other programs run.
 
 mod account;
 mod binaries;

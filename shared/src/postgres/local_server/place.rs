@@ -1,7 +1,7 @@
-//! Where throw-away servers lie and what they are copied from.
+//! Folders and templates of throw-away servers.
 //!
 //! Responsible for: the cache with prepared data, a folder for each server, and removing the servers of
-//! processes that were killed. Not for: running a server (`throwaway`). Floor 2.
+//! processes that were killed. Not for: running a server (`throwaway`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,33 +25,33 @@ use super::postmaster::{self, State};
 const MEMORY: &str = "/dev/shm";
 const MEMORY_NEEDED: u64 = 1 << 30;
 const CLUSTERS: &str = "clusters";
-/// Part of a template's name: to be changed with what goes into a template.
+/// Part of a template's name: change it when the content of a template changes.
 const TEMPLATE_FORMAT: &str = "1";
 const LOCK_LIMIT: Duration = Duration::from_secs(180);
-/// Half of it for a stop in good order, the other half after SIGKILL.
+/// Half of it for a clean stop, the other half after SIGKILL.
 const DESTROY_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(4);
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
-/// A place for one server, with what it needs to start.
+/// A folder for one server, with everything it needs to start.
 pub(super) struct Place {
     /// The user that the server runs as.
     pub(super) account: Account,
     /// An empty folder of its own.
     pub(super) folder: PathBuf,
-    /// LockedDatabase by the system as long as this process lives: who finds it free may clean up.
+    /// Locked by the system as long as this process lives: a process that finds it unlocked may clean up.
     pub(super) owner: FileLock,
     /// The data folder to copy.
     pub(super) template: PathBuf,
     /// The superuser's password in it.
     pub(super) password: String,
-    /// Servers that nobody owns any more.
+    /// Orphaned servers.
     pub(super) abandoned: Vec<Abandoned>,
 }
 
 impl Place {
-    /// Takes a place in a cache folder, in memory if that is wanted and there.
+    /// Creates a place in a cache folder, in memory if requested and available.
     pub(super) fn take(
         binaries: &Binaries,
         cache: &Path,
@@ -71,7 +71,7 @@ impl Place {
             None
         };
         let bases = std::iter::once(home.folder()).chain(memory.as_deref());
-        // Before ours exists. They are destroyed after the lock is released: that may take a while.
+        // Collected before ours exists, and destroyed after the lock is released, because that may take a while.
         let abandoned = bases
             .flat_map(|base| Abandoned::find(&base.join(CLUSTERS), &account))
             .collect();
@@ -101,14 +101,14 @@ impl Place {
 /// 64 MB).
 fn has_memory() -> bool {
     statvfs(MEMORY).is_ok_and(|room| {
-        // Of 32 bits on some systems.
+        // These fields have 32 bits on some systems.
         #[allow(clippy::useless_conversion)]
         let blocks = u64::from(room.blocks_available());
         blocks.saturating_mul(room.fragment_size()) >= MEMORY_NEEDED
     })
 }
 
-/// The prepared data folder of these binaries and this user, and its password; made when there is none.
+/// The prepared data folder of these binaries and this user, and its password; created if missing.
 fn template(
     binaries: &Binaries,
     account: &Account,
@@ -139,11 +139,11 @@ fn template(
     Ok((data_dir, password))
 }
 
-/// A server whose owner ended without stopping it.
+/// A server whose owner exited without stopping it.
 pub(super) struct Abandoned {
     folder: PathBuf,
     account: Account,
-    /// So that no one else removes it at the same time.
+    /// Prevents concurrent removal.
     _owner: FileLock,
 }
 
@@ -163,11 +163,11 @@ impl Abandoned {
             .collect()
     }
 
-    /// Best effort: what stays is found again by the next one.
+    /// Best effort: the next process finds what remains.
     pub(super) fn destroy(&self) {
         let (data_dir, log) = (self.folder.join("data"), self.folder.join("server.log"));
         let started = Instant::now();
-        let mut told = None;
+        let mut sent = None;
         while let Ok(State::Ready(file) | State::Busy(Some(file))) =
             postmaster::state(&data_dir, &log)
         {
@@ -176,9 +176,9 @@ impl Abandoned {
             } else {
                 Signal::SIGKILL
             };
-            if told != Some(signal) {
+            if sent != Some(signal) {
                 let _ = self.account.signal(file.pid, signal);
-                told = Some(signal);
+                sent = Some(signal);
             }
             if started.elapsed() >= DESTROY_LIMIT {
                 return;

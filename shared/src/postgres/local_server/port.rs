@@ -1,16 +1,16 @@
-//! Ports for servers of the project's own.
+//! Ports for the project's own servers.
 //!
-//! Responsible for: which ports to try, in which order. Not for: reserving one (the server's own
-//! binding decides, and the caller goes on to the next). Floor 2.
+//! Responsible for: which ports to try, in which order. Not for: reserving one (the bind of the server
+//! decides, and the caller continues with the next one).
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-/// Below what Linux and macOS hand out for outgoing connections, so that a stopped server finds its port
-/// free again.
+/// Below the ephemeral ports of Linux and macOS, so that a restarted server finds its port
+/// free.
 const LOCAL: RangeInclusive<u16> = 15_432..=16_431;
-/// A range of their own, so that tests do not take the port of a developer's server.
+/// A separate range, so that tests do not take the port of a developer's server.
 const THROWAWAY: RangeInclusive<u16> = 20_000..=31_999;
 
 /// The range for local servers.
@@ -23,7 +23,7 @@ pub(super) fn throwaway_range() -> RangeInclusive<u16> {
     THROWAWAY
 }
 
-/// Free ports of a range: first the wanted one, then onwards from a place that depends on `seed`.
+/// Free ports of a range: first the preferred one, then upwards from a position that depends on `seed`.
 pub(super) fn free_ports(
     range: RangeInclusive<u16>,
     wanted: Option<u16>,
@@ -37,7 +37,7 @@ pub(super) fn free_ports(
         .filter(|port| is_free(*port))
 }
 
-/// Whether nobody listens on the port right now.
+/// Whether the port is currently unused.
 pub(super) fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }

@@ -1,10 +1,10 @@
-//! Telling whether a server runs on a data folder.
+//! Detects whether a server runs on a data folder.
 //!
-//! Responsible for: `postmaster.pid`, and the lock by which a running server is recognised: the server
+//! Responsible for: `postmaster.pid`, and the lock by which a running server is recognized: the server
 //! inherits its log file with a lock on it as standard output, so the system holds that lock exactly
 //! as long as any of its processes lives. Unlike a process number it cannot be stale after a crash of
 //! the machine, nor be recycled, and it is seen from other containers.
-//! Not for: starting and stopping. Floor 2.
+//! Not for: starting and stopping.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -19,14 +19,14 @@ use super::error::LocalServerError;
 use super::files;
 use crate::config::clean_command;
 
-/// How long processes of a dead server may take to notice that it is dead.
+/// How long processes of a dead server may take to notice its death.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// How long recovery after a crash may take before we stop waiting for it.
 pub(super) const START_LIMIT: Duration = Duration::from_secs(120);
-/// A longer log is put aside at the next start.
+/// A longer log is renamed at the next start.
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// What `postmaster.pid` says (PostgreSQL's `miscadmin.h`, `LOCK_FILE_LINE_*`).
+/// The content of `postmaster.pid` (PostgreSQL's `miscadmin.h`, `LOCK_FILE_LINE_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PidFile {
     /// The server's main process.
@@ -38,7 +38,7 @@ pub(super) struct PidFile {
 }
 
 impl PidFile {
-    /// Reads the file of a data folder. The server writes it in steps: an incomplete one is none yet.
+    /// Reads the file of a data folder. The server writes it in steps: an incomplete one counts as missing.
     pub(super) fn read(data_dir: &Path) -> Result<Option<Self>, LocalServerError> {
         Ok(files::read(&path(data_dir))?.and_then(|text| Self::parse(&text)))
     }
@@ -46,7 +46,7 @@ impl PidFile {
     fn parse(text: &str) -> Option<Self> {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         Some(Self {
-            // A negative number is a single-user backend's.
+            // A negative number belongs to a single-user backend.
             pid: lines.first()?.parse().ok()?,
             port: lines.get(3)?.parse().ok()?,
             ready: lines.get(7).is_some_and(|status| *status == "ready"),
@@ -57,9 +57,9 @@ impl PidFile {
 /// The state of the server of one data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Nobody uses the data; a `postmaster.pid` may still lie there.
+    /// No process uses the data; a stale `postmaster.pid` may exist.
     Stopped,
-    /// The main process lives and is not ready yet (or about to end).
+    /// The main process is alive and not ready yet (or about to exit).
     Busy(Option<PidFile>),
     /// It accepts connections.
     Ready(PidFile),
@@ -67,16 +67,16 @@ pub(super) enum State {
     Leftovers,
 }
 
-/// Looks at a data folder and the log of its server.
+/// Determines the state from a data folder and the log of its server.
 pub(super) fn state(data_dir: &Path, log: &Path) -> Result<State, LocalServerError> {
     let held = is_held(log)?;
     let file = PidFile::read(data_dir)?;
     Ok(match file {
         Some(file) if held && account::is_alive(file.pid) => by_readiness(file),
         Some(_) if held => State::Leftovers,
-        // Before the server has written its file, and in its last moment.
+        // Before the server has written its file, and just before it exits.
         None if held => State::Busy(None),
-        // Somebody may have started it by hand, without our log.
+        // It may have been started manually, without our log.
         Some(file) if is_postmaster_of(file.pid, data_dir) => by_readiness(file),
         _ => State::Stopped,
     })
@@ -108,7 +108,7 @@ pub(super) fn lock_log(log: &Path, data_dir: &Path) -> Result<File, LocalServerE
                     seconds: DRAIN_LIMIT.as_secs(),
                 });
             }
-            // A file system without locks: PostgreSQL's own checks have to do.
+            // A file system without locks: PostgreSQL's own checks must suffice.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => break,
             Err(TryLockError::Error(source)) => {
                 return Err(LocalServerError::File {
@@ -143,10 +143,10 @@ fn open_log(log: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes what a server left when it was killed, and makes its socket folder. Only under the lock of its log.
+/// Removes the leftovers of a killed server, and creates its socket folder. Only under the lock of its log.
 ///
 /// PostgreSQL refuses to start when the number in `postmaster.pid` or beside the socket has become another
-/// process's of the same user, or an ended one's that nobody collected.
+/// process's of the same user, or that of a zombie process.
 pub(super) fn clear_traces(
     data_dir: &Path,
     socket_dir: &Path,
@@ -159,7 +159,7 @@ pub(super) fn clear_traces(
         .map_err(LocalServerError::file("create", socket_dir))
 }
 
-/// What a log has got since `offset` says about a failed start: the decisive line, else the last one.
+/// The reason of a failed start from the log since `offset`: the decisive line, else the last one.
 pub(super) fn failure_in(log: &Path, offset: u64) -> String {
     let mut text = Vec::new();
     let read = File::open(log).and_then(|mut file| {
@@ -173,8 +173,8 @@ pub(super) fn failure_in(log: &Path, offset: u64) -> String {
     decisive_lines(&text)
 }
 
-/// The error among many lines of output. The end of a log ("could not start server") says the least, and the
-/// reason for a fatal error ("could not create any TCP/IP sockets") often stands in a message before it.
+/// The error among many lines of output. The end of a log ("could not start server") is the least informative, and the
+/// reason for a fatal error ("could not create any TCP/IP sockets") is often in an earlier message.
 pub(super) fn decisive_lines(text: &str) -> String {
     let after = |line: &str, mark: &str| {
         let message = line.split_once(mark)?.1;
@@ -211,7 +211,7 @@ pub(super) fn decisive_lines(text: &str) -> String {
 /// Whether any process of a server has the log open with its lock.
 fn is_held(log: &Path) -> Result<bool, LocalServerError> {
     let opened = files::optional(File::open(log)).map_err(LocalServerError::file("open", log))?;
-    // Shared, so that two who look at the same time do not take each other for a server.
+    // Shared, so that two concurrent checks do not mistake each other for a server.
     Ok(opened.is_some_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))))
 }
 
@@ -220,7 +220,7 @@ fn is_postmaster_of(pid: u32, data_dir: &Path) -> bool {
     if !account::is_alive(pid) || program_name(pid).is_none_or(|name| name != "postgres") {
         return false;
     }
-    // The main process works in its data folder. Root of a container may not look there: believe the name.
+    // The main process works in its data folder. Root in a container may not read it: trust the name.
     match (
         fs::metadata(format!("/proc/{pid}/cwd")),
         fs::metadata(data_dir),

@@ -1,7 +1,7 @@
-//! What is known of a local server.
+//! The state of a local server.
 //!
-//! Responsible for: the states that callers see, and what they need for connecting. Not for: finding out
-//! (`postmaster`) or changing it (`server`). Floor 2.
+//! Responsible for: the states that callers see, and what they need for connecting. Not for: detecting
+//! (`postmaster`) or changing them (`server`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,21 @@ use super::home::Home;
 use super::postmaster::PidFile;
 use super::settings;
 
-/// What [`LocalServer::status`](super::LocalServer::status) finds.
+/// The result of [`LocalServer::status`](super::LocalServer::status).
 #[derive(Debug)]
 pub enum Status {
-    /// There are no data.
+    /// No data exist.
     NotCreated,
-    /// There are data and no server.
+    /// Data exist, but no server runs.
     Stopped {
         /// PostgreSQL's data folder.
         data_dir: PathBuf,
         /// Major version of the data.
         major: u32,
-        /// The port of the last start, taken again if it is free.
+        /// The port of the last start, reused if it is free.
         port: Option<u16>,
     },
-    /// The server starts, recovers or ends: it accepts no connections now.
+    /// The server is starting, recovering or stopping: it accepts no connections now.
     Starting {
         /// PostgreSQL's data folder.
         data_dir: PathBuf,
@@ -38,12 +38,12 @@ pub enum Status {
     Running(Running),
 }
 
-/// How a running server came to run.
+/// How a running server was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// It ran before.
+    /// It was already running.
     AlreadyRunning,
-    /// This call started it on data that were there.
+    /// This call started it on existing data.
     Started,
     /// This call created the data and started it.
     Created,
@@ -123,7 +123,7 @@ impl fmt::Debug for Running {
     }
 }
 
-/// A server that was found ready.
+/// Creates the state of a server that was found ready.
 pub(super) fn running(
     home: &Home,
     file: PidFile,
@@ -132,7 +132,7 @@ pub(super) fn running(
     let (data_dir, socket_dir) = (home.data_dir(), home.socket_dir());
     Ok(Running {
         port: file.port,
-        // As found here and now: the folder may have moved under the running server.
+        // Computed from the current folder, which may have moved under the running server.
         socket_dir: socket_dir
             .join(format!(".s.PGSQL.{}", file.port))
             .exists()

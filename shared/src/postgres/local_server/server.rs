@@ -1,7 +1,7 @@
-//! The local server: a PostgreSQL of the project's own, started when needed and left running.
+//! The local server: the project's own PostgreSQL, started when needed and left running.
 //!
-//! Responsible for: starting it once however many processes ask, stopping, status, reset.
-//! Not for: deciding whether a local server is wanted, nor for connecting to it. Floor 2.
+//! Responsible for: starting it once for any number of processes, stopping, status, reset.
+//! Not for: deciding whether a local server is used, or connecting to it.
 
 use std::fs;
 use std::io;
@@ -23,10 +23,10 @@ use super::postmaster::{self, PidFile, START_LIMIT, State};
 use super::running::{Origin, Running, Status, password, running};
 use super::settings;
 
-/// A start with `initdb` on a slow disk, a recovery, or a stop may be before us.
+/// Another process may be in the middle of an `initdb` on a slow disk, a recovery, or a stop.
 const LOCK_LIMIT: Duration = Duration::from_secs(180);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-/// How many ports are tried when others take them between our look and the server's binding.
+/// How many ports are tried if other programs take them between our check and the server's bind.
 const PORT_TRIES: usize = 8;
 const POLL: Duration = Duration::from_millis(20);
 
@@ -38,11 +38,11 @@ pub struct LocalServer {
 
 impl LocalServer {
     /// The server that keeps its files in `folder` (`.local` in the project's folder), or has there a file
-    /// `location` that says where they are. Nothing is touched yet.
+    /// `location` that points to them. Nothing is touched yet.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let absolute = std::path::absolute(&folder).unwrap_or(folder);
-        // Two ways to one folder must mean one server; the folder itself may not exist yet.
+        // Two paths to one folder must give one server; the folder itself may not exist yet.
         let resolved = fs::canonicalize(&absolute).ok().or_else(|| {
             let parent = fs::canonicalize(absolute.parent()?).ok()?;
             Some(parent.join(absolute.file_name()?))
@@ -70,11 +70,11 @@ impl LocalServer {
         self.start(&Binaries::find_for(pg_bin, major)?)
     }
 
-    /// Starts the server, creating its data first if there are none; of several processes one does it, the
-    /// others wait and get the same server. It goes on running when the caller ends.
+    /// Starts the server, creating its data first if they are missing. One of several processes does it, the
+    /// others wait and get the same server. It keeps running when the caller exits.
     ///
     /// # Errors
-    /// When the binaries do not fit the data, the folder is another user's, or PostgreSQL says no.
+    /// When the binaries do not match the data, the folder belongs to another user, or PostgreSQL fails to start.
     pub fn start(&self, binaries: &Binaries) -> Result<Running, LocalServerError> {
         if let Status::Running(running) = self.status()? {
             return Ok(running);
@@ -93,7 +93,7 @@ impl LocalServer {
             return running(&home, file, Origin::AlreadyRunning);
         }
         cluster::check_major(&home.data_dir(), binaries)?;
-        // An initdb whose caller was killed may have gone on writing while the next one cleaned up.
+        // An initdb whose caller was killed may have kept writing while the next process cleaned up.
         cluster::remove_unfinished(home.folder(), "data");
         if !account.can_enter(home.folder()) {
             return Err(LocalServerError::Unreachable {
@@ -105,11 +105,11 @@ impl LocalServer {
         running(&home, file, origin)
     }
 
-    /// Stops the server in PostgreSQL's "fast" way: clients are disconnected, nothing is lost. Says whether
-    /// there was one to stop.
+    /// Stops the server in PostgreSQL's "fast" way: clients are disconnected, nothing is lost. Returns whether
+    /// a server was running.
     ///
     /// # Errors
-    /// When it is another user's, or does not end within a minute.
+    /// When it belongs to another user, or does not stop within a minute.
     pub fn stop(&self) -> Result<bool, LocalServerError> {
         if !self.exists()? {
             return Ok(false);
@@ -121,7 +121,7 @@ impl LocalServer {
         }
     }
 
-    /// Looks at the server; changes nothing, and does not wait for others who work on it.
+    /// Queries the server; changes nothing, and does not wait for other processes that work on it.
     ///
     /// # Errors
     /// When its files cannot be read.
@@ -147,7 +147,7 @@ impl LocalServer {
         })
     }
 
-    /// Stops the server and removes all of its data; refuses a folder that was not made here.
+    /// Stops the server and removes all of its data; refuses a folder that was not created here.
     ///
     /// # Errors
     /// When it cannot be stopped, or its files cannot be removed.
@@ -191,7 +191,7 @@ impl LocalServer {
         let new = Account::for_new_server(&metadata)?;
         let home = Home::choose(&self.folder, &new, &home::LASTING)?;
         if files::is_folder(&home.data_dir())? {
-            // The project lost its `location`, and has just found its home again.
+            // The project lost its `location`, and has just rediscovered its home.
             let account = home.account()?;
             return Ok((home, account, Origin::Started));
         }
@@ -217,7 +217,7 @@ impl LocalServer {
         binaries: &Binaries,
     ) -> Result<PidFile, LocalServerError> {
         let (data_dir, log_path, socket_dir) = (home.data_dir(), home.log(), home.socket_dir());
-        // What could not be used afterwards is not started: the server would only be in the way.
+        // Do not start a server that could not be used afterwards: it would only be in the way.
         password(home)?;
         if !files::is_file(&home.configuration())? {
             files::write(
@@ -250,7 +250,7 @@ impl LocalServer {
                 .and_then(|(output, errors)| {
                     account
                         .command(&program)
-                        // Through the environment, because pg_ctl gives its arguments to a shell.
+                        // Through the environment, because pg_ctl passes its arguments to a shell.
                         .env("PGDATA", &data_dir)
                         .args([
                             "start",
@@ -297,13 +297,13 @@ impl LocalServer {
     }
 }
 
-/// Waits while a server starts or ends; gives it if it became ready, nothing if none is left.
+/// Waits while a server starts or stops; returns it if it became ready, `None` if none remains.
 fn wait_until_decided(home: &Home) -> Result<Option<PidFile>, LocalServerError> {
     let deadline = Instant::now() + START_LIMIT;
     loop {
         match postmaster::state(&home.data_dir(), &home.log())? {
             State::Ready(file) => return Ok(Some(file)),
-            // Locking the log waits for leftovers.
+            // Locking the log waits for leftover processes.
             State::Stopped | State::Leftovers => return Ok(None),
             State::Busy(_) if Instant::now() < deadline => thread::sleep(POLL),
             State::Busy(_) => {
@@ -328,7 +328,7 @@ fn stop(home: &Home) -> Result<bool, LocalServerError> {
             State::Busy(file) => file,
             State::Leftovers => None,
         };
-        // A server that starts while we look has to be told too.
+        // A server that starts during the check must be signaled too.
         if let Some(file) = file.filter(|file| signalled != Some(file.pid)) {
             let sent = home.account()?.signal(file.pid, Signal::SIGINT);
             if let Err(source) = sent
@@ -358,7 +358,7 @@ fn stop(home: &Home) -> Result<bool, LocalServerError> {
     }
 }
 
-/// The port of the last start. What was spoilt by hand counts as not recorded.
+/// The port of the last start. Invalid content counts as not recorded.
 fn recorded_port(home: &Home) -> Result<Option<u16>, LocalServerError> {
     Ok(files::read(&home.port())?
         .and_then(|text| text.trim().parse().ok())

@@ -1,17 +1,17 @@
 //! The settings that servers run with.
 //!
 //! Responsible for: the configuration file of the local server, the options of throw-away ones, and
-//! quoting. Not for: where files lie. Floor 2.
+//! quoting. Not for: where files lie.
 
 use std::path::Path;
 
 /// The superuser of every server made here.
 pub const SUPERUSER: &str = "postgres";
 
-/// How long the path of a socket may be: macOS takes 103 bytes, Linux 107.
+/// The maximum length of a socket path: macOS accepts 103 bytes, Linux 107.
 const LONGEST_SOCKET_PATH: usize = 99;
 
-/// The local server's configuration file. It stands beside the data folder and is the user's to edit.
+/// The local server's configuration file. It is beside the data folder and may be edited by the user.
 pub(super) const LOCAL_CONFIGURATION: &str = "\
 # Settings of the local PostgreSQL server, written once and yours to edit:
 # 'orchestrator local stop', then 'start', applies them.
@@ -27,7 +27,7 @@ password_encryption = 'scram-sha-256'
 log_line_prefix = '%m [%p] %q%u@%d '
 ";
 
-/// Settings by which throw-away servers gain speed. What was committed survives a crash of the server
+/// Settings that make throw-away servers faster. What was committed survives a crash of the server
 /// (tests do that), not one of the machine.
 pub(super) const THROWAWAY: [(&str, &str); 10] = [
     ("fsync", "off"),
@@ -43,12 +43,12 @@ pub(super) const THROWAWAY: [(&str, &str); 10] = [
     ("listen_addresses", "127.0.0.1"),
 ];
 
-/// The folder for the socket, as `unix_socket_directories` takes it: none if a socket's path would not fit.
+/// The folder for the socket, in the format of `unix_socket_directories`: empty if a socket's path would not fit.
 pub(super) fn socket_directories(folder: &Path) -> String {
     if !socket_fits(folder) {
         return String::new();
     }
-    // A list separated by commas, with quotation as of SQL identifiers.
+    // A comma-separated list, quoted like SQL identifiers.
     format!("\"{}\"", folder.display().to_string().replace('"', "\"\""))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn url(password: &str, port: u16, database: &str) -> String {
     )
 }
 
-/// Options for `pg_ctl -o`, which gives them to a shell.
+/// Options for `pg_ctl -o`, which passes them to a shell.
 pub(super) fn shell_options(settings: &[(&str, &str)]) -> String {
     let quoted = settings.iter().map(|(name, value)| {
         let setting = format!("{name}={value}");

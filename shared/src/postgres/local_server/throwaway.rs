@@ -1,8 +1,8 @@
-//! Servers for tests and scratch, thrown away with the value that stands for them.
+//! Servers for tests and scratch, removed when their value is dropped.
 //!
-//! Responsible for: a fresh server in a fraction of a second, as many at once as wanted, killed and
-//! started again at will; removing those whose process was killed. Not for: data that anyone wants to
-//! keep: nothing here is flushed to the disk. Floor 2.
+//! Responsible for: a fresh server in a fraction of a second, any number at once, killed and restarted
+//! at will; removing those whose process was killed. Not for: data to keep, because nothing here
+//! is flushed to the disk.
 
 use std::fs;
 use std::io;
@@ -29,7 +29,7 @@ const DROP_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(4);
 const PORT_TRIES: usize = 16;
 
-/// How a throw-away server is to be.
+/// The options of a throw-away server.
 #[derive(Debug, Clone)]
 pub struct TestClusterOptions {
     binaries: Binaries,
@@ -40,7 +40,7 @@ pub struct TestClusterOptions {
 
 impl TestClusterOptions {
     /// A server of these binaries. `cache` is a folder for prepared data and for the servers' files, shared by
-    /// all who test (such as one below cargo's target folder).
+    /// all tests (such as one below cargo's target folder).
     pub fn new(binaries: &Binaries, cache: impl Into<PathBuf>) -> Self {
         Self {
             binaries: binaries.clone(),
@@ -50,15 +50,15 @@ impl TestClusterOptions {
         }
     }
 
-    /// Adds a setting, such as `max_prepared_transactions`; the last of a name counts.
+    /// Adds a setting, such as `max_prepared_transactions`; the last value of a name counts.
     #[must_use]
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// Keeps the server's files on the disk, for tests that write gigabytes. Otherwise they lie in memory
-    /// (`/dev/shm`) where the system has enough of it: creating a thousand files, as each database needs
+    /// Keeps the server's files on the disk, for tests that write gigabytes. Otherwise they are in memory
+    /// (`/dev/shm`) if the system has enough of it: creating a thousand files, as each database needs
     /// them, takes up to a second on a disk.
     #[must_use]
     pub fn on_disk(mut self) -> Self {
@@ -66,7 +66,7 @@ impl TestClusterOptions {
         self
     }
 
-    /// Starts such a server; first removes those whose process ended without doing so.
+    /// Starts such a server; first removes those whose process exited without doing so.
     ///
     /// # Errors
     /// When the data cannot be prepared or copied, or PostgreSQL does not start.
@@ -104,7 +104,7 @@ pub struct TestCluster {
     server: Mutex<Option<Child>>,
     account: Account,
     folder: PathBuf,
-    /// LockedDatabase by the system as long as this process lives: who finds it free may clean up.
+    /// Locked by the system as long as this process lives: a process that finds it unlocked may clean up.
     _owner: FileLock,
 }
 
@@ -135,7 +135,7 @@ impl TestCluster {
         self.folder.join("data")
     }
 
-    /// What the server has logged until now.
+    /// The server's log so far.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -150,10 +150,10 @@ impl TestCluster {
         matches!(child.try_wait(), Ok(None)).then(|| child.id())
     }
 
-    /// Starts the server again after it was stopped or killed, on its port; does nothing while it runs.
+    /// Restarts the server on its port after it was stopped or killed; does nothing while it runs.
     ///
     /// # Errors
-    /// When PostgreSQL does not start, or somebody took its port in the meantime.
+    /// When PostgreSQL does not start, or another program took its port in the meantime.
     pub fn start(&self) -> Result<(), LocalServerError> {
         self.launch(self.port)
     }
@@ -166,7 +166,7 @@ impl TestCluster {
         self.end(Signal::SIGINT, STOP_LIMIT)
     }
 
-    /// Stops the server in the "immediate" way, as after a failure of power: it recovers at the next start.
+    /// Stops the server in the "immediate" way, as after a power failure: it recovers at the next start.
     ///
     /// # Errors
     /// When it does not end.
@@ -174,7 +174,7 @@ impl TestCluster {
         self.end(Signal::SIGQUIT, STOP_LIMIT)
     }
 
-    /// Kills the main process (SIGKILL); the others notice and end.
+    /// Kills the main process (SIGKILL); the others notice and exit.
     ///
     /// # Errors
     /// When it does not end.
@@ -182,7 +182,7 @@ impl TestCluster {
         self.end(Signal::SIGKILL, STOP_LIMIT)
     }
 
-    /// Stops the server in the "fast" way and starts it again.
+    /// Stops the server in the "fast" way and restarts it.
     ///
     /// # Errors
     /// As of [`stop`](Self::stop) and [`start`](Self::start).
@@ -230,7 +230,7 @@ impl TestCluster {
 
     fn launch_on_free_port(mut self) -> Result<Self, LocalServerError> {
         let range = port::throwaway_range();
-        // Spread at random: whoever starts at the same moment must not try the same port.
+        // Spread at random: processes that start at the same moment should not try the same port.
         let seed = u64::from_str_radix(&files::random_hex::<7>()?, 16).unwrap_or_default();
         for port in port::free_ports(range.clone(), None, seed).take(PORT_TRIES) {
             self.port = port;
@@ -281,9 +281,9 @@ impl TestCluster {
             command.arg("-c").arg(format!("{name}={value}"));
         }
         let errors = log.try_clone().map_err(failed)?;
-        // Kept from the first moment, so that it ends with this value whatever happens next.
+        // Stored immediately, so that it ends with this value whatever happens next.
         let child = server.insert(command.stdout(log).stderr(errors).spawn().map_err(failed)?);
-        // The command holds the log open, and with it the lock that stands for the server's life.
+        // The command holds the log open, and with it the lock that marks the server as alive.
         drop(command);
 
         let deadline = Instant::now() + START_LIMIT;
@@ -314,7 +314,7 @@ impl TestCluster {
             return Ok(());
         };
         let pid = child.id();
-        // A child that was not waited for keeps its number: this can hit no other process.
+        // A child that has not been waited for keeps its pid, so this cannot hit another process.
         if matches!(child.try_wait(), Ok(None)) {
             account::send(pid, Some(signal))
                 .map_err(|source| LocalServerError::Signal { pid, source })?;

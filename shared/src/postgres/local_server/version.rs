@@ -1,7 +1,7 @@
 //! The version of server binaries.
 //!
-//! Responsible for: reading what `postgres --version` prints. Not for: the version that a running
-//! server reports over a connection. Floor 2.
+//! Responsible for: parsing the output of `postgres --version`. Not for: the version that a running
+//! server reports over a connection.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl Version {
         })
     }
 
-    /// The number that decides which data folders these binaries can serve.
+    /// The major version, which decides which data folders these binaries can serve.
     pub fn major(&self) -> u32 {
         self.major
     }
