@@ -90,7 +90,7 @@ fn ctrl_c_twice_cancels_the_statement() {
     terminal.type_keys(CTRL_C);
     terminal.wait_for_text("Stopping");
     terminal.type_keys(CTRL_C);
-    terminal.wait_for_text("Cancelling the steps under way on the server");
+    terminal.wait_for_text("Cancelling the current steps on the server");
     terminal.wait_for_text("shop 1 first is rolled back");
     assert_eq!(terminal.end(), 130);
     assert_eq!(terminal.mode(), before);

@@ -327,7 +327,7 @@ fn giving_up_changes_nothing_and_names_who_is_to_end() {
         &["all", "--lock-retries", "1", "--lock-timeout", "500ms"],
         5,
     );
-    let waits = format!("change waits for pid {pid} (");
+    let waits = format!("change is waiting for pid {pid} (");
     let told = outcome
         .stdout
         .find(&waits)
@@ -402,7 +402,7 @@ fn a_prepared_transaction_is_named_by_its_identifier() {
     assert!(
         outcome
             .stdout
-            .contains("column waits for prepared transaction 'transfer' ("),
+            .contains("column is waiting for prepared transaction 'transfer' ("),
         "{}",
         outcome.stdout
     );
