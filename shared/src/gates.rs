@@ -1,5 +1,4 @@
-//! Gates: requirements on databases that a run does not migrate, so that the order also holds between processes.
-//! Floor 3.
+//! Gates: requirements on databases that a run does not migrate. They enforce the order between processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -17,10 +16,10 @@ use crate::reconcile::History;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What one migration asks of services outside the run, merged by service.
+/// The gates of one migration: its requirements on services outside the run, merged by service.
 ///
-/// The first migration of a service in a run asks for everything of each service in `depends_on`; any asks for what
-/// it `requires`. A dependency without migrations hands the question on to its own dependencies.
+/// The first migration of a service in a run requires all migrations of each service in `depends_on`; every migration requires
+/// what its `requires` directives name. A dependency without migrations is replaced by its own dependencies.
 pub fn asked_by(
     fleet: &Fleet,
     service: &Service,
@@ -70,7 +69,7 @@ pub fn asked_by(
         .collect()
 }
 
-/// What of a gate is not met yet; `None` when it is met.
+/// The part of a gate that is not met yet; `None` if it is met.
 pub async fn unmet(
     connections: &Connections,
     target: &Target,
@@ -80,17 +79,17 @@ pub async fn unmet(
     Ok(unmet_in(&history, gate))
 }
 
-/// The same of a history that was read.
+/// The part of a gate that a history does not meet; `None` if it is met.
 pub fn unmet_in(history: &History, gate: &Gate) -> Option<Gate> {
     let applied: BTreeSet<Version> = history.applied.iter().map(|row| row.version).collect();
-    let going: BTreeSet<Version> = history
+    let reverting: BTreeSet<Version> = history
         .interrupted
         .iter()
         .filter(|interruption| interruption.direction == Direction::Down)
         .map(|interruption| interruption.version)
         .chain(history.outstanding().map(|owed| owed.version))
         .collect();
-    // History is not believed against the journal.
+    // If history and journal contradict each other, the gate is not met.
     let journal = history.journal.as_ref();
     let is_denied = |version: &Version| journal.is_some_and(|it| it.get(version) == Some(&false));
     let versions: Vec<Version> = gate
@@ -98,7 +97,7 @@ pub fn unmet_in(history: &History, gate: &Gate) -> Option<Gate> {
         .iter()
         .copied()
         .filter(|version| {
-            !applied.contains(version) || going.contains(version) || is_denied(version)
+            !applied.contains(version) || reverting.contains(version) || is_denied(version)
         })
         .collect();
     (!versions.is_empty()).then(|| Gate {
@@ -110,17 +109,17 @@ pub fn unmet_in(history: &History, gate: &Gate) -> Option<Gate> {
 /// How waiting for a gate ended.
 #[derive(Debug)]
 pub enum GateEnd {
-    /// It is met, after this long.
+    /// The gate is met, after this time.
     Met(Duration),
-    /// Not in time: this is still missing.
+    /// The gate was not met in time; this part is still missing.
     TimedOut(Gate),
     /// The user cancelled.
     Cancelled,
-    /// The database could not be looked at.
+    /// The database cannot be inspected.
     Failed(ServiceError),
 }
 
-/// Looks again and again until the gate is met or `deadline` is past. Holds no lock and, between looks, no connection.
+/// Polls until the gate is met or `deadline` has passed. Holds no lock, and no connection between two checks.
 pub async fn wait(
     connections: &Connections,
     target: &Target,
@@ -138,7 +137,7 @@ pub async fn wait(
                 has_answered = true;
                 GateEnd::TimedOut(missing)
             }
-            // A database that answered before will do so again: its server is being started again, or the network was down.
+            // A database that answered before is probably unavailable only temporarily: the server restarts, or the network was down.
             Err(error) if has_answered && error.exit_status() == ExitStatus::Unavailable => {
                 GateEnd::Failed(error)
             }
@@ -172,14 +171,17 @@ pub fn refusal(
     };
     let waited = waited.map_or_else(String::new, |waited| {
         format!(
-            "waited {}, and still ",
+            "waited {}; still ",
             humantime::format_duration(Duration::from_secs(waited.as_secs()))
         )
     });
     Refusal {
         kind: RefusalKind::Gate,
         service: Some(service.clone()),
-        message: format!("{waited}needs {versions} of {} applied first", gate.service),
-        next: commented(command, "or wait for it: --wait 10m"),
+        message: format!(
+            "{waited}requires {versions} of {} to be applied first",
+            gate.service
+        ),
+        next: commented(command, "or wait for it with --wait 10m"),
     }
 }

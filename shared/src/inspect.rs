@@ -1,4 +1,4 @@
-//! Looking at a service's database: does it exist, and what does its history say. Writes nothing. Floor 3.
+//! Inspects a service's database: whether it exists, and its history. Writes nothing.
 
 use std::sync::Arc;
 
@@ -15,41 +15,41 @@ use crate::postgres::{
 };
 use crate::reconcile::History;
 
-/// What to do about a pooler in transaction mode.
-const POOLER_NEXT: &str = "with the address of the server itself, or of a pool in session mode";
+/// What to do about a transaction-mode pooler.
+const POOLER_NEXT: &str = "with the address of the server itself, or of a session-mode pooler";
 
-/// What to do about a connection that was lost.
-const RUN_AGAIN: &str = "once the server can be reached";
+/// What to do about a lost connection.
+const RERUN_WHEN_REACHABLE: &str = "once the server is reachable";
 
-/// One service and where its database is.
+/// One service and its database.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The service.
+    /// The service to migrate.
     pub service: Arc<Service>,
-    /// Its database.
+    /// The address of its database.
     pub address: DatabaseAddress,
-    /// Its history table.
+    /// The name of its history table.
     pub history_table: String,
-    /// The former tool's history table, where it has not the usual name.
+    /// The previous tool's history table, if it does not have the default name.
     pub legacy_table: Option<String>,
     /// Whether a missing database may be created.
     pub may_create: bool,
 }
 
-/// What was found.
+/// The result of inspecting a database.
 pub struct Inspection {
     /// Whether the database exists.
     pub exists: bool,
-    /// What it says of the service's migrations.
+    /// The history of the service's migrations.
     pub history: History,
-    /// Whether something of an atomic release is prepared in it.
+    /// Whether it has a prepared transaction of an atomic release.
     pub in_doubt: bool,
-    /// The session that was used, for whoever goes on with it.
+    /// The session that was used, to be reused by the caller.
     pub session: Option<Session>,
 }
 
-/// Looks at a target's database. A missing database has an empty history. A connection that is lost is opened again once:
-/// looking changes nothing.
+/// Inspects a target's database. A missing database has an empty history. Retries once after a lost connection, which is safe
+/// because nothing is written.
 pub async fn inspect(
     connections: &Connections,
     target: &Target,
@@ -79,7 +79,7 @@ async fn inspect_once(
         }
         Err(error) => return Err(error.into()),
     };
-    let history = look(&session, target).await?;
+    let history = read(&session, target).await?;
     Ok(Inspection {
         exists: true,
         history,
@@ -88,7 +88,7 @@ async fn inspect_once(
     })
 }
 
-async fn look(session: &Session, target: &Target) -> Result<History, ServiceError> {
+async fn read(session: &Session, target: &Target) -> Result<History, ServiceError> {
     let service = &target.service.name;
     let failed =
         |what: &'static str| move |source| ServiceError::unreadable(&target.address, what, source);
@@ -103,7 +103,7 @@ async fn look(session: &Session, target: &Target) -> Result<History, ServiceErro
         history.legacy = match read_legacy_versions(session, legacy).await {
             Ok(versions) => versions,
             Err(error) => {
-                let error = failed("the former tool's history")(error);
+                let error = failed("the previous tool's history")(error);
                 let hidden = hidden_legacy_table(session, legacy).await;
                 return Err(match hidden.ok().flatten() {
                     Some(grant) => error.given_by(|| grant),
@@ -111,8 +111,8 @@ async fn look(session: &Session, target: &Target) -> Result<History, ServiceErro
                 });
             }
         };
-        // What was adopted and then reverted is ours: the former tool's rows say nothing about it any more. They do again
-        // about what an undone adoption gave back.
+        // A migration that was adopted and then reverted is ours: the previous tool's row no longer counts. It counts again after
+        // the adoption is undone.
         history.legacy.retain(|version| {
             !adoption.adopted.contains(version) && !adoption.touched.contains(version)
         });
@@ -120,93 +120,93 @@ async fn look(session: &Session, target: &Target) -> Result<History, ServiceErro
     Ok(history)
 }
 
-/// Whether a statement gave up waiting for a lock (`lock_timeout`, NOWAIT), or was one of those that waited for each other.
+/// Whether a statement failed because of a lock: `lock_timeout`, NOWAIT, or a deadlock.
 fn is_lock_timeout(error: &tokio_postgres::Error) -> bool {
     matches!(error.code().map(SqlState::code), Some("55P03" | "40P01"))
 }
 
-/// Why a service cannot be looked at or gone on with, other than by a failed step.
+/// Why a service cannot be inspected or migrated, other than a failed step.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// No connection.
+    /// The connection failed.
     #[error(transparent)]
     Connect(ConnectError),
-    /// No advisory lock.
+    /// The advisory lock was not acquired.
     #[error("{address}: {source}")]
     Lock {
-        /// The database.
+        /// The address of the database.
         address: String,
-        /// Why.
+        /// The cause.
         source: Box<LockError>,
     },
-    /// A statement of ours failed.
+    /// A statement of the engine failed.
     #[error("{address}: {message}")]
     Query {
-        /// The database.
+        /// The address of the database.
         address: String,
-        /// What the server said.
+        /// The server's error.
         message: String,
-        /// Whether the connection was lost, rather than the statement refused.
+        /// Whether the connection was lost, as opposed to an error of the statement.
         lost: bool,
     },
-    /// A statement of ours did not get a lock in time.
+    /// A statement of the engine did not acquire a lock in time.
     #[error("{address}: {message}")]
     Locked {
-        /// The database.
+        /// The address of the database.
         address: String,
-        /// Who held it, where that was seen.
+        /// The message, with the holder of the lock if known.
         message: String,
     },
-    /// A right is missing, or the schema that our tables belong into, or nothing may be written.
+    /// A privilege or the schema for the bookkeeping tables is missing, or the database is read-only.
     #[error("{address}: {message}")]
     Right {
-        /// The database.
+        /// The address of the database.
         address: String,
-        /// What the server said.
+        /// The server's error.
         message: String,
-        /// What gives the right.
+        /// How to grant the privilege.
         next: String,
     },
-    /// The user cancelled while it was waited for.
+    /// The user cancelled during the connection attempt.
     #[error("cancelled while connecting")]
     Cancelled,
-    /// It would not be safe.
+    /// Continuing would not be safe.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Whether it may be undone depends on a database that cannot be looked at.
+    /// Whether a migration may be undone depends on a database that cannot be inspected.
     #[error("{message}")]
     Unsure {
-        /// What depends on it.
+        /// What cannot be determined.
         message: String,
         /// What to do next.
         next: String,
     },
-    /// What was to be done before the first step failed.
+    /// A check before the first step failed.
     #[error("{message}")]
     PreRunCheck {
         /// What is wrong, and where.
         message: String,
         /// What to do next.
         next: String,
-        /// The exit code that it leads to.
+        /// The exit code for this error.
         exit_code: ExitStatus,
     },
-    /// Its part of an atomic release could not be carried out.
+    /// The service's part of an atomic release failed.
     #[error("{message}")]
     Release {
         /// What is wrong, and where.
         message: String,
         /// What to do next.
         next: String,
-        /// The exit code that it leads to.
+        /// The exit code for this error.
         exit_code: ExitStatus,
     },
     /// The database does not exist, and may not be created.
     #[error("{address}: the database does not exist, and it is not created {why}")]
     MayNotCreate {
-        /// The database.
+        /// The address of the database.
         address: String,
-        /// Under which circumstances.
+        /// Why it is not created.
         why: &'static str,
     },
 }
@@ -232,22 +232,22 @@ impl From<ConnectError> for ServiceError {
 }
 
 impl ServiceError {
-    /// The error of a statement of ours.
+    /// The error of a statement of the engine.
     pub fn query(address: &DatabaseAddress, source: tokio_postgres::Error) -> Self {
         if is_lock_timeout(&source) {
             let held = crate::postgres::recent_blockers(address);
             return Self::locked(address, held);
         }
         let lost = crate::postgres::is_connection_lost(&source);
-        let said = crate::postgres::ServerError::from_error(&source);
-        let message = match &said {
+        let server_error = crate::postgres::ServerError::from_error(&source);
+        let message = match &server_error {
             Some(error) => error.to_string(),
             None if lost => format!("the connection was lost ({source})"),
-            // What the server sent is not what was asked for: a value that is no UTF-8, for instance.
+            // The response could not be decoded: for example, a value is not UTF-8.
             None => with_causes(&source),
         };
         let address_text = address.to_string();
-        match said.map(|said| said.sqlstate).as_deref() {
+        match server_error.map(|it| it.sqlstate).as_deref() {
             Some("42501") => Self::Right {
                 address: address_text,
                 message,
@@ -256,15 +256,15 @@ impl ServiceError {
             Some("25006") => Self::Right {
                 address: address_text,
                 message,
-                next: rerun("with the address of the primary, as a role that may write"),
+                next: rerun("with the address of the primary, as a role with write access"),
             },
-            // No memory, disk or connections left, or cancelled by somebody: our statements have no time limit.
+            // Out of memory, disk or connections, or cancelled by another session: statements of the engine have no timeout.
             Some(code) if !lost && (code.starts_with("53") || code == "57014") => {
                 Self::PreRunCheck {
                     message: format!("{address}: {message}"),
                     next: match code {
-                        "57014" => rerun("first find out who cancels its statements"),
-                        _ => rerun("first free what the server lacks"),
+                        "57014" => rerun("after finding out what cancels its statements"),
+                        _ => rerun("after freeing resources on the server"),
                     },
                     exit_code: ExitStatus::Unavailable,
                 }
@@ -277,27 +277,27 @@ impl ServiceError {
         }
     }
 
-    /// The error of a lock that was not obtained in time, and who held it, where that was seen.
+    /// The error of a lock that was not acquired in time, with its holder if known.
     pub fn locked(address: &DatabaseAddress, held: Option<String>) -> Self {
         Self::Locked {
             address: address.to_string(),
             message: match held {
-                Some(who) => format!("cannot acquire a lock: held by {who}"),
+                Some(holder) => format!("cannot acquire a lock: held by {holder}"),
                 None => "cannot acquire a lock in time".to_owned(),
             },
         }
     }
 
-    /// The error of a client program that gets no answer from a server any more.
+    /// The error of a client program that stopped receiving responses from the server.
     pub fn silent(address: &DatabaseAddress, program: &str) -> Self {
         Self::Query {
             address: address.to_string(),
-            message: format!("the connection of {program} fell silent, and it was ended"),
+            message: format!("{program} was terminated: no response from the server"),
             lost: true,
         }
     }
 
-    /// The error of making our tables: names the rights that are missing, and how to give them.
+    /// The error of creating the bookkeeping tables, with the missing privileges and how to grant them.
     pub async fn installing(
         session: &Session,
         address: &DatabaseAddress,
@@ -330,7 +330,7 @@ impl ServiceError {
         }
     }
 
-    /// Where a right is missing, the SQL that gives it.
+    /// Adds the SQL that grants a missing privilege.
     #[must_use]
     pub fn given_by(self, grant: impl FnOnce() -> String) -> Self {
         match self {
@@ -345,7 +345,7 @@ impl ServiceError {
         }
     }
 
-    /// The error of an advisory lock that was not obtained.
+    /// The error of an advisory lock that was not acquired.
     pub fn lock(target: &Target, source: LockError) -> Self {
         match source {
             LockError::Lost(source) if !crate::postgres::is_connection_lost(&source) => {
@@ -361,7 +361,7 @@ impl ServiceError {
         }
     }
 
-    /// Whether the server was reached, and refused.
+    /// Whether the server was reached and returned an error.
     pub fn is_of_the_server(&self) -> bool {
         matches!(
             self,
@@ -369,7 +369,7 @@ impl ServiceError {
         )
     }
 
-    /// Whether the connection was lost, rather than something refused.
+    /// Whether the connection was lost, as opposed to a server error or a refusal.
     pub fn is_connection_lost(&self) -> bool {
         match self {
             Self::Lock { source, .. } => matches!(**source, LockError::Lost(_)),
@@ -386,7 +386,7 @@ impl ServiceError {
         }
     }
 
-    /// The error of reading a table of ours that somebody may have changed.
+    /// The error of reading a bookkeeping table, which another program may have changed.
     fn unreadable(address: &DatabaseAddress, what: &str, source: tokio_postgres::Error) -> Self {
         match Self::query(address, source) {
             Self::Right {
@@ -395,7 +395,7 @@ impl ServiceError {
                 next,
             } => Self::Right {
                 address,
-                message: format!("{what} cannot be read: {message}"),
+                message: format!("cannot read {what}: {message}"),
                 next,
             },
             Self::Query {
@@ -404,18 +404,18 @@ impl ServiceError {
                 lost: false,
             } => Self::Query {
                 address,
-                message: format!("{what} cannot be read: {message}"),
+                message: format!("cannot read {what}: {message}"),
                 lost: false,
             },
             Self::Locked { address, message } => Self::Locked {
                 address,
-                message: format!("{what} cannot be read: {message}"),
+                message: format!("cannot read {what}: {message}"),
             },
             error => error,
         }
     }
 
-    /// The exit code that it leads to.
+    /// The exit code for this error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Connect(error) => error.exit_status(),
@@ -435,7 +435,7 @@ impl ServiceError {
         }
     }
 
-    /// What to do next, where there is more to say than the message does.
+    /// What to do next, if the message does not already imply it.
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.next.clone()),
@@ -447,25 +447,26 @@ impl ServiceError {
                 Some(rerun("when the other run has ended"))
             }
             Self::Lock { source, .. } if matches!(**source, LockError::Lost(_)) => {
-                Some(rerun(RUN_AGAIN))
+                Some(rerun(RERUN_WHEN_REACHABLE))
             }
-            Self::Query { lost: true, .. } => Some(rerun(RUN_AGAIN)),
+            Self::Query { lost: true, .. } => Some(rerun(RERUN_WHEN_REACHABLE)),
             Self::Locked { .. } => Some(rerun("when that session has ended")),
             Self::Connect(error) => error.next(),
             Self::MayNotCreate { address, .. } => Some(match called().to_string() {
-                call if call.contains("--create-databases") => {
-                    commented(call, format!("an administrator creates {address} first"))
-                }
+                call if call.contains("--create-databases") => commented(
+                    call,
+                    format!("after an administrator has created {address}"),
+                ),
                 _ => commented(
                     called().with(["--create-databases"]).to_string(),
-                    "creates it; in production an administrator does",
+                    "creates it; in production, an administrator must create it",
                 ),
             }),
             _ => None,
         }
     }
 
-    /// The whole chain in one line.
+    /// The error with its causes, in one line.
     pub fn chain(&self) -> String {
         with_causes(self)
     }

@@ -1,8 +1,8 @@
-//! The migration engine: what one service needs to migrate itself.
+//! The migration engine, as used by one service.
 //!
-//! The floors, arrows going down only (a test holds that):
+//! Modules depend only on lower layers (a test enforces this):
 //!
-//! | floor | rooms |
+//! | level | modules |
 //! |---|---|
 //! | 5 | `service_main`, `logging` |
 //! | 4 | `command`, `dispatch`, `report` |

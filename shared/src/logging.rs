@@ -1,4 +1,4 @@
-//! The log on standard error, the runtime, and the one place where an error of a program is printed. Floor 5.
+//! Sets up the log on standard error and the runtime, and prints the error that ends a program.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use crate::output;
 use crate::report::printable::{self, Log, printable};
 use crate::report::{Colour, Palette, Terminal};
 
-/// Starts the output and the log: warnings, with `-vv` what the program does; `RUST_LOG` overrides.
+/// Starts the output and the log: warnings, with `-vv` debug messages. `RUST_LOG` overrides the level.
 pub fn start(globals: &GlobalArgs) {
     printable::start(Terminal::of_process(globals.color));
     std::panic::set_hook(Box::new(|panic| {
@@ -30,17 +30,17 @@ pub fn start(globals: &GlobalArgs) {
         .with_env_filter(filter)
         .with_writer(move || Log::new(json))
         .with_target(false)
-        // It would tell standard error, and panic where that is gone: as when the terminal went away.
+        // Internal errors are written with eprintln!, which panics if standard error is closed, such as after a hangup.
         .log_internal_errors(false);
     let started = match globals.log_format {
         LogFormat::Text => log.with_ansi(false).without_time().try_init(),
         LogFormat::Json => log.json().try_init(),
     };
-    // A second start in one process (tests) keeps the first log.
+    // A second call in the same process (tests) keeps the first log.
     drop(started);
 }
 
-/// Runs a program to its end: prints the error that ended it, and waits for those who read its output.
+/// Runs a program, prints the error that ended it, and waits until its output is written.
 pub fn run(
     palette: Palette,
     work: impl Future<Output = Result<ExitStatus, CommandError>>,
@@ -51,9 +51,9 @@ pub fn run(
     {
         Ok(runtime) => runtime,
         Err(source) => {
-            let what = "the program cannot start its threads".to_owned();
+            let what = "cannot start the threads of the program".to_owned();
             let error = CommandError::Io { what, source };
-            // Nothing is queued yet, and without threads nothing could be.
+            // Written directly: the output queue requires a thread.
             let text = format!("{}\n", report_error(&error, palette));
             write_at_once(std::io::stderr(), &printable(&text, palette));
             return error.exit_status().into();
@@ -64,9 +64,9 @@ pub fn run(
         match output::deliver().await {
             Ok(()) => status,
             Err(source) => {
-                let what = "the result cannot be written to standard output".to_owned();
+                let what = "cannot write the result to standard output".to_owned();
                 let status = failed(&CommandError::Io { what, source }, palette);
-                // The stream that failed is closed: this is for the error.
+                // Standard output is closed now; this delivers the error on standard error.
                 let _ = output::deliver().await;
                 status
             }
@@ -81,9 +81,9 @@ fn failed(error: &CommandError, palette: Palette) -> ExitStatus {
     error.exit_status()
 }
 
-/// Prints what the parser of the arguments ended with: their error, or help and version, which are no errors.
+/// Prints a usage error, or help and version, which clap also returns as errors.
 pub fn say_usage(error: &clap::Error) -> ExitCode {
-    // The arguments that would say otherwise are those that could not be read.
+    // `--color` is not known, because the arguments could not be parsed.
     let terminal = Terminal::of_process(Colour::Auto);
     let text = |palette: Palette| {
         let text = error.render();
@@ -103,7 +103,7 @@ pub fn say_usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Writes where there is no runtime; where nobody reads along any more, to nobody.
+/// Writes directly, without the output queue. Ignores a closed stream.
 fn write_at_once(mut stream: impl Write, text: &str) {
     let _ = stream
         .write_all(text.as_bytes())

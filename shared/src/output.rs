@@ -1,7 +1,7 @@
-//! Standard output and standard error, written by threads of their own.
+//! Writes standard output and standard error on separate threads.
 //!
-//! A reader that stops reading (`| less`, Ctrl-S, a full pipe) blocks whoever writes. A run holds locks and must react to signals,
-//! so it only queues what it prints; the program waits for the reader once, at its end. Floor 0.
+//! A reader that stops reading (`| less`, Ctrl-S, a full pipe) blocks the writer. A run holds locks and must react to signals, so it
+//! only queues its output; the program waits for the reader once, at the end.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,18 +15,18 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How long the end of a program waits for a reader of events that takes nothing.
+/// How long a program waits at its end for a reader of events that does not read.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long it waits for a stream that is full or non-blocking.
+/// The pause before retrying to write to a full non-blocking stream.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What a pipe takes as a whole or not at all (POSIX guarantees less, Linux this much).
+/// The size of an atomic write to a pipe on Linux (`PIPE_BUF`; POSIX guarantees less).
 const PIECE: usize = 4096;
 
 static STREAMS: LazyLock<Streams> = LazyLock::new(Streams::open);
 
-/// One of the two streams. What is written to it is queued when it is flushed or dropped; neither blocks.
+/// A writer for one of the two streams. Flushing or dropping it queues what was written, without blocking.
 #[derive(Debug)]
 pub struct Stream {
     which: Which,
@@ -43,17 +43,17 @@ pub fn stderr() -> Stream {
     Stream::new(Which::Err)
 }
 
-/// Prints the result of a command on standard output. The program does not end before it is read, unless a signal ends it.
+/// Prints the result of a command on standard output. The program does not end before the result is read, unless it receives a signal.
 pub fn print_result(text: &str) {
     STREAMS.out.is_awaited.store(true, Ordering::Relaxed);
     STREAMS.queue(Which::Out, text.as_bytes().to_vec());
 }
 
-/// Waits until everything that was printed is read: a result for as long as that takes, events while their reader takes any.
-/// A signal ends it.
+/// Waits until all output is written: without a limit for a result, and for events as long as the reader keeps reading. A signal
+/// ends the wait.
 ///
 /// # Errors
-/// When a result could not be written for another reason than that its reader went away.
+/// If a result could not be written for another reason than a closed pipe.
 pub async fn deliver() -> io::Result<()> {
     let signals = [
         SignalKind::interrupt(),
@@ -116,10 +116,10 @@ enum Which {
     Err,
 }
 
-/// Text that is written as a whole.
+/// Text that is written contiguously.
 type Chunk = (Which, Vec<u8>);
 
-/// Both targets and their queues: one queue where both are the same terminal, pipe or file, so that lines keep their order.
+/// Both targets and their queues. If both are the same terminal, pipe or file, they share one queue, so that lines keep their order.
 struct Streams {
     out: Arc<Target>,
     err: Arc<Target>,
@@ -153,7 +153,7 @@ impl Streams {
         };
         let length = length(&text);
         queue.queued.fetch_add(length, Ordering::Relaxed);
-        // Without its thread (the system has none left) the text is written here.
+        // If the thread could not be started, the text is written here.
         if let Err(mpsc::SendError((which, text))) = queue.chunks.send((which, text)) {
             write(&self.out, &self.err, which, &text, &queue.written);
         }
@@ -167,7 +167,7 @@ impl Streams {
             .await
         {
             tracing::warn!(
-                "the reader of standard output has read nothing for {}; the rest of the output is lost",
+                "standard output was not read for {}; the remaining output is lost",
                 humantime::format_duration(PATIENCE)
             );
         }
@@ -191,12 +191,12 @@ fn length(text: &[u8]) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
 
-/// Where a stream ends.
+/// The file behind a stream.
 struct Target {
     file: Option<File>,
-    /// After the first failure nothing more is written: half a text helps no reader.
+    /// After the first failure nothing more is written, so that a reader never gets text with a gap.
     is_closed: AtomicBool,
-    /// Why, unless the reader went away.
+    /// The error of that failure, unless the reader closed the pipe.
     failure: Mutex<Option<io::Error>>,
     /// Whether the result of a command was printed here.
     is_awaited: AtomicBool,
@@ -227,7 +227,7 @@ impl Target {
             };
             match failure.kind() {
                 io::ErrorKind::Interrupted => {}
-                // The stream is shared with a program that made it non-blocking.
+                // Another program that shares the stream made it non-blocking.
                 io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
                 kind => {
                     self.is_closed.store(true, Ordering::Relaxed);
@@ -241,12 +241,12 @@ impl Target {
     }
 }
 
-/// What waits to be written.
+/// Text that is waiting to be written.
 struct Queue {
     chunks: Sender<Chunk>,
-    /// Bytes that were ever queued.
+    /// The total number of queued bytes.
     queued: AtomicU64,
-    /// Bytes that were written, or that no reader will ever take.
+    /// The total number of bytes that were written or discarded.
     written: watch::Sender<u64>,
 }
 
@@ -255,7 +255,7 @@ impl Queue {
         let (chunks, waiting) = mpsc::channel();
         let written = watch::Sender::new(0);
         let (out, err, count) = (Arc::clone(out), Arc::clone(err), written.clone());
-        // Where no thread can be started the channel has no receiver, and `queue` writes by itself.
+        // If the thread cannot be started, the channel has no receiver and `queue` writes directly.
         drop(
             std::thread::Builder::new()
                 .name("output".to_owned())
@@ -268,7 +268,7 @@ impl Queue {
         }
     }
 
-    /// Whether everything was written, with at most `patience` between two writes.
+    /// Waits until everything is written; false if nothing is written for `patience`.
     async fn drain(&self, patience: Option<Duration>) -> bool {
         let mut written = self.written.subscribe();
         while *written.borrow_and_update() < self.queued.load(Ordering::Relaxed) {
@@ -289,7 +289,7 @@ impl Queue {
 fn write_all(waiting: &Receiver<Chunk>, out: &Target, err: &Target, count: &watch::Sender<u64>) {
     let mut next = waiting.recv().ok();
     while let Some((which, mut text)) = next {
-        // What has come meanwhile goes with it, in whole chunks: a reader never sees half a line.
+        // Text that was queued in the meantime is added in whole chunks, so that a reader never sees half a line.
         next = loop {
             match waiting.try_recv() {
                 Ok((its, more)) if its == which && text.len() + more.len() <= PIECE => {

@@ -1,22 +1,21 @@
-//! From migrations to steps: what a file needs, what a reviewer should know of it, and what the engine refuses to run.
+//! Turns migrations into steps, with their hazards, and refuses files that the engine cannot run.
 //!
-//! Pure. The order between services is the business of the caller (the orchestrator's graph; a chain in a service
-//! binary). Floor 1.
+//! Pure. The caller decides the order between services (the orchestrator's graph, or a chain in a service binary).
 
 use crate::domain::{Direction, Fleet, Hazard, Migration, Plan, Script, Service, Step};
 use crate::sql::{self, ReadingSetting, StatementKind};
 
-/// A file that the engine does not run as it stands.
+/// The error of a file that the engine refuses to run.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}:{line}:{column}: {problem}")]
 pub struct ScriptError {
-    /// The file.
+    /// The path of the file.
     pub path: String,
     /// The line, 1-based.
     pub line: u32,
     /// The column, 1-based.
     pub column: u32,
-    /// What is wrong, with the way out.
+    /// What is wrong, and how to fix it.
     pub problem: String,
 }
 
@@ -32,9 +31,9 @@ impl ScriptError {
     }
 }
 
-/// The step that takes one migration in one direction. Order (`after`, `gates`) is left to the caller.
+/// The step for one migration in one direction. The caller sets the order (`after`, `gates`).
 ///
-/// `migration` must have a revert when `direction` is down; the caller has refused it otherwise.
+/// With direction down, the caller must have checked that the migration has a revert.
 pub fn step(
     service: &Service,
     migration: &Migration,
@@ -51,7 +50,7 @@ pub fn step(
                 .irreversible
                 .clone()
                 .map_or_else(
-                    || "there is no revert, or it has no statement".to_owned(),
+                    || "it has no revert file, or the revert file has no statement".to_owned(),
                     |reason| format!("it cannot be undone: {reason}"),
                 ),
             line: None,
@@ -71,7 +70,7 @@ pub fn step(
     })
 }
 
-/// The file of a migration for one direction. Without a revert file, the migration itself.
+/// The script of a migration for one direction; the migration itself if it has no revert file.
 pub fn script(migration: &Migration, direction: Direction) -> &Script {
     match direction {
         Direction::Up => &migration.script,
@@ -79,7 +78,7 @@ pub fn script(migration: &Migration, direction: Direction) -> &Script {
     }
 }
 
-/// A plan of steps of one service, each after the one before.
+/// A plan of the steps of one service, each after the previous one.
 pub fn chain(steps: Vec<Step>) -> Plan {
     let steps = steps
         .into_iter()
@@ -96,13 +95,13 @@ pub fn chain(steps: Vec<Step>) -> Plan {
     .ranked()
 }
 
-/// Puts steps in order. The orchestrator's graph is one; a service binary's chain is another.
+/// An order of steps: the orchestrator's graph, or a service binary's chain.
 pub trait Order: Sync {
-    /// A plan of these steps. Those of one service come in their own order already.
+    /// Arranges steps into a plan. The steps of one service are already in order.
     fn arrange(&self, fleet: &Fleet, steps: Vec<Step>, direction: Direction) -> Plan;
 }
 
-/// The order of a service binary: one after another.
+/// The order of a service binary: each step after the previous one.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain;
 
@@ -112,7 +111,7 @@ impl Order for Chain {
     }
 }
 
-/// Refuses what would defeat the engine, and collects what a reviewer should know.
+/// Collects the hazards of a script, and refuses statements that would break the engine's guarantees.
 fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
     let statements = sql::split(&script.text)
         .map_err(|error| ScriptError::at(script, error.offset, error.problem.to_string()))?;
@@ -121,7 +120,7 @@ fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
     if script.directives.no_transaction {
         hazards.push(Hazard {
             hazard: "no-transaction".to_owned(),
-            detail: "runs statement by statement; what is done stays done when a later one fails"
+            detail: "runs statement by statement; completed statements stay when a later one fails"
                 .to_owned(),
             line: None,
         });
@@ -129,7 +128,7 @@ fn hazards(script: &Script) -> Result<Vec<Hazard>, ScriptError> {
     for statement in &statements {
         let kind = sql::classify(statement);
         let problem = refused(&kind, script.directives.no_transaction)
-            .or_else(|| sql::changes_reading(statement).map(read_differently));
+            .or_else(|| sql::changes_reading(statement).map(reading_problem));
         if let Some(problem) = problem {
             return Err(ScriptError::at(script, statement.offset, problem));
         }
@@ -163,37 +162,37 @@ fn refused(kind: &StatementKind, no_transaction: bool) -> Option<&'static str> {
             if !no_transaction =>
         {
             Some(
-                "the engine runs this file in a transaction of its own, together with its history row: remove the \
-             statement, or add `-- migration: no-transaction`",
+                "the engine runs this file and its history row in one transaction: remove the statement, or add \
+             `-- migration: no-transaction`",
             )
         }
         StatementKind::PrepareTransaction | StatementKind::CommitPrepared => {
             Some("a prepared transaction would outlive the migration: remove the statement")
         }
         StatementKind::CopyFromStdin => Some(
-            "COPY … FROM STDIN needs a client that sends the rows: write them as INSERT … VALUES",
+            "COPY … FROM STDIN requires a client that sends the rows: write them as INSERT … VALUES",
         ),
         StatementKind::CopyToStdout => Some(
             "COPY … TO STDOUT sends rows to a client that does not read them: remove the statement, or export with psql",
         ),
-        StatementKind::MetaCommand => Some(
-            "psql's backslash commands are not SQL: remove the line, or write what it does as SQL",
-        ),
+        StatementKind::MetaCommand => {
+            Some("psql's backslash commands are not SQL: remove the line, or replace it by SQL")
+        }
         StatementKind::OutsideTransaction("DISCARD ALL") => Some(
-            "DISCARD ALL would give up the advisory lock of the run: remove it (each file has a fresh session)",
+            "DISCARD ALL would release the advisory lock of the run: remove it (each file starts with clean session settings)",
         ),
         _ => None,
     }
 }
 
-fn read_differently(setting: ReadingSetting) -> &'static str {
+fn reading_problem(setting: ReadingSetting) -> &'static str {
     match setting {
         ReadingSetting::StandardConformingStrings => {
-            "with another standard_conforming_strings the server reads backslashes in the rest of the file differently, which can hide \
+            "changing standard_conforming_strings changes the meaning of backslashes in the rest of the file, which can hide \
              a COMMIT: remove the statement, and write such strings as E'…'"
         }
         ReadingSetting::ClientEncoding => {
-            "with another client_encoding the server reads the rest of the file differently: remove the statement; files are UTF-8"
+            "changing client_encoding changes the meaning of the rest of the file: remove the statement; files are UTF-8"
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Source against history: what is applied, pending, interrupted, divergent, missing or out of order.
+//! Compares source and history: which migrations are applied, pending, interrupted, divergent, missing or out of order.
 //!
-//! Pure functions; reading the history is the business of `postgres::history`. Floor 1.
+//! Pure functions; `postgres::history` reads the history.
 
 mod agreement;
 
@@ -20,65 +20,66 @@ pub use agreement::{Disagreement, JournalSays, disagreements};
 /// One row of the history table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedMigration {
-    /// The version.
+    /// The version of the migration.
     pub version: Version,
-    /// The name at the time.
+    /// The name when it was applied.
     pub name: String,
-    /// refinery's checksum at the time; `None` when the row holds no checksum of refinery's.
+    /// refinery's checksum when it was applied; `None` if the row has no refinery checksum.
     pub checksum: Option<Checksum>,
-    /// When it was applied, as refinery writes it (RFC 3339 text).
+    /// The time when it was applied, as refinery writes it (RFC 3339).
     pub applied_on: String,
 }
 
-/// A no-transaction file that was begun and not finished.
+/// A no-transaction file that was started and not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interruption {
-    /// The migration.
+    /// The version of the migration.
     pub version: Version,
-    /// Applied or undone.
+    /// Whether it was being applied or undone.
     pub direction: Direction,
-    /// The checksum of the migration when it was begun.
+    /// The checksum of the migration when it was started.
     pub checksum: Option<Checksum>,
-    /// Statements done.
+    /// The number of completed statements.
     pub done: usize,
-    /// Statements in all.
+    /// The total number of statements.
     pub total: usize,
 }
 
 /// A revert that a compensation has yet to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwedRevert {
-    /// The migration.
+    /// The version of the migration.
     pub version: Version,
     /// The run that is undone.
     pub run_id: Uuid,
-    /// What failed in that run.
+    /// The failure in that run.
     pub because: String,
 }
 
-/// What a service's database says of its migrations.
+/// The state of a service's migrations in its database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// The rows, ascending by version.
+    /// The rows of the history table, ascending by version.
     pub applied: Vec<AppliedMigration>,
     /// Half-done files; the engine leaves at most one.
     pub interrupted: Vec<Interruption>,
-    /// What compensations have recorded as theirs to undo, ascending by version; [`History::outstanding`] leaves out what
-    /// is undone already.
+    /// The recorded reverts of compensations, ascending by version; [`History::outstanding`] omits those that are done.
     pub owed: Vec<OwedRevert>,
-    /// Whether the journal says last of a version that it is applied, or that it is not; `None` where there is no journal.
+    /// The last state of each version in the journal: true if applied. `None` if there is no journal.
     pub journal: Option<BTreeMap<Version, bool>>,
-    /// The versions in the former tool's history, ascending; read only where there are no rows of ours.
+    /// The versions in the previous tool's history, ascending. Read only if our history is empty.
     pub legacy: Vec<Version>,
 }
 
 impl History {
-    /// The reverts that a compensation has yet to do. One of a migration that is not applied any more is void.
+    /// The pending reverts of compensations. A revert of a migration that is no longer applied is void.
     pub fn outstanding(&self) -> impl Iterator<Item = &OwedRevert> {
-        self.owed.iter().filter(|owed| self.stands(owed.version))
+        self.owed
+            .iter()
+            .filter(|owed| self.has_changes_of(owed.version))
     }
 
-    /// This history once these migrations are undone.
+    /// This history after these migrations are undone.
     #[must_use]
     pub fn without(&self, versions: &BTreeSet<Version>) -> Self {
         let mut rest = self.clone();
@@ -92,7 +93,7 @@ impl History {
         rest
     }
 
-    /// How a database stands, seen from a run that was to apply these migrations.
+    /// The state of a database, relative to a run that was to apply these migrations.
     pub fn seen_from(&self, versions: &BTreeSet<Version>) -> CatalogState {
         let is_half_done = self
             .interrupted
@@ -108,7 +109,7 @@ impl History {
     }
 
     /// Whether a migration is applied, or half-done in either direction.
-    fn stands(&self, version: Version) -> bool {
+    fn has_changes_of(&self, version: Version) -> bool {
         self.applied.iter().any(|row| row.version == version)
             || self
                 .interrupted
@@ -121,27 +122,27 @@ impl History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
-    /// In history, and the file is the same.
+    /// In the history, and the file is unchanged.
     Applied,
-    /// Not in history.
+    /// Not in the history.
     Pending,
-    /// Begun and not finished.
+    /// Started and not finished.
     Interrupted {
-        /// Statements done.
+        /// The number of completed statements.
         done: usize,
-        /// Statements in all.
+        /// The total number of statements.
         total: usize,
     },
-    /// In history with another checksum.
+    /// In the history with a different checksum.
     Divergent,
-    /// In history, not in the source.
+    /// In the history, but not in the source.
     Missing,
-    /// Not in history, and older than something that is.
+    /// Not in the history, and older than a migration that is.
     OutOfOrder,
 }
 
 impl State {
-    /// The word for people.
+    /// The name in human output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -154,18 +155,18 @@ impl State {
     }
 }
 
-/// One migration, as source and history together see it.
+/// One migration, as the combination of source and history.
 #[derive(Clone, Debug)]
 pub struct Standing<'a> {
-    /// The version.
+    /// The version of the migration.
     pub version: Version,
-    /// The name: that of the file where there is one.
+    /// The name in the source, else in the history.
     pub name: &'a str,
-    /// The state.
+    /// The state of the migration.
     pub state: State,
-    /// When it was applied.
+    /// The time when it was applied.
     pub applied_on: Option<&'a str>,
-    /// The migration in the source.
+    /// The migration in the source, if it exists there.
     pub migration: Option<&'a Migration>,
 }
 
@@ -206,7 +207,7 @@ pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliati
                 migration: None,
             }),
     );
-    // A half-done file that was removed since is half-done all the same.
+    // An interrupted migration whose file was removed is still half-done in the database.
     let mut removed: Vec<Standing<'a>> = history
         .interrupted
         .iter()
@@ -232,7 +233,8 @@ pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliati
     }
 }
 
-/// A table that lost its key may hold a version twice: it counts once, and as edited where one of its rows says so.
+/// A history table without its primary key may have duplicate versions. Each version counts once, as edited if one of its rows
+/// has a different checksum.
 fn one_row_each<'a>(
     service: &Service,
     history: &'a History,
@@ -280,25 +282,25 @@ fn state_of(
 }
 
 impl<'a> Reconciliation<'a> {
-    /// Every migration, ascending by version.
+    /// All migrations, ascending by version.
     pub fn standings(&self) -> &[Standing<'a>] {
         &self.standings
     }
 
-    /// How many are in the history, whatever became of their files since.
+    /// The number of migrations in the history, whether or not their files changed.
     pub fn applied_count(&self) -> usize {
         let standings = self.standings.iter();
         standings.filter(|it| it.applied_on.is_some()).count()
     }
 
-    /// How many are not: pending, interrupted, or out of order.
+    /// The number of migrations that are not: pending, interrupted or out of order.
     pub fn pending_count(&self) -> usize {
         self.standings.len() - self.applied_count()
     }
 
     /// The migrations that a run would apply, oldest first, up to and including `to`.
     ///
-    /// An interrupted one is first: it is finished before anything newer.
+    /// An interrupted migration is first: it is finished before anything newer.
     pub fn to_apply(&self, to: Option<Version>) -> Result<Vec<&'a Migration>, Refusal> {
         self.refuse_contradiction()?;
         self.refuse_owed_reverts()?;
@@ -323,7 +325,7 @@ impl<'a> Reconciliation<'a> {
             .collect())
     }
 
-    /// Refuses to go by a history that the journal contradicts.
+    /// Refuses to use a history that contradicts the journal.
     pub fn refuse_contradiction(&self) -> Result<(), Refusal> {
         let mut found = disagreements(self.service, self.history);
         found.retain(|it| it.is_contradiction());
@@ -337,14 +339,14 @@ impl<'a> Reconciliation<'a> {
         Err(self.refusal(
             RefusalKind::JournalDisagrees,
             format!(
-                "{}{more}: what is in the database is not certain, and nothing was changed",
+                "{}{more}: the state of the database is uncertain; nothing was changed",
                 first.sentence()
             ),
             suggest(["doctor", self.service.name.as_str()]),
         ))
     }
 
-    /// What is to be undone is nothing to build on.
+    /// Refuses to apply anything before a compensation is finished.
     fn refuse_owed_reverts(&self) -> Result<(), Refusal> {
         let owed: Vec<&OwedRevert> = self.history.outstanding().collect();
         let Some(newest) = owed.last() else {
@@ -364,12 +366,12 @@ impl<'a> Reconciliation<'a> {
             ),
             commented(
                 suggest(["revert", "all", "--run", &run_id.to_string()]),
-                "finishes it; to finish it and go on: run with --on-failure revert; to keep what is there: add --give-up",
+                "finishes it; to also continue: run with --on-failure revert; to keep what is applied: add --give-up",
             ),
         ))
     }
 
-    /// A database that the former tool migrated looks empty to us: running on it would make everything a second time.
+    /// Refuses a database that another tool migrated: its history is empty, so a run would create everything a second time.
     fn refuse_legacy_history(&self) -> Result<(), Refusal> {
         let ran: Vec<Version> = self
             .history
@@ -381,21 +383,16 @@ impl<'a> Reconciliation<'a> {
         match ran.last() {
             Some(newest) if self.history.applied.is_empty() => Err(self.refusal(
                 RefusalKind::LegacyHistory,
-                format!(
-                    "TypeORM migrated this database up to {newest}, and it was not adopted yet"
-                ),
-                commented(
-                    suggest(["adopt", self.service.name.as_str()]),
-                    "take it over",
-                ),
+                format!("TypeORM migrated this database up to {newest}, and it is not adopted yet"),
+                commented(suggest(["adopt", self.service.name.as_str()]), "adopt it"),
             )),
             _ => Ok(()),
         }
     }
 
-    /// The applied migrations, newest first, for a revert to choose from.
+    /// The applied migrations that a revert can choose from, newest first.
     ///
-    /// A migration whose application was interrupted counts: its revert is the way back from a half-done file.
+    /// Includes a migration whose application was interrupted, because its revert undoes a half-done file.
     pub fn revertible(&self) -> Result<Vec<&'a Migration>, Refusal> {
         self.refuse_contradiction()?;
         if let Some(missing) = self.first(|state| state == State::Missing) {
@@ -406,10 +403,10 @@ impl<'a> Reconciliation<'a> {
             return Err(self.refusal(
                 RefusalKind::Interrupted,
                 format!(
-                    "migration {} was removed while it was half done, so it cannot be reverted",
+                    "the file of half-done migration {} was removed, so it cannot be reverted",
                     removed.version
                 ),
-                rerun("first restore the file as it was, or use a version of this program that has it"),
+                rerun("after restoring the original file, or with a version of this program that includes it"),
             ));
         }
         Ok(self
@@ -423,7 +420,7 @@ impl<'a> Reconciliation<'a> {
             .collect())
     }
 
-    /// The half-done file in one direction.
+    /// The interrupted migration in one direction.
     pub fn interruption(&self, direction: Direction) -> Option<&'a Interruption> {
         self.history
             .interrupted
@@ -431,13 +428,13 @@ impl<'a> Reconciliation<'a> {
             .find(|interruption| interruption.direction == direction)
     }
 
-    fn first(&self, wanted: impl Fn(State) -> bool) -> Option<&Standing<'a>> {
+    fn first(&self, filter: impl Fn(State) -> bool) -> Option<&Standing<'a>> {
         self.standings
             .iter()
-            .find(|standing| wanted(standing.state))
+            .find(|standing| filter(standing.state))
     }
 
-    /// How a divergent file differs from what was applied, as far as its checksum tells.
+    /// How a divergent file differs from what was applied, as far as the checksum reveals it.
     fn edit(&self, divergent: &Standing<'_>) -> String {
         let row = self
             .history
@@ -450,19 +447,19 @@ impl<'a> Reconciliation<'a> {
         edit(row, migration)
     }
 
-    /// Each migration whose file and history do not fit, as a run is refused for it: first edited ones, then those without a
-    /// file, then late ones.
+    /// The refusal of each migration whose file and history do not match: edited files first, then missing files, then those out of
+    /// order.
     pub fn inconsistencies(&self) -> Vec<Refusal> {
-        let all = |wanted: State| {
+        let all = |state: State| {
             let standings = self.standings.iter();
-            standings.filter(move |standing| standing.state == wanted)
+            standings.filter(move |standing| standing.state == state)
         };
         let divergent = all(State::Divergent).map(|divergent| {
             self.refusal(
                 RefusalKind::Divergent,
                 format!("{} {}", path(divergent), self.edit(divergent)),
                 rerun(format!(
-                    "first restore {} as it was applied, and put the change into a new migration",
+                    "after restoring {} as it was applied; put the change into a new migration",
                     path(divergent)
                 )),
             )
@@ -478,7 +475,7 @@ impl<'a> Reconciliation<'a> {
                     newest.unwrap_or(late.version)
                 ),
                 rerun(format!(
-                    "first rename {} and its revert to a version after {}",
+                    "after renaming {} and its revert to a version newer than {}",
                     path(late),
                     newest.unwrap_or(late.version)
                 )),
@@ -494,7 +491,7 @@ impl<'a> Reconciliation<'a> {
         self.changed_since_interrupted().map_or(Ok(()), Err)
     }
 
-    /// Why an interrupted migration cannot be resumed: its file is no longer the one that was begun.
+    /// The refusal to resume an interrupted migration whose file changed since it was started.
     pub fn changed_since_interrupted(&self) -> Option<Refusal> {
         let interruption = self.interruption(Direction::Up)?;
         let migration = self.service.migration(interruption.version);
@@ -506,21 +503,21 @@ impl<'a> Reconciliation<'a> {
                 format!("migration {} was removed", interruption.version),
                 commented(
                     suggest(["run", self.service.name.as_str()]),
-                    "first restore the file and its revert as they were",
+                    "after restoring the original file and its revert",
                 ),
             ),
             Some(migration) => (
                 format!("{} was edited", migration.script.path),
                 commented(
                     suggest(["revert", self.service.name.as_str()]),
-                    "undoes what was done; or restore the file as it was, and run",
+                    "undoes the completed statements; or restore the original file and rerun",
                 ),
             ),
         };
         Some(self.refusal(
             RefusalKind::Interrupted,
             format!(
-                "{what} after {} of its {} statements had run",
+                "{what} after {} of {} statements completed",
                 interruption.done, interruption.total
             ),
             next,
@@ -531,10 +528,10 @@ impl<'a> Reconciliation<'a> {
         self.refusal(
             RefusalKind::Missing,
             format!(
-                "{} {} is applied in the database, but there is no file for it",
+                "{} {} is applied in the database, but its file is missing",
                 missing.version, missing.name
             ),
-            rerun("with a version of this program, or a folder, that has the file"),
+            rerun("with a version of this program, or a folder, that includes the file"),
         )
     }
 
@@ -548,7 +545,7 @@ impl<'a> Reconciliation<'a> {
     }
 }
 
-/// refinery's checksum is one of version, name and text: that of a guess tells whether it is right.
+/// Describes an edit. refinery's checksum covers version, name and text, so guesses of the original can be verified.
 fn edit(row: &AppliedMigration, migration: &Migration) -> String {
     let text = &*migration.script.text;
     let was = |name: &str, text: &str| {
@@ -562,7 +559,7 @@ fn edit(row: &AppliedMigration, migration: &Migration) -> String {
     }
     let unix = text.replace("\r\n", "\n");
     if was(&row.name, &unix) || was(&row.name, &unix.replace('\n', "\r\n")) {
-        return "has other line ends than when it was applied".to_owned();
+        return "has different line endings than when it was applied".to_owned();
     }
     let bare = unix.trim_end();
     let blanks = ["", "\n", "\n\n", " ", " \n"];
@@ -572,8 +569,7 @@ fn edit(row: &AppliedMigration, migration: &Migration) -> String {
         was(&row.name, &format!("{bare}{end}"))
             || was(&row.name, &format!("{}{end}", trimmed.trim_end()))
     }) {
-        return "differs in white space at the end of lines or of the file from what was applied"
-            .to_owned();
+        return "differs only in trailing whitespace from what was applied".to_owned();
     }
     "was edited after it was applied".to_owned()
 }
@@ -613,14 +609,14 @@ mod tests {
         };
         for (row, kind) in [
             (applied("b", now), "renamed"),
-            (applied("a", "SELECT 1;\r\nSELECT 2;\r\n"), "line ends"),
-            (applied("a", "SELECT 1;\nSELECT 2;\n\n"), "white space"),
-            (applied("a", "SELECT 1;\nSELECT 2;"), "white space"),
+            (applied("a", "SELECT 1;\r\nSELECT 2;\r\n"), "line endings"),
+            (applied("a", "SELECT 1;\nSELECT 2;\n\n"), "whitespace"),
+            (applied("a", "SELECT 1;\nSELECT 2;"), "whitespace"),
             (applied("a", "SELECT 1;\nSELECT 3;\n"), "was edited"),
             (applied("b", "SELECT 3;\n"), "was edited"),
         ] {
-            let said = edit(&row, &migration);
-            assert!(said.contains(kind), "{kind}: {said}");
+            let edit = edit(&row, &migration);
+            assert!(edit.contains(kind), "{kind}: {edit}");
         }
     }
 }

@@ -1,37 +1,37 @@
-//! Choosing what to undo in one service. Pure; the order over services is the caller's. Floor 3.
+//! Selects the migrations to undo in one service. Pure; the caller decides the order between services.
 
 use std::collections::BTreeSet;
 
 use crate::domain::{Migration, Refusal, RefusalKind, Service, Version, commented, rerun, suggest};
 use crate::reconcile::{Reconciliation, State};
 
-/// How much to undo.
+/// Which migrations to undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The last so many.
+    /// The last N.
     Steps(usize),
     /// Everything.
     All,
-    /// Everything newer than this one, which stays.
+    /// Everything newer than this version.
     To(Version),
-    /// Everything from this one on, itself included.
+    /// This version and everything newer.
     From(Version),
 }
 
-/// Those of `wanted` that are applied or half-done, newest first. Whether there is a way back is not asked:
+/// Selects those of `versions` that are applied or half-done, newest first. Does not check whether they are reversible:
 /// [`refuse_irreversible`] does.
 ///
-/// Refuses to take away what a newer migration stands on, and what was edited since.
+/// Refuses to undo a migration below a newer one that stays, and a migration that was edited.
 pub fn select_these<'a>(
     service: &Service,
     reconciliation: &Reconciliation<'a>,
-    wanted: &BTreeSet<Version>,
+    versions: &BTreeSet<Version>,
 ) -> Result<Vec<&'a Migration>, Refusal> {
     let candidates = reconciliation.revertible()?;
     let chosen: Vec<&Migration> = candidates
         .iter()
         .copied()
-        .filter(|migration| wanted.contains(&migration.version))
+        .filter(|migration| versions.contains(&migration.version))
         .collect();
     let on_top = candidates
         .iter()
@@ -40,7 +40,7 @@ pub fn select_these<'a>(
                 .last()
                 .is_some_and(|oldest| candidate.version > oldest.version)
         })
-        .find(|candidate| !wanted.contains(&candidate.version));
+        .find(|candidate| !versions.contains(&candidate.version));
     if let (Some(on_top), Some(oldest)) = (on_top, chosen.last()) {
         return Err(Refusal {
             kind: RefusalKind::OnTop,
@@ -61,7 +61,7 @@ pub fn select_these<'a>(
     Ok(chosen)
 }
 
-/// Refuses a migration that has no way back.
+/// Refuses a migration that cannot be undone.
 pub fn refuse_irreversible(service: &Service, migration: &Migration) -> Result<(), Refusal> {
     let refuse = |message: String, next: String| Refusal {
         kind: RefusalKind::Irreversible,
@@ -78,18 +78,18 @@ pub fn refuse_irreversible(service: &Service, migration: &Migration) -> Result<(
                     service.name.as_str(),
                     &format!("undo_{}", migration.name),
                 ]),
-                "write what undoes it into a new migration",
+                "undo it with a new migration",
             ),
         ));
     }
     if migration.revert.is_none() {
         return Err(refuse(
             format!(
-                "{} has no revert: its revert file is missing, or has no statement",
+                "{} has no revert: the revert file is missing or has no statement",
                 migration.script.path
             ),
             rerun(format!(
-                "write {} first, or undo it with a new migration",
+                "after writing {}; or undo it with a new migration",
                 migration.script.path.replace("/migrations/", "/reverts/")
             )),
         ));
@@ -112,17 +112,17 @@ fn refuse_divergent(
         kind: RefusalKind::Divergent,
         service: Some(service.name.clone()),
         message: format!(
-            "{} was edited after it was applied, so its revert may not fit",
+            "{} was edited after it was applied, so its revert may not match",
             migration.script.path
         ),
         next: rerun(format!(
-            "restore {} as it was applied first",
+            "after restoring {} as it was applied",
             migration.script.path
         )),
     })
 }
 
-/// The migrations to undo, newest first. Refuses what has no way back.
+/// Selects the migrations to undo, newest first. Refuses those that cannot be undone.
 pub fn select<'a>(
     service: &Service,
     reconciliation: &Reconciliation<'a>,
@@ -137,7 +137,7 @@ pub fn select<'a>(
         return Err(Refusal {
             kind: RefusalKind::Irreversible,
             service: Some(service.name.clone()),
-            message: format!("{version} is not applied, so nothing can be undone down to it"),
+            message: format!("{version} is not applied; --to requires an applied version"),
             next: commented(
                 suggest(["status", service.name.as_str()]),
                 "see what is applied",

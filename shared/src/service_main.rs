@@ -1,4 +1,4 @@
-//! The program of one service: the same engine, gates and output as the orchestrator. Floor 5.
+//! The program of one service, with the same engine, gates and output as the orchestrator.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -22,13 +22,13 @@ use crate::source::EmbeddedService;
     disable_help_subcommand = true,
     after_help = "\
 Examples:
-  apply what is pending      {bin}
-  see what is applied        {bin} show
-  print the SQL only         {bin} --dry-run
-  undo the last migration    {bin} revert
+  Apply pending migrations   {bin}
+  List migrations            {bin} show
+  Print the SQL only         {bin} --dry-run
+  Undo the last migration    {bin} revert
 
-Where the database is: DATABASE_URL, <SERVICE>_DATABASE_URL, ORCHESTRATOR_SERVER_URL, DB_HOST …, PGHOST …, config/*.toml;
-with nothing configured, a local PostgreSQL of the project's own."
+The database address comes from DATABASE_URL, <SERVICE>_DATABASE_URL, ORCHESTRATOR_SERVER_URL, DB_HOST …, PGHOST …, or config/*.toml;
+if nothing is configured, from the project's local PostgreSQL."
 )]
 struct Cli {
     #[command(flatten)]
@@ -41,12 +41,12 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Apply what is pending (as without a command)
+    /// Apply pending migrations (the default)
     Run(RunArgs),
-    /// Show what is applied, pending, interrupted, divergent or missing
+    /// List applied, pending, interrupted, divergent and missing migrations
     #[command(visible_alias = "show")]
     Status(StatusArgs),
-    /// Undo the last applied migration, or more
+    /// Undo applied migrations, newest first
     Revert(RevertArgs),
 }
 
@@ -62,7 +62,7 @@ pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
     logging::run(palette, serve(service, cli, &program))
 }
 
-/// Whether these words, the program first, are a command of a service binary: what is suggested must be one.
+/// Checks that these arguments, with the program first, are a valid command of a service binary. Tests check suggestions with it.
 pub fn accepts(words: &[String]) -> Result<(), String> {
     let program = words.first().map(String::as_str).unwrap_or_default();
     match parse(program, words.iter().map(Into::into)) {
@@ -83,7 +83,7 @@ fn parse(program: &str, words: impl Iterator<Item = OsString>) -> Result<Cli, cl
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Global flags stand before or after a command; those of `run` belong to it, and would go unheeded before another.
+/// Refuses flags of `run` before another command, where they would be ignored. Global flags are accepted anywhere.
 fn refuse_flags_of_another(
     command: &mut clap::Command,
     matches: &clap::ArgMatches,
@@ -99,9 +99,8 @@ fn refuse_flags_of_another(
     match given {
         Some(argument) => {
             let flag = argument.get_long().unwrap_or_default();
-            let text = format!(
-                "--{flag} stands before `{named}`: give it after the command that it belongs to"
-            );
+            let text =
+                format!("--{flag} is specified before `{named}`: specify it after its command");
             Err(command.error(clap::error::ErrorKind::ArgumentConflict, text))
         }
         None => Ok(()),
@@ -115,14 +114,14 @@ async fn serve(
 ) -> Result<ExitStatus, CommandError> {
     let context = Context::new(cli.globals, &[service], program)?;
     let name = service.folder.parse().map_err(|error| {
-        CommandError::usage(format!("{error}"), rerun("rename the folder first"))
+        CommandError::usage(format!("{error}"), rerun("after renaming the folder"))
     })?;
     if context.fleet.service(&name).is_none() {
         return Err(CommandError::usage(
-            format!("there is no service `{name}` in that folder"),
+            format!("unknown service `{name}`: it is not in the folder of --services-dir"),
             commented(
                 called().without_option("--services-dir").to_string(),
-                "or give a folder that holds it",
+                "or specify a folder that contains it",
             ),
         ));
     }

@@ -1,40 +1,40 @@
-//! The one place that decides whether a step may be done now, against the history as it is under the lock.
+//! Decides whether a step may be done now, from the history that was read under the lock. This is the only place that does.
 //!
-//! A plan is made before the lock is obtained. While a run waits for the lock, another one may apply or revert what the plan counts on:
-//! the plan is then stale, and carrying it out would leave a history that is not a prefix of the versions. Pure. Floor 1.
+//! A plan is made before the lock is acquired. While a run waits for the lock, another run may apply or revert what the plan depends
+//! on. The plan is then stale, and executing it would leave a history that is not a prefix of the versions. Pure.
 
 use std::collections::BTreeSet;
 
 use crate::domain::{Direction, Refusal, RefusalKind, Service, Version, rerun, suggest};
 use crate::reconcile::{History, reconcile};
 
-/// What holds in one service's database, kept current while steps are done under one lock.
+/// The state of one service's database, kept current while steps are done under one lock.
 #[derive(Clone, Debug)]
 pub struct Succession<'a> {
     service: &'a Service,
     applied: BTreeSet<Version>,
-    /// Versions of the source that are not applied; a half-done one is among them.
+    /// Versions of the source that are not applied, including half-done ones.
     pending: BTreeSet<Version>,
-    /// Files whose application was interrupted.
+    /// Versions whose application was interrupted.
     half_done: BTreeSet<Version>,
-    /// Why nothing may be applied.
+    /// The reason why nothing may be applied.
     inconsistent: Option<Refusal>,
-    /// Why nothing may be done at all.
+    /// The reason why nothing may be applied or reverted.
     contradiction: Option<Refusal>,
     may_have_gaps: bool,
 }
 
-/// What is to be done about a step.
+/// Whether a step is still to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// It is its turn.
+    /// The step may be done now.
     Now,
-    /// Another run did it since it was planned.
+    /// Another run has done the step since it was planned.
     Done,
 }
 
 impl<'a> Succession<'a> {
-    /// From what was read under the lock.
+    /// From the history that was read under the lock.
     pub fn of(service: &'a Service, history: &History) -> Self {
         let applied: BTreeSet<Version> = history.applied.iter().map(|row| row.version).collect();
         let half_done = history
@@ -56,17 +56,18 @@ impl<'a> Succession<'a> {
         }
     }
 
-    /// For a scratch database, in which a history is replayed as it is, gaps included.
+    /// Allows gaps: for a scratch database, where a history is replayed as it is.
     #[must_use]
     pub fn with_gaps(mut self) -> Self {
         self.may_have_gaps = true;
         self
     }
 
-    /// Whether a step may be done now. Upward every older version of the source must be applied, downward no newer one.
+    /// Whether a step may be done now. To apply one, every older version of the source must be applied; to revert one, no newer
+    /// version may be applied.
     ///
     /// # Errors
-    /// A refusal where the plan is stale, or where the history has become inconsistent.
+    /// A refusal if the plan is stale or the history has become inconsistent.
     pub fn due(&self, version: Version, direction: Direction) -> Result<Due, Refusal> {
         match direction {
             Direction::Up => {
@@ -102,7 +103,7 @@ impl<'a> Succession<'a> {
         }
     }
 
-    /// Takes in a step that is done.
+    /// Records that a step is done.
     pub fn took(&mut self, version: Version, direction: Direction) {
         self.half_done.remove(&version);
         match direction {
@@ -124,7 +125,7 @@ impl<'a> Succession<'a> {
             service: Some(name.clone()),
             message: format!("stale plan: {message}"),
             next: rerun(format!(
-                "see first what is applied now: {}",
+                "first check what is applied now: {}",
                 suggest(["status", name.as_str()])
             )),
         }
@@ -200,11 +201,11 @@ mod tests {
         assert_eq!(due(&[1, 2], 2, Down), Ok(Due::Now));
         assert_eq!(due(&[1], 2, Down), Ok(Due::Done));
         assert_eq!(due(&[1, 2, 3], 2, Down), Err(RefusalKind::StalePlan));
-        // What the source does not know counts, too.
+        // Versions that are not in the source count too.
         assert_eq!(due(&[1, 2, 9], 2, Down), Err(RefusalKind::StalePlan));
     }
 
-    /// Commands plan without the lock, in any state, and carry their plans out stretch by stretch in any order.
+    /// Commands plan without the lock, in any state, and execute parts of their plans in any order.
     #[test]
     fn whatever_the_interleaving_the_history_is_a_prefix() {
         let service = service();

@@ -327,7 +327,7 @@ fn a_service_binary_that_does_not_know_the_coordinator_refuses() {
     let auth = Program::named("auth-migrations").env("DATABASE_URL", &server.url("soc_auth"));
     let outcome = auth.expect(&["run"], 3);
     assert!(
-        outcome.stderr.contains("which is not known here"),
+        outcome.stderr.contains("which is not configured here"),
         "{}",
         outcome.stderr
     );

@@ -58,11 +58,7 @@ fn a_server_with_too_few_of_them() {
     let server = Server::with(&[("max_prepared_transactions", "2")]);
     let session = server.session("postgres");
     session.run("BEGIN; SELECT txid_current(); PREPARE TRANSACTION 'theirs'");
-    refused(
-        &server,
-        "SELECT 1",
-        &["is 2, of which 1 are taken", "to at least 3"],
-    );
+    refused(&server, "SELECT 1", &["is 2 (1 in use)", "to at least 3"]);
     session.run("ROLLBACK PREPARED 'theirs'");
 }
 
@@ -81,19 +77,19 @@ fn temporary_objects_and_notifications() {
     for (sql, what) in [
         (
             "SELECT 1;\nCREATE TEMP TABLE t (id int)",
-            "V2__second.sql:2: PostgreSQL prepares no transaction with a temporary object",
+            "V2__second.sql:2: PostgreSQL cannot prepare a transaction with a temporary object",
         ),
         (
             "NOTIFY news",
-            "V2__second.sql:1: PostgreSQL prepares no transaction with NOTIFY",
+            "V2__second.sql:1: PostgreSQL cannot prepare a transaction with NOTIFY",
         ),
         (
             "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
-            "V2__second.sql:1: PostgreSQL prepares no transaction with REFRESH MATERIALIZED VIEW CONCURRENTLY",
+            "V2__second.sql:1: PostgreSQL cannot prepare a transaction with REFRESH MATERIALIZED VIEW CONCURRENTLY",
         ),
         (
             "DO $$ BEGIN CREATE TEMP TABLE t (id int); END $$",
-            "V2__second.sql:1: PostgreSQL prepares no transaction with a temporary object",
+            "V2__second.sql:1: PostgreSQL cannot prepare a transaction with a temporary object",
         ),
     ] {
         refused(&server, sql, &[what]);

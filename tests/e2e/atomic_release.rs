@@ -416,7 +416,7 @@ fn what_others_must_apply_first_is_waited_for_before_anything_is_locked() {
     orchestrator.expect(&some, 3);
     let outcome = orchestrator.expect(&[&some[..], &["--wait", "200ms"]].concat(), 3);
     assert!(
-        outcome.stderr.contains("of base applied first"),
+        outcome.stderr.contains("of base to be applied first"),
         "{}",
         outcome.stderr
     );

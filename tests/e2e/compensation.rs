@@ -421,7 +421,7 @@ fn what_cannot_be_undone_can_be_kept() {
         "SELECT version, outcome, message FROM orchestrator.journal ORDER BY id DESC LIMIT 1";
     assert_eq!(
         scene.server.query("db_policy", journal),
-        [["2", "kept", &format!("what run {run} has applied is kept")]]
+        [["2", "kept", &format!("what run {run} applied is kept")]]
     );
     scene.third("control", "CREATE TABLE c (id int)", "DROP TABLE c");
     scene.run(&["all"], 0);

@@ -221,7 +221,7 @@ fn history_tables_of_another_form() {
             case(
                 "a version that is a word",
                 (1, 1),
-                "the history cannot be read",
+                "cannot read the history",
                 "ALTER TABLE refinery_schema_history ALTER version TYPE text; \
                  INSERT INTO refinery_schema_history VALUES ('first', 'x', '', '')",
             ),
@@ -264,7 +264,7 @@ fn history_tables_of_another_form() {
             case(
                 "no column for the checksum",
                 (1, 1),
-                "the history cannot be read",
+                "cannot read the history",
                 "ALTER TABLE refinery_schema_history DROP COLUMN checksum",
             ),
             case(
@@ -405,7 +405,7 @@ fn rows_of_progress_that_others_wrote() {
             case(
                 "another table of that name",
                 (1, 1),
-                "the history cannot be read",
+                "cannot read the history",
                 "DROP TABLE orchestrator.progress; CREATE TABLE orchestrator.progress (percent numeric)",
             ),
         ],
@@ -475,7 +475,7 @@ fn text_that_is_no_utf_8() {
             case(
                 "latin 1 in the history",
                 (1, 1),
-                "the history cannot be read",
+                "cannot read the history",
                 "UPDATE refinery_schema_history SET name = E'gr\\xf6\\xdfe' WHERE version = 1",
             ),
             case(
@@ -485,9 +485,9 @@ fn text_that_is_no_utf_8() {
                 "UPDATE orchestrator.journal SET message = E'gr\\xf6\\xdfe', name = E'\\xff'",
             ),
             case(
-                "latin 1 of the former tool",
+                "latin 1 of the previous tool",
                 (1, 1),
-                "history cannot be read",
+                "cannot read the previous tool's history",
                 "DROP TABLE refinery_schema_history; DROP SCHEMA orchestrator CASCADE; \
                  CREATE TABLE migrations (id serial, \"timestamp\" bigint, name varchar); \
                  INSERT INTO migrations (\"timestamp\", name) VALUES (1, E'\\xff')",

@@ -440,7 +440,7 @@ fn what_it_is_asked_wrongly_is_a_mistake() {
     let orchestrator = orchestrator(&server, &services);
     let unknown = orchestrator.expect(&["rehearse", "ones"], 2);
     assert!(
-        unknown.stderr.contains("there is no service `ones`"),
+        unknown.stderr.contains("unknown service `ones`"),
         "{}",
         unknown.stderr
     );

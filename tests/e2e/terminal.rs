@@ -132,15 +132,15 @@ fn ctrl_c_at_the_question_changes_nothing() {
         .env("APP_ENV", "production");
     let mut terminal = orchestrator.at_terminal(&["all"]);
     let before = terminal.mode();
-    terminal.wait_for_text("Go on? [y/N] ");
+    terminal.wait_for_text("Continue? [y/N] ");
     terminal.type_keys(CTRL_C);
-    terminal.wait_for_text("cancelled before anything was begun; nothing was changed");
+    terminal.wait_for_text("cancelled before the run started; nothing was changed");
     assert_eq!(terminal.end(), 130);
     assert_eq!(terminal.mode(), before);
     assert_eq!(server.everything("db_shop"), empty);
 
     let mut terminal = orchestrator.at_terminal(&["all"]);
-    terminal.wait_for_text("Go on? [y/N] ");
+    terminal.wait_for_text("Continue? [y/N] ");
     terminal.type_keys("y\n");
     assert_eq!(terminal.end(), 0);
     assert_eq!(server.applied("db_shop"), [1, 2]);

@@ -139,38 +139,38 @@ pub enum OutputChoice {
     /// Text for the terminal.
     #[default]
     Human,
-    /// Nothing but JSON on standard output.
+    /// JSON on standard output, and nothing else there.
     Json,
 }
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines.
+    /// Plain text, one line per message.
     #[default]
     Text,
     /// JSON Lines.
     Json,
 }
 
-/// What a failure means for the others.
+/// What happens to the other services when one fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FailureChoice {
     /// Start nothing new.
     #[default]
     Stop,
-    /// Go on with what does not depend on it.
+    /// Continue with what does not depend on it.
     Continue,
-    /// Start nothing new, and undo what this run has applied, in the reverse order (`run` only).
+    /// Start nothing new, and undo what this run applied, in reverse order (`run` only).
     Revert,
 }
 
-/// What became of a statement of which the engine cannot know that.
+/// The outcome of an interrupted statement, where the engine cannot determine it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutcomeChoice {
-    /// It ran to its end: go on after it.
+    /// It completed: continue after it.
     Done,
-    /// Run it from its beginning.
+    /// It did not complete: run it from the beginning.
     Again,
 }
 
@@ -186,28 +186,28 @@ impl From<OutcomeChoice> for crate::config::UnknownOutcome {
 /// Flags of `run`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
-    /// Stop after this version of the service; what it depends on goes to its newest
+    /// Stop after this version of the service; its dependencies run to their newest version
     #[arg(long, value_name = "VERSION")]
     pub to: Option<Version>,
-    /// Print the SQL that would run, and write nothing
+    /// Print the SQL that would run, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Wait this long for migrations that other runs must apply first, as in 10m
+    /// Wait this long for migrations that other runs must apply first, such as 10m
     #[arg(long, value_name = "TIME", value_parser = parse_wait)]
     pub wait: Option<std::time::Duration>,
     /// What to do with the other services when one fails
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub on_failure: FailureChoice,
-    /// All migrations of all services commit, or none: one atomic release, by two-phase commit
+    /// Commit all migrations of all services or none, by two-phase commit
     #[arg(long)]
     pub atomic: bool,
-    /// Create missing databases also on a server that is not on this machine (never in production)
+    /// Create missing databases on remote servers too (never in production)
     #[arg(long)]
     pub create_databases: bool,
-    /// What became of a statement that commits by itself and was interrupted, where a run refuses to guess
+    /// Outcome of an interrupted statement that commits by itself, where a run refuses to guess
     #[arg(long, value_enum, value_name = "WHAT")]
     pub unknown_outcome: Option<OutcomeChoice>,
-    /// Do not ask in production
+    /// Do not ask for confirmation in production
     #[arg(long, short)]
     pub yes: bool,
 }
@@ -221,47 +221,47 @@ pub struct RevertArgs {
     /// Undo everything
     #[arg(long, conflicts_with = "to")]
     pub all: bool,
-    /// Undo everything newer than this version of the service, which stays
+    /// Undo everything newer than this version of the service; the version itself stays
     #[arg(long, value_name = "VERSION")]
     pub to: Option<Version>,
-    /// Undo what this run has applied and nobody has undone since; its number is in every event and in `history`
+    /// Undo what this run applied and is still applied; its ID is in every event and in `history`
     #[arg(long, value_name = "ID", conflicts_with_all = ["steps", "all", "to"])]
     pub run: Option<Uuid>,
-    /// Keep what that run has applied, though undoing it had begun: nothing of it is undone any more
+    /// Keep what that run applied and has not been undone yet, and stop undoing it
     #[arg(long, requires = "run", conflicts_with_all = ["dry_run", "unknown_outcome"])]
     pub give_up: bool,
-    /// Print the SQL that would run, and write nothing
+    /// Print the SQL that would run, and change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// What to do with the other services when one fails
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub on_failure: FailureChoice,
-    /// What became of a statement that commits by itself and was interrupted, where a run refuses to guess
+    /// Outcome of an interrupted statement that commits by itself, where a run refuses to guess
     #[arg(long, value_enum, value_name = "WHAT")]
     pub unknown_outcome: Option<OutcomeChoice>,
-    /// Do not ask in production
+    /// Do not ask for confirmation in production
     #[arg(long, short)]
     pub yes: bool,
 }
 
-/// `RevertArgs` with what only the orchestrator can do.
+/// `RevertArgs` with the option that only the orchestrator has.
 #[derive(Clone, Debug, Default)]
 pub struct CheckedRevert {
-    /// The flags.
+    /// The flags of `revert`.
     pub args: RevertArgs,
-    /// Also undo what other services have applied on top.
+    /// Also undo migrations of other services that require the reverted ones.
     pub with_dependents: bool,
 }
 
 /// Flags of `status`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct StatusArgs {
-    /// Exit with 4 when something is pending
+    /// Exit with 4 when migrations are pending
     #[arg(long)]
     pub exit_code: bool,
 }
 
 fn parse_wait(text: &str) -> Result<std::time::Duration, String> {
     humantime::parse_duration(text)
-        .map_err(|error| format!("{error}: give a time with its unit, as in 30s or 10m"))
+        .map_err(|error| format!("{error}: specify a time with its unit, such as 30s or 10m"))
 }

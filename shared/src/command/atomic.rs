@@ -1,4 +1,4 @@
-//! `--atomic`: what keeps a plan from being one atomic release, found before anything is done. Floor 4.
+//! `--atomic`: checks before the run that a plan can be one atomic release.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::planning;
 use crate::postgres::{PreparedSlots, read_prepared_slots};
 use crate::sql;
 
-/// The way out of each of these refusals.
-const OTHERWISE: &str = "--on-failure revert undoes what was applied when a step fails";
+/// The alternative that each of these refusals suggests.
+const OTHERWISE: &str = "--on-failure revert undoes the applied migrations when a step fails";
 
 /// Refuses flags that contradict each other.
 pub(super) fn check_flags(args: &RunArgs) -> Result<(), CommandError> {
     if args.atomic && args.on_failure != FailureChoice::Stop {
         return Err(CommandError::usage(
-            "--atomic and --on-failure exclude each other: after a failure all of an atomic release is rolled back",
+            "--atomic cannot be combined with --on-failure: a failed atomic release is rolled back completely",
             called().without_flag("--atomic").to_string(),
         ));
     }
@@ -44,26 +44,26 @@ pub(super) async fn check_plan(
     check_servers(context, targets, plan).await
 }
 
-/// What in a file forbids it.
+/// Why a file cannot be part of an atomic release.
 fn problem(script: &Script) -> Option<String> {
     let path = &script.path;
     if script.directives.no_transaction {
         return Some(format!(
-            "{path} is no-transaction: what it does commits at once, and cannot be part of an atomic release"
+            "{path} is no-transaction: its statements commit immediately, so it cannot be part of an atomic release"
         ));
     }
-    // What cannot be split is refused by the plan already.
+    // The plan has already refused a script that cannot be split.
     let statements = sql::split(&script.text).unwrap_or_default();
     statements.iter().find_map(|statement| {
         let what = sql::unpreparable(statement)?;
         let line = sql::position_at(&script.text, statement.offset).line;
         Some(format!(
-            "{path}:{line}: PostgreSQL prepares no transaction with {what}, so it cannot be part of an atomic release"
+            "{path}:{line}: PostgreSQL cannot prepare a transaction with {what}, so the file cannot be part of an atomic release"
         ))
     })
 }
 
-/// Each database takes one prepared transaction of its server. With one database only there is nothing to prepare.
+/// Each database requires one prepared transaction on its server. A single database commits without preparing.
 async fn check_servers(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -91,23 +91,23 @@ async fn check_servers(
         }
         let taken = match slots.taken {
             0 => String::new(),
-            taken => format!(", of which {taken} are taken"),
+            taken => format!(" ({taken} in use)"),
         };
         let message = format!(
-            "{server}: max_prepared_transactions is {}{taken}, and an atomic release over {} needs {needed} here",
+            "{server}: max_prepared_transactions is {}{taken}, but an atomic release over {} requires {needed} on this server",
             slots.most,
             crate::report::units::count(all, "database"),
         );
         let least = needed + slots.taken;
         let next = format!(
-            "{OTHERWISE}; or set max_prepared_transactions to at least {least} there and restart that server"
+            "{OTHERWISE}; or set max_prepared_transactions to at least {least} and restart the server"
         );
         return Err(refusal(None, message, &next).into());
     }
     Ok(())
 }
 
-/// Asked in the maintenance database: that of a service may not be there yet.
+/// Uses the maintenance database, because a service's database may not exist yet.
 async fn slots(
     context: &Context,
     address: &DatabaseAddress,
@@ -127,8 +127,8 @@ fn refusal(service: Option<&ServiceName>, message: String, next: &str) -> Refusa
     }
 }
 
-/// The command that begins the same release again.
-pub(super) fn run_again(selected: &Selected) -> String {
+/// The command that reruns the same release.
+pub(super) fn rerun_release(selected: &Selected) -> String {
     if selected.all {
         return suggest(["all", "--atomic"]);
     }

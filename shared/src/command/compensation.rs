@@ -1,4 +1,4 @@
-//! What runs have left, and the plan to undo it: for `--on-failure revert`, `revert --run`, and what a killed one left over.
+//! Plans the compensation of runs: for `--on-failure revert`, `revert --run`, and after a killed run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::gather::gather_histories;
-use super::plan_revert::{look_at_more, refuse_standing_requirements, requiring_services};
+use super::plan_revert::{inspect_more, refuse_required, requiring_services};
 use super::{CommandError, Context, Gathered, Selected, invocation};
 use crate::dispatch::{Compensation, Migrations, PlanReverts, Reverts};
 use crate::domain::{Direction, Plan, ServiceName, rerun};
@@ -17,18 +17,18 @@ use crate::postgres::{ConnectError, Connections, RunTraces, read_traces};
 use crate::reconcile::reconcile;
 use crate::revert;
 
-/// Why a run is undone that nothing is recorded of yet.
+/// The reason of a compensation that is not recorded yet.
 const ASKED_FOR: &str = "asked for with --run";
 
-/// What one run has left.
+/// What one run applied and is not undone yet.
 pub(super) struct Left {
-    /// Whether any of the databases knows the run.
+    /// Whether any of the databases has a record of the run.
     pub(super) known: bool,
     migrations: Migrations,
     because: String,
 }
 
-/// The runs of which something is still to be undone, the newest first.
+/// The runs that still have migrations to undo, newest first.
 pub(super) fn owed_runs(selected: &Selected, gathered: &Gathered) -> Vec<Uuid> {
     let runs: BTreeSet<Uuid> = gathered
         .histories
@@ -36,11 +36,11 @@ pub(super) fn owed_runs(selected: &Selected, gathered: &Gathered) -> Vec<Uuid> {
         .filter(|(name, _)| selected.names.contains(*name))
         .flat_map(|(_, history)| history.outstanding().map(|owed| owed.run_id))
         .collect();
-    // Their numbers begin with the time.
+    // Run IDs are UUIDv7: they sort by time.
     runs.into_iter().rev().collect()
 }
 
-/// Looks for what a run has left: what it has applied, and what it has recorded to undo.
+/// Reads what a run applied, and what it has recorded to undo.
 pub(super) async fn left_by(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -60,17 +60,17 @@ pub(super) async fn left_by(
             versions.insert(owed.version);
         }
     }
-    let mut looking = JoinSet::new();
+    let mut reading = JoinSet::new();
     for (name, target) in targets {
         if gathered.histories.contains_key(name) {
             let (name, target) = (name.clone(), Arc::clone(target));
             let connections = Arc::clone(connections);
-            looking.spawn(async move { (name, traces(&connections, &target, run_id).await) });
+            reading.spawn(async move { (name, traces(&connections, &target, run_id).await) });
         }
     }
-    while let Some(looked) = looking.join_next().await {
-        let (name, traces) = looked.map_err(|error| CommandError::Program {
-            message: format!("looking at a database was interrupted: {error}"),
+    while let Some(joined) = reading.join_next().await {
+        let (name, traces) = joined.map_err(|error| CommandError::Program {
+            message: format!("inspecting a database was interrupted: {error}"),
         })?;
         match traces {
             Ok(traces) => {
@@ -97,11 +97,11 @@ async fn traces(
         Err(ConnectError::DatabaseMissing { .. }) => return Ok(RunTraces::default()),
         Err(error) => return Err(error.into()),
     };
-    let looked = read_traces(&session, &target.service.name, run_id).await;
-    looked.map_err(|error| ServiceError::query(address, error))
+    let read = read_traces(&session, &target.service.name, run_id).await;
+    read.map_err(|error| ServiceError::query(address, error))
 }
 
-/// The reverts of what a run has left, in order, and the services that are in the way. Looks at further databases, where
+/// Plans the reverts of these migrations, in order, and lists the services that prevent it. Inspects further databases when
 /// migrations of other services require what would be undone.
 pub(super) async fn planned_compensation(
     context: &Context,
@@ -113,7 +113,7 @@ pub(super) async fn planned_compensation(
 ) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), CommandError> {
     let mut stopped = Vec::new();
     let needed = requiring_services(context, wanted.keys());
-    look_at_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
+    inspect_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
     let mut steps = Vec::new();
     let mut undone = BTreeMap::new();
     for (name, versions) in wanted {
@@ -132,12 +132,12 @@ pub(super) async fn planned_compensation(
             Err(refusal) => stopped.push((name.clone(), refusal.into())),
         }
     }
-    refuse_standing_requirements(context, gathered, &undone, &mut stopped);
+    refuse_required(context, gathered, &undone, &mut stopped);
     let plan = order.arrange(&context.fleet, steps, Direction::Down);
     Ok((plan, stopped))
 }
 
-/// The compensation of one run, and the services that are in the way.
+/// Plans the compensation of one run, and lists the services that prevent it.
 pub(super) async fn compensation(
     context: &Context,
     selected: &Selected,
@@ -158,8 +158,8 @@ pub(super) async fn compensation(
     Ok((compensation, stopped))
 }
 
-/// What earlier runs have left to be undone in the selected services, before anything new is applied there; and the
-/// services that are in the way. The histories are then as they will be after that.
+/// Plans the unfinished compensations of earlier runs, which come before anything new is applied, and lists the services
+/// that prevent them. Changes the histories to their state after these compensations.
 pub(super) async fn undone_first(
     context: &Context,
     selected: &Selected,
@@ -185,7 +185,7 @@ pub(super) async fn undone_first(
     Ok((first, stopped))
 }
 
-/// How a run of these services undoes.
+/// How a run of these services plans and suggests its reverts.
 pub(super) fn reverts<'c>(
     context: &'c Context,
     selected: &'c Selected,
@@ -210,7 +210,7 @@ pub(super) fn reverts<'c>(
     }
 }
 
-/// The reverts of migrations, from what is in the databases now.
+/// Plans the reverts from the current state of the databases.
 async fn plan_now(
     context: &Context,
     selected: &Selected,
@@ -236,8 +236,8 @@ async fn plan_now(
 
 fn unplanned(wanted: &Migrations, error: &CommandError) -> Vec<(ServiceName, ServiceError)> {
     let error = || ServiceError::Unsure {
-        message: format!("the reverts could not be planned: {error}"),
-        next: rerun("when that is fixed"),
+        message: format!("cannot plan the reverts: {error}"),
+        next: rerun("after fixing that"),
     };
     let first = wanted.keys().next();
     first

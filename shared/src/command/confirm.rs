@@ -1,4 +1,4 @@
-//! The question before a change in production.
+//! The confirmation of a change in production.
 
 use std::io::IsTerminal;
 
@@ -8,20 +8,21 @@ use super::{CommandError, Context, OutputChoice, watch_signals};
 use crate::domain::{Refusal, RefusalKind, called, commented};
 use crate::report::printable::write_err;
 
-/// Nothing outside production, or with `--yes`. In production an answer on the terminal, else a refusal.
+/// Confirms a change in production: with `--yes`, or with an answer on the terminal; refuses it otherwise. Does nothing
+/// outside production.
 pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
     if !context.configuration.is_production() {
         return Ok(());
     }
     for server in context.unverified_servers() {
         tracing::warn!(
-            "the certificate of {server} is not verified, so another machine may answer in its place; use sslmode=verify-full"
+            "the certificate of {server} is not verified, so another machine could impersonate it; use sslmode=verify-full"
         );
     }
     if yes {
         return Ok(());
     }
-    let question = format!("This will {what} in production. Go on? [y/N] ");
+    let question = format!("This will {what} in production. Continue? [y/N] ");
     if answer_is_yes(context, &question).await? {
         return Ok(());
     }
@@ -29,17 +30,17 @@ pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), Com
         kind: RefusalKind::Unconfirmed,
         service: None,
         message: format!(
-            "this would {what} in production, and nobody confirmed it; nothing was changed"
+            "this would {what} in production and requires confirmation; nothing was changed"
         ),
         next: commented(
             called().with(["--yes"]).to_string(),
-            "after a look with --dry-run in place of --yes",
+            "first review it with --dry-run instead of --yes",
         ),
     }
     .into())
 }
 
-/// Asks on the terminal. No where there is none to ask on.
+/// Asks on the terminal. The answer is no if there is no terminal.
 pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, CommandError> {
     let asks = std::io::stdin().is_terminal()
         && std::io::stderr().is_terminal()
@@ -48,17 +49,17 @@ pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Co
         return Ok(false);
     }
     let failed = |source| CommandError::Io {
-        what: "the question cannot be asked on this terminal".to_owned(),
+        what: "cannot ask for confirmation on this terminal".to_owned(),
         source,
     };
     let mut stops = watch_signals();
     write_err(question);
-    // A thread of its own: nothing can end the wait for a line, and the program does not wait for the thread.
+    // Reading a line cannot be cancelled, so it has a thread of its own, which the program does not wait for.
     let (sender, answer) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().read_line(&mut line).map(|_| line);
-        // The question may have been cancelled meanwhile.
+        // The receiver is gone if the question was cancelled in the meantime.
         let _ = sender.send(read);
     });
     tokio::select! {
@@ -67,7 +68,7 @@ pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Co
             Ok(matches!(line.trim(), "y" | "Y" | "yes" | "Yes"))
         }
         Ok(_) = stops.wait_for(|times| *times > 0) => {
-            // What comes next begins on a line of its own.
+            // The next output starts on a new line.
             write_err("\n");
             Err(CommandError::Cancelled)
         }

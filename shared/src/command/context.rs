@@ -1,4 +1,4 @@
-//! What every command needs: configuration, services, and where their databases are.
+//! The context of every command: configuration, services, and the addresses of their databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,18 +16,18 @@ use crate::postgres::{ConnectOptions, Connections};
 use crate::report::{Output, Reporter, Terminal, Verbosity, printable, reporter};
 use crate::source::{self, DEFAULT_HISTORY_TABLE, EmbeddedService};
 
-/// How long a full or starting server is waited for.
+/// How long to retry connecting to a server that is starting or has no free connection.
 const RETRY_CONNECT_FOR: Duration = Duration::from_secs(30);
 
-/// What every command needs.
+/// The context of a command.
 pub struct Context {
     /// The global flags.
     pub globals: GlobalArgs,
-    /// The configuration.
+    /// The loaded configuration.
     pub configuration: Configuration,
-    /// The services.
+    /// The services that the command knows.
     pub fleet: Fleet,
-    /// Services beyond the fleet with migrations that require one of ours (service binaries only).
+    /// Services outside the fleet whose migrations require one of the fleet (service binaries only).
     pub dependents: Vec<Service>,
     /// The project's folder.
     pub project_root: PathBuf,
@@ -35,12 +35,12 @@ pub struct Context {
     pub terminal: Terminal,
     connections: Arc<Connections>,
     local: OnceCell<Running>,
-    /// Servers on other machines whose certificate is not checked.
+    /// Remote servers whose certificate is not verified.
     unverified: Mutex<BTreeSet<String>>,
 }
 
 impl Context {
-    /// Reads configuration and services: those compiled in, unless `--services-dir` says otherwise. Touches no database.
+    /// Loads the configuration and the services: the embedded ones, or those of `--services-dir`. Connects to no database.
     pub fn new(
         globals: GlobalArgs,
         embedded: &[&'static EmbeddedService],
@@ -52,11 +52,11 @@ impl Context {
         };
         invocation::remember(&globals, own.map(|name| (program.to_owned(), name)));
         let here = std::env::current_dir().map_err(|source| CommandError::Io {
-            what: "the current folder cannot be found".to_owned(),
+            what: "cannot determine the current folder".to_owned(),
             source,
         })?;
         let project = ProjectRoot::of(&here, globals.services_dir.as_deref());
-        // A value that is no UTF-8 is wrong where it is used; left out, it would count as unset.
+        // A value that is not UTF-8 is kept, so that it fails where it is used; omitted, it would count as unset.
         let variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| {
                 Some((
@@ -94,21 +94,21 @@ impl Context {
             dependents,
             project_root: project.folder,
         };
-        // A service binary knows only itself and what it depends on, while the files speak of the whole fleet.
+        // A service binary knows only itself and its dependencies, while the configuration covers the whole fleet.
         if embedded.len() > 1 || context.globals.services_dir.is_some() {
             context.refuse_unknown_services()?;
         }
         Ok(context)
     }
 
-    /// A service of the fleet, or one that requires something of it.
+    /// A service of the fleet, or one of its dependents.
     pub fn service(&self, name: &ServiceName) -> Option<&Service> {
         self.fleet
             .service(name)
             .or_else(|| self.dependents.iter().find(|service| service.name == *name))
     }
 
-    /// The history table of a service: what the configuration says, else the service itself.
+    /// The history table of a service: from the configuration, else from the service, else the default.
     pub fn history_table<'a>(&'a self, service: &'a Service) -> &'a str {
         self.configuration
             .history_table(service.name.as_str())
@@ -121,14 +121,14 @@ impl Context {
         Arc::clone(&self.connections)
     }
 
-    /// How many services are worked on at a time.
+    /// The number of services that are migrated at a time.
     pub fn jobs(&self) -> usize {
         self.globals
             .jobs
             .map_or_else(|| self.connections.limit(), usize::from)
     }
 
-    /// Whether people read the output.
+    /// Whether the output is human text, not JSON.
     pub fn is_for_people(&self) -> bool {
         self.globals.output == OutputChoice::Human
     }
@@ -147,7 +147,7 @@ impl Context {
         reporter(output, verbosity, self.terminal)
     }
 
-    /// The databases of services. `selected` decides what `DATABASE_URL` means.
+    /// The databases of services. `DATABASE_URL` applies only if `selected` is one service.
     pub async fn targets<'n>(
         &self,
         names: impl IntoIterator<Item = &'n ServiceName>,
@@ -183,7 +183,7 @@ impl Context {
         Ok(targets)
     }
 
-    /// The address of one service's database; starts the local server where nothing is configured.
+    /// The address of one service's database. Starts the local server if no address is configured.
     pub async fn address(
         &self,
         service: &Service,
@@ -215,7 +215,7 @@ impl Context {
         }
     }
 
-    /// The servers on other machines, among those of this command, whose certificate is not checked.
+    /// The remote servers of this command whose certificate is not verified.
     pub(super) fn unverified_servers(&self) -> Vec<String> {
         let unverified = self
             .unverified
@@ -224,18 +224,18 @@ impl Context {
         unverified.iter().cloned().collect()
     }
 
-    /// The address of a database on the local server, which is started when it does not run.
+    /// The address of a database on the local server. Starts the server if it is not running.
     pub async fn local_address(&self, database: &str) -> Result<DatabaseAddress, CommandError> {
         let url = self.local_server().await?.url(database);
         DatabaseAddress::parse(&url, &BTreeMap::new()).map_err(|source| {
             CommandError::usage(
-                format!("the address of the local server is unusable: {source}"),
+                format!("the address of the local server is invalid: {source}"),
                 suggest(["local", "reset"]),
             )
         })
     }
 
-    /// The folder of the services' files: `--services-dir`, else that of the project.
+    /// The folder of the services' files: `--services-dir`, else `services/` of the project.
     pub fn services_folder(&self) -> PathBuf {
         self.globals
             .services_dir
@@ -246,23 +246,23 @@ impl Context {
     /// The project's local server, running or not.
     ///
     /// # Errors
-    /// Outside a project: there is no folder that it could belong to.
+    /// Outside a project, because the server's files belong to a project.
     pub fn local_place(&self) -> Result<LocalServer, CommandError> {
         if !self.configuration.is_in_project() {
             return Err(CommandError::usage(
                 format!(
-                    "{} is not in a project (a folder with services/ or config/), so that there is no local server here",
+                    "{} is not in a project (a folder with services/ or config/), so there is no local server",
                     self.project_root.display()
                 ),
                 rerun(
-                    "in the project, or with a server: --server-url for databases, --scratch-server for scratch databases",
+                    "in the project, or specify a server: --server-url for databases, --scratch-server for scratch databases",
                 ),
             ));
         }
         Ok(LocalServer::at(self.project_root.join(".local")))
     }
 
-    /// The local server, started when it does not run.
+    /// The local server. Starts it if it is not running.
     pub async fn local_server(&self) -> Result<&Running, CommandError> {
         self.local
             .get_or_try_init(|| async {
@@ -275,17 +275,17 @@ impl Context {
                             message: format!("starting the local server was interrupted: {error}"),
                         })??;
                 if started.origin() != Origin::AlreadyRunning {
-                    self.say_started(&started);
+                    self.print_started(&started);
                 }
                 Ok(started)
             })
             .await
     }
 
-    fn say_started(&self, running: &Running) {
+    fn print_started(&self, running: &Running) {
         if !self.globals.quiet {
             printable::write_err(&format!(
-                "local PostgreSQL {} listens on 127.0.0.1:{} (stop it: {})\n",
+                "local PostgreSQL {} is listening on 127.0.0.1:{} (to stop it: {})\n",
                 running.major(),
                 running.port(),
                 suggest(["local", "stop"])
@@ -293,7 +293,7 @@ impl Context {
         }
     }
 
-    /// A misspelt service in a configuration file would silently leave the real one to its defaults.
+    /// A misspelled service in a configuration file would silently leave the real service with its defaults.
     fn refuse_unknown_services(&self) -> Result<(), CommandError> {
         let known: BTreeSet<&str> = self.fleet.names().map(ServiceName::as_str).collect();
         let unknown = self
@@ -303,11 +303,11 @@ impl Context {
         match unknown {
             Some((name, file)) => Err(CommandError::usage(
                 format!(
-                    "{}: [services.{name}] is about no service here",
+                    "{}: unknown service {name} in [services.{name}]",
                     file.display()
                 ),
                 rerun(format!(
-                    "first correct the section in {}; the services are: {}",
+                    "after correcting the section in {}; known services: {}",
                     file.display(),
                     known.into_iter().collect::<Vec<_>>().join(", ")
                 )),
@@ -353,7 +353,7 @@ fn overrides(globals: &GlobalArgs) -> Overrides {
     overrides
 }
 
-/// Two services in one database need a history table each.
+/// Refuses services that share a database and a history table.
 fn refuse_shared_histories(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
 ) -> Result<(), CommandError> {
@@ -367,7 +367,7 @@ fn refuse_shared_histories(
                     target.history_table, target.address
                 ),
                 rerun(
-                    "first give each a history_table of its own in service.toml, or a database of its own",
+                    "after giving each its own history_table in service.toml, or its own database",
                 ),
             ));
         }

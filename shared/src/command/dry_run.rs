@@ -1,4 +1,4 @@
-//! `--dry-run`: the SQL that would run.
+//! `--dry-run`: prints the SQL that would run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,7 +26,7 @@ pub fn print_plan(plan: &Plan) -> Result<(), CommandError> {
     print_document(&PlanDocument { schema: 1, plan })
 }
 
-/// Prints the SQL of every step in an order that the run could take, or the plan with `--output json`.
+/// Prints the SQL of every step in a possible order of the run, or the plan with `--output json`.
 pub fn print_sql(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -48,7 +48,7 @@ pub fn print_sql(
         if step.direction == Direction::Down
             && let Err(refusal) = revert::refuse_irreversible(&target.service, migration)
         {
-            let _ = writeln!(text, "-- it would stop here: {}\n", refusal.message);
+            let _ = writeln!(text, "-- the revert would stop here: {}\n", refusal.message);
             break;
         }
         let verb = match step.direction {

@@ -1,4 +1,4 @@
-//! Why a command did not get as far as a run. Printed once, in `main`.
+//! The error of a command that fails before its run starts. `main` prints it once.
 
 use crate::config::ConfigError;
 use crate::domain::{ExitStatus, Refusal, rerun};
@@ -8,10 +8,10 @@ use crate::postgres::local_server::LocalServerError;
 use crate::report::{Palette, Role, clean};
 use crate::source::SourceError;
 
-/// Why a command did not get as far as a run.
+/// The error of a command that fails before its run starts.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The arguments do not fit together.
+    /// The arguments are wrong or contradict each other.
     #[error("{message}")]
     Usage {
         /// What is wrong.
@@ -19,25 +19,25 @@ pub enum CommandError {
         /// What to do next.
         next: String,
     },
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(Box<ConfigError>),
-    /// The services are wrong.
+    /// The services cannot be loaded.
     #[error(transparent)]
     Source(Box<SourceError>),
-    /// A file cannot be run as it stands.
+    /// A script cannot be run.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// A database cannot be looked at.
+    /// A database cannot be inspected.
     #[error(transparent)]
     Service(Box<ServiceError>),
-    /// It would not be safe.
+    /// The command would not be safe.
     #[error(transparent)]
     Refused(Box<Refusal>),
-    /// The local server does not come up.
+    /// The local server cannot be started.
     #[error(transparent)]
     LocalServer(Box<LocalServerError>),
-    /// A cycle, or another fault of the graph.
+    /// The dependency graph has a cycle or another fault.
     #[error("{message}")]
     Graph {
         /// What is wrong.
@@ -45,28 +45,28 @@ pub enum CommandError {
         /// What to do next.
         next: String,
     },
-    /// A file or a stream of ours.
+    /// A file or a stream cannot be read or written.
     #[error("{what}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         what: String,
-        /// Why it failed.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A service stands in the way of a dry run.
+    /// A service would stop the run.
     #[error("{message}")]
     Stopped {
         /// What is wrong, and where.
         message: String,
         /// What to do next.
         next: Option<String>,
-        /// For the shell.
+        /// The exit status.
         status: ExitStatus,
     },
-    /// The user cancelled before anything was begun.
-    #[error("cancelled before anything was begun; nothing was changed")]
+    /// The user cancelled before the run started.
+    #[error("cancelled before the run started; nothing was changed")]
     Cancelled,
-    /// A program that we call.
+    /// A task or a program that this command started.
     #[error("{message}")]
     Program {
         /// What is wrong.
@@ -74,7 +74,7 @@ pub enum CommandError {
     },
 }
 
-/// The large ones are boxed: an error is passed up through many small results.
+/// Large errors are boxed, to keep the many small results small.
 macro_rules! boxed {
     ($($variant:ident: $error:ty),+) => {
         $(impl From<$error> for CommandError {
@@ -88,7 +88,7 @@ macro_rules! boxed {
 boxed!(Config: ConfigError, Source: SourceError, Service: ServiceError, Refused: Refusal, LocalServer: LocalServerError);
 
 impl CommandError {
-    /// A fault of the arguments.
+    /// An error in the arguments.
     pub fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Usage {
             message: message.into(),
@@ -96,7 +96,7 @@ impl CommandError {
         }
     }
 
-    /// For the shell.
+    /// The exit status of the process.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage { .. }
@@ -104,7 +104,7 @@ impl CommandError {
             | Self::Source(_)
             | Self::Script(_)
             | Self::Graph { .. } => ExitStatus::Usage,
-            // Neither a server nor the programs for one: something to configure or to install.
+            // The programs are missing, or the server belongs to another project: the user must configure or install something.
             Self::LocalServer(error)
                 if matches!(
                     **error,
@@ -135,25 +135,25 @@ impl CommandError {
             | Self::Script(_)
             | Self::LocalServer(_)
             | Self::Io { .. }
-            | Self::Program { .. } => Some(rerun("when that is corrected")),
+            | Self::Program { .. } => Some(rerun("after correcting that")),
         }
     }
 }
 
-/// An error with its chain, as people read it.
+/// Renders an error with its causes and `next` for human output.
 pub fn report_error(error: &CommandError, palette: Palette) -> String {
-    // What the user asked for is no error.
+    // A cancellation is not an error: the user asked for it.
     if matches!(error, CommandError::Cancelled) {
         return palette.paint(Role::Warning, &error.to_string());
     }
-    let mut said = error.to_string();
-    let mut text = format!("{} {}", palette.paint(Role::Bad, "error:"), clean(&said));
+    let mut printed = error.to_string();
+    let mut text = format!("{} {}", palette.paint(Role::Bad, "error:"), clean(&printed));
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let words = cause.to_string();
-        if !said.contains(&words) {
-            text.push_str(&format!("\n  because: {}", clean(&words)));
-            said.push_str(&words);
+        let cause_text = cause.to_string();
+        if !printed.contains(&cause_text) {
+            text.push_str(&format!("\n  because: {}", clean(&cause_text)));
+            printed.push_str(&cause_text);
         }
         source = cause.source();
     }

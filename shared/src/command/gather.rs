@@ -1,4 +1,4 @@
-//! Looking at the databases of services, many at a time, before anything is changed.
+//! Inspects the databases of services concurrently, before anything is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,31 +12,31 @@ use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, Session};
 use crate::reconcile::History;
 
-/// What the databases of some services say.
+/// The state of the databases of some services.
 #[derive(Default)]
 pub struct Gathered {
-    /// Their histories; an absent database has an empty one.
+    /// The histories; that of an absent database is empty.
     pub histories: BTreeMap<ServiceName, History>,
     /// Databases that do not exist.
     pub absent: BTreeSet<ServiceName>,
-    /// Sessions that are open, for going on with.
+    /// The open sessions, to be reused by the run.
     pub sessions: BTreeMap<ServiceName, Session>,
-    /// Services in whose databases something of an atomic release is prepared.
+    /// Services whose databases have a prepared transaction of an atomic release.
     pub in_doubt: BTreeSet<ServiceName>,
-    /// Databases that cannot be looked at.
+    /// Services whose databases cannot be inspected, with the reason.
     pub stopped: Vec<(ServiceName, ServiceError)>,
 }
 
-/// Looks at databases, many at a time, and keeps the sessions where there are connections enough.
+/// Inspects databases concurrently. Keeps the sessions if there are more connections than databases.
 pub async fn gather(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
 ) -> Result<Gathered, CommandError> {
-    // A session that is kept holds one of the connections: somebody else may wait for it.
-    look(connections, targets, targets.len() < connections.limit()).await
+    // A kept session occupies one of the connections, which another task may be waiting for.
+    inspect_all(connections, targets, targets.len() < connections.limit()).await
 }
 
-/// Looks at databases, and first finishes the interrupted atomic releases that are found in them.
+/// Inspects databases, and first finishes the interrupted atomic releases that it finds in them.
 pub(super) async fn gather_resolved(
     context: &Context,
     selected: &Selected,
@@ -48,7 +48,7 @@ pub(super) async fn gather_resolved(
         return Ok((gathered, Vec::new()));
     }
     let in_doubt = gathered.in_doubt.clone();
-    // Their sessions occupy connections.
+    // The kept sessions occupy connections that resolving needs.
     drop(gathered);
     let resolved = resolve_in_doubt(
         context,
@@ -61,26 +61,26 @@ pub(super) async fn gather_resolved(
     Ok((gather(&context.connections(), targets).await?, resolved))
 }
 
-/// Says where an interrupted atomic release is in doubt, for those who only look.
+/// Warns about interrupted atomic releases, in commands that only read.
 pub fn warn_in_doubt(gathered: &Gathered) {
     for service in &gathered.in_doubt {
         tracing::warn!(
             %service,
-            "an interrupted atomic release is prepared in its database; finish it: {}",
+            "an interrupted atomic release is prepared in the database; finish it: {}",
             suggest(["doctor", "--fix"])
         );
     }
 }
 
-/// Looks at more databases, while sessions of others are kept.
+/// Inspects databases without keeping their sessions.
 pub(super) async fn gather_histories(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
 ) -> Result<Gathered, CommandError> {
-    look(connections, targets, false).await
+    inspect_all(connections, targets, false).await
 }
 
-async fn look(
+async fn inspect_all(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     keep: bool,
@@ -100,7 +100,7 @@ async fn look(
     let mut gathered = Gathered::default();
     while let Some(joined) = tasks.join_next().await {
         let (name, inspection) = joined.map_err(|error| CommandError::Program {
-            message: format!("looking at a database was interrupted: {error}"),
+            message: format!("inspecting a database was interrupted: {error}"),
         })?;
         match inspection {
             Ok(inspection) => {

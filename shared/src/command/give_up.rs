@@ -1,4 +1,4 @@
-//! `revert --run --give-up`: what a run has applied stays, though undoing it had begun.
+//! `revert --run --give-up`: keeps what a run applied, although undoing it has started.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use crate::postgres::{
     Attempt, AttemptOutcome, LockedSession, RunIdentity, forget_owed, record_failed,
 };
 
-/// Takes back what a compensation has recorded in the selected services, database by database, each under its lock. No
-/// migration and no revert is run; the journals keep that it was done.
+/// Removes the recorded reverts of a compensation from the selected services, one database at a time, each under its lock.
+/// Runs no migration and no revert. The journals record the decision.
 pub(super) async fn give_up(
     context: &Context,
     selected: &Selected,
@@ -52,11 +52,11 @@ pub(super) async fn give_up(
     drop(gathered);
     if owed.is_empty() {
         return Err(CommandError::usage(
-            format!("nothing of run {run_id} is recorded to be undone in these services"),
+            format!("these services have no pending reverts of run {run_id}"),
             commented(suggest(["status"]), "see what is applied"),
         ));
     }
-    let what = format!("keep what run {run_id} has applied");
+    let what = format!("keep what run {run_id} applied");
     if let Err(error) = confirm(context, asked.args.yes, &what).await {
         return refuse_run(context, "revert", error);
     }
@@ -150,10 +150,10 @@ async fn keep_one(
     .await
     .map_err(|source| ServiceError::lock(target, source))?;
     locked.session().refuse_unwritable()?;
-    let message = format!("what run {of_run} has applied is kept");
+    let message = format!("what run {of_run} applied is kept");
     let worked = async {
         for version in versions {
-            // Of a file that is gone the journal has nothing to say.
+            // A journal row needs the name and the checksum of the file.
             let Some(migration) = target.service.migration(*version) else {
                 continue;
             };

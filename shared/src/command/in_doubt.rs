@@ -1,7 +1,7 @@
-//! Atomic releases that were interrupted: what was decided is finished, and where nothing was, it is rolled back.
+//! Finishes interrupted atomic releases: carries out the recorded decision, or rolls back if none is recorded.
 //!
-//! Responsible for finding the decision through the configuration, and for following it in every database of the release that can be
-//! reached. It never guesses: without the record of the release nothing is touched. Floor 4.
+//! Responsible for finding the decision through the configuration, and for carrying it out in every reachable database of the
+//! release. It never guesses: without the record of the release, nothing is changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,19 +22,19 @@ use crate::postgres::{
     read_release,
 };
 
-/// Databases by the place that they have in a release.
+/// The databases of a release by their number in it.
 type Places = BTreeMap<usize, Arc<Target>>;
 
-/// What it takes to look for a decision, and to carry it out.
+/// The context of finding a decision and carrying it out.
 struct Search<'a> {
     context: &'a Context,
     selected: &'a Selected,
-    /// How long to wait for a run that is at work in one of the databases.
+    /// How long to wait for an active run in one of the databases.
     wait: Duration,
     halted: watch::Receiver<u32>,
 }
 
-/// Finishes the releases of which something is prepared in these databases.
+/// Finishes the releases that have prepared transactions in these databases.
 pub async fn resolve_in_doubt(
     context: &Context,
     selected: &Selected,
@@ -92,7 +92,7 @@ impl Search<'_> {
             Some(decision) => decision,
             None => {
                 for target in places.values() {
-                    self.wait_for_whoever_is_at_work(target).await?;
+                    self.wait_for_active_run(target).await?;
                 }
                 let decided = self.decide(&home, run_id).await?;
                 decided.ok_or_else(|| without_record(run_id, &coordinator, &home, &places))?
@@ -113,7 +113,7 @@ impl Search<'_> {
             };
             let finished = match places.get(&participant.number) {
                 Some(target) => self.finish(target, &gid, decision).await,
-                // Its own next run finds it.
+                // The next run of that service finds it.
                 None => Ok(false),
             };
             let services = participant.services.iter().cloned();
@@ -122,24 +122,24 @@ impl Search<'_> {
                 Ok(false) => {}
                 Err(error) if error.is_of_the_server() => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(database = participant.database, error = %error.chain(), "still prepared here");
+                    tracing::warn!(database = participant.database, error = %error.chain(), "the transaction is still prepared");
                     resolved.left.extend(services);
                 }
             }
         }
         if resolved.left.is_empty() && places.len() == row.participants.len() {
-            self.note_end(&home, run_id).await;
+            self.record_end(&home, run_id).await;
         }
         Ok(resolved)
     }
 
-    /// A service's database, where the configuration has one.
+    /// A service's database, if one is configured.
     async fn target_of(&self, name: &ServiceName) -> Option<Arc<Target>> {
         let targets = self.context.targets([name], self.selected, false).await;
         targets.ok()?.remove(name)
     }
 
-    /// All databases of a release that are known here: those where something was found, and the others by their services.
+    /// All known databases of a release: those with a prepared transaction, and the others by their services.
     async fn places(&self, row: &ReleaseRow, mut places: Places) -> Places {
         for participant in &row.participants {
             if places.contains_key(&participant.number) {
@@ -164,9 +164,10 @@ impl Search<'_> {
         read.map_err(|error| ServiceError::query(&home.address, error))
     }
 
-    /// The run may be alive, and about to decide, or dead while a server process goes on alone: either holds the lock of its database
-    /// until it ends. Nothing is held while it is waited for; one that could not be reached cannot decide either.
-    async fn wait_for_whoever_is_at_work(&mut self, target: &Target) -> Result<(), ServiceError> {
+    /// Waits until no run holds the lock of the database. The run may be alive and about to decide, or dead while its server
+    /// process is still working; both hold the lock until they end. An unreachable database is skipped: a run there cannot decide
+    /// either.
+    async fn wait_for_active_run(&mut self, target: &Target) -> Result<(), ServiceError> {
         let connections = self.context.connections();
         let opened = connections
             .session(&target.address, &target.history_table)
@@ -175,7 +176,7 @@ impl Search<'_> {
             Ok(session) => session,
             Err(error) => {
                 let error = ServiceError::from(error);
-                tracing::warn!(service = %target.service.name, error = %error.chain(), "not looked at");
+                tracing::warn!(service = %target.service.name, error = %error.chain(), "skipped");
                 return Ok(());
             }
         };
@@ -186,7 +187,7 @@ impl Search<'_> {
             &mut self.halted,
             |holder| {
                 let pid = holder.map_or(0, |holder| holder.pid);
-                tracing::warn!(%service, pid, "an atomic release is prepared here, and a run is at work: waiting for it");
+                tracing::warn!(%service, pid, "an atomic release is prepared in this database and another run is active: waiting for it");
             },
         )
         .await
@@ -195,7 +196,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Rolls back what nobody decided: a run that is alive after all finds this in its way.
+    /// Records a rollback if no decision is recorded. A run that is still alive finds this decision and cannot commit.
     async fn decide(&self, home: &Target, run_id: Uuid) -> Result<Option<Decision>, ServiceError> {
         let connections = self.context.connections();
         let session = connections
@@ -216,15 +217,15 @@ impl Search<'_> {
         finish_elsewhere(&connections, target, gid, decision, Instant::now()).await
     }
 
-    /// Only for those who read the table.
-    async fn note_end(&self, home: &Target, run_id: Uuid) {
+    /// Records the end of the release, which is for information only.
+    async fn record_end(&self, home: &Target, run_id: Uuid) {
         let connections = self.context.connections();
         let opened = connections
             .session(&home.address, &home.history_table)
             .await;
         let Ok(session) = opened else { return };
         if let Err(error) = finish_release(session.client(), run_id).await {
-            tracing::debug!(error = %with_causes(&error), "the end of the release could not be noted");
+            tracing::debug!(error = %with_causes(&error), "cannot record the end of the release");
         }
     }
 }
@@ -239,15 +240,15 @@ fn unknown_coordinator(coordinator: &ServiceName, found: &Places) -> Refusal {
         kind: RefusalKind::ReleaseInDoubt,
         service: found.values().next().map(|it| it.service.name.clone()),
         message: format!(
-            "{}: an atomic release was interrupted, and its decision stands in the database of {coordinator}, which is not known here",
+            "{}: an atomic release was interrupted; its decision is recorded in the database of {coordinator}, which is not configured here",
             place(found)
         ),
         next: suggest(["doctor", "--fix"]),
     }
 }
 
-/// The record is written before anything is prepared, so this is another database, or an older state of it. Rolling back here what was
-/// decided there would tear the release apart.
+/// The record is written before anything is prepared, so this is another database, or an older state of it. A rollback here could
+/// contradict the recorded decision and split the release.
 fn without_record(
     run_id: Uuid,
     coordinator: &ServiceName,
@@ -258,12 +259,12 @@ fn without_record(
         kind: RefusalKind::ReleaseInDoubt,
         service: found.values().next().map(|it| it.service.name.clone()),
         message: format!(
-            "{}: the atomic release {run_id} was interrupted, and {}, where {coordinator} has its database, does not know of it",
+            "{}: the atomic release {run_id} was interrupted, but {}, the database of {coordinator}, has no record of it",
             place(found),
             home.address
         ),
         next: rerun(format!(
-            "with the configuration of that release; where the database of {coordinator} was restored, look at pg_prepared_xacts in all databases, and COMMIT PREPARED or ROLLBACK PREPARED them all alike"
+            "with the configuration of that release; if the database of {coordinator} was restored from a backup, list pg_prepared_xacts in all databases, and either COMMIT PREPARED or ROLLBACK PREPARED all of them"
         )),
     }
 }

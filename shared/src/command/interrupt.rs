@@ -1,6 +1,6 @@
-//! Ctrl-C and its relatives, counted.
+//! Counts the signals that stop a run (Ctrl-C and its relatives).
 //!
-//! Responsible for what a signal means, not for what is done about it. Floor 4.
+//! Responsible for the meaning of a signal, not for the reaction to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ pub fn watch_signals() -> watch::Receiver<u32> {
     watch_stops(Duration::ZERO).times
 }
 
-/// Counts SIGINT and SIGTERM from now on: 1 finishes the step at hand, 2 cancels it on the server.
+/// Counts stop signals from now on: 1 finishes the current step, 2 cancels it on the server.
 ///
-/// Whoever sends SIGTERM sends it once, and SIGKILL some seconds later: after `grace` it counts for two. SIGHUP, which comes when a
-/// terminal goes away, counts for one however often it comes: the kernel and the shell both send it. Where it is ignored
-/// (`nohup`), it stays so.
+/// Service managers send SIGTERM once, and SIGKILL some seconds later: after `grace`, SIGTERM counts as two. SIGHUP, which is
+/// sent when a terminal is closed, counts as one however often it arrives, because the kernel and the shell both send it. A SIGHUP
+/// that is ignored (`nohup`) stays ignored.
 pub(super) fn watch_stops(grace: Duration) -> Stops {
     let (times, asked) = watch::channel(0);
     let (cause, causes) = watch::channel(None);
@@ -39,7 +39,7 @@ pub(super) fn watch_stops(grace: Duration) -> Stops {
                 tokio::spawn(count(stream, cause, grace, Arc::clone(&counter)));
             }
             Err(error) => {
-                tracing::warn!(error = %with_causes(&error), "a signal cannot be caught: it ends the program at once")
+                tracing::warn!(error = %with_causes(&error), "cannot handle a signal: it will end the program immediately")
             }
         }
     }
@@ -56,7 +56,7 @@ struct Counter {
 }
 
 impl Counter {
-    /// The cause is there before the number that tells of it.
+    /// Sends the cause before the count, so that a receiver of the count finds the cause.
     fn count(&self, cause: StopCause, new: impl Fn(u32) -> u32) {
         self.times.send_if_modified(|times| {
             let before = std::mem::replace(times, new(*times));
@@ -90,7 +90,7 @@ async fn count(mut signals: Signal, cause: StopCause, grace: Duration, counter: 
     }
 }
 
-/// Whether whoever started this program had it ignore a signal. Not known everywhere: then it is not.
+/// Whether the parent process made this program ignore a signal. False where `/proc` is not available.
 fn is_ignored(kind: SignalKind) -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return false;

@@ -1,4 +1,4 @@
-//! The commands that more than one message suggests, by what they are for.
+//! The commands that messages suggest.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::config::address::without_password;
 use crate::domain::{Invocation, ServiceName, begin, mask_secrets, suggest};
 use crate::revert::Scope;
 
-/// Remembers how this program was called. Flags that only decide how the output looks are not repeated.
+/// Remembers how this program was called. Suggestions do not repeat flags that only affect the output.
 pub fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>) {
     let path =
         |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
@@ -46,22 +46,22 @@ fn called() -> Vec<String> {
     let arguments = std::env::args_os().skip(1);
     arguments
         .map(|argument| {
-            let word = argument.to_string_lossy();
+            let text = argument.to_string_lossy();
             if std::mem::take(&mut is_address) {
-                return shown_or_placeholder(&word);
+                return shown_or_placeholder(&text);
             }
-            if let Some((flag, address)) = word.split_once('=')
+            if let Some((flag, address)) = text.split_once('=')
                 && ADDRESSES.contains(&flag)
             {
                 return format!("{flag}={}", shown_or_placeholder(address));
             }
-            is_address = ADDRESSES.contains(&word.as_ref());
-            mask_secrets(&word).into_owned()
+            is_address = ADDRESSES.contains(&text.as_ref());
+            mask_secrets(&text).into_owned()
         })
         .collect()
 }
 
-/// The flags whose value is an address.
+/// Flags whose value is an address.
 const ADDRESSES: [&str; 3] = ["--server-url", "--database-url", "--scratch-server"];
 
 /// An address without its password; `None` if it is invalid, because it may then contain a password anywhere.
@@ -83,7 +83,7 @@ pub(super) fn run(service: &ServiceName) -> String {
     suggest(["run", service.as_str()])
 }
 
-/// Runs a service again after all that a run had applied was undone, its dependencies' part too.
+/// Reruns a service, and its dependencies, after a compensation.
 pub(super) fn run_undoing(service: &ServiceName, alone: bool) -> String {
     let name = service.as_str();
     if alone {
@@ -98,29 +98,29 @@ pub(super) fn revert(service: &ServiceName) -> String {
     suggest(["revert", service.as_str()])
 }
 
-/// Reverts a service with what other services have on top.
+/// Reverts a service and the migrations of other services that require it.
 pub(super) fn revert_with_dependents(service: &ServiceName, scope: Scope) -> String {
-    let how_much: Vec<String> = match scope {
+    let scope_flags: Vec<String> = match scope {
         Scope::Steps(1) | Scope::From(_) => Vec::new(),
         Scope::Steps(steps) => vec!["--steps".to_owned(), steps.to_string()],
         Scope::All => vec!["--all".to_owned()],
         Scope::To(version) => vec!["--to".to_owned(), version.to_string()],
     };
-    let words = ["revert".to_owned(), service.to_string()].into_iter();
+    let command = ["revert".to_owned(), service.to_string()].into_iter();
     suggest(
-        words
-            .chain(how_much)
+        command
+            .chain(scope_flags)
             .chain(["--with-dependents".to_owned()]),
     )
 }
 
-/// Undoes what a run has applied: in the one service that the run was about, or in all.
+/// Undoes what a run applied, in one service or in all.
 pub(super) fn undo(only: Option<&ServiceName>, run_id: Uuid) -> String {
     let which = only.map_or("all", ServiceName::as_str);
     suggest(["revert", which, "--run", &run_id.to_string()])
 }
 
-/// Brings services back from a backup.
+/// Restores services from a backup.
 pub(super) fn restore(services: &[&ServiceName], from: &str) -> String {
     let names = services.iter().map(|name| name.as_str());
     suggest(
@@ -130,7 +130,7 @@ pub(super) fn restore(services: &[&ServiceName], from: &str) -> String {
     )
 }
 
-/// Brings a service and all it needs to the newest version.
+/// Runs a service and its dependencies to their newest version.
 pub fn meet(service: &ServiceName) -> String {
     suggest(["run", service.as_str(), "--with-dependencies"])
 }

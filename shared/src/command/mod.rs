@@ -1,7 +1,7 @@
-//! The commands that a service binary and the orchestrator have in common, so that both are the same engine.
+//! The commands that service binaries and the orchestrator share, so that both use the same engine.
 //!
-//! Responsible for turning arguments into a run: which services, which databases, which plan. Not for the order between
-//! services (the caller brings an [`Order`](crate::planning::Order)), nor for doing the work (`dispatch`). Floor 4.
+//! Responsible for turning arguments into a run: which services, which databases, which plan. Not responsible for the order
+//! between services (the caller provides an [`Order`](crate::planning::Order)) and not for executing the plan (`dispatch`).
 
 mod args;
 mod atomic;

@@ -1,4 +1,4 @@
-//! The plan of a revert: what is undone, and what would stand on it.
+//! The plan of a revert, including the migrations of other services that require what is undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::planning::{self, Order};
 use crate::reconcile::reconcile;
 use crate::revert::{self, Scope};
 
-/// The plan of a revert. Looks at further databases where migrations of other services require what would be undone.
+/// Plans a revert. Inspects further databases when migrations of other services require what would be undone.
 pub async fn planned_revert(
     context: &Context,
     selected: &Selected,
@@ -33,7 +33,7 @@ pub async fn planned_revert(
         .collect();
     loop {
         let needed = requiring_services(context, scopes.keys());
-        look_at_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
+        inspect_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
         match next_dependent(
             context,
             gathered,
@@ -44,14 +44,14 @@ pub async fn planned_revert(
             Dependent::None => break,
             Dependent::Found(dependent, version) => {
                 let scope = Scope::From(version);
-                let going = undone_by(context, gathered, &dependent, scope);
-                let refusal = match going {
-                    Some(Ok(going)) if going.iter().any(|one| one.version == version) => None,
+                let undone = undone_by(context, gathered, &dependent, scope);
+                let refusal = match undone {
+                    Some(Ok(undone)) if undone.iter().any(|one| one.version == version) => None,
                     Some(Err(refusal)) => Some(refusal),
                     _ => Some(Refusal {
                         kind: RefusalKind::Required,
                         service: Some(dependent.clone()),
-                        message: format!("{version} cannot be undone as it stands"),
+                        message: format!("{version} cannot be undone in its current state"),
                         next: commented(
                             suggest(["status", dependent.as_str()]),
                             "see what is applied",
@@ -65,7 +65,7 @@ pub async fn planned_revert(
                     scopes.insert(dependent, scope);
                 }
             }
-            // It stays as it is, and so must what it requires in turn: look again without it.
+            // It stays applied, and so must the migrations that it requires: repeat without it.
             Dependent::Stopped(service, error) => {
                 scopes.remove(&service);
                 stopped.push((service, error));
@@ -96,7 +96,7 @@ pub async fn planned_revert(
     })
 }
 
-/// The services with a migration that requires something of these.
+/// The services with a migration that requires one of these services.
 pub(super) fn requiring_services<'n>(
     context: &Context,
     names: impl Iterator<Item = &'n ServiceName>,
@@ -117,7 +117,7 @@ pub(super) fn requiring_services<'n>(
         .collect()
 }
 
-pub(super) async fn look_at_more(
+pub(super) async fn inspect_more(
     context: &Context,
     selected: &Selected,
     gathered: &mut Gathered,
@@ -140,16 +140,16 @@ pub(super) async fn look_at_more(
     Ok(())
 }
 
-/// What another service has to say about a revert.
+/// How another service affects a revert.
 enum Dependent {
     None,
-    /// It would have to be undone, too, from this version on.
+    /// Its migrations from this version on must be undone too.
     Found(ServiceName, Version),
-    /// This service must stay as it is.
+    /// This service cannot be reverted.
     Stopped(ServiceName, ServiceError),
 }
 
-/// The migrations that a scope takes back; `None` where the service or its history is not known.
+/// The migrations that a scope undoes; `None` if the service or its history is unknown.
 fn undone_by<'a>(
     context: &'a Context,
     gathered: &'a Gathered,
@@ -161,8 +161,8 @@ fn undone_by<'a>(
     Some(revert::select(service, &reconcile(service, history), scope))
 }
 
-/// A service whose applied migrations require what is chosen to be undone, and from which version on it would have to
-/// be undone too. Refused unless that was asked for, and where that service cannot be undone.
+/// A service whose applied migrations require what would be undone, and the version from which it must be undone too.
+/// Refused without `with_dependents`, and if that service cannot be reverted.
 fn next_dependent(
     context: &Context,
     gathered: &Gathered,
@@ -183,7 +183,7 @@ fn next_dependent(
         }
     }
     for service in context.fleet.services().chain(&context.dependents) {
-        let Some((migration, requirement)) = standing_requirement(service, gathered, &undone)
+        let Some((migration, requirement)) = remaining_requirement(service, gathered, &undone)
         else {
             continue;
         };
@@ -193,25 +193,25 @@ fn next_dependent(
         if with_dependents && stopped_by.is_none() {
             return Dependent::Found(service.name.clone(), migration.version);
         }
-        let standing = if gathered.histories.contains_key(&service.name) {
+        let state = if gathered.histories.contains_key(&service.name) {
             "which is applied"
         } else {
-            "of which nobody can say whether it is applied"
+            "and its state is unknown"
         };
         let stays = requirement.service.clone();
         let message = format!(
-            "{requirement} is required by {}, {standing}",
+            "{requirement} is required by {}, {state}",
             migration.script.path
         );
         let next = match stopped_by {
             Some(_) => commented(
                 suggest(["status", service.name.as_str()]),
-                format!("see to {} first", service.name),
+                format!("fix {} first", service.name),
             ),
             None => invocation::revert_with_dependents(&stays, scope),
         };
         let error = match stopped_by.map(ServiceError::exit_status) {
-            // No refusal: it may go once that database is back.
+            // Not a refusal: a retry can succeed when that database is available again.
             Some(ExitStatus::Unavailable) => ServiceError::Unsure { message, next },
             _ => ServiceError::from(Refusal {
                 kind: RefusalKind::Required,
@@ -225,22 +225,23 @@ fn next_dependent(
     Dependent::None
 }
 
-/// Refuses, service by service, what would be taken away under migrations of other services that stay.
-pub(super) fn refuse_standing_requirements(
+/// Refuses, service by service, to undo what migrations of other services still require.
+pub(super) fn refuse_required(
     context: &Context,
     gathered: &Gathered,
     undone: &BTreeMap<&ServiceName, BTreeSet<Version>>,
     stopped: &mut Vec<(ServiceName, ServiceError)>,
 ) {
     for service in context.fleet.services().chain(&context.dependents) {
-        let Some((migration, requirement)) = standing_requirement(service, gathered, undone) else {
+        let Some((migration, requirement)) = remaining_requirement(service, gathered, undone)
+        else {
             continue;
         };
         let refusal = Refusal {
             kind: RefusalKind::Required,
             service: Some(requirement.service.clone()),
             message: format!(
-                "{requirement} is required by {}, which another run has applied",
+                "{requirement} is required by {}, which another run applied",
                 migration.script.path
             ),
             next: commented(
@@ -252,13 +253,13 @@ pub(super) fn refuse_standing_requirements(
     }
 }
 
-/// The oldest applied migration of a service that requires something to be undone and is not undone itself.
-fn standing_requirement<'s>(
+/// The oldest applied migration of a service that requires what is undone and is not undone itself.
+fn remaining_requirement<'s>(
     service: &'s Service,
     gathered: &Gathered,
     undone: &BTreeMap<&ServiceName, BTreeSet<Version>>,
 ) -> Option<(&'s Migration, &'s Requirement)> {
-    // A database that cannot be looked at may have it applied.
+    // A database that cannot be inspected may have it applied.
     let history = gathered.histories.get(&service.name);
     service.migrations.iter().find_map(|migration| {
         let applied = history.is_none_or(|history| {
@@ -271,7 +272,7 @@ fn standing_requirement<'s>(
                     .iter()
                     .any(|interruption| interruption.version == migration.version)
         });
-        let goes_too = undone
+        let undone_too = undone
             .get(&service.name)
             .is_some_and(|versions| versions.contains(&migration.version));
         let requirement = migration
@@ -284,6 +285,6 @@ fn standing_requirement<'s>(
                     .get(&requirement.service)
                     .is_some_and(|versions| versions.contains(&requirement.version))
             })?;
-        (applied && !goes_too).then_some((migration, requirement))
+        (applied && !undone_too).then_some((migration, requirement))
     })
 }

@@ -1,4 +1,4 @@
-//! The plan of a run: what is pending, in which order, behind which gates.
+//! The plan of a run: the pending migrations, their order and their gates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use crate::inspect::{ServiceError, Target};
 use crate::planning::{self, Order};
 use crate::reconcile::reconcile;
 
-/// A plan with what stands in its way.
+/// A plan, and what prevents parts of it.
 pub struct Planned {
-    /// What can be done.
+    /// The steps that can run.
     pub plan: Plan,
     /// Services that cannot be run.
     pub stopped: Vec<(ServiceName, ServiceError)>,
-    /// Services with work that wait for a stopped one: how many steps, and for whom.
+    /// Services held back by a stopped service: name, number of steps, and the stopped service.
     pub held_back: Vec<(ServiceName, usize, ServiceName)>,
     /// The databases of gates that are not met yet.
     pub gate_targets: BTreeMap<ServiceName, Arc<Target>>,
 }
 
-/// The plan of a run: everything pending up to `to`, with the gates that are not met yet.
+/// Plans a run: everything pending up to `to`, with the gates that are not met yet.
 pub async fn planned_run(
     context: &Context,
     selected: &Selected,
@@ -58,7 +58,7 @@ pub async fn planned_run(
     })
 }
 
-/// Takes out what depends on a service that cannot be run.
+/// Removes the services that depend on a service that cannot be run.
 fn hold_back(
     context: &Context,
     chosen: &mut BTreeMap<&ServiceName, Vec<&Migration>>,
@@ -118,7 +118,7 @@ fn steps_up(
     Ok((steps, gates))
 }
 
-/// Looks each gate up once, and ties those that are not met yet to their steps.
+/// Checks each gate once, and assigns those that are not met yet to their steps.
 async fn with_gates(
     context: &Context,
     selected: &Selected,

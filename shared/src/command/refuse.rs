@@ -1,11 +1,11 @@
-//! A refusal, or a cancellation, that comes before the first step, told as events: programs wait for `run_finished` then, too.
+//! Reports a refusal or a cancellation before the first step as events, because programs wait for `run_finished`.
 
 use super::{CommandError, Context};
 use crate::dispatch::Recorder;
 use crate::domain::{EVENT_SCHEMA, EventKind, ExitStatus, Totals, Verdict, commented};
 use crate::postgres::RunIdentity;
 
-/// Ends a run that was refused or cancelled as a whole: with an error for people, with events for programs.
+/// Ends a run that was refused or cancelled as a whole: with an error in human output, with events in JSON output.
 pub(super) fn refuse_run(
     context: &Context,
     command: &'static str,

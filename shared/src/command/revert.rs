@@ -1,4 +1,4 @@
-//! `revert`: undo applied migrations, the newest first.
+//! `revert`: undoes applied migrations, newest first.
 
 use super::gather::{gather_resolved, warn_in_doubt};
 use super::give_up::give_up;
@@ -25,7 +25,7 @@ pub async fn revert(
     let args = &asked.args;
     if args.on_failure == FailureChoice::Revert {
         return Err(CommandError::usage(
-            "--on-failure revert is about what a run applies, and a revert applies nothing",
+            "--on-failure revert is not available for revert, which applies nothing",
             called().without_option("--on-failure").to_string(),
         ));
     }

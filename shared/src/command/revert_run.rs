@@ -1,4 +1,4 @@
-//! `revert --run`: undo what one run has applied.
+//! `revert --run`: undoes what one run applied.
 
 use uuid::Uuid;
 
@@ -16,8 +16,8 @@ use crate::domain::{ExitStatus, Plan, commented, suggest};
 use crate::planning::Order;
 use crate::report::units::count;
 
-/// Undoes what a run has applied in the selected services and nobody has undone since: by choice, or because it failed
-/// and its compensation was interrupted.
+/// Undoes what a run applied in the selected services and is still applied: at the user's request, or because the run
+/// failed and its compensation was interrupted.
 pub(super) async fn revert_run(
     context: &Context,
     selected: &Selected,
@@ -34,7 +34,7 @@ pub(super) async fn revert_run(
             false => gather_resolved(context, selected, &targets, &stops).await?,
         };
         warn_in_doubt(&gathered);
-        // A session that waits would only occupy a connection.
+        // An idle session would only occupy a connection.
         gathered.sessions.clear();
         let left = left_by(&context.connections(), &targets, &mut gathered, run_id).await?;
         let found = (run_id, &left);
@@ -58,13 +58,13 @@ pub(super) async fn revert_run(
         };
     };
     let (targets, gathered, known, compensation, stopped, resolved) = prepared?;
-    // A database that could not be looked at may know it.
+    // A database that cannot be inspected may have a record of the run.
     if !known && stopped.is_empty() {
         return Err(CommandError::usage(
             format!(
-                "no database of these services knows run {run_id}: it ended before it changed anything, or the ID is wrong; nothing was reverted"
+                "unknown run {run_id}: it ended before it changed anything, or the ID is wrong; nothing was reverted"
             ),
-            commented(suggest(["history", "--output", "json"]), "see the runs"),
+            commented(suggest(["history", "--output", "json"]), "list the runs"),
         ));
     }
     if args.dry_run {

@@ -1,4 +1,4 @@
-//! `run`: apply what is pending.
+//! `run`: applies pending migrations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::planning::Order;
 use crate::postgres::RunIdentity;
 use crate::report::units::count;
 
-/// Applies what is pending in the selected services, once the check is taken.
+/// Applies the pending migrations of the selected services, after the pre-run check if there is one.
 pub async fn run(
     context: &Context,
     selected: &Selected,
@@ -105,7 +105,7 @@ pub async fn run(
         let undo = match undone {
             0 => String::new(),
             undone => format!(
-                "undo {} that an earlier run has left, then ",
+                "undo {} of an earlier run, then ",
                 count(undone, "migration")
             ),
         };
@@ -138,7 +138,7 @@ pub async fn run(
         planned,
         asked,
         |name| match args.on_failure {
-            _ if args.atomic => atomic::run_again(selected),
+            _ if args.atomic => atomic::rerun_release(selected),
             FailureChoice::Revert => {
                 invocation::run_undoing(name, context.fleet.services().count() == 1)
             }
@@ -148,7 +148,7 @@ pub async fn run(
     .await
 }
 
-/// The check is for what this run does: it comes after what an earlier one has left to be undone.
+/// The pre-run check is for this run's plan, so an earlier run's compensation must be finished first.
 fn finish_first(selected: &Selected, compensation: &Compensation) -> Refusal {
     let Compensation {
         of_run, because, ..
@@ -159,12 +159,12 @@ fn finish_first(selected: &Selected, compensation: &Compensation) -> Refusal {
         message: format!("the compensation of run {of_run} is not finished ({because})"),
         next: commented(
             invocation::undo(selected.only(), *of_run),
-            "finish it, and run again",
+            "finish it, then rerun",
         ),
     }
 }
 
-/// How the user wants a plan to be carried out.
+/// How to execute a plan, as the user asked.
 pub(super) struct Asked<'c> {
     pub(super) command: &'static str,
     pub(super) on_failure: FailureChoice,
@@ -172,14 +172,14 @@ pub(super) struct Asked<'c> {
     pub(super) stops: Stops,
     pub(super) unknown_outcome: Option<OutcomeChoice>,
     pub(super) pre_run_check: Option<Arc<dyn PreRunCheck>>,
-    /// What is undone before.
+    /// Compensations of earlier runs, executed first.
     pub(super) first: Vec<Compensation>,
     pub(super) order: &'c dyn Order,
     pub(super) atomic: bool,
     pub(super) resolved: Vec<Resolved>,
 }
 
-/// Hands a plan to the dispatcher.
+/// Executes a plan with the dispatcher.
 pub(super) async fn execute(
     context: &Context,
     selected: &Selected,
@@ -257,7 +257,7 @@ pub(super) async fn execute(
     Ok(dispatch(run, &mut recorder, asked.stops).await.status)
 }
 
-/// The services that the steps require something of, and those that require something of what is or may be reverted.
+/// The services that the steps require, and those that require what is or may be reverted.
 async fn ties(
     context: &Context,
     selected: &Selected,
@@ -293,7 +293,7 @@ async fn ties(
     })
 }
 
-/// A session that waits for its turn would only occupy a connection.
+/// Drops the sessions of later steps, which would only occupy connections.
 fn keep_sessions_of_first_steps(gathered: &mut Gathered, plan: &Plan) {
     gathered.sessions.retain(|name, _| {
         plan.steps
@@ -311,26 +311,26 @@ fn check_version(
     named_version(context, selected, to)
 }
 
-/// What became of a statement was looked up in one database.
+/// `--unknown-outcome` applies to one database: refuses it with several services.
 pub(super) fn check_outcome(
     selected: &Selected,
     outcome: Option<OutcomeChoice>,
 ) -> Result<(), CommandError> {
     if outcome.is_some() && selected.only().is_none() {
         return Err(CommandError::usage(
-            "--unknown-outcome is about a statement of one service, but several are selected",
+            "--unknown-outcome requires exactly one service, but several are selected",
             one_service(),
         ));
     }
     Ok(())
 }
 
-/// What names the services to choose one from.
+/// Suggests how to choose one service.
 pub fn one_service() -> String {
-    commented(suggest(["status"]), "lists the services: name one service")
+    commented(suggest(["status"]), "list the services, then specify one")
 }
 
-/// Whether a version is one of the one service that is named.
+/// Refuses a version that the single named service does not have.
 pub fn named_version(
     context: &Context,
     selected: &Selected,
@@ -342,7 +342,7 @@ pub fn named_version(
         .filter(|_| selected.named.len() == 1 && !selected.all);
     let Some(service) = one.and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
-            "--to names a version of one service, but several are selected",
+            "--to requires exactly one service, but several are selected",
             one_service(),
         ));
     };
@@ -354,14 +354,14 @@ pub fn named_version(
             format!("{} has no migration {version}{newest}", service.name),
             commented(
                 suggest(["status", service.name.as_str()]),
-                "see its versions",
+                "list its versions",
             ),
         ));
     }
     Ok(())
 }
 
-/// Without `--wait`, a gate that is not met stops its service before anything is started.
+/// Without `--wait`, an unmet gate stops its service before the run starts.
 fn refuse_unmet_gates(planned: &mut Planned) {
     let mut refused: BTreeMap<ServiceName, ServiceError> = BTreeMap::new();
     for step in &planned.plan.steps {
@@ -382,7 +382,7 @@ fn refuse_unmet_gates(planned: &mut Planned) {
     planned.gate_targets.clear();
 }
 
-/// Takes services out of a plan, and holds back what comes after them.
+/// Removes services from a plan, and holds back the steps that come after them.
 fn remove_services(planned: &mut Planned, gone: impl Fn(&ServiceName) -> bool) {
     let steps = std::mem::take(&mut planned.plan.steps);
     let mut new_index = vec![None; steps.len()];
@@ -420,7 +420,7 @@ fn remove_services(planned: &mut Planned, gone: impl Fn(&ServiceName) -> bool) {
     );
 }
 
-/// With `--on-failure stop`, one service that cannot be run holds all others back: nothing is begun.
+/// With `--on-failure stop`, one service that cannot be run holds back all others: nothing is started.
 pub(super) fn hold_everything_back(planned: &mut Planned) {
     let Some((culprit, _)) = planned.stopped.first() else {
         return;
@@ -461,7 +461,7 @@ fn dry_run(
         databases.dedup();
         print_text(&format!("-- {}\n", pre_run_check.announce(&databases)))?;
     }
-    // What is undone comes before; nobody runs this plan, so the order is all that counts.
+    // Compensations come first. This plan is only printed, so only the order matters.
     let undone: Vec<Step> = first
         .iter()
         .flat_map(|compensation| compensation.plan.steps.iter().cloned())
@@ -484,7 +484,7 @@ fn dry_run(
     }
 }
 
-/// What would stop a run, as the error of a command that only looks.
+/// Converts what would stop a run into the error of a command that only reads.
 pub fn refused(error: &ServiceError) -> CommandError {
     match error {
         ServiceError::Refused(refusal) => refusal.clone().into(),

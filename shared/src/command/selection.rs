@@ -1,23 +1,23 @@
-//! From names on the command line to services.
+//! Resolves service names on the command line.
 
 use std::collections::BTreeSet;
 
 use super::CommandError;
 use crate::domain::{Fleet, ServiceName, commented, suggest};
 
-/// The services that a command is about.
+/// The services that a command applies to.
 #[derive(Clone, Debug)]
 pub struct Selected {
-    /// What the user named, each once.
+    /// The services that the user named.
     pub named: BTreeSet<ServiceName>,
-    /// The above, and what they depend on where that was asked for.
+    /// The named services, with their dependencies if requested.
     pub names: BTreeSet<ServiceName>,
     /// Whether the word `all` was used.
     pub all: bool,
 }
 
 impl Selected {
-    /// The one service, where there is one only.
+    /// The service, if exactly one is selected.
     pub fn only(&self) -> Option<&ServiceName> {
         if self.all || self.names.len() != 1 {
             return None;
@@ -26,7 +26,7 @@ impl Selected {
     }
 }
 
-/// Resolves names. `all` stands for every service; unknown names are listed with those that exist.
+/// Resolves names. `all` selects every service. An unknown name is an error that lists the known ones.
 pub fn select(
     fleet: &Fleet,
     names: &[String],
@@ -37,11 +37,11 @@ pub fn select(
         let names: Vec<_> = fleet.names().map(ServiceName::as_str).collect();
         commented(
             suggest(["status"]),
-            format!("the services: {}; or all", names.join(", ")),
+            format!("known services: {}; or all", names.join(", ")),
         )
     };
     if names.is_empty() {
-        return Err(CommandError::usage("no service is named", known()));
+        return Err(CommandError::usage("no service specified", known()));
     }
     let mut named = BTreeSet::new();
     for name in names.iter().filter(|name| *name != "all") {
@@ -49,9 +49,10 @@ pub fn select(
             .parse()
             .ok()
             .filter(|parsed| fleet.service(parsed).is_some());
-        named.insert(parsed.ok_or_else(|| {
-            CommandError::usage(format!("there is no service `{name}`"), known())
-        })?);
+        named
+            .insert(parsed.ok_or_else(|| {
+                CommandError::usage(format!("unknown service `{name}`"), known())
+            })?);
     }
     if all {
         named.extend(fleet.names().cloned());
@@ -64,7 +65,7 @@ pub fn select(
     Ok(Selected { named, names, all })
 }
 
-/// These services and everything they depend on or require, directly or not.
+/// These services and everything that they depend on or require, directly or indirectly.
 fn closure(fleet: &Fleet, named: &BTreeSet<ServiceName>) -> BTreeSet<ServiceName> {
     let mut open: Vec<ServiceName> = named.iter().cloned().collect();
     let mut found = BTreeSet::new();

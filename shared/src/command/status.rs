@@ -1,4 +1,4 @@
-//! `status`: what is applied, pending, interrupted, divergent, missing or out of order.
+//! `status`: lists applied, pending, interrupted, divergent, missing and out-of-order migrations.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -30,27 +30,27 @@ struct ServiceStatus {
     applied: usize,
     pending: usize,
     migrations: Vec<MigrationStatus>,
-    /// Whether an interrupted atomic release is prepared in its database.
+    /// Whether an interrupted atomic release is prepared in the database.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     release_in_doubt: bool,
-    /// Where history and journal differ.
+    /// The differences between history and journal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     disagreements: Vec<Disagreement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compensation: Option<CompensationStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// What to do about the error.
+    /// What to do next about the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
-    /// Whether another tool migrated its database, which was not adopted yet.
+    /// Whether another tool migrated the database, and it is not adopted yet.
     #[serde(skip)]
     not_adopted: bool,
     #[serde(skip)]
     exit_status: ExitStatus,
 }
 
-/// Reverts that a compensation has recorded and not done yet.
+/// The pending reverts of a compensation.
 #[derive(Debug, Serialize)]
 struct CompensationStatus {
     run_id: Uuid,
@@ -66,7 +66,7 @@ struct MigrationStatus {
     state: State,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left: Vec<String>,
-    /// Whether there is no file for it any more, though it is half done.
+    /// Whether an interrupted migration has no file.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     file_missing: bool,
     applied_on: Option<String>,
@@ -80,7 +80,7 @@ struct Document<'a> {
     services: &'a [ServiceStatus],
 }
 
-/// Reads the states of services, many at a time. Writes nothing.
+/// Reads the states of services concurrently. Writes nothing.
 async fn read_status(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -165,7 +165,7 @@ fn compensation(history: &History) -> Option<CompensationStatus> {
     })
 }
 
-/// What interrupted files have left half-done.
+/// The objects that interrupted files left behind.
 async fn left_by_version(
     inspection: &Inspection,
     target: &Target,
@@ -215,7 +215,7 @@ pub async fn status(
     let targets = context.targets(&selected.names, selected, false).await?;
     let found = read_status(&context.connections(), &targets).await?;
     if context.is_for_people() {
-        print_text(&for_people(&found, context))?;
+        print_text(&human(&found, context))?;
     } else {
         print_document(&Document {
             schema: 1,
@@ -238,7 +238,7 @@ pub async fn status(
     })
 }
 
-fn for_people(services: &[ServiceStatus], context: &Context) -> String {
+fn human(services: &[ServiceStatus], context: &Context) -> String {
     let palette = context.terminal.out;
     let mut text = match services {
         [one] if one.error.is_none() => migrations_of(one, palette, context.terminal.width),
@@ -250,19 +250,19 @@ fn for_people(services: &[ServiceStatus], context: &Context) -> String {
     text
 }
 
-/// What to do next, the most urgent first; nothing where all is well, or where what is wrong has its own.
+/// The most urgent next step; `None` if everything is applied, or if the problem has its own `next`.
 fn next_step(services: &[ServiceStatus], fleet: usize) -> Option<String> {
-    let with = |wanted: &dyn Fn(&ServiceStatus) -> bool| -> Vec<&str> {
+    let with = |filter: &dyn Fn(&ServiceStatus) -> bool| -> Vec<&str> {
         let found = services
             .iter()
-            .filter(|service| service.error.is_none() && wanted(service));
+            .filter(|service| service.error.is_none() && filter(service));
         found.map(|service| service.name.as_str()).collect()
     };
-    let has = |service: &ServiceStatus, wanted: fn(State) -> bool| {
+    let has = |service: &ServiceStatus, filter: fn(State) -> bool| {
         service
             .migrations
             .iter()
-            .any(|migration| wanted(migration.state))
+            .any(|migration| filter(migration.state))
     };
     if services
         .iter()
@@ -306,7 +306,7 @@ fn overview(services: &[ServiceStatus], palette: Palette, width: Option<usize>) 
     let rows: Vec<Vec<Cell>> = services
         .iter()
         .map(|service| {
-            let (role, word) = word_of(service);
+            let (role, state) = state_of(service);
             vec![
                 service.name.to_string().into(),
                 service.database.clone().into(),
@@ -319,7 +319,7 @@ fn overview(services: &[ServiceStatus], palette: Palette, width: Option<usize>) 
                     .map(|migration| format!("{} {}", migration.version, migration.name))
                     .unwrap_or_default()
                     .into(),
-                Cell::new(role, word),
+                Cell::new(role, state),
             ]
         })
         .collect();
@@ -371,7 +371,7 @@ fn count_or_dash(service: &ServiceStatus, count: usize) -> Cell {
     }
 }
 
-fn word_of(service: &ServiceStatus) -> (Role, String) {
+fn state_of(service: &ServiceStatus) -> (Role, String) {
     if service.error.is_some() {
         return (Role::Bad, "unknown".to_owned());
     }
@@ -391,7 +391,7 @@ fn word_of(service: &ServiceStatus) -> (Role, String) {
         .iter()
         .find(|migration| !matches!(migration.state, State::Applied | State::Pending));
     match odd {
-        Some(migration) => (role_of(migration.state), words_of(migration.state)),
+        Some(migration) => (role_of(migration.state), state_text(migration.state)),
         None if service.release_in_doubt => (
             Role::Bad,
             format!(
@@ -421,8 +421,8 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
                 Cell::new(
                     role_of(migration.state),
                     match migration.file_missing {
-                        true => format!("{}, file missing", words_of(migration.state)),
-                        false => words_of(migration.state),
+                        true => format!("{}, file missing", state_text(migration.state)),
+                        false => state_text(migration.state),
                     },
                 ),
                 migration
@@ -510,7 +510,7 @@ fn migrations_of(service: &ServiceStatus, palette: Palette, width: Option<usize>
     text
 }
 
-fn words_of(state: State) -> String {
+fn state_text(state: State) -> String {
     match state {
         State::Interrupted { done, total } => format!("interrupted after {done} of {total}"),
         other => other.as_str().to_owned(),

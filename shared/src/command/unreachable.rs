@@ -1,6 +1,6 @@
-//! Databases that could not be looked at, for commands that go on with the others.
+//! Databases that cannot be inspected, in commands that continue with the others.
 //!
-//! Responsible for reporting each once: one server that is down fails every service with the same words.
+//! Responsible for reporting each error once: a server that is down fails all of its services with the same error.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use crate::inspect::ServiceError;
 use crate::report::failure::{self, without_databases};
 use crate::report::{Palette, Role, clean};
 
-/// A service whose database could not be looked at.
+/// A service whose database cannot be inspected.
 #[derive(Clone, Debug, Serialize)]
 pub struct Unreachable {
-    /// The service.
+    /// The name of the service.
     pub name: ServiceName,
-    /// Why.
+    /// The error with its causes.
     pub error: String,
     /// What to do next.
     pub next: Option<String>,
-    /// The exit code that it leads to.
+    /// The exit code for this error.
     pub exit_code: ExitStatus,
 }
 
 impl Unreachable {
-    /// What a service failed with.
+    /// Converts the error of a service.
     pub fn new(name: &ServiceName, error: &ServiceError) -> Self {
         Self {
             name: name.clone(),
@@ -37,7 +37,7 @@ impl Unreachable {
     }
 }
 
-/// Services that failed with the same words, `next` included.
+/// Services that failed with the same error and `next`.
 struct Same<'a> {
     names: String,
     error: String,
@@ -67,7 +67,7 @@ fn same(unreachable: &[Unreachable]) -> Vec<Same<'_>> {
         .collect()
 }
 
-/// A line for each error with the services that it stops, and what to do next.
+/// One line for each distinct error, with its services and what to do next.
 pub fn unreachable_lines(unreachable: &[Unreachable], palette: Palette) -> String {
     let mut text = String::new();
     for one in same(unreachable) {
@@ -81,10 +81,10 @@ pub fn unreachable_lines(unreachable: &[Unreachable], palette: Palette) -> Strin
     text
 }
 
-/// What stops some services, as the error of a command that only looks.
+/// Converts what stops some services into the error of a command that only reads.
 ///
 /// # Errors
-/// When anything does.
+/// If `stopped` is not empty.
 pub fn refuse_stopped(stopped: &[(ServiceName, ServiceError)]) -> Result<(), CommandError> {
     let [(_, first), others @ ..] = stopped else {
         return Ok(());

@@ -1,21 +1,21 @@
-//! An anchor: what a journal came to at a moment, to be kept outside the database.
+//! An anchor: the end of a journal at one moment, to be kept outside the database.
 
 use serde::{Deserialize, Serialize};
 
 use super::ServiceName;
 
-/// The end of a journal's chain. Who holds it can tell later whether the rows up to there are still the same, also when
-/// all hashes in the database were computed anew.
+/// The end of a journal's chain. It proves later that the rows up to it are unchanged, even if all hashes in the database
+/// were recomputed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchor {
-    /// The service.
+    /// The name of the service.
     pub service: ServiceName,
     /// Its database; services that share one share its journal.
     pub database: String,
-    /// How many rows the journal had.
+    /// The number of rows in the journal.
     pub rows: i64,
-    /// The id of the newest row; 0 where there was none.
+    /// The id of the newest row; 0 if the journal was empty.
     pub id: i64,
-    /// The hash of the newest row, in hexadecimal; `None` where there was none, or it was written before the chain began.
+    /// The hash of the newest row, in hexadecimal; `None` if the journal was empty, or if the row is older than the chain.
     pub hash: Option<String>,
 }

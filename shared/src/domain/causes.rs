@@ -1,4 +1,4 @@
-//! An error and what caused it, in one line.
+//! Formats an error with its causes in one line.
 
 use std::error::Error;
 
@@ -6,34 +6,34 @@ use tokio_postgres::error::DbError;
 
 use super::mask_secrets;
 
-/// The words of an error, and those of its causes that they do not hold yet.
+/// The text of an error, followed by the texts of its causes that it does not contain yet.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let words = match cause.downcast_ref::<DbError>() {
-            // All that the error around it says is "db error".
-            Some(said) => {
+        let cause_text = match cause.downcast_ref::<DbError>() {
+            // The enclosing error only adds "db error".
+            Some(error) => {
                 text.truncate(text.strip_suffix("db error").map_or(text.len(), str::len));
-                of_the_server(said)
+                server_error(error)
             }
             None => cause.to_string(),
         };
         if text.is_empty() || text.ends_with(": ") {
-            text.push_str(&words);
-        } else if !text.contains(&words) {
+            text.push_str(&cause_text);
+        } else if !text.contains(&cause_text) {
             text.push_str(": ");
-            text.push_str(&words);
+            text.push_str(&cause_text);
         }
         source = cause.source();
     }
     text
 }
 
-/// What the server said in one line: it repeats parts of statements, which may hold a secret.
-fn of_the_server(said: &DbError) -> String {
-    let (severity, code) = (said.severity(), said.code().code());
-    let message = mask_secrets(said.message());
+/// The server's error in one line. It may quote parts of a statement, so secrets are masked.
+fn server_error(error: &DbError) -> String {
+    let (severity, code) = (error.severity(), error.code().code());
+    let message = mask_secrets(error.message());
     format!("{severity}: {message} (SQLSTATE {code})")
 }
 
@@ -46,7 +46,7 @@ mod tests {
     struct Layer(&'static str, #[source] Option<Box<Layer>>);
 
     #[test]
-    fn each_cause_is_told_once() {
+    fn each_cause_is_printed_once() {
         let innermost = Layer("no such file", None);
         let middle = Layer("cannot be read: no such file", Some(Box::new(innermost)));
         let outer = Layer("services/policy", Some(Box::new(middle)));

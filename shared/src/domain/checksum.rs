@@ -4,17 +4,17 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// refinery's checksum (SipHash 1-3 of name, version and bytes of the file), the one in its history table.
+/// refinery's checksum in its history table: SipHash 1-3 of name, version and bytes of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Checksum(u64);
 
 impl Checksum {
-    /// A checksum from its number.
+    /// Wraps a number as a checksum.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The checksum as the history table stores it; `None` when the text is no checksum of refinery's.
+    /// Parses a checksum of the history table; `None` if the text is not a refinery checksum.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
     }

@@ -1,26 +1,26 @@
-//! Compensation: what a run applied is undone because something else in it failed.
+//! Compensation: undoing what a run applied, because another part of it failed.
 
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{ServiceName, Version};
 
-/// How a database stands, seen from the run that is undone.
+/// The state of a database, relative to the run that is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CatalogState {
-    /// As before the run.
+    /// The state before the run.
     Old,
-    /// As the run wanted it.
+    /// The state that the run intended.
     New,
-    /// Neither: some of its migrations are applied, or one is half-done.
+    /// In between: some of its migrations are applied, or one is half-done.
     Between,
-    /// It could not be looked at.
+    /// The database cannot be inspected.
     Unknown,
 }
 
 impl CatalogState {
-    /// The word for people.
+    /// The name in human output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Old => "old",
@@ -31,28 +31,28 @@ impl CatalogState {
     }
 }
 
-/// How one database was left.
+/// The state of one database after a stopped compensation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DatabaseState {
-    /// The service.
+    /// The name of the service.
     pub service: ServiceName,
-    /// Its database.
+    /// The database of the service.
     pub database: String,
-    /// How it stands.
+    /// Its state, relative to the run that is undone.
     pub state: CatalogState,
-    /// The newest migration that is applied.
+    /// The newest applied migration.
     pub version: Option<Version>,
 }
 
-/// A compensation that did not come to its end.
+/// A compensation that stopped before it was complete.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompensationStop {
     /// The run that is undone.
     pub of_run: Uuid,
-    /// What stands in the way.
+    /// Why it stopped.
     pub because: String,
     /// Every database that the run changes.
     pub databases: Vec<DatabaseState>,
-    /// The commands that go on from here.
+    /// The commands to continue with.
     pub next: Vec<String>,
 }

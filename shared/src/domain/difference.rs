@@ -1,21 +1,21 @@
-//! Drift: how a live schema differs from the one that migrations produce.
+//! Drift: the differences between a live schema and the one that the migrations produce.
 
 use serde::Serialize;
 
 /// One object that differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct SchemaDifference {
-    /// What it is: `table`, `column`, `index`, …
+    /// The kind of the object: `table`, `column`, `index`, …
     pub kind: String,
-    /// Its qualified name, quoted where SQL needs quotes.
+    /// Its qualified name, quoted where SQL requires it.
     pub object: String,
-    /// What the migrations produce; `None` where they make no such object.
+    /// What the migrations produce; `None` if they do not create the object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What the database has; `None` where it has no such object.
+    /// What the database has; `None` if the object does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// The facts that differ. Empty for an object that is missing or extra as a whole.
+    /// The facts that differ. Empty if the object as a whole is missing or extra.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<FactDifference>,
 }
@@ -23,24 +23,24 @@ pub struct SchemaDifference {
 /// One fact about an object that differs: a type, a default, a comment, an owner, or one privilege of one role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FactDifference {
-    /// Its name: `type`, `default`, `comment`, `owner`, `grant`, …
+    /// The name of the fact: `type`, `default`, `comment`, `owner`, `grant`, …
     pub fact: String,
-    /// What the migrations produce; `None` where they do not set it.
+    /// The value that the migrations produce; `None` if they do not set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What the database has; `None` where it is not set.
+    /// The value in the database; `None` if it is not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
 }
 
-/// A table whose columns stand in another order. It is told and is no drift: no statement can mend it, and no query that
-/// names its columns sees it.
+/// A table whose columns are in a different order. It is reported but is not drift: no statement can fix it, and it does not
+/// affect queries that name their columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ColumnOrder {
-    /// The table.
+    /// The qualified name of the table.
     pub table: String,
-    /// Its columns in the order of the migrations.
+    /// The columns in the order of the migrations.
     pub expected: Vec<String>,
-    /// Its columns in the order of the database.
+    /// The columns in the order of the database.
     pub found: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! What a file's leading comments ask of the engine, as data. Reading them is the business of `source::directives`.
+//! The directives in a file's leading comments, as data. `source::directives` parses them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,9 +11,9 @@ use super::{ServiceName, Version};
 /// `requires auth@1707500000000`: a migration of another service that must be applied first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Requirement {
-    /// The other service.
+    /// The required service.
     pub service: ServiceName,
-    /// Its migration.
+    /// The version of the required migration.
     pub version: Version,
 }
 
@@ -37,21 +37,21 @@ impl FromStr for Requirement {
     }
 }
 
-/// `allow <rule> "why"`: one check that is silenced for this file.
+/// `allow <rule> "reason"`: one rule that is silenced for this file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
-    /// The check.
+    /// The slug of the rule.
     pub rule: String,
     /// The reason, for the reviewer.
     pub reason: String,
 }
 
-/// Everything that one file's directives say.
+/// All directives of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directives {
-    /// Other services' migrations that come first.
+    /// Migrations of other services that must be applied first.
     pub requires: Vec<Requirement>,
-    /// Run statement by statement, each recorded, resumable.
+    /// Whether the file runs statement by statement, each recorded and resumable.
     pub no_transaction: bool,
     /// Why the migration cannot be undone.
     pub irreversible: Option<String>,
@@ -59,6 +59,6 @@ pub struct Directives {
     pub lock_timeout: Option<Duration>,
     /// `statement_timeout` for this file.
     pub statement_timeout: Option<Duration>,
-    /// Checks silenced with a reason.
+    /// Rules that are silenced, with the reason.
     pub allow: Vec<Allow>,
 }

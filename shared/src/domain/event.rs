@@ -1,6 +1,6 @@
-//! What happens during a run, as data: the only thing that reporters see.
+//! The events of a run, which are the only input of the reporters.
 //!
-//! Serialised, an event is one line of `--output json`; `docs/json.md` describes every field.
+//! Each serialized event is one line of `--output json`; `docs/json.md` describes every field.
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -11,145 +11,145 @@ use super::{
     Refusal, Rehearsed, SchemaDifference, ServiceName, StopCause, Totals, Verdict, Version,
 };
 
-/// The version of the events' schema, which `docs/json.md` describes. It grows when a field changes its meaning or goes.
+/// The version of the event schema, which `docs/json.md` describes. It is incremented when a field is removed or changes its meaning.
 pub const EVENT_SCHEMA: u32 = 1;
 
 /// One event of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
-    /// The run, the same in every database's journal.
+    /// The run ID, the same in the journal of every database.
     pub run_id: Uuid,
-    /// Counts from 1 within the run, without gaps.
+    /// The sequence number within the run, from 1, without gaps.
     pub seq: u64,
-    /// When it was recorded.
+    /// The time when it was recorded.
     #[serde(with = "time::serde::rfc3339")]
     pub time: OffsetDateTime,
-    /// The service it is about.
+    /// The service that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceName>,
-    /// The migration it is about.
+    /// The migration that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// What happened.
+    /// The kind, with its data.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
-/// What happened.
+/// The kind of an event, with its data.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
-    /// First event: what is about to be done.
+    /// The first event of a run.
     RunStarted {
-        /// The version of the events' schema: [`EVENT_SCHEMA`].
+        /// The version of the event schema: [`EVENT_SCHEMA`].
         schema: u32,
         /// `run`, `revert`, `adopt`, `backup`, `restore` or `rehearse`.
         command: &'static str,
         /// The services with steps, in the order of the plan.
         services: Vec<ServiceName>,
-        /// Services that were asked for and have nothing to do.
+        /// Selected services without steps.
         unchanged: Vec<ServiceName>,
         /// The number of steps.
         steps: usize,
         /// The version of this program.
         program_version: &'static str,
-        /// Whether what it has applied is undone when something fails.
+        /// Whether the run undoes what it applied when something fails.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         undoes_on_failure: bool,
     },
     /// A database did not exist and was created.
     DatabaseCreated {
-        /// Its name.
+        /// The name of the database.
         database: String,
     },
     /// A service waits for migrations in databases that this run does not migrate.
     GateWaiting {
-        /// What is not met yet.
+        /// The part of the gate that is not met yet.
         gate: Gate,
     },
-    /// What a service waited for is there.
+    /// A gate that a service waited for is met.
     GateMet {
-        /// What was waited for.
+        /// The gate.
         gate: Gate,
         /// How long it took, in milliseconds.
         waited_ms: u64,
     },
-    /// Another run holds the database's advisory lock; or, with a version, another session is at work on the indexes of a
-    /// table on which a statement has left something.
+    /// Another run holds the database's advisory lock; or, with a version, another session is working on the indexes of a
+    /// table where an interrupted statement left something.
     LockWaiting {
-        /// Who holds it, where the server says.
+        /// The holder, if the server reports it.
         holder: Option<Holder>,
     },
-    /// A dump of a service's database is begun, under its lock.
+    /// The dump of a service's database started, under its lock.
     BackupStarted {
-        /// The database.
+        /// The name of the database.
         database: String,
         /// Its size, in bytes.
         database_bytes: u64,
     },
-    /// A dump goes on; told once a second at most.
+    /// The progress of a dump, at most once per second.
     BackupProgress {
-        /// Written so far, in bytes: compressed.
+        /// The compressed bytes written so far.
         bytes: u64,
         /// The size of the database, in bytes.
         of_bytes: u64,
-        /// The table at hand, as `pg_dump` names it.
+        /// The current table, as `pg_dump` names it.
         #[serde(skip_serializing_if = "Option::is_none")]
         table: Option<String>,
-        /// Tables begun.
+        /// Tables started.
         tables: usize,
-        /// Tables in all.
+        /// The total number of tables.
         of_tables: usize,
     },
-    /// A dump waits for a lock that somebody else holds.
+    /// A dump is waiting for a lock that another session holds.
     BackupBlocked {
         /// How long it has waited, in milliseconds.
         waited_ms: u64,
-        /// Who stands in the way; told again when that changes.
+        /// The sessions that block it; reported again when they change.
         blockers: Vec<Blocker>,
     },
     /// A dump is written and verified.
     BackupFinished {
-        /// Where it lies.
+        /// The path of the dump.
         path: String,
         /// Its size, in bytes.
         bytes: u64,
         /// How long it took, in milliseconds.
         duration_ms: u64,
     },
-    /// A database, or (without a service) any, is not dumped.
+    /// A database is not dumped; without a service, none is.
     BackupSkipped {
-        /// Why not.
+        /// The reason.
         because: String,
     },
-    /// A backup is whole: its manifest is written.
+    /// A backup is complete: its manifest is written.
     BackupTaken {
-        /// The manifest.
+        /// The path of the manifest.
         manifest: String,
-        /// The services whose databases it holds.
+        /// The services whose databases it contains.
         services: Vec<ServiceName>,
-        /// The size of all dumps, in bytes.
+        /// The total size of the dumps, in bytes.
         bytes: u64,
         /// How long it took, in milliseconds.
         duration_ms: u64,
     },
-    /// An older backup was removed, as enough newer ones are there.
+    /// An older backup was removed, because enough newer ones exist.
     BackupRemoved {
-        /// Its folder.
+        /// The path of its folder.
         path: String,
     },
-    /// A service holds its lock and begins its steps.
+    /// A service acquired its lock and starts its steps.
     ServiceStarted {
-        /// How many steps it has in this run.
+        /// The number of its steps in this run.
         steps: usize,
     },
-    /// A step was let go.
+    /// A step started.
     MigrationStarted {
-        /// Its name.
+        /// The name of the migration.
         name: String,
         /// Apply or undo.
         direction: Direction,
-        /// Its place among the service's steps in this run, from 1.
+        /// Its number among the service's steps in this run, from 1.
         step: usize,
         /// Statements to run one by one (no-transaction files only).
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,160 +162,160 @@ pub enum EventKind {
     StatementFinished {
         /// Its number, from 1.
         statement: usize,
-        /// Of how many.
+        /// The total number of statements.
         statements: usize,
         /// How long it took, in milliseconds.
         duration_ms: u64,
-        /// What an earlier attempt had left of it, and what became of that, where there was something.
+        /// What an earlier attempt left behind, and how it was recovered.
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<String>,
     },
-    /// A statement waits for a lock that somebody else holds.
+    /// A statement is waiting for a lock that another session holds.
     MigrationBlocked {
         /// How long it has waited, in milliseconds.
         waited_ms: u64,
-        /// Who stands in the way; told again when that changes.
+        /// The sessions that block it; reported again when they change.
         blockers: Vec<Blocker>,
     },
-    /// The wait is over: the statement has its lock.
+    /// The statement acquired its lock.
     MigrationUnblocked {
         /// How long it had waited, in milliseconds.
         waited_ms: u64,
     },
-    /// Locks were not to be had; everything was rolled back and will be tried again.
+    /// A lock was not available in time. The attempt was rolled back and will be retried.
     MigrationRetrying {
         /// The attempt that failed, from 1.
         attempt: u32,
-        /// The most attempts that are made.
+        /// The maximum number of attempts.
         attempts: u32,
-        /// The pause before the next, in milliseconds.
+        /// The pause before the next attempt, in milliseconds.
         pause_ms: u64,
         /// PostgreSQL's error code.
         sqlstate: String,
-        /// PostgreSQL's words.
+        /// PostgreSQL's message.
         message: String,
-        /// Who stood in the way when it was looked at.
+        /// The sessions that blocked it, when last checked.
         blockers: Vec<Blocker>,
     },
-    /// The connection was lost during a step: what was committed is being looked up.
+    /// The connection was lost during a step. The engine determines what was committed.
     ConnectionLost {
-        /// How it was lost.
+        /// The error of the connection.
         message: String,
     },
-    /// A migration is applied and committed.
+    /// A migration was applied and committed.
     MigrationApplied {
-        /// Its name.
+        /// The name of the migration.
         name: String,
         /// How long it took, in milliseconds.
         duration_ms: u64,
     },
-    /// A migration is undone and committed.
+    /// A migration was undone and committed.
     MigrationReverted {
-        /// Its name.
+        /// The name of the migration.
         name: String,
         /// How long it took, in milliseconds.
         duration_ms: u64,
     },
-    /// Another run did this step in the meantime.
+    /// Another run has already done this step.
     MigrationUnchanged {
-        /// Its name.
+        /// The name of the migration.
         name: String,
     },
-    /// A migration of an atomic release has run in its database's open transaction; nothing is committed yet.
+    /// A migration of an atomic release ran in the open transaction of its database. Nothing is committed yet.
     MigrationExecuted {
-        /// Its name.
+        /// The name of the migration.
         name: String,
         /// How long it took, in milliseconds.
         duration_ms: u64,
     },
-    /// A migration that had been executed was rolled back with its release.
+    /// An executed migration was rolled back with its release.
     MigrationRolledBack {
-        /// Its name.
+        /// The name of the migration.
         name: String,
-        /// Because of whom or what.
+        /// The reason.
         because: String,
     },
-    /// A service's part of an atomic release is prepared: it survives a crash, and holds its locks until the decision.
+    /// A service's part of an atomic release is prepared. It survives a crash and holds its locks until the decision.
     ServicePrepared {
         /// The identifier of the prepared transaction.
         gid: String,
-        /// How long the transaction had been open, in milliseconds.
+        /// How long the transaction has been open, in milliseconds.
         open_ms: u64,
     },
-    /// What becomes of an atomic release is recorded: from here on it is only carried out.
+    /// The decision on an atomic release is recorded. From now on it is only carried out.
     ReleaseDecided {
-        /// The same for every database.
+        /// The decision for every database.
         decision: Decision,
-        /// The service in whose database the decision stands.
+        /// The service whose database has the decision record.
         coordinator: ServiceName,
     },
-    /// A service's part of an atomic release is committed, and its locks are given back.
+    /// A service's part of an atomic release is committed, and its locks are released.
     ServiceCommitted {
-        /// From prepared to committed, in milliseconds: during this time nothing could have ended it but the decision.
+        /// From prepared to committed, in milliseconds. During this time only the decision could end it.
         held_ms: u64,
         /// From its first statement to its commit, in milliseconds.
         open_ms: u64,
-        /// The locks on relations that others knew before, held until then.
+        /// The locks on relations that existed before the release, held until then.
         locks: Vec<HeldLock>,
     },
-    /// An atomic release is committed in all its databases.
+    /// An atomic release is committed in all of its databases.
     ReleaseCommitted {
-        /// The databases.
+        /// The number of databases.
         databases: usize,
-        /// From the first commit that was sent to the last that was answered, in milliseconds: readers of several databases may have seen
-        /// some of them at the old and some at the new version.
+        /// From the first commit that was sent to the last that was confirmed, in milliseconds. In this window, readers of several
+        /// databases may have seen some at the old and some at the new version.
         window_ms: u64,
     },
-    /// What an earlier, interrupted atomic release had left prepared was finished as decided, or rolled back.
+    /// The prepared transactions of an earlier, interrupted atomic release were finished as decided, or rolled back.
     ReleaseResolved(Box<Resolved>),
-    /// The live schema is that of this version: it and all older ones count as applied.
+    /// The live schema matches this version: it and all older ones count as applied.
     AdoptionProven(Box<Proof>),
-    /// The live schema is that of no version that could be adopted; this one is the nearest.
+    /// The live schema matches no version that could be adopted; this one is the nearest.
     DriftFound(Box<Drift>),
-    /// A migration was taken over: it counts as applied, and nothing of it was run.
+    /// A migration was adopted: it counts as applied without having been run.
     MigrationAdopted {
-        /// Its name.
+        /// The name of the migration.
         name: String,
-        /// The legacy rows that it stands for; none where its schema alone proves it.
+        /// The legacy rows that it replaces; empty if only the schema proves it.
         stands_for: Vec<String>,
     },
-    /// What an adoption wrote was taken back.
+    /// An adoption was undone.
     AdoptionUndone {
-        /// Migrations that count as applied no longer.
+        /// The number of migrations that no longer count as applied.
         migrations: usize,
     },
     /// A step failed.
     MigrationFailed(Box<Failure>),
-    /// What a run has applied is about to be undone.
+    /// The compensation of a run started.
     CompensationStarted {
         /// The run: this one, or an earlier one whose compensation was interrupted.
         of_run: Uuid,
-        /// What failed in it.
+        /// The failure that caused it.
         because: String,
-        /// How many migrations are undone.
+        /// The number of migrations to undo.
         steps: usize,
     },
-    /// All that the run had applied is undone.
+    /// Everything that the run applied is undone.
     CompensationFinished {
-        /// The run.
+        /// The compensated run.
         of_run: Uuid,
-        /// How many migrations were undone.
+        /// The number of migrations that were undone.
         reverted: usize,
     },
-    /// What a run has applied stays, though undoing it had begun.
+    /// A compensation was given up: what the run applied and is not undone yet stays.
     CompensationGivenUp {
-        /// The run.
+        /// The compensated run.
         of_run: Uuid,
-        /// The migrations that are not undone any more.
+        /// The migrations that stay applied.
         versions: Vec<Version>,
     },
-    /// The compensation stopped before its end.
+    /// The compensation stopped before it was complete.
     CompensationStopped(Box<CompensationStop>),
     /// A server message (`RAISE NOTICE`, a warning) during a step.
     ServerNotice {
         /// `NOTICE`, `WARNING`, …
         severity: String,
-        /// The text.
+        /// The message text.
         message: String,
     },
     /// Something other than a step stopped a service: a refusal, a server that cannot be reached.
@@ -324,22 +324,22 @@ pub enum EventKind {
         message: String,
         /// What to do next.
         next: Option<String>,
-        /// The refusal, where it is one.
+        /// The refusal, if it is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         refusal: Option<Box<Refusal>>,
-        /// The exit code that it leads to.
+        /// The exit code for this failure.
         exit_code: ExitStatus,
     },
-    /// The rest of a service's steps is not started.
+    /// The remaining steps of a service are not started.
     ServiceSkipped {
-        /// Because of whom or what.
+        /// The reason.
         because: String,
-        /// How many steps are not started.
+        /// The number of steps that are not started.
         steps: usize,
     },
-    /// A service is through, one way or another.
+    /// A service has ended, with any outcome.
     ServiceFinished {
-        /// How it ended.
+        /// Its outcome.
         outcome: ServiceOutcome,
         /// Migrations applied.
         applied: usize,
@@ -348,85 +348,85 @@ pub enum EventKind {
         /// From its first lock to its last, in milliseconds.
         duration_ms: u64,
     },
-    /// A backup is whole and fits the server: what restoring it means.
+    /// A backup is complete and fits the server. Describes what restoring it means.
     RestorePlanned(Box<PlannedRestore>),
-    /// Something to know about a restore, which does not hinder it.
+    /// A warning about a restore, which does not prevent it.
     RestoreWarning {
-        /// What.
+        /// The warning text.
         message: String,
     },
-    /// A new database is being filled beside the old one.
+    /// A new database is being restored next to the old one.
     RestoreStarted {
         /// The database that is restored.
         database: String,
-        /// The name of the new one until it takes the other's place.
+        /// The name of the new database until it replaces the old one.
         into: String,
     },
-    /// The new database is complete, and is what the manifest says.
+    /// The new database is complete and matches the manifest.
     RestoreVerified {
-        /// Its name for now.
+        /// Its temporary name.
         into: String,
-        /// Migrations that are applied in it.
+        /// The number of migrations that are applied in it.
         applied: usize,
-        /// How long it took to fill and verify, in milliseconds.
+        /// How long restoring and verifying took, in milliseconds.
         duration_ms: u64,
     },
-    /// The new database has taken the old one's name.
+    /// The new database has replaced the old one.
     DatabaseSwapped {
-        /// The name.
+        /// The name of the database.
         database: String,
-        /// What the old one is called now; `None` where there was none.
+        /// The new name of the old database; `None` if there was none.
         kept_as: Option<String>,
-        /// For how long nobody could connect, in milliseconds.
+        /// How long connections were impossible, in milliseconds.
         window_ms: u64,
-        /// Sessions that were ended.
+        /// The number of sessions that were terminated.
         ended: usize,
     },
-    /// Several databases have been swapped: what the fleet was mixed for.
+    /// Several databases have been swapped.
     DatabasesSwapped {
-        /// How many.
+        /// The number of databases.
         databases: usize,
-        /// From the beginning of the first swap to the end of the last, in milliseconds.
+        /// From the start of the first swap to the end of the last, in milliseconds. In this window the fleet is inconsistent.
         window_ms: u64,
     },
     /// A migration was rehearsed on a scratch database.
     MigrationRehearsed(Box<Rehearsed>),
-    /// A former database that is still there.
+    /// A replaced database still exists.
     OldDatabaseKept {
-        /// Its name.
+        /// The name of the database.
         database: String,
         /// Its size, in bytes.
         bytes: u64,
     },
-    /// A former database was dropped.
+    /// A replaced database was dropped.
     OldDatabaseDropped {
-        /// Its name.
+        /// The name of the database.
         database: String,
-        /// How large it was, in bytes.
+        /// Its size before, in bytes.
         bytes: u64,
     },
     /// The user asked to stop.
     CancelRequested {
-        /// 1: finish the step at hand. 2: cancel it on the server.
+        /// 1: finish the current step. 2: cancel it on the server.
         times: u32,
-        /// How the user asked.
+        /// The cause of the request.
         cause: StopCause,
-        /// In how many milliseconds it is cancelled on the server unasked.
+        /// The remaining grace period before it is cancelled on the server, in milliseconds.
         #[serde(skip_serializing_if = "Option::is_none")]
         cancels_in_ms: Option<u64>,
     },
-    /// Last event.
+    /// The last event of a run.
     RunFinished {
-        /// One word.
+        /// The one-word result.
         verdict: Verdict,
         /// The exit code.
         exit_code: ExitStatus,
         /// The counts.
         #[serde(flatten)]
         totals: Totals,
-        /// What to do next, when not everything is done.
+        /// What to do next, if not everything is done.
         next: Vec<String>,
-        /// The ends of the journals that were written.
+        /// The anchors of the journals that were written.
         anchors: Vec<Anchor>,
         /// The manifest of the backup that was taken before the first step.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -434,18 +434,18 @@ pub enum EventKind {
     },
 }
 
-/// What became of an atomic release that had been interrupted.
+/// The outcome of an interrupted atomic release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resolved {
-    /// The run that had begun it.
+    /// The run that started it.
     pub release: Uuid,
-    /// The service in whose database its decision stands.
+    /// The service whose database has the decision record.
     pub coordinator: ServiceName,
-    /// What was decided, then or now.
+    /// The decision, made by that run or now.
     pub decision: Decision,
-    /// The services in whose databases something was still prepared, and is not any more.
+    /// The services whose prepared transactions were finished.
     pub finished: Vec<ServiceName>,
-    /// The services whose databases could not be reached: their next run finishes it there.
+    /// The services whose databases were unreachable; their next run finishes it there.
     pub left: Vec<ServiceName>,
 }
 
@@ -454,110 +454,110 @@ pub struct Resolved {
 pub struct PlannedRestore {
     /// The database that is restored.
     pub database: String,
-    /// Whether there is one of that name, which is kept.
+    /// Whether the database exists; the old one is kept.
     pub exists: bool,
-    /// The backup.
+    /// The name of the backup.
     pub backup: String,
-    /// Its manifest.
+    /// The path of its manifest.
     pub manifest: String,
-    /// The moment that the database goes back to.
+    /// The time of the backup.
     #[serde(with = "time::serde::rfc3339")]
     pub taken_at: OffsetDateTime,
-    /// How long ago that was, in seconds: what was written since is not in it.
+    /// The age of the backup, in seconds. It does not contain later writes.
     pub age_s: i64,
-    /// The size of the database then, in bytes.
+    /// The size of the database at that time, in bytes.
     pub bytes: u64,
-    /// Migrations applied then.
+    /// The number of migrations applied at that time.
     pub applied: usize,
-    /// The newest of them.
+    /// The newest applied migration at that time.
     pub head: Option<Version>,
-    /// Migrations that were applied since: pending again afterwards.
+    /// Migrations that were applied later and will be pending again.
     pub loses: Vec<Version>,
 }
 
-/// What a takeover rests on.
+/// The evidence for an adoption.
 #[derive(Clone, Debug, Serialize)]
 pub struct Proof {
-    /// The name of the newest migration that is adopted.
+    /// The name of the newest adopted migration.
     pub name: String,
-    /// Migrations that are adopted.
+    /// The number of adopted migrations.
     pub adopted: usize,
-    /// Newer migrations, which stay pending.
+    /// The number of newer migrations, which stay pending.
     pub pending: usize,
-    /// The legacy rows, in their order; none with a baseline.
+    /// The legacy rows, in order; empty with a baseline.
     pub legacy_rows: Vec<String>,
-    /// Differences that were accepted beforehand.
+    /// Differences that the user accepted in advance.
     pub accepted: Vec<SchemaDifference>,
-    /// Tables whose columns stand in another order.
+    /// Tables whose columns are in a different order.
     pub column_order: Vec<ColumnOrder>,
-    /// The version of the live server, as in `15.18`.
+    /// The version of the live server, such as `15.18`.
     pub server_version: String,
     /// The version of the server on which the migrations were replayed.
     pub scratch_server_version: String,
 }
 
-/// How a live schema differs from a version's.
+/// The differences between a live schema and a version.
 #[derive(Clone, Debug, Serialize)]
 pub struct Drift {
-    /// The name of the version's migration.
+    /// The name of the migration.
     pub name: String,
     /// The objects that differ.
     pub differences: Vec<SchemaDifference>,
-    /// Tables whose columns stand in another order: no drift, but worth knowing.
+    /// Tables whose columns are in a different order, which is not drift.
     pub column_order: Vec<ColumnOrder>,
-    /// The version of the live server, as in `15.18`.
+    /// The version of the live server, such as `15.18`.
     pub server_version: String,
     /// The version of the server on which the migrations were replayed.
     pub scratch_server_version: String,
 }
 
-/// How a service came through.
+/// The outcome of a service in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceOutcome {
-    /// All its steps are done.
+    /// All of its steps are done.
     Done,
-    /// It had none.
+    /// It had no steps.
     Unchanged,
-    /// Something is held against its migrations (`rehearse`).
+    /// Its migrations have findings (`rehearse`).
     Findings,
     /// One of its steps failed.
     Failed,
     /// It was refused.
     Refused,
-    /// Its database or its lock could not be had.
+    /// Its database was unreachable, or its lock was not acquired in time.
     Unavailable,
-    /// What it had done was rolled back with its atomic release.
+    /// Its changes were rolled back with its atomic release.
     RolledBack,
-    /// It was not started, or not finished, because of another.
+    /// It was not started or not finished, because of another service.
     Skipped,
-    /// It was not started, or not finished, because the user cancelled.
+    /// It was not started or not finished, because the user cancelled.
     Cancelled,
-    /// All that this run had applied to it is undone, because of another.
+    /// Everything that this run applied to it was undone, because of another service.
     Reverted,
 }
 
-/// Who holds the advisory lock of a database.
+/// The session that holds the advisory lock of a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Holder {
-    /// The server process.
+    /// The PID of the server process.
     pub pid: i32,
     /// The database user.
     pub user: String,
     /// `application_name`.
     pub application: String,
-    /// The client's address; `None` on a socket.
+    /// The client address; `None` for a Unix socket.
     pub client: Option<String>,
-    /// How long its session has been there, in seconds.
+    /// The age of its session, in seconds.
     pub connected_s: i64,
     /// `active`, `idle`, …
     pub state: String,
 }
 
-/// Who holds a lock that somebody waits for.
+/// A session or prepared transaction that blocks another session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Blocker {
-    /// The server process; 0 for a prepared transaction, which has none.
+    /// The PID of the server process; 0 for a prepared transaction.
     pub pid: i32,
     /// The database user.
     pub user: String,
@@ -572,21 +572,21 @@ pub struct Blocker {
     /// The identifier of a prepared transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
-    /// The processes that it waits for itself; they are named as well.
+    /// The PIDs that it waits for itself; these are listed as well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<i32>,
 }
 
-/// A step that failed, with everything needed to mend it.
+/// A failed step, with everything needed to fix it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Failure {
     /// The migration's name.
     pub name: String,
     /// Apply or undo.
     pub direction: Direction,
-    /// PostgreSQL's error code; `None` when the connection was lost.
+    /// PostgreSQL's error code; `None` if the connection was lost.
     pub sqlstate: Option<String>,
-    /// PostgreSQL's words.
+    /// PostgreSQL's message.
     pub message: String,
     /// PostgreSQL's DETAIL.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -594,38 +594,38 @@ pub struct Failure {
     /// PostgreSQL's HINT.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// PostgreSQL's CONTEXT: where inside a function it happened.
+    /// PostgreSQL's CONTEXT: the location inside a function.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
-    /// The file.
+    /// The path of the file.
     pub file: String,
-    /// The line, 1-based; `None` when the failure is not that of one statement.
+    /// The line, 1-based; `None` if the failure is not caused by a single statement.
     pub line: Option<u32>,
     /// The column, 1-based, in characters.
     pub column: Option<u32>,
     /// The text of that line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_line: Option<String>,
-    /// Statements that stay done (no-transaction files only).
+    /// The number of statements that stay done (no-transaction files only).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statements_done: Option<usize>,
-    /// Statements in the file (no-transaction files only).
+    /// The number of statements in the file (no-transaction files only).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statements: Option<usize>,
-    /// Who stood in the way of a lock that was not to be had.
+    /// The sessions that blocked a lock that was not acquired.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blockers: Vec<Blocker>,
-    /// Whether nothing of this file is left in the database.
+    /// Whether everything in this file was rolled back.
     pub rolled_back: bool,
-    /// Whether the connection was lost, and what was committed could not be looked up.
+    /// Whether the connection was lost and it could not be determined what was committed.
     pub outcome_unknown: bool,
-    /// What is half-done in the database, and what the next run does about it (no-transaction files only).
+    /// What is half-done in the database, and how the next run handles it (no-transaction files only).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
     /// How long the attempt took, in milliseconds.
     pub duration_ms: u64,
     /// What to do next.
     pub next: String,
-    /// The exit code that it leads to.
+    /// The exit code for this failure.
     pub exit_code: ExitStatus,
 }

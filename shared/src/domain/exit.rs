@@ -1,10 +1,10 @@
-//! The exit codes: the only place where they are written down.
+//! The exit codes. This is their only definition.
 
 use std::process::ExitCode;
 
 use serde::{Serialize, Serializer};
 
-/// How a command ends for the shell.
+/// The exit status of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     /// 0: done, or nothing to do.
@@ -24,7 +24,7 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// The number that the shell sees.
+    /// The exit code of the process.
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -37,9 +37,10 @@ impl ExitStatus {
         }
     }
 
-    /// The more telling of two: what a run of several services ends with.
+    /// The more severe of two: the exit status of a run of several services.
     ///
-    /// A cancellation explains all that did not happen; then what failed, what was refused, what could not be reached.
+    /// A cancellation ranks highest, because it explains everything that did not happen; then failures, refusals and unreachable
+    /// databases.
     #[must_use]
     pub fn or_worse(self, other: Self) -> Self {
         if other.rank() > self.rank() {

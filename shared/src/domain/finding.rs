@@ -1,4 +1,4 @@
-//! What a check or a rehearsal holds against a migration.
+//! A finding of a check or a rehearsal.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use serde::Serialize;
 
 use super::{SchemaDifference, ServiceName, Version};
 
-/// How grave a finding is. The order is that of gravity.
+/// The severity of a finding, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Worth knowing; never leads to an exit code.
+    /// Does not affect the exit code.
     Warning,
-    /// Must be mended or allowed: exit code 4.
+    /// Must be fixed or allowed: exit code 4.
     Error,
 }
 
 impl Severity {
-    /// The word of JSON and of the configuration.
+    /// The name in JSON and in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Warning => "warning",
@@ -32,45 +32,45 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Where in a file: lines and columns count from 1, columns in characters; the end is the place behind the last character.
+/// A range in a file. Lines and columns count from 1, columns in characters; the end is after the last character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
     /// The first line.
     pub line: u32,
-    /// The first character in it.
+    /// The first column in the first line.
     pub column: u32,
     /// The last line.
     pub end_line: u32,
-    /// The place behind the last character in it.
+    /// The column after the last character in the last line.
     pub end_column: u32,
 }
 
-/// One thing that a rule holds against a migration.
+/// One finding of a rule about a migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The slug of the rule, which has a page in `docs/rules/`.
     pub rule: String,
-    /// How grave it is here: a configuration may say otherwise than the rule.
+    /// The severity, which the configuration can override.
     pub severity: Severity,
-    /// The service.
+    /// The name of the service.
     pub service: ServiceName,
-    /// The migration; `None` where it is about the service as a whole.
+    /// The migration; `None` if the finding is about the service as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// The file.
+    /// The path of the file.
     pub file: String,
-    /// Where in the file; `None` where it is about the whole file.
+    /// The range in the file; `None` if the finding is about the whole file.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
     /// The reason, one sentence.
     pub message: String,
-    /// The safe form, as SQL or as words.
+    /// The safe alternative, as SQL or as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safe_form: Option<String>,
-    /// The objects that differ, where that is what was found.
+    /// The objects that differ, if the finding is a schema difference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<SchemaDifference>,
-    /// Why the migration allows it: then it counts for nothing.
+    /// The reason of the `allow` directive, if there is one: the finding then does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{Requirement, Service, ServiceName};
 
-/// A set of services that know each other's names. Building one checks that every reference resolves.
+/// A set of services. The constructor checks that every reference between them resolves.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {
     services: BTreeMap<ServiceName, Service>,
 }
 
 impl Fleet {
-    /// A fleet of these services.
+    /// Builds a fleet, and checks its references and databases.
     pub fn new(services: impl IntoIterator<Item = Service>) -> Result<Self, FleetError> {
         let mut fleet = Self::default();
         for service in services {
@@ -29,7 +29,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// The service of a name.
+    /// The service with a name.
     pub fn service(&self, name: &ServiceName) -> Option<&Service> {
         self.services.get(name)
     }
@@ -102,11 +102,11 @@ impl Fleet {
     }
 }
 
-/// Why services do not make a fleet. Each names the file.
+/// Why services are not a valid fleet. Each error names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
-    /// Two folders describe one service.
-    #[error("{path}: the service {name} is also described in {earlier}; rename one of them")]
+    /// Two folders describe the same service.
+    #[error("{path}: service {name} is already described in {earlier}; rename one of them")]
     NamedTwice {
         /// The second `service.toml`.
         path: String,
@@ -115,37 +115,37 @@ pub enum FleetError {
         /// The first `service.toml`.
         earlier: String,
     },
-    /// `depends_on` names a service that is not there.
-    #[error("{path}: depends_on names {dependency}, which is no service here (there are: {known})")]
+    /// `depends_on` names an unknown service.
+    #[error("{path}: unknown service {dependency} in depends_on; known services: {known}")]
     UnknownDependency {
         /// The `service.toml`.
         path: String,
         /// The unknown name.
         dependency: ServiceName,
-        /// The names that exist.
+        /// The known names.
         known: String,
     },
-    /// A `requires` names a service that is not there.
-    #[error("{path}: requires {requirement}, but {} is no service here (there are: {known})", requirement.service)]
+    /// A `requires` directive names an unknown service.
+    #[error("{path}: unknown service {} in `requires {requirement}`; known services: {known}", requirement.service)]
     UnknownRequiredService {
         /// The migration.
         path: String,
-        /// What it asks for.
+        /// The requirement.
         requirement: Requirement,
-        /// The names that exist.
+        /// The known names.
         known: String,
     },
-    /// A `requires` names a version that the other service does not have.
-    #[error("{path}: requires {requirement}, but {} has no migration of that version", requirement.service)]
+    /// A `requires` directive names a version that the other service does not have.
+    #[error("{path}: unknown version in `requires {requirement}`: {} has no such migration", requirement.service)]
     UnknownRequiredVersion {
         /// The migration.
         path: String,
-        /// What it asks for.
+        /// The requirement.
         requirement: Requirement,
     },
-    /// Two services would write one history.
+    /// Two services would share one history table.
     #[error(
-        "{path}: the service {other} uses the database {database}, too; give each a history_table of its own in service.toml"
+        "{path}: service {other} also uses the database {database}; give each its own history_table in service.toml"
     )]
     SharedHistory {
         /// The second `service.toml`.

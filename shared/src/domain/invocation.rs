@@ -1,7 +1,6 @@
-//! How this program was called, and the commands that messages suggest: each can be pasted as it is.
+//! How this program was called, and the commands that messages suggest. Each can be pasted as it is.
 //!
-//! The only fact that the whole process shares, set once when its arguments are read, as the arguments themselves are.
-//! Floor 0.
+//! This is the only global state of the process. It is set once, when the arguments are parsed.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;
@@ -13,17 +12,17 @@ static CURRENT: OnceLock<Invocation> = OnceLock::new();
 /// How this program was called.
 #[derive(Clone, Debug, Default)]
 pub struct Invocation {
-    /// `policy-migrations`, and its service; `None` for the orchestrator.
+    /// The name of a service binary, such as `policy-migrations`, and its service; `None` for the orchestrator.
     pub own: Option<(String, ServiceName)>,
-    /// The global flags that were given and decide what a command does, unquoted and without passwords.
+    /// The given global flags that affect what a command does, unquoted and without passwords.
     pub flags: Vec<String>,
-    /// The arguments as they were given, without passwords.
+    /// The given arguments, without passwords.
     pub called: Vec<String>,
-    /// Whether more is said: `-v`.
+    /// Whether `-v` was given.
     pub verbose: bool,
 }
 
-/// The command as it was called, to be run again as it is or with other flags.
+/// The command as it was called, to be rerun as it is or with other flags.
 #[derive(Clone, Debug)]
 pub struct Call {
     program: String,
@@ -32,17 +31,17 @@ pub struct Call {
 
 /// Sets how this program was called.
 pub fn begin(invocation: Invocation) {
-    // A second start in one process (tests) keeps the first.
+    // A second call in the same process (tests) keeps the first value.
     let _ = CURRENT.set(invocation);
 }
 
-/// Whether more is said: `-v`.
+/// Whether `-v` was given.
 pub fn is_verbose() -> bool {
     CURRENT.get().is_some_and(|current| current.verbose)
 }
 
-/// The command of these words, with the global flags that were given: `orchestrator run policy --server-url …`. A service binary
-/// suggests itself where it can do the same.
+/// The command with these arguments and the given global flags: `orchestrator run policy --server-url …`. A service binary
+/// suggests itself where it has the same command.
 pub fn suggest<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
     let words: Vec<String> = words
         .into_iter()
@@ -56,18 +55,18 @@ pub fn called() -> Call {
     Call::of(CURRENT.get().unwrap_or(&Invocation::default()))
 }
 
-/// The same command again, after what the comment says.
+/// Suggests to rerun this process's command, with a comment that says when.
 pub fn rerun(comment: impl Display) -> String {
     commented(called().to_string(), comment)
 }
 
-/// A command with a comment that a shell ignores. Without a command: the one that this process was called with.
+/// A command with a comment that a shell ignores. An empty command means this process's command.
 pub fn commented(command: impl Into<String>, comment: impl Display) -> String {
     let mut command = command.into();
     if command.is_empty() {
         command = called().to_string();
     }
-    // A command that has a comment gets more of it.
+    // A command that already has a comment gets a longer one.
     let is_commented = ["   # ", "   -- "]
         .iter()
         .any(|sign| command.contains(sign));
@@ -75,13 +74,13 @@ pub fn commented(command: impl Into<String>, comment: impl Display) -> String {
     format!("{command}{sign}{}", one_line(&comment.to_string()))
 }
 
-/// Statements for psql, with a comment that it ignores.
+/// Statements for psql with an SQL comment.
 pub fn in_sql(statements: impl AsRef<str>, comment: impl Display) -> String {
     let statements = statements.as_ref().trim_end_matches([';', ' ']);
     format!("{statements};   -- {}", one_line(&comment.to_string()))
 }
 
-/// A line break would end a comment.
+/// Removes line breaks, which would end a comment.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -95,28 +94,28 @@ impl Call {
         }
     }
 
-    /// With more words at its end.
+    /// The same command with more arguments at the end.
     #[must_use]
     pub fn with<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
         self.words.extend(words.into_iter().map(Into::into));
         self
     }
 
-    /// Without a flag that has no value.
+    /// The same command without a flag that has no value.
     #[must_use]
     pub fn without_flag(mut self, flag: &str) -> Self {
         self.words.retain(|word| word != flag);
         self
     }
 
-    /// Without a flag and its value: `--flag value` or `--flag=value`.
+    /// The same command without a flag and its value: `--flag value` or `--flag=value`.
     #[must_use]
     pub fn without_option(mut self, flag: &str) -> Self {
         let mut is_value = false;
         self.words.retain(|word| {
-            let goes = std::mem::take(&mut is_value) || word.starts_with(&format!("{flag}="));
-            is_value = !goes && word == flag;
-            !goes && !is_value
+            let is_removed = std::mem::take(&mut is_value) || word.starts_with(&format!("{flag}="));
+            is_value = !is_removed && word == flag;
+            !is_removed && !is_value
         });
         self
     }
@@ -153,13 +152,13 @@ fn command(invocation: &Invocation, mut words: Vec<String>) -> String {
         .join(" ")
 }
 
-/// A word as a POSIX shell reads it back.
+/// Quotes an argument for a POSIX shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    // What output does not show as it is (control characters, text direction, commands of a CI): bash, zsh, and ksh read it back.
+    // The output escapes control characters, text direction and CI commands; bash, zsh and ksh support $'…'.
     let is_odd = |c: char| c.is_control() || !(c.is_ascii() || c.is_alphanumeric());
     if word.chars().any(is_odd) || word.contains("##") {
         let escaped: String = word

@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use super::{Checksum, Directives, Version};
 
-/// The text of one SQL file with what its directives say.
+/// The text of one SQL file and its directives.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// The file as people should see it named: `services/policy/migrations/V1__x.sql`.
+    /// The path of the file in messages: `services/policy/migrations/V1__x.sql`.
     pub path: String,
-    /// The text, as it is in the file.
+    /// The unchanged text of the file.
     pub text: Arc<str>,
-    /// What its leading comments ask for.
+    /// The directives in its leading comments.
     pub directives: Directives,
 }
 
 /// One migration of a service.
 #[derive(Clone, Debug)]
 pub struct Migration {
-    /// Its number.
+    /// The version in its file name.
     pub version: Version,
-    /// What stands between `__` and `.sql` in its file name.
+    /// The part between `__` and `.sql` in its file name.
     pub name: String,
     /// refinery's checksum of the file.
     pub checksum: Checksum,
-    /// The file.
+    /// The file that applies it.
     pub script: Script,
     /// The file that undoes it.
     pub revert: Option<Script>,
 }
 
 impl Migration {
-    /// Whether there is a revert file to undo it with.
+    /// Whether it has a revert file and is not marked irreversible.
     pub fn is_reversible(&self) -> bool {
         self.revert.is_some() && self.script.directives.irreversible.is_none()
     }

@@ -1,6 +1,6 @@
-//! The words of the engine as types: what a service, a migration, a plan and an event are.
+//! The domain types of the engine: services, migrations, plans, events and more.
 //!
-//! Nothing here reads a file, talks to a server or prints. Floor 0.
+//! Nothing here reads a file, connects to a server or prints.
 
 mod anchor;
 mod causes;

@@ -1,4 +1,4 @@
-//! How a run ended.
+//! The outcome of a run.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use super::{ExitStatus, millis};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything that was asked for is done.
+    /// Everything requested is done.
     Done,
     /// There was nothing to do.
     NothingToDo,
     /// A step failed.
     Failed,
-    /// Something failed, and all that the run had applied is undone again.
+    /// Something failed, and everything that the run applied is undone.
     Reverted,
-    /// All was looked at, and something is held against a migration (`rehearse`).
+    /// Everything was checked, and there are findings (`rehearse`).
     Findings,
-    /// Something was refused; what is not refused may have been done.
+    /// Something was refused; other parts may have been done.
     Refused,
-    /// A database, a lock or a connection could not be had.
+    /// A database was unreachable, or a lock or connection was not available in time.
     Unavailable,
     /// The user cancelled.
     Cancelled,
@@ -50,7 +50,7 @@ pub struct Totals {
     pub applied: usize,
     /// Migrations undone.
     pub reverted: usize,
-    /// Migrations that were taken over.
+    /// Migrations that were adopted.
     #[serde(skip_serializing_if = "is_zero")]
     pub adopted: usize,
     /// Databases that were restored.
@@ -59,7 +59,7 @@ pub struct Totals {
     /// Migrations that were rehearsed.
     #[serde(skip_serializing_if = "is_zero")]
     pub rehearsed: usize,
-    /// What is held against them and not allowed.
+    /// Findings that are not allowed.
     #[serde(skip_serializing_if = "is_zero")]
     pub findings: usize,
     /// Steps that failed.
@@ -72,17 +72,17 @@ pub struct Totals {
     pub duration_ms: u64,
 }
 
-/// Only `adopt` adopts, only `restore` restores and only `rehearse` rehearses: elsewhere the count would be noise.
+/// Omits the counts of `adopt`, `restore` and `rehearse` in the events of other commands.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
-    reason = "the form that serde calls"
+    reason = "serde requires this signature"
 )]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
 impl Totals {
-    /// Sets the duration.
+    /// The same counts with the duration of the run.
     #[must_use]
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.duration_ms = millis(duration);

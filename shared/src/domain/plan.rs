@@ -1,4 +1,4 @@
-//! A plan: steps and the order between them, as a value.
+//! A plan: steps and the order between them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Requirement, ServiceName, Version};
 
-/// Whether a step applies or undoes.
+/// Whether a step applies or undoes a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -17,7 +17,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The word of the journal and of JSON.
+    /// The name in the journal and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
@@ -32,14 +32,14 @@ impl fmt::Display for Direction {
     }
 }
 
-/// Something about a step that a reviewer should know.
+/// A property of a step that a reviewer should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hazard {
-    /// A slug: `drops-table`, `no-transaction`, …
+    /// The slug of the hazard: `drops-table`, `no-transaction`, …
     pub hazard: String,
-    /// One sentence.
+    /// The explanation, one sentence.
     pub detail: String,
-    /// The line in the file, 1-based; `None` when it concerns the file as a whole.
+    /// The line in the file, 1-based; `None` if the hazard concerns the whole file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
 }
@@ -47,27 +47,27 @@ pub struct Hazard {
 /// One migration to apply or to undo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// The service.
+    /// The name of the service.
     pub service: ServiceName,
-    /// The migration.
+    /// The version of the migration.
     pub version: Version,
-    /// Its name.
+    /// The name of the migration.
     pub name: String,
     /// Apply or undo.
     pub direction: Direction,
-    /// Which wave it belongs to, from 1: steps of one wave have no order between them. For people only.
+    /// The wave, from 1. Steps of one wave have no order between them. For display only.
     pub wave: usize,
     /// The cross-service requirements of its file.
     pub requires: Vec<Requirement>,
-    /// What a reviewer should know.
+    /// What a reviewer should know about it.
     pub hazards: Vec<Hazard>,
-    /// Indices of the steps that come before.
+    /// Indices of the steps that must be done before it.
     #[serde(skip)]
     pub after: Vec<usize>,
-    /// Indices of the gates that must be met before.
+    /// Indices of the gates that must be met before it.
     #[serde(skip)]
     pub gates: Vec<usize>,
-    /// How many steps follow on the longest way to the end: the longer, the sooner it is started.
+    /// The number of steps on the longest path to the end. Steps with longer paths start first.
     #[serde(skip)]
     pub remaining: usize,
 }
@@ -75,23 +75,23 @@ pub struct Step {
 /// A requirement on a database that this run does not migrate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Gate {
-    /// The service whose database is looked at.
+    /// The service whose database is checked.
     pub service: ServiceName,
     /// The migrations that must be applied there.
     pub versions: Vec<Version>,
 }
 
-/// What a run would do.
+/// The steps of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
-    /// The steps, every one after those that it waits for.
+    /// The steps, each after those that it waits for.
     pub steps: Vec<Step>,
     /// Requirements on databases outside the run.
     pub gates: Vec<Gate>,
 }
 
 impl Plan {
-    /// Fills in waves and the longest remaining ways from the steps' order.
+    /// Computes the waves and the longest remaining paths from the order of the steps.
     #[must_use]
     pub fn ranked(mut self) -> Self {
         for index in 0..self.steps.len() {
@@ -113,7 +113,7 @@ impl Plan {
         self
     }
 
-    /// The services that have a step, each once, in the order of their first steps.
+    /// The services that have steps, in the order of their first step.
     pub fn services(&self) -> Vec<&ServiceName> {
         let mut names: Vec<&ServiceName> = Vec::new();
         for step in &self.steps {

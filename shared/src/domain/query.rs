@@ -1,10 +1,8 @@
-//! What is shown of a statement that another session runs: its literals may hold anything, secrets too.
-//!
-//! Floor 0.
+//! Shortens the statement of another session for display, because its literals may contain secrets.
 
 use super::{is_verbose, mask_secrets};
 
-/// Words behind which the name of a relation, or of another object, stands.
+/// Keywords that precede the name of a relation or another object.
 const BEFORE_NAME: [&str; 22] = [
     "FROM",
     "INTO",
@@ -29,7 +27,7 @@ const BEFORE_NAME: [&str; 22] = [
     "COPY",
     "CALL",
 ];
-/// Words that may stand between.
+/// Keywords that may appear between such a keyword and the name.
 const BETWEEN: [&str; 8] = [
     "ONLY",
     "IF",
@@ -40,10 +38,10 @@ const BETWEEN: [&str; 8] = [
     "FULL",
     "VERBOSE",
 ];
-/// Statements whose kind is two words.
+/// Verbs that form the kind together with a second keyword.
 const OF_OBJECTS: [&str; 6] = ["CREATE", "ALTER", "DROP", "COMMENT", "REFRESH", "REINDEX"];
 
-/// The kind of a statement and the first object that it names: `UPDATE policies`. With `-v` its text, secrets masked.
+/// The kind of a statement and the first object that it names: `UPDATE policies`. With `-v`, its text with secrets masked.
 pub fn shown_query(text: &str) -> String {
     if is_verbose() {
         mask_secrets(text).into_owned()
@@ -53,7 +51,7 @@ pub fn shown_query(text: &str) -> String {
 }
 
 fn kind_of(text: &str) -> String {
-    // The server's own words for its own work, which name a table and why.
+    // The server's description of its own work, which names a table and the reason.
     if text.starts_with("autovacuum: ") {
         return text.to_owned();
     }
@@ -93,7 +91,7 @@ fn kind_of(text: &str) -> String {
     }
 }
 
-/// Words and names up to the first literal, behind which nothing is certain.
+/// The keywords and names before the first literal. After it, the tokens are not reliable.
 fn tokens(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -139,7 +137,7 @@ mod tests {
     use super::kind_of;
 
     #[test]
-    fn a_statement_is_told_by_its_kind_and_first_object() {
+    fn a_statement_is_shown_as_its_kind_and_first_object() {
         for (text, kind) in [
             ("UPDATE policies SET title = 'S3CRET'", "UPDATE policies"),
             (

@@ -1,16 +1,16 @@
-//! A refusal: the engine could go on, and does not, because it would not be safe.
+//! A refusal: the engine could continue, but it would not be safe.
 
 use serde::Serialize;
 
 use super::ServiceName;
 
-/// Why something is refused.
+/// The reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
     /// An applied file was edited.
     Divergent,
-    /// History holds a version that the source does not have.
+    /// The history has a version that the source does not have.
     Missing,
     /// A pending version is older than an applied one.
     OutOfOrder,
@@ -24,49 +24,49 @@ pub enum RefusalKind {
     Required,
     /// A half-done migration was edited, or is half-done in the other direction.
     Interrupted,
-    /// A compensation has begun and has reverts left to do.
+    /// A compensation has started and is not finished.
     CompensationInterrupted,
-    /// A newer migration stands on what would be undone.
+    /// A newer migration is applied on top of what would be undone.
     OnTop,
-    /// While the lock was waited for, another run changed what the plan counts on.
+    /// Another run changed what the plan depends on, while this one waited for the lock.
     StalePlan,
-    /// Production wants a confirmation.
+    /// Production requires a confirmation.
     Unconfirmed,
-    /// The server takes no writes.
+    /// The server is read-only.
     ReadOnly,
-    /// A pooler in transaction mode stands in between.
+    /// Connected through a transaction-mode pooler.
     Pooler,
-    /// What has the name of one of our tables is not ours, or the role may not read or write it.
+    /// A table with the name of one of our bookkeeping tables is not ours, or the role lacks privileges on it.
     Bookkeeping,
-    /// Code of a role that is not trusted would run with our rights.
+    /// Code of an untrusted role would run with our privileges.
     ForeignCode,
-    /// The live schema differs from what migrations produce.
+    /// The live schema differs from what the migrations produce.
     Drift,
-    /// The former tool's history is not that of our migrations.
+    /// The previous tool's history does not match our migrations.
     LegacyHistory,
-    /// There is a history of ours already.
+    /// The database already has a history of ours.
     HistoryPresent,
-    /// There is nothing in the database, or no database.
+    /// The database is empty or does not exist.
     Empty,
-    /// There is no adoption to undo, or more stands on it.
+    /// There is no adoption to undo, or newer migrations are applied on top of it.
     NotAdopted,
-    /// It cannot be one atomic release.
+    /// The plan cannot be one atomic release.
     NotAtomic,
-    /// An atomic release was interrupted, and it cannot be found out here what was decided on it.
+    /// An atomic release was interrupted, and its decision cannot be determined.
     ReleaseInDoubt,
-    /// A backup is not whole, or does not fit the server.
+    /// A backup is incomplete, or does not fit the server.
     Backup,
     /// Sessions or prepared transactions use what would be replaced.
     InUse,
 }
 
-/// One refusal, with the way out.
+/// One refusal, with what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{}{message}", service.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     pub kind: RefusalKind,
-    /// The service, where one is concerned.
+    /// The service, if the refusal concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceName>,
     /// What is wrong, and where.

@@ -1,4 +1,4 @@
-//! What a rehearsal of one migration showed.
+//! The result of rehearsing one migration.
 
 use serde::Serialize;
 
@@ -8,67 +8,67 @@ use super::{ColumnOrder, Finding};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "reversible", rename_all = "snake_case")]
 pub enum Reversibility {
-    /// Up, down, up: each state of the schema was the one that it must be.
+    /// The schema was as expected after each of up, down, up.
     Proven,
-    /// The findings say what is otherwise.
+    /// The schema differed; the findings list the differences.
     Disproven,
-    /// It says itself that it cannot be undone.
+    /// The migration is marked irreversible.
     Irreversible {
-        /// Why.
+        /// The reason in the directive.
         reason: String,
     },
     /// There is no revert file.
     NoRevert,
-    /// Its own up did not run.
+    /// The migration itself failed.
     Unknown,
 }
 
-/// What a migration did to one relation that stood before it.
+/// What a migration did to one relation that existed before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SeenLock {
     /// The relation, with its schema.
     pub relation: String,
-    /// The strongest lock, in PostgreSQL's word, such as `AccessExclusiveLock`.
+    /// PostgreSQL's name of the strongest lock, such as `AccessExclusiveLock`.
     pub mode: String,
-    /// The statement that took it; 1-based line in the file.
+    /// The 1-based line of the statement that acquired it.
     pub line: u32,
-    /// For how long it was held, in microseconds, from the statement that took it to the commit.
+    /// How long it was held, in microseconds, from the statement that acquired it to the commit.
     pub held_us: u64,
-    /// What others could not do meanwhile, in words: `blocks writes`, `blocks reads and writes`; `None`: nothing that applications do.
+    /// What the lock blocked: `blocks writes`, `blocks reads and writes`; `None` if it blocked nothing that applications do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks: Option<String>,
-    /// Whether its file was written anew, rows and all.
+    /// Whether the relation was rewritten.
     pub rewritten: bool,
-    /// Whether it was emptied.
+    /// Whether the relation was truncated.
     pub emptied: bool,
-    /// Whether all of its rows were read.
+    /// Whether the whole relation was scanned.
     pub scanned: bool,
 }
 
-/// What a rehearsal of one migration showed.
+/// The result of rehearsing one migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rehearsed {
-    /// Its name.
+    /// The name of the migration.
     pub name: String,
     /// Whether it can be undone.
     #[serde(flatten)]
     pub reversibility: Reversibility,
-    /// What is held against it.
+    /// The findings of the rehearsal.
     pub findings: Vec<Finding>,
-    /// What it locked on its way up, of the relations that stood before it.
+    /// The locks that it acquired on relations that existed before it.
     pub locks: Vec<SeenLock>,
-    /// Tables whose columns stand in another order after the revert: no fault.
+    /// Tables whose columns are in a different order after the revert, which is not a finding.
     pub column_order: Vec<ColumnOrder>,
-    /// What could not be looked at, and why: tables for which no rows could be made.
+    /// What could not be checked and why, such as tables for which no rows could be generated.
     pub notes: Vec<String>,
-    /// Rows that stood in the database when it ran.
+    /// The number of rows in the database when it ran.
     pub rows: u64,
     /// How long it took, in milliseconds.
     pub up_ms: u64,
-    /// How long its revert took; `None` where it did not run.
+    /// How long its revert took, in milliseconds; `None` if it did not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down_ms: Option<u64>,
-    /// How long the second up took; `None` where it did not run.
+    /// How long the second up took, in milliseconds; `None` if it did not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again_ms: Option<u64>,
 }

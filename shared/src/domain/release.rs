@@ -1,19 +1,19 @@
-//! An atomic release: the decision on it, and what its prepared transactions held.
+//! An atomic release: its decision, and the locks of its prepared transactions.
 
 use serde::Serialize;
 
-/// What becomes of an atomic release: the same in every database.
+/// The decision on an atomic release, the same in every database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// All of it is committed.
+    /// Commit all of it.
     Commit,
-    /// All of it is rolled back.
+    /// Roll back all of it.
     Rollback,
 }
 
 impl Decision {
-    /// The word of the table `orchestrator.releases` and of JSON.
+    /// The name in the table `orchestrator.releases` and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Commit => "commit",
@@ -21,19 +21,19 @@ impl Decision {
         }
     }
 
-    /// The decision that a word stands for.
-    pub fn parse(word: &str) -> Option<Self> {
+    /// Parses the name of a decision.
+    pub fn parse(name: &str) -> Option<Self> {
         [Self::Commit, Self::Rollback]
             .into_iter()
-            .find(|decision| decision.as_str() == word)
+            .find(|decision| decision.as_str() == name)
     }
 }
 
-/// A lock on a relation that others knew before the release.
+/// A lock on a relation that existed before the release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct HeldLock {
     /// The relation, with its schema.
     pub relation: String,
-    /// PostgreSQL's word, such as `AccessExclusiveLock`.
+    /// PostgreSQL's name of the lock mode, such as `AccessExclusiveLock`.
     pub mode: String,
 }

@@ -1,14 +1,12 @@
-//! Secrets in text: SQL, server messages and connection strings, shown without what follows a word such as `PASSWORD`.
-//!
-//! Floor 0.
+//! Masks secrets in text: SQL, server messages and connection strings.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What a secret is shown as.
+/// The replacement of a secret.
 pub const MASK: &str = "***";
 
-/// Parts of a name whose value is secret.
+/// Parts of names whose value is secret.
 const WORDS: [&str; 11] = [
     "password",
     "passwd",
@@ -23,10 +21,10 @@ const WORDS: [&str; 11] = [
     "credential",
 ];
 
-/// Names whose value is secret as a whole.
+/// Complete names whose value is secret.
 const NAMES: [&str; 4] = ["pass", "pwd", "pw", "bearer"];
 
-/// Functions that are given passwords and keys, in any of their arguments.
+/// Functions that take passwords or keys as arguments.
 const FUNCTIONS: [&str; 7] = [
     "crypt",
     "hmac",
@@ -37,16 +35,16 @@ const FUNCTIONS: [&str; 7] = [
     "pgp_pub_decrypt",
 ];
 
-/// What a secret begins with that shows itself as one, and what ends it; up to the end of a word where that is empty.
+/// Markers that start a recognizable secret, and the text that ends it; an empty end means the end of the word.
 const MARKS: [(&str, &str); 3] = [
     ("scram-sha-256$", ""),
     ("private key-----", "-----end"),
     ("authorization: basic ", ""),
 ];
 
-/// The text with `***` in place of each secret: the literal that follows a secret name (`PASSWORD 'x'`, `SET a.token = $$x$$`,
-/// `password=x`), what is put into the place of one (`format('PASSWORD %L', 'x')`), the arguments of functions that are given keys, and
-/// the password of a URL. Line breaks stay, so that line numbers stay true.
+/// Replaces each secret by `***`: the literal after a secret name (`PASSWORD 'x'`, `SET a.token = $$x$$`, `password=x`), values that are
+/// inserted for one (`format('PASSWORD %L', 'x')`), the arguments of functions that take keys, and the password of a URL. Keeps line
+/// breaks, so that line numbers stay correct.
 pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     let lower = text.to_ascii_lowercase();
     let mut signs = WORDS
@@ -61,7 +59,7 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     let mut masked = String::with_capacity(text.len());
     let mut copied = 0;
     let mut at = 0;
-    // Whether `at` is within a literal of SQL: a `key = value` there belongs to a connection string.
+    // Whether `at` is inside an SQL literal: a `key = value` there belongs to a connection string.
     let mut quoted = false;
     let regions = secret_regions(&lower);
     while let Some(character) = text[at..].chars().next() {
@@ -119,8 +117,8 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Where every literal is secret: the arguments of functions that are given keys, the values of rows with secret columns, and the
-/// statements that change the row of a secret name. Which of several values it is, is not worked out.
+/// The regions where every literal is masked: the arguments of functions that take keys, the values of rows with secret columns, and
+/// the statements that change the row of a secret name. Which of several values is the secret is not determined.
 fn secret_regions(lower: &str) -> Vec<Range<usize>> {
     let mut regions = secret_rows(lower);
     for (at, _) in lower.match_indices('(') {
@@ -161,7 +159,7 @@ fn closing(text: &str, open: usize) -> usize {
     text.len()
 }
 
-/// Where the statement ends that goes on at `at`; a semicolon within a literal does not end it.
+/// The end of the statement that contains `at`; a semicolon inside a literal does not end it.
 fn statement_end(text: &str, at: usize) -> usize {
     let mut quoted = false;
     for (index, character) in text[at..].char_indices() {
@@ -194,7 +192,7 @@ fn secret_rows(lower: &str) -> Vec<Range<usize>> {
         if !is_row || !has_secret() {
             continue;
         }
-        // An escaped quote makes it reach further: rather more is masked than less.
+        // An escaped quote extends the region: masking too much is better than too little.
         let end = statement_end(lower, close);
         rows.push(close..end);
         at = end;
@@ -202,8 +200,8 @@ fn secret_rows(lower: &str) -> Vec<Range<usize>> {
     rows
 }
 
-/// The detail of a violated constraint without the values of its row, which may be secret: their columns are not named. The first is
-/// kept, which mostly is the key.
+/// Masks the row values in the detail of a violated constraint, because PostgreSQL does not name their columns and they may be secret.
+/// Keeps the first value, which usually is the key.
 pub fn mask_row(detail: &str) -> String {
     let (Some(open), Some(close)) = (detail.find('('), detail.rfind(')')) else {
         return detail.to_owned();
@@ -217,7 +215,7 @@ pub fn mask_row(detail: &str) -> String {
     }
 }
 
-/// The detail of a key that is there twice or refers to nothing, `Key (token)=(x) …`, without the values of secret columns.
+/// Masks the values of secret columns in the detail of a violated unique or foreign key, `Key (token)=(x) …`.
 pub fn mask_key(detail: &str) -> String {
     let masked = detail.split_once(")=(").and_then(|(names, values)| {
         let (_, columns) = names.split_once('(')?;
@@ -253,9 +251,9 @@ fn is_secret(name: &str) -> bool {
             .any(|whole| name.rsplit(['.', '_', '-']).next() == Some(whole))
 }
 
-/// Where the secret is that belongs to a name that ends at `at`.
+/// The range of the secret that belongs to the name that ends at `at`.
 fn value(text: &str, at: usize, quoted: bool) -> Option<(usize, usize)> {
-    // The name may be quoted itself: "app.secret" of JSON, 'app.secret' of set_config.
+    // The name may be quoted: "app.secret" in JSON, 'app.secret' in set_config.
     let closed = text[at..].starts_with(['"', '\'']);
     let start = at + usize::from(closed);
     let sign = blank(text, start);
@@ -286,8 +284,8 @@ fn value(text: &str, at: usize, quoted: bool) -> Option<(usize, usize)> {
     })
 }
 
-/// What is put in later, where a secret is expected at `at`: `'PASSWORD ' || x`, `'PASSWORD %L', x`, `'SET password = $1' USING x`. All
-/// up to the last literal of the statement.
+/// The range of values that are inserted where a secret is expected at `at`: `'PASSWORD ' || x`, `'PASSWORD %L', x`,
+/// `'SET password = $1' USING x`. Extends to the last literal of the statement.
 fn inserted(text: &str, at: usize) -> Option<(usize, usize)> {
     let rest = &text[at..];
     let place = rest.trim_start_matches('\'');
@@ -318,14 +316,14 @@ fn inserted(text: &str, at: usize) -> Option<(usize, usize)> {
     (last > from).then_some((from, last))
 }
 
-/// The token of `Authorization: Bearer x`; a word of a sentence is shorter.
+/// The token of `Authorization: Bearer x`. Shorter words are assumed to be prose.
 fn bearer(text: &str, at: usize) -> Option<(usize, usize)> {
     let rest = text[at..].strip_prefix(' ')?;
     let token = bare(text, text.len() - rest.len())?;
     (token.1 - token.0 >= 6).then_some(token)
 }
 
-/// The password of `-u user:x`, as curl takes it.
+/// The password in curl's `-u user:x`.
 fn user_and_password(text: &str, at: usize) -> Option<(usize, usize)> {
     let from = blank(text, at);
     let (from, end) = bare(text, from)?;
@@ -333,7 +331,7 @@ fn user_and_password(text: &str, at: usize) -> Option<(usize, usize)> {
     (colon + 1 < end).then_some((colon + 1, end))
 }
 
-/// A secret that shows itself as one.
+/// A secret that starts with a known marker.
 fn marked(text: &str, lower: &str, at: usize) -> Option<(usize, usize)> {
     let (mark, end) = MARKS
         .iter()
@@ -346,7 +344,7 @@ fn marked(text: &str, lower: &str, at: usize) -> Option<(usize, usize)> {
     (length > 0).then_some((from, from + length))
 }
 
-/// Past white space and comments.
+/// Skips whitespace and comments.
 fn blank(text: &str, mut at: usize) -> usize {
     loop {
         let rest = &text[at..];
@@ -366,7 +364,7 @@ fn blank(text: &str, mut at: usize) -> usize {
     }
 }
 
-/// The content of the literal that begins at `at`. One without an end reaches to the end of the text: it was cut.
+/// The content of the literal that starts at `at`. An unterminated literal extends to the end of the text, because it was truncated.
 fn literal(text: &str, at: usize, assigns: bool) -> Option<(usize, usize)> {
     let rest = &text[at..];
     let upper = rest.get(..2).unwrap_or_default().to_ascii_uppercase();
@@ -408,7 +406,7 @@ fn quoted_until(text: &str, from: usize, quote: char, backslash: bool) -> (usize
         if character == '\\' && backslash {
             characters.next();
         } else if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
-            // A literal goes on after a line break.
+            // A literal continues after a line break.
             let rest = &text[from + index + 1..];
             let next = rest.trim_start();
             let between = &rest[..rest.len() - next.len()];
@@ -422,7 +420,7 @@ fn quoted_until(text: &str, from: usize, quote: char, backslash: bool) -> (usize
     (from, text.len())
 }
 
-/// A value without quotes, as connection strings have it; what a statement computes is none.
+/// An unquoted value, as in connection strings. An SQL expression is not one.
 fn bare(text: &str, from: usize) -> Option<(usize, usize)> {
     let length = text[from..]
         .find(|c: char| c.is_whitespace() || "'\",;&)}]".contains(c))
@@ -430,8 +428,8 @@ fn bare(text: &str, from: usize) -> Option<(usize, usize)> {
     (length > 0).then_some((from, from + length))
 }
 
-/// The password of a URL whose authority begins at `from`: up to the last `@`, since special characters may stand unencoded. On the
-/// web, what stands alone before the `@` is a token.
+/// The password of a URL whose authority starts at `from`: up to the last `@`, because special characters may be unencoded. In a web
+/// URL, a single value before the `@` is a token.
 fn url_password(text: &str, from: usize, is_web: bool) -> Option<(usize, usize)> {
     let end = text[from..]
         .find(|c: char| c.is_whitespace() || "'\"`<>".contains(c))
@@ -585,7 +583,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays() {
+    fn other_text_is_not_masked() {
         for text in [
             "password authentication failed for user \"a\"",
             "ALTER ROLE a PASSWORD NULL",

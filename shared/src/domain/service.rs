@@ -29,11 +29,11 @@ impl FromStr for ServiceName {
     type Err = ServiceNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let reads_well = text
+        let has_valid_start = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let has_valid_characters = text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if starts_well && reads_well && text != "all" {
+        if has_valid_start && has_valid_characters && text != "all" {
             Ok(Self(text.into()))
         } else {
             Err(ServiceNameError {
@@ -57,39 +57,39 @@ impl From<ServiceName> for String {
     }
 }
 
-/// A text that cannot name a service.
+/// An invalid service name.
 #[derive(Debug, thiserror::Error)]
-#[error("`{name}` cannot name a service: use letters, digits, - and _, and not the word `all`")]
+#[error("invalid service name `{name}`: use letters, digits, - and _; `all` is reserved")]
 pub struct ServiceNameError {
-    /// The text.
+    /// The invalid name.
     pub name: String,
 }
 
 /// One service as its folder describes it.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Its name.
+    /// The name, which is the name of its folder.
     pub name: ServiceName,
-    /// The name of its database unless the configuration says otherwise.
+    /// The name of its database, which the configuration can override.
     pub database: String,
-    /// The services whose pending migrations come before any of its own.
+    /// The services whose pending migrations are applied before any of its own.
     pub depends_on: Vec<ServiceName>,
-    /// The table of its history where that is not refinery's `refinery_schema_history`.
+    /// Its history table, if it is not refinery's default `refinery_schema_history`.
     pub history_table: Option<String>,
-    /// The table in which its application kept TypeORM's history.
+    /// The table with TypeORM's history.
     pub legacy_table: Option<String>,
-    /// What it is, for people.
+    /// A description, for display only.
     pub description: Option<String>,
-    /// Who answers for it, for people.
+    /// The responsible team, for display only.
     pub owner: Option<String>,
-    /// Its `service.toml`, for error messages.
+    /// The path of its `service.toml`, for error messages.
     pub path: String,
     /// Its migrations, ascending by version, without duplicates.
     pub migrations: Vec<Migration>,
 }
 
 impl Service {
-    /// The migration of a version.
+    /// The migration with a version.
     pub fn migration(&self, version: Version) -> Option<&Migration> {
         self.migrations
             .binary_search_by_key(&version, |migration| migration.version)

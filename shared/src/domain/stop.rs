@@ -1,8 +1,8 @@
-//! Why a run is to stop.
+//! The reason why a run is asked to stop.
 
 use serde::Serialize;
 
-/// What made a run stop, other than a failure.
+/// The request that stops a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum StopCause {
     /// Ctrl-C.
@@ -11,10 +11,10 @@ pub enum StopCause {
     /// From a container runtime, an init system, or `kill`.
     #[serde(rename = "SIGTERM")]
     Terminate,
-    /// The terminal went away.
+    /// The terminal was closed.
     #[serde(rename = "SIGHUP")]
     Hangup,
-    /// The step at hand took longer than it was given after SIGTERM.
+    /// The grace period after SIGTERM expired during the current step.
     #[serde(rename = "grace_over")]
     GraceOver,
 }

@@ -238,7 +238,7 @@ mod tests {
             ("", "a directive is missing"),
             ("no-transaction please", "takes no argument"),
             ("requires auth", "not of the form service@version"),
-            ("requires auth@x", "is not a version"),
+            ("requires auth@x", "invalid version `x`"),
             ("irreversible because", "a reason in double quotes"),
             ("irreversible \"\"", "a reason in double quotes"),
             ("lock-timeout soon", "requires a duration"),
