@@ -63,22 +63,22 @@ pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
 }
 
 /// Checks that these arguments, with the program first, are a valid command of a service binary. Tests check suggestions with it.
-pub fn accepts(words: &[String]) -> Result<(), String> {
-    let program = words.first().map(String::as_str).unwrap_or_default();
-    match parse(program, words.iter().map(Into::into)) {
+pub fn accepts(arguments: &[String]) -> Result<(), String> {
+    let program = arguments.first().map(String::as_str).unwrap_or_default();
+    match parse(program, arguments.iter().map(Into::into)) {
         Err(error) if error.use_stderr() => Err(error.to_string()),
         _ => Ok(()),
     }
 }
 
-fn parse(program: &str, words: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+fn parse(program: &str, arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     use clap::{CommandFactory, FromArgMatches};
     let help = Cli::command()
         .get_after_help()
         .map(|help| help.to_string().replace("{bin}", program))
         .unwrap_or_default();
     let mut command = Cli::command().name(program.to_owned()).after_help(help);
-    let matches = command.try_get_matches_from_mut(words)?;
+    let matches = command.try_get_matches_from_mut(arguments)?;
     refuse_flags_of_another(&mut command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

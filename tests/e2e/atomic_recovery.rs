@@ -380,7 +380,7 @@ fn without_the_record_of_the_release_nobody_guesses() {
     let orchestrator = fleet.orchestrator(server, 4);
     let outcome = orchestrator.expect(&["all"], 3);
     assert!(
-        outcome.stderr.contains("does not know of it"),
+        outcome.stderr.contains("has no record of it"),
         "{}",
         outcome.stderr
     );

@@ -103,7 +103,9 @@ fn another_reaction_to_failures() {
         .services(&services)
         .expect(&["all", "--atomic", "--on-failure", "continue"], 2);
     assert!(
-        outcome.stderr.contains("exclude each other"),
+        outcome
+            .stderr
+            .contains("cannot be combined with --on-failure"),
         "{}",
         outcome.stderr
     );

@@ -132,12 +132,12 @@ fn files_that_do_not_fit_the_history() {
     fs::write(&first, "CREATE TABLE other (id int)").expect("a file");
     scene
         .ends("run edited", 3)
-        .after("restore", |_| fs::write(&first, &text).expect("a file"))
+        .after("restoring", |_| fs::write(&first, &text).expect("a file"))
         .leads_to(0);
     fs::write(&first, "CREATE TABLE other (id int)").expect("a file");
     scene
         .ends("revert edited", 3)
-        .after("restore", |_| fs::write(&first, &text).expect("a file"))
+        .after("restoring", |_| fs::write(&first, &text).expect("a file"))
         .leads_to(0);
     assert_eq!(server.applied("db_edited"), Vec::<i64>::new());
 
@@ -152,7 +152,7 @@ fn files_that_do_not_fit_the_history() {
     fs::rename(&first, &aside).expect("moved");
     scene
         .ends("run absent", 3)
-        .after("has the file", |_| {
+        .after("includes the file", |_| {
             fs::rename(&aside, &first).expect("moved");
             fs::write(&revert, back).expect("a file");
         })
@@ -165,7 +165,7 @@ fn files_that_do_not_fit_the_history() {
     let names = migrations("late");
     scene
         .ends("run late", 3)
-        .after("to a version after 5", |_| {
+        .after("to a version newer than 5", |_| {
             fs::rename(names.join("V3__three.sql"), names.join("V6__three.sql")).expect("moved");
         })
         .leads_to(0);
@@ -209,7 +209,7 @@ fn files_that_do_not_fit_the_history() {
     .expect("a file");
     scene
         .ends("status other", 2)
-        .after("corrected", |scene| {
+        .after("correcting that", |scene| {
             let twice = scene.services.path().join("other/migrations/V1__twice.sql");
             fs::remove_file(twice).expect("removed");
         })
@@ -343,7 +343,7 @@ fn orders_that_cannot_be_followed_as_they_are() {
         command: command.expect("the command that goes on"),
     };
     resume
-        .after("reverts/V4__four.sql first", |scene| {
+        .after("reverts/V4__four.sql", |scene| {
             let base = scene.services.at("base");
             base.file("reverts/V4__four.sql", "DROP TABLE w");
         })

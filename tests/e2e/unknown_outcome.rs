@@ -79,7 +79,7 @@ fn one_answer_is_for_one_service() {
         .orchestrator
         .expect(&["all", "--unknown-outcome", "again"], 2);
     assert!(
-        outcome.stderr.contains("name one service"),
+        outcome.stderr.contains("requires exactly one service"),
         "{}",
         outcome.stderr
     );

@@ -108,15 +108,15 @@ pub(super) async fn planned_compensation(
     selected: &Selected,
     gathered: &mut Gathered,
     targets: &mut BTreeMap<ServiceName, Arc<Target>>,
-    wanted: &Migrations,
+    migrations: &Migrations,
     order: &dyn Order,
 ) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), CommandError> {
     let mut stopped = Vec::new();
-    let needed = requiring_services(context, wanted.keys());
+    let needed = requiring_services(context, migrations.keys());
     inspect_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
     let mut steps = Vec::new();
     let mut undone = BTreeMap::new();
-    for (name, versions) in wanted {
+    for (name, versions) in migrations {
         let (Some(service), Some(history)) =
             (context.fleet.service(name), gathered.histories.get(name))
         else {
@@ -146,9 +146,9 @@ pub(super) async fn compensation(
     (of_run, left): (Uuid, &Left),
     order: &dyn Order,
 ) -> Result<(Compensation, Vec<(ServiceName, ServiceError)>), CommandError> {
-    let wanted = &left.migrations;
+    let migrations = &left.migrations;
     let (plan, stopped) =
-        planned_compensation(context, selected, gathered, targets, wanted, order).await?;
+        planned_compensation(context, selected, gathered, targets, migrations, order).await?;
     let because = left.because.clone();
     let compensation = Compensation {
         of_run,
@@ -192,12 +192,12 @@ pub(super) fn reverts<'c>(
     first: Vec<Compensation>,
     order: &'c dyn Order,
 ) -> Reverts<'c> {
-    let plan: PlanReverts<'c> = Box::new(move |wanted: Migrations| {
+    let plan: PlanReverts<'c> = Box::new(move |migrations: Migrations| {
         Box::pin(async move {
-            match plan_now(context, selected, &wanted, order).await {
+            match plan_now(context, selected, &migrations, order).await {
                 Ok((plan, stopped)) if stopped.is_empty() => Ok(plan),
                 Ok((_, stopped)) => Err(stopped),
-                Err(error) => Err(unplanned(&wanted, &error)),
+                Err(error) => Err(unplanned(&migrations, &error)),
             }
         })
     });
@@ -214,10 +214,10 @@ pub(super) fn reverts<'c>(
 async fn plan_now(
     context: &Context,
     selected: &Selected,
-    wanted: &Migrations,
+    migrations: &Migrations,
     order: &dyn Order,
 ) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), CommandError> {
-    let mut targets = context.targets(wanted.keys(), selected, false).await?;
+    let mut targets = context.targets(migrations.keys(), selected, false).await?;
     let mut gathered = gather_histories(&context.connections(), &targets).await?;
     let unreachable = std::mem::take(&mut gathered.stopped);
     if !unreachable.is_empty() {
@@ -228,18 +228,18 @@ async fn plan_now(
         selected,
         &mut gathered,
         &mut targets,
-        wanted,
+        migrations,
         order,
     )
     .await
 }
 
-fn unplanned(wanted: &Migrations, error: &CommandError) -> Vec<(ServiceName, ServiceError)> {
+fn unplanned(migrations: &Migrations, error: &CommandError) -> Vec<(ServiceName, ServiceError)> {
     let error = || ServiceError::Unsure {
         message: format!("cannot plan the reverts: {error}"),
         next: rerun("after fixing that"),
     };
-    let first = wanted.keys().next();
+    let first = migrations.keys().next();
     first
         .map(|name| (name.clone(), error()))
         .into_iter()

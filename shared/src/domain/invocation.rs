@@ -26,7 +26,7 @@ pub struct Invocation {
 #[derive(Clone, Debug)]
 pub struct Call {
     program: String,
-    words: Vec<String>,
+    arguments: Vec<String>,
 }
 
 /// Sets how this program was called.
@@ -42,12 +42,12 @@ pub fn is_verbose() -> bool {
 
 /// The command with these arguments and the given global flags: `orchestrator run policy --server-url …`. A service binary
 /// suggests itself where it has the same command.
-pub fn suggest<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
-    let words: Vec<String> = words
+pub fn suggest<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> String {
+    let arguments: Vec<String> = arguments
         .into_iter()
-        .map(|word| word.as_ref().to_owned())
+        .map(|argument| argument.as_ref().to_owned())
         .collect();
-    command(CURRENT.get().unwrap_or(&Invocation::default()), words)
+    command(CURRENT.get().unwrap_or(&Invocation::default()), arguments)
 }
 
 /// The command that this process was called with.
@@ -90,21 +90,21 @@ impl Call {
         let own = invocation.own.as_ref();
         Self {
             program: own.map_or_else(|| "orchestrator".to_owned(), |(program, _)| program.clone()),
-            words: invocation.called.clone(),
+            arguments: invocation.called.clone(),
         }
     }
 
     /// The same command with more arguments at the end.
     #[must_use]
-    pub fn with<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
-        self.words.extend(words.into_iter().map(Into::into));
+    pub fn with<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
     /// The same command without a flag that has no value.
     #[must_use]
     pub fn without_flag(mut self, flag: &str) -> Self {
-        self.words.retain(|word| word != flag);
+        self.arguments.retain(|argument| argument != flag);
         self
     }
 
@@ -112,9 +112,10 @@ impl Call {
     #[must_use]
     pub fn without_option(mut self, flag: &str) -> Self {
         let mut is_value = false;
-        self.words.retain(|word| {
-            let is_removed = std::mem::take(&mut is_value) || word.starts_with(&format!("{flag}="));
-            is_value = !is_removed && word == flag;
+        self.arguments.retain(|argument| {
+            let is_removed =
+                std::mem::take(&mut is_value) || argument.starts_with(&format!("{flag}="));
+            is_value = !is_removed && argument == flag;
             !is_removed && !is_value
         });
         self
@@ -124,28 +125,32 @@ impl Call {
 impl Display for Call {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&quoted(&self.program))?;
-        self.words
+        self.arguments
             .iter()
-            .try_for_each(|word| write!(f, " {}", quoted(word)))
+            .try_for_each(|argument| write!(f, " {}", quoted(argument)))
     }
 }
 
-fn command(invocation: &Invocation, mut words: Vec<String>) -> String {
+fn command(invocation: &Invocation, mut arguments: Vec<String>) -> String {
     let mut program = "orchestrator";
     if let Some((name, service)) = &invocation.own
         && matches!(
-            words.first().map(String::as_str),
+            arguments.first().map(String::as_str),
             Some("run" | "status" | "revert")
         )
-        && words.get(1).is_some_and(|named| named == service.as_str())
-        && words.get(2).is_none_or(|next| next.starts_with("--"))
-        && !words.iter().any(|word| word.starts_with("--with-"))
+        && arguments
+            .get(1)
+            .is_some_and(|named| named == service.as_str())
+        && arguments.get(2).is_none_or(|next| next.starts_with("--"))
+        && !arguments
+            .iter()
+            .any(|argument| argument.starts_with("--with-"))
     {
         program = name;
-        words.remove(1);
+        arguments.remove(1);
     }
     std::iter::once(program)
-        .chain(words.iter().map(String::as_str))
+        .chain(arguments.iter().map(String::as_str))
         .chain(invocation.flags.iter().map(String::as_str))
         .map(quoted)
         .collect::<Vec<_>>()
@@ -153,15 +158,15 @@ fn command(invocation: &Invocation, mut words: Vec<String>) -> String {
 }
 
 /// Quotes an argument for a POSIX shell.
-fn quoted(word: &str) -> String {
+fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return argument.to_owned();
     }
     // The output escapes control characters, text direction and CI commands; bash, zsh and ksh support $'…'.
     let is_odd = |c: char| c.is_control() || !(c.is_ascii() || c.is_alphanumeric());
-    if word.chars().any(is_odd) || word.contains("##") {
-        let escaped: String = word
+    if argument.chars().any(is_odd) || argument.contains("##") {
+        let escaped: String = argument
             .chars()
             .map(|c| match c {
                 '\'' | '\\' => format!("\\{c}"),
@@ -173,16 +178,16 @@ fn quoted(word: &str) -> String {
             .collect();
         return format!("$'{escaped}'");
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn built(invocation: &Invocation, words: &str) -> String {
-        let words = words.split(' ').map(str::to_owned).collect();
-        command(invocation, words)
+    fn built(invocation: &Invocation, arguments: &str) -> String {
+        let arguments = arguments.split(' ').map(str::to_owned).collect();
+        command(invocation, arguments)
     }
 
     #[test]
@@ -209,9 +214,9 @@ mod tests {
 
     #[test]
     fn a_call_is_repeated_with_other_flags() {
-        let call = |words: &str| {
+        let call = |arguments: &str| {
             Call::of(&Invocation {
-                called: words.split(' ').map(str::to_owned).collect(),
+                called: arguments.split(' ').map(str::to_owned).collect(),
                 ..Invocation::default()
             })
         };
@@ -219,9 +224,9 @@ mod tests {
             call("all --yes --services-dir a'b").to_string(),
             r"orchestrator all --yes --services-dir 'a'\''b'"
         );
-        for words in ["run a --to 5 --atomic", "run a --to=5 --atomic"] {
+        for arguments in ["run a --to 5 --atomic", "run a --to=5 --atomic"] {
             assert_eq!(
-                call(words)
+                call(arguments)
                     .without_option("--to")
                     .without_flag("--atomic")
                     .with(["--yes"])
@@ -240,7 +245,7 @@ mod tests {
             own: Some(("policy-migrations".to_owned(), service)),
             ..Invocation::default()
         };
-        for (words, command) in [
+        for (arguments, command) in [
             ("run policy", "policy-migrations run"),
             (
                 "revert policy --steps 2",
@@ -254,7 +259,7 @@ mod tests {
             ("run policy auth", "orchestrator run policy auth"),
             ("doctor --fix", "orchestrator doctor --fix"),
         ] {
-            assert_eq!(built(&invocation, words), command);
+            assert_eq!(built(&invocation, arguments), command);
         }
     }
 }
