@@ -364,7 +364,9 @@ fn what_is_wrong_with_a_database() {
     holder.run("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE");
     scene
         .ends("run shop --lock-retries 0", 5)
-        .after("end what holds the lock", |_| holder.run("COMMIT"))
+        .after("end the session that holds the lock", |_| {
+            holder.run("COMMIT")
+        })
         .leads_to(0);
     assert_eq!(server.applied("db_shop"), [1, 2]);
     let findings = |kind: &str| {

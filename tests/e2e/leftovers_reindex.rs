@@ -306,7 +306,7 @@ fn a_detachment_that_somebody_else_began_is_finished() {
     assert!(
         events.iter().any(|event| event["recovered"]
             .as_str()
-            .is_some_and(|what| what.contains("which was pending"))),
+            .is_some_and(|what| what.contains("pending detachment"))),
         "{events:#?}"
     );
     assert_eq!(shop.value("SELECT count(*) FROM pg_inherits"), "0");

@@ -339,7 +339,7 @@ fn giving_up_changes_nothing_and_names_who_is_to_end() {
         outcome.stderr
     );
     let remedy = format!(
-        "first end what holds the lock (SELECT pg_terminate_backend({pid})), or wait for it"
+        "first end the session that holds the lock (SELECT pg_terminate_backend({pid})), or wait for it"
     );
     assert!(outcome.stderr.contains(&remedy), "{}", outcome.stderr);
     assert_eq!(shop.server.schema("db_shop"), before);

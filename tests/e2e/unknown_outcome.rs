@@ -42,7 +42,7 @@ fn a_procedure_whose_outcome_is_unknown_is_not_run_twice_in_silence() {
         shop.assert_interrupted(2, 1, 3);
         assert_eq!(
             shop.left(2),
-            ["`CALL fill()`, of which nobody knows whether it ran to its end; the next run asks"]
+            ["`CALL fill()`: it is unknown whether it finished; the next run asks"]
         );
         for _ in 0..2 {
             let outcome = shop.orchestrator.expect(&["all"], 3);
@@ -130,10 +130,7 @@ fn a_procedure_that_failed_after_it_committed_is_half_done_and_runs_again() {
         .unwrap();
     assert_eq!(failed["rolled_back"], false, "{failed}");
     assert!(
-        failed["left"][0]
-            .as_str()
-            .unwrap()
-            .contains("had committed before it failed"),
+        failed["left"][0].as_str().unwrap().contains("DO $$ BEGIN"),
         "{failed}"
     );
     shop.assert_interrupted(2, 0, 1);
@@ -187,7 +184,7 @@ fn what_was_done_and_not_recorded_is_seen_in_the_catalog() {
         assert!(
             events.iter().any(|event| event["recovered"]
                 .as_str()
-                .is_some_and(|what| what.contains("after the interrupted run was gone"))),
+                .is_some_and(|what| what.contains("after the run was interrupted"))),
             "{statement}: {events:#?}"
         );
     }

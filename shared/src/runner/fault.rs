@@ -1,4 +1,4 @@
-//! What can go wrong with a step, and what is said of it.
+//! What can go wrong with a step, and the failure that is reported for it.
 
 use tokio_postgres::error::SqlState;
 
@@ -7,30 +7,30 @@ use crate::domain::{Direction, ExitStatus, Failure, Script, called, commented, m
 use crate::postgres::{ServerError, is_connection_lost, is_place_taken};
 use crate::sql;
 
-/// A failed attempt, before it is decided whether to try again.
+/// A failed attempt, before the decision whether to retry.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The server said no. `offset` is the byte in the file that it points at.
+    /// The server reported an error. `offset` is the byte in the file that it points at.
     Server {
         error: Box<ServerError>,
         offset: Option<usize>,
         progress: Option<(usize, usize)>,
-        /// The statement may have committed a part of its work: it is not tried again.
+        /// The statement may have committed a part of its work, so it is not retried.
         once: bool,
     },
     /// The connection was lost. After `COMMIT` was sent, the outcome has to be looked up.
     Lost {
         source: tokio_postgres::Error,
-        /// The byte in the file at which the statement begins that was running.
+        /// The byte in the file at which the running statement begins.
         offset: Option<usize>,
         committing: bool,
         progress: Option<(usize, usize)>,
     },
-    /// The file gave up the advisory lock, or the session is not ours alone.
+    /// The file released the advisory lock, or another client shares the session.
     LockGone { progress: Option<(usize, usize)> },
     /// The user cancelled between two statements or two attempts.
     Cancelled { progress: Option<(usize, usize)> },
-    /// A look at the database says that the step must not go on.
+    /// A check of the database found that the step must not continue.
     Halted {
         message: String,
         next: String,
@@ -38,12 +38,12 @@ pub(super) enum Fault {
         offset: Option<usize>,
         progress: Option<(usize, usize)>,
     },
-    /// The file cannot be run as it stands.
+    /// The file cannot be run as it is.
     Script(crate::planning::ScriptError),
 }
 
 impl Fault {
-    /// The fault that a client error stands for.
+    /// Classifies a client error.
     pub(super) fn of(error: tokio_postgres::Error) -> Self {
         Self::at(error, None)
     }
@@ -65,7 +65,7 @@ impl Fault {
         }
     }
 
-    /// Going on would do harm; what to do instead.
+    /// Continuing would do harm; `next` is what to do instead.
     pub(super) fn refused(message: String, next: String) -> Self {
         Self::Halted {
             message,
@@ -76,7 +76,7 @@ impl Fault {
         }
     }
 
-    /// Says which statement a look at the database was for.
+    /// Adds the statement for which the database was checked.
     pub(super) fn pointing_at(self, place: usize) -> Self {
         match self {
             Self::Halted {
@@ -110,7 +110,7 @@ impl Fault {
         }
     }
 
-    /// Adds how far a no-transaction file came.
+    /// Adds the progress of a no-transaction file.
     pub(super) fn after(self, done: usize, total: usize) -> Self {
         let reached = Some((done, total));
         match self {
@@ -160,7 +160,7 @@ impl Fault {
         matches!(self, Self::Server { error, .. } if error.sqlstate == state.code())
     }
 
-    /// Says that the statement must not be tried again by itself.
+    /// Marks the statement as one that must not be retried automatically.
     pub(super) fn only_once(self) -> Self {
         match self {
             Self::Server {
@@ -178,13 +178,13 @@ impl Fault {
         }
     }
 
-    /// Whether the step is tried again.
+    /// Whether the step is retried.
     pub(super) fn is_retryable(&self) -> bool {
         self.is_passing() && !matches!(self, Self::Server { once: true, .. })
     }
 
-    /// Whether the error passes: a lock not obtained in time, a deadlock, a serialisation failure, a row of
-    /// another run in the journal at the same moment.
+    /// Whether the error is transient: a lock timeout, a deadlock, a serialization failure, or a journal row that another run wrote at
+    /// the same moment.
     fn is_passing(&self) -> bool {
         [
             SqlState::LOCK_NOT_AVAILABLE,
@@ -219,7 +219,7 @@ impl Fault {
     }
 }
 
-/// What a failure needs to know besides the fault.
+/// What a failure needs besides the fault.
 pub(super) struct FailureBuilder<'a> {
     pub(super) script: &'a Script,
     pub(super) name: &'a str,
@@ -228,28 +228,28 @@ pub(super) struct FailureBuilder<'a> {
     pub(super) attempts: u32,
     pub(super) cancelled: bool,
     pub(super) run_again: String,
-    /// What became of it, where the connection was lost.
+    /// The outcome of the step, if the connection was lost.
     pub(super) outcome: Option<&'a Outcome>,
     /// What is left of a no-transaction file.
     pub(super) remains: Option<Remains>,
     /// Whether it is part of an atomic release.
     pub(super) in_release: bool,
-    /// Whether the file ends its own session, as far as that can be told.
+    /// Whether the file terminates its own session, as far as that is known.
     pub(super) ended_itself: bool,
-    /// Whether a limit for the time of a statement holds.
+    /// Whether a statement timeout may be in force.
     pub(super) may_time_out: bool,
 }
 
-/// What is left of a no-transaction file that did not come to its end.
+/// What is left of a no-transaction file that did not finish.
 pub(super) struct Remains {
-    /// Whether anything is recorded of it: it is then interrupted, and must not be edited.
+    /// Whether any of it is recorded: the file is then interrupted, and must not be edited.
     pub(super) recorded: bool,
-    /// What is half-done, in words.
+    /// What is half-done, as text.
     pub(super) left: Vec<String>,
 }
 
 impl FailureBuilder<'_> {
-    /// Turns a fault into the words that an engineer reads.
+    /// Turns a fault into the failure that is reported.
     pub(super) fn failure(&self, fault: &Fault) -> Failure {
         let progress = fault.progress();
         let mut failure = Failure {
@@ -296,24 +296,24 @@ impl FailureBuilder<'_> {
                 self.point(&mut failure, *offset);
                 if self.ended_itself {
                     failure.message = format!(
-                        "{}: the file ends its own session, or a function that it calls does",
+                        "{}: the file, or a function that it calls, terminates its own session",
                         failure.message
                     );
                     failure.next = self.after(format!(
-                        "first remove the call of pg_terminate_backend from {}, or exclude pg_backend_pid() from it",
+                        "first remove the call to pg_terminate_backend from {}, or exclude pg_backend_pid() from it",
                         self.script.path
                     ));
                 } else {
                     failure.exit_code = ExitStatus::Unavailable;
-                    failure.next = self.after("when the server is back");
+                    failure.next = self.after("once the server is reachable");
                 }
-                self.tell_outcome(&mut failure);
+                self.add_outcome(&mut failure);
             }
             Fault::LockGone { .. } => {
                 "the advisory lock was lost while the file ran".clone_into(&mut failure.message);
                 failure.exit_code = ExitStatus::Failed;
                 failure.next = self.after(format!(
-                    "first remove pg_advisory_unlock_all() from {}; behind a pooler in transaction mode connect to PostgreSQL directly",
+                    "first remove pg_advisory_unlock_all() from {}; if you connect through a transaction-mode pooler, connect to PostgreSQL directly",
                     self.script.path
                 ));
             }
@@ -332,7 +332,7 @@ impl FailureBuilder<'_> {
             Fault::Cancelled { .. } => {
                 "cancelled".clone_into(&mut failure.message);
                 failure.exit_code = ExitStatus::Cancelled;
-                failure.next = self.after("goes on from there");
+                failure.next = self.after("continues from there");
             }
             Fault::Script(error) => {
                 failure.message.clone_from(&error.problem);
@@ -346,12 +346,12 @@ impl FailureBuilder<'_> {
         failure
     }
 
-    /// The command that goes on, and what comes before it.
+    /// The command that continues, with a comment on what to do first.
     fn after(&self, comment: impl std::fmt::Display) -> String {
         commented(&*self.run_again, comment)
     }
 
-    fn tell_outcome(&self, failure: &mut Failure) {
+    fn add_outcome(&self, failure: &mut Failure) {
         match self.outcome {
             Some(Outcome::NotDone {
                 recorded: Some((done, begun)),
@@ -363,10 +363,10 @@ impl FailureBuilder<'_> {
                 failure.rolled_back = false;
                 failure.outcome_unknown = true;
                 failure.message = format!(
-                    "{}; what was committed is not known: {why}",
+                    "{}; it is unknown what was committed: {why}",
                     failure.message
                 );
-                failure.next = self.after("see what was committed first");
+                failure.next = self.after("check what was committed first");
             }
             Some(Outcome::Done | Outcome::NotDone { recorded: None }) | None => {}
         }
@@ -384,35 +384,36 @@ impl FailureBuilder<'_> {
     fn advise(&self, failure: &mut Failure, fault: &Fault) {
         if self.cancelled && fault.is(&SqlState::QUERY_CANCELED) {
             failure.exit_code = ExitStatus::Cancelled;
-            failure.next = self.after("goes on from there");
+            failure.next = self.after("continues from there");
         } else if fault.is(&SqlState::QUERY_CANCELED) && !self.may_time_out {
             failure.message = format!("{} (by another session)", failure.message);
-            failure.next = self
-                .after("nothing is wrong with the file: find out first who cancels its statements");
+            failure.next = self.after(
+                "the file is not at fault: first find out which session cancels its statements",
+            );
         } else if fault.is(&SqlState::QUERY_CANCELED) {
             failure.next = self.after(format!(
-                "first raise statement-timeout in {}, or find out who cancels its statements",
+                "first raise statement-timeout in {}, or find out which session cancels its statements",
                 self.script.path
             ));
         } else if fault.is_passing() {
             failure.exit_code = ExitStatus::Unavailable;
             failure.message = format!("{} (tried {} times)", failure.message, self.attempts);
-            failure.next = self.after("end what holds the lock, or wait for it");
+            failure.next = self.after("end the session that holds the lock, or wait for it");
         } else if self.in_release
             && (fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE)
                 || fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)
                 || fault.is(&SqlState::INVALID_TRANSACTION_TERMINATION))
         {
-            // Also where the value was added by an earlier file, which is right without --atomic.
+            // Also if an earlier file added the value, which works without --atomic.
             let why = if fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
-                "a new value of an enum is usable only after its commit"
+                "a new enum value cannot be used before it is committed"
             } else {
                 "it cannot run in a transaction with other files"
             };
             failure.next = commented(
                 called().without_flag("--atomic").to_string(),
                 format!(
-                    "{why}, so not in one atomic release; --on-failure revert undoes what was applied"
+                    "{why}, so it cannot be part of an atomic release; --on-failure revert undoes what was applied"
                 ),
             );
         } else if !self.script.directives.no_transaction
@@ -425,14 +426,14 @@ impl FailureBuilder<'_> {
             ));
         } else if fault.is(&SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE) {
             failure.next = self.after(format!(
-                "first move what uses the new value to a migration of its own, after {}",
+                "first move the statements that use the new value to a separate migration after {}",
                 self.script.path
             ));
         } else if fault.is(&SqlState::INSUFFICIENT_PRIVILEGE) {
-            failure.next = self.after("grant the right first, or connect as another role");
+            failure.next = self.after("grant the privilege first, or connect as another role");
         } else if failure.statements_done.is_some_and(|done| done > 0) {
             failure.next = self.after(format!(
-                "fix the data first (to change the file, revert it); goes on after statement {}",
+                "fix the data first (to change the file, revert it); continues after statement {}",
                 failure.statements_done.unwrap_or_default()
             ));
         } else if !failure.rolled_back {
@@ -443,7 +444,7 @@ impl FailureBuilder<'_> {
     }
 }
 
-/// The line as it may be shown: the literal of a secret may begin on an earlier one.
+/// The line, with secrets masked: the literal of a secret may begin on an earlier line.
 fn line_of(text: &str, line: u32) -> Option<String> {
     let index = usize::try_from(line).ok()?.checked_sub(1)?;
     mask_secrets(text)
@@ -452,7 +453,7 @@ fn line_of(text: &str, line: u32) -> Option<String> {
         .map(|line| line.trim_end().to_owned())
 }
 
-/// How a connection was lost, in words.
+/// The cause of a lost connection, as text.
 pub(super) fn loss(source: &tokio_postgres::Error) -> String {
     match ServerError::from_error(source) {
         Some(server) => format!("the server ended the connection: {}", server.message),

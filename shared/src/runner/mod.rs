@@ -1,7 +1,7 @@
 //! Running one migration, in either direction, on a locked session.
 //!
-//! Responsible for transactions, retries, no-transaction files and their resumption, for what a failure says, and for
-//! what is written to history and journal. Not for which steps run and when (`dispatch`). Floor 3.
+//! Handles transactions, retries, no-transaction files and their resumption, and the text of failures. Writes history and journal.
+//! `dispatch` decides which steps run and when.
 
 mod fault;
 mod leftovers;

@@ -1,6 +1,6 @@
-//! Somebody who looks at what a migration does while its transaction is open.
+//! An observer of a migration while its transaction is open.
 //!
-//! Responsible for the moments at which a migration can be looked at. Not for what is seen. Floor 3.
+//! Defines the moments at which a migration can be observed. The implementations decide what they record.
 
 use std::time::{Duration, Instant};
 
@@ -13,45 +13,45 @@ use crate::domain::{Direction, Migration};
 use crate::postgres::Session;
 use crate::sql::{self, Statement};
 
-/// A migration on its way, as an observer sees it.
+/// A running migration, as an observer sees it.
 #[derive(Clone, Copy)]
 pub struct ObservedStep<'a> {
     /// The migration.
     pub migration: &'a Migration,
-    /// Which way.
+    /// Its direction.
     pub direction: Direction,
     /// The session that runs it.
     pub session: &'a Session,
 }
 
-/// A moment at which a migration is looked at.
+/// A moment at which a migration is observed.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment {
-    /// A transaction has begun; nothing has been done in it. Of a no-transaction file each statement that can be rolled back has
-    /// one of its own.
+    /// A transaction has begun; it has done nothing yet. In a no-transaction file, each statement that can be rolled back has its own
+    /// transaction.
     Begun,
-    /// A statement is done, and its transaction still open.
+    /// A statement is done, and its transaction is still open.
     Done {
-        /// Where it begins in the file, in bytes.
+        /// Its offset in the file, in bytes.
         offset: usize,
-        /// How long it took.
+        /// The duration of the statement.
         took: Duration,
     },
     /// The file is done, its history row is written, and the commit is next.
     BeforeCommit,
 }
 
-/// Looks at a migration. Its own statements run in the migration's transaction, through [`Session::aside_within`]: the migration's role
-/// and settings are in force.
+/// Observes a migration. The observer's statements run in the migration's transaction, through [`Session::aside_within`], so the
+/// migration's role and settings are in force.
 pub trait StepObserver: Send + Sync {
-    /// Looks. An error ends the migration.
+    /// Observes. An error ends the migration.
     fn look<'a>(
         &'a self,
         observed: ObservedStep<'a>,
         moment: Moment,
     ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>>;
 
-    /// Looks on, from another session, while a statement runs that has no transaction around it. Awaits `running` to its end.
+    /// Observes, from another session, a running statement that has no transaction around it. Awaits `running` to its end.
     fn look_on<'a>(
         &'a self,
         observed: ObservedStep<'a>,
@@ -60,7 +60,7 @@ pub trait StepObserver: Send + Sync {
     ) -> BoxFuture<'a, ()>;
 }
 
-/// Runs a whole file; before an observer, statement by statement.
+/// Runs a whole file; with an observer, statement by statement.
 pub(super) async fn run_file_before(
     context: &StepContext<'_>,
     session: &Session,
@@ -73,7 +73,7 @@ pub(super) async fn run_file_before(
         return run_file(session.client(), text).await;
     };
     let observed = context.observed(session);
-    look(context, session, Moment::Begun).await?;
+    observe(context, session, Moment::Begun).await?;
     for statement in statements {
         let started = Instant::now();
         run_statement(session.client(), statement.text, statement.offset).await?;
@@ -86,7 +86,7 @@ pub(super) async fn run_file_before(
     Ok(())
 }
 
-/// Runs one statement of a file within a transaction, and lets an observer look.
+/// Runs one statement of a file within a transaction, and calls the observer.
 pub(super) async fn run_statement_before(
     context: &StepContext<'_>,
     session: &Session,
@@ -98,10 +98,10 @@ pub(super) async fn run_statement_before(
         offset: statement.offset,
         took: started.elapsed(),
     };
-    look(context, session, moment).await
+    observe(context, session, moment).await
 }
 
-/// Runs one statement outside of any transaction, and lets an observer look on.
+/// Runs one statement outside of any transaction, while the observer watches.
 pub(super) async fn run_outside_before(
     context: &StepContext<'_>,
     session: &Session,
@@ -121,8 +121,8 @@ pub(super) async fn run_outside_before(
     ran
 }
 
-/// Lets an observer look, where there is one.
-pub(super) async fn look(
+/// Calls the observer, if there is one.
+pub(super) async fn observe(
     context: &StepContext<'_>,
     session: &Session,
     moment: Moment,

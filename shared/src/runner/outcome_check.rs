@@ -1,4 +1,4 @@
-//! After a connection was lost: what became of the step is looked up, not guessed.
+//! After a lost connection: looks up the outcome of the step instead of guessing it.
 
 use std::time::Duration;
 
@@ -13,38 +13,38 @@ use crate::postgres::{
 };
 use crate::sql;
 
-/// How long a server that is being started again, or a network that is down, is waited for.
+/// The longest time to wait for a server that restarts or a network that is down.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long the lost server process may go on with a statement. The server looks after its client every two seconds.
+/// The longest time that the lost server process may continue a statement. The server checks its client every two seconds.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// What became of a step whose connection was lost.
+/// The outcome of a step whose connection was lost.
 pub(super) enum Outcome {
     /// It was committed.
     Done,
-    /// It was not.
+    /// It was not committed.
     NotDone {
-        /// Of a no-transaction file: how many statements are recorded as done, and whether another was begun.
+        /// For a no-transaction file: how many statements are recorded as done, and whether another had started.
         recorded: Option<(usize, bool)>,
     },
-    /// That could not be found out, and why.
+    /// It could not be determined; the text gives the cause.
     Unknown(String),
 }
 
-/// The outcome, and the connection that it was looked up on.
+/// The outcome, and the connection on which it was looked up.
 pub(super) struct OutcomeCheck {
     pub(super) outcome: Outcome,
-    /// Whether the file ended its own session: its text shows that, or the server ended the session at this file twice while it was up.
+    /// Whether the file terminated its own session: its text shows that, or the server ended the session at this file twice without a restart.
     pub(super) ended_itself: bool,
     session: Option<Session>,
 }
 
-/// Finds out what became of the step, once the lost server process is gone.
+/// Determines the outcome of the step, once the lost server process has ended.
 ///
-/// Without COMMIT nothing of a transaction stays: that is known, also where the server cannot be reached.
-pub(super) async fn look_up(
+/// Without COMMIT, nothing of a transaction remains: that is certain even if the server is unreachable.
+pub(super) async fn determine(
     lost: &Session,
     context: &StepContext<'_>,
     fault: &Fault,
@@ -121,8 +121,8 @@ async fn found(
     context: &StepContext<'_>,
 ) -> Result<Outcome, tokio_postgres::Error> {
     let no_transaction = context.script().directives.no_transaction;
-    // Without COMMIT a transaction comes to nothing: there is nothing to wait for. A statement that cannot be rolled back
-    // is better finished than left half-done.
+    // Without COMMIT, the transaction is rolled back: there is nothing to wait for. A statement that cannot be rolled back should
+    // finish rather than be left half-done.
     let gone = end_orphan(
         session.client(),
         &lost.handle(),
@@ -145,7 +145,7 @@ async fn found(
     }
     if !gone {
         return Ok(Outcome::Unknown(format!(
-            "server process {} is still at work on it, and the next run waits for its end",
+            "server process {} is still running it; the next run waits until it ends",
             lost.pid()
         )));
     }
@@ -175,7 +175,7 @@ impl OutcomeCheck {
         }
     }
 
-    /// What a no-transaction file has left; `None` where that cannot be asked.
+    /// What a no-transaction file has left; `None` if that cannot be queried.
     pub(super) async fn left_behind(
         &self,
         context: &StepContext<'_>,

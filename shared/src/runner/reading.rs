@@ -1,7 +1,7 @@
-//! Whether the server reads a file as it was checked.
+//! Checks that the server parses a file in the way in which it was checked.
 //!
-//! Responsible for: looking at the settings of the session on which the reading of text depends, before a file and after it, and the
-//! refusal. A database, a role or a function can set them; what a file's own text shows is refused earlier (`planning`). Floor 3.
+//! Before and after a file, it checks the session settings that affect parsing, and refuses unexpected values. A database, a role or a
+//! function can set them. Settings that are visible in the file's own text are refused earlier (`planning`).
 
 use crate::domain::{commented, in_sql};
 use tokio_postgres::SimpleQueryMessage;
@@ -11,20 +11,20 @@ use super::step::StepContext;
 use crate::postgres::{Session, quote_identifier};
 use crate::sql::ReadingSetting;
 
-/// When it is looked.
+/// When the check runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Looked {
+pub(super) enum CheckTime {
     BeforeFile,
     AfterFile,
 }
 
-/// Refuses a session in which the server would read the file differently, or that the file has made such.
+/// Refuses a session in which the server would parse the file differently, or the rest of it because of the file.
 pub(super) async fn check_reading(
     session: &Session,
     context: &StepContext<'_>,
-    looked: Looked,
+    time: CheckTime,
 ) -> Result<(), Fault> {
-    // The settings of the file hold: `SHOW` looks up no names, and is no query before which `SET TRANSACTION` would have to come.
+    // Runs under the settings of the file: `SHOW` resolves no names, and `SET TRANSACTION` is still allowed after it.
     let shown = session
         .client()
         .simple_query("SHOW standard_conforming_strings; SHOW client_encoding")
@@ -42,7 +42,7 @@ pub(super) async fn check_reading(
         if !setting.is_as_checked(value) {
             let address = session.address();
             let (database, role) = (address.database(), address.user());
-            return Err(refusal(context, looked, setting, value, database, role));
+            return Err(refusal(context, time, setting, value, database, role));
         }
     }
     Ok(())
@@ -50,7 +50,7 @@ pub(super) async fn check_reading(
 
 fn refusal(
     context: &StepContext<'_>,
-    looked: Looked,
+    time: CheckTime,
     setting: ReadingSetting,
     value: &str,
     database: &str,
@@ -61,8 +61,8 @@ fn refusal(
         ReadingSetting::StandardConformingStrings => "on",
         ReadingSetting::ClientEncoding => "UTF8",
     };
-    match looked {
-        Looked::BeforeFile => Fault::refused(
+    match time {
+        CheckTime::BeforeFile => Fault::refused(
             format!(
                 "{name} is {value} in this database for the role {role}: the server would read the file differently from how it was \
                  checked"
@@ -76,7 +76,7 @@ fn refusal(
                 format!("or remove it from PGOPTIONS; then: {}", context.run_again),
             ),
         ),
-        Looked::AfterFile => Fault::refused(
+        CheckTime::AfterFile => Fault::refused(
             format!(
                 "the file has set {name} to {value}: the server would read what follows differently from how it was checked"
             ),

@@ -1,10 +1,10 @@
-//! What an engineer does about those who stand in the way of a lock. Floor 3.
+//! What an engineer does about the sessions that block a lock.
 
 use crate::domain::Blocker;
 
-/// How to end what blocks, as the beginning of a sentence.
+/// How to end the blockers, as the beginning of a sentence.
 pub(super) fn remedy(blockers: &[Blocker]) -> String {
-    // Who waits itself goes away with the one that it waits for.
+    // A blocker that waits itself is released by ending the session that it waits for.
     let roots: Vec<&Blocker> = blockers
         .iter()
         .filter(|blocker| blocker.waits_for.is_empty())
@@ -13,7 +13,7 @@ pub(super) fn remedy(blockers: &[Blocker]) -> String {
         .iter()
         .any(|blocker| blocker.query.ends_with("(to prevent wraparound)"))
     {
-        return "wait until autovacuum is through (it prevents wraparound: do not end it)"
+        return "wait until autovacuum finishes (it prevents wraparound: do not terminate it)"
             .to_owned();
     }
     let prepared: Vec<String> = roots
@@ -32,12 +32,14 @@ pub(super) fn remedy(blockers: &[Blocker]) -> String {
         .map(|blocker| blocker.pid.to_string())
         .collect();
     match pids.as_slice() {
-        [] => "end what holds the lock, or wait for it".to_owned(),
+        [] => "end the session that holds the lock, or wait for it".to_owned(),
         [pid] => {
-            format!("end what holds the lock (SELECT pg_terminate_backend({pid})), or wait for it")
+            format!(
+                "end the session that holds the lock (SELECT pg_terminate_backend({pid})), or wait for it"
+            )
         }
         many => format!(
-            "end what holds the lock (SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) pid), or wait for it",
+            "end the sessions that hold the lock (SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) pid), or wait for them",
             many.join(", ")
         ),
     }
@@ -69,7 +71,7 @@ mod tests {
         let blockers = [session(7, &[], "SELECT 1"), session(8, &[7], "LOCK t")];
         assert_eq!(
             remedy(&blockers),
-            "end what holds the lock (SELECT pg_terminate_backend(7)), or wait for it"
+            "end the session that holds the lock (SELECT pg_terminate_backend(7)), or wait for it"
         );
     }
 

@@ -1,7 +1,7 @@
-//! What a no-transaction file has made of its session: recorded with each statement, made again when the file is resumed.
+//! The session state that a no-transaction file has set up: recorded with each statement, restored when the file is resumed.
 //!
-//! Responsible for what is recorded of the session, for making it again on another session, and for refusing where it cannot be made
-//! again. Not for what the server knows of a session (`postgres::session_state`). Floor 3.
+//! Records the state, restores it in another session, and refuses if it cannot be restored. `postgres::session_state` reads the state
+//! from the server.
 
 use crate::domain::{commented, suggest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,25 +17,25 @@ use crate::sql::{self, Statement};
 /// The session of a file that runs statement by statement.
 #[derive(Debug)]
 pub(super) struct FileSession {
-    /// The session before the file's first statement.
+    /// The state before the file's first statement.
     fresh: SessionState,
-    /// Names in the file that custom settings may have.
+    /// The names in the file that may be custom settings.
     custom: BTreeSet<String>,
-    /// What the file has made of it, as recorded last.
+    /// The state that the file has set up, as last recorded.
     made: Mutex<SessionState>,
 }
 
-/// What is recorded of the session with a statement that is done.
+/// What is recorded of the session with a completed statement.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     session: SessionState,
-    /// The state before the statement, where some settings may hold only to the end of its transaction: the server tells them apart
-    /// only after the commit.
+    /// The state before the statement, if some settings may end with its transaction: the server shows the difference only after the
+    /// commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unless_local: Option<SessionState>,
 }
 
-/// What to record in the transaction of a statement, and whether to look again after its commit.
+/// What to record in the transaction of a statement, and whether to check again after its commit.
 pub(super) struct Recorded {
     pub(super) note: String,
     pub(super) is_certain: bool,
@@ -43,8 +43,8 @@ pub(super) struct Recorded {
 }
 
 impl FileSession {
-    /// Looks at a fresh session, and makes of it what an interrupted attempt had. `note` is what was recorded with its last statement;
-    /// `rest` the part of the file that is still to run, from `offset` on.
+    /// Reads the state of a fresh session, and restores the state of an interrupted attempt. `note` is what was recorded with its last
+    /// statement; `rest` is the part of the file that remains to be run, from `offset` on.
     pub(super) async fn begin(
         client: &Client,
         context: &StepContext<'_>,
@@ -74,8 +74,8 @@ impl FileSession {
         })
     }
 
-    /// Makes the settings once more, after they were reset on the same session. All else that the file has made is still there.
-    pub(super) async fn enter_again(
+    /// Restores the settings after a reset of the same session. Everything else that the file has created still exists.
+    pub(super) async fn restore_settings(
         &self,
         client: &Client,
         context: &StepContext<'_>,
@@ -85,7 +85,7 @@ impl FileSession {
         restore(client, context, &made, offset).await
     }
 
-    /// What to record of the session at the end of a transaction that ran these statements. `within` is whether it is still open.
+    /// What to record of the session at the end of a transaction that ran these statements. `within` is true if it is still open.
     pub(super) async fn recorded(
         &self,
         client: &Client,
@@ -101,7 +101,7 @@ impl FileSession {
             (now, true)
         } else {
             match told_apart(&before, &now, statements) {
-                // `ON COMMIT DROP` shows only afterwards.
+                // `ON COMMIT DROP` takes effect only afterwards.
                 Some(session) if session.objects == before.objects => (session, true),
                 Some(session) => (session, false),
                 None => (now, false),
@@ -118,7 +118,7 @@ impl FileSession {
         })
     }
 
-    /// Takes what was recorded for true, once it is committed.
+    /// Adopts what was recorded, once it is committed.
     pub(super) fn keep(&self, recorded: Recorded) {
         *self.made() = recorded.session;
     }
@@ -128,7 +128,7 @@ impl FileSession {
     }
 }
 
-/// The state of the session after the commit, where the text of the statements tells which settings end with it.
+/// The state of the session after the commit, if the text of the statements shows which settings end with it.
 fn told_apart(
     before: &SessionState,
     now: &SessionState,
@@ -147,7 +147,7 @@ fn told_apart(
     if shown.values().any(|(session, local)| *session && *local) {
         return None;
     }
-    let mut told = now.clone();
+    let mut after_commit = now.clone();
     let names: BTreeSet<&String> = before.settings.keys().chain(now.settings.keys()).collect();
     for name in names {
         if before.settings.get(name) == now.settings.get(name) {
@@ -156,18 +156,18 @@ fn told_apart(
         match (shown.get(&name.to_lowercase()), before.settings.get(name)) {
             (Some((true, _)), _) => {}
             (Some((false, _)), Some(value)) => {
-                told.settings.insert(name.clone(), value.clone());
+                after_commit.settings.insert(name.clone(), value.clone());
             }
             (Some((false, _)), None) => {
-                told.settings.remove(name);
+                after_commit.settings.remove(name);
             }
             (None, _) => return None,
         }
     }
-    Some(told)
+    Some(after_commit)
 }
 
-/// What the session had, where that is known.
+/// The recorded state of the session, if known.
 fn known(context: &StepContext<'_>, note: Option<&str>) -> Result<SessionState, Fault> {
     let note: Option<Note> = note.and_then(|note| serde_json::from_str(note).ok());
     match note {
@@ -180,7 +180,8 @@ fn known(context: &StepContext<'_>, note: Option<&str>) -> Result<SessionState, 
             Ok(note.session)
         }
         _ => Err(Fault::refused(
-            "the settings that the file had made in its session when it was interrupted are not known".to_owned(),
+            "the session settings that the file had made before it was interrupted are unknown"
+                .to_owned(),
             undo(context),
         )),
     }
@@ -202,7 +203,7 @@ fn undo(context: &StepContext<'_>) -> String {
     commented(
         suggest(["revert", context.service.name.as_str()]),
         format!(
-            "undoes what was done of the file; then: {}",
+            "undoes the applied part of the file; then: {}",
             context.run_again
         ),
     )
@@ -231,7 +232,7 @@ fn not_restored(
             };
             Fault::refused(
                 format!(
-                    "the interrupted session had {setting}, which cannot be set again: {}",
+                    "the interrupted session had {setting}, which cannot be restored: {}",
                     error.message
                 ),
                 undo(context),
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_tells_what_outlives_a_transaction_where_it_shows_it() {
+    fn the_text_shows_which_settings_outlive_a_transaction() {
         let (a, b) = (&[("search_path", "a")][..], &[("search_path", "b")][..]);
         assert_eq!(after(a, b, &["SET search_path = b"]), Some(state(b)));
         assert_eq!(after(a, b, &["SET LOCAL search_path = b"]), Some(state(a)));

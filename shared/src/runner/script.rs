@@ -1,4 +1,4 @@
-//! Sending a text to the server and knowing which of its statements failed.
+//! Sends a text to the server, and finds out which of its statements failed.
 
 use tokio_postgres::error::SqlState;
 
@@ -9,10 +9,10 @@ use crate::sql;
 
 /// Runs a whole file as one simple query, and points at the statement that failed.
 ///
-/// The server runs the statements one after another and answers each; what was answered before the error says which
-/// statement it was, where the server itself names no position.
+/// The server runs the statements one after another and answers each. The number of answers before the error identifies the failed
+/// statement, if the server itself reports no position.
 pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
-    // A byte order mark is no SQL; psql drops it as well.
+    // A byte order mark is not SQL; psql removes it, too.
     let shift = if text.starts_with('\u{feff}') {
         '\u{feff}'.len_utf8()
     } else {
@@ -39,13 +39,13 @@ pub(super) async fn run_statement(client: &Client, text: &str, offset: usize) ->
     })
 }
 
-/// Where in a file of several statements an error is.
+/// The place of an error in a file of several statements.
 ///
-/// The position that the server names is trusted only within the statement that failed: PostgreSQL also names positions
-/// in texts of its own, such as the definition of an index that it makes anew.
+/// The position from the server is trusted only within the failed statement: PostgreSQL also reports positions in texts of its own,
+/// such as the definition of an index that it rebuilds.
 fn place(error: &tokio_postgres::Error, sent: &str, completed: usize) -> Option<usize> {
     let named = error_offset(error, sent);
-    // The whole file is parsed before its first statement runs.
+    // The server parses the whole file before it runs the first statement.
     if completed == 0 && error.code() == Some(&SqlState::SYNTAX_ERROR) {
         return named;
     }
@@ -57,7 +57,7 @@ fn place(error: &tokio_postgres::Error, sent: &str, completed: usize) -> Option<
         .or(Some(statement.offset))
 }
 
-/// Where in the text that was sent the server points at; `None` when it points at a text of its own.
+/// The position in the sent text that the server points at; `None` if it points at a text of its own.
 fn error_offset(error: &tokio_postgres::Error, sent: &str) -> Option<usize> {
     let position = ServerError::from_error(error)?.position?;
     sql::position_of_character(sent, position)

@@ -5,9 +5,9 @@ use std::time::Instant;
 use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
-use super::leftovers::{Before, Finding, Look, remains};
-use super::observer::{Moment, look, run_outside_before, run_statement_before};
-use super::reading::{Looked, check_reading};
+use super::leftovers::{Before, CatalogCheck, Finding, remains};
+use super::observer::{Moment, observe, run_outside_before, run_statement_before};
+use super::reading::{CheckTime, check_reading};
 use super::resumption::FileSession;
 use super::script::run_statement;
 use super::step::StepContext;
@@ -20,7 +20,7 @@ use crate::postgres::{
 };
 use crate::sql::{Statement, StatementKind};
 
-/// One attempt at what is left of the file. `session` is what an earlier attempt knew of it, on the same session: `None` on a fresh one.
+/// One attempt at the rest of the file. `session` is the state known from an earlier attempt in the same session: `None` in a fresh one.
 pub(super) async fn attempt<'a>(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
@@ -58,7 +58,7 @@ pub(super) async fn attempt<'a>(
     ran
 }
 
-/// Makes of the session what the file had made of it before: on another session, or on this one in an attempt before.
+/// Restores the session state that the file had set up, in another session or after an earlier attempt in this one.
 async fn enter<'a>(
     locked: &LockedSession,
     context: &StepContext<'_>,
@@ -67,7 +67,7 @@ async fn enter<'a>(
     known: &[(usize, ProgressState)],
     note: Option<&str>,
 ) -> Result<&'a FileSession, Fault> {
-    check_reading(locked.session(), context, Looked::BeforeFile).await?;
+    check_reading(locked.session(), context, CheckTime::BeforeFile).await?;
     let client = locked.session().client();
     let done = count_done(known);
     let offset = units
@@ -76,7 +76,7 @@ async fn enter<'a>(
     let entered = async {
         match session {
             Some(known) => {
-                known.enter_again(client, context, offset).await?;
+                known.restore_settings(client, context, offset).await?;
                 Ok(&*known)
             }
             None => {
@@ -148,7 +148,7 @@ async fn run_units<'a>(
         .map_err(|fault| fault.after(done, total))
 }
 
-/// History row, journal row and the end of the progress rows, in one transaction. The file is left with it.
+/// Writes the history row and the journal row and deletes the progress rows, in one transaction. Then leaves the file.
 async fn finish<'a>(
     locked: &LockedSession,
     context: &StepContext<'_>,
@@ -219,7 +219,7 @@ struct UnitRunner<'a> {
 }
 
 impl UnitRunner<'_> {
-    /// Runs a unit and records it. Gives why it was not run, where the catalog shows that it is done already.
+    /// Runs a unit and records it. If the catalog shows that it is done already, returns the evidence instead.
     async fn run(
         &self,
         unit: &Unit<'_>,
@@ -228,7 +228,7 @@ impl UnitRunner<'_> {
         match &unit.form {
             Form::Setting(statement) => {
                 let session = self.locked.session();
-                // In one round trip: a file's own limit for idle sessions could end this one before the next message.
+                // One round trip: the file's own idle timeout could end the session before the next message.
                 let (ran, guarded) = tokio::join!(
                     biased;
                     run_statement(session.client(), statement.text, statement.offset),
@@ -251,7 +251,7 @@ impl UnitRunner<'_> {
         statement: &Statement<'_>,
         state: Option<&ProgressState>,
     ) -> Result<Option<String>, Fault> {
-        // Only what the server refused in a transaction has an intent: it has run outside of one, and may be done.
+        // A unit has an intent only if the server refused it in a transaction: it has run outside of one, and may be done.
         if state.is_some() {
             return self.outside(statement, &StatementKind::Other, state).await;
         }
@@ -263,8 +263,8 @@ impl UnitRunner<'_> {
             .await;
         match ran {
             Ok(()) => Ok(None),
-            // Some statements show only when run that they want no transaction around them: a procedure that
-            // commits, for instance. The server has undone all of it; nothing has happened yet.
+            // Some statements turn out only when run to require that no transaction is open, such as a procedure that commits. The server has
+            // rolled all of it back, so nothing has happened yet.
             Err(fault)
                 if fault.is(&SqlState::ACTIVE_SQL_TRANSACTION)
                     || fault.is(&SqlState::INVALID_TRANSACTION_TERMINATION) =>
@@ -317,9 +317,9 @@ impl UnitRunner<'_> {
             .await
             .map_err(Fault::of)?;
         let ran = async {
-            look(self.context, session, Moment::Begun).await?;
+            observe(self.context, session, Moment::Begun).await?;
             work().await?;
-            check_reading(session, self.context, Looked::AfterFile).await?;
+            check_reading(session, self.context, CheckTime::AfterFile).await?;
             let recorded = self
                 .file_session
                 .recorded(session.client(), statements, true)
@@ -332,7 +332,7 @@ impl UnitRunner<'_> {
                 .await
                 .map_err(Fault::of)?;
             self.context.check_gates().await?;
-            look(self.context, session, Moment::BeforeCommit).await?;
+            observe(self.context, session, Moment::BeforeCommit).await?;
             Ok(recorded)
         }
         .await;
@@ -356,7 +356,7 @@ impl UnitRunner<'_> {
             self.file_session.keep(recorded);
             return Ok(());
         }
-        // Only now does the server tell what was set for the transaction alone.
+        // Only after the commit does the server show which settings were local to the transaction.
         let client = session.client();
         let recorded = self.file_session.recorded(client, &[], false).await?;
         self.as_bookkeeper(async || {
@@ -367,18 +367,18 @@ impl UnitRunner<'_> {
         Ok(())
     }
 
-    /// A statement that cannot be rolled back: look, note the intent, run, record.
+    /// Runs a statement that cannot be rolled back: checks the catalog, records the intent, runs it, records the outcome.
     async fn outside(
         &self,
         statement: &Statement<'_>,
         kind: &StatementKind,
         state: Option<&ProgressState>,
     ) -> Result<Option<String>, Fault> {
-        let look = Look {
+        let catalog = CatalogCheck {
             session: self.locked.session(),
             context: self.context,
         };
-        match look.at(statement, kind, state).await? {
+        match catalog.at(statement, kind, state).await? {
             Finding::Done(why) => {
                 self.in_transaction(OWN_BEGIN, &[], async || Ok(())).await?;
                 Ok(Some(why))
@@ -389,7 +389,7 @@ impl UnitRunner<'_> {
                 recovered,
             } => {
                 self.intend(&before).await?;
-                // It takes the strongest lock: it is no more patient than other statements.
+                // It takes the strongest lock, so it gets the same lock timeout as other statements.
                 let client = self.locked.session().client();
                 let finished = run_statement(client, &sql, statement.offset).await;
                 self.settle(finished, Some(&before)).await?;
@@ -401,7 +401,7 @@ impl UnitRunner<'_> {
                 recovered,
             } => {
                 for sql in first {
-                    patiently(
+                    run_with_long_limit(
                         self.locked,
                         self.context,
                         self.watch,
@@ -414,7 +414,7 @@ impl UnitRunner<'_> {
                     self.intend(before).await?;
                 }
                 let ran = if waits_without_blocking(kind) {
-                    patiently(
+                    run_with_long_limit(
                         self.locked,
                         self.context,
                         self.watch,
@@ -441,7 +441,7 @@ impl UnitRunner<'_> {
         .await
     }
 
-    /// Records what became of a statement that ran outside of a transaction.
+    /// Records the outcome of a statement that ran outside of a transaction.
     async fn settle(&self, ran: Result<(), Fault>, before: Option<&Before>) -> Result<(), Fault> {
         let client = self.locked.session().client();
         let fault = match ran {
@@ -467,7 +467,7 @@ impl UnitRunner<'_> {
             self.as_bookkeeper(async || clear_intent(client, self.progress, self.number).await)
                 .await?;
         }
-        // Else the intent stays, and with it the look at the next attempt.
+        // Otherwise the intent stays, so that the next attempt checks the catalog.
         Err(fault)
     }
 
@@ -498,9 +498,9 @@ impl UnitRunner<'_> {
     }
 }
 
-/// Runs a statement that waits for other transactions without blocking others: it gets the long time limit, for each try that fails
+/// Runs a statement that waits for other transactions without blocking them. It gets the long time limit, because each failed attempt
 /// would leave an INVALID index behind.
-async fn patiently(
+async fn run_with_long_limit(
     locked: &LockedSession,
     context: &StepContext<'_>,
     watch: &Watch<'_>,
@@ -513,9 +513,9 @@ async fn patiently(
         .exchange_lock_timeout(&limit)
         .await
         .map_err(Fault::of)?;
-    watch.be_patient(true);
+    watch.set_patient(true);
     let ran = run_outside_before(context, session, sql, offset).await;
-    watch.be_patient(false);
+    watch.set_patient(false);
     if !matches!(ran, Err(Fault::Lost { .. })) {
         session
             .exchange_lock_timeout(&before)
@@ -525,8 +525,8 @@ async fn patiently(
     ran
 }
 
-/// Whether a statement waits for others' transactions under locks that readers and writers do not conflict with. The
-/// other statements that want no transaction around them (`VACUUM FULL`, `CLUSTER`, a procedure) lock like any.
+/// Whether a statement waits for other transactions under locks that do not conflict with readers and writers. Other statements that
+/// cannot run in a transaction (`VACUUM FULL`, `CLUSTER`, a procedure) lock like any statement.
 fn waits_without_blocking(kind: &StatementKind) -> bool {
     matches!(
         kind,
@@ -537,9 +537,9 @@ fn waits_without_blocking(kind: &StatementKind) -> bool {
     )
 }
 
-/// Before the revert of a file that was interrupted: ends what that has left and no revert would name, the copies of a
-/// `REINDEX` and a pending detachment. An INVALID index has the name by which the revert drops it.
-pub(super) async fn clear_away(
+/// Before the revert of an interrupted file: removes what the file has left and no revert would name, the copies of a `REINDEX` and a
+/// pending detachment. An INVALID index needs no cleanup: the revert drops it by its name.
+pub(super) async fn clean_up(
     locked: &LockedSession,
     context: &StepContext<'_>,
     watch: &Watch<'_>,
@@ -564,14 +564,14 @@ pub(super) async fn clear_away(
             continue;
         }
         let session = locked.session();
-        match (Look { session, context })
+        match (CatalogCheck { session, context })
             .at(statement, kind, Some(state))
             .await?
         {
             Finding::Finish { sql, .. } => run_statement(client, &sql, 0).await?,
             Finding::Run { first, .. } => {
                 for sql in first {
-                    patiently(locked, context, watch, &sql, 0).await?;
+                    run_with_long_limit(locked, context, watch, &sql, 0).await?;
                 }
             }
             Finding::Done(_) => {}

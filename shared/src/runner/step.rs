@@ -1,4 +1,4 @@
-//! One step: announce, try, try again where that helps, record, report.
+//! One step: starts it, retries where that can help, records and reports the outcome.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything that a step needs besides the session.
 pub struct StepContext<'a> {
-    /// The run.
+    /// The ID of the run.
     pub run: &'a RunIdentity,
     /// The service.
     pub service: &'a Service,
@@ -40,41 +40,41 @@ pub struct StepContext<'a> {
     pub migration: &'a Migration,
     /// Apply or undo.
     pub direction: Direction,
-    /// Its place among the service's steps in this run, from 1.
+    /// Its position among the service's steps in this run, from 1.
     pub step: usize,
     /// The name of the history table.
     pub history_table: &'a str,
     /// Time limits and retries.
     pub engine: &'a EngineSettings,
-    /// How to connect again, for looking at what stands in the way.
+    /// Opens further connections, to query what blocks the step.
     pub connections: &'a Connections,
-    /// Statements done by an earlier, interrupted attempt.
+    /// The statements that an earlier, interrupted attempt has completed.
     pub resumed_after: Option<usize>,
-    /// Whether an earlier attempt, in either direction, left progress behind.
+    /// Whether an earlier attempt, in either direction, left progress rows.
     pub has_progress: bool,
     /// How often the user asked to stop.
     pub cancelled: watch::Receiver<u32>,
-    /// Where events go.
+    /// Receives the events.
     pub report: &'a (dyn Fn(EventKind) + Send + Sync),
-    /// The command that goes on after a failure.
+    /// The command that continues after a failure.
     pub run_again: &'a str,
-    /// Why it is undone, where a compensation does it.
+    /// The reason, if a compensation reverts it.
     pub because: Option<&'a str>,
     /// Whether it is part of an atomic release.
     pub in_release: bool,
-    /// The gates that hold what it requires; they must hold until it is committed.
+    /// The gates on its requirements; they must hold until it is committed.
     pub gates: &'a [GateHold],
-    /// Who looks at it, in a rehearsal.
+    /// The observer, in a rehearsal.
     pub observer: Option<&'a dyn StepObserver>,
 }
 
-/// What became of a step that did not fail.
+/// The outcome of a step that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepDone {
     /// Done and committed.
     Done,
-    /// Done and committed, but the next step needs a new session: the connection was lost after that, or the file
-    /// changed what new sessions begin with.
+    /// Done and committed, but the next step needs a new session: the connection was lost afterwards, or the file changed the
+    /// initial settings of new sessions.
     SessionSpent,
 }
 
@@ -99,7 +99,7 @@ impl StepContext<'_> {
         *self.cancelled.borrow() > 0
     }
 
-    /// Whether the user asked twice: the statement at hand is cancelled, and no further one begins.
+    /// Whether the user asked twice to stop: the current statement is cancelled, and no further one starts.
     pub(super) fn is_cancelled_now(&self) -> bool {
         *self.cancelled.borrow() > 1
     }
@@ -134,13 +134,13 @@ impl StepContext<'_> {
         }
     }
 
-    /// Refuses to commit where a gate was lost: what the file requires may have been reverted since.
+    /// Refuses to commit if a gate was lost: another run may have reverted a required migration since.
     pub(super) async fn check_gates(&self) -> Result<(), Fault> {
         for gate in self.gates {
             if !gate.is_held().await {
                 return Err(Fault::Halted {
                     message: format!(
-                        "the connection to {} was lost, which kept what the file requires from being reverted",
+                        "lost the connection to {}, which held the gate that keeps the requirements of the file from being reverted",
                         gate.session().address()
                     ),
                     next: self.run_again.to_owned(),
@@ -153,23 +153,23 @@ impl StepContext<'_> {
         Ok(())
     }
 
-    /// Judges how history and journal were written: where the history is not as it was under the lock, the file is not to blame.
+    /// Checks the rows written to history and journal: if the history differs from what was read under the lock, the file is not the cause.
     pub(super) fn check_written(
         &self,
         written: Result<Written, tokio_postgres::Error>,
     ) -> Result<(), Fault> {
         let changed = |what: &str| {
             let message = format!(
-                "the history was changed by something else while the migration ran: {what}; the migration is rolled back"
+                "something else changed the history while the migration ran: {what}; the migration is rolled back"
             );
-            let look = suggest(["doctor", self.service.name.as_str()]);
-            Fault::refused(message, commented(look, "what is there now"))
+            let doctor = suggest(["doctor", self.service.name.as_str()]);
+            Fault::refused(message, commented(doctor, "shows the current state"))
         };
         match written.map_err(Fault::of) {
             Ok(written) if !written.same_process => Err(Fault::LockGone { progress: None }),
-            // A half-done migration has no row that its revert could remove.
+            // A half-done migration has no history row that its revert could remove.
             Ok(written) if !written.in_history && !self.has_progress => {
-                Err(changed("its row is gone"))
+                Err(changed("its row is missing"))
             }
             Ok(_) => Ok(()),
             Err(Fault::Server { error, .. }) if error.is_of_a_changed_history() => {
@@ -179,7 +179,7 @@ impl StepContext<'_> {
         }
     }
 
-    /// What the file has left: whether anything is recorded of it, and what is half-done.
+    /// What the file has left: whether any of it is recorded, and what is half-done.
     pub(super) async fn left_behind(
         &self,
         client: &Client,
@@ -229,7 +229,7 @@ impl StepContext<'_> {
     }
 }
 
-/// Runs one step on a session that holds the lock. Reports its start and its end; gives the error for the verdict.
+/// Runs one step in a session that holds the lock. Reports its start and its end. An error is for the verdict.
 pub async fn execute(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
@@ -260,8 +260,8 @@ pub async fn execute(
     fail(locked, context, started, &fault, attempts, watch.blockers()).await
 }
 
-/// Ends a step that did not come through: finds out what became of it, records it, reports it. After a lost connection it may
-/// turn out that it is done.
+/// Ends a step that did not succeed: determines its outcome, records it and reports it. After a lost connection, the step may turn
+/// out to be done.
 pub(super) async fn fail(
     locked: &mut LockedSession,
     context: &StepContext<'_>,
@@ -276,7 +276,7 @@ pub(super) async fn fail(
             message: fault::loss(source),
         });
         locked.session_mut().release_permit();
-        let found = outcome_check::look_up(locked.session(), context, fault).await;
+        let found = outcome_check::determine(locked.session(), context, fault).await;
         if matches!(found.outcome, Outcome::Done) {
             report_success(context, started);
             return Ok(StepDone::SessionSpent);
@@ -330,16 +330,16 @@ pub(super) async fn fail(
             .map_err(|error| with_causes(&error)),
     };
     if let Err(error) = written {
-        tracing::warn!(service = %context.service.name, %error, "the failed attempt could not be written to the journal");
+        tracing::warn!(service = %context.service.name, %error, "cannot record the failed attempt in the journal");
     }
     let failure = Box::new(failure);
     context.report(EventKind::MigrationFailed(failure.clone()));
     Err(failure)
 }
 
-/// Whether the next file needs a new session. A file may change settings with which sessions begin (`ALTER DATABASE … SET`, `ALTER ROLE …
-/// SET`): `RESET ALL` goes back to those of *this* session's beginning. And once a setting of an application's own (`app.tenant`) was set
-/// in a session, it reads as an empty text there, rather than as not set.
+/// Whether the next file needs a new session. A file may change the initial settings of sessions (`ALTER DATABASE … SET`, `ALTER ROLE …
+/// SET`), but `RESET ALL` restores the initial settings of *this* session. And once a custom setting (`app.tenant`) was set in a session,
+/// it reads as an empty string there, not as unset.
 fn needs_new_session(script: &Script) -> bool {
     let text = script.text.to_ascii_lowercase();
     let changes = ["alter database", "alter role", "alter user", "set_config"];
@@ -349,7 +349,7 @@ fn needs_new_session(script: &Script) -> bool {
     sets_own_setting(&text)
 }
 
-/// Whether `SET` is followed by a name with a dot in it.
+/// Whether `SET` is followed by a name with a dot.
 fn sets_own_setting(text: &str) -> bool {
     let mut words = text
         .split(|character: char| character.is_whitespace() || matches!(character, ';' | '='))
@@ -404,7 +404,7 @@ async fn try_until_done(
     }
 }
 
-/// Waits before the next attempt, and longer each time; `false` when the user wants to stop meanwhile.
+/// Waits before the next attempt, longer each time; `false` if the user cancels meanwhile.
 pub(super) async fn step_back(
     context: &StepContext<'_>,
     fault: &Fault,
@@ -425,6 +425,7 @@ pub(super) async fn step_back(
     }
     let mut cancelled = context.cancelled.clone();
     tokio::select! {
+        // A cancellation ends the pause at once: no further attempt starts after it.
         () = tokio::time::sleep(jittered) => {}
         Ok(_) = cancelled.wait_for(|times| *times > 0) => return false,
     }
@@ -440,8 +441,7 @@ async fn try_once(
     started: Instant,
     attempt: u32,
 ) -> Result<(), Fault> {
-    // What failed in a file without a transaction was rolled back: what the file has made in its session is as the last statement that
-    // is done left it.
+    // What failed in a no-transaction file was rolled back, so the session state is the one after the last completed statement.
     let settings = context.settings();
     let prepared = match session {
         None => locked.session_mut().prepare(&settings).await,
@@ -451,7 +451,7 @@ async fn try_once(
     let up = &context.migration.script;
     if context.direction == Direction::Down && context.has_progress && up.directives.no_transaction
     {
-        statements::clear_away(locked, context, watch, up).await?;
+        statements::clean_up(locked, context, watch, up).await?;
     }
     if context.script().directives.no_transaction {
         statements::attempt(locked, context, watch, session, |done, total| {
@@ -463,7 +463,7 @@ async fn try_once(
     }
 }
 
-/// What a no-transaction file that failed has left behind: statements done, and those that are half-done.
+/// What a failed no-transaction file has left behind: completed statements and half-done ones.
 async fn what_remains(
     locked: &LockedSession,
     context: &StepContext<'_>,
@@ -473,7 +473,7 @@ async fn what_remains(
         Some(found) => found.left_behind(context).await,
         None => context.left_behind(locked.session().client()).await.ok(),
     };
-    // Where it cannot be looked up: rather too careful.
+    // If it cannot be looked up, assume the worst.
     let (recorded, left) = read.unwrap_or((true, Vec::new()));
     Remains { recorded, left }
 }
@@ -499,7 +499,7 @@ mod tests {
     use super::sets_own_setting;
 
     #[test]
-    fn a_setting_of_an_application_has_a_dot() {
+    fn a_custom_setting_has_a_dot() {
         for text in [
             "set app.tenant = 'a';",
             "begin; set local app.tenant to 'a'",

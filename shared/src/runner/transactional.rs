@@ -1,13 +1,13 @@
 //! A file in one transaction, together with its history row and its journal row.
 
 use super::fault::Fault;
-use super::observer::{Moment, look, run_file_before};
-use super::reading::{Looked, check_reading};
+use super::observer::{Moment, observe, run_file_before};
+use super::reading::{CheckTime, check_reading};
 use super::step::StepContext;
 use crate::domain::with_causes;
 use crate::postgres::{Attempt, LockedSession, record_done};
 
-/// One attempt. On an error that the server reported, the transaction has been rolled back.
+/// One attempt. After an error that the server reported, the transaction has been rolled back.
 pub(super) async fn attempt<'a>(
     locked: &LockedSession,
     context: &StepContext<'_>,
@@ -18,7 +18,7 @@ pub(super) async fn attempt<'a>(
     let ran = async {
         inside(locked, context, attempt, Ending::Commits).await?;
         context.check_gates().await?;
-        look(context, locked.session(), Moment::BeforeCommit).await
+        observe(context, locked.session(), Moment::BeforeCommit).await
     };
     match ran.await {
         Ok(()) => client
@@ -36,16 +36,16 @@ pub(super) async fn attempt<'a>(
     }
 }
 
-/// What comes after a file in its transaction.
+/// What follows a file in its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// Its commit.
+    /// The commit.
     Commits,
-    /// Perhaps another file.
-    GoesOn,
+    /// Possibly another file.
+    Continues,
 }
 
-/// A file with its history row and its journal row, in the transaction at hand.
+/// Runs a file and writes its history row and its journal row, in the current transaction.
 pub(super) async fn inside<'a>(
     locked: &LockedSession,
     context: &StepContext<'_>,
@@ -53,24 +53,24 @@ pub(super) async fn inside<'a>(
     ending: Ending,
 ) -> Result<(), Fault> {
     let session = locked.session();
-    check_reading(session, context, Looked::BeforeFile).await?;
+    check_reading(session, context, CheckTime::BeforeFile).await?;
     run_file_before(context, session).await?;
-    if ending == Ending::GoesOn {
+    if ending == Ending::Continues {
         session.leave_file_within().await.map_err(Fault::of)?;
     }
     let leave_file = async {
         match ending {
             Ending::Commits => session.leave_file_in_transaction().await,
-            Ending::GoesOn => Ok(()),
+            Ending::Continues => Ok(()),
         }
     };
     let applied_on = context.applied_on();
     let attempt = attempt();
-    // One round trip: the client pipelines what is polled together, and the server answers in order. `biased`: of
-    // several errors the first is the cause, those after it only say that the transaction is aborted.
+    // One round trip: the client pipelines queries that are polled together, and the server answers in order. `biased`: of several
+    // errors the first is the cause; the later ones only report that the transaction is aborted.
     let ((), (), held, ()) = tokio::try_join!(
         biased;
-        check_reading(session, context, Looked::AfterFile),
+        check_reading(session, context, CheckTime::AfterFile),
         async { leave_file.await.map_err(Fault::of) },
         async { still_held(locked, context).await.map_err(Fault::of) },
         async {
@@ -87,8 +87,8 @@ pub(super) async fn inside<'a>(
     }
 }
 
-/// Whether the file left the advisory lock alone. Looking is worth its while only for a file that speaks of such locks;
-/// what else could lose it shows when it is given back.
+/// Checks that the file has not released the advisory lock, if its text mentions such locks. A lock that is lost in another way
+/// is noticed when it is released.
 async fn still_held(
     locked: &LockedSession,
     context: &StepContext<'_>,

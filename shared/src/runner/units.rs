@@ -11,7 +11,7 @@ pub(super) struct Unit<'a> {
 }
 
 impl Unit<'_> {
-    /// Where it begins in the file, in bytes.
+    /// Its offset in the file, in bytes.
     pub(super) fn offset(&self) -> usize {
         match &self.form {
             Form::Setting(statement) | Form::Inside(statement) | Form::Outside(statement, _) => {
@@ -24,11 +24,11 @@ impl Unit<'_> {
 
 #[derive(Debug)]
 pub(super) enum Form<'a> {
-    /// `SET`, `RESET`: changes the session only, so that it has no transaction of its own.
+    /// `SET`, `RESET`: changes only the session, so it has no transaction of its own.
     Setting(Statement<'a>),
     /// Runs in a transaction, which commits together with its progress row.
     Inside(Statement<'a>),
-    /// Cannot run in a transaction: intent first, then the statement, then the catalog knows.
+    /// Cannot run in a transaction: records the intent, runs the statement, then checks the catalog after an interruption.
     Outside(Statement<'a>, StatementKind),
     /// An explicit `BEGIN … COMMIT`.
     Block(Block<'a>),
@@ -37,7 +37,7 @@ pub(super) enum Form<'a> {
 /// An explicit transaction in the file.
 #[derive(Debug)]
 pub(super) struct Block<'a> {
-    /// The statement that begins it. After `COMMIT AND CHAIN` that is the one which began the chain.
+    /// The statement that begins it. After `COMMIT AND CHAIN`, the one that began the chain.
     pub(super) begin: Statement<'a>,
     pub(super) body: Vec<Statement<'a>>,
     pub(super) end: BlockEnd,
@@ -49,7 +49,7 @@ pub(super) enum BlockEnd {
     Rollback,
 }
 
-/// Cuts a file into units.
+/// Splits a file into units.
 pub(super) fn units(script: &Script) -> Result<Vec<Unit<'_>>, ScriptError> {
     let statements = sql::split(&script.text)
         .map_err(|error| ScriptError::at(script, error.offset, error.problem.to_string()))?;
@@ -63,7 +63,7 @@ pub(super) fn units(script: &Script) -> Result<Vec<Unit<'_>>, ScriptError> {
                 return Err(ScriptError::at(
                     script,
                     statement.offset,
-                    "there is no transaction to end here: write BEGIN before the statements that belong together",
+                    "no transaction is open here: write BEGIN before the statements that belong together",
                 ));
             }
             (None, StatementKind::Set { local: false }) => units.push(Unit {
@@ -79,7 +79,7 @@ pub(super) fn units(script: &Script) -> Result<Vec<Unit<'_>>, ScriptError> {
                 return Err(ScriptError::at(
                     script,
                     statement.offset,
-                    "a transaction is open already: write COMMIT before this BEGIN",
+                    "a transaction is already open: write COMMIT before this BEGIN",
                 ));
             }
             (Some(_), StatementKind::Commit { chain }) => {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_transactions_and_the_rest_are_told_apart() {
+    fn settings_transactions_and_other_statements_are_distinguished() {
         assert_eq!(
             forms(
                 "SET lock_timeout = '1s'; CREATE INDEX CONCURRENTLY i ON t (a); SELECT 1;\
@@ -199,10 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn unbalanced_transactions_are_refused_with_their_place() {
+    fn unbalanced_transactions_are_refused_with_their_position() {
         for (text, place) in [
-            ("SELECT 1;\nCOMMIT", "x.sql:2:1: there is no transaction"),
-            ("BEGIN;\nBEGIN", "x.sql:2:1: a transaction is open already"),
+            ("SELECT 1;\nCOMMIT", "x.sql:2:1: no transaction is open"),
+            ("BEGIN;\nBEGIN", "x.sql:2:1: a transaction is already open"),
             (
                 "\n BEGIN; SELECT 1",
                 "x.sql:2:2: this transaction is never ended",

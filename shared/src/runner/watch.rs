@@ -1,8 +1,8 @@
-//! Watching an attempt from outside: who it waits for, that it does not wait too long, that it ends when it is cancelled.
+//! Watches an attempt from another connection: which sessions block it, that it does not wait too long, and that it ends when cancelled.
 //!
-//! The server's `lock_timeout` begins anew with every lock. A file that has one lock and waits for the next keeps
-//! everybody waiting for both times; and a file may set it to nothing. So the waits of one transaction are added up
-//! here, and the statement is cancelled when they reach the limit. Floor 3.
+//! The server's `lock_timeout` starts over with every lock. A file that holds one lock and waits for the next blocks others for the
+//! sum of both waits; and a file may disable the timeout. So the waits of one transaction are added up here, and the statement is
+//! cancelled when they reach the limit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,44 +18,44 @@ use crate::postgres::{
     CancelHandle, LockWait, NamedElsewhere, Session, SessionHandle, SessionObserver,
 };
 
-/// The first look, at the latest: most migrations are through by then, and cost no second connection.
-const FIRST_LOOK: Duration = Duration::from_millis(250);
-/// Between two looks.
+/// The longest time before the first query: most migrations finish earlier, and need no second connection.
+const FIRST_QUERY: Duration = Duration::from_millis(250);
+/// The limits of the interval between two queries.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(20);
 const LONGEST_PERIOD: Duration = Duration::from_millis(100);
-/// A wait of this length is worth a word, at the latest.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
-/// Between two looks at who stands in the way.
-const ANOTHER_LOOK: Duration = Duration::from_secs(2);
+/// The longest wait that is not reported.
+const REPORT_AFTER: Duration = Duration::from_secs(1);
+/// The interval between two queries for blockers.
+const BLOCKER_PERIOD: Duration = Duration::from_secs(2);
 
-/// The watch over the attempts of one step.
+/// Watches the attempts of one step.
 pub(super) struct Watch<'a> {
     context: &'a StepContext<'a>,
     observer: Arc<SessionObserver>,
     handle: SessionHandle,
     cancel: CancelHandle,
-    /// Blockers are told as events from here.
+    /// Receives the events about blockers.
     _names: NamedElsewhere,
     limit: Duration,
-    /// Whether the statement at hand may wait long, because its waits block nobody.
+    /// Whether the current statement may wait long, because its waits block no other session.
     patient: AtomicBool,
     /// Whether the limit was reached in this attempt.
-    gave_way: AtomicBool,
+    limit_reached: AtomicBool,
     blockers: Mutex<Vec<Blocker>>,
-    /// A cancellation that is on its way to the server.
-    strike: Mutex<Option<JoinHandle<()>>>,
+    /// A cancel request that is on its way to the server.
+    cancel_request: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What is known of the waits of one transaction.
+/// The waits of one transaction.
 struct Waits {
     transaction: f64,
-    /// All waits that count, the one at hand included.
+    /// The sum of all waits that count, the current one included.
     in_all: Duration,
-    /// Since when it waits without a break, as far as seen.
+    /// The start of the current uninterrupted wait, as far as observed.
     since: Option<Instant>,
-    looked: Instant,
+    queried: Instant,
     named: Option<Instant>,
-    told: Option<Vec<(i32, Option<String>)>>,
+    reported: Option<Vec<(i32, Option<String>)>>,
 }
 
 impl Waits {
@@ -64,9 +64,9 @@ impl Waits {
             transaction: 0.0,
             in_all: Duration::ZERO,
             since: None,
-            looked: Instant::now(),
+            queried: Instant::now(),
             named: None,
-            told: None,
+            reported: None,
         }
     }
 }
@@ -81,18 +81,18 @@ impl<'a> Watch<'a> {
             cancel: session.cancel_handle(),
             limit,
             patient: AtomicBool::new(false),
-            gave_way: AtomicBool::new(false),
+            limit_reached: AtomicBool::new(false),
             blockers: Mutex::new(Vec::new()),
-            strike: Mutex::new(None),
+            cancel_request: Mutex::new(None),
         }
     }
 
-    /// Says whether the waits of the statement at hand block nobody.
-    pub(super) fn be_patient(&self, patient: bool) {
+    /// Sets whether the current statement blocks no other session while it waits.
+    pub(super) fn set_patient(&self, patient: bool) {
         self.patient.store(patient, Ordering::Relaxed);
     }
 
-    /// Who stood in the way when it was last looked at.
+    /// The blockers found by the last query.
     pub(super) fn blockers(&self) -> Vec<Blocker> {
         self.blockers
             .lock()
@@ -105,30 +105,32 @@ impl<'a> Watch<'a> {
         &self,
         attempt: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
-        self.gave_way.store(false, Ordering::Relaxed);
+        self.limit_reached.store(false, Ordering::Relaxed);
         let ended = {
             let watching = async {
                 tokio::join!(self.watch_waits(), self.watch_cancellation());
             };
-            // The watch ends with this block: it may hold the observer, for which a strike would wait below.
+            // `watching` must be dropped at the end of this block: it may hold the observer, which a cancel request below would wait for.
             tokio::pin!(attempt, watching);
             tokio::select! {
+                // A finished attempt counts first. The watch has no end of its own; its arm keeps the attempt from being dropped.
                 biased;
                 ended = &mut attempt => ended,
                 () = &mut watching => attempt.await,
             }
         };
-        // A signal that is still under way must not hit the next statement.
-        if let Some(strike) = self.take_strike() {
-            // A task of ours does not panic; that it ended is all that matters.
-            let _ = strike.await;
+        // A cancel request that is still on its way must not hit the next statement.
+        if let Some(cancel_request) = self.take_cancel_request() {
+            // Our tasks do not panic; all that matters is that this one has ended.
+            let _ = cancel_request.await;
         }
         ended.map_err(|fault| self.as_lock_timeout(fault))
     }
 
-    /// A statement that was cancelled because of the limit failed for want of a lock, and not at a user's request.
+    /// Turns the cancellation at the limit into a lock timeout: the statement did not get a lock, and the user did not cancel it.
     fn as_lock_timeout(&self, fault: Fault) -> Fault {
-        let ours = self.gave_way.load(Ordering::Relaxed) && fault.is(&SqlState::QUERY_CANCELED);
+        let ours =
+            self.limit_reached.load(Ordering::Relaxed) && fault.is(&SqlState::QUERY_CANCELED);
         match fault {
             Fault::Server {
                 mut error,
@@ -140,7 +142,7 @@ impl<'a> Watch<'a> {
                     .code()
                     .clone_into(&mut error.sqlstate);
                 error.message = format!(
-                    "canceling statement: its transaction waited {} for locks in all",
+                    "canceling statement: its transaction waited {} for locks in total",
                     humantime::format_duration(self.limit)
                 );
                 Fault::Server {
@@ -156,28 +158,28 @@ impl<'a> Watch<'a> {
 
     async fn watch_waits(&self) {
         let mut waits = Waits::none();
-        tokio::time::sleep((self.limit / 4).min(FIRST_LOOK)).await;
+        tokio::time::sleep((self.limit / 4).min(FIRST_QUERY)).await;
         let period = (self.limit / 20).clamp(SHORTEST_PERIOD, LONGEST_PERIOD);
         loop {
-            // Where nothing can be seen, the server's own time-out is all there is.
+            // If the wait cannot be observed, only the server's own lock_timeout applies.
             if let Some(wait) = self.observer.lock_wait(&self.handle).await {
-                self.reckon(&mut waits, wait).await;
+                self.count_wait(&mut waits, wait).await;
             }
             tokio::time::sleep(period).await;
         }
     }
 
-    async fn reckon(&self, waits: &mut Waits, wait: Option<LockWait>) {
+    async fn count_wait(&self, waits: &mut Waits, wait: Option<LockWait>) {
         let now = Instant::now();
         let Some(wait) = wait else {
-            if waits.told.take().is_some() {
+            if waits.reported.take().is_some() {
                 let waited = waits.since.map_or(Duration::ZERO, |since| now - since);
                 self.context.report(EventKind::MigrationUnblocked {
                     waited_ms: millis(waited),
                 });
             }
             (waits.since, waits.named) = (None, None);
-            waits.looked = now;
+            waits.queried = now;
             return;
         };
         if wait.transaction != waits.transaction {
@@ -186,17 +188,19 @@ impl<'a> Watch<'a> {
             waits.since = None;
         }
         let counts = wait.strong || !self.patient.load(Ordering::Relaxed);
-        // Rather a moment too much, from before the wait, than too little: the limit is a promise.
+        // Rather count a moment before the wait than too little: the limit is a promise.
         if counts {
-            waits.in_all += now - waits.looked;
+            waits.in_all += now - waits.queried;
         }
-        waits.looked = now;
+        waits.queried = now;
         let since = *waits.since.get_or_insert(now);
         if counts && waits.in_all >= self.limit {
-            self.give_way(wait.transaction);
+            self.cancel_at_limit(wait.transaction);
         }
-        if now - since >= (self.limit / 4).min(WORTH_TELLING)
-            && waits.named.is_none_or(|named| now - named >= ANOTHER_LOOK)
+        if now - since >= (self.limit / 4).min(REPORT_AFTER)
+            && waits
+                .named
+                .is_none_or(|named| now - named >= BLOCKER_PERIOD)
         {
             waits.named = Some(now);
             self.name_blockers(waits, since).await;
@@ -207,11 +211,11 @@ impl<'a> Watch<'a> {
         let Some(blockers) = self.observer.blockers(self.handle.pid()).await else {
             return;
         };
-        // The wait may have ended in between: who stood in the way before is better than nobody.
+        // The wait may have ended in between: then keep the blockers found before.
         if blockers.is_empty() {
             return;
         }
-        let who: Vec<_> = blockers
+        let identities: Vec<_> = blockers
             .iter()
             .map(|blocker| (blocker.pid, blocker.prepared.clone()))
             .collect();
@@ -219,8 +223,8 @@ impl<'a> Watch<'a> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(&blockers);
-        if waits.told.as_ref() != Some(&who) {
-            waits.told = Some(who);
+        if waits.reported.as_ref() != Some(&identities) {
+            waits.reported = Some(identities);
             self.context.report(EventKind::MigrationBlocked {
                 waited_ms: millis(since.elapsed()),
                 blockers,
@@ -228,16 +232,16 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn give_way(&self, transaction: f64) {
-        self.gave_way.store(true, Ordering::Relaxed);
+    fn cancel_at_limit(&self, transaction: f64) {
+        self.limit_reached.store(true, Ordering::Relaxed);
         let (observer, handle) = (Arc::clone(&self.observer), self.handle.clone());
-        self.strike_with(async move {
+        self.spawn_cancel(async move {
             observer.cancel_lock_wait(&handle, transaction).await;
         });
     }
 
-    /// Asked twice to stop, cancels whatever statement is at hand, until the attempt has ended: one that had not begun
-    /// when the user asked would run to its end.
+    /// After a second cancellation, cancels whatever statement is running, until the attempt has ended: a single request would miss a
+    /// statement that starts after it.
     async fn watch_cancellation(&self) {
         let mut cancelled = self.context.cancelled.clone();
         if cancelled.wait_for(|times| *times > 1).await.is_err() {
@@ -249,27 +253,30 @@ impl<'a> Watch<'a> {
                 self.handle.clone(),
                 self.cancel.clone(),
             );
-            self.strike_with(async move {
+            self.spawn_cancel(async move {
                 if observer.cancel_statement(&handle).await.is_none()
                     && let Err(error) = cancel.cancel().await
                 {
-                    tracing::warn!(error = %with_causes(&error), "a statement could not be cancelled");
+                    tracing::warn!(error = %with_causes(&error), "cannot cancel a statement");
                 }
             });
             tokio::time::sleep(LONGEST_PERIOD).await;
         }
     }
 
-    /// Strikes in a task of its own, so that it is not dropped with the watch; one at a time.
-    fn strike_with(&self, strike: impl Future<Output = ()> + Send + 'static) {
-        let mut under_way = self.strike.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Sends a cancel request in a separate task, so that it is not dropped with the watch; one at a time.
+    fn spawn_cancel(&self, cancel_request: impl Future<Output = ()> + Send + 'static) {
+        let mut under_way = self
+            .cancel_request
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if under_way.as_ref().is_none_or(JoinHandle::is_finished) {
-            *under_way = Some(tokio::spawn(strike));
+            *under_way = Some(tokio::spawn(cancel_request));
         }
     }
 
-    fn take_strike(&self) -> Option<JoinHandle<()>> {
-        self.strike
+    fn take_cancel_request(&self) -> Option<JoinHandle<()>> {
+        self.cancel_request
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()

@@ -1,7 +1,7 @@
-//! Files one after another in a transaction that stays open, as an atomic release has it in each database.
+//! Files one after another in a transaction that stays open, as an atomic release has one in each database.
 //!
-//! Responsible for beginning the transaction, for keeping one file from leaking into the next, and for running all of it again after a
-//! lock was not to be had. Not for what ends the transaction (`dispatch::atomic`). Floor 3.
+//! Begins the transaction, keeps one file from leaking into the next, and runs all files again after a lock timeout.
+//! `dispatch::atomic` ends the transaction.
 
 use std::time::{Duration, Instant};
 
@@ -18,41 +18,41 @@ use crate::postgres::{
 /// The transaction of one database.
 #[derive(Debug, Default)]
 pub struct OpenTransaction {
-    /// Since when it is open; `None` when it is not.
+    /// The time of its BEGIN; `None` while it is not open.
     pub began: Option<tokio::time::Instant>,
-    /// What others knew before it.
+    /// The relations that other sessions knew before it.
     pub relations: KnownRelations,
 }
 
-/// A file that was run.
+/// A file that was executed.
 #[derive(Clone, Copy, Debug)]
 pub struct Executed {
-    /// How long it took, retries included.
+    /// The duration, retries included.
     pub duration: Duration,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
-/// A file that could not be run. Nothing is left of the transaction.
+/// A file that failed. Nothing is left of the transaction.
 #[derive(Debug)]
 pub struct FailedWithin {
     /// The service.
     pub service: ServiceName,
-    /// The migration: perhaps one that had been executed before, and was run again.
+    /// The migration; it may have been executed earlier and have failed when it was rerun.
     pub version: Version,
-    /// What is wrong.
+    /// The failure.
     pub failure: Box<Failure>,
 }
 
-/// An attempt that failed: at which file, and who stood in the way.
+/// A failed attempt: the file and the blockers.
 struct Failed {
     index: usize,
     fault: Fault,
     blockers: Vec<Blocker>,
 }
 
-/// Runs the last of `files` in the transaction, which is begun where it is not open. After a lock was not to be had all is rolled
-/// back, and all of the files are run again. Reports the last one's start and its end.
+/// Runs the last of `files` in the transaction, which begins here if it is not open. After a lock timeout, everything is rolled back
+/// and all files are rerun. Reports the start and the end of the last one.
 pub async fn execute_within(
     locked: &mut LockedSession,
     transaction: &mut OpenTransaction,
@@ -122,7 +122,7 @@ pub async fn execute_within(
         )
         .await;
         return match ended {
-            // Without its commit nothing of it can be done.
+            // Nothing of it can be done without its commit.
             Ok(_) => Ok(None),
             Err(failure) => Err(FailedWithin {
                 service: at.service.name.clone(),
@@ -154,14 +154,14 @@ async fn run_from(
                     .map_err(Fault::of)?,
                 None => begin(locked, transaction, &settings, history_tables).await?,
             }
-            // Services that share the database have a history table each, perhaps in schemas of their own.
+            // Services that share the database have a history table each, possibly in different schemas.
             if history_tables.len() > 1 {
                 let refreshing = locked.session_mut().refresh(context.history_table);
                 refreshing.await.map_err(Fault::of)?;
             }
             locked.session().enter_file().await.map_err(Fault::of)?;
             let attempt = || context.done(started, attempt, None);
-            inside(locked, context, attempt, Ending::GoesOn).await
+            inside(locked, context, attempt, Ending::Continues).await
         };
         let ran = watch.over(running).await;
         context.report_notices(locked.session_mut());
@@ -187,6 +187,7 @@ async fn begin(
         .map_err(Fault::of)?;
     let session = locked.session();
     let (_, relations) = tokio::try_join!(
+        // `biased` sends BEGIN first, in the same round trip.
         biased;
         session.client().batch_execute("BEGIN"),
         read_relations(session, history_tables),
@@ -197,7 +198,7 @@ async fn begin(
     Ok(())
 }
 
-/// Writes to the journal that a file had been executed and was rolled back.
+/// Records in the journal that a file had been executed and was rolled back.
 pub async fn record_rolled_back(
     session: &Session,
     context: &StepContext<'_>,

@@ -1,10 +1,10 @@
-//! What is noted of the catalog before a statement that cannot be rolled back.
+//! The state of the catalog before a statement that cannot be rolled back.
 
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::ProgressState;
 
-/// What the catalog showed before the statement; kept with its intent, as JSON.
+/// The state of the catalog before the statement; stored with its intent, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "statement", rename_all = "snake_case")]
 pub(in crate::runner) enum Before {
@@ -12,21 +12,21 @@ pub(in crate::runner) enum Before {
     CreateIndex {
         /// The table.
         table: u32,
-        /// The name that the file gives the index.
+        /// The name of the index, if the file gives one.
         name: Option<String>,
         /// The indexes that the table had.
         others: Vec<u32>,
     },
     /// `DROP INDEX CONCURRENTLY`.
     DropIndex {
-        /// The indexes that were there to be dropped.
+        /// The existing indexes that the statement drops.
         indexes: Vec<u32>,
     },
     /// `REINDEX CONCURRENTLY`.
     Reindex {
-        /// Whose indexes.
+        /// The tables whose indexes are rebuilt.
         scope: Scope,
-        /// Copies that somebody else's attempt had left.
+        /// Copies that an attempt of another session had left.
         copies: Vec<u32>,
     },
     /// `DETACH PARTITION CONCURRENTLY` of a partition that was attached.
@@ -36,23 +36,23 @@ pub(in crate::runner) enum Before {
         /// The partition.
         partition: u32,
     },
-    /// Makes or removes a database, a tablespace, a subscription.
+    /// Creates or drops a database, a tablespace or a subscription.
     Object {
-        /// Whether it was there.
+        /// Whether it existed.
         there: bool,
     },
-    /// May run twice; leaves nothing half-done.
+    /// May run twice, and leaves nothing half-done.
     Repeatable,
-    /// Commits by itself and leaves no trace that could be looked up.
+    /// Commits by itself, and leaves no trace in the catalog.
     Untraceable {
         /// The beginning of the statement.
         text: String,
-        /// Whether the server said that it failed: it then did not run to its end.
+        /// Whether the server reported an error: the statement then did not run to its end.
         failed: bool,
     },
 }
 
-/// The tables whose indexes are built anew.
+/// The tables whose indexes are rebuilt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::runner) enum Scope {
@@ -60,12 +60,12 @@ pub(in crate::runner) enum Scope {
     Table(u32),
     /// The tables of a schema.
     Schema(u32),
-    /// All of the database.
+    /// The whole database.
     Database,
 }
 
 impl Before {
-    /// What was noted with an intent; `None` where there is no intent, or none that can be read.
+    /// Reads what was stored with an intent; `None` without an intent, or with an unreadable one.
     pub(in crate::runner) fn of(state: Option<&ProgressState>) -> Option<Self> {
         match state {
             Some(ProgressState::Intent { note: Some(note) }) => serde_json::from_str(note).ok(),
@@ -73,9 +73,9 @@ impl Before {
         }
     }
 
-    /// As it is kept.
+    /// The stored form.
     pub(in crate::runner) fn note(&self) -> String {
-        // Cannot fail: nothing but numbers, words and texts.
+        // Cannot fail: the type has only numbers, strings and enums.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -1,20 +1,20 @@
-//! Waiting until nobody else is at work on a table's indexes.
+//! Waits until no other session builds or drops the indexes of a table.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Look;
+use super::CatalogCheck;
 use crate::domain::{EventKind, ExitStatus, commented};
 use crate::postgres::builder_on;
 use crate::runner::fault::Fault;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-impl Look<'_> {
-    /// Waits while another session builds or drops an index of one of the tables: what is INVALID may become valid.
+impl CatalogCheck<'_> {
+    /// Waits while another session builds or drops an index of one of the tables: an INVALID index may become valid.
     ///
-    /// Polled: waiting for the lock itself, with a snapshot, is a deadlock with `CONCURRENTLY`.
+    /// This polls: waiting for the lock itself, with a snapshot, deadlocks with `CONCURRENTLY`.
     pub(super) async fn until_settled(&self, tables: &[u32]) -> Result<(), Fault> {
         let limit = self.context.engine.concurrently_timeout;
         let started = Instant::now();
@@ -36,14 +36,14 @@ impl Look<'_> {
             if !limit.is_zero() && started.elapsed() >= limit {
                 return Err(Fault::Halted {
                     message: format!(
-                        "the session with pid {} is still at work on the indexes of the table after {}",
+                        "the session with pid {} still builds or drops indexes of the table after {}",
                         holder.pid,
                         humantime::format_duration(limit)
                     ),
                     next: commented(
                         self.context.run_again,
                         format!(
-                            "when it has finished, or was ended: SELECT pg_terminate_backend({})",
+                            "once it has finished, or after you terminate it: SELECT pg_terminate_backend({})",
                             holder.pid
                         ),
                     ),

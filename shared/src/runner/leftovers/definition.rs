@@ -1,18 +1,18 @@
-//! Whether an index is what a statement would build.
+//! Compares an existing index with the one that a statement would build.
 //!
-//! The server is asked: the statement builds its index on an empty copy of the table, in a transaction that is rolled
-//! back, and the two are compared as the catalog has them. Nothing of SQL has to be understood for that.
+//! The server does the comparison: the statement builds its index on an empty copy of the table, in a transaction that is rolled back,
+//! and the catalog entries of the two are compared. So no SQL has to be interpreted.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-use super::Look;
+use super::CatalogCheck;
 use super::indexes::Wanted;
 use crate::domain::with_causes;
 use crate::runner::fault::Fault;
 
-/// Of two indexes everything that a definition says, but for their names, tables and tablespaces.
+/// The complete definitions of two indexes, except for their names, tables and tablespaces.
 const SAME: &str = "
     SELECT count(DISTINCT d.definition) = 1 FROM (
         SELECT pg_catalog.jsonb_build_array(i.indisunique, pg_catalog.to_jsonb(i) -> 'indnullsnotdistinct', i.indnatts,
@@ -24,8 +24,8 @@ const SAME: &str = "
         WHERE i.indexrelid = $1 OR i.indrelid = pg_catalog.to_regclass($2)
     ) d";
 
-impl Look<'_> {
-    /// Which of the indexes of a table are what the statement would build; `None` where that cannot be found out.
+impl CatalogCheck<'_> {
+    /// The indexes of a table that match the statement; `None` if that cannot be determined.
     pub(super) async fn built_by(
         &self,
         wanted: &Wanted<'_>,
@@ -35,7 +35,7 @@ impl Look<'_> {
         if indexes.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        // The copy has the name of the table: its columns may be written with it.
+        // The copy has the name of the table, because the statement may qualify its columns with that name.
         let rows = self
             .ask(
                 "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('pg_temp.%I', c.relname) \
@@ -54,13 +54,13 @@ impl Look<'_> {
             Ok(same) => Ok(Some(same)),
             Err(error) if is_passing(&error) => Err(Fault::of(error)),
             Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the index could not be built on a copy of its table");
+                tracing::debug!(error = %with_causes(&error), "cannot build the index on a copy of its table");
                 Ok(None)
             }
         }
     }
 
-    /// The copy and its index are made under the settings of the file, and compared under ours.
+    /// The copy and its index are created under the settings of the file, and compared under ours.
     async fn compare(
         &self,
         wanted: &Wanted<'_>,
@@ -93,7 +93,7 @@ impl Look<'_> {
     }
 }
 
-/// Whether the error says nothing about the definition: the lock on the table was not to be had, the user cancelled, the
+/// Whether the error is unrelated to the definition: the lock on the table was not obtained, the user cancelled, or the
 /// connection is lost.
 fn is_passing(error: &Error) -> bool {
     [

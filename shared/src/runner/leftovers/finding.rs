@@ -1,4 +1,4 @@
-//! What to do with a statement, after a look at the catalog.
+//! What to do with a statement, after a check of the catalog.
 
 use crate::domain::commented;
 use tokio_postgres::Row;
@@ -15,23 +15,23 @@ use crate::sql::{Name, Statement, StatementKind, is_repeatable, lasting_change};
 /// What to do with a statement.
 #[derive(Debug)]
 pub(in crate::runner) enum Finding {
-    /// It is done; why we know.
+    /// It is done; the text gives the evidence.
     Done(String),
     /// It is half-done, and another statement finishes it.
     Finish {
         /// The other statement.
         sql: String,
-        /// What to note with the intent.
+        /// What to store with the intent.
         before: Before,
         /// What was found.
         recovered: String,
     },
     /// Run it, after these statements.
     Run {
-        /// Drop what an earlier attempt has left.
+        /// Statements that drop what an earlier attempt has left.
         first: Vec<String>,
-        /// What to note with the intent. `None` where no intent is worth recording: the catalog already shows the result,
-        /// which this file then did not bring about.
+        /// What to store with the intent. `None` if no intent is worth recording: the catalog already shows the result, which this file
+        /// then did not produce.
         before: Option<Before>,
         /// What was found and is dropped.
         recovered: Option<String>,
@@ -39,7 +39,7 @@ pub(in crate::runner) enum Finding {
 }
 
 impl Finding {
-    /// Run it; this is what the catalog shows before.
+    /// Run it; `before` is the current state of the catalog.
     pub(super) fn run(before: Before) -> Self {
         Self::Run {
             first: Vec::new(),
@@ -48,20 +48,20 @@ impl Finding {
         }
     }
 
-    /// Run it, and let the server say what is wrong with it.
+    /// Run it, and let the server report what is wrong with it.
     pub(super) fn run_as_it_is() -> Self {
         Self::run(Before::Repeatable)
     }
 }
 
-/// A look at the catalog for one statement.
-pub(in crate::runner) struct Look<'a> {
+/// A check of the catalog for one statement.
+pub(in crate::runner) struct CatalogCheck<'a> {
     pub(in crate::runner) session: &'a Session,
     pub(in crate::runner) context: &'a StepContext<'a>,
 }
 
-impl Look<'_> {
-    /// Looks a statement up. `state` is what an earlier attempt recorded of it.
+impl CatalogCheck<'_> {
+    /// Checks a statement. `state` is what an earlier attempt recorded of it.
     pub(in crate::runner) async fn at(
         &self,
         statement: &Statement<'_>,
@@ -113,7 +113,7 @@ impl Look<'_> {
         }
     }
 
-    /// A procedure that commits by itself: it is never run a second time without being asked.
+    /// Handles a procedure that commits by itself: it never runs a second time without an explicit request.
     fn untraceable(
         &self,
         statement: &Statement<'_>,
@@ -127,7 +127,7 @@ impl Look<'_> {
                 None => return Err(self.unknown_outcome(&text)),
                 Some(UnknownOutcome::Done) => {
                     return Ok(Finding::Done(
-                        "counted as done, as --unknown-outcome says".to_owned(),
+                        "counted as done because of --unknown-outcome".to_owned(),
                     ));
                 }
                 Some(UnknownOutcome::Again) => {}
@@ -141,17 +141,15 @@ impl Look<'_> {
 
     fn unknown_outcome(&self, text: &str) -> Fault {
         Fault::refused(
-            format!(
-                "an interrupted run had begun `{text}`; whether it ran to its end cannot be known"
-            ),
+            format!("an interrupted run started `{text}`; it is unknown whether it finished"),
             commented(
                 format!("{} --unknown-outcome done", self.context.run_again),
-                "look first: goes on after it; --unknown-outcome again runs it from its beginning; revert undoes the file",
+                "check the data first: this continues after it; --unknown-outcome again runs it from its start; revert undoes the file",
             ),
         )
     }
 
-    /// Asks the catalog, under our settings.
+    /// Queries the catalog, under our settings.
     pub(super) async fn ask(
         &self,
         sql: &str,
@@ -163,8 +161,8 @@ impl Look<'_> {
             .map_err(Fault::of)
     }
 
-    /// The relation of that name, as the `search_path` of the file has it: asked under the file's settings, in words that mean the same
-    /// under any.
+    /// Finds the relation of that name through the `search_path` of the file. It runs under the file's settings, so the query must mean
+    /// the same under any settings.
     pub(super) async fn relation(&self, name: &Name) -> Result<Option<u32>, Fault> {
         let rows = self
             .session
@@ -179,7 +177,7 @@ impl Look<'_> {
     }
 }
 
-/// As much of a statement as a message can hold, on one line.
+/// The beginning of a statement, shortened for a message, on one line.
 fn beginning(text: &str) -> String {
     const LONGEST: usize = 60;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

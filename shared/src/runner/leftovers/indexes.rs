@@ -4,7 +4,7 @@ use crate::domain::commented;
 use tokio_postgres::types::Type;
 
 use super::before::Before;
-use super::{Finding, Look};
+use super::{CatalogCheck, Finding};
 use crate::runner::fault::Fault;
 use crate::sql::Name;
 
@@ -14,11 +14,11 @@ pub(super) struct Wanted<'a> {
     pub(super) table: &'a Name,
     pub(super) if_not_exists: bool,
     pub(super) unique: bool,
-    /// Everything behind the name of the table.
+    /// Everything after the name of the table.
     pub(super) definition: &'a str,
 }
 
-/// An index on a table, as the catalog has it.
+/// The catalog entry of an index.
 #[derive(Debug)]
 struct Index {
     oid: u32,
@@ -27,46 +27,46 @@ struct Index {
     valid: bool,
 }
 
-/// What is there of an index that a statement builds.
+/// Finds what exists of an index that a statement builds.
 pub(super) async fn created(
-    look: &Look<'_>,
+    catalog: &CatalogCheck<'_>,
     wanted: &Wanted<'_>,
     earlier: Option<&Before>,
 ) -> Result<Finding, Fault> {
-    let Some(table) = look.relation(wanted.table).await? else {
+    let Some(table) = catalog.relation(wanted.table).await? else {
         return Ok(Finding::run_as_it_is());
     };
     let others = match earlier {
         Some(Before::CreateIndex { others, .. }) => Some(others.as_slice()),
         _ => None,
     };
-    let mut all = look.indexes_of(table).await?;
+    let mut all = catalog.indexes_of(table).await?;
     if suspects(&all, wanted, others).any(|index| !index.valid) {
-        look.until_settled(&[table]).await?;
-        all = look.indexes_of(table).await?;
+        catalog.until_settled(&[table]).await?;
+        all = catalog.indexes_of(table).await?;
     }
     let suspects: Vec<&Index> = suspects(&all, wanted, others).collect();
     if suspects.is_empty() && wanted.if_not_exists {
-        refuse_invalid_elsewhere(look, wanted, table).await?;
+        refuse_invalid_elsewhere(catalog, wanted, table).await?;
     }
     let oids: Vec<u32> = suspects.iter().map(|index| index.oid).collect();
-    let same = look.built_by(wanted, table, &oids).await?;
+    let same = catalog.built_by(wanted, table, &oids).await?;
     let is_ours = |index: &Index| match &same {
         Some(same) => same.contains(&index.oid),
-        // By name, or by being the only one that is new since the intent.
+        // Compare by name, or take the only index that is new since the intent.
         None => others.is_some() && suspects.len() == 1,
     };
     let (ours, foreign): (Vec<&Index>, Vec<&Index>) =
         suspects.iter().partition(|index| is_ours(index));
-    // An INVALID index in the place of ours: IF NOT EXISTS would take it for a good one.
+    // An INVALID index has our name: IF NOT EXISTS would accept it as valid.
     if let (Some(_), Some(index)) = (wanted.name, foreign.iter().find(|index| !index.valid)) {
-        return Err(not_ours(look, wanted.table, &index.qualified));
+        return Err(not_ours(catalog, wanted.table, &index.qualified));
     }
-    // Where the server chose the name, a valid one beside an INVALID one is somebody else's.
+    // If the server chose the name, a valid index beside an INVALID one belongs to another session.
     let finished = ours.iter().any(|index| index.valid) && ours.iter().all(|index| index.valid);
     if finished && others.is_some() {
         return Ok(Finding::Done(
-            "the server had finished the index after the interrupted run was gone".to_owned(),
+            "the server finished the index after the run was interrupted".to_owned(),
         ));
     }
     let taken = wanted.name.is_some() && suspects.iter().any(|index| index.valid);
@@ -75,7 +75,7 @@ pub(super) async fn created(
         first: invalid.iter().map(|index| drop(&index.qualified)).collect(),
         recovered: invalid.first().map(|index| {
             format!(
-                "dropped the INVALID index {} of an earlier attempt and built it anew",
+                "dropped the INVALID index {} of an earlier attempt and rebuilt it",
                 index.qualified
             )
         }),
@@ -91,7 +91,7 @@ pub(super) async fn created(
     })
 }
 
-/// The indexes that may be the statement's: the one of its name, or, where the server chooses that, the new ones.
+/// The indexes that the statement may have built: the one with its name, or the new ones if the server chose the name.
 fn suspects<'a>(
     all: &'a [Index],
     wanted: &Wanted<'_>,
@@ -109,7 +109,7 @@ pub(super) fn drop(qualified: &str) -> String {
     format!("DROP INDEX CONCURRENTLY IF EXISTS {qualified}")
 }
 
-impl Look<'_> {
+impl CatalogCheck<'_> {
     async fn indexes_of(&self, table: u32) -> Result<Vec<Index>, Fault> {
         let rows = self
             .ask(
@@ -132,16 +132,16 @@ impl Look<'_> {
     }
 }
 
-/// An INVALID index of that name on another table of the schema: `IF NOT EXISTS` would pass over it.
+/// Refuses an INVALID index of that name on another table of the schema: `IF NOT EXISTS` would skip the statement.
 async fn refuse_invalid_elsewhere(
-    look: &Look<'_>,
+    catalog: &CatalogCheck<'_>,
     wanted: &Wanted<'_>,
     table: u32,
 ) -> Result<(), Fault> {
     let Some(name) = wanted.name else {
         return Ok(());
     };
-    let rows = look
+    let rows = catalog
             .ask(
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class t \
                JOIN pg_catalog.pg_class c ON c.relnamespace = t.relnamespace AND c.relname = $2 AND c.relkind = 'i' \
@@ -152,52 +152,50 @@ async fn refuse_invalid_elsewhere(
         )
         .await?;
     match rows.first() {
-        Some(row) => Err(not_ours(look, wanted.table, row.get(0))),
+        Some(row) => Err(not_ours(catalog, wanted.table, row.get(0))),
         None => Ok(()),
     }
 }
 
-fn not_ours(look: &Look<'_>, table: &Name, index: &str) -> Fault {
+fn not_ours(catalog: &CatalogCheck<'_>, table: &Name, index: &str) -> Fault {
     Fault::refused(
         format!(
-            "the index {index} is INVALID, and not what this statement builds on {table}: it is somebody else's"
+            "the index {index} is INVALID and differs from the one that this statement builds on {table}: something else created it"
         ),
         commented(
-            look.context.run_again,
-            format!("find out whose it is, and drop it first: DROP INDEX CONCURRENTLY {index}"),
+            catalog.context.run_again,
+            format!("find out what created it, then drop it: DROP INDEX CONCURRENTLY {index}"),
         ),
     )
 }
 
-/// What is there of the indexes that a statement drops.
+/// Finds what exists of the indexes that a statement drops.
 pub(super) async fn dropped(
-    look: &Look<'_>,
+    catalog: &CatalogCheck<'_>,
     names: &[Name],
     earlier: Option<&Before>,
 ) -> Result<Finding, Fault> {
     if let Some(Before::DropIndex { indexes }) = earlier
         && !indexes.is_empty()
     {
-        let rows = look
+        let rows = catalog
             .ask(
                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = ANY ($1))",
                 &[(indexes, Type::OID_ARRAY)],
             )
             .await?;
-        // By oid: the name may stand for another index now, further down the search_path.
+        // By oid: the name may now refer to another index, further down the search_path.
         return Ok(if rows.first().is_some_and(|row| row.get(0)) {
             Finding::run(Before::DropIndex {
                 indexes: indexes.clone(),
             })
         } else {
-            Finding::Done(
-                "the server had dropped the index after the interrupted run was gone".to_owned(),
-            )
+            Finding::Done("the server dropped the index after the run was interrupted".to_owned())
         });
     }
     let mut indexes = Vec::new();
     for name in names {
-        indexes.extend(look.relation(name).await?);
+        indexes.extend(catalog.relation(name).await?);
     }
     Ok(Finding::run(Before::DropIndex { indexes }))
 }

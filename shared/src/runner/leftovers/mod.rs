@@ -1,10 +1,10 @@
 //! What an earlier attempt at a statement that cannot be rolled back has left in the catalog, and what to do about it.
 //!
-//! Before such a statement runs, what the catalog shows is noted with the intent (`before`). After an interruption the
-//! difference tells what is ours: what was there before, or is not what the statement would have made, belongs to
-//! somebody else and is never dropped.
+//! Before such a statement runs, the state of the catalog is stored with the intent (`before`). After an interruption, the difference
+//! shows what the attempt has left. An object that existed before, or that the statement would not create, belongs to another session
+//! and is never dropped.
 //!
-//! Responsible for looking. Not for running statements, nor for the records (`statements`). Floor 3.
+//! Only checks the catalog: `statements` runs the statements and writes the records.
 
 mod before;
 mod busy;
@@ -17,6 +17,6 @@ mod reindex;
 mod remains;
 
 pub(super) use before::Before;
-pub(super) use finding::{Finding, Look};
+pub(super) use finding::{CatalogCheck, Finding};
 pub use remains::left_behind;
 pub(super) use remains::remains;

@@ -1,33 +1,33 @@
-//! What is made and removed outside of transactions: databases, tablespaces, subscriptions.
+//! Objects that are created and dropped outside of transactions: databases, tablespaces, subscriptions.
 
 use tokio_postgres::types::Type;
 
 use super::before::Before;
-use super::{Finding, Look};
+use super::{CatalogCheck, Finding};
 use crate::runner::fault::Fault;
 use crate::sql::{Lasting, LastingChange};
 
 pub(super) async fn changed(
-    look: &Look<'_>,
+    catalog: &CatalogCheck<'_>,
     change: &LastingChange,
     earlier: Option<&Before>,
 ) -> Result<Finding, Fault> {
-    let there = look.is_there(change).await?;
-    // It was the other way round, and nobody but the interrupted run wanted it so.
+    let there = catalog.is_there(change).await?;
+    // The state before was the opposite, so the interrupted run has changed it.
     if let Some(Before::Object { there: before }) = earlier
         && *before != change.creates
         && there == change.creates
     {
-        let done = if change.creates { "made" } else { "removed" };
+        let done = if change.creates { "created" } else { "dropped" };
         return Ok(Finding::Done(format!(
-            "the server had {done} {} after the interrupted run was gone",
+            "the server {done} {} after the run was interrupted",
             change.name
         )));
     }
     Ok(Finding::run(Before::Object { there }))
 }
 
-impl Look<'_> {
+impl CatalogCheck<'_> {
     async fn is_there(&self, change: &LastingChange) -> Result<bool, Fault> {
         let from = match change.object {
             Lasting::Database => "pg_catalog.pg_database WHERE datname = $1",

@@ -3,12 +3,12 @@
 use tokio_postgres::types::Type;
 
 use super::before::Before;
-use super::{Finding, Look};
+use super::{CatalogCheck, Finding};
 use crate::runner::fault::Fault;
 use crate::sql::Name;
 
 pub(super) async fn detached(
-    look: &Look<'_>,
+    catalog: &CatalogCheck<'_>,
     table: &Name,
     partition: &Name,
     earlier: Option<&Before>,
@@ -19,12 +19,15 @@ pub(super) async fn detached(
     };
     let (table, partition) = match known {
         Some(known) => known,
-        None => match (look.relation(table).await?, look.relation(partition).await?) {
+        None => match (
+            catalog.relation(table).await?,
+            catalog.relation(partition).await?,
+        ) {
             (Some(table), Some(partition)) => (table, partition),
             _ => return Ok(Finding::run_as_it_is()),
         },
     };
-    let rows = look
+    let rows = catalog
             .ask(
             "SELECT inhdetachpending, pg_catalog.format('%I.%I', tn.nspname, t.relname), \
                pg_catalog.format('%I.%I', pn.nspname, p.relname) \
@@ -38,7 +41,7 @@ pub(super) async fn detached(
     let Some(row) = rows.first() else {
         return Ok(match known {
             Some(_) => Finding::Done(
-                "the partition had been detached after the interrupted run was gone".to_owned(),
+                "the server detached the partition after the run was interrupted".to_owned(),
             ),
             None => Finding::run_as_it_is(),
         });
@@ -47,11 +50,11 @@ pub(super) async fn detached(
     if !row.get::<_, bool>(0) {
         return Ok(Finding::run(before));
     }
-    // Also where somebody else had begun: a pending detachment has no other end than this.
+    // Also if another session started it: FINALIZE is the only way to end a pending detachment.
     let (table, partition): (&str, &str) = (row.get(1), row.get(2));
     Ok(Finding::Finish {
         sql: format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"),
         before,
-        recovered: format!("finished the detachment of {partition}, which was pending"),
+        recovered: format!("finished the pending detachment of {partition}"),
     })
 }

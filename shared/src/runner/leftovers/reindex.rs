@@ -3,11 +3,11 @@
 use tokio_postgres::types::Type;
 
 use super::before::{Before, Scope};
-use super::{Finding, Look, indexes};
+use super::{CatalogCheck, Finding, indexes};
 use crate::runner::fault::Fault;
 use crate::sql::ReindexTarget;
 
-/// INVALID copies on the tables of a scope (`$1`, `$2`) and their TOAST tables, but for those of `$3`.
+/// The INVALID copies on the tables of a scope (`$1`, `$2`) and their TOAST tables, except those in `$3`.
 pub(super) const COPIES: &str = r"
     WITH tables AS (
         SELECT t.oid, t.reltoastrelid FROM pg_catalog.pg_class t
@@ -24,7 +24,7 @@ pub(super) const COPIES: &str = r"
     ORDER BY 2";
 
 impl Scope {
-    /// As `COPIES` takes it.
+    /// The parameters of `COPIES`.
     pub(super) fn parameters(self) -> (&'static str, u32) {
         match self {
             Self::Table(oid) => ("table", oid),
@@ -41,7 +41,7 @@ struct Copy {
 }
 
 pub(super) async fn reindexed(
-    look: &Look<'_>,
+    catalog: &CatalogCheck<'_>,
     target: &ReindexTarget,
     earlier: Option<&Before>,
 ) -> Result<Finding, Fault> {
@@ -50,19 +50,19 @@ pub(super) async fn reindexed(
         copies: foreign,
     }) = earlier
     else {
-        let Some(scope) = look.scope(target).await? else {
+        let Some(scope) = catalog.scope(target).await? else {
             return Ok(Finding::run_as_it_is());
         };
-        let copies = look.copies(scope, &[]).await?;
+        let copies = catalog.copies(scope, &[]).await?;
         let copies = copies.iter().map(|copy| copy.oid).collect();
         return Ok(Finding::run(Before::Reindex { scope, copies }));
     };
     let scope = *scope;
-    let mut ours = look.copies(scope, foreign).await?;
+    let mut ours = catalog.copies(scope, foreign).await?;
     if !ours.is_empty() {
         let tables: Vec<u32> = ours.iter().map(|copy| copy.table).collect();
-        look.until_settled(&tables).await?;
-        ours = look.copies(scope, foreign).await?;
+        catalog.until_settled(&tables).await?;
+        ours = catalog.copies(scope, foreign).await?;
     }
     Ok(Finding::Run {
         first: ours
@@ -71,11 +71,11 @@ pub(super) async fn reindexed(
             .collect(),
         recovered: ours.first().map(|copy| match ours.len() {
             1 => format!(
-                "dropped the INVALID copy {} of an earlier attempt and began anew",
+                "dropped the INVALID copy {} of an earlier attempt and started over",
                 copy.qualified
             ),
             number => format!(
-                "dropped {number} INVALID copies of an earlier attempt, such as {}, and began anew",
+                "dropped {number} INVALID copies of an earlier attempt, such as {}, and started over",
                 copy.qualified
             ),
         }),
@@ -86,7 +86,7 @@ pub(super) async fn reindexed(
     })
 }
 
-impl Look<'_> {
+impl CatalogCheck<'_> {
     async fn scope(&self, target: &ReindexTarget) -> Result<Option<Scope>, Fault> {
         let (sql, name) = match target {
             ReindexTarget::Index(name) => {

@@ -1,4 +1,4 @@
-//! What an interrupted statement has left, in words.
+//! Describes what an interrupted statement has left.
 
 use tokio_postgres::Error;
 use tokio_postgres::types::Type;
@@ -9,9 +9,9 @@ use crate::domain::{Direction, ServiceName, Version};
 use crate::postgres::Client;
 use crate::postgres::read_progress;
 
-/// What a statement has left of which `before` was noted: each with what the next run does about it.
+/// What a statement has left, given its `before`, each with what the next run does about it.
 ///
-/// By oids only, so that it can be asked on any session, whatever its `search_path`.
+/// Uses only oids, so that it works in any session, whatever its `search_path`.
 pub(in crate::runner) async fn remains(
     client: &Client,
     before: &Before,
@@ -87,19 +87,19 @@ pub(in crate::runner) async fn remains(
             }))
         }
         Before::Untraceable { text, failed: true } => Ok(vec![format!(
-            "what `{text}` had committed before it failed; the next run runs it from its beginning"
+            "what `{text}` committed before it failed; the next run runs it from its start"
         )]),
         Before::Untraceable {
             text,
             failed: false,
         } => Ok(vec![format!(
-            "`{text}`, of which nobody knows whether it ran to its end; the next run asks"
+            "`{text}`: it is unknown whether it finished; the next run asks"
         )]),
         Before::Object { .. } | Before::Repeatable => Ok(Vec::new()),
     }
 }
 
-/// What an interrupted file has left: whether anything is recorded of it, and what is half-done.
+/// What an interrupted file has left: whether any of it is recorded, and what is half-done.
 pub async fn left_behind(
     client: &Client,
     service: &ServiceName,
