@@ -1,10 +1,9 @@
-//! The state of a run as a pure machine: which step may start, and who is skipped because of whom.
+//! The state of a run as a pure state machine: which step may start, and which service is skipped because of which failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Plan, ServiceName};
 
-/// The state of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StepState {
     Waiting,
@@ -13,22 +12,22 @@ pub(super) enum StepState {
     Failed,
 }
 
-/// What the board knows of one service.
+/// The state of one service.
 #[derive(Debug)]
 struct Lane {
     /// Its steps, in order.
     steps: Vec<usize>,
-    /// How many of them are done.
+    /// The number of steps that are done.
     done: usize,
-    /// Whether a task is at work for it, or about to be.
+    /// Whether a task works for it or is about to.
     active: bool,
-    /// Whether one of its steps failed, or the service itself did.
+    /// Whether the service or one of its steps failed.
     failed: bool,
-    /// The database, to keep two services of one database apart.
+    /// The database key, so that two services of one database never run at once.
     database: String,
 }
 
-/// Steps, gates and services of a run.
+/// The steps, gates and services of a run.
 #[derive(Debug)]
 pub(super) struct Board {
     plan: Plan,
@@ -40,7 +39,7 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// A board for a plan. `databases` gives the identity of each service's database.
+    /// Creates a board for a plan. `databases` maps each service to its database key.
     pub(super) fn new(plan: Plan, databases: &BTreeMap<ServiceName, String>, jobs: usize) -> Self {
         let mut lanes: BTreeMap<ServiceName, Lane> = BTreeMap::new();
         for (index, step) in plan.steps.iter().enumerate() {
@@ -70,8 +69,8 @@ impl Board {
         &self.plan
     }
 
-    /// The services to send to work now: their next step is ready, their database is free, and there is a job left.
-    /// The one with the longest way before it comes first.
+    /// The services to start now: their next step is ready, their database is free, and a job is left.
+    /// The one with the longest remaining chain of steps comes first.
     pub(super) fn startable(&self) -> Vec<ServiceName> {
         if self.stopping {
             return Vec::new();
@@ -100,7 +99,7 @@ impl Board {
         starting
     }
 
-    /// A task begins for a service.
+    /// A task for a service starts.
     pub(super) fn activate(&mut self, service: &ServiceName) {
         if let Some(lane) = self.lanes.get_mut(service) {
             lane.active = true;
@@ -114,14 +113,14 @@ impl Board {
         }
     }
 
-    /// The step that a service at work may do now; `None` sends it home.
+    /// Marks the next step of an active service as running, and returns it. `None`: the task has nothing more to do now.
     pub(super) fn next_step(&mut self, service: &ServiceName) -> Option<usize> {
         let step = self.ready(service)?;
         self.states[step] = StepState::Running;
         Some(step)
     }
 
-    /// The step that [`Board::next_step`] would let go.
+    /// The step that [`Board::next_step`] would return.
     pub(super) fn ready(&self, service: &ServiceName) -> Option<usize> {
         if self.stopping {
             return None;
@@ -129,7 +128,7 @@ impl Board {
         self.ready_step(self.lanes.get(service)?)
     }
 
-    /// The one step of a service that is visited is done.
+    /// The only step of a visited service is done.
     pub(super) fn end_visit(&mut self, service: &ServiceName) {
         let step = self
             .lanes
@@ -140,12 +139,11 @@ impl Board {
         }
     }
 
-    /// Whether every step is done.
     pub(super) fn is_all_done(&self) -> bool {
         self.states.iter().all(|state| *state == StepState::Done)
     }
 
-    /// Whether a step of a service is under way.
+    /// Whether a step of a service is running.
     pub(super) fn is_running(&self, service: &ServiceName) -> bool {
         self.lanes
             .get(service)
@@ -162,31 +160,30 @@ impl Board {
         }
     }
 
-    /// A step failed: nothing that comes after it will start.
+    /// A step failed: no step that depends on it starts.
     pub(super) fn failed(&mut self, step: usize) {
         self.states[step] = StepState::Failed;
         let service = self.plan.steps[step].service.clone();
         self.service_failed(&service);
     }
 
-    /// A service cannot go on, for a reason other than a step.
+    /// A service cannot continue, for a reason other than a failed step.
     pub(super) fn service_failed(&mut self, service: &ServiceName) {
         if let Some(lane) = self.lanes.get_mut(service) {
             lane.failed = true;
         }
     }
 
-    /// A gate is met.
     pub(super) fn gate_met(&mut self, gate: usize) {
         self.gates[gate] = true;
     }
 
-    /// Nothing new starts from here on.
+    /// From now on nothing new starts.
     pub(super) fn stop(&mut self) {
         self.stopping = true;
     }
 
-    /// Whether a task is at work.
+    /// Whether a task is active.
     pub(super) fn is_active(&self) -> bool {
         self.lanes.values().any(|lane| lane.active)
     }
@@ -206,19 +203,17 @@ impl Board {
             })
     }
 
-    /// Whether all steps of a service are done.
     pub(super) fn is_complete(&self, service: &ServiceName) -> bool {
         self.lanes
             .get(service)
             .is_none_or(|lane| lane.done == lane.steps.len())
     }
 
-    /// How many steps a service has.
     pub(super) fn step_count(&self, service: &ServiceName) -> usize {
         self.lanes.get(service).map_or(0, |lane| lane.steps.len())
     }
 
-    /// The place of a step among those of its service, from 1.
+    /// The position of a step among those of its service, from 1.
     pub(super) fn place(&self, step: usize) -> usize {
         let service = &self.plan.steps[step].service;
         self.lanes
@@ -227,8 +222,8 @@ impl Board {
             .map_or(1, |index| index + 1)
     }
 
-    /// The services with steps that were never started, each with their number and the failed service that they
-    /// wait for, where there is one.
+    /// The services with steps that were never started, each with the number of these steps and, if there is one, the failed
+    /// service that they depend on.
     pub(super) fn left_over(&self) -> Vec<(ServiceName, usize, Option<ServiceName>)> {
         self.lanes
             .iter()
@@ -258,12 +253,12 @@ impl Board {
         ready.then_some(step)
     }
 
-    /// Whether something that a step waits for has failed.
+    /// Whether a dependency of a step has failed.
     fn is_doomed(&self, step: usize) -> bool {
         self.culprit(step).is_some()
     }
 
-    /// The nearest failed service among all that a step waits for.
+    /// The nearest failed service among the direct and indirect dependencies of a step.
     fn culprit(&self, step: usize) -> Option<ServiceName> {
         let mut open = vec![step];
         let mut seen = BTreeSet::new();
@@ -321,7 +316,7 @@ mod tests {
         Board::new(plan.ranked(), &databases, jobs)
     }
 
-    /// Lets a service do its next step.
+    /// Runs the next step of a service to its end.
     fn work(board: &mut Board, service: &str) -> usize {
         board.activate(&name(service));
         let step = board.next_step(&name(service)).unwrap();
@@ -346,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_remaining_way_goes_first_when_jobs_are_few() {
+    fn the_longest_remaining_chain_goes_first_when_jobs_are_few() {
         let steps = vec![
             step("a", 1, &[]),
             step("b", 1, &[]),
@@ -383,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_stops_what_comes_after_it_and_nothing_else() {
+    fn a_failure_stops_its_dependents_and_nothing_else() {
         let mut board = board(
             vec![
                 step("a", 1, &[]),
@@ -409,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_holds_its_step_and_not_those_before() {
+    fn a_gate_blocks_its_step_and_not_earlier_ones() {
         let mut second = step("a", 2, &[0]);
         second.gates = vec![0];
         let plan = Plan {
@@ -428,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_stop_no_step_gets_its_go() {
+    fn after_a_stop_no_step_starts() {
         let mut board = board(vec![step("a", 1, &[]), step("a", 2, &[0])], 9);
         board.activate(&name("a"));
         let first = board.next_step(&name("a")).unwrap();

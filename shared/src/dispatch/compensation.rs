@@ -1,4 +1,4 @@
-//! What the dispatcher needs in order to undo what a run has applied.
+//! What the dispatcher needs to undo what a run has applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -8,45 +8,44 @@ use uuid::Uuid;
 use crate::domain::{Plan, ServiceName, Version};
 use crate::inspect::ServiceError;
 
-/// Migrations, by service.
+/// Migrations by service.
 pub type Migrations = BTreeMap<ServiceName, BTreeSet<Version>>;
 
-/// Reverts, in order, of what a run has left.
+/// The reverts, in order, that undo a run.
 #[derive(Clone, Debug)]
 pub struct Compensation {
-    /// The run.
+    /// The run to undo.
     pub of_run: Uuid,
-    /// What failed in it.
+    /// The failure in it.
     pub because: String,
-    /// The reverts. One that has no way back stops the compensation when it is its turn.
+    /// The reverts. An irreversible one stops the compensation when its turn comes.
     pub plan: Plan,
 }
 
-/// The reverts of migrations as they stand now, in order; or the services that are in the way.
+/// Reverts planned from the current state of the databases, in order; or the services that prevent them.
 pub type Undoing<'c> =
     Pin<Box<dyn Future<Output = Result<Plan, Vec<(ServiceName, ServiceError)>>> + 'c>>;
 
-/// Plans the reverts of migrations, from what is in the databases now.
+/// Plans the reverts of migrations from the current state of the databases.
 pub type PlanReverts<'c> = Box<dyn Fn(Migrations) -> Undoing<'c> + 'c>;
 
-/// The command that restores services from a backup.
 pub type RestoreCommand<'c> = Box<dyn Fn(&[&ServiceName], &str) -> String + 'c>;
 
-/// How a run undoes: what earlier runs have left, and what it has applied itself.
+/// How a run undoes what earlier runs have left, and what it has applied itself.
 pub struct Reverts<'c> {
     /// What is undone before anything is applied.
     pub first: Vec<Compensation>,
-    /// How to undo what this run has applied.
+    /// Plans how to undo what this run has applied.
     pub plan: PlanReverts<'c>,
-    /// The command that goes on with the compensation of a run.
+    /// The command that resumes the compensation of a run.
     pub resume: Box<dyn Fn(Uuid) -> String + 'c>,
-    /// The command that restores services from a backup: a manifest, or `latest`.
+    /// The command that restores services from a backup: a manifest or `latest`.
     pub restore: RestoreCommand<'c>,
-    /// The manifest of the backup that was taken for this run.
+    /// The manifest of the backup taken for this run.
     pub restore_from: Option<String>,
 }
 
-/// A plan by which each service is visited once, whatever the order of its steps.
+/// A plan that visits each service once, whatever the order of its steps.
 pub(super) fn visits(plan: &Plan) -> Plan {
     let mut steps: Vec<crate::domain::Step> = Vec::new();
     for step in &plan.steps {
@@ -63,7 +62,6 @@ pub(super) fn visits(plan: &Plan) -> Plan {
     }
 }
 
-/// The versions of a plan, by service.
 pub(super) fn migrations(plan: &Plan) -> Migrations {
     let mut migrations = Migrations::new();
     for step in &plan.steps {

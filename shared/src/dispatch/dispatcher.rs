@@ -1,4 +1,4 @@
-//! The dispatcher: the loop that owns a run.
+//! The dispatcher: the loop that owns the state of a run.
 
 mod cancel;
 mod compensate;
@@ -17,7 +17,7 @@ use self::compensate::Undoing;
 use super::atomic::{Release, enter};
 use super::board::Board;
 use super::compensation::migrations;
-use super::lane::{Go, LaneTask, Message};
+use super::lane::{LaneTask, Message, StartStep};
 use super::locked_database::LockedDatabase;
 use super::secure::secure;
 use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stopped, Stops, Ties};
@@ -30,7 +30,7 @@ use crate::inspect::{ServiceError, Target};
 use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
 use crate::runner::{StepDone, StepObserver};
 
-/// Runs a plan to its end, whatever that is.
+/// Runs a plan to its end, whatever the outcome.
 pub async fn dispatch<'a>(
     mut run: Run<'a>,
     recorder: &'a mut Recorder<'_>,
@@ -76,7 +76,7 @@ pub async fn dispatch<'a>(
     dispatcher.run().await
 }
 
-/// Has a run tell why it does not begin. What the user cancelled is told as that when the dispatcher sees it.
+/// Reports why a run does not begin. A cancellation is reported when the dispatcher sees it.
 fn begin_nothing(run: &mut Run<'_>, stopped: Stopped) {
     if stopped.1.exit_status() != ExitStatus::Cancelled {
         run.stopped.push(stopped);
@@ -84,16 +84,16 @@ fn begin_nothing(run: &mut Run<'_>, stopped: Stopped) {
     run.on_failure = OnFailure::Stop;
 }
 
-/// What the dispatcher keeps of one service.
+/// The state of one service.
 struct Lane {
     target: Arc<Target>,
     session: Option<Session>,
     held: Option<LockedDatabase>,
     run_again: String,
-    goes: Option<mpsc::UnboundedSender<Go>>,
+    starts: Option<mpsc::UnboundedSender<StartStep>>,
     cancel: Option<CancelHandle>,
     began: Option<Instant>,
-    /// Whether it was told that the service is at work, in this part of the run.
+    /// Whether `ServiceStarted` was reported in this part of the run.
     announced: bool,
     applied: usize,
     reverted: usize,
@@ -106,11 +106,11 @@ struct Dispatcher<'a, 'r> {
     jobs: usize,
     /// What this run is to apply.
     planned: Migrations,
-    /// What it has applied so far, wholly or half.
+    /// What it has applied so far, completely or in part.
     applied: Migrations,
     reverts: Option<Reverts<'a>>,
     undoing: Option<Undoing>,
-    /// What failed first, in this part of the run.
+    /// The first failure in this part of the run.
     why: Option<String>,
     is_undone: bool,
     lanes: BTreeMap<ServiceName, Lane>,
@@ -128,7 +128,7 @@ struct Dispatcher<'a, 'r> {
     tasks: JoinSet<()>,
     cancelled: watch::Receiver<u32>,
     stops: Stops,
-    /// Ends every wait, for a lock or a gate, once nothing new is to start.
+    /// Ends every wait for a lock or a gate, once nothing new may start.
     halt: watch::Sender<u32>,
     started: Instant,
     status: ExitStatus,
@@ -136,9 +136,9 @@ struct Dispatcher<'a, 'r> {
     first_failure: Option<ServiceName>,
     gates_open: usize,
     next: Vec<String>,
-    /// The ends of the journals that were written, by service.
+    /// The last journal entries, by service.
     anchors: BTreeMap<ServiceName, Anchor>,
-    /// The backup that was taken before the first step.
+    /// The backup taken before the first step.
     backup: Option<String>,
 }
 
@@ -158,7 +158,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     session: input.session,
                     held: input.held,
                     run_again: input.run_again,
-                    goes: None,
+                    starts: None,
                     cancel: None,
                     began: None,
                     announced: false,
@@ -190,7 +190,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             wait: run.wait,
             stopped: run.stopped,
             held_back: run.held_back,
-            // Each part of the run listens for itself.
+            // Each part of the run has a channel of its own.
             sender: mpsc::unbounded_channel().0,
             tasks: JoinSet::new(),
             cancelled: stops.times.clone(),
@@ -215,7 +215,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         if self.undo_earlier_runs().await {
             self.go_forward().await;
         }
-        self.tell_left_over();
+        self.report_skipped();
         self.undo_this_run().await;
         self.finish()
     }
@@ -223,20 +223,20 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
     async fn go_forward(&mut self) {
         let mut messages = self.listen();
         self.watch_gates();
-        // Asked while the run was planned: nothing is started.
+        // The user cancelled during planning: nothing is started.
         let asked_before = *self.cancelled.borrow_and_update();
         self.cancel(asked_before);
         self.drive(&mut messages).await;
     }
 
-    /// A channel for one part of the run: nothing of an earlier part comes through it.
+    /// A channel for one part of the run, so that no message of an earlier part arrives in it.
     fn listen(&mut self) -> mpsc::UnboundedReceiver<Message> {
         let (sender, messages) = mpsc::unbounded_channel();
         self.sender = sender;
         messages
     }
 
-    /// Goes through the board, until nothing is left that could be started.
+    /// Works through the board until no step can be started.
     async fn drive(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
         let mut watching = true;
         loop {
@@ -246,7 +246,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 break;
             }
             tokio::select! {
-                // A wish to stop comes before what would start something new.
+                // A cancellation is handled before anything that could start a new step.
                 biased;
                 changed = self.cancelled.changed(), if watching => match changed {
                     Ok(()) => {
@@ -264,7 +264,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
 
     fn start_what_is_ready(&mut self) {
         for service in self.board.startable() {
-            if self.has_no_way_back(&service) {
+            if self.is_irreversible(&service) {
                 self.service_finished(&service);
                 return;
             }
@@ -272,8 +272,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             let Some(lane) = self.lanes.get_mut(&service) else {
                 continue;
             };
-            let (goes, receiver) = mpsc::unbounded_channel();
-            lane.goes = Some(goes);
+            let (starts, receiver) = mpsc::unbounded_channel();
+            lane.starts = Some(starts);
             let task = LaneTask {
                 target: Arc::clone(&lane.target),
                 session: lane.session.take(),
@@ -287,7 +287,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 },
                 work,
                 messages: self.sender.clone(),
-                goes: receiver,
+                starts: receiver,
                 cancelled: self.cancelled.clone(),
                 halted: self.halt.subscribe(),
                 wrote: false,
@@ -347,26 +347,26 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         self.let_go_on(service);
     }
 
-    /// Gives a service its next step, or sends it home.
+    /// Sends a task its next step, or ends it.
     fn let_go_on(&mut self, service: &ServiceName) {
-        self.has_no_way_back(service);
+        self.is_irreversible(service);
         let next = self.board.next_step(service);
         let Some(lane) = self.lanes.get_mut(service) else {
             return;
         };
-        match (next, &lane.goes) {
-            (Some(step), Some(goes)) => {
+        match (next, &lane.starts) {
+            (Some(step), Some(starts)) => {
                 let planned = &self.board.plan().steps[step];
-                let go = Go {
+                let start = StartStep {
                     step,
                     place: self.board.place(step),
                     version: planned.version,
                     direction: planned.direction,
                 };
-                // The task holds the receiver until it is sent home: it cannot be gone.
-                let _ = goes.send(go);
+                // The task keeps its receiver until it is ended, so this cannot fail.
+                let _ = starts.send(start);
             }
-            _ => lane.goes = None,
+            _ => lane.starts = None,
         }
     }
 
@@ -400,11 +400,11 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 match done {
                     StepDone::Done => self.let_go_on(&service),
                     // The next step begins with a new session.
-                    StepDone::SessionSpent => self.send_home(&service),
+                    StepDone::SessionSpent => self.end_task(&service),
                 }
             }
             Err(failure) => {
-                // Recorded before anything that waits for it could be released.
+                // Recorded before anything that depends on it can start.
                 self.board.failed(step);
                 let Failure {
                     exit_code: status,
@@ -420,14 +420,14 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     Direction::Down => format!("the revert of {service} {version} failed"),
                 };
                 self.fail(&service, status, Some(next), why);
-                self.send_home(&service);
+                self.end_task(&service);
             }
         }
     }
 
-    fn send_home(&mut self, service: &ServiceName) {
+    fn end_task(&mut self, service: &ServiceName) {
         if let Some(lane) = self.lanes.get_mut(service) {
-            lane.goes = None;
+            lane.starts = None;
         }
     }
 }

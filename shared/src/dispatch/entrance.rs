@@ -1,6 +1,6 @@
-//! The way into one database: connect, create it where that is wanted, obtain the advisory lock, read the history under it.
+//! Enters one database: connects, creates it where allowed, obtains the advisory lock, and reads the history under it.
 //!
-//! Responsible for having changed nothing but a missing database when it fails. Not for what is done under the lock (`lane`).
+//! If this fails, it has changed nothing except creating a missing database. `lane` does the work under the lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,21 +16,21 @@ use crate::postgres::{
 };
 use crate::reconcile::History;
 
-/// How long a lost server process may be at work on a statement of ours.
-const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
+/// The longest time to wait for a lost server process to finish its statement.
+const ORPHAN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What it takes to enter a database.
+/// What is needed to enter a database.
 pub(super) struct Entrance<'a> {
     pub(super) target: &'a Arc<Target>,
     pub(super) connections: &'a Connections,
     pub(super) engine: &'a EngineSettings,
-    /// Whether its session does not count for the most connections to a server.
-    pub(super) beyond_the_bound: bool,
+    /// Whether its session may exceed the limit on connections to a server.
+    pub(super) exceeds_limit: bool,
     pub(super) say: &'a (dyn Fn(EventKind) + Send + Sync),
 }
 
 impl Entrance<'_> {
-    /// Obtains the lock, on `session` where one is open already, and reads the history under it.
+    /// Obtains the lock, on `session` if one is already open, and reads the history under it.
     pub(super) async fn enter(
         &self,
         session: Option<Session>,
@@ -44,7 +44,7 @@ impl Entrance<'_> {
         let entered = async {
             let mut locked = self.lock(session, halted).await?;
             self.refuse_read_only(locked.session())?;
-            let history = self.read_again(&mut locked).await?;
+            let history = self.reread(&mut locked).await?;
             Ok((locked, history))
         }
         .await;
@@ -59,7 +59,7 @@ impl Entrance<'_> {
 
     async fn open(&self, halted: &mut watch::Receiver<u32>) -> Result<Session, ServiceError> {
         let address = &self.target.address;
-        // Nothing is written while it connects: that may be dropped half way.
+        // Connecting writes nothing, so it may be dropped half way.
         let connected = tokio::select! {
             connected = self.connect() => connected,
             Ok(_) = halted.wait_for(|halted| *halted > 0) => return Err(ServiceError::Cancelled),
@@ -75,7 +75,7 @@ impl Entrance<'_> {
             }
             Err(ConnectError::DatabaseMissing { .. }) => Err(ServiceError::MayNotCreate {
                 address: address.to_string(),
-                why: "in production, nor on a server elsewhere without --create-databases",
+                why: "in production, nor on a remote server without --create-databases",
             }),
             other => Ok(other?),
         }
@@ -84,7 +84,7 @@ impl Entrance<'_> {
     async fn connect(&self) -> Result<Session, ConnectError> {
         let (address, table) = (&self.target.address, &self.target.history_table);
         let mut session = self.connections.session(address, table).await?;
-        if self.beyond_the_bound {
+        if self.exceeds_limit {
             session.release_permit();
         }
         Ok(session)
@@ -110,22 +110,22 @@ impl Entrance<'_> {
             kind: RefusalKind::ReadOnly,
             service: Some(self.target.service.name.clone()),
             message: format!(
-                "{} takes no writes: it is a standby, or default_transaction_read_only is on",
+                "{} is read-only: it is a standby, or default_transaction_read_only is on",
                 self.target.address
             ),
-            next: rerun("with the address of the primary, as a role that may write"),
+            next: rerun("with the address of the primary and a role that may write"),
         }
         .into())
     }
 
-    /// Reads the history again, now that nobody else can change it.
-    async fn read_again(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
+    /// Reads the history again under the lock, when no other run can change it.
+    async fn reread(&self, locked: &mut LockedSession) -> Result<History, ServiceError> {
         let target = self.target;
         let session = locked.session_mut();
         let reading = async {
-            // Also where all tables are known: they may have been changed since.
+            // Also if all tables are known: they may have changed before the lock was obtained.
             session.refresh(&target.history_table).await?;
-            // One round trip: the client pipelines what is polled together.
+            // One round trip: the client pipelines the queries that are polled together.
             tokio::try_join!(
                 biased;
                 read_history(session, &target.service.name, &target.history_table),
@@ -142,14 +142,14 @@ impl Entrance<'_> {
         Ok(history)
     }
 
-    /// What was left prepared has been finished before the run was planned: this came since, from a server process that went on
-    /// alone. What it holds and what it will have changed is not known to the plan.
+    /// Transactions left prepared were finished before the run was planned. This one appeared since, from a server process that outlived
+    /// its client. The plan does not know which locks it holds and what it will have changed.
     fn refuse_in_doubt(&self) -> ServiceError {
         Refusal {
             kind: RefusalKind::ReleaseInDoubt,
             service: Some(self.target.service.name.clone()),
             message: format!(
-                "{}: an atomic release was interrupted just now, and is still prepared here",
+                "{}: an atomic release was just interrupted, and its transaction is still prepared in this database",
                 self.target.address
             ),
             next: rerun("finishes it first"),
@@ -158,7 +158,7 @@ impl Entrance<'_> {
     }
 }
 
-/// A lost server process may hold the lock, and wait for a client that will never speak again.
+/// Ends a lost server process that may hold the lock while it waits for a client that is gone.
 pub(super) async fn end_orphan_of(
     target: &Target,
     connections: &Connections,
@@ -167,8 +167,8 @@ pub(super) async fn end_orphan_of(
     if let Ok(session) = connections
         .session(&target.address, &target.history_table)
         .await
-        && let Err(error) = end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await
+        && let Err(error) = end_orphan(session.client(), lost, ORPHAN_TIMEOUT, true).await
     {
-        tracing::debug!(error = %with_causes(&error), pid = lost.pid(), "the lost server process could not be ended");
+        tracing::debug!(error = %with_causes(&error), pid = lost.pid(), "cannot end the lost server process");
     }
 }

@@ -11,7 +11,7 @@ use crate::gates;
 use crate::inspect::Target;
 use crate::postgres::Connections;
 
-/// Waits for one gate and says how it ended.
+/// Waits for one gate and reports the outcome.
 pub(super) async fn watch(
     index: usize,
     gate: Gate,
@@ -22,6 +22,6 @@ pub(super) async fn watch(
     messages: mpsc::UnboundedSender<Message>,
 ) {
     let end = gates::wait(&connections, &target, &gate, deadline, cancelled).await;
-    // The dispatcher waits for every gate: it is there to listen.
+    // The dispatcher waits for every gate, so it still receives.
     let _ = messages.send(Message::GateEnded { index, end });
 }

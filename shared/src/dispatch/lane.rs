@@ -1,7 +1,7 @@
-//! The task of one service: connect, lock, announce, wait for the go, do the step, announce again.
+//! The task of one service: connects, locks, requests each step, runs it and reports its outcome.
 //!
-//! A task lives for one stretch of steps that can run without waiting for another database, and holds the advisory
-//! lock for just that long.
+//! A task lives for one sequence of steps that run without waiting for another database. It holds the advisory lock for
+//! exactly that long.
 
 mod record;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::entrance::{Entrance, end_orphan_of};
 use super::locked_database::LockedDatabase;
-use super::ties::{HeldGates, Patience, Ties};
+use super::ties::{GateWait, HeldGates, Ties};
 use crate::config::EngineSettings;
 use crate::domain::{
     Anchor, Direction, EventKind, Failure, Migration, ServiceName, Version, with_causes,
@@ -29,56 +29,56 @@ use crate::reconcile::History;
 use crate::runner::{StepContext, StepDone, StepObserver, execute};
 use crate::succession::{Due, Succession};
 
-/// What tasks tell the dispatcher.
+/// The messages of tasks to the dispatcher.
 pub(super) enum Message {
-    /// Something happened.
+    /// An event to record.
     Happened {
         service: ServiceName,
         version: Option<Version>,
         kind: EventKind,
     },
-    /// A service holds its lock and asks for its next step.
+    /// A service holds its lock and requests its next step.
     Ready {
         service: ServiceName,
         cancel: CancelHandle,
     },
-    /// A step is through.
+    /// A step has ended.
     Finished {
         step: usize,
         result: Result<StepDone, Box<Failure>>,
     },
-    /// The service's database knows what a compensation owes.
+    /// The service's database has recorded what a compensation must undo.
     Recorded { service: ServiceName },
-    /// Another run did the step in the meantime.
+    /// Another run has done the step in the meantime.
     Unchanged { step: usize },
-    /// The service cannot go on.
+    /// The service cannot continue.
     Stopped {
         service: ServiceName,
         error: ServiceError,
     },
-    /// The task is over, the lock is given back.
+    /// The task has ended and its lock is released.
     Released {
         service: ServiceName,
-        /// The end of its journal, where that was written.
+        /// The last entry of its journal, if one was written.
         anchor: Option<Anchor>,
     },
-    /// A gate is met, or will not be.
+    /// A gate is met, or will not be met.
     GateEnded { index: usize, end: GateEnd },
 }
 
-/// The go for one step.
-pub(super) struct Go {
+/// The permission to run one step.
+pub(super) struct StartStep {
     pub(super) step: usize,
     pub(super) place: usize,
     pub(super) version: Version,
     pub(super) direction: Direction,
 }
 
-/// What a task does once it has the lock.
+/// What a task does once it holds the lock.
 pub(super) enum Work {
-    /// The steps that it is given the go for.
+    /// Runs the steps that the dispatcher sends.
     Steps,
-    /// It records that these migrations of a run are to be undone.
+    /// Records that these migrations of a run are to be undone.
     Record {
         of_run: Uuid,
         because: String,
@@ -86,7 +86,7 @@ pub(super) enum Work {
     },
 }
 
-/// Everything a task needs.
+/// Everything that a task needs.
 pub(super) struct LaneTask {
     pub(super) target: Arc<Target>,
     pub(super) session: Option<Session>,
@@ -97,39 +97,39 @@ pub(super) struct LaneTask {
     pub(super) run_again: String,
     pub(super) work: Work,
     pub(super) messages: mpsc::UnboundedSender<Message>,
-    pub(super) goes: mpsc::UnboundedReceiver<Go>,
+    pub(super) starts: mpsc::UnboundedReceiver<StartStep>,
     pub(super) cancelled: watch::Receiver<u32>,
     pub(super) halted: watch::Receiver<u32>,
-    /// Whether an attempt was made, which the journal tells of.
+    /// Whether an attempt was made, so that the journal has an entry for it.
     pub(super) wrote: bool,
     pub(super) anchor: Option<Anchor>,
     /// `None`: a history is replayed in a scratch database.
     pub(super) ties: Option<Arc<Ties>>,
-    /// Who looks at the steps, in a rehearsal.
+    /// The observer of the steps, in a rehearsal.
     pub(super) observer: Option<Arc<dyn StepObserver>>,
 }
 
 impl LaneTask {
-    /// Runs to the end of the stretch. Is never dropped half way: the dispatcher waits for `Released`.
+    /// Runs to the end of the sequence. It is never dropped half way: the dispatcher waits for `Released`.
     pub(super) async fn run(mut self) {
         let service = self.target.service.name.clone();
         if let Err(error) = self.stretch().await {
-            self.tell(Message::Stopped {
+            self.send(Message::Stopped {
                 service: service.clone(),
                 error,
             });
         }
         let anchor = self.anchor.take();
-        self.tell(Message::Released { service, anchor });
+        self.send(Message::Released { service, anchor });
     }
 
     async fn stretch(&mut self) -> Result<(), ServiceError> {
         let (mut locked, history) = match self.held.take() {
             Some(held) => held.take().await?,
             None => match self.begin().await {
-                // Nothing has been done yet. The session may have been ended while it waited for other services.
+                // Nothing was done yet. The server may have ended the session while it waited for other services.
                 Err(error) if error.is_connection_lost() => {
-                    tracing::warn!(service = %self.target.service.name, error = %error.chain(), "connecting again");
+                    tracing::warn!(service = %self.target.service.name, error = %error.chain(), "reconnecting");
                     self.begin().await?
                 }
                 begun => begun?,
@@ -147,7 +147,7 @@ impl LaneTask {
                 let recorded = recording.await;
                 if recorded.is_ok() {
                     let service = self.target.service.name.clone();
-                    self.tell(Message::Recorded { service });
+                    self.send(Message::Recorded { service });
                 }
                 recorded
             }
@@ -157,19 +157,19 @@ impl LaneTask {
             end_orphan_of(&self.target, &self.connections, &handle).await;
         }
         if self.wrote {
-            self.anchor = self.look_up_anchor(locked.session()).await;
+            self.anchor = self.query_anchor(locked.session()).await;
         }
         drop(locked.release().await);
         worked
     }
 
-    /// The end of the journal, under the lock where the session still holds it. Without one the journal is written all the same.
-    async fn look_up_anchor(&self, session: &Session) -> Option<Anchor> {
+    /// The last journal entry, read under the lock if the session still holds it. Without one, the journal is still written.
+    async fn query_anchor(&self, session: &Session) -> Option<Anchor> {
         let (target, service) = (&self.target, &self.target.service.name);
         match read_anchor(session, service).await {
             Ok(anchor) => return anchor,
             Err(error) if !is_connection_lost(&error) => {
-                tracing::warn!(%service, error = %with_causes(&error), "the end of the journal could not be read");
+                tracing::warn!(%service, error = %with_causes(&error), "cannot read the end of the journal");
                 return None;
             }
             Err(_) => {}
@@ -189,7 +189,7 @@ impl LaneTask {
             target: &self.target,
             connections: &self.connections,
             engine: &self.engine,
-            beyond_the_bound: false,
+            exceeds_limit: false,
             say: &|kind| self.happened(None, kind),
         };
         entrance.enter(session, &mut self.halted.clone()).await
@@ -200,7 +200,7 @@ impl LaneTask {
         locked: &mut LockedSession,
         history: &History,
     ) -> Result<(), ServiceError> {
-        self.tell(Message::Ready {
+        self.send(Message::Ready {
             service: self.target.service.name.clone(),
             cancel: locked.session().cancel_handle(),
         });
@@ -209,49 +209,49 @@ impl LaneTask {
         if self.ties.is_none() {
             succession = succession.with_gaps();
         }
-        while let Some(go) = self.goes.recv().await {
-            let Some(migration) = target.service.migration(go.version) else {
+        while let Some(start) = self.starts.recv().await {
+            let Some(migration) = target.service.migration(start.version) else {
                 continue;
             };
-            if succession.due(go.version, go.direction)? == Due::Done {
+            if succession.due(start.version, start.direction)? == Due::Done {
                 self.happened(
-                    Some(go.version),
+                    Some(start.version),
                     EventKind::MigrationUnchanged {
                         name: migration.name.clone(),
                     },
                 );
-                self.tell(Message::Unchanged { step: go.step });
+                self.send(Message::Unchanged { step: start.step });
                 continue;
             }
-            let with_progress = planning::script(migration, go.direction)
+            let with_progress = planning::script(migration, start.direction)
                 .directives
                 .no_transaction;
-            // Before the file has done anything: it could not be recorded.
+            // Checked before the file runs, because afterwards its outcome could not be recorded.
             locked.session().refuse_unwritable()?;
             if !locked.session().is_installed(with_progress) {
                 self.install(locked, with_progress).await?;
             }
-            let (held, closed) = self.tie(locked, migration, go.direction).await?;
+            let (held, closed) = self.tie(locked, migration, start.direction).await?;
             self.wrote = true;
             let result = self
-                .execute(locked, &go, migration, history, &held.gates)
+                .execute(locked, &start, migration, history, &held.gates)
                 .await;
             drop(held);
             if closed {
                 locked.open_gate().await;
             }
             if result.is_ok() {
-                succession.took(go.version, go.direction);
+                succession.took(start.version, start.direction);
             }
-            self.tell(Message::Finished {
-                step: go.step,
+            self.send(Message::Finished {
+                step: start.step,
                 result,
             });
         }
         Ok(())
     }
 
-    /// Keeps what the step counts on in other databases as it is until the step is over. Gives whether the gate of its own was closed.
+    /// Keeps what the step requires in other databases from changing until the step ends. Returns whether this database's own gate was closed.
     async fn tie(
         &self,
         locked: &LockedSession,
@@ -261,7 +261,7 @@ impl LaneTask {
         let Some(ties) = &self.ties else {
             return Ok((HeldGates::default(), false));
         };
-        let patience = Patience {
+        let gate_wait = GateWait {
             connections: &self.connections,
             wait: self.engine.advisory_lock_wait,
             halted: self.halted.clone(),
@@ -271,11 +271,11 @@ impl LaneTask {
             Direction::Up => {
                 let service = &self.target.service.name;
                 let migrations = [migration];
-                let held = ties.hold(service, &migrations, |_| false, &patience);
+                let held = ties.hold(service, &migrations, |_| false, &gate_wait);
                 Ok((held.await?, false))
             }
             Direction::Down => {
-                let closing = ties.close(locked, &self.target, migration.version, &patience);
+                let closing = ties.close(locked, &self.target, migration.version, &gate_wait);
                 Ok((HeldGates::default(), closing.await?))
             }
         }
@@ -301,30 +301,30 @@ impl LaneTask {
     async fn execute(
         &self,
         locked: &mut LockedSession,
-        go: &Go,
+        start: &StartStep,
         migration: &Migration,
         history: &History,
         gates: &[GateHold],
     ) -> Result<StepDone, Box<Failure>> {
-        let report = |kind| self.happened(Some(go.version), kind);
+        let report = |kind| self.happened(Some(start.version), kind);
         let resumed_after = history
             .interrupted
             .iter()
             .find(|interruption| {
-                interruption.version == go.version && interruption.direction == go.direction
+                interruption.version == start.version && interruption.direction == start.direction
             })
             .map(|interruption| interruption.done);
         let because = history
             .owed
             .iter()
-            .find(|owed| owed.version == go.version && go.direction == Direction::Down)
+            .find(|owed| owed.version == start.version && start.direction == Direction::Down)
             .map(|owed| format!("compensation: {}", owed.because));
         let context = StepContext {
             run: &self.run,
             service: &self.target.service,
             migration,
-            direction: go.direction,
-            step: go.place,
+            direction: start.direction,
+            step: start.place,
             history_table: &self.target.history_table,
             engine: &self.engine,
             connections: &self.connections,
@@ -332,7 +332,7 @@ impl LaneTask {
             has_progress: history
                 .interrupted
                 .iter()
-                .any(|interruption| interruption.version == go.version),
+                .any(|interruption| interruption.version == start.version),
             cancelled: self.cancelled.clone(),
             report: &report,
             run_again: &self.run_again,
@@ -345,15 +345,15 @@ impl LaneTask {
     }
 
     fn happened(&self, version: Option<Version>, kind: EventKind) {
-        self.tell(Message::Happened {
+        self.send(Message::Happened {
             service: self.target.service.name.clone(),
             version,
             kind,
         });
     }
 
-    fn tell(&self, message: Message) {
-        // The dispatcher listens until every task has ended.
+    fn send(&self, message: Message) {
+        // The dispatcher receives until every task has ended, so this cannot fail.
         let _ = self.messages.send(message);
     }
 }

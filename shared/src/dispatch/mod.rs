@@ -1,7 +1,7 @@
-//! The run: one dispatcher owns its state, lets steps go and calls the reporter; tasks, one per database, do the work.
+//! The run: one dispatcher owns its state, starts steps and calls the reporter. One task per database does the work.
 //!
-//! Responsible for what starts when, for cancellation and for the verdict. Not for how a step is done (`runner`), nor
-//! for what anybody sees (`report`). Floor 4. `docs/design/run-engine.md` has the state diagram.
+//! Decides what starts when, handles cancellation, and computes the verdict. `runner` runs a step, and `report` shows the events.
+//! `docs/design/run-engine.md` has the state diagram.
 
 mod atomic;
 mod board;

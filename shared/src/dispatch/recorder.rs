@@ -1,4 +1,4 @@
-//! Numbers events and hands them to the reporter.
+//! Numbers events and passes them to the reporter.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// A recorder for one run.
+    /// Creates a recorder for one run.
     pub fn new(reporter: &'a mut dyn Reporter, run_id: Uuid) -> Self {
         Self {
             reporter,
@@ -23,22 +23,22 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records something about the run as a whole.
+    /// Records an event of the whole run.
     pub fn run(&mut self, kind: EventKind) {
         self.record(None, None, kind);
     }
 
-    /// Records something about a service.
+    /// Records an event of a service.
     pub fn service(&mut self, service: &ServiceName, kind: EventKind) {
         self.record(Some(service.clone()), None, kind);
     }
 
-    /// Records something about a migration.
+    /// Records an event of a migration.
     pub fn migration(&mut self, service: &ServiceName, version: Version, kind: EventKind) {
         self.record(Some(service.clone()), Some(version), kind);
     }
 
-    /// Records what stopped a service outside of any step. Gives the outcome that it ends with.
+    /// Records the error that stopped a service outside of any step. Returns the outcome of the service.
     pub fn service_failed(
         &mut self,
         service: &ServiceName,

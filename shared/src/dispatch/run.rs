@@ -1,4 +1,4 @@
-//! A run as the dispatcher takes it, and how it ended.
+//! The input of the dispatcher, and the result of a run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, RunIdentity, Session};
 use crate::runner::StepObserver;
 
-/// What a failure means for services that do not depend on it.
+/// The effect of a failure on services that do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// Start nothing new.
     Stop,
-    /// Go on with them.
+    /// Continue with them.
     Continue,
     /// Start nothing new, and undo what this run has applied.
     Revert,
@@ -30,27 +30,27 @@ pub enum OnFailure {
 pub struct LaneInput {
     /// The service and its database.
     pub target: Arc<Target>,
-    /// A session that is open already.
+    /// A session that is already open.
     pub session: Option<Session>,
-    /// The command that goes on after a failure.
+    /// The command that continues after a failure.
     pub run_again: String,
-    /// The database, where it is locked for this run already.
+    /// The database, if this run has locked it already.
     pub held: Option<LockedDatabase>,
 }
 
-/// The user's wish to stop.
+/// Requests to stop the run.
 #[derive(Clone, Debug)]
 pub struct Stops {
-    /// How often it was expressed: 1 finishes the step at hand, 2 cancels it on the server.
+    /// How many requests there were: 1 finishes the current step, 2 cancels it on the server.
     pub times: watch::Receiver<u32>,
-    /// How it was expressed last.
+    /// The cause of the last request.
     pub cause: watch::Receiver<Option<StopCause>>,
-    /// After how long SIGTERM counts for two; zero is never.
+    /// The delay after which SIGTERM counts as a second request; zero means never.
     pub grace: Duration,
 }
 
 impl Stops {
-    /// Counted elsewhere, without a cause.
+    /// Requests that are counted elsewhere, without a cause.
     pub fn counted(times: watch::Receiver<u32>) -> Self {
         Self {
             times,
@@ -59,10 +59,11 @@ impl Stops {
         }
     }
 
-    /// Awaits `work`; `None` when the user wants to stop first. For work that may be dropped half way.
+    /// Awaits `work`; `None` if the user cancels first. Only for work that may be dropped half way.
     pub async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut times = self.times.clone();
         tokio::select! {
+            // Work that is finished counts, even if the user cancels at the same moment.
             biased;
             done = work => Some(done),
             Ok(_) = times.wait_for(|times| *times > 0) => None,
@@ -70,49 +71,49 @@ impl Stops {
     }
 }
 
-/// A run, ready to go.
+/// A run that is ready to start.
 pub struct Run<'c> {
     /// `run` or `revert`.
     pub command: &'static str,
-    /// Who and where from.
+    /// The identity of the run, for the journal.
     pub identity: RunIdentity,
-    /// What to do.
+    /// The steps to run.
     pub plan: Plan,
-    /// The services with steps, and those whose databases gates look at.
+    /// The services with steps, and those whose databases the gates query.
     pub lanes: BTreeMap<ServiceName, LaneInput>,
-    /// Services that were asked for and have nothing to do.
+    /// Selected services that have nothing to do.
     pub unchanged: Vec<ServiceName>,
     /// Services that cannot be run, found while planning (`--on-failure continue` runs the others).
     pub stopped: Vec<(ServiceName, ServiceError)>,
-    /// Services with work that depend on a stopped one.
+    /// Services with steps that depend on a stopped one.
     pub held_back: Vec<(ServiceName, usize, ServiceName)>,
-    /// How many services at a time.
+    /// The maximum number of services that run at a time.
     pub jobs: usize,
-    /// What a failure means for the others.
+    /// The effect of a failure on the other services.
     pub on_failure: OnFailure,
-    /// How long to wait for gates.
+    /// The time limit for gates.
     pub wait: Duration,
-    /// What is done under the locks of all databases that will change, before any of them does.
+    /// What is done under the locks of all databases that will change, before any of them changes.
     pub pre_run_check: Option<Arc<dyn PreRunCheck>>,
-    /// What ties its steps to other services. `None`: a history is replayed in a scratch database, where other services are not, and
-    /// gaps are replayed as they are.
+    /// The dependencies of its steps on other services. `None`: a history is replayed in a scratch database, where other services do not
+    /// exist, and gaps are replayed as they are.
     pub ties: Option<Arc<Ties>>,
-    /// Whether all of it is to be one atomic release.
+    /// Whether the whole run is one atomic release.
     pub atomic: bool,
-    /// Interrupted releases that were finished before it was planned.
+    /// Interrupted releases that were finished before the run was planned.
     pub resolved: Vec<Resolved>,
     /// Time limits and retries.
     pub engine: EngineSettings,
-    /// Where sessions come from.
+    /// The source of sessions.
     pub connections: Arc<Connections>,
-    /// Who looks at the steps, in a rehearsal.
+    /// The observer of the steps, in a rehearsal.
     pub observer: Option<Arc<dyn StepObserver>>,
     /// How to undo, in a run that may have to.
     pub reverts: Option<Reverts<'c>>,
 }
 
 impl Run<'_> {
-    /// The services with steps, in the order in which these begin.
+    /// The services with steps, in the order of their first steps.
     pub(super) fn services(&self) -> Vec<ServiceName> {
         let mut names: Vec<ServiceName> = Vec::new();
         for plan in self.plans() {
@@ -125,7 +126,6 @@ impl Run<'_> {
         names
     }
 
-    /// How many steps there are.
     pub(super) fn steps(&self) -> usize {
         self.plans().map(|plan| plan.steps.len()).sum()
     }
@@ -138,11 +138,11 @@ impl Run<'_> {
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunEnd {
-    /// For the shell.
+    /// The exit code.
     pub status: ExitStatus,
-    /// For people.
+    /// The counts, for the summary.
     pub totals: Totals,
 }

@@ -1,8 +1,7 @@
-//! What is done before the first step where a run may only begin with all of its databases in hand.
+//! What is done before the first step of a run that may begin only after all of its databases are locked.
 //!
-//! The advisory locks of several databases are held at once here, and only here. They are obtained in one order, that of the
-//! databases' addresses, so that two such runs cannot wait for each other; every other run waits for no database while it
-//! holds a lock.
+//! Only here are the advisory locks of several databases held at once. They are obtained in the order of the database addresses, so
+//! that two such runs cannot deadlock. Every other run waits for no database while it holds a lock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,16 +20,16 @@ use crate::inspect::{ServiceError, Target, inspect};
 use crate::postgres::Connections;
 use crate::reconcile::{History, State, reconcile};
 
-/// Tells what happens, to a service or (`None`) as a whole.
+/// Reports an event of a service or (`None`) of the whole run.
 pub type Say<'a> = dyn Fn(Option<&ServiceName>, EventKind) + Send + Sync + 'a;
 
-/// What stopped a check, and the service that it is about.
+/// The error that stopped a check, and its service.
 pub type Stopped = (ServiceName, ServiceError);
 
-/// Something to be done once all databases that will change are locked, and before any of them does.
+/// A check or other work that is done once all databases that will change are locked, before any of them changes.
 pub trait PreRunCheck: Send + Sync {
-    /// Does it; gives the name of what was made, for whoever needs it later. An error keeps the run from beginning. It sees
-    /// itself to the user's wish to stop, and to leaving nothing behind then.
+    /// Does the work. Returns the name of what it made, for later use. An error keeps the run from beginning. The implementation itself
+    /// handles a cancellation, and leaves nothing behind in that case.
     fn take<'a>(
         &'a self,
         run_id: Uuid,
@@ -43,28 +42,28 @@ pub trait PreRunCheck: Send + Sync {
     fn announce(&self, databases: &[&str]) -> String;
 }
 
-/// A database that is locked.
+/// A locked database.
 pub struct Secured {
     /// The service and its database.
     pub target: Arc<Target>,
-    /// What was read under the lock.
+    /// The history that was read under the lock.
     pub history: History,
-    /// Whether it did not exist before, and was created just now.
+    /// Whether this run has just created it.
     pub is_new: bool,
-    /// Whether nothing is left to do there: another run did it since this one was planned.
+    /// Whether nothing is left to do in it: another run has done it since this one was planned.
     pub is_done: bool,
 }
 
-/// What it takes to lock databases.
+/// What is needed to lock databases.
 struct LockContext<'a> {
     run_id: Uuid,
     connections: &'a Arc<Connections>,
     engine: EngineSettings,
-    /// What is going to be done, where it is a run.
+    /// The plan, if this is a run.
     plan: Option<&'a Plan>,
 }
 
-/// Locks every database of a run, and takes its check, if it has one. Where that fails, nothing has been begun and no lock is held.
+/// Locks every database of a run, and takes its check, if it has one. On an error nothing has begun and no lock is held.
 pub(super) async fn secure(
     run: &mut Run<'_>,
     recorder: &mut Recorder<'_>,
@@ -90,14 +89,14 @@ pub(super) async fn secure(
         &say,
         stops,
     );
-    let ended = heard(recorder, events, securing).await;
+    let ended = record_while(recorder, events, securing).await;
     if ended.is_err() {
         run.lanes.values_mut().for_each(|lane| lane.held = None);
     }
     ended
 }
 
-/// Does something under the locks of databases that exist, which are given back afterwards.
+/// Does something under the locks of existing databases, and releases the locks afterwards.
 pub async fn under_locks(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     run_id: Uuid,
@@ -128,43 +127,44 @@ pub async fn under_locks(
         .collect();
     let (say, events) = channel();
     let working = context.lock_and_take(&mut lanes, &names, Some(work), &say, stops);
-    heard(recorder, events, working).await
+    record_while(recorder, events, working).await
 }
 
-pub(super) type Told = (Option<ServiceName>, EventKind);
+pub(super) type Event = (Option<ServiceName>, EventKind);
 
 pub(super) fn channel() -> (
     impl Fn(Option<&ServiceName>, EventKind) + Send + Sync,
-    mpsc::UnboundedReceiver<Told>,
+    mpsc::UnboundedReceiver<Event>,
 ) {
     let (sender, events) = mpsc::unbounded_channel();
     let say = move |service: Option<&ServiceName>, kind: EventKind| {
-        // Heard until the work has ended.
+        // The receiver lives until the work has ended.
         let _ = sender.send((service.cloned(), kind));
     };
     (say, events)
 }
 
-/// Awaits work, and records what it tells meanwhile.
-pub(super) async fn heard<T>(
+/// Awaits work, and records the events that it sends meanwhile.
+pub(super) async fn record_while<T>(
     recorder: &mut Recorder<'_>,
-    mut events: mpsc::UnboundedReceiver<Told>,
+    mut events: mpsc::UnboundedReceiver<Event>,
     work: impl Future<Output = T>,
 ) -> T {
-    let mut record = |(service, kind): Told| match service {
+    let mut record = |(service, kind): Event| match service {
         Some(service) => recorder.service(&service, kind),
         None => recorder.run(kind),
     };
     tokio::pin!(work);
     let ended = loop {
         tokio::select! {
+            // Events are recorded in the order in which the work sends them; what is left at its end is drained below.
             biased;
-            Some(told) = events.recv() => record(told),
+            Some(event) = events.recv() => record(event),
             ended = &mut work => break ended,
         }
     };
-    while let Ok(told) = events.try_recv() {
-        record(told);
+    while let Ok(event) = events.try_recv() {
+        record(event);
     }
     ended
 }
@@ -209,7 +209,7 @@ impl LockContext<'_> {
         pre_run_check.take(self.run_id, secured, say, stops).await
     }
 
-    /// Gives the databases that were created for it.
+    /// Locks the databases. Returns those that were created.
     async fn lock(
         &self,
         lanes: &mut BTreeMap<ServiceName, LaneInput>,
@@ -239,7 +239,7 @@ impl LockContext<'_> {
                 target: &lane.target,
                 connections: self.connections,
                 engine: &self.engine,
-                beyond_the_bound: true,
+                exceeds_limit: true,
                 say: &|kind| {
                     if matches!(kind, EventKind::DatabaseCreated { .. }) {
                         created.store(true, Ordering::Relaxed);
@@ -259,7 +259,7 @@ impl LockContext<'_> {
     }
 }
 
-/// Whether nothing of what was planned for a service is left to do.
+/// Whether all steps that were planned for a service are done.
 fn is_done(plan: &Plan, target: &Target, history: &History) -> bool {
     let reconciliation = reconcile(&target.service, history);
     let is_applied = |version| {

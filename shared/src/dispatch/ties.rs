@@ -1,8 +1,9 @@
-//! What ties a step to the databases of other services while it runs.
+//! The dependencies of a step on the databases of other services while it runs.
 //!
-//! A migration that requires another service's holds the gate of that database, shared, until it is committed. A revert of a migration
-//! that others require takes the gate of its own database alone, and then looks whether any of them is applied. Whichever comes first, the
-//! other sees what it did: between separate processes, too. Whoever holds a gate waits for no other run (ADR 0026).
+//! A migration that requires one of another service holds the gate of that database, shared, until it is committed. A revert of a
+//! migration that others require takes the gate of its own database exclusively, and then checks whether any of them is applied.
+//! Whichever comes first, the other one sees its effect, also between separate processes. A run that holds a gate waits for no other
+//! run (ADR 0026).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,38 +24,38 @@ use crate::reconcile::History;
 /// The command that applies what a service lacks.
 pub type MeetGate = Box<dyn Fn(&ServiceName) -> String + Send + Sync>;
 
-/// The services that a run is tied to, and where their databases are.
+/// The services that a run depends on or that depend on it, with their databases.
 pub struct Ties {
-    /// Those that its steps require something of, and those that require something of its steps.
+    /// The services that its steps require, and those that require its steps.
     pub targets: BTreeMap<ServiceName, Arc<Target>>,
     /// The command that meets a gate on a service.
     pub meet: MeetGate,
 }
 
-/// What it takes to wait for a gate.
-pub(super) struct Patience<'a> {
+/// What is needed to wait for a gate.
+pub(super) struct GateWait<'a> {
     pub(super) connections: &'a Connections,
     pub(super) wait: Duration,
     pub(super) halted: watch::Receiver<u32>,
     pub(super) say: &'a (dyn Fn(EventKind) + Send + Sync),
 }
 
-/// What a step holds of other databases; given back when dropped.
+/// The gates that a step holds in other databases; released when dropped.
 #[derive(Default)]
 pub(super) struct HeldGates {
     pub(super) gates: Vec<GateHold>,
-    /// The right to connections beyond the bound, where none were free.
+    /// The permit for connections beyond the limit, if none was free.
     beyond: Option<Permit>,
 }
 
 impl Ties {
-    /// Holds the gates of what a migration requires, but for those in databases that are locked anyway.
+    /// Holds the gates of what a migration requires, except in databases that are locked already.
     pub(super) async fn hold(
         &self,
         service: &ServiceName,
         migrations: &[&Migration],
         is_locked: impl Fn(&Target) -> bool,
-        patience: &Patience<'_>,
+        gate_wait: &GateWait<'_>,
     ) -> Result<HeldGates, ServiceError> {
         let mut required: BTreeMap<&ServiceName, BTreeSet<Version>> = BTreeMap::new();
         for requirement in migrations
@@ -75,22 +76,22 @@ impl Ties {
             };
             let refusal =
                 |missing: &Gate| gates::refusal(service, missing, &(self.meet)(name), None);
-            let opened = open(patience.connections, target, &mut held.beyond).await?;
+            let opened = open(gate_wait.connections, target, &mut held.beyond).await?;
             let Some(session) = opened else {
                 return Err(refusal(&gate).into());
             };
-            let mut halted = patience.halted.clone();
+            let mut halted = gate_wait.halted.clone();
             let hold = GateHold::acquire(
                 session,
                 &target.history_table,
-                patience.wait,
+                gate_wait.wait,
                 &mut halted,
-                |holder| (patience.say)(EventKind::LockWaiting { holder }),
+                |holder| (gate_wait.say)(EventKind::LockWaiting { holder }),
             );
             let hold = hold
                 .await
                 .map_err(|source| ServiceError::lock(target, source))?;
-            // Only now does it hold what is read.
+            // Only now: the gate keeps what is read here from being reverted.
             let reading = read_history(hold.session(), name, &target.history_table);
             let history = reading
                 .await
@@ -103,14 +104,14 @@ impl Ties {
         Ok(held)
     }
 
-    /// Before a migration is reverted: closes the gate of its database, where others require it, and refuses where one of those is
-    /// applied. Gives whether the gate was closed.
+    /// Before a migration is reverted: closes the gate of its database if others require it, and refuses if one of those is applied.
+    /// Returns whether the gate was closed.
     pub(super) async fn close(
         &self,
         locked: &LockedSession,
         reverted: &Target,
         version: Version,
-        patience: &Patience<'_>,
+        gate_wait: &GateWait<'_>,
     ) -> Result<bool, ServiceError> {
         let service = &reverted.service.name;
         let requiring: Vec<(&Arc<Target>, BTreeSet<Version>)> = self
@@ -122,24 +123,26 @@ impl Ties {
         if requiring.is_empty() {
             return Ok(false);
         }
-        let mut halted = patience.halted.clone();
-        let closing = locked.close_gate(patience.wait, &mut halted, |holder| {
-            (patience.say)(EventKind::LockWaiting { holder })
+        let mut halted = gate_wait.halted.clone();
+        let closing = locked.close_gate(gate_wait.wait, &mut halted, |holder| {
+            (gate_wait.say)(EventKind::LockWaiting { holder })
         });
         closing
             .await
             .map_err(|source| ServiceError::lock(reverted, source))?;
         let mut beyond = None;
         for (target, versions) in requiring {
-            let opened = open(patience.connections, target, &mut beyond).await;
+            let opened = open(gate_wait.connections, target, &mut beyond).await;
             let looked = match opened {
                 Ok(None) => continue,
-                Ok(Some(mut session)) => look(&mut session, target).await,
+                Ok(Some(mut session)) => history_and_doubt(&mut session, target).await,
                 Err(error) => Err(error),
             };
             let (history, in_doubt) =
-                looked.map_err(|error| unsure(service, version, target, &error))?;
-            let standing = versions.iter().find(|it| stands(&history, **it));
+                looked.map_err(|error| cannot_check(service, version, target, &error))?;
+            let standing = versions
+                .iter()
+                .find(|it| is_applied_or_half_done(&history, **it));
             if standing.is_none() && !in_doubt {
                 continue;
             }
@@ -148,19 +151,19 @@ impl Ties {
                 Some(standing) => (
                     RefusalKind::Required,
                     format!(
-                        "{version} cannot be reverted: {name} {standing} requires it, and was applied after this revert was planned"
+                        "cannot revert {version}: {name} {standing} requires it and was applied after this revert was planned"
                     ),
                     commented(suggest(["revert", name.as_str()]), "revert that first"),
                 ),
                 None => (
                     RefusalKind::ReleaseInDoubt,
                     format!(
-                        "{version} cannot be reverted: an atomic release that may have applied what requires it is in doubt in {}",
+                        "cannot revert {version}: {} has an atomic release in doubt that may have applied a migration that requires it",
                         target.address
                     ),
                     commented(
                         suggest(["doctor", name.as_str(), "--fix"]),
-                        "finish that first",
+                        "finish the release first",
                     ),
                 ),
             };
@@ -189,13 +192,13 @@ fn requiring(target: &Target, service: &ServiceName, version: Version) -> BTreeS
 }
 
 /// Whether a migration is applied, or half-done in either direction.
-fn stands(history: &History, version: Version) -> bool {
+fn is_applied_or_half_done(history: &History, version: Version) -> bool {
     history.applied.iter().any(|row| row.version == version)
         || history.interrupted.iter().any(|it| it.version == version)
 }
 
-/// It may be reverted once that database can be looked at.
-fn unsure(
+/// The error if that database cannot be checked.
+fn cannot_check(
     service: &ServiceName,
     version: Version,
     target: &Target,
@@ -204,17 +207,17 @@ fn unsure(
     let name = &target.service.name;
     ServiceError::Unsure {
         message: format!(
-            "{service} {version} cannot be reverted: whether {name} requires it cannot be looked up: {}",
+            "cannot revert {service} {version}: cannot check whether {name} requires it: {}",
             error.chain()
         ),
         next: commented(
             suggest(["status", name.as_str()]),
-            "see to that database first",
+            "make that database reachable first",
         ),
     }
 }
 
-/// `None`: there is no such database.
+/// `None`: the database does not exist.
 async fn open(
     connections: &Connections,
     target: &Target,
@@ -228,18 +231,22 @@ async fn open(
     }
 }
 
-async fn look(session: &mut Session, target: &Target) -> Result<(History, bool), ServiceError> {
-    let looking = async {
+async fn history_and_doubt(
+    session: &mut Session,
+    target: &Target,
+) -> Result<(History, bool), ServiceError> {
+    let reading = async {
         if !session.knows_all_tables() {
             session.refresh(&target.history_table).await?;
         }
+        // One round trip: the client pipelines the queries that are polled together.
         tokio::try_join!(
             biased;
             read_history(session, &target.service.name, &target.history_table),
             is_in_doubt(session.client()),
         )
     };
-    looking
+    reading
         .await
         .map_err(|error| ServiceError::query(&target.address, error))
 }

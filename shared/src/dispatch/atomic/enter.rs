@@ -1,12 +1,12 @@
-//! Before a release begins: gates are waited for, all databases are locked, and what others did meanwhile is looked up.
+//! Entering a release: waits for gates, locks all databases, and finds the steps that other runs have done since planning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::locked_database::LockedDatabase;
-use super::super::secure::{channel, heard, secure};
-use super::super::ties::{HeldGates, Patience};
+use super::super::secure::{channel, record_while, secure};
+use super::super::ties::{GateWait, HeldGates};
 use super::super::{Recorder, Run, Stops};
 use crate::domain::{EventKind, ServiceName, millis};
 use crate::gates::{self, GateEnd};
@@ -15,39 +15,39 @@ use crate::postgres::{LockedSession, install, read_history};
 use crate::reconcile::History;
 use crate::succession::{Due, Succession};
 
-/// A locked database, with the services that live in it.
+/// A locked database and the services that live in it.
 pub(in crate::dispatch) struct Entered {
     pub(super) locked: LockedSession,
     pub(super) targets: BTreeMap<ServiceName, (Arc<Target>, History)>,
-    /// In the order of the plan.
+    /// In plan order.
     pub(super) services: Vec<ServiceName>,
 }
 
-/// Everything that a release begins with.
+/// The state with which a release begins.
 pub(in crate::dispatch) struct Entry {
-    /// By the identity of the database.
+    /// By database key.
     pub(super) databases: BTreeMap<String, Entered>,
-    /// The steps that another run did since they were planned.
+    /// Steps that another run has done since they were planned.
     pub(super) unchanged: BTreeSet<usize>,
-    /// What keeps that which its files require as it is, by service.
+    /// The gates that keep what the files require from being reverted, by service.
     pub(super) gates: BTreeMap<ServiceName, HeldGates>,
-    /// What was made under the locks, such as a backup.
+    /// The backup taken under the locks, if any.
     pub(super) backup: Option<String>,
 }
 
-/// Locks every database. Where that fails, nothing has been begun and no lock is held.
+/// Locks every database. On an error nothing has begun and no lock is held.
 pub(in crate::dispatch) async fn enter(
     run: &mut Run<'_>,
     recorder: &mut Recorder<'_>,
     stops: &Stops,
 ) -> Result<Entry, (ServiceName, ServiceError)> {
-    // No transaction is open and no lock held while other runs are waited for.
+    // While this waits for other runs, no transaction is open and no lock is held.
     wait_for_gates(run, recorder, stops).await?;
     let backup = secure(run, recorder, stops).await?;
     let mut databases = BTreeMap::new();
     for (key, services) in services_by_database(run) {
         let first = services.first().cloned();
-        let held = first.as_ref().and_then(|name| take_held(run, name));
+        let held = first.as_ref().and_then(|name| take_locked(run, name));
         let (Some(name), Some(held)) = (first, held) else {
             continue;
         };
@@ -64,7 +64,7 @@ pub(in crate::dispatch) async fn enter(
     })
 }
 
-/// The steps that other runs did since the release was planned. All locks are held: it stays like that until the release is over.
+/// The steps that other runs have done since the release was planned. The result stays true until the release ends, because all locks are held.
 fn done_meanwhile(
     run: &Run<'_>,
     databases: &BTreeMap<String, Entered>,
@@ -89,7 +89,7 @@ fn done_meanwhile(
     Ok(unchanged)
 }
 
-/// Holds what the files require in databases that are not part of the release: those are locked.
+/// Holds the gates of required migrations in databases outside the release. Databases of the release are locked already.
 async fn hold_gates(
     run: &Run<'_>,
     databases: &BTreeMap<String, Entered>,
@@ -109,15 +109,15 @@ async fn hold_gates(
             .filter_map(|step| lane.target.service.migration(step.version))
             .collect();
         let (say, events) = channel();
-        let patience = Patience {
+        let gate_wait = GateWait {
             connections: &run.connections,
             wait: run.engine.advisory_lock_wait,
             halted: stops.times.clone(),
             say: &|kind| say(Some(name), kind),
         };
         let is_locked = |target: &Target| databases.contains_key(&target.address.database_key());
-        let holding = ties.hold(name, &migrations, is_locked, &patience);
-        let held = heard(recorder, events, holding).await;
+        let holding = ties.hold(name, &migrations, is_locked, &gate_wait);
+        let held = record_while(recorder, events, holding).await;
         gates.insert(name.clone(), held.map_err(|error| (name.clone(), error))?);
     }
     Ok(gates)
@@ -183,11 +183,11 @@ fn services_by_database(run: &Run<'_>) -> BTreeMap<String, Vec<ServiceName>> {
     databases
 }
 
-fn take_held(run: &mut Run<'_>, name: &ServiceName) -> Option<LockedDatabase> {
+fn take_locked(run: &mut Run<'_>, name: &ServiceName) -> Option<LockedDatabase> {
     run.lanes.get_mut(name)?.held.take()
 }
 
-/// Makes history and journal of each service where they are missing, and reads the histories of those that share the database.
+/// Creates missing history and journal tables, and reads the history of each service that shares the database.
 async fn enter_one(
     run: &Run<'_>,
     services: Vec<ServiceName>,
@@ -201,7 +201,7 @@ async fn enter_one(
         };
         let target = Arc::clone(&lane.target);
         let known = (index == 0).then(|| std::mem::take(&mut read));
-        let history = look(&mut locked, &target, known).await?;
+        let history = history_of(&mut locked, &target, known).await?;
         targets.insert(name.clone(), (target, history));
     }
     Ok(Entered {
@@ -211,13 +211,13 @@ async fn enter_one(
     })
 }
 
-async fn look(
+async fn history_of(
     locked: &mut LockedSession,
     target: &Target,
     known: Option<History>,
 ) -> Result<History, ServiceError> {
     let (session, table) = (locked.session_mut(), &target.history_table);
-    let looking = async {
+    let reading = async {
         let history = match known {
             Some(history) => history,
             None => {
@@ -230,7 +230,7 @@ async fn look(
         }
         Ok(history)
     };
-    match looking.await {
+    match reading.await {
         Ok(history) => {
             locked.session().refuse_unwritable()?;
             Ok(history)

@@ -1,4 +1,4 @@
-//! Finishing a prepared transaction on a connection of its own.
+//! Finishes a prepared transaction on a separate connection.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::domain::{Decision, ExitStatus, rerun};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, Gid, Session, finish_prepared, is_connection_lost};
 
-/// How long a server that is being started again, or a network that is down, is waited for.
+/// The longest time to wait for a server that restarts or a network that is down.
 pub(super) const LONGEST_OUTAGE: Duration = Duration::from_secs(30);
 pub(super) const PAUSE: Duration = Duration::from_millis(250);
-/// What one attempt is given after that.
+/// The minimum time for one attempt, even after the deadline.
 const SHORTEST: Duration = Duration::from_secs(2);
 
-/// Commits or rolls back, at least once, and again while the server cannot be reached. `false`: somebody else had done so.
+/// Commits or rolls back, at least once, and retries while the server is unreachable. `false`: another session had finished it.
 pub async fn finish_elsewhere(
     connections: &Connections,
     target: &Target,
@@ -35,7 +35,7 @@ pub async fn finish_elsewhere(
     }
 }
 
-/// An error comes with whether it may pass.
+/// One attempt. The flag beside an error is true if a retry can help.
 async fn try_once(
     connections: &Connections,
     target: &Target,
@@ -46,21 +46,21 @@ async fn try_once(
     let session = open(connections, target, until).await?;
     let finishing = finish_prepared(session.client(), gid, decision);
     finishing.await.map_err(|error| {
-        // 55000: another session, perhaps one of ours that was lost, is at it right now.
+        // 55000: another session, perhaps a lost one of ours, is finishing it right now.
         let passes = is_connection_lost(&error)
             || error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
         (ServiceError::query(&target.address, error), passes)
     })
 }
 
-/// A session; an error comes with whether it may pass.
+/// Opens a session. The flag beside an error is true if a retry can help.
 pub(super) async fn open(
     connections: &Connections,
     target: &Target,
     until: Instant,
 ) -> Result<Session, (ServiceError, bool)> {
     let opening = connections.session(&target.address, &target.history_table);
-    // Nothing is written while it connects: that may be dropped half way.
+    // Connecting writes nothing, so the timeout may drop it half way.
     let Ok(opened) = timeout_at(until.max(Instant::now() + SHORTEST), opening).await else {
         let error = ServiceError::Release {
             message: format!("{}: the server cannot be reached", target.address),

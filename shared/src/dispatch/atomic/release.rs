@@ -1,4 +1,4 @@
-//! The loop that owns a release: which file runs when, until all have run, one has failed, or the user wants to stop.
+//! The loop that owns a release: starts files until all are executed, one fails, or the user cancels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use crate::domain::{
 use crate::inspect::ServiceError;
 use crate::runner::FailedWithin;
 
-/// How long a database that waits for others may be left without a word: well below the silence after which its server ends the session.
-const SILENCE: Duration = Duration::from_secs(5);
+/// The interval of keepalive queries to an idle database, well below the timeout after which its server ends the session.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What a task ends with.
+/// The result of a task.
 pub(super) enum Ended {
-    /// A step was tried.
+    /// A step was attempted.
     Executed {
         step: usize,
         service: ServiceName,
         result: Result<(), FailedWithin>,
     },
-    /// The server was spoken to: whether it is still there.
+    /// A keepalive query was sent. The flag is true if the connection is alive.
     Spoke(bool),
 }
 
-/// What is known of a service.
+/// The state of a service.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
     pub(super) applied: usize,
@@ -42,12 +42,12 @@ pub(super) struct Standing {
     pub(super) outcome: Option<ServiceOutcome>,
 }
 
-/// An atomic release under way.
+/// A running atomic release.
 pub(in crate::dispatch) struct Release<'a, 'r> {
     pub(super) board: Board,
     pub(super) recorder: &'a mut Recorder<'r>,
     pub(super) stops: Stops,
-    /// The databases that wait, by their identity. Those at work are in `busy`.
+    /// The idle databases, by database key. The others are in `busy`.
     pub(super) idle: BTreeMap<String, Participant>,
     pub(super) busy: JoinSet<(String, Participant, Ended)>,
     pub(super) database_of: BTreeMap<ServiceName, String>,
@@ -72,7 +72,7 @@ pub(in crate::dispatch) struct Release<'a, 'r> {
 }
 
 impl<'a, 'r> Release<'a, 'r> {
-    /// A release in databases that are locked.
+    /// Creates a release over locked databases.
     pub(in crate::dispatch) fn new(
         run: Run<'_>,
         entry: Entry,
@@ -160,7 +160,7 @@ impl<'a, 'r> Release<'a, 'r> {
         }
     }
 
-    /// Goes on to the end, whatever that is.
+    /// Runs to the end, whatever the outcome.
     pub(in crate::dispatch) async fn run(mut self) -> RunEnd {
         for name in self.order.clone() {
             let steps = self.board.step_count(&name);
@@ -178,14 +178,14 @@ impl<'a, 'r> Release<'a, 'r> {
         let asked_before = *cancelled.borrow_and_update();
         self.cancel(asked_before);
         let mut watching = true;
-        let mut silence = tokio::time::interval(SILENCE);
+        let mut keepalive = tokio::time::interval(KEEPALIVE_INTERVAL);
         loop {
             self.start_what_is_ready();
             if self.busy.is_empty() {
                 break;
             }
             tokio::select! {
-                // A wish to stop comes before what would start something new.
+                // A cancellation is handled before anything that could start a new step.
                 biased;
                 changed = cancelled.changed(), if watching => match changed {
                     Ok(()) => {
@@ -196,10 +196,10 @@ impl<'a, 'r> Release<'a, 'r> {
                 },
                 Some(happened) = self.happened.recv() => self.record(happened),
                 Some(ended) = self.busy.join_next() => self.ended(ended),
-                _ = silence.tick() => self.speak_to_those_who_wait(),
+                _ = keepalive.tick() => self.keep_idle_alive(),
             }
         }
-        self.hear();
+        self.record_received();
     }
 
     fn start_what_is_ready(&mut self) {
@@ -230,7 +230,7 @@ impl<'a, 'r> Release<'a, 'r> {
         }
     }
 
-    /// Another run did it meanwhile.
+    /// Another run has done the step in the meantime.
     fn pass(&mut self, step: usize, service: &ServiceName) {
         let version = self.board.plan().steps[step].version;
         let name = self.names[step].clone();
@@ -263,24 +263,24 @@ impl<'a, 'r> Release<'a, 'r> {
         });
     }
 
-    /// A database that waits with its transaction open must not be taken for one whose client is gone.
-    fn speak_to_those_who_wait(&mut self) {
+    /// Keeps idle sessions alive: a server must not end one that waits with its transaction open.
+    fn keep_idle_alive(&mut self) {
         for (key, participant) in std::mem::take(&mut self.idle) {
             self.busy.spawn(async move {
-                let is_there = participant.speak().await;
+                let is_there = participant.keep_alive().await;
                 (key, participant, Ended::Spoke(is_there))
             });
         }
     }
 
     fn ended(&mut self, ended: Result<(String, Participant, Ended), JoinError>) {
-        // What the task said comes before what it led to.
-        self.hear();
+        // Events of the task are recorded before its result, which may follow from them.
+        self.record_received();
         let (key, participant, ended) = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                // Its connection went with it, and the server rolls its transaction back.
-                tracing::error!(error = %with_causes(&error), "a task of the release was interrupted");
+                // The task took its connection with it, so the server rolls its transaction back.
+                tracing::error!(error = %with_causes(&error), "a task of the release panicked");
                 self.status = self.status.or_worse(ExitStatus::Failed);
                 return self.doom("a part of the program did not get through".to_owned());
             }
@@ -323,7 +323,7 @@ impl<'a, 'r> Release<'a, 'r> {
     fn failed(&mut self, failed: &FailedWithin) {
         let status = failed.failure.exit_code;
         if status == ExitStatus::Cancelled {
-            // It was the user, or the failure of another, which is told of by itself.
+            // Cancelled by the user, or by the failure of another step, which is reported by itself.
             return;
         }
         self.status = self.status.or_worse(status);
@@ -334,7 +334,7 @@ impl<'a, 'r> Release<'a, 'r> {
         self.doom(format!("{} did not get through", failed.service));
     }
 
-    /// A service cannot go on, for a reason other than a step.
+    /// A service cannot continue, for a reason other than a failed step.
     pub(super) fn stopped(&mut self, service: &ServiceName, error: &ServiceError) {
         let status = error.exit_status();
         self.recorder.service(
@@ -354,7 +354,7 @@ impl<'a, 'r> Release<'a, 'r> {
         self.doom(format!("{service} did not get through"));
     }
 
-    /// From here on it can only be rolled back: nothing new is begun, and what is under way is cancelled.
+    /// From here on the release can only be rolled back: nothing new starts, and running statements are cancelled.
     fn doom(&mut self, because: String) {
         self.board.stop();
         if self.doomed.is_none() {
@@ -364,7 +364,7 @@ impl<'a, 'r> Release<'a, 'r> {
         self.halt.send_replace(2);
     }
 
-    /// Before the decision the first wish to stop cancels: what has run would be rolled back anyway.
+    /// Before the decision, the first Ctrl-C cancels running statements: what was executed is rolled back anyway.
     pub(super) fn cancel(&mut self, times: u32) {
         if times == 0 {
             return;
@@ -384,8 +384,8 @@ impl<'a, 'r> Release<'a, 'r> {
         self.halt.send_replace(2);
     }
 
-    /// Takes in what has been said so far.
-    pub(super) fn hear(&mut self) {
+    /// Records all events received so far.
+    pub(super) fn record_received(&mut self) {
         while let Ok(happened) = self.happened.try_recv() {
             self.record(happened);
         }

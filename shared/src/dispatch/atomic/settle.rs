@@ -1,4 +1,4 @@
-//! The two phases: prepare everywhere, decide, commit everywhere; or roll back everywhere.
+//! The two phases: prepares everywhere, decides, and commits everywhere or rolls back everywhere.
 
 use std::time::Instant;
 
@@ -13,24 +13,24 @@ use crate::domain::{
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, Participant as Recorded, begin_release};
 
-/// What is done with one database.
+/// An operation on one database.
 type Act =
     fn(Participant, Gid, String) -> BoxFuture<'static, (Participant, Result<(), ServiceError>)>;
 
 impl Release<'_, '_> {
-    /// Whether there are several databases, so that it takes two phases.
+    /// Whether several databases take part, which requires two phases.
     fn is_distributed(&self) -> bool {
         self.idle.len() > 1
     }
 
-    /// The service in whose database the decision stands: the first in the order of the plan. It takes part itself, so it is reachable
-    /// and locked by this run, and no further server is needed.
+    /// The service whose database records the decision: the first in plan order. That database takes part in the release, so this run can
+    /// reach it and has locked it, and no further server is needed.
     fn coordinator(&self) -> Option<(ServiceName, String)> {
         let first = self.order.first()?;
         Some((first.clone(), self.database_of.get(first)?.clone()))
     }
 
-    /// Records in the coordinator's database that the release begins: before anything is prepared.
+    /// Records the release in the coordinator's database, before anything is prepared.
     pub(super) async fn announce(&mut self) {
         let Some((service, key)) = self.coordinator().filter(|_| self.is_distributed()) else {
             return;
@@ -49,11 +49,11 @@ impl Release<'_, '_> {
         if !gid.as_ref().is_some_and(Gid::is_short_enough) {
             let error = ServiceError::Release {
                 message: format!(
-                    "the name {service} is too long for the identifier of a prepared transaction"
+                    "the service name {service} is too long for the identifier of a prepared transaction"
                 ),
                 next: commented(
                     called().without_flag("--atomic").to_string(),
-                    "or give the service a name of at most 120 characters",
+                    "or shorten the name to at most 120 characters",
                 ),
                 exit_code: ExitStatus::Refused,
             };
@@ -81,7 +81,7 @@ impl Release<'_, '_> {
         })
     }
 
-    /// After the last file has run, or none will any more.
+    /// Commits or rolls back, once no further file will run.
     pub(super) async fn settle(&mut self) {
         let times = *self.stops.times.borrow();
         self.cancel(times);
@@ -103,7 +103,7 @@ impl Release<'_, '_> {
             self.stopped(service, error);
         }
         self.check_gates().await;
-        // The last moment at which it can be rolled back.
+        // This is the last moment at which the release can be rolled back.
         let times = *self.stops.times.borrow();
         self.cancel(times);
         if self.doomed.is_some() {
@@ -119,13 +119,13 @@ impl Release<'_, '_> {
                 self.coordinator_stopped(&error);
                 self.roll_back_all().await;
             }
-            // What is prepared stays so: the decision may have been made.
+            // Prepared transactions stay prepared, because the decision may have been recorded.
             Some(Decided::Unknown(error)) => self.coordinator_stopped(&error),
             None => {}
         }
     }
 
-    /// Dooms the release where a gate was lost: what its files require may have been reverted since.
+    /// Dooms the release if a gate was lost: another run may have reverted a required migration since.
     async fn check_gates(&mut self) {
         let mut lost = Vec::new();
         for (service, held) in &self.gates {
@@ -138,7 +138,7 @@ impl Release<'_, '_> {
         for (service, address) in lost {
             let error = ServiceError::Release {
                 message: format!(
-                    "the connection to {address} was lost, which kept what {service} requires from being reverted"
+                    "lost the connection to {address}, which held the gate that keeps the requirements of {service} from being reverted"
                 ),
                 next: called().to_string(),
                 exit_code: ExitStatus::Unavailable,
@@ -147,12 +147,11 @@ impl Release<'_, '_> {
         }
     }
 
-    /// Another run took this one for dead, since its lock was gone, and decided.
+    /// Another run found the lock of this one released, assumed that it was dead, and made the decision.
     fn fenced(&mut self) {
         self.coordinator_stopped(&ServiceError::Release {
-            message:
-                "another run found this release without its locks, and decided to roll it back"
-                    .to_owned(),
+            message: "another run found this release without its locks and decided to roll it back"
+                .to_owned(),
             next: called().to_string(),
             exit_code: ExitStatus::Unavailable,
         });
@@ -177,7 +176,7 @@ impl Release<'_, '_> {
     }
 
     async fn commit_all(&mut self) {
-        self.outage.begin_again();
+        self.outage.restart();
         let began = Instant::now();
         let databases = self.at_work();
         let failed = self.on_those_at_work(commit).await;
@@ -199,12 +198,12 @@ impl Release<'_, '_> {
         for (service, error) in &failed {
             let error = ServiceError::Release {
                 message: format!(
-                    "{service}: the release is decided and committed in {done}, but not here yet: {}",
+                    "{service}: the release is decided and committed in {done}, but not yet in this database: {}",
                     error.chain()
                 ),
                 next: commented(
                     suggest(["doctor", "--fix"]),
-                    "commits it when the server is back; so does the next run",
+                    "commits it once the server is reachable; so does the next run",
                 ),
                 exit_code: ExitStatus::Unavailable,
             };
@@ -225,7 +224,7 @@ impl Release<'_, '_> {
     async fn roll_back_all(&mut self) {
         let key = self.coordinator().map(|(_, key)| key);
         if self.idle.values().any(Participant::may_be_prepared) {
-            // Nobody commits what nobody decided: where this fails, what is prepared is rolled back all the same.
+            // If recording this fails, the rollback is still safe: nothing commits without a recorded decision.
             self.decide(Decision::Rollback).await;
         } else if self.is_distributed()
             && let Some(coordinator) = key.and_then(|key| self.idle.get_mut(&key))
@@ -236,12 +235,12 @@ impl Release<'_, '_> {
         for (service, error) in &failed {
             let error = ServiceError::Release {
                 message: format!(
-                    "{service}: the release is rolled back, but still prepared here: {}",
+                    "{service}: the release is rolled back, but its transaction is still prepared in this database: {}",
                     error.chain()
                 ),
                 next: commented(
                     suggest(["doctor", "--fix"]),
-                    "rolls it back when the server is back; so does the next run",
+                    "rolls it back once the server is reachable; so does the next run",
                 ),
                 exit_code: ExitStatus::Unavailable,
             };
@@ -267,7 +266,7 @@ impl Release<'_, '_> {
         all.filter(|participant| participant.is_at_work()).count()
     }
 
-    /// Does something with all databases in which something was begun, at the same time. Gives what failed.
+    /// Runs an operation on all databases with work, concurrently. Returns the errors.
     async fn on_those_at_work(&mut self, act: Act) -> Vec<(ServiceName, ServiceError)> {
         let because = self.doomed.clone().unwrap_or_default();
         let mut tasks = JoinSet::new();
@@ -286,6 +285,7 @@ impl Release<'_, '_> {
         let mut failed = Vec::new();
         loop {
             tokio::select! {
+                // Events of a task are reported before its result, which may follow from them.
                 biased;
                 Some(happened) = self.happened.recv() => self.record(happened),
                 joined = tasks.join_next() => match joined {
@@ -297,13 +297,13 @@ impl Release<'_, '_> {
                         self.idle.insert(key, participant);
                     }
                     Some(Err(error)) => {
-                        tracing::error!(error = %with_causes(&error), "a task of the release was interrupted");
+                        tracing::error!(error = %with_causes(&error), "a task of the release panicked");
                         self.status = self.status.or_worse(ExitStatus::Failed);
                     }
                 },
             }
         }
-        self.hear();
+        self.record_received();
         failed.sort_by(|(a, _), (b, _)| a.cmp(b));
         failed
     }

@@ -1,10 +1,10 @@
-//! The end before the end: starting nothing new, and cancelling what is under way.
+//! Cancellation: nothing new starts, and running statements are cancelled on request.
 
 use super::Dispatcher;
 use crate::domain::{EventKind, ExitStatus, StopCause, millis, with_causes};
 
 impl Dispatcher<'_, '_> {
-    /// Nothing new starts, and nobody waits any longer for a lock or a gate.
+    /// Nothing new starts, and no task continues to wait for a lock or a gate.
     pub(super) fn stop(&mut self) {
         self.board.stop();
         self.halt.send_replace(1);
@@ -28,8 +28,8 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// Cancels what services do on the server before and after their steps. A step sees to its own statements: a request
-    /// that came late would hit what is written after it.
+    /// Cancels what services do on the server before and after their steps. A step cancels its own statements, because a cancel
+    /// request that arrives late would hit the statement that records the outcome.
     fn cancel_between_steps(&mut self) {
         for (service, lane) in &self.lanes {
             let Some(handle) = lane.cancel.clone() else {
@@ -40,7 +40,7 @@ impl Dispatcher<'_, '_> {
             }
             self.tasks.spawn(async move {
                 if let Err(error) = handle.cancel().await {
-                    tracing::warn!(error = %with_causes(&error), "a statement could not be cancelled");
+                    tracing::warn!(error = %with_causes(&error), "cannot cancel a statement");
                 }
             });
         }

@@ -1,7 +1,7 @@
-//! Compensation: undoing what a run has applied, after it failed or was interrupted.
+//! Compensation: undoes what a run has applied, after it failed or was interrupted.
 //!
-//! First every database records what it owes, then the reverts begin, in the reverse order of the graph. Whoever comes
-//! after a kill in between finds, in any of the databases, that it is not to be built upon.
+//! First every database records what it must undo. Then the reverts run, in the reverse order of the graph. A run that starts after
+//! a kill in between finds in each database that the compensation comes first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,20 +23,20 @@ use crate::inspect::{ServiceError, Target, inspect};
 use crate::postgres::Connections;
 use crate::revert;
 
-/// A compensation under way.
+/// A running compensation.
 pub(super) struct Undoing {
     of_run: Uuid,
     because: String,
     versions: Migrations,
-    /// The command that goes on with it.
+    /// The command that resumes it.
     pub(super) resume: String,
     is_recording: bool,
-    /// How the services had ended before.
+    /// The outcomes of the services before it.
     before: BTreeMap<ServiceName, ServiceOutcome>,
 }
 
 impl Undoing {
-    /// How a service ends whose reverts are all done; `None` while these are only recorded.
+    /// The outcome of a service whose reverts are all done; `None` while they are only recorded.
     pub(super) fn outcome(&self, service: &ServiceName) -> Option<ServiceOutcome> {
         let failed = self.before.get(service).copied().filter(|outcome| {
             matches!(
@@ -49,7 +49,7 @@ impl Undoing {
 }
 
 impl Dispatcher<'_, '_> {
-    /// Undoes what earlier runs have left to be undone. Gives whether this one may begin.
+    /// Finishes the compensations of earlier runs. Returns whether this run may begin.
     pub(super) async fn undo_earlier_runs(&mut self) -> bool {
         let Some(reverts) = &mut self.reverts else {
             return true;
@@ -70,7 +70,8 @@ impl Dispatcher<'_, '_> {
                 && let Some(reverts) = &self.reverts
             {
                 let resume = (reverts.resume)(compensation.of_run);
-                self.next.push(commented(resume, "goes on undoing it"));
+                self.next
+                    .push(commented(resume, "continues the compensation"));
             }
             let planned = migrations(&compensation.plan);
             whole = whole && self.compensate(compensation, &planned).await;
@@ -86,7 +87,7 @@ impl Dispatcher<'_, '_> {
         whole
     }
 
-    /// Undoes what this run has applied, where it failed and was asked to.
+    /// Undoes what this run has applied, if it failed and this was requested.
     pub(super) async fn undo_this_run(&mut self) {
         let applied = std::mem::take(&mut self.applied);
         let of_run = self.run.run_id;
@@ -96,7 +97,7 @@ impl Dispatcher<'_, '_> {
         if self.on_failure != OnFailure::Revert {
             return;
         }
-        // Who asks to stop does not ask for more work.
+        // A user who cancels does not ask for more work.
         if *self.cancelled.borrow() > 0 {
             let undo = (reverts.resume)(of_run);
             self.next.push(commented(undo, "undoes what was applied"));
@@ -105,7 +106,7 @@ impl Dispatcher<'_, '_> {
         let Some(because) = self.why.take() else {
             return;
         };
-        // A session that waits would only occupy a connection, or a lock.
+        // An idle session would only occupy a connection or a lock.
         for lane in self.lanes.values_mut() {
             lane.session = None;
             lane.held = None;
@@ -131,17 +132,17 @@ impl Dispatcher<'_, '_> {
                 for (service, error) in &obstacles {
                     self.service_stopped(service, error);
                 }
-                self.tell_stop(of_run, &planned).await;
+                self.report_stop(of_run, &planned).await;
             }
             None => {
                 let times = *self.cancelled.borrow_and_update();
                 self.cancel(times);
-                self.tell_stop(of_run, &planned).await;
+                self.report_stop(of_run, &planned).await;
             }
         }
     }
 
-    /// Undoes what a run has left. Gives whether all of it is undone.
+    /// Undoes what a run has left. Returns whether all of it is undone.
     async fn compensate(&mut self, compensation: Compensation, planned: &Migrations) -> bool {
         let Compensation {
             of_run,
@@ -172,13 +173,13 @@ impl Dispatcher<'_, '_> {
             before,
         });
         self.drive_through(visits(&plan)).await;
-        if self.goes_on()
+        if self.may_continue()
             && let Some(undoing) = &mut self.undoing
         {
             undoing.is_recording = false;
             self.drive_through(plan).await;
         }
-        let whole = self.goes_on() && self.board.is_all_done();
+        let whole = self.may_continue() && self.board.is_all_done();
         self.settle();
         if whole {
             self.recorder.run(EventKind::CompensationFinished {
@@ -186,24 +187,24 @@ impl Dispatcher<'_, '_> {
                 reverted: self.totals.reverted - reverted,
             });
         } else {
-            self.tell_stop(of_run, planned).await;
+            self.report_stop(of_run, planned).await;
         }
         whole
     }
 
     async fn drive_through(&mut self, plan: Plan) {
         self.board = Board::new(plan, &self.databases, self.jobs);
-        // What failed before halted only what was under way then.
+        // An earlier failure stopped only what was running at that time.
         self.halt = watch::Sender::new(0);
         let mut messages = self.listen();
         self.drive(&mut messages).await;
     }
 
-    fn goes_on(&self) -> bool {
+    fn may_continue(&self) -> bool {
         self.why.is_none() && *self.cancelled.borrow() == 0
     }
 
-    /// Says how the services ended that were at work and did not get through; the others ended before.
+    /// Reports the outcome of the services that were active and did not finish. The others have reported theirs.
     fn settle(&mut self) {
         let Some(undoing) = self.undoing.take() else {
             return;
@@ -227,7 +228,7 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// What a task does for a service.
+    /// The work of a task for a service.
     pub(super) fn work_of(&self, service: &ServiceName) -> Work {
         match &self.undoing {
             Some(undoing) if undoing.is_recording => Work::Record {
@@ -239,7 +240,7 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// A visit needs no go: it has one step, which is under way from the beginning.
+    /// Starts the step of a visit. It needs no permission: it is the only one, and runs from the beginning.
     pub(super) fn begin_visit(&mut self, service: &ServiceName) {
         if self.undoing.as_ref().is_some_and(|it| it.is_recording) {
             self.board.next_step(service);
@@ -250,8 +251,8 @@ impl Dispatcher<'_, '_> {
         self.board.end_visit(service);
     }
 
-    /// Stops a compensation whose next step in a service has no way back. Gives whether it has stopped.
-    pub(super) fn has_no_way_back(&mut self, service: &ServiceName) -> bool {
+    /// Stops a compensation if the next step of a service is irreversible. Returns whether it has stopped.
+    pub(super) fn is_irreversible(&mut self, service: &ServiceName) -> bool {
         if self.undoing.as_ref().is_none_or(|it| it.is_recording) {
             return false;
         }
@@ -274,8 +275,8 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// Names how every database stands, and the commands that go on from there.
-    async fn tell_stop(&mut self, of_run: Uuid, planned: &Migrations) {
+    /// Reports the state of every database, and the commands that continue from there.
+    async fn report_stop(&mut self, of_run: Uuid, planned: &Migrations) {
         let cancelled = *self.cancelled.borrow() > 0;
         let because = match (&self.why, cancelled) {
             (_, true) => "the run was cancelled".to_owned(),
@@ -291,10 +292,10 @@ impl Dispatcher<'_, '_> {
         });
         let databases = states(&self.connections, targets.collect()).await;
         let next = match &self.reverts {
-            Some(reverts) => ways_on(reverts, of_run, cancelled, &databases),
+            Some(reverts) => next_commands(reverts, of_run, cancelled, &databases),
             None => Vec::new(),
         };
-        // Before what the failures advise: nothing runs again before this is settled.
+        // These come before the commands that the failures suggest: nothing can be rerun before the compensation is settled.
         self.next.splice(0..0, next.iter().cloned());
         let stop = CompensationStop {
             of_run,
@@ -307,7 +308,7 @@ impl Dispatcher<'_, '_> {
     }
 }
 
-fn ways_on(
+fn next_commands(
     reverts: &Reverts<'_>,
     of_run: Uuid,
     cancelled: bool,
@@ -324,29 +325,29 @@ fn ways_on(
         .collect();
     let mut next = vec![commented(
         resume.as_str(),
-        "undoes the rest, when that is fixed",
+        "undoes the rest, once that is fixed",
     )];
     if !changed.is_empty() {
         let from = reverts.restore_from.as_deref().unwrap_or("latest");
         let restore = (reverts.restore)(&changed, from);
-        next.push(commented(restore, "or go back to the backups"));
+        next.push(commented(restore, "or restore the backups"));
         next.push(commented(
             format!("{resume} --give-up"),
-            "or keep what is there",
+            "or keep the current state",
         ));
     }
     next
 }
 
-/// How databases stand, seen from a run that was to apply these migrations.
+/// The states of the databases, relative to the migrations that the run was to apply.
 async fn states(
     connections: &Arc<Connections>,
     targets: Vec<(Arc<Target>, BTreeSet<Version>)>,
 ) -> Vec<DatabaseState> {
-    let mut looking = JoinSet::new();
+    let mut queries = JoinSet::new();
     for (target, versions) in targets {
         let connections = Arc::clone(connections);
-        looking.spawn(async move {
+        queries.spawn(async move {
             let (state, version) = match inspect(&connections, &target).await {
                 Ok(inspection) => {
                     let history = &inspection.history;
@@ -354,7 +355,7 @@ async fn states(
                     (history.seen_from(&versions), newest)
                 }
                 Err(error) => {
-                    tracing::warn!(service = %target.service.name, error = %error.chain(), "how the database stands is not known");
+                    tracing::warn!(service = %target.service.name, error = %error.chain(), "cannot determine the state of the database");
                     (CatalogState::Unknown, None)
                 }
             };
@@ -367,9 +368,9 @@ async fn states(
         });
     }
     let mut states = Vec::new();
-    while let Some(looked) = looking.join_next().await {
-        // A task of ours does not panic.
-        states.extend(looked.ok());
+    while let Some(queried) = queries.join_next().await {
+        // Our tasks do not panic, so a join error cannot occur.
+        states.extend(queried.ok());
     }
     states.sort_by(|a, b| a.service.cmp(&b.service));
     states

@@ -1,12 +1,12 @@
-//! The end of a run: who was not started and because of whom, the counts, the verdict.
+//! The end of a run: the skipped services with the cause, the counts, the verdict.
 
 use super::super::RunEnd;
 use super::Dispatcher;
 use crate::domain::{EventKind, ServiceOutcome, Verdict};
 
 impl Dispatcher<'_, '_> {
-    /// Who was not started, and because of whom.
-    pub(super) fn tell_left_over(&mut self) {
+    /// Reports the services that were not started, with the cause.
+    pub(super) fn report_skipped(&mut self) {
         let cancelled = *self.cancelled.borrow() > 0;
         let mut left_over = self.board.left_over();
         left_over.extend(

@@ -1,4 +1,4 @@
-//! Gates: waiting for what databases outside the run must have first.
+//! Waits for gates on databases outside the run.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// A service that waits behind a gate is not at work: it ends here.
+    /// A service that waits behind a gate has no active task, so its outcome is reported here.
     fn gate_failed(&mut self, service: &ServiceName, error: &ServiceError) {
         self.service_stopped(service, error);
         self.service_finished(service);

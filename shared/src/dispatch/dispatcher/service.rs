@@ -1,4 +1,4 @@
-//! How services end: stopped, failed, or through.
+//! The end of a service: stopped, failed or done.
 
 use super::super::OnFailure;
 use super::Dispatcher;
@@ -60,7 +60,7 @@ impl Dispatcher<'_, '_> {
             None => Some(ServiceOutcome::Done),
         };
         if let Some(lane) = self.lanes.get_mut(service) {
-            lane.goes = None;
+            lane.starts = None;
             lane.cancel = None;
             if complete && let Some(outcome) = complete_as {
                 lane.outcome.get_or_insert(outcome);

@@ -1,4 +1,4 @@
-//! Recording what a compensation owes in one database, under the lock and before any of its reverts begins.
+//! Records what a compensation must undo in one database, under the lock and before any of its reverts begins.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use crate::reconcile::{History, reconcile};
 use crate::revert;
 
 impl LaneTask {
-    /// Records those of a run's migrations that still stand. Refuses where another run has built on them since: planned
-    /// without the lock, they may have been free.
+    /// Records those of a run's migrations that are still applied. Refuses if another run has since applied migrations on top of them:
+    /// the plan was made without the lock, when they may have been revertible.
     pub(super) async fn record(
         &self,
         locked: &mut LockedSession,

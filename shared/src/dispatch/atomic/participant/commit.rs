@@ -1,10 +1,10 @@
-//! The second phase where it was decided so: a database commits, and what it held is told.
+//! The second phase: commits a database and reports its migrations as applied.
 //!
-//! Also the only phase of a release of one database. Floor 4.
+//! A release of a single database has only this phase.
 
 use tokio::time::Instant;
 
-use super::database::{LONGEST_FAREWELL, Participant, since};
+use super::database::{ORPHAN_TIMEOUT, Participant, since};
 use super::decide::unknown;
 use crate::dispatch::atomic::finish::{PAUSE, finish_elsewhere, open};
 use crate::domain::{Decision, Direction, EventKind, millis};
@@ -14,7 +14,7 @@ use crate::postgres::{
 };
 
 impl Participant {
-    /// Commits what is prepared, as it was decided, and says so.
+    /// Commits what is prepared, after the decision, and reports it.
     pub(in crate::dispatch::atomic) async fn commit(&mut self) -> Result<(), ServiceError> {
         let (Some(gid), Some(target)) = (self.gid.clone(), self.target().cloned()) else {
             return Ok(());
@@ -24,16 +24,16 @@ impl Participant {
         let connections = &self.scope.connections;
         let finished = finishing.await;
         if finished.is_err() {
-            // On another connection; where that does not come about either, its error says why.
+            // Retry on another connection. If that fails too, its error gives the cause.
             let until = self.scope.until();
             finish_elsewhere(connections, &target, &gid, Decision::Commit, until).await?;
         }
         self.gid = None;
-        self.say_committed();
+        self.report_committed();
         Ok(())
     }
 
-    /// Commits without two phases, where there is only this one database.
+    /// Commits without two phases, for a release of a single database.
     pub(in crate::dispatch::atomic) async fn commit_alone(&mut self) -> Result<(), ServiceError> {
         let handle = self.handle();
         let (sent, committed) = self.end(None).await;
@@ -46,7 +46,7 @@ impl Participant {
                     Ok(true) => {}
                     Ok(false) => return Err(lost),
                     Err(unknown) => {
-                        // Nothing can be said of its files, and nothing is written of them.
+                        // The outcome is unknown, so nothing is reported or recorded for these files.
                         self.ran.clear();
                         self.transaction.began = None;
                         return Err(unknown);
@@ -55,11 +55,11 @@ impl Participant {
             }
             Err(error) => return Err(self.query_error(error)),
         }
-        self.say_committed();
+        self.report_committed();
         Ok(())
     }
 
-    /// Looks up on another connection whether the transaction was committed.
+    /// Checks on another connection whether the transaction was committed.
     async fn was_committed(
         &self,
         lost: &SessionHandle,
@@ -73,13 +73,13 @@ impl Participant {
         loop {
             let passes = match open(&self.scope.connections, target, until).await {
                 Ok(session) => {
-                    let looking = async {
-                        end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await?;
+                    let checking = async {
+                        end_orphan(session.client(), lost, ORPHAN_TIMEOUT, true).await?;
                         let (service, version) = (&last.due.service, last.due.version);
                         run_succeeded(session.client(), run_id, service, version, Direction::Up)
                             .await
                     };
-                    if let Ok(found) = looking.await {
+                    if let Ok(found) = checking.await {
                         return Ok(found);
                     }
                     true
@@ -93,7 +93,7 @@ impl Participant {
         }
     }
 
-    fn say_committed(&mut self) {
+    fn report_committed(&mut self) {
         let open_ms = self.transaction.began.take().map_or(0, since);
         let held_ms = self.prepared_at.take().map_or(0, since);
         for ran in &self.ran {
@@ -112,7 +112,7 @@ impl Participant {
             }
         }
         let locks = std::mem::take(&mut self.locks);
-        self.say_to_all(|| EventKind::ServiceCommitted {
+        self.report_for_each(|| EventKind::ServiceCommitted {
             held_ms,
             open_ms,
             locks: locks.clone(),

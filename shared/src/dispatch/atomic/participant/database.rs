@@ -1,7 +1,7 @@
 //! One database of a release: its locked session, its open transaction, and the files that run in it.
 //!
-//! Responsible for the transaction until it ends. Not for what becomes of it then (`prepare`, `decide`, `commit`, `roll_back`),
-//! nor for when (`release`, `settle`). Its futures are never dropped half way. Floor 4.
+//! Owns the transaction until it ends. `prepare`, `decide`, `commit` and `roll_back` end it; `release` and `settle` decide when.
+//! Its futures are never dropped half way, because a dropped future would leave a transaction open.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,21 +20,21 @@ use crate::postgres::{
 use crate::reconcile::History;
 use crate::runner::{FailedWithin, OpenTransaction, StepContext, execute_within};
 
-/// How long a lost server process may be at work on a statement of ours.
-pub(super) const LONGEST_FAREWELL: Duration = Duration::from_secs(15);
+/// The longest time to wait for a lost server process to finish its statement.
+pub(super) const ORPHAN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A database of the release.
+/// One database of the release.
 pub(in crate::dispatch::atomic) struct Participant {
-    /// Its place among them, from 1.
+    /// Its position among the databases, from 1.
     pub(in crate::dispatch::atomic) number: usize,
-    /// Its services with steps, in the order of the plan.
+    /// Its services with steps, in plan order.
     pub(in crate::dispatch::atomic) services: Vec<ServiceName>,
     pub(in crate::dispatch::atomic) ran: Vec<Ran>,
     pub(super) locked: LockedSession,
     pub(super) transaction: OpenTransaction,
     pub(super) targets: BTreeMap<ServiceName, (Arc<Target>, History)>,
     pub(super) scope: Scope,
-    /// The identifier, from the moment when something may be prepared.
+    /// The identifier, while a transaction may be prepared under it.
     pub(super) gid: Option<Gid>,
     pub(super) prepared_at: Option<Instant>,
     pub(super) locks: Vec<HeldLock>,
@@ -70,22 +70,22 @@ impl Participant {
         self.locked.session().handle()
     }
 
-    /// Where it is, for people.
+    /// The address, for messages.
     pub(in crate::dispatch::atomic) fn place(&self) -> String {
         self.locked.session().address().to_string()
     }
 
-    /// Whether a transaction of it is open, or may be prepared, or files that ran in it are to be accounted for.
+    /// Whether a transaction is open or may be prepared, or executed files are not accounted for yet.
     pub(in crate::dispatch::atomic) fn is_at_work(&self) -> bool {
         self.gid.is_some() || self.transaction.began.is_some() || !self.ran.is_empty()
     }
 
-    /// Whether something of it may be prepared.
+    /// Whether a transaction may be prepared.
     pub(in crate::dispatch::atomic) fn may_be_prepared(&self) -> bool {
         self.gid.is_some()
     }
 
-    /// The target of its first service: of several, any would do.
+    /// The target of its first service. Any of them would do: they share the database.
     pub(super) fn target(&self) -> Option<&Arc<Target>> {
         let first = self.services.first()?;
         self.targets.get(first).map(|(target, _)| target)
@@ -128,17 +128,17 @@ impl Participant {
         }
     }
 
-    /// The one that failed, perhaps when it was run again, is told of already. Of the others each is rolled back.
+    /// Reports the other executed files as rolled back. The failed one, perhaps during its rerun, is reported already.
     fn one_has_failed(&mut self, due: &Due, failed: &FailedWithin) {
         let is_it = |due: &Due| due.service == failed.service && due.version == failed.version;
         self.ran.retain(|ran| !is_it(&ran.due));
         if !is_it(due) {
             let because = format!("{} did not get through", failed.service);
-            self.say_rolled_back(due, &because);
+            self.report_rolled_back(due, &because);
         }
     }
 
-    pub(super) fn say_rolled_back(&self, due: &Due, because: &str) {
+    pub(super) fn report_rolled_back(&self, due: &Due, because: &str) {
         let target = self.targets.get(&due.service);
         let migration = target.and_then(|(target, _)| target.service.migration(due.version));
         if let Some(migration) = migration {
@@ -150,17 +150,17 @@ impl Participant {
         }
     }
 
-    /// A word to the server, which ends a session that keeps silent. `false`: the connection is lost.
-    pub(in crate::dispatch::atomic) async fn speak(&self) -> bool {
-        let speaking = self.locked.session().client().batch_execute("");
-        speaking.await.is_ok()
+    /// Sends a query, so that the server does not end the idle session. `false`: the connection is lost.
+    pub(in crate::dispatch::atomic) async fn keep_alive(&self) -> bool {
+        let keepalive = self.locked.session().client().batch_execute("");
+        keepalive.await.is_ok()
     }
 
     pub(super) fn query_error(&self, error: Error) -> ServiceError {
         ServiceError::query(self.locked.session().address(), error)
     }
 
-    /// Ends the transaction where it is open and not prepared: what is decided must not be part of it, nor commit it.
+    /// Rolls the transaction back if it is open and not prepared: the decision must neither be part of it nor commit it.
     pub(in crate::dispatch::atomic) async fn leave_transaction(&mut self) {
         if self.gid.is_some() || self.transaction.began.take().is_none() {
             return;
@@ -172,8 +172,8 @@ impl Participant {
         }
     }
 
-    /// Ends the open transaction: prepares it under this identifier, or commits it. Reads before that which locks it holds. The
-    /// first of what it gives says whether the server was told to end it.
+    /// Ends the open transaction: prepares it under this identifier, or commits it. Reads the locks that it holds first. The first
+    /// value is true if the command that ends it was sent.
     pub(super) async fn end(&mut self, gid: Option<&Gid>) -> (bool, Result<(), Error>) {
         let settings = SessionSettings {
             lock_timeout: self.scope.engine.lock_timeout,
@@ -197,7 +197,7 @@ impl Participant {
         (sent, ended)
     }
 
-    /// Gives the lock back; gives the ends of its journals.
+    /// Releases the lock, and returns the last journal entries.
     pub(in crate::dispatch::atomic) async fn release(self) -> Vec<(ServiceName, Anchor)> {
         let mut anchors = Vec::new();
         let session = self.locked.session();
@@ -214,7 +214,7 @@ impl Participant {
         anchors
     }
 
-    pub(super) fn say_to_all(&self, kind: impl Fn() -> EventKind) {
+    pub(super) fn report_for_each(&self, kind: impl Fn() -> EventKind) {
         for service in &self.services {
             self.scope.say(service, None, kind());
         }

@@ -1,6 +1,6 @@
-//! The decision of a release, recorded in the database of its coordinator.
+//! Records the decision of a release in the database of its coordinator.
 //!
-//! Responsible for one decision, whatever becomes of the connection; not for what follows from it. Floor 4.
+//! Makes one decision, even if the connection is lost meanwhile. `settle` acts on it.
 
 use tokio::time::Instant;
 
@@ -10,18 +10,18 @@ use crate::domain::{Decision, ExitStatus, commented, rerun, suggest, with_causes
 use crate::inspect::ServiceError;
 use crate::postgres::{Session, decide, finish_release, is_connection_lost};
 
-/// What became of an attempt to decide.
+/// The outcome of an attempt to decide.
 pub(in crate::dispatch::atomic) enum Decided {
-    /// This stands now, whoever decided it.
+    /// This decision holds now, whichever run made it.
     As(Decision),
     /// Nothing was decided.
     Not(ServiceError),
-    /// It is not known whether something was.
+    /// It is unknown whether a decision was made.
     Unknown(ServiceError),
 }
 
 impl Participant {
-    /// Decides, as the coordinator. Its own transaction is prepared, or over.
+    /// Decides, as the coordinator. Its own transaction is prepared or has ended.
     pub(in crate::dispatch::atomic) async fn decide(&mut self, decision: Decision) -> Decided {
         self.leave_transaction().await;
         let session = self.locked.session();
@@ -35,7 +35,7 @@ impl Participant {
         let Some(target) = self.target() else {
             return Decided::Unknown(error);
         };
-        // Whatever became of the first try: one that comes late finds that it is decided.
+        // The first attempt may still arrive at the server. It then finds the decision made, and changes nothing.
         let until = self.scope.until();
         while Instant::now() < until {
             match open(&self.scope.connections, target, until).await {
@@ -69,16 +69,16 @@ impl Participant {
             Some(decision) => Decided::As(decision),
             None => Decided::Not(ServiceError::Release {
                 message: format!(
-                    "{}: the row of this release in orchestrator.releases is gone",
+                    "{}: the row of this release in orchestrator.releases is missing",
                     self.place()
                 ),
-                next: rerun("leave that table alone"),
+                next: rerun("do not modify that table"),
                 exit_code: ExitStatus::Failed,
             }),
         }
     }
 
-    /// Notes that the release came to nothing. Only for those who read the table: without it nothing was decided, which is the same.
+    /// Records that the release was rolled back, for readers of the table only: a missing decision means the same.
     pub(in crate::dispatch::atomic) async fn note_rollback(&mut self) {
         self.leave_transaction().await;
         let session = self.locked.session();
@@ -90,7 +90,7 @@ impl Participant {
         }
     }
 
-    /// Notes that nothing of the release is prepared any more. Only for those who read the table.
+    /// Records that no transaction of the release is prepared any more, for readers of the table only.
     pub(in crate::dispatch::atomic) async fn note_end(&self) {
         let session = self.locked.session();
         let noting = finish_release(session.client(), self.scope.run.run_id);
@@ -100,16 +100,16 @@ impl Participant {
     }
 }
 
-/// Nobody knows what was committed.
+/// The error for a release whose outcome is unknown.
 pub(super) fn unknown(error: &ServiceError) -> ServiceError {
     ServiceError::Release {
         message: format!(
-            "{}; whether the release is committed is not known",
+            "{}; it is unknown whether the release was committed",
             error.chain()
         ),
         next: commented(
             suggest(["doctor", "--fix"]),
-            "finds out and finishes it when the server is back; so does the next run",
+            "finishes the release once the server is reachable; so does the next run",
         ),
         exit_code: ExitStatus::Unavailable,
     }

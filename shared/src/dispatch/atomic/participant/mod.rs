@@ -1,6 +1,6 @@
 //! One database of a release, from its first file to its commit or rollback.
 //!
-//! Responsible for what is sent to this database. Not for when (`release`, `settle`). Floor 4.
+//! Sends all commands to this database. `release` and `settle` decide when.
 
 mod commit;
 mod database;

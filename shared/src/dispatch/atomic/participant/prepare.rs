@@ -1,18 +1,18 @@
-//! The first phase: the transaction of a database is prepared.
+//! The first phase: prepares the transaction of a database.
 //!
-//! Responsible for finding out whether it was. Not for the decision that follows. Floor 4.
+//! Also finds out whether it was prepared when the connection is lost. `settle` makes the decision.
 
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
-use super::database::{LONGEST_FAREWELL, Participant, since};
+use super::database::{ORPHAN_TIMEOUT, Participant, since};
 use crate::dispatch::atomic::finish::open;
 use crate::domain::{EventKind, ExitStatus, called, commented};
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, SessionHandle, end_orphan, is_connection_lost, is_prepared};
 
 impl Participant {
-    /// Prepares the transaction. After an error nothing of it is prepared, or [`Self::roll_back`] sees to it.
+    /// Prepares the transaction. After an error, nothing is prepared or [`Self::roll_back`] rolls it back.
     pub(in crate::dispatch::atomic) async fn prepare(
         &mut self,
         gid: Gid,
@@ -31,21 +31,21 @@ impl Participant {
                 }
             }
             Err(error) => {
-                // The server has rolled it back, or does so with the connection.
+                // The server has rolled it back, or does so when the connection ends.
                 self.gid = None;
                 return Err(self.not_prepared(error));
             }
         }
         self.prepared_at = Some(Instant::now());
         let open_ms = self.transaction.began.map_or(0, since);
-        self.say_to_all(|| EventKind::ServicePrepared {
+        self.report_for_each(|| EventKind::ServicePrepared {
             gid: gid.to_string(),
             open_ms,
         });
         Ok(())
     }
 
-    /// Looks up on another connection whether a transaction came to be prepared, once the lost server process is gone.
+    /// Checks on another connection whether the transaction was prepared, after the lost server process has ended.
     async fn was_prepared(&self, gid: &Gid, lost: &SessionHandle) -> Result<bool, ServiceError> {
         let Some(target) = self.target() else {
             return Ok(false);
@@ -53,15 +53,15 @@ impl Participant {
         let session = open(&self.scope.connections, target, self.scope.until())
             .await
             .map_err(|(error, _)| error)?;
-        let looking = async {
-            end_orphan(session.client(), lost, LONGEST_FAREWELL, true).await?;
+        let checking = async {
+            end_orphan(session.client(), lost, ORPHAN_TIMEOUT, true).await?;
             is_prepared(session.client(), gid).await
         };
-        looking.await.map_err(|error| self.query_error(error))
+        checking.await.map_err(|error| self.query_error(error))
     }
 
     fn not_prepared(&self, error: tokio_postgres::Error) -> ServiceError {
-        // Temporary objects, exported snapshots, LISTEN and NOTIFY, where a function hides them.
+        // PREPARE TRANSACTION rejects temporary objects, exported snapshots, LISTEN and NOTIFY, also inside functions.
         let unsupported = error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED);
         let error = self.query_error(error);
         if !unsupported {
@@ -71,7 +71,7 @@ impl Participant {
             message: error.chain(),
             next: commented(
                 called().without_flag("--atomic").to_string(),
-                "--on-failure revert undoes what was applied; or remove that from the files",
+                "--on-failure revert undoes what was applied; or remove these operations from the files",
             ),
             exit_code: ExitStatus::Failed,
         }

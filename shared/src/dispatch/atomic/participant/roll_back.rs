@@ -1,6 +1,6 @@
-//! A database of a release is rolled back, prepared or not, and its journal says so.
+//! Rolls back a database of a release, prepared or not, and records it in the journal.
 //!
-//! Not for the reasons, which `settle` gives. Floor 4.
+//! `settle` gives the reason.
 
 use super::database::Participant;
 use super::scope::Ran;
@@ -11,7 +11,7 @@ use crate::postgres::finish_prepared;
 use crate::runner::record_rolled_back;
 
 impl Participant {
-    /// Rolls back, prepared or not, records that in the journal and says so. An error: something may still be prepared.
+    /// Rolls back, prepared or not, records that in the journal and reports it. After an error, a transaction may still be prepared.
     pub(in crate::dispatch::atomic) async fn roll_back(
         &mut self,
         because: &str,
@@ -21,7 +21,7 @@ impl Participant {
         let ran = std::mem::take(&mut self.ran);
         self.record(&ran, because).await;
         for ran in &ran {
-            self.say_rolled_back(&ran.due, because);
+            self.report_rolled_back(&ran.due, because);
         }
         finished
     }
@@ -45,7 +45,7 @@ impl Participant {
         Ok(())
     }
 
-    /// The journal rows of files that had run.
+    /// Writes the journal rows of the executed files.
     async fn record(&self, ran: &[Ran], because: &str) {
         if ran.is_empty() {
             return;
@@ -66,7 +66,7 @@ impl Participant {
             };
             let writing = record_rolled_back(session, &context, ran.executed, because);
             if let Err(error) = writing.await {
-                tracing::warn!(service = %ran.due.service, error = %with_causes(&error), "the rollback could not be written to the journal");
+                tracing::warn!(service = %ran.due.service, error = %with_causes(&error), "cannot record the rollback in the journal");
             }
         }
     }

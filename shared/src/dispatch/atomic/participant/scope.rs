@@ -1,7 +1,6 @@
-//! What all databases of a release share, and how each of them tells what happens.
+//! The state that all databases of a release share, and how they report events.
 //!
-//! Responsible for what a step is given to run with, and for the time that servers which cannot be reached are given.
-//! Not for what is sent to them. Floor 4.
+//! Provides what a step needs to run, and the time limit for servers that are unreachable. The participant sends the commands.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +16,7 @@ use crate::postgres::{Connections, RunIdentity, hurried};
 use crate::reconcile::History;
 use crate::runner::{Executed, StepContext};
 
-/// What happened, for the recorder.
+/// An event, for the recorder.
 pub(in crate::dispatch::atomic) type Happened = (ServiceName, Option<Version>, EventKind);
 
 /// A step that is due.
@@ -25,18 +24,18 @@ pub(in crate::dispatch::atomic) type Happened = (ServiceName, Option<Version>, E
 pub(in crate::dispatch::atomic) struct Due {
     pub(in crate::dispatch::atomic) service: ServiceName,
     pub(in crate::dispatch::atomic) version: Version,
-    /// Its place among the service's steps, from 1.
+    /// Its position among the service's steps, from 1.
     pub(in crate::dispatch::atomic) place: usize,
 }
 
-/// A file that ran in the open transaction.
+/// A file that was executed in the open transaction.
 #[derive(Clone, Debug)]
 pub(in crate::dispatch::atomic) struct Ran {
     pub(in crate::dispatch::atomic) due: Due,
     pub(in crate::dispatch::atomic) executed: Executed,
 }
 
-/// What all databases of a release share.
+/// The state that all databases of a release share.
 #[derive(Clone)]
 pub(in crate::dispatch::atomic) struct Scope {
     pub(in crate::dispatch::atomic) run: Arc<RunIdentity>,
@@ -44,15 +43,15 @@ pub(in crate::dispatch::atomic) struct Scope {
     pub(in crate::dispatch::atomic) engine: EngineSettings,
     pub(in crate::dispatch::atomic) run_again: Arc<str>,
     pub(in crate::dispatch::atomic) happened: mpsc::UnboundedSender<Happened>,
-    /// 2 as soon as the release cannot be committed any more: statements under way are cancelled.
+    /// 2 once the release cannot be committed any more: running statements are then cancelled.
     pub(in crate::dispatch::atomic) halted: watch::Receiver<u32>,
-    /// Because of whom or what.
+    /// The cause, such as a failed service.
     pub(in crate::dispatch::atomic) because: watch::Receiver<Option<String>>,
-    /// Until when a server that cannot be reached is waited for: the same for all of them.
+    /// The deadline for unreachable servers, shared by all databases.
     pub(in crate::dispatch::atomic) outage: Arc<Outage>,
 }
 
-/// The time that servers which cannot be reached are given, from the first loss on.
+/// The time limit for unreachable servers, counted from the first loss.
 #[derive(Debug, Default)]
 pub(in crate::dispatch::atomic) struct Outage(Mutex<Option<Instant>>);
 
@@ -64,8 +63,8 @@ impl Outage {
         until.min(now + hurried(LONGEST_OUTAGE))
     }
 
-    /// Gives them the whole time again: what is decided is worth another.
-    pub(in crate::dispatch::atomic) fn begin_again(&self) {
+    /// Restarts the time limit: a commit that is decided deserves the full time.
+    pub(in crate::dispatch::atomic) fn restart(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
@@ -80,11 +79,11 @@ impl Scope {
         version: Option<Version>,
         kind: EventKind,
     ) {
-        // The release listens until every task has ended.
+        // The release receives until every task has ended, so this cannot fail.
         let _ = self.happened.send((service.clone(), version, kind));
     }
 
-    /// Tells of one step. One that is cancelled because another failed did not fail itself.
+    /// Reports an event of one step. A step that is cancelled because another one failed did not fail itself.
     pub(super) fn reporter(&self, due: &Due) -> Box<dyn Fn(EventKind) + Send + Sync> {
         let (scope, due) = (self.clone(), due.clone());
         Box::new(move |kind| {

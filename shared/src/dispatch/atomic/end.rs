@@ -1,4 +1,4 @@
-//! The end of a release: who came through, who was rolled back because of whom, the verdict.
+//! The end of a release: reports the outcome of each service and the verdict.
 
 use super::super::RunEnd;
 use super::release::Release;
@@ -6,7 +6,7 @@ use crate::domain::{Anchor, EventKind, ExitStatus, ServiceName, ServiceOutcome, 
 
 impl Release<'_, '_> {
     pub(super) async fn finish(mut self) -> RunEnd {
-        let anchors = self.give_back().await;
+        let anchors = self.release_locks().await;
         let took = millis(self.began.elapsed());
         let because = self.doomed.clone();
         for (service, steps, _) in self.board.left_over() {
@@ -21,7 +21,7 @@ impl Release<'_, '_> {
             let standing = self.services.get(&service).copied().unwrap_or_default();
             let outcome = standing.outcome.unwrap_or(match &because {
                 None => ServiceOutcome::Done,
-                // Decided all the same: another database could not be reached.
+                // The release was committed, but another database could not be reached.
                 Some(_) if standing.applied > 0 => ServiceOutcome::Done,
                 Some(_) if standing.executed > 0 => ServiceOutcome::RolledBack,
                 Some(_) if self.status == ExitStatus::Cancelled => ServiceOutcome::Cancelled,
@@ -53,8 +53,8 @@ impl Release<'_, '_> {
         }
     }
 
-    /// Gives all locks back; gives the ends of the journals.
-    async fn give_back(&mut self) -> Vec<Anchor> {
+    /// Releases all locks, and returns the last journal entries.
+    async fn release_locks(&mut self) -> Vec<Anchor> {
         let mut anchors: Vec<(ServiceName, Anchor)> = Vec::new();
         for participant in std::mem::take(&mut self.idle).into_values() {
             anchors.extend(participant.release().await);
