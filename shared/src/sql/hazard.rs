@@ -104,26 +104,16 @@ impl Hazard {
                 "sets-not-null",
                 "Scans the table, blocking reads and writes, unless a valid CHECK proves the condition.",
             ),
-            Self::ValidatesConstraint => (
-                "validates-constraint",
-                "Checks all rows, blocking writes: add it as NOT VALID and VALIDATE it later.",
-            ),
-            Self::BlockingIndex => (
-                "blocking-index",
-                "Builds an index, blocking writes: use CREATE INDEX CONCURRENTLY.",
-            ),
+            Self::ValidatesConstraint => {
+                ("validates-constraint", "Checks all rows, blocking writes.")
+            }
+            Self::BlockingIndex => ("blocking-index", "Builds an index, blocking writes."),
             Self::BlockingIndexDrop => (
                 "blocking-index-drop",
-                "Waits for all readers of the table and blocks new ones: use DROP INDEX CONCURRENTLY.",
+                "Waits for all readers of the table and blocks new ones.",
             ),
-            Self::BlockingReindex => (
-                "blocking-reindex",
-                "Rebuilds an index, blocking writes: use REINDEX CONCURRENTLY.",
-            ),
-            Self::BlockingRefresh => (
-                "blocking-refresh",
-                "Refreshes a view, blocking reads: use REFRESH MATERIALIZED VIEW CONCURRENTLY.",
-            ),
+            Self::BlockingReindex => ("blocking-reindex", "Rebuilds an index, blocking writes."),
+            Self::BlockingRefresh => ("blocking-refresh", "Refreshes a view, blocking reads."),
             Self::Renames => ("renames", "Breaks code that still uses the old name."),
         }
     }
