@@ -6,7 +6,7 @@ use super::Proof;
 use crate::rules::{Rule, slugs};
 
 /// The rules of a rehearsal, each with the text rules that predict the same problem.
-static PAIRS: [(&Rule, &[&Rule]); 7] = [
+static OVERLAPPING_RULES: [(&Rule, &[&Rule]); 7] = [
     (
         &slugs::REWRITES_TABLE,
         &[
@@ -87,7 +87,11 @@ fn is_same(text: &Finding, seen: &Finding) -> bool {
         (Some(one), Some(other)) => one.line <= other.end_line && other.line <= one.end_line,
         _ => true,
     };
-    let pair = || PAIRS.iter().find(|(rule, _)| rule.slug == seen.rule);
+    let pair = || {
+        OVERLAPPING_RULES
+            .iter()
+            .find(|(rule, _)| rule.slug == seen.rule)
+    };
     is_there
         && text.version == seen.version
         && pair().is_some_and(|(_, predicted)| predicted.iter().any(|rule| rule.slug == text.rule))

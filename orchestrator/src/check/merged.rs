@@ -47,12 +47,12 @@ pub fn merged(
         let versions: Vec<Version> = merged.into_iter().collect();
         findings.extend(order_against(service, rulebook, &versions));
     }
-    findings.extend(gone(services, rulebook, changes, paths, all));
+    findings.extend(removed_files(services, rulebook, changes, paths, all));
     Ok(findings)
 }
 
 /// Merged migrations whose files were removed or renamed.
-fn gone(
+fn removed_files(
     services: &[&Service],
     rulebook: &Rulebook,
     changes: &Changes,

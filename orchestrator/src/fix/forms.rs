@@ -58,7 +58,7 @@ pub(super) struct Form {
 pub(super) type NoForm = &'static str;
 
 /// The context of a statement.
-pub(super) struct Surroundings<'a> {
+pub(super) struct StatementContext<'a> {
     /// The schema after the statement.
     pub(super) after: &'a Model,
     /// Whether the statement is about a partitioned table.
@@ -76,16 +76,16 @@ pub(super) struct Text<'a> {
 }
 
 /// The safe form of a statement.
-pub(super) fn safe_form(step: &Step, around: &Surroundings<'_>) -> Result<Form, NoForm> {
+pub(super) fn safe_form(step: &Step, context: &StatementContext<'_>) -> Result<Form, NoForm> {
     let statement = ast::Stmt::cast(step.node.clone());
     let on_partitions = "the table is partitioned: CONCURRENTLY is not available, and the files do not name its partitions";
     match statement {
-        Some(ast::Stmt::CreateIndex(_) | ast::Stmt::DropIndex(_)) if around.partitioned => {
+        Some(ast::Stmt::CreateIndex(_) | ast::Stmt::DropIndex(_)) if context.partitioned => {
             Err(on_partitions)
         }
-        Some(ast::Stmt::CreateIndex(it)) => create_index(step, &it, around.file.text),
-        Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, around),
-        Some(ast::Stmt::AlterTable(it)) => alter_table(step, &it, around),
+        Some(ast::Stmt::CreateIndex(it)) => create_index(step, &it, context.file.text),
+        Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, context),
+        Some(ast::Stmt::AlterTable(it)) => alter_table(step, &it, context),
         Some(ast::Stmt::Do(_)) => Err("it is in a DO block, whose code is not rewritten"),
         _ => Err("no safe form is known"),
     }
@@ -111,7 +111,11 @@ fn create_index(step: &Step, it: &ast::CreateIndex, text: &str) -> Result<Form, 
     })
 }
 
-fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Result<Form, NoForm> {
+fn drop_index(
+    step: &Step,
+    it: &ast::DropIndex,
+    context: &StatementContext<'_>,
+) -> Result<Form, NoForm> {
     let Some(Change::DropsIndexes { indexes, cascade }) = step.acts.first().map(|act| &act.change)
     else {
         return Err("no safe form is known");
@@ -126,7 +130,7 @@ fn drop_index(step: &Step, it: &ast::DropIndex, around: &Surroundings<'_>) -> Re
     };
     let mut form = Form::default();
     for (index, written) in indexes.iter().zip(it.index_refs()) {
-        let undo = match around.revert {
+        let undo = match context.revert {
             None => None,
             Some(revert) => Some(vec![
                 recreated(index, revert).ok_or("the revert does not recreate the index")?,
@@ -189,7 +193,7 @@ fn drop_concurrently(index: &Name, table: Option<&str>) -> String {
 fn alter_table(
     step: &Step,
     it: &ast::AlterTable,
-    around: &Surroundings<'_>,
+    context: &StatementContext<'_>,
 ) -> Result<Form, NoForm> {
     let unknown = "no safe form is known";
     let table = it.table_relation_name().ok_or(unknown)?;
@@ -208,7 +212,7 @@ fn alter_table(
     let mut why = unknown;
     for action in it.actions() {
         let own = source(action.syntax());
-        match of_action(step, &action, &own, &table, around) {
+        match of_action(step, &action, &own, &table, context) {
             Ok(of_action) => {
                 kept.extend(of_action.stays);
                 form.later.extend(of_action.later);
@@ -247,7 +251,7 @@ fn of_action(
     action: &ast::AlterTableAction,
     own: &str,
     table: &AlteredTable,
-    around: &Surroundings<'_>,
+    context: &StatementContext<'_>,
 ) -> Result<Form, Option<NoForm>> {
     let range = crate::lint::span(action.syntax());
     let change = step.acts.iter().find(|act| act.range == range);
@@ -258,7 +262,7 @@ fn of_action(
                 table: of,
                 constraint,
             }),
-        ) => adds_constraint(of, constraint, own, table, around).map_err(Some),
+        ) => adds_constraint(of, constraint, own, table, context).map_err(Some),
         (
             _,
             Some(Change::SetsNotNull {
@@ -268,7 +272,7 @@ fn of_action(
             }),
         ) => Ok(sets_not_null(of, column, table)),
         (_, Some(Change::Validates { name, .. })) => {
-            let undo = added(name, around.file).map(|added| unvalidated(table, name, &added));
+            let undo = added(name, context.file).map(|added| unvalidated(table, name, &added));
             Ok(Form {
                 later: vec![Later {
                     stage: Stage::Validate,
@@ -290,9 +294,9 @@ fn adds_constraint(
     constraint: &Constraint,
     own: &str,
     table: &AlteredTable,
-    around: &Surroundings<'_>,
+    context: &StatementContext<'_>,
 ) -> Result<Form, NoForm> {
-    let known = around
+    let known = context
         .after
         .table(of)
         .and_then(|known| {
@@ -312,7 +316,7 @@ fn adds_constraint(
         ConstraintKind::ForeignKey { .. }
         | ConstraintKind::Unique { .. }
         | ConstraintKind::PrimaryKey { .. }
-            if around.partitioned =>
+            if context.partitioned =>
         {
             Err(
                 "the table is partitioned: each partition needs the key first, and the files do not name the partitions",
@@ -334,7 +338,7 @@ fn adds_constraint(
         }
         ConstraintKind::Unique { using_index: None }
         | ConstraintKind::PrimaryKey { using_index: None } => {
-            key(of, constraint, &name, body, table, around)
+            key(of, constraint, &name, body, table, context)
         }
         ConstraintKind::Exclude => Err("an exclusion constraint cannot use an existing index"),
         _ => Err("no safe form is known"),
@@ -348,14 +352,14 @@ fn key(
     name: &str,
     body: &str,
     table: &AlteredTable,
-    around: &Surroundings<'_>,
+    context: &StatementContext<'_>,
 ) -> Result<Form, NoForm> {
     let words = match constraint.kind {
         ConstraintKind::PrimaryKey { .. } => "PRIMARY KEY",
         _ => "UNIQUE",
     };
     let may_be_null = constraint.columns.iter().any(|column| {
-        let known = around.after.table(of);
+        let known = context.after.table(of);
         !known.is_some_and(|known| known.column(column).is_some_and(|column| column.not_null))
     });
     let is_primary = words == "PRIMARY KEY";

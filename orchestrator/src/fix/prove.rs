@@ -246,7 +246,7 @@ fn gains(
     let mut gains = Vec::new();
     for (relation, old) in before {
         let new = after.get(relation);
-        let (was, is) = (words(Some(old)), words(new));
+        let (was, is) = (describe(Some(old)), describe(new));
         if new.is_some_and(|new| new.works > old.works || (new.mode > old.mode && new.works > 0)) {
             return Err(NotProven::NotWeaker {
                 relation: relation.clone(),
@@ -268,7 +268,7 @@ fn gains(
     }
 }
 
-fn words(burden: Option<&Burden>) -> String {
+fn describe(burden: Option<&Burden>) -> String {
     match burden {
         None => "no blocking lock".to_owned(),
         Some(Burden { mode, works: 0 }) => format!("{mode} briefly"),

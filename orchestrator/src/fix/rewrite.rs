@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use shared::domain::{Direction, Migration, Service, Version};
 use shared::sql::{self, StatementKind};
 
-use super::forms::{Form, Later, Stage, Surroundings, Text, safe_form};
+use super::forms::{Form, Later, Stage, StatementContext, Text, safe_form};
 use super::slices::Slices;
 use super::undo::{Edited, Undo, edit};
 use crate::lint::{Change, LintedFile, Model, Now, Step, steps};
@@ -71,7 +71,7 @@ pub(super) fn rewrite(
     let (up_steps, down_steps) = (steps(&up), down.as_ref().map(steps).unwrap_or_default());
     let text = |file: &LintedFile<'_>| file.script.text.to_string();
     let (up_text, down_text) = (text(&up), down.as_ref().map(text));
-    let around = Around {
+    let context = Around {
         service,
         migration,
         up: Text {
@@ -83,7 +83,7 @@ pub(super) fn rewrite(
             steps: &down_steps,
         }),
     };
-    around.rewrite(hazards)
+    context.rewrite(hazards)
 }
 
 impl Rewrite {
@@ -114,13 +114,13 @@ impl Around<'_> {
                 forms.push(None);
                 continue;
             }
-            let around = Surroundings {
+            let context = StatementContext {
                 after: &now.model,
                 partitioned,
                 file: self.up,
                 revert: self.down,
             };
-            match safe_form(step, &around) {
+            match safe_form(step, &context) {
                 Ok(form) => forms.push(Some(form)),
                 Err(why) => {
                     left.push(Left {

@@ -24,13 +24,13 @@ pub struct LintContext<'a> {
     /// The number of the migration.
     pub number: usize,
     /// The place where each word first occurs in the migrations.
-    pub words: &'a FirstMentions,
+    pub first_mentions: &'a FirstMentions,
 }
 
 impl LintContext<'_> {
     /// Whether no object of this name, of any kind, can exist at a place.
     pub fn never_existed(&self, name: &Name, before: Place) -> bool {
-        self.words.never(&name.name, before)
+        self.first_mentions.never(&name.name, before)
     }
 }
 
@@ -59,7 +59,7 @@ impl Now {
     }
 
     /// Whether the table certainly existed before this migration, so that it may have rows and be in use.
-    pub fn stood(&self, table: &Name) -> bool {
+    pub fn existed(&self, table: &Name) -> bool {
         table.schema.as_deref() != Some("pg_temp")
             && !self.made.contains(table)
             && !self.is_uncertain(&table.name)
@@ -67,7 +67,7 @@ impl Now {
 
     /// Whether the table may have rows: it existed before, and this file has not emptied it.
     pub fn may_have_rows(&self, table: &Name) -> bool {
-        self.stood(table) && !self.emptied.contains(table)
+        self.existed(table) && !self.emptied.contains(table)
     }
 
     /// Whether this file may have changed an object of this name in a way that is not in its text.

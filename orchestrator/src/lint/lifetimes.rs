@@ -117,7 +117,9 @@ impl TableLifetimes {
             let Some(table) = table(&act.change) else {
                 return false;
             };
-            if LOAD.contains(&draft.rule) && self.new.contains(&number) && self.stood(number, table)
+            if LOAD.contains(&draft.rule)
+                && self.new.contains(&number)
+                && self.existed(number, table)
             {
                 return false;
             }
@@ -128,7 +130,7 @@ impl TableLifetimes {
     }
 
     /// Whether a table may exist in a database without the new migrations.
-    fn stood(&self, number: usize, table: &Name) -> bool {
+    fn existed(&self, number: usize, table: &Name) -> bool {
         let begins = self.begins.get(table);
         let mut before = begins.into_iter().flatten().filter(|at| **at <= number);
         before.next_back().is_none_or(|at| !self.new.contains(at))

@@ -32,11 +32,11 @@ pub fn lint(
         })
         .collect();
     let mut at_end = Model::default();
-    let mut words = FirstMentions::default();
+    let mut first_mentions = FirstMentions::default();
     let mut lifetimes = TableLifetimes::default();
     for (number, (up, steps, ..)) in files.iter().enumerate() {
         at_end.apply_all(steps);
-        words.take(number, up, steps);
+        first_mentions.take(number, up, steps);
         lifetimes.take(number, steps, is_new(up.migration.version));
     }
     let mut before = Model::default();
@@ -50,7 +50,7 @@ pub fn lint(
             before: &before,
             at_end: &at_end,
             number,
-            words: &words,
+            first_mentions: &first_mentions,
         };
         let mut drafts = load::findings(&context, down.as_ref(), &mut existing, rulebook.postgres);
         drafts.extend(load::too_deep_within(up.script, up_steps));

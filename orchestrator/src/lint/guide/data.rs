@@ -14,7 +14,7 @@ pub(super) fn without_where<'a>(
     step: &Step,
 ) -> Vec<Draft<'a>> {
     writes(step)
-        .filter(|(_, rows)| is_unfiltered(rows) && now.stood(&rows.table) && !rows.in_loop)
+        .filter(|(_, rows)| is_unfiltered(rows) && now.existed(&rows.table) && !rows.in_loop)
         .map(|(act, rows)| {
             let what = match rows.kind {
                 RowKind::Delete => "deleted",
@@ -46,7 +46,7 @@ pub(super) fn unbatched<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -
             let message = match &rows.kind {
                 RowKind::Insert { from } => format!(
                     "all rows of {} are copied in one statement",
-                    from.iter().find(|table| now.stood(table)).map(shown).unwrap_or_default()
+                    from.iter().find(|table| now.existed(table)).map(shown).unwrap_or_default()
                 ),
                 _ => format!(
                     "the matching rows of {} stay locked until all of them are written",
@@ -95,13 +95,13 @@ pub(super) fn mixed<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
     for step in context.steps {
         for act in &step.acts {
             if let Some(table) = locked(act)
-                && now.stood(table)
+                && now.existed(table)
             {
                 altered.push((step.transaction, table.clone()));
             }
             if let Change::WritesRows(rows) = &act.change
                 && !matches!(rows.kind, RowKind::Insert { .. })
-                && now.stood(&rows.table)
+                && now.existed(&rows.table)
                 && (is_unfiltered(rows) || is_large(rows, &now))
             {
                 written.push((step.transaction, rows.table.clone(), act.range.clone()));

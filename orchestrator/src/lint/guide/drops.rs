@@ -25,7 +25,7 @@ pub(super) fn with_dependants<'a>(
             .safe_form(safe)
         };
         if let Change::DropsColumn { table, column, .. } = &act.change
-            && now.stood(table)
+            && now.existed(table)
             && !act.perhaps
         {
             let dependants = dependants(now, step, table, column);
@@ -43,7 +43,7 @@ pub(super) fn with_dependants<'a>(
             }
         }
         let place = (context.number, act.range.start);
-        let is_there = |name: &Name| now.stood(name) && !context.never_existed(name, place);
+        let is_there = |name: &Name| now.existed(name) && !context.never_existed(name, place);
         if let Some(what) = cascading(now, &act.change, is_there) {
             drafts.push(draft(
                 format!("CASCADE drops every object that depends on {what}, without naming it"),

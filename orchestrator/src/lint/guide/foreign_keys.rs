@@ -113,7 +113,7 @@ fn is_of_empty_column(now: &Now, step: &Step, table: &Name, constraint: &Constra
     let [name] = constraint.columns.as_slice() else {
         return false;
     };
-    let stood = now
+    let existed = now
         .model
         .table(table)
         .is_some_and(|it| it.column(name).is_some());
@@ -123,7 +123,7 @@ fn is_of_empty_column(now: &Now, step: &Step, table: &Name, constraint: &Constra
                 // A key in a separate `ADD CONSTRAINT` action is validated anyway.
                 && act.range.start <= constraint.range.start && constraint.range.end <= act.range.end)
     };
-    !stood && step.acts.iter().any(adds)
+    !existed && step.acts.iter().any(adds)
 }
 
 fn target(constraint: &Constraint) -> String {

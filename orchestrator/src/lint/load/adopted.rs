@@ -22,7 +22,7 @@ pub(super) enum Concern {
 pub(super) struct Adopted {
     /// The rule.
     pub rule: &'static Rule,
-    /// When it is asked for.
+    /// When the rule applies.
     pub concern: Concern,
     /// The message; `{}` is the subject of the statement, usually a table.
     pub message: &'static str,

@@ -144,7 +144,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             }));
         }
         drafts.extend(self.serial_columns());
-        drafts.extend(self.unseen());
+        drafts.extend(self.missed_by_squawk());
         for draft in &mut drafts {
             let original = |range: &Range<usize>| self.file.unfolded.original(range);
             draft.range = draft.range.as_ref().map(original);
@@ -175,12 +175,12 @@ impl<'s, 'a> Judge<'s, 'a> {
             Draft::new(adopted.rule, self.file.script, message).at(self.place(violation, at));
         let safe_form = match (self.on_partitions(violation, adopted.rule, at), adopted) {
             (OnPartitions::Quick, _) => return None,
-            (OnPartitions::By(words), _) => Some(words),
+            (OnPartitions::By(form), _) => Some(form),
             (OnPartitions::Not, Adopted { safe_form: "", .. }) => self.concurrently(violation, at),
             (OnPartitions::Not, adopted) => Some(adopted.safe_form.to_owned()),
         };
         Some(match safe_form {
-            Some(words) => draft.safe_form(words),
+            Some(form) => draft.safe_form(form),
             None => draft,
         })
     }
@@ -250,13 +250,15 @@ impl<'s, 'a> Judge<'s, 'a> {
         match concern {
             Concern::Always => true,
             Concern::Shape => self.file.direction == Direction::Up,
-            Concern::Load => !self.first && !self.all_new(at),
-            Concern::Programs => !self.first && !self.all_new(at) && !self.is_taken_back(rule, at),
+            Concern::Load => !self.first && !self.is_all_new(at),
+            Concern::Programs => {
+                !self.first && !self.is_all_new(at) && !self.is_undone_creation(rule, at)
+            }
         }
     }
 
     /// Whether this migration created everything that the statement is about, so that it is not in use yet.
-    fn all_new(&self, at: &At) -> bool {
+    fn is_all_new(&self, at: &At) -> bool {
         !at.subjects.is_empty() && at.subjects.iter().all(|name| self.is_new(name, at))
     }
 
@@ -292,7 +294,7 @@ impl<'s, 'a> Judge<'s, 'a> {
     }
 
     /// Whether a revert only undoes what its migration did.
-    fn is_taken_back(&self, rule: &Rule, at: &At) -> bool {
+    fn is_undone_creation(&self, rule: &Rule, at: &At) -> bool {
         let Some(undone) = self.undone else {
             return false;
         };
@@ -515,7 +517,7 @@ impl<'s, 'a> Judge<'s, 'a> {
     }
 
     /// Hazards that squawk does not check: a check on a new column, and a table that moves to other storage.
-    fn unseen(&self) -> Vec<Draft<'a>> {
+    fn missed_by_squawk(&self) -> Vec<Draft<'a>> {
         let mut drafts = Vec::new();
         for at in &self.statements {
             let ast::Stmt::AlterTable(table) = &at.statement else {
@@ -626,7 +628,7 @@ impl<'s, 'a> Judge<'s, 'a> {
                     .map(|index| index.syntax().text().to_string());
                 let drops = indexes
                     .map(|index| format!("DROP INDEX CONCURRENTLY {if_exists}{}", index.trim()));
-                return Some(self.apart(&drops.collect::<Vec<_>>().join("; ")));
+                return Some(self.with_separation_note(&drops.collect::<Vec<_>>().join("; ")));
             }
             statement => {
                 range = self.trimmed(span(statement.syntax()));
@@ -638,11 +640,11 @@ impl<'s, 'a> Judge<'s, 'a> {
         let after = text.get(middle..range.end)?;
         let sql = format!("{lead}{before}{}{after}", word.to_ascii_uppercase());
         let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-        Some(self.apart(&sql))
+        Some(self.with_separation_note(&sql))
     }
 
     /// Notes that the statement needs a no-transaction migration.
-    fn apart(&self, sql: &str) -> String {
+    fn with_separation_note(&self, sql: &str) -> String {
         match self.file.script.directives.no_transaction {
             true => sql.to_owned(),
             false => {

@@ -53,7 +53,7 @@ fn read(up: &str, down: &str) {
             before: &Model::default(),
             at_end: &Model::default(),
             number: 0,
-            words: &FirstMentions::default(),
+            first_mentions: &FirstMentions::default(),
         };
         for draft in findings(&context, down.as_ref(), &mut existing, 14) {
             let Some(range) = draft.range else { continue };

@@ -32,7 +32,7 @@ pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
         let cast = call.or(text.split_once("::")).or(Some((text, ty.as_str())));
         cast.zip(name).is_some_and(|((value, to), name)| {
             value.trim().trim_matches('"') == name.text()
-                && words(&to.replace('"', "")) == words(&ty.replace('"', ""))
+                && normalized(&to.replace('"', "")) == normalized(&ty.replace('"', ""))
         })
     });
     (is_plain && change.collate().is_none()).then_some(ty)
@@ -40,7 +40,7 @@ pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
 
 /// Whether every value of one type is a value of the other without conversion.
 pub(super) fn is_wider(old: &str, new: &str) -> bool {
-    if words(old) == words(new) {
+    if normalized(old) == normalized(new) {
         return true;
     }
     let (Some(old), Some(new)) = (Type::read(old), Type::read(new)) else {
@@ -62,7 +62,7 @@ pub(super) fn is_wider(old: &str, new: &str) -> bool {
 }
 
 /// Normalizes the spelling of a type: case (unless quoted), blanks and synonyms.
-fn words(ty: &str) -> String {
+fn normalized(ty: &str) -> String {
     let ty = match ty.contains('"') {
         true => ty.trim().to_owned(),
         false => ty.to_ascii_lowercase(),
@@ -113,7 +113,7 @@ enum Type {
 impl Type {
     fn read(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
-        if let Some(limited) = Self::limited(&words(&text)) {
+        if let Some(limited) = Self::limited(&normalized(&text)) {
             return Some(limited);
         }
         let (name, limits) = match text.split_once('(') {
@@ -140,14 +140,14 @@ impl Type {
         }
     }
 
-    fn limited(words: &str) -> Option<Self> {
-        let zoned = words.strip_suffix(" with time zone");
-        let words = zoned
-            .or(words.strip_suffix(" without time zone"))
-            .unwrap_or(words);
-        let (name, limit) = match words.split_once(" ( ") {
+    fn limited(normalized: &str) -> Option<Self> {
+        let zoned = normalized.strip_suffix(" with time zone");
+        let normalized = zoned
+            .or(normalized.strip_suffix(" without time zone"))
+            .unwrap_or(normalized);
+        let (name, limit) = match normalized.split_once(" ( ") {
             Some((name, rest)) => (name, Some(rest.strip_suffix(" )")?.parse().ok()?)),
-            None => (words, None),
+            None => (normalized, None),
         };
         let name = match (name, zoned) {
             ("timestamptz", None) | ("timestamp", Some(_)) => "timestamptz",

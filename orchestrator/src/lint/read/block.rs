@@ -57,7 +57,7 @@ impl Reader<'_> {
             }
             reader.in_loop = is_in_loop(&node);
             reader.perhaps = is_in_branch(&node);
-            reader.guarded = catches || asks_the_catalog(&node);
+            reader.guarded = catches || queries_the_catalog(&node);
             match statement {
                 Some(statement) => reader.statement(&statement),
                 None => reader.dynamic(&node),
@@ -151,7 +151,7 @@ fn catches_duplicates(root: &SyntaxNode) -> bool {
 }
 
 /// Whether the condition of a surrounding IF queries the catalog.
-fn asks_the_catalog(node: &SyntaxNode) -> bool {
+fn queries_the_catalog(node: &SyntaxNode) -> bool {
     node.ancestors()
         .filter_map(ast::PlpgsqlIfStmt::cast)
         .filter_map(|branch| branch.cond())
@@ -174,7 +174,7 @@ fn is_in_branch(node: &SyntaxNode) -> bool {
             SyntaxKind::PLPGSQL_CASE_STMT | SyntaxKind::PLPGSQL_EXCEPTION_HANDLER
         )
     });
-    in_if && !asks_the_catalog(node) || elsewhere || is_in_loop(node)
+    in_if && !queries_the_catalog(node) || elsewhere || is_in_loop(node)
 }
 
 fn is_in_loop(node: &SyntaxNode) -> bool {

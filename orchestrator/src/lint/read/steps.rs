@@ -12,7 +12,7 @@ use crate::lint::names::{PUBLIC, span};
 
 /// Reads the statements of a file. Text that cannot be parsed may change anything.
 pub fn steps(file: &LintedFile<'_>) -> Vec<Step> {
-    let apart = file.script.directives.no_transaction;
+    let with_separation_note = file.script.directives.no_transaction;
     let mut transaction = 0;
     let mut in_block = false;
     let mut schema = PUBLIC.to_owned();
@@ -30,7 +30,7 @@ pub fn steps(file: &LintedFile<'_>) -> Vec<Step> {
             StatementKind::Commit { .. } | StatementKind::Rollback { .. } => in_block = false,
             _ => {}
         }
-        if apart && !in_block {
+        if with_separation_note && !in_block {
             transaction += 1;
         }
         let mut reader = Reader::new(file.migration.version, &schema, &span);
