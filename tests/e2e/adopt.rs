@@ -281,12 +281,12 @@ fn the_journal_says_what_was_adopted_and_on_what_it_rests() {
             [
                 1_753_250_000_000_i64,
                 "adopted",
-                "stands for public.migrations 1 InitialSchema1753250000000"
+                "adopted from public.migrations 1 InitialSchema1753250000000"
             ],
             [
                 1_753_260_000_000_i64,
                 "adopted",
-                "stands for public.migrations 2 AddComplianceMetadata1753260000000"
+                "adopted from public.migrations 2 AddComplianceMetadata1753260000000"
             ],
         ])
     );
@@ -348,9 +348,6 @@ fn a_baseline_adopts_a_database_without_any_legacy_history() {
     );
     assert_proven(&adopted, 1_706_204_000_000, 0);
     let message = server.value(&database, "SELECT message FROM orchestrator.journal");
-    assert_eq!(
-        message,
-        "no legacy row; the schema is that of 1706204000000"
-    );
+    assert_eq!(message, "no legacy row; the schema matches 1706204000000");
     run_the_rest(&orchestrator, "notification");
 }

@@ -95,7 +95,7 @@ fn rows_that_are_no_migration_of_ours_are_named() {
             &["adopt", "evidence"],
             "legacy_history",
         );
-        assert_says(&refusal, "message", "rows that are no migration here");
+        assert_says(&refusal, "message", "rows that match no migration");
         assert_says(&refusal, "message", row);
     }
 }

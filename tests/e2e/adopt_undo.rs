@@ -55,7 +55,7 @@ fn without_an_adoption_it_changes_nothing_and_is_refused_where_we_migrated() {
     assert_refused(
         &orchestrator,
         &["adopt", "auth", "--undo"],
-        "there is no adoption to take back",
+        "there is no adoption to undo",
     );
     assert_eq!(server.everything("soc_auth"), migrated);
 }
@@ -67,7 +67,7 @@ fn it_is_refused_where_there_is_no_database() {
     assert_refused(
         &orchestrator,
         &["adopt", "auth", "--undo"],
-        "there is no database",
+        "the database does not exist",
     );
     assert_eq!(server.databases(), Vec::<String>::new());
 }

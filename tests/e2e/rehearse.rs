@@ -138,7 +138,7 @@ fn each_migration_is_told_with_what_is_wrong_with_it() {
     );
     insta::assert_snapshot!(findings(&machines).join("\n"), @r#"
     revert-leaves-schema V2__status.sql: the revert leaves enum type status
-    second-up-fails V2__status.sql:1: after its revert the migration does not run: type "status" already exists [42710]
+    second-up-fails V2__status.sql:1: after its revert, the migration does not run: type "status" already exists [42710]
     revert-fails V4__longer.sql:2: the revert does not run: index "nowhere" does not exist [42704]
     "#);
     let end = machines.events().pop().expect("an event");
@@ -472,7 +472,7 @@ fn beside_the_live_databases_nothing_may_reach_beyond_its_own() {
     assert!(
         refused
             .stderr
-            .contains("DROP ROLE reaches beyond its database"),
+            .contains("DROP ROLE affects the whole server"),
         "{}",
         refused.stderr
     );

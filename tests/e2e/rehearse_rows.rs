@@ -655,7 +655,7 @@ const CASES: &[Case] = &[
         before: "CREATE TABLE loose (key integer, v text); INSERT INTO loose VALUES (1, 'a'), (2, 'b')",
         up: "UPDATE loose SET v = CASE v WHEN 'a' THEN 'b' ELSE 'a' END",
         down: "SELECT 1",
-        told: &["loose: after the revert values stand in other rows than before"],
+        told: &["loose: after the revert, values are in different rows than before"],
     },
     Case {
         name: "without a key",
@@ -1022,12 +1022,12 @@ fn a_rehearsal_tells_what_becomes_of_rows_and_code() {
     assert_eq!(
         told,
         [
-            "2 error needs-empty-table: where its tables have rows the migration does not run: column \"owner\" of relation \"t\" contains null values [23502]",
-            "3 warning fails-on-rows: on rows that were made up the migration does not run: invalid input syntax for type integer: \"Text 1\" [22P02]",
-            "4 error revert-fails: where tables have rows the revert does not run: column \"name\" of relation \"t\" contains null values [23502]",
+            "2 error needs-empty-table: on tables with rows, the migration does not run: column \"owner\" of relation \"t\" contains null values [23502]",
+            "3 warning fails-on-rows: on generated rows, the migration does not run: invalid input syntax for type integer: \"Text 1\" [22P02]",
+            "4 error revert-fails: on tables with rows, the revert does not run: column \"name\" of relation \"t\" contains null values [23502]",
             "5 error loses-data: t.note: the migration drops it, and its revert brings back an empty column",
             "6 warning leaves-rows: t: the migration adds 1 row, and its revert leaves them",
-            "6 error second-up-fails: after its revert the migration does not run: duplicate key value violates unique constraint \"t_pkey\" (Key (id)=(99) already exists.) [23505]",
+            "6 error second-up-fails: after its revert, the migration does not run: duplicate key value violates unique constraint \"t_pkey\" (Key (id)=(99) already exists.) [23505]",
             "7 error broken-trigger: every UPDATE of t fails: trigger touch: record \"new\" has no field \"at\" (42703)",
         ]
     );

@@ -1,30 +1,30 @@
-//! Which version a live schema is that of. Pure.
+//! Selects the version that matches a live schema. Pure.
 
 use shared::domain::{ColumnOrder, SchemaDifference, Version};
 
-/// A version that could be adopted, and how the live schema differs from what it makes.
+/// A version that could be adopted, and how the live schema differs from the schema of that version.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
-    /// The version.
+    /// The candidate version.
     pub version: Version,
-    /// Whether its catalog differs from that of the version before it.
+    /// Whether its catalog differs from the catalog of the previous version.
     pub changes_schema: bool,
-    /// The objects that differ and were not accepted beforehand.
+    /// The objects that differ and are not accepted.
     pub differences: Vec<SchemaDifference>,
-    /// Differences that were accepted beforehand.
+    /// The objects that differ as accepted.
     pub accepted: Vec<SchemaDifference>,
-    /// An object in which an accepted difference hides whether the migrations after the first candidate ran: one of them
-    /// changes that very fact.
+    /// An object whose accepted difference hides whether the migrations after the first candidate ran: one of them
+    /// changes the same fact.
     pub hides: Option<String>,
-    /// Tables whose columns stand in another order.
+    /// Tables whose columns are in a different order.
     pub column_order: Vec<ColumnOrder>,
 }
 
-/// The newest version whose schema is the live one.
+/// The newest version whose schema equals the live schema.
 ///
-/// `vouched` is the newest version with a legacy row, or the baseline. Beyond it the schema alone has to prove what ran: an
-/// accepted difference may be exactly what an unvouched migration changes, so there it counts as a difference. Nor does the
-/// catalog say whether versions ran that change rows only: those count as far as `vouched` reaches.
+/// `vouched` is the newest version with a legacy row, or the baseline. Beyond it only the schema proves what ran. An
+/// accepted difference may be exactly what an unvouched migration changes, so it counts as a difference there. The
+/// catalog also does not show whether versions that change only rows ran: they count only up to `vouched`.
 pub(super) fn proven(candidates: &[Candidate], vouched: Option<Version>) -> Option<&Candidate> {
     let is_equal = |candidate: &Candidate| {
         let may_accept = vouched.is_none_or(|vouched| candidate.version <= vouched);
@@ -41,7 +41,7 @@ pub(super) fn proven(candidates: &[Candidate], vouched: Option<Version>) -> Opti
     candidates.get(at)
 }
 
-/// The version from which the live schema differs in the fewest objects; of several the oldest: nothing says that the newer
+/// The version from which the live schema differs in the fewest objects. On a tie the oldest: nothing proves that the newer
 /// ones ran.
 pub(super) fn nearest(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_equal_one_is_proven() {
+    fn the_newest_equal_version_is_proven() {
         let candidates = [
             candidate(1, true, 3),
             candidate(2, true, 0),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_changes_rows_needs_a_row_that_vouches_for_it() {
+    fn a_version_that_changes_only_rows_requires_a_legacy_row() {
         let candidates = [
             candidate(1, true, 0),
             candidate(2, false, 0),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn accepted_differences_prove_nothing_beyond_the_rows_that_vouch() {
+    fn accepted_differences_prove_nothing_beyond_the_legacy_rows() {
         let with_accepted = |version| Candidate {
             accepted: vec![difference()],
             ..candidate(version, true, 0)
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(version(proven(&candidates, vouched(2))), Some(2));
         let both = [with_accepted(1), with_accepted(2)];
         assert_eq!(version(proven(&both, vouched(1))), Some(1));
-        // Where nothing vouches, the version is only suggested.
+        // Without legacy rows or a baseline, the version is only suggested.
         assert_eq!(version(proven(&candidates, None)), Some(2));
     }
 

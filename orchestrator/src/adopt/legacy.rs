@@ -1,4 +1,4 @@
-//! From the former tool's rows to our migrations. Pure.
+//! Maps the rows of the legacy tool to our migrations. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use shared::postgres::{LegacyRow, LegacyTable};
 /// A legacy history that is a prefix of our migrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LegacyHistory {
-    /// The rows that each migration stands for, as people read them.
+    /// The legacy rows of each migration, formatted for display.
     pub stands_for: BTreeMap<Version, Vec<String>>,
 }
 
@@ -20,14 +20,14 @@ impl LegacyHistory {
             .map(|(version, _)| *version)
     }
 
-    /// All rows, in the order of their migrations.
+    /// All rows, in migration order.
     pub(super) fn rows(&self) -> Vec<String> {
         self.stands_for.values().flatten().cloned().collect()
     }
 }
 
-/// Maps each row to the migration of the same version and name. Rows that are none of ours, and gaps between those that are,
-/// are refused.
+/// Maps each row to the migration with the same version and name. Refuses rows that match no migration, and gaps between
+/// the rows that do.
 pub(super) fn match_rows(
     service: &Service,
     tables: &[LegacyTable],
@@ -49,11 +49,11 @@ pub(super) fn match_rows(
         return Err(refusal(
             service,
             format!(
-                "the legacy history has rows that are no migration here: {}",
+                "the legacy history has rows that match no migration: {}",
                 unknown.join(", ")
             ),
             rerun(format!(
-                "first add the migration with that version and name to those of {}, or find out who wrote the row",
+                "first add a migration with that version and name to {}, or find out where the row comes from",
                 service.name
             )),
         ));
@@ -79,11 +79,11 @@ fn refuse_gaps(service: &Service, history: &LegacyHistory) -> Result<(), Refusal
     Err(refusal(
         service,
         format!(
-            "the legacy history has a gap: there is a row for {newest}, and none for {}",
+            "the legacy history has a gap: it has a row for {newest} but none for {}",
             gaps.join(", ")
         ),
         rerun(
-            "first find out whether that migration ran; then insert its row into the legacy table, or run it there",
+            "first find out whether that migration ran; then insert its row into the legacy table, or run it with the legacy tool",
         ),
     ))
 }
@@ -97,7 +97,7 @@ fn refusal(service: &Service, message: String, next: String) -> Refusal {
     }
 }
 
-/// Whether a row is that of a migration: `CreateAITables1706205000000` is `create_ai_tables` of that version.
+/// Whether a row belongs to a migration: `CreateAITables1706205000000` is `create_ai_tables` with that version.
 fn is_of(row: &LegacyRow, migration: &Migration) -> bool {
     let class = row
         .name
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn class_names_are_those_of_files() {
+    fn class_names_match_file_names() {
         let rows = [
             (10, "CreateAITables10"),
             (20, "AddIsTemplate20"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn two_tables_together_are_one_history() {
+    fn two_tables_form_one_history() {
         let tables = [
             table(&[(10, "CreateAITables10")]),
             table(&[(20, "AddIsTemplate20")]),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_is_a_history_without_end() {
+    fn an_empty_history_has_no_newest_version() {
         assert_eq!(match_rows(&service(), &[]).unwrap().newest(), None);
         assert_eq!(
             match_rows(&service(), &[table(&[])]).unwrap().newest(),
@@ -206,13 +206,13 @@ mod tests {
     fn other_names_and_other_versions_are_unknown() {
         for row in [(10, "CreateTables10"), (11, "CreateAITables11"), (10, "")] {
             let refusal = match_rows(&service(), &[table(&[row])]).unwrap_err();
-            assert!(refusal.message.contains("no migration here"), "{refusal}");
+            assert_eq!(refusal.kind, RefusalKind::LegacyHistory);
             assert!(refusal.message.contains(row.1), "{refusal}");
         }
     }
 
     #[test]
-    fn a_gap_names_what_is_not_there() {
+    fn a_gap_names_the_missing_migration() {
         let rows = [(10, "CreateAITables10"), (30, "Fix2Things30")];
         let refusal = match_rows(&service(), &[table(&rows)]).unwrap_err();
         assert!(

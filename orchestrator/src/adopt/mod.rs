@@ -1,7 +1,7 @@
-//! Taking a database over from the former tool. Floor 4.
+//! Adopting a database that another migration tool has managed.
 //!
-//! Responsible for the proof (the live schema is what our migrations make up to some version) and for what is written then.
-//! Runs no migration on a live database and leaves the former tool's table alone.
+//! Proves that the live schema matches our migrations up to some version, then writes history and journal rows.
+//! Runs no migration on a live database and does not change the legacy tool's table.
 
 mod candidates;
 mod legacy;

@@ -1,4 +1,4 @@
-//! The proof: up to which version our migrations make the live schema.
+//! Proves up to which version our migrations produce the live schema.
 
 use catalog::Snapshot;
 use shared::domain::{
@@ -17,32 +17,32 @@ use crate::drift::{
 };
 use crate::scratch::{Replay, ScratchError, ScratchServers};
 
-/// What an adoption may rest on besides the live schema.
+/// The evidence for an adoption besides the live schema.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProofInputs {
-    /// The version that the user says the schema is that of, where there is no legacy history.
+    /// The version that the user states for a database without a legacy history.
     pub baseline: Option<Version>,
-    /// Differences that were reviewed.
+    /// Differences that were reviewed and accepted.
     pub accepted: AcceptedDrift,
 }
 
-/// What the proof came to.
+/// The result of a proof.
 pub(super) enum ProofOutcome {
-    /// It has a history of ours already: there is nothing to adopt.
+    /// The database already has our history: there is nothing to adopt.
     Present,
-    /// The live schema is that of a version.
+    /// The live schema matches a version.
     Proven(Box<Proven>),
-    /// It is that of none; what it differs in from the nearest, and whether legacy rows or the baseline vouch for that one.
+    /// The live schema matches no version. `version` is the nearest; `is_vouched` is whether a legacy row or the baseline vouches for it.
     Drifted {
         version: Version,
         is_vouched: bool,
         drift: Box<Drift>,
     },
-    /// It could be that of a version, and nothing says that its migrations ran.
+    /// The live schema matches a version, but nothing proves that its migrations ran.
     Unvouched(Version),
-    /// With so many accepted differences it is that of a version beyond the legacy rows.
+    /// The live schema matches a version beyond the legacy rows, but only with this number of accepted differences.
     AcceptedBeyond(Version, usize),
-    /// It is that of the baseline, but for an accepted difference in this object, which a migration beyond the legacy rows
+    /// The live schema matches the baseline, except for an accepted difference in this object, which a migration beyond the legacy rows
     /// changes.
     Hidden(Version, String),
 }
@@ -51,26 +51,26 @@ pub(super) enum ProofOutcome {
 pub(super) struct Proven {
     /// The newest migration that is adopted.
     pub version: Version,
-    /// What the proof rests on, for the events.
+    /// The evidence, for the events.
     pub proof: Proof,
-    /// Which legacy rows each migration stands for.
+    /// The legacy rows of each migration.
     pub legacy: LegacyHistory,
-    /// What was found, to be found again under the lock.
+    /// The observed state, which is compared again under the lock.
     pub seen: Seen,
 }
 
-/// What a live database held when it was looked at.
+/// The state of a live database when it was read.
 pub(super) struct Seen {
-    /// Its schema.
+    /// The live schema.
     pub live: Live,
-    /// The former tool's tables.
+    /// The tables of the legacy tool.
     pub legacy_tables: Vec<LegacyTable>,
     /// The history tables of all services in the database.
     pub history_tables: Vec<String>,
 }
 
 impl Seen {
-    /// Looks at a live database.
+    /// Reads the state of a live database.
     pub(super) async fn now(
         session: &Session,
         target: &Target,
@@ -88,13 +88,13 @@ impl Seen {
         })
     }
 
-    /// Whether the database still holds the same.
+    /// Whether the database is unchanged.
     pub(super) fn is_same(&self, later: &Self) -> bool {
         self.legacy_tables == later.legacy_tables && self.live.snapshot == later.live.snapshot
     }
 }
 
-/// Finds out whether a database may be adopted, and up to which version. Writes nothing on the live server.
+/// Decides whether a database can be adopted, and up to which version. Writes nothing on the live server.
 pub(super) async fn prove(
     scratch_servers: &ScratchServers<'_>,
     target: &Target,
@@ -110,7 +110,7 @@ pub(super) async fn prove(
     if let Some(finding) = history_present(service, &inspection.history, inputs.baseline)? {
         return Ok(finding);
     }
-    // Each session is given back before the next is opened: one connection must do.
+    // Each session is closed before the next is opened, so that one free connection is enough.
     drop(session);
     let beside = CohostedService::beside(context, target).await?;
     let session = connections
@@ -138,8 +138,8 @@ pub(super) async fn prove(
         &candidates,
     )
     .await?;
-    if let Some(words) = other_major(&seen.live.server_version, &scratch_version) {
-        scratch_servers.warn_once(words);
+    if let Some(warning) = other_major(&seen.live.server_version, &scratch_version) {
+        scratch_servers.warn_once(warning);
     }
     Ok(judge(
         service,
@@ -151,7 +151,7 @@ pub(super) async fn prove(
     ))
 }
 
-/// The versions that could be adopted, oldest first: those from the newest legacy row on.
+/// The versions that could be adopted, oldest first, starting at the newest legacy row.
 fn to_try(
     service: &Service,
     legacy: &LegacyHistory,
@@ -164,11 +164,11 @@ fn to_try(
             kind: RefusalKind::LegacyHistory,
             service: Some(service.name.clone()),
             message: format!(
-                "there is a legacy history up to {newest}; a baseline ({baseline}) is for versions beyond it"
+                "the baseline {baseline} is not newer than the legacy history, which ends at {newest}"
             ),
             next: commented(
                 suggest(["adopt", service.name.as_str()]),
-                "adopt it by its history",
+                "adopts it from the legacy history",
             ),
         });
     }
@@ -177,7 +177,7 @@ fn to_try(
         .iter()
         .map(|migration| migration.version)
         .filter(|version| match (legacy.newest(), baseline) {
-            // The rows stay a candidate: what changed since tells what an accepted difference hides.
+            // The newest legacy row stays a candidate: the changes since then show what an accepted difference hides.
             (Some(newest), Some(baseline)) => *version == newest || *version == baseline,
             (Some(newest), None) => *version >= newest,
             (None, Some(baseline)) => *version == baseline,
@@ -186,7 +186,7 @@ fn to_try(
         .collect())
 }
 
-/// Replays the migrations on a scratch database and compares after each candidate. Gives the version of its server, too.
+/// Replays the migrations on a scratch database and compares after each candidate. Also returns the version of the scratch server.
 async fn replay(
     scratch_servers: &ScratchServers<'_>,
     target: &Target,
@@ -210,16 +210,16 @@ async fn replay(
     let mut candidates = Vec::new();
     let mut before: Option<Snapshot> = None;
     let mut first: Option<Snapshot> = None;
-    let mut waiting = Vec::new();
+    let mut unapplied = Vec::new();
     for migration in all {
-        waiting.push(migration);
+        unapplied.push(migration);
         if !to_try.contains(&migration.version) {
             continue;
         }
         replay
-            .apply(service, &target.history_table, &waiting)
+            .apply(service, &target.history_table, &unapplied)
             .await?;
-        waiting.clear();
+        unapplied.clear();
         let history_tables: Vec<&str> = beside
             .iter()
             .map(|cohosted_service| cohosted_service.history_table.as_str())
@@ -269,7 +269,7 @@ fn candidate(
     }
 }
 
-/// Whether what a difference says is expected was not so in an earlier schema: then a migration since has changed it, and the
+/// Whether the expected side of a difference did not hold in an earlier schema: then a later migration changed it, and the
 /// live schema does not show that it ran.
 fn is_changed_since(earlier: &Snapshot, difference: &SchemaDifference) -> bool {
     let mut objects = earlier.objects();
@@ -283,7 +283,7 @@ fn is_changed_since(earlier: &Snapshot, difference: &SchemaDifference) -> bool {
         let was = |value: &str| object.is_some_and(|object| object.has_fact(&fact.fact, value));
         match (&fact.expected, &fact.found) {
             (Some(expected), _) => !was(expected),
-            // A privilege is one fact; of any other the migrations set no value, now and then.
+            // Each privilege is a fact of its own. For any other fact, the migrations set no value then and now.
             (None, Some(found)) if fact.fact == "grant" => was(found),
             (None, _) => object.is_some_and(|object| object.attribute(&fact.fact).is_some()),
         }
@@ -304,7 +304,7 @@ fn judge(
             .map(|migration| migration.name.clone())
             .unwrap_or_default()
     };
-    // With a baseline the user vouches for it, and for nothing else.
+    // With a baseline, the user vouches only for that version.
     let vouched = baseline.or(legacy.newest());
     let candidates = match baseline {
         Some(_) => &candidates[candidates.len().saturating_sub(1)..],
@@ -364,7 +364,7 @@ fn absent(service: &Service, database: &str) -> Refusal {
     Refusal {
         kind: RefusalKind::Empty,
         service: Some(service.name.clone()),
-        message: format!("the database {database} does not exist: there is nothing to take over"),
+        message: format!("the database {database} does not exist: there is nothing to adopt"),
         next: commented(
             suggest(["run", service.name.as_str()]),
             format!(
@@ -379,13 +379,13 @@ fn empty(service: &Service, database: &str) -> Refusal {
     Refusal {
         kind: RefusalKind::Empty,
         service: Some(service.name.clone()),
-        message: format!("the database {database} is empty: there is nothing to take over"),
+        message: format!("the database {database} is empty: there is nothing to adopt"),
         next: commented(suggest(["run", service.name.as_str()]), "migrates it"),
     }
 }
 
-/// What to do about a database that has a history of ours: nothing, so that an adoption that was interrupted is completed by
-/// the same command. Refused where that history is not what the command would have made.
+/// Handles a database that already has our history: nothing to do, so that the same command completes an interrupted
+/// adoption. Refuses a history that the command would not have written.
 fn history_present(
     service: &Service,
     history: &History,
@@ -402,10 +402,10 @@ fn history_present(
     if let Some(interruption) = history.interrupted.first() {
         return Err(refusal(
             format!(
-                "the database has a history already: {applied} applied, and {} is half done",
+                "the database already has a migration history: {applied} applied, and {} is half done",
                 interruption.version
             ),
-            commented(suggest(["run", name.as_str()]), "finishes what was begun"),
+            commented(suggest(["run", name.as_str()]), "finishes that migration"),
         ));
     }
     if history.applied.is_empty() {
@@ -415,9 +415,9 @@ fn history_present(
     match baseline {
         Some(baseline) if !versions.any(|version| version == baseline) => Err(refusal(
             format!(
-                "the database has a history already: {applied} applied, and the baseline {baseline} is not among them"
+                "the database already has a migration history: {applied} applied, and the baseline {baseline} is not among them"
             ),
-            commented(suggest(["status", name.as_str()]), "see what is applied"),
+            commented(suggest(["status", name.as_str()]), "shows what is applied"),
         )),
         _ => Ok(Some(ProofOutcome::Present)),
     }

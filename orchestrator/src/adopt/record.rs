@@ -1,4 +1,4 @@
-//! Writing an adoption that was proven.
+//! Writes a proven adoption.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use crate::scratch::ScratchServers;
 
 /// A migration that counts as applied from now on.
 pub(super) struct Adopted {
-    /// Its version.
+    /// The version of the migration.
     pub version: Version,
-    /// Its name.
+    /// The name of the migration.
     pub name: String,
-    /// The legacy rows that it stands for.
+    /// The legacy rows of the migration.
     pub stands_for: Vec<String>,
 }
 
-/// Locks a target's database, tells who is waited for, and gives the lock away for the work.
+/// Locks a target's database; calls `waiting` with the holder while it waits.
 pub(super) async fn lock(
     scratch_servers: &ScratchServers<'_>,
     target: &Target,
@@ -42,7 +42,7 @@ pub(super) async fn lock(
             kind: RefusalKind::ReadOnly,
             service: Some(target.service.name.clone()),
             message: format!(
-                "{} takes no writes (a standby, or read-only)",
+                "{} does not accept writes (it is a standby or read-only)",
                 target.address
             ),
             next: rerun("with the address of the primary server"),
@@ -60,7 +60,7 @@ pub(super) async fn lock(
     let session = locked.session_mut();
     let prepared = async {
         session.prepare(&settings).await?;
-        // Another run may have made the tables while the lock was waited for.
+        // Another run may have created the tables while this one waited for the lock.
         session.refresh(&target.history_table).await
     };
     prepared
@@ -70,7 +70,7 @@ pub(super) async fn lock(
     Ok(locked)
 }
 
-/// Writes history and journal rows, after looking again whether the database still holds what the proof rests on.
+/// Writes history and journal rows. First checks again, under the lock, that the database is still as it was proven.
 pub(super) async fn record(
     target: &Target,
     locked: &mut LockedSession,
@@ -88,9 +88,8 @@ pub(super) async fn record(
         return Err(Refusal {
             kind: RefusalKind::Drift,
             service: Some(service.name.clone()),
-            message: "the database was changed while it was being proven; nothing was written"
-                .to_owned(),
-            next: rerun("first see who changes it"),
+            message: "the database changed during the proof; nothing was written".to_owned(),
+            next: rerun("first find out what changes it"),
         }
         .into());
     }
@@ -109,12 +108,12 @@ pub(super) async fn record(
                 .unwrap_or_default(),
         })
         .collect();
-    let words: Vec<String> = adopted.iter().map(|it| inputs(it, proven)).collect();
+    let messages: Vec<String> = adopted.iter().map(|it| inputs(it, proven)).collect();
     let attempts: Vec<Attempt<'_>> = service
         .migrations
         .iter()
-        .zip(&words)
-        .map(|(migration, words)| Attempt {
+        .zip(&messages)
+        .map(|(migration, messages)| Attempt {
             run: identity,
             service: &service.name,
             version: migration.version,
@@ -126,7 +125,7 @@ pub(super) async fn record(
             attempts: 0,
             statements: None,
             sqlstate: None,
-            message: Some(words),
+            message: Some(messages),
         })
         .collect();
     // refinery reads this column as RFC 3339.
@@ -139,12 +138,12 @@ pub(super) async fn record(
     Ok(adopted)
 }
 
-/// What the journal says an adopted migration rests on.
+/// The journal message with the evidence for an adopted migration.
 fn inputs(adopted: &Adopted, proven: &Proven) -> String {
     let what = if adopted.stands_for.is_empty() {
-        format!("no legacy row; the schema is that of {}", proven.version)
+        format!("no legacy row; the schema matches {}", proven.version)
     } else {
-        format!("stands for {}", adopted.stands_for.join(", "))
+        format!("adopted from {}", adopted.stands_for.join(", "))
     };
     match proven.proof.accepted.len() {
         0 => what,

@@ -1,4 +1,4 @@
-//! An adoption of several services: first every proof, then what is written.
+//! Adopts several services: first all proofs, then all writes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,23 +24,23 @@ use super::undo::{nothing_to_undo, undo};
 use crate::drift::{AcceptedDrift, ServiceDrift};
 use crate::scratch::{ScratchError, ScratchServers};
 
-/// Proofs at a time: each replays a service's migrations, which keeps a processor busy.
+/// The number of concurrent proofs: each replays a service's migrations, which keeps a CPU busy.
 const PROOFS: usize = 4;
 
-/// What is adopted, and how.
+/// The options of an adoption.
 #[derive(Clone, Debug, Default)]
 pub struct Adoption {
-    /// Prove, and write nothing.
+    /// Only prove; write nothing.
     pub dry_run: bool,
-    /// The version that the schema is said to be that of, where there is no legacy history.
+    /// The version that the user states for a database without a legacy history.
     pub baseline: Option<Version>,
-    /// Differences that were reviewed.
+    /// Differences that were reviewed and accepted.
     pub accepted: AcceptedDrift,
-    /// The file that they were read from, for commands in messages.
+    /// The file of the accepted differences, for suggested commands.
     pub accepted_file: Option<PathBuf>,
 }
 
-/// Adopts databases. Gives what it came to and the drift that was found.
+/// Adopts databases. Returns the exit status and the drift.
 pub async fn adopt(
     scratch_servers: &ScratchServers<'_>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -66,7 +66,7 @@ pub async fn adopt(
     let mut drifts = AcceptedDrift::default();
     let mut proven = Vec::new();
     for (target, finding) in targets.values().zip(findings) {
-        if let Some(one) = log.tell_finding(target, finding, adoption, &mut drifts) {
+        if let Some(one) = log.report_proof(target, finding, adoption, &mut drifts) {
             proven.push((target, one));
         }
     }
@@ -76,7 +76,7 @@ pub async fn adopt(
             log.finish(&target.service.name, ServiceOutcome::Unchanged);
             continue;
         }
-        // Nothing is begun after a cancellation; what is begun is short, and is finished.
+        // After a cancellation no service is started. A started one is finished, since it is short.
         if *cancelled.borrow() > 0 {
             log.skip(&target.service.name);
             continue;
@@ -97,7 +97,7 @@ pub async fn adopt(
         match written {
             Ok((adopted, anchor)) => {
                 log.anchors.extend(anchor);
-                log.tell_adopted(name, adopted);
+                log.report_adopted(name, adopted);
             }
             Err(error) => log.fail(name, &error),
         }
@@ -105,7 +105,7 @@ pub async fn adopt(
     (log.end(), drifts)
 }
 
-/// Takes adoptions back.
+/// Undoes adoptions.
 pub async fn undo_adoption(
     scratch_servers: &ScratchServers<'_>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -121,7 +121,7 @@ pub async fn undo_adoption(
         }
         let undone = async {
             if !exists(scratch_servers, target).await? {
-                return Err(nothing_to_undo(name, "there is no database").into());
+                return Err(nothing_to_undo(name, "the database does not exist").into());
             }
             let mut locked = lock(scratch_servers, target, &mut cancelled, |holder| {
                 log.recorder
@@ -149,12 +149,12 @@ pub async fn undo_adoption(
     log.end()
 }
 
-/// The end of the journal after what was written. Without it the rows are written all the same.
+/// The anchor after the written rows. An error is only logged: the rows are already written.
 async fn anchor(target: &Target, locked: &LockedSession) -> Option<Anchor> {
     read_anchor(locked.session(), &target.service.name)
         .await
         .unwrap_or_else(|error| {
-            tracing::warn!(service = %target.service.name, error = %with_causes(&error), "the end of the journal could not be read");
+            tracing::warn!(service = %target.service.name, error = %with_causes(&error), "cannot read the end of the journal");
             None
         })
 }
@@ -167,12 +167,12 @@ async fn exists(
     Ok(inspection.exists)
 }
 
-/// An adoption as it is told.
+/// Sends the events of an adoption and computes its exit status.
 struct AdoptionReporter<'a> {
     recorder: Recorder<'a>,
     identity: RunIdentity,
     started: Instant,
-    /// When the work on the service at hand began.
+    /// When the work on the current service began.
     service_started: Instant,
     status: ExitStatus,
     adopted: usize,
@@ -207,8 +207,8 @@ impl<'a> AdoptionReporter<'a> {
         }
     }
 
-    /// Tells what a proof came to; gives it back where it may be written.
-    fn tell_finding(
+    /// Reports the result of a proof; returns the proof if it can be written.
+    fn report_proof(
         &mut self,
         target: &Target,
         finding: Result<ProofOutcome, ScratchError>,
@@ -255,7 +255,7 @@ impl<'a> AdoptionReporter<'a> {
         None
     }
 
-    fn tell_adopted(&mut self, name: &ServiceName, adopted: Vec<super::record::Adopted>) {
+    fn report_adopted(&mut self, name: &ServiceName, adopted: Vec<super::record::Adopted>) {
         let number = adopted.len();
         for migration in adopted {
             let kind = EventKind::MigrationAdopted {
@@ -366,13 +366,13 @@ fn drifted(
     let beyond = if is_vouched {
         ""
     } else {
-        "; no row of the legacy history says that it ran"
+        "; the legacy history has no row for that version"
     };
     Refusal {
         kind: RefusalKind::Drift,
         service: Some(name.clone()),
         message: format!(
-            "the live schema is that of no version; it differs from the nearest, {version} {}, in {objects}{beyond}",
+            "the live schema matches no version; it differs from the nearest one, {version} {}, in {objects}{beyond}",
             drift.name
         ),
         next: commented(
@@ -382,7 +382,7 @@ fn drifted(
                 "--write-drift",
                 &format!("{name}.drift.toml"),
             ]),
-            "writes the change to a file, to be reviewed and accepted; or undo the change by hand",
+            "writes the differences to a file for review; or undo the change by hand",
         ),
     }
 }
@@ -402,8 +402,8 @@ fn accepted_beyond(
         kind: RefusalKind::Drift,
         service: Some(name.clone()),
         message: format!(
-            "the live schema is that of {version} but for {}, and no row of the legacy history says that {version} ran: \
-             an accepted difference is no proof of that",
+            "the live schema matches {version} except for {}, but the legacy history has no row for {version}: \
+             accepted differences do not prove that it ran",
             count(number, "accepted difference"),
         ),
         next: commented(
@@ -418,12 +418,12 @@ fn hidden(name: &ServiceName, version: Version, object: &str) -> Refusal {
         kind: RefusalKind::Drift,
         service: Some(name.clone()),
         message: format!(
-            "the accepted difference in {object} cannot be accepted with the baseline {version}: a migration beyond the legacy \
-             history changes exactly that, and its effect is not in the live schema"
+            "the difference in {object} cannot be accepted with the baseline {version}: a migration newer than the legacy \
+             history makes that change, and the live schema does not show it"
         ),
         next: commented(
             suggest(["adopt", name.as_str()]),
-            format!("adopts what the legacy history says; or undo the change of {object} by hand"),
+            format!("adopts up to the legacy history; or undo the change of {object} by hand"),
         ),
     }
 }
@@ -433,11 +433,11 @@ fn unvouched(name: &ServiceName, version: Version) -> Refusal {
         kind: RefusalKind::LegacyHistory,
         service: Some(name.clone()),
         message: format!(
-            "there is no legacy history to say which migrations ran; the live schema is that of {version}"
+            "there is no legacy history that shows which migrations ran; the live schema matches {version}"
         ),
         next: commented(
             suggest(["adopt", name.as_str(), "--baseline", &version.to_string()]),
-            "if they all ran",
+            "if all migrations up to that version ran",
         ),
     }
 }

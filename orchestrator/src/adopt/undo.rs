@@ -1,4 +1,4 @@
-//! Taking an adoption back.
+//! Undoes an adoption.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use shared::postgres::{
     read_adoption, read_history, read_legacy_tables, remove_adoption,
 };
 
-/// Takes back what an adoption wrote, while nothing of ours was applied since. Gives how many migrations it was: none where there is no
+/// Deletes the rows that an adoption wrote, unless a migration was applied since. Returns the number of migrations: 0 if there is no
 /// history, as after an earlier undo.
 pub(super) async fn undo(
     target: &Target,
@@ -33,7 +33,7 @@ pub(super) async fn undo(
         next,
     };
     let in_history: Vec<Version> = history.applied.iter().map(|row| row.version).collect();
-    // TypeORM goes on from its rows: one whose migration was reverted here would be believed.
+    // TypeORM continues from its own rows: it would take a migration that was reverted here for applied.
     let legacy = read_legacy_tables(locked.session(), target.legacy_table.as_deref())
         .await
         .map_err(failed)?;
@@ -47,7 +47,7 @@ pub(super) async fn undo(
     if let Some((table, row)) = reverted.max_by_key(|(_, row)| row.version) {
         return Err(refuse(
             format!(
-                "{} was reverted after the adoption, and the legacy history still says that it ran: {}",
+                "{} was reverted after the adoption, but the legacy history still lists it as applied: {}",
                 row.version,
                 table.describe(row)
             ),
@@ -55,19 +55,19 @@ pub(super) async fn undo(
         )
         .into());
     }
-    // What was reverted and applied again is as TypeORM's row says.
-    let gives_back = |version: &Version| {
+    // A migration that was reverted and reapplied agrees with TypeORM's row.
+    let is_returned = |version: &Version| {
         state.adopted.contains(version) || rows.iter().any(|(_, row)| row.version == *version)
     };
     if in_history.is_empty() && history.interrupted.is_empty() {
         return Ok(0);
     }
-    if !in_history.iter().any(gives_back) {
-        return Err(nothing_to_undo(name, "there is no adoption to take back").into());
+    if !in_history.iter().any(is_returned) {
+        return Err(nothing_to_undo(name, "there is no adoption to undo").into());
     }
     let newer = in_history
         .iter()
-        .find(|version| !gives_back(version))
+        .find(|version| !is_returned(version))
         .or_else(|| {
             history
                 .interrupted
@@ -76,10 +76,10 @@ pub(super) async fn undo(
         });
     if let Some(version) = newer {
         return Err(refuse(
-            format!("{version} was applied after the adoption, which must stay below it"),
+            format!("{version} was applied after the adoption and must be reverted first"),
             commented(
                 suggest(["revert", name.as_str()]),
-                format!("reverts what was applied since; then: {}", called()),
+                format!("reverts the newest migration; then: {}", called()),
             ),
         )
         .into());
@@ -90,8 +90,8 @@ pub(super) async fn undo(
         .find(|version| !in_history.contains(version))
     {
         return Err(refuse(
-            format!("{version} was adopted and is not in the history any more"),
-            commented(suggest(["history", name.as_str()]), "see what was done"),
+            format!("{version} was adopted but is no longer in the history"),
+            commented(suggest(["history", name.as_str()]), "shows what was done"),
         )
         .into());
     }
@@ -126,12 +126,12 @@ pub(super) async fn undo(
     Ok(attempts.len())
 }
 
-/// Refuses to take back what is not there.
+/// The refusal when there is nothing to undo.
 pub(super) fn nothing_to_undo(name: &ServiceName, what: &str) -> Refusal {
     Refusal {
         kind: RefusalKind::NotAdopted,
         service: Some(name.clone()),
         message: what.to_owned(),
-        next: commented(suggest(["history", name.as_str()]), "see what was done"),
+        next: commented(suggest(["history", name.as_str()]), "shows what was done"),
     }
 }

@@ -1,56 +1,56 @@
-//! Differences that were reviewed and accepted, and what passes because of them. The file is in [`super::accepted_file`].
+//! Differences that were reviewed and accepted. The file is in [`super::accepted_file`].
 
 use std::collections::BTreeMap;
 
 use shared::domain::{SchemaDifference, ServiceName, Version};
 
-/// The differences that were accepted, by service.
+/// The accepted differences, by service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AcceptedDrift {
     services: BTreeMap<ServiceName, ServiceDrift>,
 }
 
-/// What is accepted of one service.
+/// The accepted differences of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceDrift {
-    /// The version from which the live schema differs like this.
+    /// The version from which the live schema differs.
     pub version: Version,
-    /// The differences.
+    /// The accepted differences.
     pub differences: Vec<SchemaDifference>,
 }
 
 impl AcceptedDrift {
-    /// Adds what a service differs in; gives back what was there before.
+    /// Sets the differences of a service; returns the previous ones.
     pub fn insert(&mut self, service: ServiceName, drift: ServiceDrift) -> Option<ServiceDrift> {
         self.services.insert(service, drift)
     }
 
-    /// Whether nothing is accepted.
+    /// Whether no difference is accepted.
     pub fn is_empty(&self) -> bool {
         self.services.is_empty()
     }
 
-    /// What is accepted of a service.
+    /// The accepted differences of a service.
     pub fn of(&self, service: &ServiceName) -> Option<&ServiceDrift> {
         self.services.get(service)
     }
 
-    /// The services of which something is accepted.
+    /// The services with accepted differences.
     pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
         self.services.keys()
     }
 
-    /// What is accepted, service by service.
+    /// The accepted differences, by service.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&ServiceName, &ServiceDrift)> {
         self.services.iter()
     }
 }
 
 impl ServiceDrift {
-    /// Parts differences into those that are accepted and those that are not.
+    /// Splits differences into accepted and other ones.
     ///
-    /// What is accepted of an object that both sides have are facts, not its definition: a later migration may change the rest
-    /// of the object. An object of which some facts are accepted is in both parts, each with its facts.
+    /// For an object on both sides, facts are accepted rather than its definition: a later migration may change the rest
+    /// of the object. An object with some accepted facts is in both parts, each with its facts.
     pub fn part(
         &self,
         differences: Vec<SchemaDifference>,
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fact_passes_whatever_became_of_the_rest_of_its_object() {
+    fn an_accepted_fact_passes_when_the_rest_of_its_object_changes() {
         let accepted = drift(vec![table("one column", &["GRANT SELECT TO app"])]);
         let later = table("two columns", &["GRANT SELECT TO app"]);
         assert_eq!(accepted.part(vec![later.clone()]), (vec![later], vec![]));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_one_side_lacks_passes_as_it_was_reviewed() {
+    fn an_object_on_one_side_passes_only_as_reviewed() {
         let accepted = drift(vec![extra("on a")]);
         let (passed, rest) = accepted.part(vec![extra("on a"), extra("on b")]);
         assert_eq!((passed, rest), (vec![extra("on a")], vec![extra("on b")]));

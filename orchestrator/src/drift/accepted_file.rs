@@ -1,6 +1,6 @@
-//! The file of accepted drift: written by the program, reviewed and committed by engineers, and read back to the letter.
+//! The file of accepted drift: written by the program, then reviewed and committed by engineers.
 //!
-//! Facts are grouped: one entry for what differs in the same way in several objects, such as the grants to one role.
+//! Facts are grouped: one entry for what differs in the same group in several objects, such as the grants to one role.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,10 +13,10 @@ use shared::domain::{FactDifference, SchemaDifference, ServiceName, Version, rer
 
 use super::{AcceptedDrift, ServiceDrift};
 
-/// The version of the file's form. Form 1 accepted whole definitions.
+/// The version of the file format. Version 1 accepted whole definitions.
 const SCHEMA: u32 = 2;
 
-/// The fact that is one privilege of one role.
+/// The name of a fact that is one privilege of one role.
 const GRANT: &str = "grant";
 
 const HEAD: &str = "\
@@ -24,7 +24,7 @@ const HEAD: &str = "\
 # `orchestrator adopt SERVICE --accept-drift FILE` and `orchestrator drift --accept-drift FILE` accept exactly these.
 # Review each entry, delete what must not be accepted, and commit the file.
 # expected: what the migrations produce; found: what the database has.
-# service.fact: a fact that differs, and the objects in which it does. service.object: an object that only one side has.
+# service.fact: a fact that differs, and the objects that differ in it. service.object: an object that only one side has.
 ";
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +46,7 @@ struct Section {
     objects: Vec<Whole>,
 }
 
-/// A fact that differs in the same way in some objects of a kind.
+/// A fact that differs in the same group in several objects of a kind.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fact {
@@ -75,19 +75,19 @@ impl AcceptedDrift {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it cannot be read or has another form.
+    /// When it cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self, CommandError> {
         let text = files::read_text(path).map_err(|error| {
             CommandError::usage(
                 error.to_string(),
-                rerun("with a file that --write-drift FILE has written, and that was reviewed"),
+                rerun("with a reviewed file that was written by --write-drift FILE"),
             )
         })?;
         let broken = |what: String| {
             CommandError::usage(
                 format!("{}: {what}", path.display()),
                 rerun(
-                    "first undo the edit, or write another file with --write-drift FILE, and review it",
+                    "first undo the edit, or write and review another file with --write-drift FILE",
                 ),
             )
         };
@@ -97,16 +97,16 @@ impl AcceptedDrift {
                 .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             broken(format!("line {line}: {}", error.message()))
         };
-        // A file of another form says so, whatever else is in it.
+        // The schema version is checked first: a file of another version has other fields.
         #[derive(Deserialize)]
-        struct Form {
+        struct Header {
             schema: u32,
         }
-        let form: Form = toml::from_str(&text).map_err(located)?;
-        if form.schema != SCHEMA {
+        let header: Header = toml::from_str(&text).map_err(located)?;
+        if header.schema != SCHEMA {
             return Err(broken(format!(
                 "schema {} is not supported; this version reads schema {SCHEMA}, which accepts facts rather than definitions",
-                form.schema
+                header.schema
             )));
         }
         let document: Document = toml::from_str(&text).map_err(located)?;
@@ -115,7 +115,7 @@ impl AcceptedDrift {
             let name = section.name.clone();
             let drift = section.into_drift().map_err(broken)?;
             if all.insert(name.clone(), drift).is_some() {
-                return Err(broken(format!("there are two sections for {name}")));
+                return Err(broken(format!("{name} has two sections")));
             }
         }
         Ok(all)
@@ -124,7 +124,7 @@ impl AcceptedDrift {
     /// Writes a new file.
     ///
     /// # Errors
-    /// When it exists: it may have been reviewed.
+    /// When the file exists: it may have been reviewed.
     pub fn write(&self, path: &Path) -> Result<(), CommandError> {
         let document = Document {
             schema: SCHEMA,
@@ -134,7 +134,7 @@ impl AcceptedDrift {
                 .collect(),
         };
         let failed = |source| CommandError::Io {
-            what: format!("{} cannot be written", path.display()),
+            what: format!("cannot write {}", path.display()),
             source,
         };
         let text = toml::to_string_pretty(&document)
@@ -149,15 +149,15 @@ impl AcceptedDrift {
 /// Refuses to overwrite a file: it may have been reviewed.
 ///
 /// # Errors
-/// When it exists.
+/// When the file exists.
 pub fn refuse_existing(path: &Path) -> Result<(), CommandError> {
     if files::look(path).map_or(true, |found| found.is_some()) {
         return Err(CommandError::usage(
             format!(
-                "{} exists, and may have been reviewed: it is not overwritten",
+                "{} already exists; it is not overwritten, because it may have been reviewed",
                 path.display()
             ),
-            rerun("with another file, or after this one is deleted"),
+            rerun("with another file, or after deleting this one"),
         ));
     }
     Ok(())
@@ -171,8 +171,8 @@ impl Section {
             facts: Vec::new(),
             objects: Vec::new(),
         };
-        type Way = (String, String, Option<String>, Option<String>);
-        let mut groups: BTreeMap<Way, Vec<String>> = BTreeMap::new();
+        type Group = (String, String, Option<String>, Option<String>);
+        let mut groups: BTreeMap<Group, Vec<String>> = BTreeMap::new();
         for difference in &drift.differences {
             if difference.facts.is_empty() {
                 section.objects.push(Whole {
@@ -183,13 +183,13 @@ impl Section {
                 });
             }
             for fact in joined(&difference.facts) {
-                let way = (
+                let group = (
                     difference.kind.clone(),
                     fact.fact,
                     fact.expected,
                     fact.found,
                 );
-                let objects = groups.entry(way).or_default();
+                let objects = groups.entry(group).or_default();
                 objects.push(difference.object.clone());
             }
         }
@@ -215,7 +215,7 @@ impl Section {
                     fact.fact, fact.kind
                 ));
             }
-            let facts = apart(FactDifference {
+            let facts = split(FactDifference {
                 fact: fact.fact,
                 expected: fact.expected,
                 found: fact.found,
@@ -238,7 +238,7 @@ impl Section {
         for whole in self.objects {
             if whole.expected.is_some() == whole.found.is_some() {
                 return Err(format!(
-                    "the {} {} needs one of `expected` and `found`",
+                    "the {} {} requires either `expected` or `found`",
                     whole.kind, whole.name
                 ));
             }
@@ -257,7 +257,7 @@ impl Section {
     }
 }
 
-/// The facts of one object, with the privileges of each role in one statement.
+/// Joins the privileges of each role in the facts of one object into one statement.
 fn joined(facts: &[FactDifference]) -> Vec<FactDifference> {
     let mut joined: Vec<FactDifference> = Vec::new();
     let mut privileges: BTreeMap<(bool, &str, &str), Vec<&str>> = BTreeMap::new();
@@ -287,8 +287,8 @@ fn joined(facts: &[FactDifference]) -> Vec<FactDifference> {
     joined
 }
 
-/// The reverse of [`joined`] for one fact.
-fn apart(fact: FactDifference) -> Vec<FactDifference> {
+/// Splits one fact; the reverse of [`joined`].
+fn split(fact: FactDifference) -> Vec<FactDifference> {
     let statement = fact.expected.as_deref().or(fact.found.as_deref());
     let Some((verb, privileges, whom)) =
         statement.filter(|_| fact.fact == GRANT).and_then(in_three)

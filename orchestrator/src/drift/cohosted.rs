@@ -1,4 +1,4 @@
-//! The services whose tables stand in one database, and what of each is applied there.
+//! The services in one database, and their applied migrations.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use shared::domain::{Migration, Refusal, RefusalKind, Service, Version, commente
 use shared::inspect::{Target, inspect};
 use shared::reconcile::{History, State, reconcile};
 
-use super::neighbours::neighbours;
+use super::neighbors::neighbors;
 use crate::scratch::{Replay, ScratchError};
 
-/// A service whose tables stand in a database.
+/// A service in a database.
 #[derive(Clone, Debug)]
 pub struct CohostedService {
-    /// The service.
+    /// The service itself.
     pub service: Arc<Service>,
     /// Its history table.
     pub history_table: String,
-    /// What is applied, oldest first.
+    /// Applied versions, oldest first.
     pub applied: Vec<Version>,
 }
 
 impl CohostedService {
-    /// A target's own service.
+    /// The service of a target.
     ///
     /// # Errors
-    /// A refusal when nobody can say what its schema should be.
+    /// A refusal when the expected schema is unknown.
     pub fn of_target(target: &Target, history: &History) -> Result<Self, Refusal> {
         Ok(Self {
             service: Arc::clone(&target.service),
@@ -37,24 +37,24 @@ impl CohostedService {
     /// The other services in a target's database.
     ///
     /// # Errors
-    /// As [`Self::of_target`], and when the database cannot be looked at.
+    /// As [`Self::of_target`], and when the database cannot be read.
     pub async fn beside(context: &Context, target: &Target) -> Result<Vec<Self>, ScratchError> {
         let mut cohosted = Vec::new();
-        for (service, history_table) in neighbours(context, target) {
-            let neighbour = Target {
+        for (service, history_table) in neighbors(context, target) {
+            let neighbor = Target {
                 service,
                 address: target.address.clone(),
                 history_table,
                 legacy_table: None,
                 may_create: false,
             };
-            let history = inspect(&context.connections(), &neighbour).await?.history;
-            cohosted.push(Self::of_target(&neighbour, &history)?);
+            let history = inspect(&context.connections(), &neighbor).await?.history;
+            cohosted.push(Self::of_target(&neighbor, &history)?);
         }
         Ok(cohosted)
     }
 
-    /// Its applied migrations, oldest first.
+    /// The applied migrations, oldest first.
     pub fn migrations(&self) -> Vec<&Migration> {
         self.applied
             .iter()
@@ -62,10 +62,10 @@ impl CohostedService {
             .collect()
     }
 
-    /// Replays what is applied.
+    /// Replays the applied migrations.
     ///
     /// # Errors
-    /// When a migration does not run there.
+    /// When a migration fails on the scratch database.
     pub async fn replay(&self, replay: &Replay<'_>) -> Result<(), ScratchError> {
         let migrations = self.migrations();
         if migrations.is_empty() {
@@ -77,7 +77,7 @@ impl CohostedService {
     }
 }
 
-/// The applied migrations, where they can be replayed: each must be in the source as it was when it was applied.
+/// The applied versions. Refuses if they cannot be replayed: each file must be as it was when it was applied.
 fn applied(service: &Service, history: &History) -> Result<Vec<Version>, Refusal> {
     let reconciliation = reconcile(service, history);
     let mut applied = Vec::new();
@@ -89,19 +89,19 @@ fn applied(service: &Service, history: &History) -> Result<Vec<Version>, Refusal
             }
             State::Pending | State::OutOfOrder => continue,
             State::Divergent => (RefusalKind::Divergent, "was edited after it was applied"),
-            State::Missing => (RefusalKind::Missing, "is applied and has no file"),
+            State::Missing => (RefusalKind::Missing, "is applied but has no file"),
             State::Interrupted { .. } => (RefusalKind::Interrupted, "is half done"),
         };
         return Err(Refusal {
             kind,
             service: Some(service.name.clone()),
             message: format!(
-                "{} {} {what}: nobody can say what the schema should be",
+                "{} {} {what}, so the expected schema is unknown",
                 standing.version, standing.name
             ),
             next: commented(
                 suggest(["status", service.name.as_str()]),
-                "settle that first",
+                "shows its state; resolve it first",
             ),
         });
     }

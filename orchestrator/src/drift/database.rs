@@ -1,6 +1,6 @@
-//! What is set of a database itself, beside its schema.
+//! Settings of a database itself, outside its schema.
 //!
-//! No migration makes it, and it differs from environment to environment on purpose: it is reported, and is no drift.
+//! No migration sets them, and they differ between environments on purpose: they are reported but are not drift.
 
 use serde::Serialize;
 use shared::domain::is_secret_name;
@@ -8,20 +8,20 @@ use shared::postgres::Client;
 use tokio_postgres::Error;
 use tokio_postgres::types::Type;
 
-/// Something that a new database does not have.
+/// A setting that a new database does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DatabaseSetting {
-    /// What: `owner`, `connection limit`, `grant`, a setting such as `search_path`, …
+    /// `owner`, `connection limit`, `grant`, a setting such as `search_path`, …
     pub name: String,
-    /// Its value.
+    /// The value of the setting.
     pub value: String,
-    /// The role for which alone it holds.
+    /// The role to which the setting is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
 }
 
-/// Reads what is set of the database that the client is connected to. An owner among `home`, or who
-/// looks, is the usual one.
+/// Reads the settings of the client's database. An owner among `home`, or the current
+/// user, is not reported.
 pub(super) async fn read_settings(
     client: &Client,
     home: &[&str],
@@ -32,7 +32,7 @@ pub(super) async fn read_settings(
             &[],
         )
         .await?;
-    // Since 15 a database knows the version of its collation.
+    // PostgreSQL 15 added `pg_database.datcollversion`.
     let collation = if rows.first().is_some_and(|row| row.get(0)) {
         "UNION ALL SELECT 5, 'collation version', pg_catalog.format('%s, and the operating system provides %s', d.datcollversion, \
            pg_catalog.pg_database_collation_actual_version(d.oid)), NULL FROM d \

@@ -1,4 +1,4 @@
-//! `drift`: a live schema against what its applied migrations make.
+//! `drift`: compares a live schema with what its applied migrations produce.
 
 use serde::Serialize;
 use shared::domain::{ColumnOrder, Migration, SchemaDifference, ServiceName, Version};
@@ -11,28 +11,28 @@ use super::{
 };
 use crate::scratch::{Replay, ScratchError, ScratchServers};
 
-/// What was found of one service.
+/// The drift of one service.
 #[derive(Clone, Debug, Serialize)]
 pub struct DriftReport {
-    /// The service.
+    /// The name of the service.
     pub name: ServiceName,
-    /// Its database.
+    /// The name of its database.
     pub database: String,
     /// Whether the database exists.
     pub database_exists: bool,
-    /// Migrations applied.
+    /// The number of applied migrations.
     pub applied: usize,
-    /// The newest of them.
+    /// The newest applied migration.
     pub version: Option<Version>,
     /// The objects that differ.
     pub differences: Vec<SchemaDifference>,
-    /// Objects that differ as it was accepted.
+    /// Objects that differ as accepted.
     pub accepted: Vec<SchemaDifference>,
-    /// Tables whose columns stand in another order: no drift.
+    /// Tables whose columns are in a different order: not drift.
     pub column_order: Vec<ColumnOrder>,
-    /// Indexes left INVALID that the migrations do not make: no drift of the schema, but of no use either.
+    /// INVALID indexes that the migrations do not create: not drift, but useless.
     pub invalid_indexes: Vec<String>,
-    /// What is set of the database itself: no drift, since it differs from environment to environment.
+    /// Settings of the database itself: not drift, since they differ between environments.
     pub database_settings: Vec<DatabaseSetting>,
     /// The version of the live server.
     pub server_version: Option<String>,
@@ -40,7 +40,7 @@ pub struct DriftReport {
     pub scratch_server_version: Option<String>,
 }
 
-/// Compares one service's live schema with what its applied migrations make.
+/// Compares the live schema of a service with what its applied migrations produce.
 pub async fn detect(
     scratch_servers: &ScratchServers<'_>,
     target: &Target,
@@ -65,7 +65,7 @@ pub async fn detect(
     if !inspection.exists {
         return Ok(report);
     }
-    // Each session is given back before the next is opened: one connection must do.
+    // Each session is closed before the next is opened, so that one free connection is enough.
     drop(inspection.session);
     let mut cohosted = vec![CohostedService::of_target(target, &inspection.history)?];
     cohosted.extend(CohostedService::beside(context, target).await?);
@@ -94,11 +94,11 @@ pub async fn detect(
     let expected = read_replayed(&replay, &history_tables).await?;
     let scratch_version = replay.server_version().await?;
     replay.finish().await;
-    if let Some(words) = other_major(&live.server_version, &scratch_version) {
-        scratch_servers.warn_once(words);
+    if let Some(warning) = other_major(&live.server_version, &scratch_version) {
+        scratch_servers.warn_once(warning);
     }
     report.scratch_server_version = Some(scratch_version);
-    // What the former tool made when it connected (an extension) is no schema yet.
+    // An extension that the legacy tool created when it connected does not count as a schema.
     let nothing_applied = cohosted
         .iter()
         .all(|cohosted_service| cohosted_service.applied.is_empty());
@@ -123,7 +123,6 @@ fn fill_in(
     report.invalid_indexes = found.invalid_indexes;
 }
 
-/// Replays what is applied.
 async fn replay_cohosted<'a>(
     scratch_servers: &ScratchServers<'a>,
     target: &Target,
@@ -144,7 +143,7 @@ async fn replay_cohosted<'a>(
 }
 
 impl DriftReport {
-    /// Whether the live schema differs in what nobody accepted.
+    /// Whether the live schema has differences that are not accepted.
     pub fn has_drift(&self) -> bool {
         !self.differences.is_empty()
     }

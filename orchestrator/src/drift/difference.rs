@@ -1,4 +1,4 @@
-//! From the catalog's comparison to the words of the domain.
+//! Converts the catalog's comparison to domain types.
 
 use catalog::{AttributeDifference, Difference, Kind, ObjectId, Snapshot};
 use shared::domain::{ColumnOrder, FactDifference, SchemaDifference};
@@ -10,13 +10,13 @@ use super::Live;
 pub struct Differences {
     /// The objects that differ.
     pub differences: Vec<SchemaDifference>,
-    /// Tables whose columns stand in another order.
+    /// Tables whose columns are in a different order.
     pub column_order: Vec<ColumnOrder>,
-    /// Indexes that only the live database has, left INVALID by a failed `CONCURRENTLY`.
+    /// INVALID indexes that only the live database has, left by a failed `CONCURRENTLY`.
     pub invalid_indexes: Vec<String>,
 }
 
-/// Compares a live schema with what migrations made.
+/// Compares a live schema with what migrations produced.
 pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
     let found = live.without_legacy(
         |schema, table| expected.columns_of(schema, table).next().is_some(),
@@ -57,8 +57,8 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
     }
 }
 
-/// Before PostgreSQL 15 everyone may create in `public`, unless whoever created the database took that away, as we do. No migration
-/// made that difference.
+/// Before PostgreSQL 15 every role may create in `public`, unless that was revoked when the database was created, as we do. No
+/// migration makes that difference.
 pub(crate) fn is_of_its_creation(difference: &Difference, found: &Snapshot) -> bool {
     let revokes_create = |fact: &AttributeDifference| {
         let side = fact.expected.as_deref().or(fact.found.as_deref());
@@ -78,7 +78,7 @@ fn schema_id(schema: &str) -> ObjectId {
     }
 }
 
-/// What is to be said when the live server and the scratch server are of different major versions.
+/// The warning when the live server and the scratch server have different major versions.
 pub fn other_major(live: &str, scratch: &str) -> Option<String> {
     // `15.18 (Debian 15.18-1)`, `19beta1`.
     let major = |version: &str| -> String {
@@ -89,8 +89,8 @@ pub fn other_major(live: &str, scratch: &str) -> Option<String> {
     };
     (major(live) != major(scratch)).then(|| {
         format!(
-            "the live server is PostgreSQL {live}, the scratch server {scratch}: the same SQL may make slightly different \
-             objects there; with --scratch-server choose one of the same version"
+            "the live server runs PostgreSQL {live}, the scratch server {scratch}: the same SQL may produce slightly different \
+             objects; choose a server of the same version with --scratch-server"
         )
     })
 }
@@ -100,13 +100,13 @@ mod tests {
     use super::other_major;
 
     #[test]
-    fn only_another_major_version_is_worth_a_word() {
+    fn only_different_major_versions_are_reported() {
         assert_eq!(other_major("15.18", "15.3 (Debian 15.3-1)"), None);
         assert_eq!(other_major("19beta1", "19.0"), None);
-        let words = other_major("14.23", "15.18").unwrap();
+        let warning = other_major("14.23", "15.18").unwrap();
         assert!(
-            words.contains("14.23") && words.contains("15.18"),
-            "{words}"
+            warning.contains("14.23") && warning.contains("15.18"),
+            "{warning}"
         );
     }
 }

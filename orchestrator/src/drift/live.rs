@@ -8,29 +8,29 @@ use super::DatabaseSetting;
 use super::database::read_settings;
 use super::replayed::without_bookkeeping;
 
-/// The schema of a live database, and what is to be known of it.
+/// The schema of a live database, with facts about its server.
 #[derive(Clone, Debug)]
 pub struct Live {
-    /// Its schema: without our tables, with those of the former tool.
+    /// The schema, without our tables, with those of the legacy tool.
     pub snapshot: Snapshot,
-    /// The tables of the former tool, which count only where a migration makes them.
+    /// The tables of the legacy tool, which count only if a migration creates them.
     pub legacy: Vec<(String, String)>,
-    /// The version of its server, as in `15.18`.
+    /// The version of the server, such as `15.18`.
     pub server_version: String,
-    /// The roles of its server.
+    /// The roles of the server.
     pub roles: Vec<String>,
-    /// What is set of the database itself.
+    /// Settings of the database itself.
     pub settings: Vec<DatabaseSetting>,
 }
 
 impl Live {
-    /// Whether it holds nothing: extensions and the former tool's tables do not count.
+    /// Whether the schema is empty: extensions and the legacy tool's tables do not count.
     pub fn is_empty(&self) -> bool {
         self.without_legacy(|_, _| false, |_| false).is_empty()
     }
 
-    /// Its schema without the tables of the former tool, and without schemas in which there is nothing else. `makes_table`
-    /// and `makes_schema` say what migrations make: that stays.
+    /// The schema without the tables of the legacy tool, and without schemas that contain nothing else. `makes_table`
+    /// and `makes_schema` select what migrations create, which is kept.
     pub(super) fn without_legacy(
         &self,
         makes_table: impl Fn(&str, &str) -> bool,
@@ -54,7 +54,7 @@ impl Live {
     }
 }
 
-/// Reads the schema behind a session. `history_tables` are those of all services in the database.
+/// Reads the schema of a session's database. `history_tables` are those of all services in the database.
 pub async fn read_live(
     session: &Session,
     target: &Target,
@@ -103,8 +103,8 @@ pub async fn read_live(
     })
 }
 
-/// The roles to whom the schema belongs: whoever applied migrations here, and, where somebody else made the rest (the former
-/// tool), who owns the most.
+/// The roles that own the schema: those that applied migrations and, if none of them owns an object (the legacy tool created
+/// them), the role that owns the most.
 fn home_roles(snapshot: &Snapshot, mut appliers: Vec<String>) -> Vec<String> {
     let owners = snapshot.owners();
     let owns_something = appliers.iter().any(|role| owners.contains_key(role));
@@ -120,7 +120,7 @@ fn home_roles(snapshot: &Snapshot, mut appliers: Vec<String>) -> Vec<String> {
     appliers
 }
 
-/// TypeORM's second table, which it makes for views and generated columns: known by its columns.
+/// TypeORM's second table, which it creates for views and generated columns; recognized by its columns.
 fn metadata_tables(snapshot: &Snapshot) -> Vec<(String, String)> {
     const NAME: &str = "typeorm_metadata";
     const COLUMNS: [&str; 6] = ["type", "database", "schema", "table", "name", "value"];

@@ -1,7 +1,7 @@
-//! Drift: how a live schema differs from what migrations produce. Floor 4.
+//! Drift: how a live schema differs from what migrations produce.
 //!
-//! Responsible for what of a live database is its schema (our tables and the former tool's are not), for what migrations make
-//! of an empty one, and for the file of differences that were accepted. Not for adopting, and not for showing anything.
+//! Reads the schema of a live database (without our tables and those of the legacy tool) and the schema that migrations
+//! produce on an empty database, compares them, and reads and writes the file of accepted differences.
 
 mod accepted;
 mod accepted_file;
@@ -10,7 +10,7 @@ mod database;
 mod detect;
 mod difference;
 mod live;
-mod neighbours;
+mod neighbors;
 mod replayed;
 
 pub use accepted::{AcceptedDrift, ServiceDrift};
@@ -21,5 +21,5 @@ pub use detect::{DriftReport, detect};
 pub(crate) use difference::is_of_its_creation;
 pub use difference::{Differences, differences, other_major};
 pub use live::{Live, read_live};
-pub use neighbours::housemates;
+pub use neighbors::configured_neighbors;
 pub use replayed::{read_replayed, without_bookkeeping};

@@ -1,4 +1,4 @@
-//! What migrations make of an empty database.
+//! The schema that migrations produce on an empty database.
 
 use catalog::Snapshot;
 use shared::inspect::ServiceError;
@@ -6,13 +6,13 @@ use shared::source::DEFAULT_HISTORY_TABLE;
 
 use crate::scratch::{Replay, ScratchError};
 
-/// The schema in which journal and progress are.
+/// The schema of the engine's own tables.
 const BOOKKEEPING: &str = "orchestrator";
 
-/// The engine's own tables in it. What others put there is drift.
+/// The engine's own tables. Any other object in the schema is drift.
 const TABLES: [&str; 4] = ["journal", "progress", "compensation", "releases"];
 
-/// The schema of a scratch database as it is now. `history_tables` are those of all services that were replayed there.
+/// The current schema of a scratch database. `history_tables` are those of all services that were replayed there.
 pub async fn read_replayed(
     replay: &Replay<'_>,
     history_tables: &[&str],

@@ -1,13 +1,13 @@
-//! Whether two definitions of a function differ in white space only: a revert that writes a function again, indented otherwise, brings
-//! back the same function. Pure.
+//! Whether two definitions of a function differ only in whitespace: a revert that recreates a function with other indentation
+//! restores the same function. Pure.
 
-/// Whether two texts are the same but for the white space between their words.
+/// Whether two texts differ only in the whitespace between tokens.
 pub(super) fn differ_in_layout_only(one: &str, other: &str) -> bool {
-    one != other && words(one) == words(other)
+    one != other && normalized(one) == normalized(other)
 }
 
-/// The text with white space only where it separates: what is quoted stays as it is, and so does the end of a line comment.
-fn words(text: &str) -> String {
+/// The text with whitespace only where it separates tokens. Quoted text and the ends of line comments are unchanged.
+fn normalized(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     let mut is_apart = false;
@@ -25,7 +25,7 @@ fn words(text: &str) -> String {
                 _ => tag.len(),
             };
             kept.push_str(&rest[..length]);
-            // White space at the ends of the body says nothing.
+            // Whitespace at the ends of the body is not significant.
             kept.push('\n');
             is_apart = false;
             rest = &rest[length..];
@@ -53,7 +53,7 @@ fn words(text: &str) -> String {
     kept
 }
 
-/// `$function$`, the quote of a body as `pg_get_functiondef` writes it, or that of a text within one.
+/// The dollar quote that starts a text: `$function$` from `pg_get_functiondef`, or one within a body.
 fn dollar_tag(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('$')?;
     let end = inner.find(|c: char| !c.is_alphanumeric() && c != '_')?;
@@ -61,7 +61,7 @@ fn dollar_tag(text: &str) -> Option<&str> {
     is_tag.then(|| &text[..end + 2])
 }
 
-/// Whether white space between two characters means something: `a b`, `- -`, `E 'x'`.
+/// Whether whitespace between two characters is significant: `a b`, `- -`, `E 'x'`.
 fn separates(last: char, first: char) -> bool {
     let kind = |character: char| match character {
         '(' | ')' | ',' | ';' | '\n' => 0,
@@ -77,7 +77,7 @@ mod tests {
     use super::differ_in_layout_only;
 
     #[test]
-    fn only_white_space_that_separates_nothing_does_not_count() {
+    fn only_insignificant_whitespace_is_ignored() {
         for (one, other, is_layout) in [
             (
                 "BEGIN RETURN  NEW;\nEND",

@@ -1,4 +1,4 @@
-//! One migration: up, down, up.
+//! Rehearses one migration: up, down, up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,19 +24,19 @@ use crate::rules::slugs::{
 use crate::rules::{Draft, Rule, Rulebook};
 use crate::scratch::ScratchError;
 
-/// How the rehearsal of the service goes on after a migration.
-pub(super) enum Onward {
-    /// In the same database, whose schema is this.
-    Here(Box<Snapshot>),
-    /// In a new database: this one is not as the migration leaves it.
-    Anew,
-    /// Once more, in a new database and without rows that are made up: on those it stumbled.
+/// How the rehearsal of the service continues after a migration.
+pub(super) enum Continuation {
+    /// In the same database, which has this schema.
+    SameDatabase(Box<Snapshot>),
+    /// In a new database: this one is not in the state that the migration leaves.
+    NewDatabase,
+    /// With the same migration, in a new database without generated rows: it failed on those.
     WithoutRows(RowsFailure),
-    /// Not at all: nothing can be built on a migration that does not run.
-    Nowhere,
+    /// Not at all: the migration does not run.
+    Stop,
 }
 
-/// The rule for a schema that is another one, and that for an extension that is there in addition.
+/// The rule for a different schema, and the rule for an additional extension.
 type Rules = [&'static Rule; 2];
 const REVERTED: Rules = [&REVERT_LEAVES_SCHEMA, &REVERT_LEAVES_EXTENSION];
 const AGAIN: Rules = [&SECOND_UP_DIFFERS, &SECOND_UP_DIFFERS];
@@ -48,12 +48,12 @@ pub(super) struct RehearsalStep<'a> {
     rulebook: &'a Rulebook,
     migration: &'a Migration,
     probe: &'a mut RowProbe,
-    /// How it stumbled on rows that were made up: now there are none.
-    stumbled: Option<RowsFailure>,
+    /// The earlier failure on generated rows, if this run is without them.
+    rows_failure: Option<RowsFailure>,
     rows: u64,
     findings: Vec<Finding>,
     locks: Vec<SeenLock>,
-    /// Whether something is held against the revert.
+    /// Whether there is a finding against the revert.
     disproven: bool,
     column_order: Vec<ColumnOrder>,
     notes: Vec<String>,
@@ -69,7 +69,7 @@ impl<'a> RehearsalStep<'a> {
         rulebook: &'a Rulebook,
         migration: &'a Migration,
         probe: &'a mut RowProbe,
-        stumbled: Option<RowsFailure>,
+        rows_failure: Option<RowsFailure>,
     ) -> Self {
         Self {
             scratch_database,
@@ -77,7 +77,7 @@ impl<'a> RehearsalStep<'a> {
             rulebook,
             migration,
             probe,
-            stumbled,
+            rows_failure,
             rows: 0,
             findings: Vec::new(),
             locks: Vec::new(),
@@ -90,37 +90,37 @@ impl<'a> RehearsalStep<'a> {
         }
     }
 
-    /// Plays it. `before` is the schema at its beginning.
+    /// Runs the rehearsal. `before` is the schema at its start.
     ///
     /// # Errors
-    /// When the scratch database cannot be worked with. What the files are to blame for is a finding.
-    pub(super) async fn play(
+    /// When the scratch database cannot be used. A fault of the files is a finding.
+    pub(super) async fn run(
         mut self,
         before: &Snapshot,
-    ) -> Result<(Rehearsed, Onward), ScratchError> {
+    ) -> Result<(Rehearsed, Continuation), ScratchError> {
         if !self.is_runnable(Direction::Up) {
-            return Ok((self.rehearsed(Reversibility::Unknown), Onward::Nowhere));
+            return Ok((self.rehearsed(Reversibility::Unknown), Continuation::Stop));
         }
         let rows_before = self.rows_before().await?;
         let observer: Arc<dyn StepObserver> = self.scratch_database.locks();
         match self.take(Direction::Up, Some(&observer)).await? {
             Ok(took) => self.up = took,
-            Err(failure) if self.may_do_without_rows() => {
-                let stumble =
+            Err(failure) if self.may_run_without_rows() => {
+                let rows_failure =
                     RowsFailure::of_migration(failure, &rows_before, &self.migration.script);
                 return Ok((
                     self.rehearsed(Reversibility::Unknown),
-                    Onward::WithoutRows(stumble),
+                    Continuation::WithoutRows(rows_failure),
                 ));
             }
             Err(failure) => {
-                self.hold_failure(Direction::Up, &UP_FAILS, "the migration", &failure);
-                return Ok((self.rehearsed(Reversibility::Unknown), Onward::Nowhere));
+                self.record_failure(Direction::Up, &UP_FAILS, "the migration", &failure);
+                return Ok((self.rehearsed(Reversibility::Unknown), Continuation::Stop));
             }
         }
-        if let Some(stumble @ RowsFailure::Up { .. }) = &self.stumbled {
-            let draft = stumble.draft(&self.migration.script);
-            self.hold(draft);
+        if let Some(rows_failure @ RowsFailure::Up { .. }) = &self.rows_failure {
+            let draft = rows_failure.draft(&self.migration.script);
+            self.record(draft);
         }
         let after_up = self.scratch_database.snapshot().await?;
         let client = self.scratch_database.client();
@@ -128,50 +128,53 @@ impl<'a> RehearsalStep<'a> {
             after_up: self.probe.rows(client, Some(&rows_before)).await?,
             before: rows_before,
         };
-        self.look_at_code().await?;
-        self.look_at_locks();
+        self.check_code().await?;
+        self.check_locks();
         if let Some(reversibility) = self.one_way() {
-            return Ok((self.rehearsed(reversibility), Onward::Here(after_up.into())));
+            return Ok((
+                self.rehearsed(reversibility),
+                Continuation::SameDatabase(after_up.into()),
+            ));
         }
         if !self.is_runnable(Direction::Down) {
             let rehearsed = self.rehearsed(Reversibility::Disproven);
-            return Ok((rehearsed, Onward::Here(after_up.into())));
+            return Ok((rehearsed, Continuation::SameDatabase(after_up.into())));
         }
         match self.take(Direction::Down, None).await? {
             Ok(took) => self.down = Some(took),
-            Err(failure) if self.may_do_without_rows() => {
+            Err(failure) if self.may_run_without_rows() => {
                 return Ok((
                     self.rehearsed(Reversibility::Disproven),
-                    Onward::WithoutRows(RowsFailure::Down(failure)),
+                    Continuation::WithoutRows(RowsFailure::Down(failure)),
                 ));
             }
             Err(failure) => {
-                self.hold_failure(Direction::Down, &REVERT_FAILS, "the revert", &failure);
+                self.record_failure(Direction::Down, &REVERT_FAILS, "the revert", &failure);
                 let after = self.scratch_database.snapshot().await?;
-                // What was rolled back is as before; of a no-transaction file a part may be done, and recorded.
+                // A transaction was rolled back; a no-transaction file may be partly done, and recorded as such.
                 let is_rolled_back = !self.revert().directives.no_transaction && after == after_up;
-                let onward = if is_rolled_back {
-                    Onward::Here(after.into())
+                let continuation = if is_rolled_back {
+                    Continuation::SameDatabase(after.into())
                 } else {
-                    Onward::Anew
+                    Continuation::NewDatabase
                 };
-                return Ok((self.rehearsed(Reversibility::Disproven), onward));
+                return Ok((self.rehearsed(Reversibility::Disproven), continuation));
             }
         }
-        if let Some(stumble @ RowsFailure::Down(_)) = &self.stumbled {
-            let draft = stumble.draft(self.revert());
-            self.disproven |= self.hold(draft);
+        if let Some(rows_failure @ RowsFailure::Down(_)) = &self.rows_failure {
+            let draft = rows_failure.draft(self.revert());
+            self.disproven |= self.record(draft);
         }
         let after_down = self.scratch_database.snapshot().await?;
         let reverted = Verdict::of_revert(before, &after_up, &after_down);
         self.column_order = reverted.column_order();
         self.judge(&reverted, REVERTED, Direction::Down);
         let after_down = self.judge_rows(&rows).await?;
-        let onward = self.play_again(&after_up).await?;
+        let continuation = self.second_up(&after_up).await?;
         if self.again.is_some() && !self.disproven {
             let (client, revert) = (self.scratch_database.client(), self.revert());
             for draft in rows.later_drafts(client, &after_down, revert).await? {
-                self.disproven |= self.hold(draft);
+                self.disproven |= self.record(draft);
             }
         }
         let reversibility = if self.disproven {
@@ -179,13 +182,13 @@ impl<'a> RehearsalStep<'a> {
         } else {
             Reversibility::Proven
         };
-        Ok((self.rehearsed(reversibility), onward))
+        Ok((self.rehearsed(reversibility), continuation))
     }
 
-    /// The rows at the beginning, some in every table.
+    /// The rows before the migration; fills empty tables first.
     async fn rows_before(&mut self) -> Result<Digests, ScratchError> {
         let client = self.scratch_database.client();
-        if self.stumbled.is_none() {
+        if self.rows_failure.is_none() {
             self.notes.extend(self.probe.fill(client).await?);
         }
         let rows = self.probe.rows(client, None).await?;
@@ -193,28 +196,28 @@ impl<'a> RehearsalStep<'a> {
         Ok(rows)
     }
 
-    /// Whether what does not run may run where no rows were made up.
-    fn may_do_without_rows(&self) -> bool {
-        self.stumbled.is_none() && self.probe.made_rows()
+    /// Whether a file that fails may run without generated rows.
+    fn may_run_without_rows(&self) -> bool {
+        self.rows_failure.is_none() && self.probe.made_rows()
     }
 
-    async fn look_at_code(&mut self) -> Result<(), ScratchError> {
+    async fn check_code(&mut self) -> Result<(), ScratchError> {
         let (client, script) = (self.scratch_database.client(), &self.migration.script);
         let (drafts, notes) = self.probe.examine(client, script).await?;
         for draft in drafts {
-            self.hold(draft);
+            self.record(draft);
         }
         self.notes.extend(notes);
         Ok(())
     }
 
-    /// What the first up locked: nothing that its revert could have to do with.
-    fn look_at_locks(&mut self) {
+    /// Collects the locks of the first up. They do not affect the verdict on the revert.
+    fn check_locks(&mut self) {
         let script = &self.migration.script;
         let seen = self.scratch_database.locks().take(self.migration.version);
         self.locks = seen.locks(script);
         for draft in seen.drafts(script) {
-            self.hold(draft);
+            self.record(draft);
         }
         self.notes.extend(seen.notes);
     }
@@ -224,44 +227,44 @@ impl<'a> RehearsalStep<'a> {
         let after_down = self.probe.rows(client, Some(&rows.before)).await?;
         for draft in rows.drafts(&after_down, self.revert()) {
             let loses = draft.rule == &LOSES_DATA;
-            self.disproven |= self.hold(draft) && loses;
+            self.disproven |= self.record(draft) && loses;
         }
         Ok(after_down)
     }
 
-    /// The second up, which must make what the first did.
-    async fn play_again(&mut self, after_up: &Snapshot) -> Result<Onward, ScratchError> {
+    /// Runs the migration a second time, which must produce the same schema as the first time.
+    async fn second_up(&mut self, after_up: &Snapshot) -> Result<Continuation, ScratchError> {
         match self.take(Direction::Up, None).await? {
             Ok(took) => self.again = Some(took),
             Err(failure) => {
-                let subject = "after its revert the migration";
-                self.hold_failure(Direction::Up, &SECOND_UP_FAILS, subject, &failure);
-                return Ok(Onward::Anew);
+                let subject = "after its revert, the migration";
+                self.record_failure(Direction::Up, &SECOND_UP_FAILS, subject, &failure);
+                return Ok(Continuation::NewDatabase);
             }
         }
         let after_again = self.scratch_database.snapshot().await?;
         let verdict = Verdict::of_second_up(after_up, &after_again);
         self.judge(&verdict, AGAIN, Direction::Up);
-        // In production it runs once: what comes next must find the columns in that order.
-        Ok(if verdict.is_alike() {
-            Onward::Here(after_again.into())
+        // In production it runs once, so the next migration must find the columns in that order.
+        Ok(if verdict.is_identical() {
+            Continuation::SameDatabase(after_again.into())
         } else {
-            Onward::Anew
+            Continuation::NewDatabase
         })
     }
 
-    /// Whether the engine runs the file for a direction; otherwise a finding against it gives the reason.
+    /// Whether the engine runs the file for a direction; otherwise records a finding with the reason.
     fn is_runnable(&mut self, direction: Direction) -> bool {
         match runnable(&self.work.service, self.migration, direction) {
             Ok(_) => true,
             Err(draft) => {
-                self.hold(draft);
+                self.record(draft);
                 false
             }
         }
     }
 
-    /// Why it is only run up, where that is so.
+    /// Why the migration is only run up, if it is.
     fn one_way(&mut self) -> Option<Reversibility> {
         if let Some(reason) = &self.migration.script.directives.irreversible {
             return Some(Reversibility::Irreversible {
@@ -271,13 +274,13 @@ impl<'a> RehearsalStep<'a> {
         if self.migration.revert.is_some() {
             return None;
         }
-        let message = "there is no revert, and nothing says that the migration cannot be undone";
+        let message = "there is no revert, and the migration is not marked as irreversible";
         let draft = Draft::new(&REVERT_MISSING, &self.migration.script, message);
-        self.hold(draft);
+        self.record(draft);
         Some(Reversibility::NoRevert)
     }
 
-    /// Takes the migration in one direction; or tells how its file does not run.
+    /// Runs the migration in one direction; returns the failure if its file does not run.
     async fn take(
         &mut self,
         direction: Direction,
@@ -296,8 +299,8 @@ impl<'a> RehearsalStep<'a> {
         }
     }
 
-    /// Holds a failure against its file.
-    fn hold_failure(
+    /// Records a finding for a failed file.
+    fn record_failure(
         &mut self,
         direction: Direction,
         rule: &'static Rule,
@@ -306,7 +309,7 @@ impl<'a> RehearsalStep<'a> {
     ) {
         let script = planning::script(self.migration, direction);
         let draft = does_not_run(rule, script, subject, failure);
-        self.disproven |= self.hold(draft);
+        self.disproven |= self.record(draft);
     }
 
     fn revert(&self) -> &'a Script {
@@ -317,18 +320,18 @@ impl<'a> RehearsalStep<'a> {
         self.notes.extend(verdict.notes());
         let script = planning::script(self.migration, direction);
         for draft in verdict.drafts(rule, extensions, script) {
-            self.disproven |= self.hold(draft);
+            self.disproven |= self.record(draft);
         }
     }
 
-    /// Holds something against the migration. Says no where that rule is off.
-    fn hold(&mut self, draft: Draft<'_>) -> bool {
+    /// Records a finding. Returns false if its rule is off.
+    fn record(&mut self, draft: Draft<'_>) -> bool {
         let finding = self
             .rulebook
             .finding(&self.work.service, self.migration, draft);
-        let holds = finding.is_some();
+        let is_recorded = finding.is_some();
         self.findings.extend(finding);
-        holds
+        is_recorded
     }
 
     fn rehearsed(self, reversibility: Reversibility) -> Rehearsed {

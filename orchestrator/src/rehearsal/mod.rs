@@ -1,7 +1,7 @@
-//! Rehearsing migrations on a scratch database: up, down, up. Floor 4.
+//! Rehearses migrations on a scratch database: up, down, up.
 //!
-//! Responsible for what only a database can tell of a migration: whether its revert undoes it, what becomes of rows, what it locks,
-//! whether functions and triggers work. Not for the text of files (`lint`), nor for how findings are shown (`cli`).
+//! Checks what only a database can show: whether the revert undoes the migration, what happens to rows, what it locks, and
+//! whether functions and triggers work. `lint` checks the text of files; `cli` prints the findings.
 
 mod archive;
 pub mod code;

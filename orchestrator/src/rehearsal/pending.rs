@@ -1,4 +1,4 @@
-//! Which migrations of a service are rehearsed, and what stands in the database before them.
+//! Selects which migrations of a service are rehearsed, and what the database contains before them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,52 +10,52 @@ use shared::inspect::{Target, inspect};
 use shared::reconcile::{History, reconcile};
 
 use super::archive::Archive;
-use crate::drift::{CohostedService, housemates};
+use crate::drift::{CohostedService, configured_neighbors};
 use crate::scratch::{ScratchError, ScratchServers};
 
 /// Which migrations are rehearsed.
 #[derive(Clone, Debug)]
 pub enum Scope {
-    /// Those that are not applied. A live database that does not exist has applied none.
+    /// Migrations that are not applied. A live database that does not exist has none applied.
     Pending(Origin),
-    /// All. The live database is not asked.
+    /// All migrations. The live database is not read.
     Every,
 }
 
-/// What pending migrations are rehearsed on.
+/// The database on which pending migrations are rehearsed.
 #[derive(Clone, Debug)]
 pub enum Origin {
-    /// An empty database in which the applied ones are replayed.
+    /// An empty database on which the applied migrations are replayed.
     Empty,
     /// The schema of the live database.
     Live,
-    /// Backups, rows included. A service without one is left out.
+    /// Backups, rows included. A service without a backup is omitted.
     Backups(BTreeMap<ServiceName, Arc<Archive>>),
 }
 
-/// What is rehearsed of one service.
+/// The rehearsal work for one service.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// The service.
+    /// The service to rehearse.
     pub service: Arc<Service>,
-    /// The address of its database; only that of the live one where scratch databases stand beside it.
+    /// The address of its database; that of the live database only if scratch databases are on the live server.
     pub address: DatabaseAddress,
-    /// Its history table.
+    /// The history table of the service.
     pub history_table: String,
-    /// What is replayed before, oldest first.
+    /// Versions that are replayed first, oldest first.
     pub applied: Vec<Version>,
-    /// What is rehearsed, oldest first.
+    /// Versions that are rehearsed, oldest first.
     pub pending: Vec<Version>,
-    /// Services in the same database that it depends on, with what of theirs stands there before it.
+    /// Services in the same database that it depends on, with their versions that are applied before it.
     pub below: Vec<CohostedService>,
-    /// The other services in the same database, with what they have applied.
+    /// The other services in the same database, with their applied versions.
     pub beside: Vec<CohostedService>,
-    /// What the database is filled with first; then nothing of what is applied is replayed.
+    /// The archive that fills the database; if set, applied migrations are not replayed.
     pub archive: Option<Arc<Archive>>,
 }
 
 impl Work {
-    /// All migrations of a service on its own, as it stands in memory.
+    /// All migrations of a single service in memory.
     pub fn every(service: Arc<Service>, address: DatabaseAddress, history_table: String) -> Self {
         Self {
             pending: versions(&service),
@@ -69,10 +69,10 @@ impl Work {
         }
     }
 
-    /// Finds out what is to be rehearsed of a service.
+    /// Determines what to rehearse of a service.
     ///
     /// # Errors
-    /// When the live database is asked and cannot be reached, or has what a run would refuse.
+    /// When the live database is needed and unreachable, or in a state that a run would refuse.
     pub async fn of(
         scratch_servers: &ScratchServers<'_>,
         name: &ServiceName,
@@ -88,10 +88,10 @@ impl Work {
                 let address = scratch_servers.address(service, selected).await?;
                 let history_table = context.history_table(service).to_owned();
                 let mut work = Self::every(Arc::new(service.clone()), address, history_table);
-                for housemate in Housemate::all(context, &work.service) {
-                    if housemate.is_needed {
-                        let versions = versions(&housemate.service);
-                        work.below.push(housemate.with(versions));
+                for neighbor in NeighborService::all(context, &work.service) {
+                    if neighbor.is_needed {
+                        let versions = versions(&neighbor.service);
+                        work.below.push(neighbor.with(versions));
                     }
                 }
                 Ok(Some(work))
@@ -131,23 +131,23 @@ impl Work {
             beside: Vec::new(),
             archive: None,
         };
-        for housemate in Housemate::all(context, &target.service) {
+        for neighbor in NeighborService::all(context, &target.service) {
             let other = Target {
-                service: Arc::clone(&housemate.service),
+                service: Arc::clone(&neighbor.service),
                 address: target.address.clone(),
-                history_table: housemate.history_table.clone(),
+                history_table: neighbor.history_table.clone(),
                 legacy_table: None,
                 may_create: false,
             };
             let found = history_of(context, &other, target, origin).await?;
             let (history, _) = found.unwrap_or_default();
             let applied = CohostedService::of_target(&other, &history)?.applied;
-            if housemate.is_needed {
-                let mut versions = versions(&housemate.service);
+            if neighbor.is_needed {
+                let mut versions = versions(&neighbor.service);
                 versions.retain(|version| !(is_archived && applied.contains(version)));
-                work.below.push(housemate.with(versions));
+                work.below.push(neighbor.with(versions));
             } else {
-                work.beside.push(housemate.with(replayed(applied)));
+                work.beside.push(neighbor.with(replayed(applied)));
             }
         }
         work.archive = match origin {
@@ -174,7 +174,7 @@ impl Work {
             .collect()
     }
 
-    /// What stands before the one of this index in [`Self::pending`].
+    /// The migrations before the one at this index in [`Self::pending`].
     pub(super) fn before(&self, index: usize) -> Vec<&Migration> {
         let rehearsed = self.pending.get(..index).unwrap_or(&self.pending);
         [self.pick(&self.applied), self.pick(rehearsed)].concat()
@@ -201,7 +201,7 @@ fn versions(service: &Service) -> Vec<Version> {
     service.migrations.iter().map(|it| it.version).collect()
 }
 
-/// What is applied of a service, and whether there is a database; `None` where there is no backup of the one that is rehearsed.
+/// The history of a service, and whether its database exists; `None` if the rehearsed service has no backup.
 async fn history_of(
     context: &Context,
     target: &Target,
@@ -219,15 +219,15 @@ async fn history_of(
 }
 
 /// Another service in the same database.
-struct Housemate {
+struct NeighborService {
     service: Arc<Service>,
     history_table: String,
-    /// Whether the rehearsed one depends on it: then it is there with all its migrations, as it is when the service's own are run.
+    /// Whether the rehearsed service depends on it: then all its migrations are applied first, as in a run.
     is_needed: bool,
 }
 
-impl Housemate {
-    /// Those of a service: whoever is needed by others comes before them.
+impl NeighborService {
+    /// The services beside `service`, dependencies first.
     fn all(context: &Context, service: &Service) -> Vec<Self> {
         let needed = |service: &Service| {
             select(&context.fleet, &[service.name.to_string()], true)
@@ -235,10 +235,10 @@ impl Housemate {
                 .unwrap_or_default()
         };
         let own = needed(service);
-        let mut housemates = housemates(context, service);
-        // Whoever is needed needs fewer itself.
-        housemates.sort_by_key(|(housemate, _)| needed(housemate).len());
-        housemates
+        let mut neighbors = configured_neighbors(context, service);
+        // A dependency has fewer dependencies than the services that depend on it.
+        neighbors.sort_by_key(|(neighbor, _)| needed(neighbor).len());
+        neighbors
             .into_iter()
             .map(|(service, history_table)| Self {
                 is_needed: own.contains(&service.name),

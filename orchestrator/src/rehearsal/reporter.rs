@@ -1,4 +1,4 @@
-//! A rehearsal as it is told.
+//! Turns messages of a rehearsal into events and an exit status.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,31 +16,31 @@ use tokio::time::Instant;
 use super::service::Rehearsal;
 use crate::scratch::ScratchError;
 
-/// What is said of a service while it is rehearsed.
+/// A message about a service during its rehearsal.
 pub(super) enum Message {
-    /// It is begun.
+    /// The rehearsal started, with this number of migrations.
     Started(usize),
-    /// A migration is through.
+    /// A migration is rehearsed.
     Rehearsed(Version, Rehearsed),
-    /// The service is through, as far as that could be.
-    Through(Rehearsal),
-    /// It could not be rehearsed.
+    /// The rehearsal of the service ended; migrations may be left out.
+    Finished(Rehearsal),
+    /// The service could not be rehearsed.
     Failed(ScratchError),
 }
 
-/// Says what happens to a service.
+/// Sends messages with the service that they are about.
 pub(super) type MessageSender = mpsc::UnboundedSender<(ServiceName, Message)>;
 
-/// What has happened so far, and what it comes to.
+/// The state of a rehearsal of several services.
 pub(super) struct RehearsalReporter<'a> {
     recorder: Recorder<'a>,
     started: Instant,
     status: ExitStatus,
     totals: Totals,
     next: Vec<String>,
-    /// Services that are not through yet.
+    /// Services that are not finished.
     open: BTreeSet<ServiceName>,
-    /// When the work on each began.
+    /// When each service was started.
     begun: BTreeMap<ServiceName, Instant>,
 }
 
@@ -74,35 +74,36 @@ impl<'a> RehearsalReporter<'a> {
         }
     }
 
-    /// Does some work, and tells what is said meanwhile.
+    /// Awaits `work` and reports its messages.
     pub(super) async fn during<W: Future<Output = ()>>(
         &mut self,
         work: impl FnOnce(MessageSender) -> W,
     ) {
-        let (sender, mut said) = mpsc::unbounded_channel();
+        let (sender, mut messages) = mpsc::unbounded_channel();
         let working = work(sender);
         tokio::pin!(working);
         loop {
             tokio::select! {
+                // Messages first: none that was sent before the work ended may be reported after it.
                 biased;
-                Some((service, said)) = said.recv() => self.tell(&service, said),
+                Some((service, message)) = messages.recv() => self.receive(&service, message),
                 () = &mut working => break,
             }
         }
-        while let Ok((service, said)) = said.try_recv() {
-            self.tell(&service, said);
+        while let Ok((service, message)) = messages.try_recv() {
+            self.receive(&service, message);
         }
     }
 
-    fn tell(&mut self, service: &ServiceName, said: Message) {
-        match said {
+    fn receive(&mut self, service: &ServiceName, message: Message) {
+        match message {
             Message::Started(steps) => {
                 self.begun.insert(service.clone(), Instant::now());
                 self.recorder
                     .service(service, EventKind::ServiceStarted { steps });
             }
             Message::Rehearsed(version, rehearsed) => self.rehearsed(service, version, rehearsed),
-            Message::Through(rehearsal) => self.through(service, &rehearsal),
+            Message::Finished(rehearsal) => self.finished(service, &rehearsal),
             Message::Failed(error) => self.fail(service, &error),
         }
     }
@@ -118,14 +119,14 @@ impl<'a> RehearsalReporter<'a> {
         self.recorder.migration(service, version, kind);
     }
 
-    fn through(&mut self, service: &ServiceName, rehearsal: &Rehearsal) {
+    fn finished(&mut self, service: &ServiceName, rehearsal: &Rehearsal) {
         if !rehearsal.left_out.is_empty() {
             let last = rehearsal.migrations.last();
             let because = last.map_or_else(String::new, |(version, rehearsed)| {
                 format!("{version} {} does not run", rehearsed.name)
             });
             let steps = rehearsal.left_out.len();
-            // Whatever allows the failure: a migration that was not looked at is never a success.
+            // Even if a directive allows the failure: a migration that was not rehearsed is never a success.
             self.status = self.status.or_worse(ExitStatus::Findings);
             self.totals.skipped += steps;
             let skipped = EventKind::ServiceSkipped { because, steps };
@@ -142,7 +143,7 @@ impl<'a> RehearsalReporter<'a> {
         self.finish(service, outcome);
     }
 
-    /// A service that could not be rehearsed.
+    /// Reports a service that could not be rehearsed.
     pub(super) fn fail(&mut self, service: &ServiceName, error: &ScratchError) {
         let status = error.exit_status();
         self.status = self.status.or_worse(status);
@@ -169,7 +170,7 @@ impl<'a> RehearsalReporter<'a> {
         self.recorder.service(service, finished);
     }
 
-    /// The user cancelled: what is not through is not gone on with.
+    /// Reports a cancellation by the user: unfinished services are cancelled.
     pub(super) fn cancel(&mut self) {
         self.status = ExitStatus::Cancelled;
         self.recorder.run(EventKind::CancelRequested {
@@ -182,7 +183,7 @@ impl<'a> RehearsalReporter<'a> {
         }
     }
 
-    /// The last word.
+    /// Reports the end of the rehearsal.
     pub(super) fn end(mut self) -> ExitStatus {
         if self.totals.findings > 0 {
             self.next.push(
@@ -190,7 +191,7 @@ impl<'a> RehearsalReporter<'a> {
             );
         } else if self.totals.skipped > 0 {
             self.next.push(rerun(
-                "first fix the migrations that do not run: those after them were not rehearsed",
+                "first fix the migrations that do not run: later ones were not rehearsed",
             ));
         }
         self.recorder.run(EventKind::RunFinished {

@@ -1,6 +1,6 @@
-//! Who looks after rows and code on a stage, from one migration to the next.
+//! Checks rows and code on a scratch database, from one migration to the next.
 //!
-//! Responsible for rows in every table, for what is remembered of them and of the code, and for the words on both. Not for running
+//! Fills tables with rows, remembers the state of rows and code, and turns differences into findings. Runs no
 //! migrations.
 
 use std::collections::BTreeSet;
@@ -19,54 +19,54 @@ use crate::rules::slugs::{
 };
 use crate::scratch::ScratchError;
 
-/// Looks after rows and code on a stage.
+/// Checks rows and code on a scratch database.
 pub(super) struct RowProbe {
     filler: Filler,
     examiner: Examiner,
-    /// What was said already.
-    said: BTreeSet<String>,
-    /// Whether rows were made up on this stage.
+    /// Notes that were already reported.
+    reported: BTreeSet<String>,
+    /// Whether rows were generated in this database.
     made_rows: bool,
 }
 
 impl From<RowsError> for ScratchError {
     fn from(error: RowsError) -> Self {
-        Self::Look(Box::new(error))
+        Self::Inspect(Box::new(error))
     }
 }
 
 impl RowProbe {
-    /// Comes to a stage. Code that is broken already is nobody's doing that comes after.
-    pub(super) async fn arrive(client: &Client) -> Result<Self, ScratchError> {
+    /// Starts on a scratch database. Code that is already broken is not held against later migrations.
+    pub(super) async fn start(client: &Client) -> Result<Self, ScratchError> {
         let mut examiner = Examiner::default();
         examiner.examine(client).await?;
         Ok(Self {
             filler: Filler::default(),
             examiner,
-            said: BTreeSet::new(),
+            reported: BTreeSet::new(),
             made_rows: false,
         })
     }
 
-    /// Whether rows were made up on this stage: then a file that does not run may run without them.
+    /// Whether rows were generated in this database: then a file that fails may run without them.
     pub(super) fn made_rows(&self) -> bool {
         self.made_rows
     }
 
-    /// Makes rows where there are none. Gives what is new of the tables for which none can be made.
+    /// Fills empty tables. Returns new notes on tables that cannot be filled.
     pub(super) async fn fill(&mut self, client: &Client) -> Result<Vec<String>, ScratchError> {
         let filled = self.filler.fill(client).await?;
         self.made_rows |= filled.rows > 0;
-        let words = filled.unfilled.into_iter().map(|unfilled| {
+        let notes = filled.unfilled.into_iter().map(|unfilled| {
             format!(
-                "no rows could be made for {}: {}",
+                "cannot generate rows for {}: {}",
                 unfilled.table, unfilled.why
             )
         });
-        Ok(self.unsaid(words.collect()))
+        Ok(self.new_notes(notes.collect()))
     }
 
-    /// The rows as they stand; `earlier` is what they are going to be compared with.
+    /// The current rows; `earlier` is the digest with which they will be compared.
     pub(super) async fn rows(
         &self,
         client: &Client,
@@ -75,7 +75,7 @@ impl RowProbe {
         Ok(digest(client, earlier).await?)
     }
 
-    /// What is held against the migration because of code, and what could not be tried.
+    /// The findings about code, and notes on what could not be tested.
     pub(super) async fn examine<'s>(
         &mut self,
         client: &Client,
@@ -87,12 +87,12 @@ impl RowProbe {
             .iter()
             .map(|broken| of_code(broken, script))
             .collect();
-        Ok((drafts, self.unsaid(examined.notes)))
+        Ok((drafts, self.new_notes(examined.notes)))
     }
 
-    fn unsaid(&mut self, mut words: Vec<String>) -> Vec<String> {
-        words.retain(|note| self.said.insert(note.clone()));
-        words
+    fn new_notes(&mut self, mut notes: Vec<String>) -> Vec<String> {
+        notes.retain(|note| self.reported.insert(note.clone()));
+        notes
     }
 }
 
@@ -111,13 +111,13 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// What is held against the revert because of rows.
+    /// The findings against the revert about rows.
     pub(super) fn drafts<'s>(&self, after_down: &Digests, revert: &'s Script) -> Vec<Draft<'s>> {
         let losses = losses(&self.before, &self.after_up, after_down);
         losses.iter().map(|loss| draft(loss, revert)).collect()
     }
 
-    /// What is held against the revert because of rows that are written after the migration. The database is as the migration leaves
+    /// The findings against the revert about rows written after the migration. The database must be as the migration leaves
     /// it.
     pub(super) async fn later_drafts<'s>(
         &self,
@@ -125,7 +125,7 @@ impl Rows {
         after_down: &Digests,
         revert: &'s Script,
     ) -> Result<Vec<Draft<'s>>, ScratchError> {
-        // What is not one transaction cannot be tried and undone.
+        // A no-transaction revert cannot be rolled back.
         if revert.directives.no_transaction {
             return Ok(Vec::new());
         }
@@ -147,13 +147,13 @@ fn rule_of(loss: &Loss) -> &'static crate::rules::Rule {
     }
 }
 
-/// A file that did not run on rows that were made up.
+/// A failure of a file on generated rows.
 pub(super) enum RowsFailure {
     /// The migration.
     Up {
-        /// What happened.
+        /// The failed step.
         failure: Box<Failure>,
-        /// Whether it would on any rows.
+        /// Whether it would fail on any rows.
         on_any_rows: bool,
     },
     /// Its revert.
@@ -161,7 +161,7 @@ pub(super) enum RowsFailure {
 }
 
 impl RowsFailure {
-    /// Of a migration. `before` are the rows that it found.
+    /// The failure of a migration. `before` are the rows before it.
     pub(super) fn of_migration(failure: Box<Failure>, before: &Digests, script: &Script) -> Self {
         Self::Up {
             on_any_rows: is_required_and_new(&failure, before)
@@ -170,7 +170,7 @@ impl RowsFailure {
         }
     }
 
-    /// What is held against the file, given that it runs without rows.
+    /// The finding against the file, given that it runs without rows.
     pub(super) fn draft<'s>(&self, script: &'s Script) -> Draft<'s> {
         match self {
             Self::Up {
@@ -179,27 +179,27 @@ impl RowsFailure {
             } => does_not_run(
                 &NEEDS_EMPTY_TABLE,
                 script,
-                "where its tables have rows the migration",
+                "on tables with rows, the migration",
                 failure,
             ),
             Self::Up { failure, .. } => does_not_run(
                 &FAILS_ON_ROWS,
                 script,
-                "on rows that were made up the migration",
+                "on generated rows, the migration",
                 failure,
             ),
             Self::Down(failure) => does_not_run(
                 &REVERT_FAILS,
                 script,
-                "where tables have rows the revert",
+                "on tables with rows, the revert",
                 failure,
             ),
         }
     }
 }
 
-/// Whether a value is missing in a column that was not there before: so it is on whatever rows.
-/// PostgreSQL says: column "a" of relation "t" contains null values.
+/// Whether a new column lacks a required value, which fails on any rows.
+/// PostgreSQL's message: column "a" of relation "t" contains null values.
 fn is_required_and_new(failure: &Failure, before: &Digests) -> bool {
     let mut names = failure.message.split('"').skip(1).step_by(2);
     match (failure.sqlstate.as_deref(), names.next(), names.next()) {
@@ -208,8 +208,8 @@ fn is_required_and_new(failure: &Failure, before: &Digests) -> bool {
     }
 }
 
-/// Whether a file gives values to what it adds, by the place where it failed: then it depends on the rows whether one of them is NULL.
-/// A `DEFAULT` or an expression gives them in the statement itself, an `UPDATE` or a block of code before it.
+/// Whether a file sets values in what it adds before the line where it failed: then whether one is NULL depends on the rows.
+/// A `DEFAULT` or an expression sets them in the statement itself, an `UPDATE` or a code block before it.
 fn gives_values(text: &str, failed: Option<u32>) -> bool {
     let statements = sql::split(text).unwrap_or_default();
     let until = failed.unwrap_or(u32::MAX);
@@ -217,16 +217,16 @@ fn gives_values(text: &str, failed: Option<u32>) -> bool {
         .iter()
         .take_while(|statement| sql::position_at(text, statement.offset).line <= until);
     begun.any(|statement| {
-        let mut words = statement
+        let mut notes = statement
             .text
             .split(|character: char| !(character.is_alphanumeric() || character == '_'))
             .filter(|word| !word.is_empty())
             .map(str::to_ascii_uppercase)
             .peekable();
-        let first = words.peek().cloned().unwrap_or_default();
+        let first = notes.peek().cloned().unwrap_or_default();
         let changes = ["UPDATE", "MERGE", "WITH", "DO", "CALL", "SELECT"];
         changes.contains(&first.as_str())
-            || first == "ALTER" && words.any(|word| word == "DEFAULT" || word == "GENERATED")
+            || first == "ALTER" && notes.any(|word| word == "DEFAULT" || word == "GENERATED")
     })
 }
 

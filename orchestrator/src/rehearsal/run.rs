@@ -1,4 +1,4 @@
-//! Several services at a time, told as it goes.
+//! Rehearses several services concurrently.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use super::service::rehearse_service;
 use crate::rules::Rulebook;
 use crate::scratch::{ScratchError, ScratchServers};
 
-/// How often a rehearsal for which the server had no connection is begun again.
+/// How often a rehearsal is retried when the server has no free connection.
 const MOST_ATTEMPTS: u32 = 5;
-/// The longest pause before the first of these; it grows.
+/// The longest pause before the first retry; it grows with each.
 const PAUSE: Duration = Duration::from_secs(4);
 
-/// Services at a time: each keeps a processor busy.
+/// The number of concurrent services: each keeps a CPU busy.
 const REHEARSALS: usize = 4;
 
 /// Rehearses the migrations of services.
@@ -34,17 +34,17 @@ pub async fn rehearse(
 ) -> ExitStatus {
     let at_a_time = REHEARSALS.min(scratch_servers.context().jobs());
     let names: Vec<&ServiceName> = selected.names.iter().collect();
-    let looked = stream::iter(&names)
+    let loaded = stream::iter(&names)
         .map(|name| Work::of(scratch_servers, name, selected, scope))
         .buffered(at_a_time)
         .collect::<Vec<_>>();
-    let looked = scratch_servers
-        .until_cancelled(&mut cancelled, looked)
+    let loaded = scratch_servers
+        .until_cancelled(&mut cancelled, loaded)
         .await;
-    let is_cancelled = looked.is_none();
+    let is_cancelled = loaded.is_none();
     let mut works: Vec<Work> = Vec::new();
     let mut stopped: Vec<(&ServiceName, ScratchError)> = Vec::new();
-    for (name, work) in names.iter().zip(looked.unwrap_or_default()) {
+    for (name, work) in names.iter().zip(loaded.unwrap_or_default()) {
         match work {
             Ok(work) => works.extend(work),
             Err(error) => stopped.push((name, error)),
@@ -71,17 +71,17 @@ pub async fn rehearse(
         return reporter.end();
     }
     let works = &works;
-    let rehearsals = reporter.during(|say| async move {
+    let rehearsals = reporter.during(|sender| async move {
         stream::iter(works)
             .for_each_concurrent(at_a_time, |work| {
-                one(scratch_servers, work, rulebook, say.clone())
+                one(scratch_servers, work, rulebook, sender.clone())
             })
             .await;
     });
-    let through = scratch_servers
+    let finished = scratch_servers
         .until_cancelled(&mut cancelled, rehearsals)
         .await;
-    if through.is_none() {
+    if finished.is_none() {
         reporter.cancel();
     }
     reporter.end()
@@ -91,34 +91,34 @@ async fn one(
     scratch_servers: &ScratchServers<'_>,
     work: &Work,
     rulebook: &Rulebook,
-    say: MessageSender,
+    sender: MessageSender,
 ) {
     let name = &work.service.name;
-    let said = |said: Message| {
-        // Heard for as long as there is work.
-        let _ = say.send((name.clone(), said));
+    let send = |message: Message| {
+        // The receiver lives as long as the work.
+        let _ = sender.send((name.clone(), message));
     };
-    said(Message::Started(work.pending.len()));
-    let mut told = BTreeSet::new();
+    send(Message::Started(work.pending.len()));
+    let mut reported = BTreeSet::new();
     let mut attempt = 0;
     let rehearsal = loop {
         let rehearsal = rehearse_service(scratch_servers, work, rulebook, |version, rehearsed| {
-            // An attempt before this one may have come so far.
-            if told.insert(version) {
-                said(Message::Rehearsed(version, rehearsed.clone()));
+            // An earlier attempt may have reported it.
+            if reported.insert(version) {
+                send(Message::Rehearsed(version, rehearsed.clone()));
             }
         });
         match Box::pin(rehearsal).await {
-            // Rehearsals that hold connections and wait for more wait for each other: this one has given its own back.
-            Err(error) if error.wants_connections() && attempt < MOST_ATTEMPTS => {
+            // Rehearsals that hold connections while they wait for more would deadlock: this one has closed its own.
+            Err(error) if error.requires_connections() && attempt < MOST_ATTEMPTS => {
                 attempt += 1;
                 tokio::time::sleep(PAUSE.mul_f64(f64::from(attempt) * fastrand::f64())).await;
             }
             ended => break ended,
         }
     };
-    said(match rehearsal {
-        Ok(rehearsal) => Message::Through(rehearsal),
+    send(match rehearsal {
+        Ok(rehearsal) => Message::Finished(rehearsal),
         Err(error) => Message::Failed(error),
     });
 }

@@ -17,17 +17,17 @@ use super::pending::Work;
 use crate::drift::without_bookkeeping;
 use crate::scratch::{Replay, ScratchError, ScratchServers};
 
-/// The scratch database that a service is rehearsed on, and a connection for looking at it.
+/// The scratch database that a service is rehearsed on, and a connection for checks.
 pub(super) struct ScratchDatabase<'a> {
     replay: Replay<'a>,
-    looking: Connection,
+    connection: Connection,
     locks: Arc<LockObserver>,
     work: &'a Work,
 }
 
 impl<'a> ScratchDatabase<'a> {
-    /// A new database in which everything stands that comes before the migration of this index.
-    pub(super) async fn set(
+    /// Creates a database in the state before the migration at this index.
+    pub(super) async fn create(
         scratch_servers: &ScratchServers<'a>,
         work: &'a Work,
         index: usize,
@@ -40,15 +40,15 @@ impl<'a> ScratchDatabase<'a> {
         Self::on(Box::pin(filled(scratch_servers, work, index)).await?, work).await
     }
 
-    /// Puts another database in the place of this one, in which everything stands that comes before the migration of this index.
-    pub(super) async fn change(
+    /// Replaces this database by a new one in the state before the migration at this index.
+    pub(super) async fn replace(
         self,
         scratch_servers: &ScratchServers<'a>,
         replica: &mut Option<ReplicaDatabase<'a>>,
         index: usize,
     ) -> Result<Self, ScratchError> {
         let work = self.work;
-        self.strike().await;
+        self.drop_database().await;
         let ready = match replica.take() {
             Some(known) => known.forward(work, index).await?,
             None => ReplicaDatabase {
@@ -64,7 +64,7 @@ impl<'a> ScratchDatabase<'a> {
     }
 
     async fn on(replay: Replay<'a>, work: &'a Work) -> Result<Self, ScratchError> {
-        let looking = replay
+        let connection = replay
             .connections()
             .open_beside(replay.database())
             .await
@@ -73,22 +73,22 @@ impl<'a> ScratchDatabase<'a> {
         Ok(Self {
             locks,
             replay,
-            looking,
+            connection,
             work,
         })
     }
 
-    /// The session that looks: not the one that runs the migrations, and in no transaction.
+    /// The session for checks: not the one that runs the migrations, and outside a transaction.
     pub(super) fn client(&self) -> &Client {
-        &self.looking.client
+        &self.connection.client
     }
 
-    /// Sees what is locked.
+    /// The observer of locks.
     pub(super) fn locks(&self) -> Arc<LockObserver> {
         Arc::clone(&self.locks)
     }
 
-    /// Takes a migration in one direction. Gives how long it took.
+    /// Runs a migration in one direction. Returns how long it took.
     pub(super) async fn take(
         &self,
         migration: &Migration,
@@ -101,7 +101,7 @@ impl<'a> ScratchDatabase<'a> {
             .await
     }
 
-    /// The schema as it is now, without the engine's own tables.
+    /// The current schema, without the engine's own tables.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, ScratchError> {
         let client = self.client();
         let snapshot = client
@@ -112,16 +112,17 @@ impl<'a> ScratchDatabase<'a> {
     }
 
     /// Drops the database.
-    pub(super) async fn strike(self) {
-        drop((self.looking, self.locks));
+    pub(super) async fn drop_database(self) {
+        drop((self.connection, self.locks));
         self.replay.finish().await;
     }
 }
 
-/// A database that migrations are only applied to: what another goes on from where a revert has left it otherwise.
+/// A database on which migrations are only applied, never reverted. It is the template for a new scratch database after a revert
+/// that left differences.
 pub(super) struct ReplicaDatabase<'a> {
     replay: Replay<'a>,
-    /// The migration of this index is the next.
+    /// The index of the next migration.
     index: usize,
 }
 
@@ -135,12 +136,12 @@ impl ReplicaDatabase<'_> {
     }
 
     /// Drops the database.
-    pub(super) async fn strike(self) {
+    pub(super) async fn drop_database(self) {
         self.replay.finish().await;
     }
 }
 
-/// A new database in which everything stands that comes before the migration of this index.
+/// Creates a database in the state before the migration at this index.
 async fn filled<'a>(
     scratch_servers: &ScratchServers<'a>,
     work: &Work,
@@ -161,7 +162,7 @@ async fn filled<'a>(
     Ok(replay)
 }
 
-/// A new database, filled with what the archive holds where there is one.
+/// Creates a database, and restores the archive into it if there is one.
 async fn prepare<'a>(
     scratch_servers: &ScratchServers<'a>,
     work: &Work,
@@ -179,7 +180,7 @@ async fn prepare<'a>(
         replay.provide_roles(scratch_servers, roles).await;
         match archive.pour(&replay).await {
             Ok(()) => return Ok(replay),
-            // A backup does not say which roles it names: each is made when it is asked for, and all begins anew.
+            // A backup does not list the roles that it mentions: a missing one is created, and the restore starts over.
             Err(PourError::RoleMissing(role, error)) => {
                 let is_new = made.insert(role.clone());
                 let may = is_new && replay.provide_roles(scratch_servers, &[role]).await;

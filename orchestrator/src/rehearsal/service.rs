@@ -1,61 +1,61 @@
-//! One service: its migrations, one after another.
+//! Rehearses the migrations of one service in order.
 
 use std::ops::Range;
 
 use shared::domain::{Rehearsed, Reversibility, Version};
 
-use super::migration::{Onward, RehearsalStep};
+use super::migration::{Continuation, RehearsalStep};
 use super::pending::Work;
 use super::row_probe::RowProbe;
 use super::scratch_database::ScratchDatabase;
 use crate::rules::Rulebook;
 use crate::scratch::{ScratchError, ScratchServers};
 
-/// What the rehearsal of a service came to.
+/// The result of the rehearsal of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rehearsal {
     /// The migrations that were rehearsed, oldest first.
     pub migrations: Vec<(Version, Rehearsed)>,
-    /// Those that were not, because the one before them does not run.
+    /// Versions that were not rehearsed, because the one before them does not run.
     pub left_out: Vec<Version>,
 }
 
-/// From so many migrations on two parts are rehearsed at once.
-const WORTH_PARTING: usize = 40;
+/// The number of migrations from which two parts are rehearsed concurrently.
+const MIN_FOR_TWO_PARTS: usize = 40;
 
-/// Words of statements about roles, which belong to the whole server: two databases would be in each other's way.
+/// Words of statements about roles. Roles belong to the whole server, so two databases would conflict.
 const OF_ROLES: [&str; 3] = ["role ", "user ", "group "];
 
-/// Rehearses a service's migrations, and tells each as soon as it and all before it are through.
+/// Rehearses a service's migrations, and reports each as soon as it and all before it are done.
 ///
 /// # Errors
-/// When the scratch database cannot be worked with. What the files are to blame for is a finding.
+/// When the scratch database cannot be used. A fault of the files is a finding.
 pub async fn rehearse_service(
     scratch_servers: &ScratchServers<'_>,
     work: &Work,
     rulebook: &Rulebook,
-    mut tell: impl FnMut(Version, &Rehearsed),
+    mut report: impl FnMut(Version, &Rehearsed),
 ) -> Result<Rehearsal, ScratchError> {
     let number = work.pending.len();
     if !is_parted(scratch_servers, work) {
-        return part(scratch_servers, work, rulebook, 0..number, tell).await;
+        return part(scratch_servers, work, rulebook, 0..number, report).await;
     }
-    // The more tables there are, the longer a look at them takes.
+    // The older part is larger: checks take longer the more tables exist.
     let middle = number * 3 / 5;
     let (older, newer) = tokio::join!(
-        part(scratch_servers, work, rulebook, 0..middle, &mut tell),
+        part(scratch_servers, work, rulebook, 0..middle, &mut report),
         part(scratch_servers, work, rulebook, middle..number, |_, _| {}),
     );
     let mut rehearsal = older?;
     let last = rehearsal.migrations.last();
     if last.is_some_and(|(_, it)| it.reversibility == Reversibility::Unknown) {
-        // Nor could the newer part be begun.
+        // The newer part builds on a migration that does not run.
         rehearsal.left_out.extend(&work.pending[middle..]);
         return Ok(rehearsal);
     }
     let newer = newer?;
     for (version, rehearsed) in &newer.migrations {
-        tell(*version, rehearsed);
+        report(*version, rehearsed);
     }
     rehearsal.migrations.extend(newer.migrations);
     rehearsal.left_out = newer.left_out;
@@ -63,7 +63,7 @@ pub async fn rehearse_service(
 }
 
 fn is_parted(scratch_servers: &ScratchServers<'_>, work: &Work) -> bool {
-    let is_worth_it = work.pending.len() >= WORTH_PARTING && work.archive.is_none();
+    let is_worth_it = work.pending.len() >= MIN_FOR_TWO_PARTS && work.archive.is_none();
     is_worth_it
         && scratch_servers.context().jobs() > 1
         && !work.all().into_iter().any(|migration| {
@@ -82,22 +82,23 @@ fn is_parted(scratch_servers: &ScratchServers<'_>, work: &Work) -> bool {
         })
 }
 
-/// Rehearses the migrations of these indices, on a stage of their own.
+/// Rehearses the migrations at these indices on a scratch database of their own.
 async fn part(
     scratch_servers: &ScratchServers<'_>,
     work: &Work,
     rulebook: &Rulebook,
     indices: Range<usize>,
-    mut tell: impl FnMut(Version, &Rehearsed),
+    mut report: impl FnMut(Version, &Rehearsed),
 ) -> Result<Rehearsal, ScratchError> {
     let mut rehearsal = Rehearsal::default();
     let migrations = work.migrations();
     if indices.is_empty() {
         return Ok(rehearsal);
     }
-    let mut scratch_database = ScratchDatabase::set(scratch_servers, work, indices.start).await?;
+    let mut scratch_database =
+        ScratchDatabase::create(scratch_servers, work, indices.start).await?;
     let mut replica = None;
-    let mut probe = RowProbe::arrive(scratch_database.client()).await?;
+    let mut probe = RowProbe::start(scratch_database.client()).await?;
     let mut before = scratch_database.snapshot().await?;
     for index in indices.clone() {
         let migration = migrations[index];
@@ -109,46 +110,46 @@ async fn part(
             &mut probe,
             None,
         );
-        let (mut rehearsed, mut onward) = step.play(&before).await?;
-        if let Onward::WithoutRows(stumble) = onward {
+        let (mut rehearsed, mut continuation) = step.run(&before).await?;
+        if let Continuation::WithoutRows(failure) = continuation {
             scratch_database = scratch_database
-                .change(scratch_servers, &mut replica, index)
+                .replace(scratch_servers, &mut replica, index)
                 .await?;
-            probe = RowProbe::arrive(scratch_database.client()).await?;
+            probe = RowProbe::start(scratch_database.client()).await?;
             before = scratch_database.snapshot().await?;
-            let stumbled = Some(stumble);
+            let rows_failure = Some(failure);
             let step = RehearsalStep::new(
                 &scratch_database,
                 work,
                 rulebook,
                 migration,
                 &mut probe,
-                stumbled,
+                rows_failure,
             );
-            (rehearsed, onward) = step.play(&before).await?;
+            (rehearsed, continuation) = step.run(&before).await?;
         }
-        tell(migration.version, &rehearsed);
+        report(migration.version, &rehearsed);
         rehearsal.migrations.push((migration.version, rehearsed));
         let rest = &migrations[index + 1..indices.end];
-        match onward {
-            Onward::Here(schema) => before = *schema,
+        match continuation {
+            Continuation::SameDatabase(schema) => before = *schema,
             _ if rest.is_empty() => break,
-            Onward::Anew | Onward::WithoutRows(_) => {
+            Continuation::NewDatabase | Continuation::WithoutRows(_) => {
                 scratch_database = scratch_database
-                    .change(scratch_servers, &mut replica, index + 1)
+                    .replace(scratch_servers, &mut replica, index + 1)
                     .await?;
-                probe = RowProbe::arrive(scratch_database.client()).await?;
+                probe = RowProbe::start(scratch_database.client()).await?;
                 before = scratch_database.snapshot().await?;
             }
-            Onward::Nowhere => {
+            Continuation::Stop => {
                 rehearsal.left_out = rest.iter().map(|it| it.version).collect();
                 break;
             }
         }
     }
-    scratch_database.strike().await;
+    scratch_database.drop_database().await;
     if let Some(replica) = replica {
-        replica.strike().await;
+        replica.drop_database().await;
     }
     Ok(rehearsal)
 }

@@ -1,4 +1,4 @@
-//! From a step that failed to what is held against its file.
+//! Turns a failed step into a finding against its file.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use shared::sql;
 
 use crate::rules::{Draft, Rule};
 
-/// PostgreSQL's code for what `RAISE EXCEPTION` does.
+/// The SQLSTATE of `RAISE EXCEPTION`.
 const RAISED: &str = "P0001";
 
-/// What is held against a file that does not run. `subject` is `the migration`, `the revert` …
+/// The finding against a file that does not run. `subject` is `the migration`, `the revert`, …
 pub(super) fn does_not_run<'s>(
     rule: &'static Rule,
     script: &'s Script,
@@ -18,15 +18,15 @@ pub(super) fn does_not_run<'s>(
     failure: &Failure,
 ) -> Draft<'s> {
     let code = failure.sqlstate.as_deref().unwrap_or_default();
-    let said = match (&failure.detail, &failure.hint) {
+    let error = match (&failure.detail, &failure.hint) {
         (Some(detail), _) => format!("{} ({detail})", failure.message),
         (None, Some(hint)) => format!("{} ({hint})", failure.message),
         (None, None) => failure.message.clone(),
     };
     let message = if code == RAISED {
-        format!("{subject} raises an exception: {said}")
+        format!("{subject} raises an exception: {error}")
     } else {
-        format!("{subject} does not run: {said} [{code}]")
+        format!("{subject} does not run: {error} [{code}]")
     };
     let draft = Draft::new(rule, script, message);
     match place(&script.text, failure) {
@@ -35,7 +35,7 @@ pub(super) fn does_not_run<'s>(
     }
 }
 
-/// Where in the file a step failed: the word that the server pointed at, or the whole statement where it pointed at its beginning.
+/// Where in the file a step failed: the word at the server's error position, or the whole statement if that is its start.
 fn place(text: &str, failure: &Failure) -> Option<Range<usize>> {
     let offset = offset_of(text, failure.line?, failure.column.unwrap_or(1))?;
     let statements = sql::split(text).unwrap_or_default();
@@ -52,7 +52,7 @@ fn place(text: &str, failure: &Failure) -> Option<Range<usize>> {
     Some(offset..offset + end)
 }
 
-/// The byte offset of a line and a column, both counted from 1, columns in characters.
+/// The byte offset of a line and a column, both 1-based, columns in characters.
 fn offset_of(text: &str, line: u32, column: u32) -> Option<usize> {
     let mut start = 0;
     for _ in 1..line {

@@ -1,4 +1,4 @@
-//! From two snapshots to what is held against a revert, in words.
+//! Compares two snapshots and describes what a revert or a second up got wrong.
 
 use std::collections::BTreeSet;
 
@@ -8,30 +8,30 @@ use shared::domain::{ColumnOrder, SchemaDifference, Script};
 use super::layout::differ_in_layout_only;
 use crate::rules::{Draft, Rule};
 
-/// Objects that a sentence names; the rest is counted.
+/// How many objects a message names; the rest is counted.
 const NAMED: usize = 3;
-/// The longest value that a sentence shows, in characters.
+/// The longest value that a message shows, in characters.
 const SHORT: usize = 48;
 
-/// How the schema stands against the one that it must be.
+/// The comparison of a schema with the required one.
 pub(super) struct Verdict {
     comparison: Comparison,
     side: Side,
 }
 
-/// Which comparison it is.
+/// The step after which the schemas are compared.
 enum Side {
-    /// After the revert, against before the migration. With the names of what stood between the two.
+    /// After the revert, with the state before the migration. Holds the names of the objects between the two.
     Reverted(BTreeSet<String>),
-    /// After the second up, against after the first.
+    /// After the second up, with the state after the first.
     Again,
 }
 
 impl Verdict {
-    /// The schema after the revert against the one before the migration; `between` is the one that the migration made.
+    /// Compares the schema after the revert with the one before the migration; `between` is the one after the migration.
     pub(super) fn of_revert(before: &Snapshot, between: &Snapshot, after: &Snapshot) -> Self {
         let comparison = compare(before, after);
-        let stood = comparison.differences.iter().filter(|it| {
+        let existed = comparison.differences.iter().filter(|it| {
             let id = ObjectId {
                 kind: it.kind,
                 name: it.object.clone(),
@@ -39,12 +39,12 @@ impl Verdict {
             between.object(&id).is_some()
         });
         Self {
-            side: Side::Reverted(stood.map(name).collect()),
+            side: Side::Reverted(existed.map(name).collect()),
             comparison,
         }
     }
 
-    /// The schema after the second up against the one after the first.
+    /// Compares the schema after the second up with the one after the first.
     pub(super) fn of_second_up(first: &Snapshot, second: &Snapshot) -> Self {
         Self {
             comparison: compare(first, second),
@@ -52,17 +52,17 @@ impl Verdict {
         }
     }
 
-    /// Whether the schema is the one that it must be; the order of columns does not count.
+    /// Whether the schema is the required one; the order of columns is ignored.
     pub(super) fn is_same(&self) -> bool {
         self.comparison.is_same()
     }
 
-    /// Whether it is so in the order of columns too.
-    pub(super) fn is_alike(&self) -> bool {
+    /// Whether the schema is the required one, including the order of columns.
+    pub(super) fn is_identical(&self) -> bool {
         self.is_same() && self.comparison.column_order.is_empty()
     }
 
-    /// Tables whose columns stand in another order.
+    /// Tables whose columns are in a different order.
     pub(super) fn column_order(&self) -> Vec<ColumnOrder> {
         let orders = self.comparison.column_order.iter();
         orders
@@ -74,7 +74,7 @@ impl Verdict {
             .collect()
     }
 
-    /// What is worth a note and no fault.
+    /// Notes that are not findings.
     pub(super) fn notes(&self) -> Vec<String> {
         let who = match &self.side {
             Side::Reverted(_) => "the revert",
@@ -86,8 +86,8 @@ impl Verdict {
             .collect()
     }
 
-    /// What is held against the file: of extensions that are left apart from the rest, since whoever means the one does not mean
-    /// the other.
+    /// The findings against the file. Extensions that remain have a rule of their own, since allowing them must not allow
+    /// anything else.
     pub(super) fn drafts<'s>(
         &self,
         rule: &'static Rule,
@@ -111,7 +111,7 @@ impl Verdict {
         script: &'s Script,
     ) -> Draft<'s> {
         let mut message = match &self.side {
-            Side::Reverted(stood) => reverted(differences, stood),
+            Side::Reverted(existed) => reverted(differences, existed),
             Side::Again => again(differences),
         };
         if differences.len() > NAMED {
@@ -123,7 +123,7 @@ impl Verdict {
     }
 }
 
-/// The comparison of two schemas, without functions that are only indented otherwise: they do the same.
+/// Compares two schemas, and ignores functions that differ only in whitespace.
 fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
     let mut comparison = catalog::compare(expected, found);
     comparison.differences.retain(|it| {
@@ -140,9 +140,9 @@ fn compare(expected: &Snapshot, found: &Snapshot) -> Comparison {
     comparison
 }
 
-/// `the revert leaves enum type a and table b; it drops index c, which stood before; …` What stood after the migration and before
-/// its revert tells who took a thing away.
-fn reverted(differences: &[Difference], stood: &BTreeSet<String>) -> String {
+/// `the revert leaves enum type a and table b; it drops index c, which existed before; …` The objects between the migration and
+/// its revert show which of the two dropped or created one.
+fn reverted(differences: &[Difference], existed: &BTreeSet<String>) -> String {
     let named = &differences[..differences.len().min(NAMED)];
     let of = |pick: &dyn Fn(&Difference) -> bool, before: &str, after: &str| {
         let names: Vec<String> = named.iter().filter(|it| pick(it)).map(name).collect();
@@ -150,20 +150,20 @@ fn reverted(differences: &[Difference], stood: &BTreeSet<String>) -> String {
     };
     let is_left = |it: &Difference| it.expected.is_none();
     let is_lost = |it: &Difference| it.found.is_none();
-    let stood = |it: &Difference| stood.contains(&name(it));
+    let existed = |it: &Difference| existed.contains(&name(it));
     let mut phrases: Vec<String> = [
-        of(&|it| is_left(it) && stood(it), "leaves", ""),
+        of(&|it| is_left(it) && existed(it), "leaves", ""),
         of(
-            &|it| is_left(it) && !stood(it),
-            "makes",
-            ", which did not stand before",
+            &|it| is_left(it) && !existed(it),
+            "creates",
+            ", which did not exist before",
         ),
         of(
-            &|it| is_lost(it) && stood(it),
+            &|it| is_lost(it) && existed(it),
             "drops",
-            ", which stood before",
+            ", which existed before",
         ),
-        of(&|it| is_lost(it) && !stood(it), "does not bring back", ""),
+        of(&|it| is_lost(it) && !existed(it), "does not restore", ""),
     ]
     .into_iter()
     .flatten()
@@ -178,17 +178,19 @@ fn again(differences: &[Difference]) -> String {
     let mut phrases = Vec::new();
     let more: Vec<String> = with(named, |it| it.expected.is_none());
     if !more.is_empty() {
-        phrases.push(format!("there is {} in addition", listed(&more)));
+        phrases.push(format!("unexpected {}", listed(&more)));
     }
     let fewer: Vec<String> = with(named, |it| it.found.is_none());
     if !fewer.is_empty() {
-        let are = if fewer.len() == 1 { "is" } else { "are" };
-        phrases.push(format!("{} {are} not there", listed(&fewer)));
+        phrases.push(format!("missing {}", listed(&fewer)));
     }
     let changed = named.iter().filter(|it| is_changed(it));
-    let words = "after the first up";
-    phrases.extend(changed.map(|it| format!("{} is {}", name(it), otherwise(it, words))));
-    format!("up again makes another schema: {}", phrases.join("; "))
+    let when = "after the first up";
+    phrases.extend(changed.map(|it| format!("{} is {}", name(it), otherwise(it, when))));
+    format!(
+        "the second up produces a different schema: {}",
+        phrases.join("; ")
+    )
 }
 
 fn with(named: &[Difference], pick: impl Fn(&Difference) -> bool) -> Vec<String> {
@@ -203,7 +205,7 @@ fn name(difference: &Difference) -> String {
     format!("{} {}", difference.kind, bare(&difference.object))
 }
 
-/// Everybody knows where `public` is.
+/// A name without the schema `public`.
 fn bare(object: &str) -> &str {
     object.strip_prefix("public.").unwrap_or(object)
 }
@@ -247,7 +249,7 @@ fn one_fact(kind: Kind, fact: &AttributeDifference, when: &str) -> String {
         (Some(expected), Some(found)) if is_short(expected) && is_short(found) => {
             format!("with {what} {found}: {expected} {when}")
         }
-        (Some(_), Some(_)) => format!("with another {what} than {when}"),
+        (Some(_), Some(_)) => format!("with a different {what} than {when}"),
     }
 }
 
@@ -291,30 +293,30 @@ mod tests {
     }
 
     #[test]
-    fn the_objects_are_named_and_what_happened_to_them() {
+    fn messages_name_the_objects_and_their_changes() {
         let left = one(Kind::Enum, "public.user_status", None, Some("x"));
         let other = one(Kind::Table, "soc.\"T\"", None, Some("x"));
         let lost = one(Kind::Index, "public.\"IDX_x\"", Some("x"), None);
-        let stood = [&left, &other, &lost].into_iter().map(name).collect();
+        let existed = [&left, &other, &lost].into_iter().map(name).collect();
         let did_not = BTreeSet::new();
         let sentences = [
-            reverted(std::slice::from_ref(&left), &stood),
-            reverted(&[left.clone(), other.clone()], &stood),
-            reverted(&[left.clone(), lost.clone()], &stood),
+            reverted(std::slice::from_ref(&left), &existed),
+            reverted(&[left.clone(), other.clone()], &existed),
+            reverted(&[left.clone(), lost.clone()], &existed),
             reverted(&[left.clone(), lost.clone()], &did_not),
             again(&[left, lost]),
         ];
         insta::assert_snapshot!(sentences.join("\n"), @r#"
         the revert leaves enum type user_status
         the revert leaves enum type user_status and table soc."T"
-        the revert leaves enum type user_status; it drops index "IDX_x", which stood before
-        the revert makes enum type user_status, which did not stand before; it does not bring back index "IDX_x"
-        up again makes another schema: there is enum type user_status in addition; index "IDX_x" is not there
+        the revert leaves enum type user_status; it drops index "IDX_x", which existed before
+        the revert creates enum type user_status, which did not exist before; it does not restore index "IDX_x"
+        the second up produces a different schema: unexpected enum type user_status; missing index "IDX_x"
         "#);
     }
 
     #[test]
-    fn of_a_changed_object_the_fact_is_named() {
+    fn messages_name_the_changed_facts() {
         let long = "x".repeat(80);
         let sentences = [
             changed(
@@ -340,7 +342,7 @@ mod tests {
         the revert leaves column t.c with type text: integer before, without its default: 7 before
         the revert leaves column t.c with default 7: none before
         the revert leaves column t.c without its comment
-        the revert leaves column t.c with another comment than before
+        the revert leaves column t.c with a different comment than before
         ");
     }
 }

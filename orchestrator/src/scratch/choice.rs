@@ -1,17 +1,17 @@
-//! Which server scratch databases are made on.
+//! The server for scratch databases.
 
 use std::convert::Infallible;
 use std::str::FromStr;
 
-/// What `--scratch-server` says.
+/// The value of `--scratch-server`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ScratchServerChoice {
-    /// The project's own local server, which is started when it does not run.
+    /// The local server of the project, which is started if it is not running.
     #[default]
     Local,
     /// The server of the live database.
     Same,
-    /// A server by its address.
+    /// The server at this URL.
     At(String),
 }
 

@@ -1,4 +1,4 @@
-//! Statements that reach beyond their database: replaying them on the live server would change it.
+//! Statements that affect the whole server: replaying them on the live server would change it.
 
 use shared::domain::{Migration, Script};
 use shared::sql;
@@ -8,13 +8,13 @@ use super::ScratchError;
 /// The objects that belong to the whole server.
 const SHARED: [&str; 5] = ["role", "user", "group", "database", "tablespace"];
 
-/// Refuses files with a statement that would change the server itself. What a `DO` block builds at run time is not
-/// seen.
+/// Refuses files with a statement that changes the server itself. Statements that a `DO` block builds at run time are not
+/// detected.
 pub(super) fn refuse<'s>(
     scripts: impl IntoIterator<Item = &'s Script>,
 ) -> Result<(), ScratchError> {
     for script in scripts {
-        // A file that cannot be split is refused with its place when it is planned.
+        // Planning refuses a file that cannot be split, and names the place.
         let statements = sql::split(&script.text).unwrap_or_default();
         for statement in &statements {
             if let Some(words) = first_words(statement.text) {
@@ -29,7 +29,7 @@ pub(super) fn refuse<'s>(
     Ok(())
 }
 
-/// The roles that migrations create themselves. What a `DO` block builds at run time is not seen.
+/// The roles that migrations create. Statements that a `DO` block builds at run time are not detected.
 pub(super) fn created_roles(migrations: &[&Migration]) -> Vec<String> {
     migrations
         .iter()
@@ -55,7 +55,7 @@ fn created_role(statement: &str) -> Option<String> {
     })
 }
 
-/// The first words of a statement that reaches beyond its database.
+/// The first words of a statement that affects the whole server.
 fn first_words(statement: &str) -> Option<String> {
     let words: Vec<String> = statement
         .split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -67,10 +67,10 @@ fn first_words(statement: &str) -> Option<String> {
     let object = words.get(1)?;
     let changes = ["create", "alter", "drop"].contains(&verb.as_str());
     let is_mapping = words.get(2).is_some_and(|word| word == "mapping");
-    let reaches = (changes && SHARED.contains(&object.as_str()) && !is_mapping)
+    let is_cluster_wide = (changes && SHARED.contains(&object.as_str()) && !is_mapping)
         || (changes && object == "subscription")
         || (verb == "alter" && object == "system");
-    reaches.then(|| format!("{verb} {object}").to_ascii_uppercase())
+    is_cluster_wide.then(|| format!("{verb} {object}").to_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     use super::{created_role, first_words};
 
     #[test]
-    fn a_created_role_is_named_as_the_server_names_it() {
+    fn a_created_role_has_the_name_that_the_server_gives_it() {
         for (statement, role) in [
             ("CREATE ROLE Auditor NOLOGIN", Some("auditor")),
             ("create user \"App\"\"s\";", Some("App\"s")),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_server_is_seen() {
+    fn cluster_wide_statements_are_detected() {
         for (statement, words) in [
             ("ALTER ROLE app SET search_path = soc", "ALTER ROLE"),
             ("create user x", "CREATE USER"),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_database_is_not() {
+    fn statements_about_the_database_are_not_cluster_wide() {
         for statement in [
             "CREATE USER MAPPING FOR app SERVER s",
             "ALTER TABLE role ADD x int",

@@ -1,4 +1,4 @@
-//! Why migrations could not be replayed.
+//! Errors of replaying migrations on scratch databases.
 
 use shared::command::CommandError;
 use shared::domain::{ExitStatus, Failure, Refusal, called, rerun, with_causes};
@@ -6,19 +6,19 @@ use shared::inspect::ServiceError;
 use shared::postgres::{ConnectError, ServerError, is_connection_lost};
 use tokio_postgres::error::SqlState;
 
-/// Whether an error of a server passes.
+/// Whether a server error is transient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passes {
-    /// Not by itself.
+    /// It is permanent.
     No,
-    /// When the server can be reached again, or whoever stands in the way has ended.
+    /// It passes when the server is reachable again, or the blocking session has ended.
     Later,
-    /// When others give connections back.
+    /// It passes when other sessions close their connections.
     WithFewerConnections,
 }
 
 impl Passes {
-    /// Of an attempt to connect.
+    /// Classifies a failed connection.
     pub(super) fn of_connect(error: &ConnectError) -> Self {
         if error.is_transient() {
             Self::WithFewerConnections
@@ -29,7 +29,7 @@ impl Passes {
         }
     }
 
-    /// Of a statement.
+    /// Classifies a failed statement.
     pub(super) fn of(error: &tokio_postgres::Error) -> Self {
         // Lock timeout, database in use, out of resources.
         const LATER: [&str; 3] = ["55P03", "55006", "53"];
@@ -46,55 +46,55 @@ impl Passes {
 #[derive(Debug, thiserror::Error)]
 pub enum ScratchError {
     /// The scratch server cannot be reached.
-    #[error("the scratch server cannot be used")]
+    #[error("cannot use the scratch server")]
     Connect(#[source] ConnectError),
-    /// It does not let us make a database.
-    #[error("no scratch database can be made on {server}: {message}")]
+    /// The scratch server refuses to create a database.
+    #[error("cannot create a scratch database on {server}: {message}")]
     MayNotCreate {
-        /// The server.
+        /// The address of the server.
         server: String,
-        /// What it said.
+        /// The error message of the server.
         message: String,
-        /// Whether waiting can help, and for what.
+        /// Whether waiting can help.
         passes: Passes,
     },
-    /// A migration does not run there.
-    #[error("the migrations of {service} cannot be replayed on an empty database: {trouble}")]
+    /// A migration fails on the scratch database.
+    #[error("cannot replay the migrations of {service} on an empty database: {trouble}")]
     Replay {
-        /// The service.
+        /// The service whose migrations were replayed.
         service: String,
-        /// File, line, and what PostgreSQL said.
+        /// File, line, and PostgreSQL's message.
         trouble: String,
-        /// The step that failed, where it was one.
+        /// The failed step, if a step failed.
         failure: Option<Box<Failure>>,
-        /// The exit code that it led to.
+        /// The exit code of the replay.
         status: ExitStatus,
     },
-    /// A migration would change more than its database.
+    /// A migration would change the server outside its database.
     #[error(
-        "{path}:{line}: {statement} reaches beyond its database, and would change the live server"
+        "{path}:{line}: {statement} affects the whole server, and replaying it would change the live server"
     )]
     ClusterWide {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// The line of the statement, 1-based.
         line: u32,
-        /// Its first words.
+        /// The first words of the statement.
         statement: String,
     },
-    /// What stands on a scratch database could not be found out.
-    #[error("the scratch database cannot be looked at")]
-    Look(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A statement of ours failed.
+    /// The contents of a scratch database could not be read.
+    #[error("cannot inspect the scratch database")]
+    Inspect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A statement of the engine failed.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// The choice of a server is not one.
+    /// The configuration or `--scratch-server` is invalid.
     #[error(transparent)]
     Command(#[from] CommandError),
 }
 
 impl ScratchError {
-    /// An error of a connection that is kept for looking after databases.
+    /// An error on the connection that creates and drops scratch databases.
     pub(super) fn query(server: &str, error: &tokio_postgres::Error) -> Self {
         Self::MayNotCreate {
             server: server.to_owned(),
@@ -104,7 +104,7 @@ impl ScratchError {
         }
     }
 
-    /// An error of making a database.
+    /// An error of creating a database.
     pub(super) fn creating(server: &str, error: ConnectError) -> Self {
         match error {
             error @ ConnectError::Right { .. } => Self::Connect(error),
@@ -116,23 +116,23 @@ impl ScratchError {
         }
     }
 
-    /// The whole chain in one line.
+    /// The error and its causes in one line.
     pub fn chain(&self) -> String {
         with_causes(self)
     }
 
-    /// What to do next.
+    /// The next command.
     pub fn next(&self) -> Option<String> {
         match self {
-            // The SQL ends in a comment.
+            // The suggested SQL already ends in a comment.
             Self::Connect(error @ ConnectError::Right { .. }) => error
                 .next()
                 .map(|sql| format!("{sql}; or choose another server with --scratch-server")),
             Self::Connect(_) | Self::MayNotCreate { .. } => Some(rerun(
-                "with another --scratch-server: local, same, or a URL with the right to create databases",
+                "with another --scratch-server: local, same, or a URL whose role may create databases",
             )),
             Self::Replay { .. } => Some(rerun(
-                "first fix what is missing there (an extension, a role), or give a server like the live one with --scratch-server",
+                "first add what is missing there (an extension, a role), or choose a server like the live one with --scratch-server",
             )),
             Self::ClusterWide { .. } => Some(
                 called()
@@ -140,15 +140,15 @@ impl ScratchError {
                     .with(["--scratch-server", "local"])
                     .to_string(),
             ),
-            Self::Look(_) => None,
+            Self::Inspect(_) => None,
             Self::Service(error) => error.next(),
             Self::Command(error) => error.next(),
         }
     }
 
-    /// The step that failed because of its file: not because a server, a connection or a lock was not to be had.
+    /// The step that failed because of its file, not because of a server, a connection or a lock.
     pub fn failure_of_file(&self) -> Option<&Failure> {
-        /// The server stops, is full, or its machine fails.
+        /// The server shuts down, is out of resources, or has a system error.
         const NOT_OF_THE_FILE: [&str; 4] = ["57P", "53", "58", "XX"];
         match self {
             Self::Replay {
@@ -164,8 +164,8 @@ impl ScratchError {
         }
     }
 
-    /// Whether another attempt may find the connections that this one did not, once it has given its own back.
-    pub fn wants_connections(&self) -> bool {
+    /// Whether a retry may get the connections that this attempt did not, after this attempt closes its own.
+    pub fn requires_connections(&self) -> bool {
         match self {
             Self::Connect(error) | Self::Service(ServiceError::Connect(error)) => {
                 error.is_transient()
@@ -175,7 +175,7 @@ impl ScratchError {
         }
     }
 
-    /// The refusal, where it is one.
+    /// The refusal, if the error is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Service(ServiceError::Refused(refusal)) => Some(refusal),
@@ -183,7 +183,7 @@ impl ScratchError {
         }
     }
 
-    /// The exit code that it leads to.
+    /// The exit code of the error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Connect(error) => error.exit_status(),
@@ -192,8 +192,8 @@ impl ScratchError {
                 Passes::Later | Passes::WithFewerConnections => ExitStatus::Unavailable,
             },
             Self::Replay { status, .. } => *status,
-            Self::Look(error) if is_lost(error.as_ref()) => ExitStatus::Unavailable,
-            Self::Look(_) => ExitStatus::Failed,
+            Self::Inspect(error) if is_lost(error.as_ref()) => ExitStatus::Unavailable,
+            Self::Inspect(_) => ExitStatus::Failed,
             Self::ClusterWide { .. } => ExitStatus::Refused,
             Self::Service(error) => error.exit_status(),
             Self::Command(error) => error.exit_status(),

@@ -1,4 +1,4 @@
-//! Scratch databases of dead commands, seen without touching them.
+//! Lists the scratch databases of dead commands without changing them.
 
 use shared::postgres::Client;
 use shared::postgres::held_keys;
@@ -6,7 +6,7 @@ use tokio_postgres::Error;
 
 use super::name;
 
-/// The scratch databases of a server whose owner's lock nobody holds.
+/// The scratch databases of a server whose owner's lock is free.
 pub async fn dead_databases(client: &Client) -> Result<Vec<String>, Error> {
     let databases = client
         .query_typed(
@@ -14,7 +14,7 @@ pub async fn dead_databases(client: &Client) -> Result<Vec<String>, Error> {
             &[],
         )
         .await?;
-    // After the databases: a command takes its lock before it makes its first one.
+    // Read after the databases: a command takes its lock before it creates its first database.
     let held = held_keys(client).await?;
     let dead = |database: &String| {
         name::owner(database).is_some_and(|owner| !held.contains(&name::lock_key(owner)))

@@ -1,10 +1,10 @@
-//! Scratch databases: throw-away databases on which migrations are replayed, to see what they make. Floor 4.
+//! Scratch databases: temporary databases on which migrations are replayed to see what they produce.
 //!
-//! Responsible for where they are, that they are dropped whatever happens, and for the replay itself. Not for what anybody
-//! compares with them.
+//! Creates them, drops them whatever happens, and replays migrations on them. The callers compare the
+//! results.
 //!
-//! Each command that needs some takes an advisory lock of its own on the server, and its databases bear the number of
-//! that lock: one whose lock is free belongs to nobody any more, and the next command drops it.
+//! Each command that needs scratch databases takes its own advisory lock on the server, and the names of its databases
+//! contain the lock's number. A database whose lock is free has no owner, and the next command drops it.
 
 mod choice;
 mod cluster_wide;

@@ -1,16 +1,16 @@
-//! The names of scratch databases, and the lock that a name stands for.
+//! The names of scratch databases, and the advisory lock that belongs to a name.
 
 use uuid::Uuid;
 
-/// What every scratch database's name begins with.
+/// The prefix of every scratch database.
 const PREFIX: &str = "orchestrator_scratch_";
 
-/// The name of a command's scratch database with this number.
+/// The name of a command's scratch database number `number`.
 pub(super) fn database(owner: Uuid, number: usize) -> String {
     format!("{PREFIX}{}_{number}", owner.simple())
 }
 
-/// To whom a scratch database belongs; `None` for other databases.
+/// The owner of a scratch database; `None` for other databases.
 pub(super) fn owner(database: &str) -> Option<Uuid> {
     let rest = database.strip_prefix(PREFIX)?;
     let (owner, number) = rest.split_once('_')?;
@@ -21,7 +21,7 @@ pub(super) fn owner(database: &str) -> Option<Uuid> {
     Uuid::try_parse(owner).ok()
 }
 
-/// The key of the advisory lock that an owner holds for as long as it lives: the random half of its number.
+/// The key of the advisory lock that an owner holds while it lives: the random half of its UUID.
 pub(super) fn lock_key(owner: Uuid) -> i64 {
     let (_, random) = owner.as_u64_pair();
     random.cast_signed()
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn other_databases_belong_to_nobody() {
+    fn other_databases_have_no_owner() {
         for other in [
             "soc_auth",
             "orchestrator_scratch_",
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn two_owners_of_one_millisecond_have_two_locks() {
+    fn owners_from_the_same_millisecond_have_different_locks() {
         assert_ne!(lock_key(Uuid::now_v7()), lock_key(Uuid::now_v7()));
     }
 }

@@ -1,4 +1,4 @@
-//! Running migrations on a scratch database, by the engine itself.
+//! Runs migrations on a scratch database with the engine itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +23,13 @@ pub struct Replay<'a> {
     context: &'a Context,
     server: Arc<ScratchServer>,
     database: DatabaseAddress,
-    /// Roles that the migrations create on a server of its own.
+    /// Roles that the migrations create on the scratch server.
     created_roles: Vec<String>,
 }
 
 impl<'a> Replay<'a> {
-    /// Makes an empty database for replaying `migrations`, for a service whose live database is at `address`. `roles` are those
-    /// of the live server, where there is one.
+    /// Creates an empty database for replaying `migrations`, for a service whose live database is at `address`. `roles` are the roles
+    /// of the live server, if there is one.
     pub async fn prepare(
         scratch_servers: &ScratchServers<'a>,
         service: &Service,
@@ -53,10 +53,10 @@ impl<'a> Replay<'a> {
         })
     }
 
-    /// A copy of it as it is now; `None` where that would not be all, since its migrations made roles as well.
+    /// Copies the database. `None` if its migrations created roles, which a copy would not include.
     ///
     /// # Errors
-    /// When the server makes none.
+    /// When the server does not create the copy.
     pub async fn copy(&self) -> Result<Option<Self>, ScratchError> {
         if !self.created_roles.is_empty() {
             return Ok(None);
@@ -69,8 +69,8 @@ impl<'a> Replay<'a> {
         }))
     }
 
-    /// Refuses reverts that would change the server of the live databases, where scratch databases stand beside them:
-    /// [`Self::prepare`] looks at the migrations only.
+    /// Refuses reverts that would change the live server, if the scratch databases are on it:
+    /// [`Self::prepare`] checks only the migrations.
     pub fn refuse_reverts(
         scratch_servers: &ScratchServers<'_>,
         reverts: impl IntoIterator<Item = &'a Script>,
@@ -81,8 +81,8 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Makes roles that the server does not have, without login and without rights, where it is not the live one's. Gives whether
-    /// it may.
+    /// Creates missing roles, without login or privileges, unless the scratch server is the live server. Returns whether
+    /// it is allowed to.
     pub async fn provide_roles(
         &self,
         scratch_servers: &ScratchServers<'_>,
@@ -95,23 +95,23 @@ impl<'a> Replay<'a> {
         may
     }
 
-    /// Where its sessions come from.
+    /// The connections of the command.
     pub fn connections(&self) -> Arc<Connections> {
         self.context.connections()
     }
 
-    /// Where it is.
+    /// The address of the database.
     pub fn database(&self) -> &DatabaseAddress {
         &self.database
     }
 
-    /// The version of its server, as in `15.18`.
+    /// The version of the scratch server, such as `15.18`.
     pub async fn server_version(&self) -> Result<String, ScratchError> {
         self.server.version().await
     }
 
-    /// Applies migrations of a service, in this order, after those that were applied before. Gates are not looked at: other
-    /// services' databases are not here.
+    /// Applies migrations of a service, in this order, after those already applied. Gates are not checked: the
+    /// databases of other services are not on the scratch server.
     pub async fn apply(
         &self,
         service: &Service,
@@ -123,7 +123,7 @@ impl<'a> Replay<'a> {
             .map(drop)
     }
 
-    /// Takes migrations of a service in one direction, in this order, before an observer. Gives how long they took.
+    /// Runs migrations of a service in one direction, in this order, with an observer. Returns how long they took.
     pub async fn take(
         &self,
         service: &Service,
@@ -147,7 +147,7 @@ impl<'a> Replay<'a> {
             legacy_table: None,
             may_create: false,
         };
-        // Opened here, so that a server without a free connection is known as that.
+        // Opened here, so that a server without free connections is reported as such.
         let session = self
             .connections()
             .session(&self.database, history_table)
@@ -202,7 +202,7 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Remembers the first thing that went wrong and how long the steps took, and shows nothing.
+/// Records the first failure and the duration of the steps; prints nothing.
 #[derive(Default)]
 struct ReplayOutcome {
     trouble: Option<String>,

@@ -1,18 +1,18 @@
-//! Roles that migrations name and that a server of our own does not have.
+//! Roles that migrations mention and the scratch server does not have.
 
 use shared::domain::{Migration, with_causes};
 use tokio_postgres::types::Type;
 
 use super::{ScratchError, ScratchServer, cluster_wide};
 
-/// Makes the roles that the migrations name, as far as the live server has them (`known`): without login and without rights.
-/// They stay: they belong to the whole server, where another replay may need them at the same time.
+/// Creates the roles that the migrations mention and the live server has (`known`), without login or privileges.
+/// They are not dropped: they belong to the whole server, and another replay may use them at the same time.
 pub(super) async fn provide(
     server: &ScratchServer,
     known: &[String],
     migrations: &[&Migration],
 ) -> Result<(), ScratchError> {
-    // What a migration creates itself must not be there before it.
+    // A role that a migration creates must not exist before it.
     let created = cluster_wide::created_roles(migrations);
     let named = known.iter().filter(|role| {
         !created.contains(role)
@@ -22,22 +22,21 @@ pub(super) async fn provide(
     });
     for role in named {
         if !exists(server, role).await? {
-            make(server, role).await;
+            create(server, role).await;
         }
     }
     Ok(())
 }
 
-/// Makes a role.
-pub(super) async fn make(server: &ScratchServer, role: &str) {
+pub(super) async fn create(server: &ScratchServer, role: &str) {
     let statement = format!("CREATE ROLE {} NOLOGIN", catalog::quote(role));
-    if let Err(error) = server.keeper().batch_execute(&statement).await {
-        // It is there, or another command was quicker; if it was something else, whoever needs the role tells.
-        tracing::debug!(role, error = %with_causes(&error), "the role was not made");
+    if let Err(error) = server.admin().batch_execute(&statement).await {
+        // Another command may have created it. Any other cause shows when a migration uses the role.
+        tracing::debug!(role, error = %with_causes(&error), "cannot create the role");
     }
 }
 
-/// The roles that the migrations create and that are not there yet: [`remove`] takes them away after the replay.
+/// The roles that the migrations create and that do not exist yet: [`remove`] drops them after the replay.
 pub(super) async fn to_be_created(
     server: &ScratchServer,
     migrations: &[&Migration],
@@ -55,18 +54,18 @@ pub(super) async fn to_be_created(
 pub(super) async fn remove(server: &ScratchServer, roles: &[String]) {
     for role in roles {
         let dropped = server
-            .keeper()
+            .admin()
             .batch_execute(&format!("DROP ROLE IF EXISTS {}", catalog::quote(role)))
             .await;
         if let Err(error) = dropped {
-            tracing::warn!(role, error = %with_causes(&error), "a role that a replay created was not dropped from the scratch server");
+            tracing::warn!(role, error = %with_causes(&error), "cannot drop a role that a replay created on the scratch server");
         }
     }
 }
 
 async fn exists(server: &ScratchServer, role: &str) -> Result<bool, ScratchError> {
     server
-        .keeper()
+        .admin()
         .query_typed(
             "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1",
             &[(&role, Type::TEXT)],

@@ -17,156 +17,156 @@ use super::{ScratchError, name};
 pub struct ScratchServer {
     address: DatabaseAddress,
     connections: Arc<Connections>,
-    /// Holds the advisory lock that says that the databases belong to a living command.
-    keeper: Connection,
+    /// Creates and drops databases. Holds the advisory lock that marks the databases as owned by a running command.
+    admin: Connection,
     owner: Uuid,
-    made: AtomicUsize,
-    standing: Mutex<BTreeSet<String>>,
+    created: AtomicUsize,
+    databases: Mutex<BTreeSet<String>>,
 }
 
 impl ScratchServer {
-    /// Connects, and drops what dead commands left behind.
+    /// Connects, and drops the databases of dead commands.
     pub async fn open(
         connections: Arc<Connections>,
         address: DatabaseAddress,
     ) -> Result<Self, ScratchError> {
-        let keeper = connections
+        let admin = connections
             .keep(&address)
             .await
             .map_err(ScratchError::Connect)?;
         let owner = Uuid::now_v7();
         let server = Self {
             connections,
-            keeper,
+            admin,
             owner,
-            made: AtomicUsize::new(0),
-            standing: Mutex::default(),
+            created: AtomicUsize::new(0),
+            databases: Mutex::default(),
             address,
         };
-        // Before the first database: nobody shall find one whose lock is free.
+        // Before the first database is created: otherwise another command could find it with a free lock and drop it.
         server.try_lock(owner).await?;
         server.drop_leftovers().await?;
         Ok(server)
     }
 
-    /// Makes an empty scratch database. It stands until [`Self::drop_database`] or [`Self::drop_all`].
+    /// Creates an empty scratch database. It exists until [`Self::drop_database`] or [`Self::drop_all`].
     pub async fn create_database(&self) -> Result<DatabaseAddress, ScratchError> {
-        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
         let address = self
             .address
             .with_database(name::database(self.owner, number));
-        self.standing().insert(address.database().to_owned());
+        self.databases().insert(address.database().to_owned());
         match self.connections.create_database(&address).await {
             Ok(_) => {
-                self.settle(&address).await;
+                self.configure(&address).await;
                 Ok(address)
             }
             Err(error) => {
-                self.standing().remove(address.database());
+                self.databases().remove(address.database());
                 Err(ScratchError::creating(&self.address.server_key(), error))
             }
         }
     }
 
-    /// Makes a copy of a scratch database that nobody is connected to any more; the server waits some seconds for those who are about
-    /// to go.
+    /// Copies a scratch database without connections. PostgreSQL waits about 5 seconds for sessions that are still
+    /// disconnecting.
     pub async fn copy_database(
         &self,
         original: &DatabaseAddress,
     ) -> Result<DatabaseAddress, ScratchError> {
-        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
         let address = self
             .address
             .with_database(name::database(self.owner, number));
-        self.standing().insert(address.database().to_owned());
+        self.databases().insert(address.database().to_owned());
         let statement = format!(
             "CREATE DATABASE {} TEMPLATE {}",
             catalog::quote(address.database()),
             catalog::quote(original.database())
         );
-        match self.keeper.client.batch_execute(&statement).await {
+        match self.admin.client.batch_execute(&statement).await {
             Ok(()) => {
-                self.settle(&address).await;
+                self.configure(&address).await;
                 Ok(address)
             }
             Err(error) => {
-                self.standing().remove(address.database());
+                self.databases().remove(address.database());
                 Err(ScratchError::query(&self.address.server_key(), &error))
             }
         }
     }
 
-    /// Nobody else may connect: what others make in it would be found by the migrations. And what a crash would take away nobody
-    /// needs: no commit waits for the disk.
-    async fn settle(&self, address: &DatabaseAddress) {
+    /// Keeps other roles out, since migrations would find the objects that they create. Turns off `synchronous_commit`:
+    /// the contents need not survive a crash.
+    async fn configure(&self, address: &DatabaseAddress) {
         let database = catalog::quote(address.database());
         for statement in [
             format!("REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC"),
             format!("ALTER DATABASE {database} SET synchronous_commit = off"),
         ] {
-            if let Err(error) = self.keeper.client.batch_execute(&statement).await {
-                tracing::warn!(error = %with_causes(&error), "the scratch database is not as it should be");
+            if let Err(error) = self.admin.client.batch_execute(&statement).await {
+                tracing::warn!(error = %with_causes(&error), "cannot configure the scratch database");
             }
         }
     }
 
-    /// Makes an empty scratch database with further options of `CREATE DATABASE`: an encoding, a locale.
+    /// Creates an empty scratch database with further options of `CREATE DATABASE`, such as an encoding or a locale.
     pub async fn create_database_with(
         &self,
         options: &str,
     ) -> Result<DatabaseAddress, ScratchError> {
-        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
         let address = self
             .address
             .with_database(name::database(self.owner, number));
-        self.standing().insert(address.database().to_owned());
+        self.databases().insert(address.database().to_owned());
         let statement = format!(
             "CREATE DATABASE {} TEMPLATE template0 {options}",
             catalog::quote(address.database())
         );
-        match self.keeper.client.batch_execute(&statement).await {
+        match self.admin.client.batch_execute(&statement).await {
             Ok(()) => {
-                self.settle(&address).await;
+                self.configure(&address).await;
                 Ok(address)
             }
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                self.standing().remove(address.database());
+                self.databases().remove(address.database());
                 Err(ScratchError::Connect(ConnectError::creating(
                     &address, error,
                 )))
             }
             Err(error) => {
-                self.standing().remove(address.database());
+                self.databases().remove(address.database());
                 Err(ScratchError::query(&self.address.server_key(), &error))
             }
         }
     }
 
-    /// Drops a scratch database, whoever is connected to it. A failure is told and stops nothing: the next command tries
-    /// again.
+    /// Drops a scratch database and terminates its sessions. A failure is only logged: the next command
+    /// retries.
     pub async fn drop_database(&self, database: &DatabaseAddress) {
         match self.connections.drop_database(database).await {
             Ok(()) => {
-                self.standing().remove(database.database());
+                self.databases().remove(database.database());
             }
             Err(error) => tracing::warn!(
                 database = database.database(),
                 error = with_causes(&error),
-                "a scratch database was not dropped; the next command that needs one tries again"
+                "cannot drop a scratch database; the next command that uses scratch databases retries"
             ),
         }
     }
 
-    /// Drops every scratch database that still stands: after an error or a cancellation.
+    /// Drops every remaining scratch database, after an error or a cancellation.
     pub async fn drop_all(&self) {
-        let standing: Vec<String> = self.standing().iter().cloned().collect();
-        for database in standing {
+        let databases: Vec<String> = self.databases().iter().cloned().collect();
+        for database in databases {
             self.drop_database(&self.address.with_database(database))
                 .await;
         }
     }
 
-    /// The version of the server, as in `15.18`.
+    /// The version of the server, such as `15.18`.
     pub async fn version(&self) -> Result<String, ScratchError> {
         let rows = self
             .query("SELECT pg_catalog.current_setting('server_version')", &[])
@@ -183,16 +183,16 @@ impl ScratchServer {
             .unwrap_or_default())
     }
 
-    /// Makes roles that are not there, without login and without rights. They stay.
+    /// Creates missing roles, without login or privileges. They are not dropped.
     pub async fn provide_roles(&self, roles: &[String]) {
         for role in roles {
-            super::roles::make(self, role).await;
+            super::roles::create(self, role).await;
         }
     }
 
-    /// Statements for the server as a whole.
-    pub(super) fn keeper(&self) -> &shared::postgres::Client {
-        &self.keeper.client
+    /// The connection for statements about the whole server.
+    pub(super) fn admin(&self) -> &shared::postgres::Client {
+        &self.admin.client
     }
 
     async fn drop_leftovers(&self) -> Result<(), ScratchError> {
@@ -243,14 +243,16 @@ impl ScratchServer {
         sql: &str,
         parameters: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)],
     ) -> Result<Vec<tokio_postgres::Row>, ScratchError> {
-        self.keeper
+        self.admin
             .client
             .query_typed(sql, parameters)
             .await
             .map_err(|error| ScratchError::query(&self.address.server_key(), &error))
     }
 
-    fn standing(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn databases(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.databases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

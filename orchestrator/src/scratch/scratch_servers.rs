@@ -11,28 +11,28 @@ use tokio::sync::{Mutex, watch};
 
 use super::{ScratchError, ScratchServer, ScratchServerChoice};
 
-/// Where scratch databases are made.
+/// Where scratch databases are created.
 enum ScratchLocation {
     Local,
     Same,
     At(Box<DatabaseAddress>),
 }
 
-/// The scratch servers of one command: opened when the first database is needed, and emptied in the end.
+/// The scratch servers of one command: opened when the first database is needed, and cleaned up at the end.
 pub struct ScratchServers<'a> {
     context: &'a Context,
-    place: ScratchLocation,
+    location: ScratchLocation,
     servers: Mutex<BTreeMap<String, Arc<ScratchServer>>>,
-    said: std::sync::Mutex<BTreeSet<String>>,
+    warned: std::sync::Mutex<BTreeSet<String>>,
 }
 
 impl<'a> ScratchServers<'a> {
-    /// No server yet.
+    /// Opens no server yet.
     ///
     /// # Errors
-    /// When the choice is an address, and not one that can be used.
+    /// When the choice is an invalid address.
     pub fn new(context: &'a Context, choice: &ScratchServerChoice) -> Result<Self, CommandError> {
-        let place = match choice {
+        let location = match choice {
             ScratchServerChoice::Local => ScratchLocation::Local,
             ScratchServerChoice::Same => ScratchLocation::Same,
             ScratchServerChoice::At(url) => {
@@ -41,39 +41,39 @@ impl<'a> ScratchServers<'a> {
         };
         Ok(Self {
             context,
-            place,
+            location,
             servers: Mutex::default(),
-            said: std::sync::Mutex::default(),
+            warned: std::sync::Mutex::default(),
         })
     }
 
-    /// What every command needs.
+    /// The context of the command.
     pub fn context(&self) -> &'a Context {
         self.context
     }
 
-    /// Warns, unless the same was said before: services that share a server would all say it.
-    pub fn warn_once(&self, words: String) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if !said.contains(&words) {
-            tracing::warn!("{words}");
-            said.insert(words);
+    /// Logs a warning once: services that share a server would all repeat it.
+    pub fn warn_once(&self, warning: String) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warned.contains(&warning) {
+            tracing::warn!("{warning}");
+            warned.insert(warning);
         }
     }
 
-    /// Whether scratch databases stand beside the live ones.
+    /// Whether scratch databases are on the live server.
     pub fn is_beside_the_live_ones(&self) -> bool {
-        matches!(self.place, ScratchLocation::Same)
+        matches!(self.location, ScratchLocation::Same)
     }
 
-    /// The address of a service's database as far as it is needed for making scratch databases: that of the live one only where
-    /// these stand beside it.
+    /// The address of a service's database as far as creating scratch databases requires it: the live address only if
+    /// they are on the live server.
     pub async fn address(
         &self,
         service: &Service,
         selected: &Selected,
     ) -> Result<DatabaseAddress, CommandError> {
-        match &self.place {
+        match &self.location {
             ScratchLocation::Local => self.context.local_address(&service.database).await,
             ScratchLocation::Same => self.context.address(service, selected).await,
             ScratchLocation::At(address) => Ok(address.as_ref().clone()),
@@ -86,7 +86,7 @@ impl<'a> ScratchServers<'a> {
         service: &Service,
         live: &DatabaseAddress,
     ) -> Result<Arc<ScratchServer>, ScratchError> {
-        let address = match &self.place {
+        let address = match &self.location {
             ScratchLocation::Local => self.context.local_address(&service.database).await?,
             ScratchLocation::Same => live.clone(),
             ScratchLocation::At(address) => address.as_ref().clone(),
@@ -101,12 +101,13 @@ impl<'a> ScratchServers<'a> {
         Ok(server)
     }
 
-    /// Does some work, unless the user cancels it first (`None`), and drops every database that the work left.
+    /// Awaits `work`, unless the user cancels it first (`None`). Drops every database that it left.
     pub async fn until_cancelled<T>(
         &self,
         cancelled: &mut watch::Receiver<u32>,
         work: impl Future<Output = T>,
     ) -> Option<T> {
+        // A cancellation drops the work at any point, so its databases are dropped here, not in the work.
         let done = tokio::select! {
             done = work => Some(done),
             Ok(_) = cancelled.wait_for(|times| *times > 0) => None,

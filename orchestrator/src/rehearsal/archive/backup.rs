@@ -1,18 +1,18 @@
-//! A backup, rows included.
+//! Reads a backup, rows included.
 
 use shared::command::Context;
 use shared::domain::{Checksum, Version};
 use shared::reconcile::{AppliedMigration, History};
 
-use super::{Archive, Dump, SEE_TO_IT, failed, interrupted, no_program};
+use super::{Archive, Dump, FIX_CAUSE, failed, interrupted, no_program};
 use crate::restore::{Restoration, check_files, find_pg_restore};
 use crate::scratch::ScratchError;
 
 impl Archive {
-    /// The backup of a database, once it is known to be whole.
+    /// Opens the backup of a database after checking that it is complete.
     ///
     /// # Errors
-    /// A refusal of a damaged one; and when there is no `pg_restore` that reads it.
+    /// A refusal when the backup is damaged; also when no `pg_restore` can read it.
     pub async fn of_backup(
         context: &Context,
         restoration: Restoration,
@@ -36,7 +36,7 @@ impl Archive {
         })
     }
 
-    /// What a history table in the backup says.
+    /// The rows of a history table in the backup.
     ///
     /// # Errors
     /// When the backup cannot be read.
@@ -60,13 +60,13 @@ impl Archive {
             .kill_on_drop(true);
         let output = command.output().await.map_err(|error| {
             failed(
-                format!("{} cannot be run: {error}", self.pg_restore),
-                SEE_TO_IT,
+                format!("cannot run {}: {error}", self.pg_restore),
+                FIX_CAUSE,
             )
         })?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
-            let message = format!("{} cannot be read: {}", self.what, said.trim());
+            let output = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
+            let message = format!("cannot read {}: {}", self.what, output.trim());
             return Err(failed(message, "with another backup: --from FOLDER"));
         }
         Ok(History {
@@ -97,7 +97,7 @@ fn copied_columns(line: &str) -> Option<Vec<&str>> {
     Some(columns.split(", ").map(|it| it.trim_matches('"')).collect())
 }
 
-/// None of the values that we or refinery write needs an escape.
+/// Values are not unescaped: neither we nor refinery write one that `COPY` escapes.
 fn row(columns: &[&str], line: &str) -> Option<AppliedMigration> {
     let values: Vec<&str> = line.split('\t').collect();
     let value = |name: &str| {

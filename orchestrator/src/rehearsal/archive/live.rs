@@ -1,26 +1,26 @@
-//! The schema of a live database.
+//! Dumps the schema of a live database.
 //!
-//! Rows of users never leave it: of rows only those of our own tables are dumped.
+//! Only the rows of our own tables are dumped, never application data.
 
 use shared::command::Context;
 use shared::domain::{ExitStatus, Refusal, RefusalKind, suggest};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{ForeignCode, Session, read_foreign_code, recent_blockers};
 
-use super::{Archive, Dump, SEE_TO_IT, ended, failed, interrupted, no_program};
+use super::{Archive, Dump, FIX_CAUSE, ended, failed, interrupted, no_program};
 use crate::backup::Facts;
 use crate::client_program::{ClientProgram, without_right};
 use crate::client_watch::ClientWatch;
 use crate::scratch::ScratchError;
 
-/// How long `pg_dump` waits for a lock on a table, in milliseconds: whoever drops or rewrites one is let go first.
-const PATIENCE: u32 = 10_000;
+/// How long `pg_dump` waits for a table lock, in milliseconds: sessions that drop or rewrite a table go first.
+const LOCK_WAIT_MS: u32 = 10_000;
 
 impl Archive {
     /// Dumps the schema of a live database. `history_tables` are those of all services in it.
     ///
     /// # Errors
-    /// When it cannot be reached, or there is no `pg_dump` as new as its server.
+    /// When the database is unreachable, or no `pg_dump` is as new as its server.
     pub(in crate::rehearsal) async fn of_live(
         context: &Context,
         target: &Target,
@@ -72,7 +72,7 @@ impl Archive {
     }
 }
 
-/// Rows are written to the copy, and every trigger, check and default of it runs with the rights of who rehearses.
+/// Refuses code of other roles: rows are written to the copy, and its triggers, checks and defaults run with the privileges of the rehearsing role.
 fn refusal(target: &Target, foreign: &ForeignCode) -> Refusal {
     let ForeignCode { object, owner } = foreign;
     let service = &target.service.name;
@@ -80,7 +80,7 @@ fn refusal(target: &Target, foreign: &ForeignCode) -> Refusal {
         kind: RefusalKind::ForeignCode,
         service: Some(service.clone()),
         message: format!(
-            "{}: {object} belongs to {owner}, and a rehearsal on the live schema would run its code with the rights of another role: its \
+            "{}: {object} belongs to {owner}, and a rehearsal on the live schema would run its code with the privileges of another role: the \
              owner is neither the migrating role, nor a role that it is a member of, nor the owner of the database, nor a superuser",
             target.address
         ),
@@ -88,7 +88,7 @@ fn refusal(target: &Target, foreign: &ForeignCode) -> Refusal {
     }
 }
 
-/// The tables of ours that are there, as patterns of `pg_dump`.
+/// The existing tables of the engine, as `pg_dump` patterns.
 async fn own_tables(
     session: &mut Session,
     history_tables: &[&str],
@@ -124,7 +124,7 @@ async fn dump(
     let mut command = program.against(watch);
     command
         .args(["--format=custom", "--no-password", "--no-subscriptions"])
-        .arg(format!("--lock-wait-timeout={PATIENCE}"))
+        .arg(format!("--lock-wait-timeout={LOCK_WAIT_MS}"))
         .arg(format!(
             "--dbname={}",
             watch.address().libpq_connection_string()
@@ -134,24 +134,24 @@ async fn dump(
         Ok(None) => Err(ServiceError::silent(watch.address(), "pg_dump").into()),
         Ok(Some(output)) if output.status.success() => Ok(Dump::InMemory(output.stdout)),
         Ok(Some(output)) => {
-            // Its own words do not tell a lock from a statement that took too long.
+            // The message of `pg_dump` does not distinguish a lock timeout from a statement timeout.
             if let Some(who) = recent_blockers(watch.address()) {
                 return Err(ServiceError::locked(watch.address(), Some(who)).into());
             }
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said: Vec<&str> = said
+            let output = String::from_utf8_lossy(&output.stderr);
+            let output: Vec<&str> = output
                 .lines()
                 .map(|line| line.trim_start_matches("pg_dump: "))
                 .collect();
-            let said = said.join("; ");
-            let message = format!("{}: pg_dump failed: {said}", watch.address());
-            Err(match without_right(&said, watch.address()) {
+            let output = output.join("; ");
+            let message = format!("{}: pg_dump failed: {output}", watch.address());
+            Err(match without_right(&output, watch.address()) {
                 Some(next) => ended(message, &next, ExitStatus::Refused),
-                None => failed(message, SEE_TO_IT),
+                None => failed(message, FIX_CAUSE),
             })
         }
         Err(error) => Err(failed(
-            format!("{program} cannot be run: {error}"),
+            format!("cannot run {program}: {error}"),
             "with another folder of client programs: --pg-bin FOLDER",
         )),
     }

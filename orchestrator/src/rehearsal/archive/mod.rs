@@ -1,6 +1,5 @@
-//! What a scratch database is filled with where its state is not replayed: a dump of the live schema, or a backup. Floor 4.
+//! Fills a scratch database from a dump of the live schema or from a backup, instead of a replay.
 //!
-//! Responsible for where that comes from and for pouring it into a scratch database. Not for what is rehearsed on it.
 
 mod backup;
 mod live;
@@ -17,35 +16,35 @@ use crate::scratch::ScratchError;
 
 pub(super) use pour::PourError;
 
-/// What a scratch database is filled with.
+/// A dump or backup that fills a scratch database.
 #[derive(Clone, Debug)]
 pub struct Archive {
-    /// What it is, for people.
+    /// A description for messages.
     what: String,
-    /// The version of the server that it comes from, as in `15.18`.
+    /// The version of the source server, such as `15.18`.
     server_version: String,
-    /// What reads it.
+    /// The `pg_restore` that reads the archive.
     pg_restore: ClientProgram,
-    /// One after the other.
+    /// The dumps, in the order in which they are restored.
     dumps: Vec<Dump>,
-    /// Roles that it is known to name.
+    /// Roles that the archive is known to mention.
     roles: Vec<String>,
-    /// The backup, which nobody may remove meanwhile.
+    /// The backup, locked against removal while it is used.
     #[expect(dead_code, reason = "held for its lock")]
     backup: Option<Restoration>,
 }
 
-/// What `pg_dump` wrote.
+/// The output of `pg_dump`.
 #[derive(Clone, Debug)]
 enum Dump {
-    /// Of a schema, or of our own tables: small.
+    /// A dump of a schema or of our own tables, which is small.
     InMemory(Vec<u8>),
-    /// A file, or a folder of files.
+    /// The path of a file or folder.
     At(PathBuf),
 }
 
-/// What to do where a client program does not get through.
-const SEE_TO_IT: &str = "first see to what it says (a missing role, extension or right), or give a server like the live one with --scratch-server";
+/// The next step after a client program fails.
+const FIX_CAUSE: &str = "first fix the reported cause (a missing role, extension or privilege), or choose a server like the live one with --scratch-server";
 
 fn failed(message: String, next: &str) -> ScratchError {
     ended(message, next, ExitStatus::Failed)
@@ -63,7 +62,7 @@ fn ended(message: String, next: &str, exit_code: ExitStatus) -> ScratchError {
 fn no_program(error: &ClientProgramError) -> ScratchError {
     ended(
         error.to_string(),
-        "first install the client programs of that PostgreSQL, or give their folder with --pg-bin",
+        "first install the client programs of that PostgreSQL version, or give their folder with --pg-bin",
         ExitStatus::Usage,
     )
 }

@@ -1,17 +1,17 @@
-//! From an archive into a scratch database.
+//! Restores an archive into a scratch database.
 
 use shared::domain::ExitStatus;
 
-use super::{Archive, Dump, SEE_TO_IT, ended, failed};
+use super::{Archive, Dump, FIX_CAUSE, ended, failed};
 use crate::client_watch::ClientWatch;
 use crate::restore::{Poured, major, pour};
 use crate::scratch::{Replay, ScratchError};
 
 /// Why a scratch database was not filled.
 pub(in crate::rehearsal) enum PourError {
-    /// A role that the server does not have is named.
+    /// The archive mentions a role that the server does not have.
     RoleMissing(String, ScratchError),
-    /// Anything else.
+    /// Any other error.
     Other(ScratchError),
 }
 
@@ -22,7 +22,7 @@ impl From<ScratchError> for PourError {
 }
 
 impl Archive {
-    /// Roles that it is known to name.
+    /// Roles that the archive is known to mention.
     pub(in crate::rehearsal) fn roles(&self) -> &[String] {
         &self.roles
     }
@@ -30,16 +30,16 @@ impl Archive {
     /// Fills an empty scratch database.
     ///
     /// # Errors
-    /// A refusal where the server is older than the one that the archive comes from; and what `pg_restore` says.
+    /// A refusal if the server is older than the source of the archive, and errors of `pg_restore`.
     pub(in crate::rehearsal) async fn pour(&self, replay: &Replay<'_>) -> Result<(), PourError> {
         let scratch = replay.server_version().await?;
         if major(&scratch) < major(&self.server_version) {
             return Err(ended(
                 format!(
-                    "{} is of PostgreSQL {}, and the scratch server has {scratch}, which cannot hold it",
+                    "{} comes from PostgreSQL {}, but the scratch server runs the older version {scratch}",
                     self.what, self.server_version
                 ),
-                "with a server as new: --scratch-server URL",
+                "with a server of that version or newer: --scratch-server URL",
                 ExitStatus::Refused,
             )
             .into());
@@ -49,18 +49,18 @@ impl Archive {
                 Dump::InMemory(bytes) => Poured::Bytes(bytes),
                 Dump::At(path) => Poured::At(path),
             };
-            // A subscription would fetch rows from its publisher.
+            // A restored subscription would fetch rows from its publisher.
             let arguments = ["--no-subscriptions".to_owned()];
             let into = ClientWatch::new(replay.connections(), replay.database(), "rehearsal");
             let poured = pour(&self.pg_restore, from, &into, major(&scratch), &arguments).await;
             if let Err(error) = poured {
-                let said = error.chain();
+                let chain = error.chain();
                 let message = format!(
-                    "{} cannot be put into a scratch database: {said}",
+                    "cannot restore {} into a scratch database: {chain}",
                     self.what
                 );
-                let error = failed(message, SEE_TO_IT);
-                return Err(match missing_role(&said) {
+                let error = failed(message, FIX_CAUSE);
+                return Err(match missing_role(&chain) {
                     Some(role) => PourError::RoleMissing(role, error),
                     None => PourError::Other(error),
                 });
@@ -70,9 +70,9 @@ impl Archive {
     }
 }
 
-/// `role "soc_app" does not exist`
-fn missing_role(said: &str) -> Option<String> {
-    let (before, _) = said.split_once("\" does not exist")?;
+/// The role in `role "soc_app" does not exist`.
+fn missing_role(chain: &str) -> Option<String> {
+    let (before, _) = chain.split_once("\" does not exist")?;
     let (_, role) = before.rsplit_once("role \"")?;
     Some(role.to_owned())
 }
@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn a_missing_role_is_named() {
-        let said = "could not execute query: ERROR:  role \"soc app\" does not exist; Command was: GRANT …";
-        assert_eq!(missing_role(said).as_deref(), Some("soc app"));
+        let chain = "could not execute query: ERROR:  role \"soc app\" does not exist; Command was: GRANT …";
+        assert_eq!(missing_role(chain).as_deref(), Some("soc app"));
         assert_eq!(missing_role("relation \"x\" does not exist"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Code that cannot work, and how one knows.
+//! Recognizes code that cannot work from the errors of the server.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use shared::postgres::ServerError;
 
 use super::state::Trigger;
 
-/// What triggers are for.
+/// An event that fires triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
     /// A row is inserted.
@@ -30,32 +30,32 @@ impl fmt::Display for Event {
     }
 }
 
-/// What does not work.
+/// The code that does not work.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Broken {
     /// A trigger.
     Trigger {
-        /// Its table, for people.
+        /// The table, for messages.
         table: String,
-        /// Its name; `None` where it is not known which of them.
+        /// The name of the trigger; `None` if it is not known which trigger failed.
         trigger: Option<String>,
-        /// On which occasion.
+        /// The event on which the trigger fails.
         event: Event,
-        /// Whether an update that changes nothing works.
+        /// Whether only updates that change a row fail.
         only_changes: bool,
     },
-    /// A function, with its arguments.
+    /// A function, with its argument types.
     Function(String),
 }
 
 /// Code that cannot work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenCode {
-    /// What it is.
+    /// The trigger or function.
     pub what: Broken,
-    /// What the server said.
+    /// The error message of the server.
     pub message: String,
-    /// Its code.
+    /// The SQLSTATE of the error.
     pub sqlstate: String,
 }
 
@@ -91,27 +91,27 @@ impl fmt::Display for BrokenCode {
     }
 }
 
-/// Whether an error of a statement of ours shows that a trigger's code cannot work. A trigger that refuses on purpose, or a
-/// constraint that does, shows nothing.
-pub(super) fn shows_broken_code(said: &ServerError, triggers: &[Trigger]) -> bool {
-    let within_function = said
+/// Whether a server error shows that a trigger's code cannot work. A trigger or constraint that rejects a row
+/// on purpose is not broken.
+pub(super) fn shows_broken_code(error: &ServerError, triggers: &[Trigger]) -> bool {
+    let within_function = error
         .where_
         .as_deref()
         .is_some_and(|context| context.contains("function "));
-    match said.sqlstate.as_str() {
-        // Rights, which another role may have; and a duplicate alias is the same as other errors of syntax.
+    match error.sqlstate.as_str() {
+        // Another role may have the missing privilege.
         "42501" => false,
-        // `currval` and `lastval` of a session that took no number yet.
-        "55000" if said.message.contains("in this session") => false,
+        // `currval` or `lastval` in a session that has not called `nextval` yet.
+        "55000" if error.message.contains("in this session") => false,
         code if code.starts_with("42") => true,
-        // An unsupported feature, no RETURN, a trigger's protocol, no such schema, an unassigned record, a NULL where none may be, an
-        // endless recursion.
+        // Unsupported feature, missing RETURN, trigger protocol violated, unexpected NULL, unknown schema, unassigned record,
+        // infinite recursion.
         "0A000" | "2F005" | "39P01" | "39004" | "3F000" | "55000" | "54001" => within_function,
-        // A label that the function itself names, and the enum does not have.
+        // An enum label that the function's own source mentions.
         "22P02" => {
             within_function
-                && said.message.contains("for enum")
-                && label(&said.message).is_some_and(|label| {
+                && error.message.contains("for enum")
+                && label(&error.message).is_some_and(|label| {
                     let literal = format!("'{}'", label.replace('\'', "''"));
                     triggers
                         .iter()
@@ -122,7 +122,7 @@ pub(super) fn shows_broken_code(said: &ServerError, triggers: &[Trigger]) -> boo
     }
 }
 
-/// Texts of errors in values that a type takes apart: their code is that of wrong SQL.
+/// Types whose parsers report an invalid value with the SQLSTATE of a syntax error.
 const PARSERS: [&str; 6] = [
     "tsquery",
     "jsonpath",
@@ -132,16 +132,16 @@ const PARSERS: [&str; 6] = [
     "query_int",
 ];
 
-/// Whether the values of the rows may be to blame, and not the code: a text that is no search query, or a name that is put together of
-/// what a row holds.
+/// Whether the row values, not the code, may cause the error: an invalid search query, or a name that the function builds from a
+/// value.
 pub(super) fn may_be_the_values<'v>(
-    said: &ServerError,
+    error: &ServerError,
     triggers: &[Trigger],
     mut values: impl Iterator<Item = &'v str>,
 ) -> bool {
-    match said.sqlstate.as_str() {
-        "42601" if PARSERS.iter().any(|parser| said.message.contains(parser)) => return true,
-        // A text that is no name: names in the code itself are read when the function is made.
+    match error.sqlstate.as_str() {
+        "42601" if PARSERS.iter().any(|parser| error.message.contains(parser)) => return true,
+        // Invalid name: names in the code itself are parsed when the function is created.
         "42602" => return true,
         code if code.starts_with("42") => {}
         _ => return false,
@@ -150,12 +150,12 @@ pub(super) fn may_be_the_values<'v>(
         .iter()
         .map(|trigger| trigger.source.to_lowercase())
         .collect();
-    let quoted = said.message.split('"').skip(1).step_by(2);
+    let quoted = error.message.split('"').skip(1).step_by(2);
     let named: Vec<String> = quoted
         .map(str::to_lowercase)
         .filter(|name| !name.is_empty() && !sources.iter().any(|source| source.contains(name)))
         .collect();
-    // A short value is a part of many names.
+    // A short value occurs in many names by chance.
     let is_of = |value: &str, name: &str| {
         value.contains(name) || value.chars().count() > 2 && name.contains(value)
     };
@@ -165,14 +165,14 @@ pub(super) fn may_be_the_values<'v>(
     })
 }
 
-/// The setting of an application that a function reads and this session does not have: `app.tenant`. A name without a dot is one of the
-/// server's, and misspelled.
-pub(super) fn missing_setting(said: &ServerError) -> Option<&str> {
-    let (_, rest) = said
+/// The application setting, such as `app.tenant`, that a function reads and this session does not have. A name without a dot is a
+/// misspelled server setting.
+pub(super) fn missing_setting(error: &ServerError) -> Option<&str> {
+    let (_, rest) = error
         .message
         .split_once("unrecognized configuration parameter \"")?;
     let name = rest.strip_suffix('"')?;
-    (said.sqlstate == "42704" && name.contains('.')).then_some(name)
+    (error.sqlstate == "42704" && name.contains('.')).then_some(name)
 }
 
 /// The label in `invalid input value for enum mood: "x"`.
@@ -182,9 +182,9 @@ fn label(message: &str) -> Option<&str> {
 }
 
 /// The trigger in whose function an error was raised.
-pub(super) fn culprit(said: &ServerError, triggers: &[&Trigger]) -> Option<String> {
-    let named = said.where_.as_deref().and_then(|context| {
-        // The outermost call stands last.
+pub(super) fn culprit(error: &ServerError, triggers: &[&Trigger]) -> Option<String> {
+    let named = error.where_.as_deref().and_then(|context| {
+        // The outermost call is on the last line.
         context.lines().rev().find_map(|line| {
             triggers
                 .iter()

@@ -1,6 +1,6 @@
-//! Looking at all code of a database, again and again.
+//! Checks all code of a database after each migration.
 //!
-//! Responsible for what has to be tried, and for telling each fault once: at the migration that first brings it.
+//! Selects what to test, and reports each fault once, at the migration that first causes it.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use super::exercise::{exercise, trial};
 use super::state::{Function, State};
 use crate::rehearsal::rows::{RowsError, fill_in};
 
-/// What was found.
+/// The result of one check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examined {
-    /// Code that cannot work, and did when it was looked at last, or was not there.
+    /// Code that cannot work and that did at the last check or did not exist.
     pub broken: Vec<BrokenCode>,
-    /// What could not be tried, for people.
+    /// What could not be tested, for messages.
     pub notes: Vec<String>,
 }
 
-/// Looks at the code of a database, and remembers what it saw.
+/// Checks the code of a database and remembers the results.
 #[derive(Debug, Default)]
 pub struct Examiner {
     seen: Option<State>,
     known: BTreeMap<Subject, Vec<BrokenCode>>,
 }
 
-/// What was tried: a function or a table with its triggers.
+/// A function, or a table with its triggers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject {
     Function(String),
@@ -37,8 +37,8 @@ enum Subject {
 }
 
 impl Examiner {
-    /// Tries all code that may work otherwise than when it was looked at last, and leaves everything as it is. The client must not be
-    /// inside of a transaction.
+    /// Tests all code that may behave differently than at the last check, and rolls back. The client must not be
+    /// in a transaction.
     ///
     /// # Errors
     /// When the catalog cannot be read or the connection is lost.
@@ -69,23 +69,23 @@ impl Examiner {
                 tried.insert(Subject::Function(name.clone()), broken);
             }
         }
-        let wanted: BTreeMap<_, _> = state
+        let selected: BTreeMap<_, _> = state
             .tables
             .iter()
             .filter(|(name, _)| tables.contains(*name))
             .collect();
-        if !wanted.is_empty() {
-            let oids = wanted.values().map(|table| table.oid).collect();
+        if !selected.is_empty() {
+            let oids = selected.values().map(|table| table.oid).collect();
             for unfilled in fill_in(client, &oids).await?.unfilled {
                 if tables.contains(&unfilled.table) {
                     examined.notes.push(format!(
-                        "the triggers of {} were not tried: {}",
+                        "the triggers of {} were not tested: {}",
                         unfilled.table, unfilled.why
                     ));
                 }
             }
         }
-        for (name, table) in wanted {
+        for (name, table) in selected {
             let broken = exercise(client, table, &mut examined.notes).await?;
             tried.insert(Subject::Table(name.clone()), broken);
         }
@@ -109,7 +109,7 @@ impl Examiner {
     }
 }
 
-/// Has a function checked by its language, under its own settings.
+/// Calls the validator of a function's language, under the function's own `search_path`.
 async fn validate(client: &Client, function: &Function) -> Result<Option<BrokenCode>, RowsError> {
     let mut sql = String::new();
     for (name, value) in function
@@ -127,15 +127,17 @@ async fn validate(client: &Client, function: &Function) -> Result<Option<BrokenC
     sql.push_str(&format!("SELECT {}({})", function.validator, function.oid));
     Ok(trial(client, &sql)
         .await?
-        .filter(says_that_it_cannot_run)
-        .map(|said| BrokenCode {
+        .filter(cannot_run)
+        .map(|error| BrokenCode {
             what: Broken::Function(function.name.clone()),
-            message: said.message,
-            sqlstate: said.sqlstate,
+            message: error.message,
+            sqlstate: error.sqlstate,
         }))
 }
 
-/// Rights are another role's matter, and so is what the server cannot do just now.
-fn says_that_it_cannot_run(said: &ServerError) -> bool {
-    said.sqlstate != "42501" && !said.sqlstate.starts_with("5") && !said.sqlstate.starts_with("XX")
+/// Another role may have a missing privilege, and a shortage of resources or a system error is not the function's fault.
+fn cannot_run(error: &ServerError) -> bool {
+    error.sqlstate != "42501"
+        && !error.sqlstate.starts_with("5")
+        && !error.sqlstate.starts_with("XX")
 }

@@ -1,6 +1,6 @@
-//! Letting the triggers of one table fire.
+//! Fires the triggers of one table.
 //!
-//! Responsible for an insert, an update and a delete, each undone at once. Not for the rows that they need (`rows`).
+//! Runs an insert, an update and a delete, each rolled back at once. The rows come from `rows`.
 
 use catalog::{literal, quote};
 use shared::postgres::Client;
@@ -13,27 +13,27 @@ use super::broken::{
 use super::state::{Trigger, TriggeredTable};
 use crate::rehearsal::rows::{AS_APPLICATION, RowsError, attempt, shown};
 
-/// How many rows are tried: triggers may have conditions.
+/// How many rows are tested: triggers may have conditions.
 const ROWS: usize = 30;
 
-/// As applications work: triggers fire and foreign keys are looked at.
+/// As in an application's session: triggers fire and foreign keys are checked.
 const ORIGIN: &str = "SET LOCAL session_replication_role = origin";
 const REPLICA: &str = "SET LOCAL session_replication_role = replica";
-/// Triggers that are put off to the end of a transaction fire now.
+/// Fires deferred triggers now.
 const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
-/// What settings of an application may be: a number, or what identifies a tenant.
+/// Values to try for application settings: a number, or a tenant id.
 const SETTINGS: [&str; 2] = ["1", "00000000-0000-4000-8000-000000000001"];
-/// How many settings of an application are given a value.
+/// How many application settings get a value.
 const MOST_SETTINGS: usize = 8;
 
-/// Does something as an application would, in the transaction that is open, and undoes it. Gives what the server said against it.
+/// Runs a statement as an application would, in the open transaction, and rolls it back. Returns the server's error.
 pub(super) async fn trial(client: &Client, sql: &str) -> Result<Option<ServerError>, RowsError> {
     let savepoint = format!("SAVEPOINT trial; {AS_APPLICATION}");
     client.batch_execute(&savepoint).await?;
     let refused = match client.batch_execute(sql).await.map_err(RowsError::from) {
         Ok(()) => None,
-        Err(RowsError::Query(said)) => Some(*said),
+        Err(RowsError::Query(error)) => Some(*error),
         Err(error) => return Err(error),
     };
     client
@@ -42,14 +42,14 @@ pub(super) async fn trial(client: &Client, sql: &str) -> Result<Option<ServerErr
     Ok(refused)
 }
 
-/// Lets each trigger of a table fire on each occasion; `notes` gets what could not be tried. A table without rows has only its inserts
-/// tried, which is nothing.
+/// Fires each trigger of a table on each of its events; `notes` receives what could not be tested. A table without rows is
+/// not tested.
 pub(super) async fn exercise(
     client: &Client,
     table: &TriggeredTable,
     notes: &mut Vec<String>,
 ) -> Result<Vec<BrokenCode>, RowsError> {
-    // A role that may not set it is not `replica` either.
+    // A role that may not set it does not run as `replica` either.
     let _refused = attempt(client, async { Ok(client.batch_execute(ORIGIN).await?) }).await?;
     let trials = Trials::read(client, table).await?;
     let mut broken = Vec::new();
@@ -62,44 +62,44 @@ pub(super) async fn exercise(
         if triggers.is_empty() {
             continue;
         }
-        let mut said = trials.attempt(event).await?;
+        let mut error = trials.attempt(event).await?;
         let mut only_changes = false;
-        if said.is_none() && event == Event::Update {
-            said = trials.change().await?;
+        if error.is_none() && event == Event::Update {
+            error = trials.change().await?;
             only_changes = true;
         }
-        if let Some(said) = said.filter(|said| shows_broken_code(said, &table.triggers)) {
+        if let Some(error) = error.filter(|error| shows_broken_code(error, &table.triggers)) {
             let values = trials.rows.iter().flatten().flatten().map(String::as_str);
-            if may_be_the_values(&said, &table.triggers, values) {
+            if may_be_the_values(&error, &table.triggers, values) {
                 notes.push(format!(
-                    "the triggers of {} are checked only in part on {event}: a value of its rows causes an error: {} ({})",
+                    "the triggers of {} are only partly tested on {event}: a row value causes an error: {} ({})",
                     shown(&table.schema, &table.name),
-                    said.message,
-                    said.sqlstate
+                    error.message,
+                    error.sqlstate
                 ));
                 continue;
             }
             broken.push(BrokenCode {
                 what: Broken::Trigger {
                     table: shown(&table.schema, &table.name),
-                    trigger: culprit(&said, &triggers),
+                    trigger: culprit(&error, &triggers),
                     event,
                     only_changes,
                 },
-                message: said.message,
-                sqlstate: said.sqlstate,
+                message: error.message,
+                sqlstate: error.sqlstate,
             });
         }
     }
     Ok(broken)
 }
 
-/// The rows of a table that are tried.
+/// The tested rows of a table.
 struct Trials<'a> {
     client: &'a Client,
     table: &'a TriggeredTable,
     name: String,
-    /// Where they are.
+    /// Their `ctid`s.
     places: Vec<String>,
     /// Their values.
     rows: Vec<Vec<Option<String>>>,
@@ -138,11 +138,11 @@ impl<'a> Trials<'a> {
         })
     }
 
-    /// As [`trial`]; settings of an application that triggers read have a value.
+    /// As [`trial`], but sets the application settings that triggers read.
     async fn trial(&self, sql: &str) -> Result<Option<ServerError>, RowsError> {
-        let mut said = trial(self.client, sql).await?;
+        let mut error = trial(self.client, sql).await?;
         let mut names: Vec<String> = Vec::new();
-        while let Some(name) = said.as_ref().and_then(missing_setting)
+        while let Some(name) = error.as_ref().and_then(missing_setting)
             && names.len() < MOST_SETTINGS
             && !names.iter().any(|known| known == name)
         {
@@ -155,14 +155,14 @@ impl<'a> Trials<'a> {
                         format!("SELECT pg_catalog.set_config({name}, {value}, true); ")
                     })
                     .collect();
-                said = trial(self.client, &format!("{set}{sql}")).await?;
-                let is_of_another_type = |said: &ServerError| said.sqlstate.starts_with("22");
-                if !said.as_ref().is_some_and(is_of_another_type) {
+                error = trial(self.client, &format!("{set}{sql}")).await?;
+                let is_of_another_type = |error: &ServerError| error.sqlstate.starts_with("22");
+                if !error.as_ref().is_some_and(is_of_another_type) {
                     break;
                 }
             }
         }
-        Ok(said)
+        Ok(error)
     }
 
     async fn attempt(&self, event: Event) -> Result<Option<ServerError>, RowsError> {
@@ -173,7 +173,7 @@ impl<'a> Trials<'a> {
         let name = &self.name;
         match event {
             Event::Insert => {
-                // The row that stands there makes room for itself.
+                // The existing row is deleted first, so that its copy does not violate a unique constraint.
                 let sql = format!(
                     "{REPLICA}; DELETE FROM {name} WHERE {here}; {ORIGIN}; {}; {NOW}",
                     self.insert()
@@ -205,10 +205,10 @@ impl<'a> Trials<'a> {
             }
             Event::Delete => {
                 let delete = format!("DELETE FROM {name} WHERE {here}; {NOW}");
-                let said = self.trial(&delete).await?;
-                // What others refer to is not deleted before they are.
-                if said.as_ref().is_none_or(|said| said.sqlstate != "23503") {
-                    return Ok(said);
+                let error = self.trial(&delete).await?;
+                // Referencing rows are deleted first.
+                if error.as_ref().is_none_or(|error| error.sqlstate != "23503") {
+                    return Ok(error);
                 }
                 let children: String = self
                     .table
@@ -226,7 +226,7 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// Makes the first row like each of the others, but for what tells rows apart.
+    /// Updates the first row to the values of each other row, except in unique columns.
     async fn change(&self) -> Result<Option<ServerError>, RowsError> {
         let assignments: Vec<String> = self
             .table
@@ -246,9 +246,11 @@ impl<'a> Trials<'a> {
                 literal(first),
                 literal(other),
             );
-            let said = self.trial(&sql).await?;
-            if let Some(said) = said.filter(|said| shows_broken_code(said, &self.table.triggers)) {
-                return Ok(Some(said));
+            let error = self.trial(&sql).await?;
+            if let Some(error) =
+                error.filter(|error| shows_broken_code(error, &self.table.triggers))
+            {
+                return Ok(Some(error));
             }
         }
         Ok(None)

@@ -1,7 +1,7 @@
-//! Functions and triggers: whether they work in the state that a migration leaves.
+//! Checks whether functions and triggers work in the state that a migration leaves.
 //!
-//! Responsible for trying them in a transaction that is rolled back, and for naming those that cannot work. Not for rows of their
-//! own (`rows`), nor for telling anybody.
+//! Runs them in a transaction that is rolled back and lists those that cannot work. The rows come from
+//! `rows`.
 
 mod broken;
 mod examine;

@@ -1,6 +1,6 @@
-//! The functions and triggers of a database, and what they may depend on.
+//! Reads the functions and triggers of a database, and what they may depend on.
 //!
-//! Responsible for reading it in one go, cheaply enough to be done after every migration, and for what changed since.
+//! One query, cheap enough to run after every migration. Also computes what changed since an earlier state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,21 +10,21 @@ use shared::postgres::Client;
 use super::broken::Event;
 use crate::rehearsal::rows::{RowsError, USERS_TABLES, read_rows, shown};
 
-/// A function of users.
+/// A user-defined function.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Function {
     pub oid: u32,
-    /// What tells its versions apart, also where it is made anew.
+    /// Distinguishes its versions, even if it is dropped and recreated.
     stamp: String,
-    /// With its arguments.
+    /// The name with argument types.
     pub name: String,
-    /// What checks a function of its language.
+    /// The validator of its language.
     pub validator: String,
-    /// Its own settings, each `name=value`.
+    /// The settings of the function, each `name=value`.
     pub settings: Vec<String>,
 }
 
-/// A table with triggers of users.
+/// A table with user-defined triggers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct TriggeredTable {
     pub oid: u32,
@@ -33,19 +33,19 @@ pub(super) struct TriggeredTable {
     pub partitioned: bool,
     pub columns: Vec<TriggeredColumn>,
     pub triggers: Vec<Trigger>,
-    /// The tables that refer to it, as SQL writes them.
+    /// The tables that reference it, quoted for SQL.
     pub children: Vec<String>,
 }
 
-/// A column of one.
+/// A column of such a table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct TriggeredColumn {
     pub name: String,
-    /// Whether a value can be assigned.
+    /// Whether an `UPDATE` can assign a value.
     pub assignable: bool,
-    /// Whether the server makes its values.
+    /// Whether the server generates its values.
     pub generated: bool,
-    /// Whether it tells rows apart.
+    /// Whether it is part of a unique index.
     pub unique: bool,
 }
 
@@ -54,16 +54,16 @@ pub(super) struct TriggeredColumn {
 pub(super) struct Trigger {
     pub name: String,
     stamp: String,
-    /// Its function with the parentheses, as an error's context names it.
+    /// The function with parentheses, as the context of an error names it.
     pub function: String,
-    /// The function's text.
+    /// The source of the function.
     pub source: String,
     /// `pg_trigger.tgtype`.
     kind: i16,
 }
 
 impl Trigger {
-    /// Whether it fires on that occasion.
+    /// Whether the trigger fires on an event.
     pub fn fires_on(&self, event: Event) -> bool {
         // Bits of PostgreSQL's pg_trigger.h.
         let bit = match event {
@@ -82,14 +82,14 @@ struct Stamp {
     stamp: String,
 }
 
-/// All of it.
+/// The functions and triggers of a database at one moment.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// By their names with arguments.
+    /// Functions by their names with argument types.
     pub functions: BTreeMap<String, Function>,
-    /// By their names for people.
+    /// Tables by their names for messages.
     pub tables: BTreeMap<String, TriggeredTable>,
-    /// Relations and enums, each with what tells its versions apart.
+    /// Relations and enums, each with a stamp that distinguishes its versions.
     others: BTreeMap<String, String>,
 }
 
@@ -114,7 +114,7 @@ const STAMPS: &str = "SELECT concat_ws('.', n.nspname, c.relname) AS name,
     FROM pg_enum AS e GROUP BY e.enumtypid";
 
 impl State {
-    /// Reads it.
+    /// Reads the state.
     pub async fn read(client: &Client) -> Result<Self, RowsError> {
         let tables = format!(
             "SELECT c.oid::int8, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned,
@@ -157,8 +157,8 @@ impl State {
         })
     }
 
-    /// What has to be looked at since an earlier state: functions and tables. Code can name anything: where something that stood
-    /// before is another now, all has to be; where things only were added, those.
+    /// The functions and tables to test since an earlier state. Code can mention any object: if an object changed or was
+    /// dropped, all of them; if objects were only added, those.
     pub fn since(&self, earlier: Option<&Self>) -> (BTreeSet<String>, BTreeSet<String>) {
         let all = || {
             (

@@ -1,8 +1,8 @@
-//! Looking at a statement that no transaction holds open, from beside.
+//! Observes a statement outside a transaction, from other sessions.
 //!
-//! Responsible for making such a statement stand still where its locks can be read, and for letting it go on. `CREATE INDEX
-//! CONCURRENTLY` and its like wait for older snapshots and for readers: a session of ours is one, until it has looked. Two of them take
-//! turns, so that the next phase of the statement is seen, too. Whatever does not wait for a reader is looked at in passing. Floor 4.
+//! `CREATE INDEX CONCURRENTLY` and similar statements wait for older snapshots and for readers. A session of ours acts as such a
+//! reader until it has read the statement's locks, then releases it. Two sessions take turns, so that the next phase of the statement
+//! is also observed. Statements that do not wait for readers are sampled while they run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,36 +18,36 @@ use tokio_postgres::types::Type;
 use super::LockMode;
 use super::relations::{Standing, read_standing};
 
-/// Between two looks: short at first, since most statements are.
+/// The pause between two samples: short at first, since most statements are short.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// No statement waits for readers more often than this.
+/// The limit for how often a statement is held up. No statement waits for readers more often.
 const MOST_TURNS: usize = 64;
 
-/// Two sessions beside that of the migration.
+/// Two sessions in addition to that of the migration.
 pub(super) struct ConcurrentSessions {
     connections: Arc<Connections>,
     address: DatabaseAddress,
     pair: Mutex<Option<[Connection; 2]>>,
 }
 
-/// What was seen of a statement.
+/// The observations of one statement.
 pub(super) struct Watched {
     pub(super) before: Standing,
     pub(super) after: Standing,
-    /// The strongest lock that it held or waited for, by relation.
+    /// The strongest lock that the statement held or waited for, by relation.
     pub(super) modes: BTreeMap<u32, LockMode>,
-    /// Without the time that it waited for us.
+    /// The duration without the time that the statement waited for us.
     pub(super) took: Duration,
 }
 
-/// Why nothing was seen.
+/// Why a statement was not observed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConcurrentSessionError {
-    #[error("no second session could be opened")]
+    #[error("cannot open a second session")]
     Connect(#[source] ConnectError),
-    #[error("looking on failed")]
+    #[error("cannot read the locks of the statement")]
     Query(#[from] tokio_postgres::Error),
 }
 
@@ -60,7 +60,7 @@ impl ConcurrentSessions {
         }
     }
 
-    /// Awaits `running`, a statement of the server process `pid`, to its end, whatever happens.
+    /// Awaits `running`, a statement of the server process `pid`, to its end, even if the observation fails.
     pub(super) async fn watch(
         &self,
         pid: i32,
@@ -71,11 +71,11 @@ impl ConcurrentSessions {
             running: Some(running),
         };
         let watched = match self.open(&mut pair).await {
-            Ok(pair) => look_on(pair, pid, &mut running).await,
+            Ok(pair) => observe(pair, pid, &mut running).await,
             Err(error) => Err(error),
         };
         if watched.is_err() {
-            // Both connections end here, and with them what they hold.
+            // Closing both connections releases the locks that they hold.
             *pair = None;
         }
         running.finish().await;
@@ -86,10 +86,10 @@ impl ConcurrentSessions {
         &self,
         pair: &'p mut Option<[Connection; 2]>,
     ) -> Result<&'p [Connection; 2], ConcurrentSessionError> {
-        let standing = pair
+        let existing = pair
             .take()
             .filter(|[one, other]| !one.client.is_closed() && !other.client.is_closed());
-        let opened = match standing {
+        let opened = match existing {
             Some(opened) => opened,
             None => {
                 let open = || self.connections.open_beside(&self.address);
@@ -102,7 +102,7 @@ impl ConcurrentSessions {
     }
 }
 
-async fn look_on(
+async fn observe(
     [one, other]: &[Connection; 2],
     pid: i32,
     running: &mut Watchable<'_>,
@@ -144,8 +144,8 @@ async fn look_on(
     })
 }
 
-/// Becomes a reader of each table: a snapshot, and the lock of a `SELECT`. What cannot be had at once is left: it may be the statement
-/// that holds it, or waits for it.
+/// Becomes a reader of each table: takes a snapshot and the lock of a `SELECT`. Skips tables that are not free at once: the
+/// statement may hold the lock, or wait for it.
 async fn hold(client: &Client, standing: &Standing) -> Result<(), tokio_postgres::Error> {
     client
         .batch_execute(
@@ -169,7 +169,7 @@ async fn hold(client: &Client, standing: &Standing) -> Result<(), tokio_postgres
         })
         .collect::<String>();
     let body = format!("BEGIN\n{locks}END");
-    // A name may hold any dollar quote: the body goes in as a literal.
+    // A table name may contain any dollar quote, so the body is a string literal.
     client
         .batch_execute(&format!("DO {}", catalog::literal(&body)))
         .await
@@ -179,7 +179,7 @@ async fn release(client: &Client) -> Result<(), tokio_postgres::Error> {
     client.batch_execute("ROLLBACK").await
 }
 
-/// The locks that a server process holds and waits for, and whether it waits for the session that asks.
+/// The locks that a server process holds or waits for, and whether it waits for the client's session.
 async fn read_locks(
     client: &Client,
     pid: i32,
@@ -210,7 +210,7 @@ struct Watchable<'a> {
 }
 
 impl Watchable<'_> {
-    /// Whether it ends within a time.
+    /// Whether the future completes within `time`.
     async fn ends_within(&mut self, time: Duration) -> bool {
         let Some(running) = &mut self.running else {
             return true;

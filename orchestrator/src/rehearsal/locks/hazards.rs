@@ -1,7 +1,7 @@
-//! Which of what was seen is a hazard for live traffic.
+//! Decides which observations are a hazard for live traffic. Pure.
 //!
-//! Responsible for the judgement. A strong lock alone is none: `ADD COLUMN` takes the strongest there is, for a millisecond. It is one
-//! together with work that grows with the table, in the same statement or in a later one of the same transaction. Floor 4: pure.
+//! A strong lock alone is not a hazard: `ADD COLUMN` takes the strongest lock for a millisecond. It is a hazard together
+//! with work that grows with the table, in the same statement or in a later one of the same transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,23 +13,23 @@ use super::observed::{BlockingLock, ObservedStatement, truncates};
 use super::{LockMode, ObservedLocks};
 use crate::rules::{Draft, slugs};
 
-/// How a migration burdens a relation for those who use it.
+/// The load of a migration on the applications that use a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burden {
-    /// The strongest lock that they feel.
+    /// The strongest lock that blocks applications.
     pub mode: LockMode,
-    /// How many statements work through all rows of a table while such a lock is held.
+    /// The number of statements that process all rows of a table while such a lock is held.
     pub works: usize,
 }
 
-/// What a statement is about, as far as its locks go.
+/// The kind of a statement, as far as its locks matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum About {
-    /// Rows: its scans are those of a query, which reads as many as the planner likes.
+    /// A statement on rows: the planner decides how many rows it scans.
     Rows,
-    /// Code, which may do anything.
+    /// A code block, which may do anything.
     Code,
-    /// The schema: its scans grow with the table.
+    /// A schema change: its scans grow with the table.
     Schema,
 }
 
@@ -48,12 +48,12 @@ impl About {
     }
 }
 
-/// In which order a block of code locks tables and changes rows.
+/// The order in which a code block locks tables and changes rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
-    /// Rows are changed under the lock, as far as the text tells: a function that is called may do anything.
+    /// Rows are changed under the lock, as far as the text shows: a called function may do anything.
     LocksFirst,
-    /// All rows are changed before, and whether what takes the lock reads all rows once more.
+    /// All rows are changed before the lock. `reads`: whether the locking statement reads all rows again.
     LocksLast { reads: bool },
 }
 
@@ -64,7 +64,7 @@ impl Order {
             .filter(|word| !word.is_empty())
             .map(str::to_ascii_uppercase)
             .collect();
-        // `FOR UPDATE`, `ON DELETE CASCADE` and the events of a trigger change nothing.
+        // `FOR UPDATE`, `ON DELETE CASCADE` and trigger events change no rows.
         let is_event = |word: &String| {
             matches!(
                 word.as_str(),
@@ -103,11 +103,11 @@ impl Order {
 }
 
 impl ObservedLocks {
-    /// What is held against the migration.
+    /// The findings against the migration.
     pub fn drafts<'s>(&self, script: &'s Script) -> Vec<Draft<'s>> {
         let texts = sql::split(&script.text).unwrap_or_default();
         let mut drafts = Vec::new();
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for (index, seen) in self.statements.iter().enumerate() {
             let Some(statement) = texts.iter().find(|text| text.offset == seen.offset) else {
                 continue;
@@ -127,11 +127,11 @@ impl ObservedLocks {
                 Some(self.scans(script, index, seen, &locks))
             } else if !before.is_empty()
                 && changes_rows(about, statement, seen)
-                && told.insert(seen.transaction)
+                && reported.insert(seen.transaction)
             {
                 Some(self.changes(script, seen, &before))
             } else if about == About::Code && changes_rows(about, statement, seen) {
-                // One block of code does both; only its text can show in which order.
+                // One code block does both; only its text shows in which order.
                 match Order::of(statement.text) {
                     Order::LocksFirst => Some(self.changes(script, seen, &taken)),
                     Order::LocksLast { reads: true } => {
@@ -154,7 +154,7 @@ impl ObservedLocks {
         drafts
     }
 
-    /// How each relation that stood was burdened, by its name.
+    /// The load on each existing relation, by name.
     pub fn burdens(&self, script: &Script) -> BTreeMap<String, Burden> {
         let texts = sql::split(&script.text).unwrap_or_default();
         let mut burdens: BTreeMap<String, Burden> = BTreeMap::new();
@@ -175,7 +175,7 @@ impl ObservedLocks {
         burdens
     }
 
-    /// Whether the statement at a place of the file took a lock that keeps applications from something.
+    /// Whether the statement at an offset took a lock that blocks applications.
     pub fn blocks_at(&self, offset: usize) -> bool {
         self.statements.iter().any(|seen| {
             let mut taken = seen.took_locks.iter();
@@ -198,7 +198,7 @@ impl ObservedLocks {
         Draft::new(
             &slugs::REWRITES_TABLE,
             script,
-            format!("writes {names} anew, and for {took} {blocks}"),
+            format!("rewrites {names} and {blocks} for {took}"),
         )
     }
 
@@ -209,19 +209,19 @@ impl ObservedLocks {
         seen: &ObservedStatement,
         locks: &[BlockingLock],
     ) -> Draft<'s> {
-        let read: BTreeSet<u32> = seen.scanned.union(&seen.looked_into).copied().collect();
+        let read: BTreeSet<u32> = seen.scanned.union(&seen.index_scanned).copied().collect();
         let earlier = locks.iter().find(|lock| lock.taken_by != index);
         let since = earlier.map_or_else(String::new, |lock| {
-            format!(", held since line {}", self.line(script, lock))
+            format!(" (locked since line {})", self.line(script, lock))
         });
         Draft::new(
             &slugs::SCANS_UNDER_LOCK,
             script,
             format!(
-                "reads all rows of {}, and for {} {}{since}",
+                "reads all rows of {} and {} for {}{since}",
                 self.names(&read),
-                time(seen.took),
                 blocking(locks.iter()),
+                time(seen.took),
             ),
         )
     }
@@ -237,17 +237,17 @@ impl ObservedLocks {
             (self.line(script, lock), self.held(lock.taken_by))
         });
         let tables: BTreeSet<u32> = match seen.changed.is_empty() {
-            true => seen.scanned.union(&seen.looked_into).copied().collect(),
+            true => seen.scanned.union(&seen.index_scanned).copied().collect(),
             false => seen.changed.clone(),
         };
         Draft::new(
             &slugs::LOCK_HELD_OVER_DATA_CHANGE,
             script,
             format!(
-                "changes rows of {} while the migration, from line {line} to the commit, for {} {}",
+                "changes rows of {} while the migration {} from line {line} to the commit, for {}",
                 self.names(&tables),
-                time(held),
                 blocking(locks.iter().copied()),
+                time(held),
             ),
         )
     }
@@ -282,19 +282,19 @@ impl ObservedLocks {
     }
 }
 
-/// Whether it reads rows in a number that grows with the table.
+/// Whether the number of rows that a statement reads grows with the table.
 fn reads_all(about: About, seen: &ObservedStatement) -> bool {
     match about {
-        About::Schema => !seen.scanned.is_empty() || !seen.looked_into.is_empty(),
-        // A query of its own may read a row or two by their key.
+        About::Schema => !seen.scanned.is_empty() || !seen.index_scanned.is_empty(),
+        // A query in the block may read single rows by key.
         About::Code => !seen.scanned.is_subset(&seen.changed),
         About::Rows => false,
     }
 }
 
-/// Whether it changes rows in a number that grows with a table: an `INSERT` of some values does not.
+/// Whether the number of rows that a statement changes grows with a table: an `INSERT` of values does not.
 fn changes_rows(about: About, statement: &Statement<'_>, seen: &ObservedStatement) -> bool {
-    let reads = !seen.scanned.is_empty() || !seen.looked_into.is_empty();
+    let reads = !seen.scanned.is_empty() || !seen.index_scanned.is_empty();
     match about {
         About::Rows => {
             let text = statement.text.to_ascii_lowercase();
@@ -305,22 +305,22 @@ fn changes_rows(about: About, statement: &Statement<'_>, seen: &ObservedStatemen
     }
 }
 
-/// `blocks reads and writes to controls (AccessExclusiveLock)`, the strongest first; locks of one kind are told together.
+/// `blocks reads and writes to controls (AccessExclusiveLock)`, strongest first, grouped by mode.
 fn blocking<'l>(locks: impl Iterator<Item = &'l BlockingLock>) -> String {
     let mut locks: Vec<&BlockingLock> = locks.collect();
     locks.sort_by(|one, other| (other.mode, &one.relation).cmp(&(one.mode, &other.relation)));
-    let mut told: Vec<String> = Vec::new();
+    let mut groups: Vec<String> = Vec::new();
     for group in locks.chunk_by(|one, other| one.mode == other.mode && one.blocks == other.blocks) {
         let names = group.iter().map(|lock| name(&lock.relation)).collect();
         if let Some(lock) = group.first() {
             let (blocks, mode) = (lock.blocks.words_before(), lock.mode);
-            told.push(format!("{blocks} {} ({mode})", listed(names)));
+            groups.push(format!("{blocks} {} ({mode})", listed(names)));
         }
     }
-    listed(told)
+    listed(groups)
 }
 
-/// A name as people know it: the schema `public` goes without saying.
+/// A name without the schema `public`.
 fn name(qualified: &str) -> String {
     qualified
         .strip_prefix("public.")
@@ -342,7 +342,7 @@ fn time(took: Duration) -> String {
 
 fn safe_form(hazard: Hazard, on_partitions: bool) -> Option<&'static str> {
     Some(match hazard {
-        // PostgreSQL refuses CONCURRENTLY there, and a key over an index that stands.
+        // On partitioned tables PostgreSQL refuses CONCURRENTLY, and a key that uses an existing index.
         Hazard::BlockingIndex if on_partitions => {
             "CREATE INDEX … ON ONLY the partitioned table, or ALTER TABLE ONLY … ADD CONSTRAINT for a key; then CREATE INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX … ATTACH PARTITION for each"
         }
@@ -371,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_word_tells_what_a_statement_is_about() {
+    fn the_first_word_determines_the_kind_of_a_statement() {
         for (text, about) in [
             ("UPDATE a SET b = 1", About::Rows),
             ("with x as (select 1) delete from a", About::Rows),
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_block_shows_what_comes_first() {
+    fn the_text_of_a_block_shows_the_order() {
         let last = |reads| Order::LocksLast { reads };
         for (text, order) in [
             (
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_listed_as_people_do() {
+    fn names_are_joined_with_commas_and_and() {
         let names = |list: &[&str]| listed(list.iter().map(|name| (*name).to_owned()).collect());
         assert_eq!(names(&["a"]), "a");
         assert_eq!(names(&["a", "b", "c"]), "a, b and c");

@@ -1,9 +1,9 @@
-//! What a migration locks, rewrites and reads while it runs, as the server itself shows it. Floor 4.
+//! Observes what a migration locks, rewrites and reads while it runs, as the server itself reports it.
 //!
-//! Responsible for looking: at `pg_locks`, at the files of relations, at the counters of scans; and for what is a hazard among that.
-//! Not for the text of statements (`lint`), nor for running them (`runner`).
+//! Reads `pg_locks`, the files of relations and the scan counters, and decides what is a hazard.
+//! `lint` checks the text of statements; `runner` runs them.
 //!
-//! What stood before the migration counts; what it makes itself nobody else knows yet.
+//! Only relations that existed before the migration count: no other session uses a relation that the migration creates.
 
 mod concurrent_sessions;
 mod hazards;

@@ -1,15 +1,14 @@
-//! The modes of PostgreSQL's table locks, and what each keeps applications from.
+//! The modes of PostgreSQL's table locks, and what each blocks.
 //!
-//! Responsible for the one table from mode to words. Floor 4: pure.
 
 use std::fmt;
 
-/// A mode of a table lock, the weakest first.
+/// A table lock mode, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockMode {
     /// `SELECT`.
     AccessShare,
-    /// `SELECT … FOR UPDATE` and its like.
+    /// `SELECT … FOR UPDATE` and similar statements.
     RowShare,
     /// `INSERT`, `UPDATE`, `DELETE`.
     RowExclusive,
@@ -25,23 +24,23 @@ pub enum LockMode {
     AccessExclusive,
 }
 
-/// What a lock keeps others from, the least first.
+/// What a lock blocks, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Blocks {
     /// `nextval` on a sequence.
     Nextval,
     /// `INSERT`, `UPDATE`, `DELETE`.
     Writes,
-    /// That, and `SELECT … FOR UPDATE`.
+    /// Writes and `SELECT … FOR UPDATE`.
     WritesAndRowLocks,
-    /// `SELECT` from something that nobody writes to.
+    /// `SELECT` from a relation without writes.
     Reads,
-    /// All.
+    /// All reads and writes.
     ReadsAndWrites,
 }
 
 impl LockMode {
-    /// All modes, the weakest first.
+    /// All modes, weakest first.
     pub const ALL: [Self; 8] = [
         Self::AccessShare,
         Self::RowShare,
@@ -53,12 +52,12 @@ impl LockMode {
         Self::AccessExclusive,
     ];
 
-    /// The mode of a name in `pg_locks`.
+    /// Parses a mode name from `pg_locks`.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == name)
     }
 
-    /// Its name in `pg_locks`.
+    /// The mode name in `pg_locks`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessShare => "AccessShareLock",
@@ -72,13 +71,13 @@ impl LockMode {
         }
     }
 
-    /// What applications cannot do meanwhile with a relation of a kind of `pg_class.relkind`; `None`: at most others' changes of the
-    /// schema wait.
+    /// What the mode blocks on a relation of this `pg_class.relkind`; `None` if at most other schema changes
+    /// wait.
     pub fn blocks(self, relkind: char) -> Option<Blocks> {
         match (relkind, self) {
             (_, mode) if mode < Self::Share => None,
             ('m', Self::AccessExclusive) => Some(Blocks::Reads),
-            // Nobody writes to a materialized view.
+            // Applications do not write to a materialized view.
             ('m', _) => None,
             ('S', _) => Some(Blocks::Nextval),
             (_, Self::AccessExclusive) => Some(Blocks::ReadsAndWrites),
@@ -89,7 +88,7 @@ impl LockMode {
 }
 
 impl Blocks {
-    /// In words.
+    /// The human text.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Nextval => "blocks nextval",
@@ -100,7 +99,7 @@ impl Blocks {
         }
     }
 
-    /// In words, before the name of the relation.
+    /// The human text, followed by the name of a relation.
     pub const fn words_before(self) -> &'static str {
         match self {
             Self::Nextval => "blocks nextval on",
@@ -123,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_pg_locks() {
+    fn mode_names_match_pg_locks() {
         for mode in LockMode::ALL {
             assert_eq!(LockMode::parse(mode.as_str()), Some(mode));
         }
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_does_is_not_blocked() {
+    fn operations_that_do_not_exist_are_not_blocked() {
         assert_eq!(LockMode::Exclusive.blocks('m'), None);
         assert_eq!(LockMode::AccessExclusive.blocks('m'), Some(Blocks::Reads));
         assert_eq!(LockMode::ShareUpdateExclusive.blocks('r'), None);

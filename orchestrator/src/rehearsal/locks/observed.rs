@@ -1,7 +1,7 @@
-//! What was seen of one migration, statement by statement.
+//! The locks observed during one migration, statement by statement. Pure.
 //!
-//! Responsible for putting single looks together: which statement took which lock, and how long it was held. Not for looking
-//! (`observer`). Floor 4: pure.
+//! Combines single samples: which statement took which lock, and how long it was held. `observer` takes the
+//! samples.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,45 +13,45 @@ use super::LockMode;
 use super::mode::Blocks;
 use super::relations::{Counts, Hold, Relation, Standing};
 
-/// What was seen of one migration.
+/// The locks observed during one migration.
 #[derive(Clone, Debug, Default)]
 pub struct ObservedLocks {
-    /// What stood before its first statement; what comes later is its own.
+    /// The relations that existed before its first statement.
     standing: Option<Standing>,
-    /// Its statements, in order.
+    /// The statements, in order.
     pub(super) statements: Vec<ObservedStatement>,
-    /// What could not be seen, and why.
+    /// What could not be observed, and why.
     pub notes: Vec<String>,
     transactions: Vec<Transaction>,
 }
 
-/// One transaction, or one statement outside of any.
+/// One transaction, or one statement outside a transaction.
 #[derive(Clone, Debug, Default)]
 struct Transaction {
     committed: bool,
-    /// From the end of the last statement to the commit.
+    /// The time from the end of the last statement to the commit.
     tail: Duration,
-    /// The files of relations, as they are now.
+    /// The current files of relations.
     files: BTreeMap<u32, u32>,
     modes: BTreeMap<u32, LockMode>,
     counts: BTreeMap<u32, Counts>,
 }
 
-/// What one statement did to relations that stood.
+/// What one statement did to existing relations.
 #[derive(Clone, Debug)]
 pub(super) struct ObservedStatement {
     pub(super) offset: usize,
     pub(super) took: Duration,
     /// The index of its transaction.
     pub(super) transaction: usize,
-    /// Locks that were not held before, or were weaker, by table.
+    /// Locks that were not held before, or only in a weaker mode, by table.
     pub(super) took_locks: BTreeMap<u32, LockMode>,
-    /// Tables that stand in a new file.
+    /// Tables that have a new file.
     pub(super) rewritten: BTreeSet<u32>,
-    /// Tables that were read from beginning to end.
+    /// Tables with a full scan.
     pub(super) scanned: BTreeSet<u32>,
-    /// Tables of which an index was looked into.
-    pub(super) looked_into: BTreeSet<u32>,
+    /// Tables with an index scan.
+    pub(super) index_scanned: BTreeSet<u32>,
     /// Tables whose rows were changed.
     pub(super) changed: BTreeSet<u32>,
 }
@@ -65,13 +65,13 @@ impl ObservedStatement {
             took_locks: BTreeMap::new(),
             rewritten: BTreeSet::new(),
             scanned: BTreeSet::new(),
-            looked_into: BTreeSet::new(),
+            index_scanned: BTreeSet::new(),
             changed: BTreeSet::new(),
         }
     }
 }
 
-/// A lock that keeps applications from something.
+/// A lock that blocks applications.
 #[derive(Clone, Debug)]
 pub(super) struct BlockingLock {
     pub(super) relation: String,
@@ -82,10 +82,10 @@ pub(super) struct BlockingLock {
 }
 
 impl ObservedLocks {
-    /// A transaction begins; `standing` is what there is now.
+    /// A transaction begins; `standing` are the existing relations.
     pub(super) fn begin(&mut self, standing: Standing) {
         if self.transactions.last().is_some_and(|last| !last.committed) {
-            // The engine tries again what was rolled back.
+            // The engine retries a transaction that was rolled back.
             self.transactions.pop();
             let transactions = self.transactions.len();
             self.statements
@@ -100,7 +100,7 @@ impl ObservedLocks {
         self.standing.get_or_insert(standing);
     }
 
-    /// A statement is done; `holds` is what its transaction holds now.
+    /// A statement is done; `holds` are the locks of its transaction.
     pub(super) fn statement(&mut self, offset: usize, took: Duration, holds: &[Hold]) {
         let index = self.transactions.len().saturating_sub(1);
         let (Some(transaction), Some(standing)) = (self.transactions.last_mut(), &self.standing)
@@ -117,7 +117,7 @@ impl ObservedLocks {
                 continue;
             };
             let table = relation.table;
-            // Planning a query wants to lock each index of a table: who holds one of them keeps readers of the table waiting.
+            // Planning a query locks each index of a table, so a lock on an index blocks readers of the table.
             if !relation.is_index() || hold.mode == LockMode::AccessExclusive {
                 let known = transaction.modes.get(&table);
                 if known.is_none_or(|known| *known < hold.mode) {
@@ -127,7 +127,7 @@ impl ObservedLocks {
             }
             if hold.counts.scans > before.scans {
                 match relation.is_index() {
-                    true => seen.looked_into.insert(table),
+                    true => seen.index_scanned.insert(table),
                     false => seen.scanned.insert(table),
                 };
             }
@@ -155,7 +155,7 @@ impl ObservedLocks {
         }
     }
 
-    /// A statement outside of any transaction is done. `after` is what stands now.
+    /// A statement outside a transaction is done. `after` are the relations after it.
     pub(super) fn outside(
         &mut self,
         offset: usize,
@@ -174,7 +174,7 @@ impl ObservedLocks {
             .collect();
         self.statement(offset, took, &holds);
         self.end(Duration::ZERO);
-        // A file may change under a lock that nobody had the time to see.
+        // A file may change under a lock that was too short to be observed.
         let before = self.transactions.last().map(|last| last.files.clone());
         let Some(statement) = self.statements.last_mut() else {
             return;
@@ -198,12 +198,12 @@ impl ObservedLocks {
         }
     }
 
-    /// A relation that stood.
+    /// A relation that existed before the migration.
     pub(super) fn relation(&self, number: u32) -> Option<&Relation> {
         self.standing.as_ref()?.get(&number)
     }
 
-    /// The locks that keep applications from something while a statement runs: those that it takes, and those that its transaction
+    /// The locks that block applications while a statement runs: those that it takes, and those that its transaction
     /// took before.
     pub(super) fn blocking_during(&self, index: usize) -> Vec<BlockingLock> {
         let mut found: BTreeMap<u32, BlockingLock> = BTreeMap::new();
@@ -233,7 +233,7 @@ impl ObservedLocks {
         found.into_values().collect()
     }
 
-    /// How long a lock was held that a statement took: from that statement's start to the commit. What looking took is left out.
+    /// How long the locks of a statement were held: from its start to the commit, without the time for sampling.
     pub(super) fn held(&self, taken_by: usize) -> Duration {
         let Some(taker) = self.statements.get(taken_by) else {
             return Duration::ZERO;
@@ -247,7 +247,7 @@ impl ObservedLocks {
         statements + tail.map_or(Duration::ZERO, |transaction| transaction.tail)
     }
 
-    /// The strongest lock on each relation that stood before, sorted by relation.
+    /// The strongest lock on each existing relation, sorted by relation.
     pub fn locks(&self, script: &Script) -> Vec<SeenLock> {
         let mut strongest: BTreeMap<u32, (LockMode, usize)> = BTreeMap::new();
         for (index, statement) in self.statements.iter().enumerate() {
@@ -258,7 +258,7 @@ impl ObservedLocks {
                 }
             }
         }
-        // A `TRUNCATE` makes a new file, and builds indexes on nothing.
+        // `TRUNCATE` creates a new, empty file: rebuilding its indexes takes no time.
         let (emptying, others): (Vec<_>, Vec<_>) = self
             .statements
             .iter()
@@ -287,7 +287,7 @@ impl ObservedLocks {
     }
 }
 
-/// Whether the statement at a place is a `TRUNCATE`: its new file is an empty one.
+/// Whether the statement at an offset is a `TRUNCATE`: its new file is empty.
 pub(super) fn truncates(script: &Script, offset: usize) -> bool {
     let word = script.text.get(offset..offset + "truncate".len());
     word.is_some_and(|word| word.eq_ignore_ascii_case("truncate"))

@@ -1,7 +1,7 @@
-//! Looking at a migration from within its transaction.
+//! Observes a migration from within its transaction.
 //!
-//! Responsible for when what is asked. What it asks reads catalogs only, under our settings, and leaves the transaction as it was: a file
-//! that says `SET TRANSACTION` first still can, since nothing is asked before. Floor 4.
+//! Its queries read only catalogs, under our settings, and leave the transaction unchanged. It sends none before a file's
+//! `SET TRANSACTION`, which PostgreSQL allows only before the first query.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,26 +18,26 @@ use super::ObservedLocks;
 use super::concurrent_sessions::ConcurrentSessions;
 use super::relations::{counts_scans, read_holds, read_standing};
 
-/// Sees what migrations lock, rewrite and read on their way up.
+/// Observes what migrations lock, rewrite and read on their way up.
 pub struct LockObserver {
-    seen: Mutex<BTreeMap<Version, InSight>>,
+    seen: Mutex<BTreeMap<Version, Observation>>,
     concurrent_sessions: ConcurrentSessions,
 }
 
-/// What is known of one migration so far.
+/// The observations of one migration so far.
 #[derive(Default)]
-struct InSight {
+struct Observation {
     observed: ObservedLocks,
-    /// Whether the counters of this transaction are known from before its first statement.
+    /// Whether the counters from before the first statement of this transaction are known.
     counted: bool,
-    /// Behind which place in the file the next statement is to be found.
+    /// The offset of the last statement: the next one follows it.
     passed: Option<usize>,
-    /// When the last look ended.
-    looked: Option<Instant>,
+    /// When the last sample ended.
+    sampled_at: Option<Instant>,
 }
 
 impl LockObserver {
-    /// Of migrations of the database at an address.
+    /// Creates an observer of migrations of the database at an address.
     pub fn new(connections: Arc<Connections>, address: DatabaseAddress) -> Arc<Self> {
         Arc::new(Self {
             seen: Mutex::default(),
@@ -45,23 +45,23 @@ impl LockObserver {
         })
     }
 
-    /// What was seen of a migration since this was asked last.
+    /// Removes and returns the observations of a migration.
     pub fn take(&self, version: Version) -> ObservedLocks {
         self.seen()
             .remove(&version)
-            .map(|sight| sight.observed)
+            .map(|observation| observation.observed)
             .unwrap_or_default()
     }
 
-    fn seen(&self) -> MutexGuard<'_, BTreeMap<Version, InSight>> {
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<Version, Observation>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sight<T>(&self, version: Version, change: impl FnOnce(&mut InSight) -> T) -> T {
+    fn update<T>(&self, version: Version, change: impl FnOnce(&mut Observation) -> T) -> T {
         change(self.seen().entry(version).or_default())
     }
 
-    async fn look_now(
+    async fn sample(
         &self,
         observed: ObservedStep<'_>,
         moment: Moment,
@@ -70,82 +70,84 @@ impl LockObserver {
         let script = &observed.migration.script;
         match moment {
             Moment::Begun => {
-                let passed = self.sight(version, |sight| {
-                    sight.counted = false;
-                    sight.looked = None;
+                let passed = self.update(version, |observation| {
+                    observation.counted = false;
+                    observation.sampled_at = None;
                     if !script.directives.no_transaction {
-                        sight.passed = None;
+                        observation.passed = None;
                     }
-                    sight.passed
+                    observation.passed
                 });
-                if may_ask_before_next(script, passed) {
+                if may_query_before_next(script, passed) {
                     self.begin(observed).await?;
                 }
             }
             Moment::Done { offset, took } => {
-                let counted = self.sight(version, |sight| {
-                    sight.passed = Some(offset);
-                    sight.counted
+                let counted = self.update(version, |observation| {
+                    observation.passed = Some(offset);
+                    observation.counted
                 });
                 if counted {
                     let holds = observed.session.aside_within(read_holds).await?;
-                    self.sight(version, |sight| {
-                        sight.observed.statement(offset, took, &holds);
+                    self.update(version, |observation| {
+                        observation.observed.statement(offset, took, &holds);
                     });
-                } else if may_ask_before_next(script, Some(offset)) {
+                } else if may_query_before_next(script, Some(offset)) {
                     self.begin(observed).await?;
                 }
-                self.sight(version, |sight| sight.looked = Some(Instant::now()));
+                self.update(version, |observation| {
+                    observation.sampled_at = Some(Instant::now())
+                });
             }
-            Moment::BeforeCommit => self.sight(version, |sight| {
-                if let Some(looked) = sight.looked {
-                    sight.observed.end(looked.elapsed());
+            Moment::BeforeCommit => self.update(version, |observation| {
+                if let Some(sampled_at) = observation.sampled_at {
+                    observation.observed.end(sampled_at.elapsed());
                 }
             }),
         }
         Ok(())
     }
 
-    /// Reads what stands and what was counted before.
+    /// Reads the existing relations and the counters.
     async fn begin(&self, observed: ObservedStep<'_>) -> Result<(), tokio_postgres::Error> {
-        let asking = observed.session.aside_within(async |client| {
+        let query = observed.session.aside_within(async |client| {
             tokio::try_join!(read_standing(client), counts_scans(client))
         });
-        let (standing, counting) = asking.await?;
-        self.sight(observed.migration.version, |sight| {
-            sight.observed.begin(standing);
-            sight.counted = true;
-            let note = "full scans were not seen: track_counts is off on this server";
-            if !counting && !sight.observed.notes.iter().any(|known| known == note) {
-                sight.observed.notes.push(note.to_owned());
+        let (standing, counting) = query.await?;
+        self.update(observed.migration.version, |observation| {
+            observation.observed.begin(standing);
+            observation.counted = true;
+            let note = "full scans were not observed: track_counts is off on this server";
+            if !counting && !observation.observed.notes.iter().any(|known| known == note) {
+                observation.observed.notes.push(note.to_owned());
             }
         });
         Ok(())
     }
 
-    async fn look_on_now(
+    async fn sample_from_outside(
         &self,
         observed: ObservedStep<'_>,
         offset: usize,
         running: BoxFuture<'_, ()>,
     ) {
         let version = observed.migration.version;
-        self.sight(version, |sight| sight.passed = Some(offset));
+        self.update(version, |observation| observation.passed = Some(offset));
         let watched = self
             .concurrent_sessions
             .watch(observed.session.pid(), running)
             .await;
-        self.sight(version, |sight| match watched {
+        self.update(version, |observation| match watched {
             Ok(watched) => {
-                sight.observed.begin(watched.before);
-                sight
+                observation.observed.begin(watched.before);
+                observation
                     .observed
                     .outside(offset, watched.took, &watched.modes, &watched.after);
             }
             Err(error) => {
                 let line = sql::position_at(&observed.migration.script.text, offset).line;
-                sight.observed.notes.push(format!(
-                    "the locks of the statement in line {line} were not seen: {}",
+                observation.observed.notes.push(format!(
+                    "the locks of the statement in line {line} were not observed: {}",
                     with_causes(&error)
                 ));
             }
@@ -153,8 +155,8 @@ impl LockObserver {
     }
 }
 
-/// Whether anything may be asked before the statement behind a place: nothing may come before `SET TRANSACTION`.
-fn may_ask_before_next(script: &Script, passed: Option<usize>) -> bool {
+/// Whether a query may be sent before the statement after an offset: `SET TRANSACTION` must come before any query.
+fn may_query_before_next(script: &Script, passed: Option<usize>) -> bool {
     let statements = sql::split(&script.text).unwrap_or_default();
     let next = statements
         .iter()
@@ -171,7 +173,7 @@ impl StepObserver for LockObserver {
         moment: Moment,
     ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>> {
         match observed.direction {
-            Direction::Up => Box::pin(self.look_now(observed, moment)),
+            Direction::Up => Box::pin(self.sample(observed, moment)),
             Direction::Down => Box::pin(std::future::ready(Ok(()))),
         }
     }
@@ -183,7 +185,7 @@ impl StepObserver for LockObserver {
         running: BoxFuture<'a, ()>,
     ) -> BoxFuture<'a, ()> {
         match observed.direction {
-            Direction::Up => Box::pin(self.look_on_now(observed, offset, running)),
+            Direction::Up => Box::pin(self.sample_from_outside(observed, offset, running)),
             Direction::Down => running,
         }
     }

@@ -1,7 +1,7 @@
-//! The relations that stand, and what a transaction holds of them.
+//! Reads the existing relations, and the locks that a transaction holds on them.
 //!
-//! Responsible for the statements that ask the server. They run in the migration's own transaction: all names are qualified, nothing is
-//! set, and only catalogs are read. Floor 4.
+//! The queries run in the migration's own transaction: all names are qualified, no setting is changed, and only catalogs
+//! are read.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,31 @@ use tokio_postgres::error::Error;
 
 use super::LockMode;
 
-/// The relations that stood before a migration, by their number.
+/// The relations that existed before a migration, by OID.
 pub(super) type Standing = BTreeMap<u32, Relation>;
 
-/// A relation that others may know.
+/// A relation that other sessions may use.
 #[derive(Clone, Debug)]
 pub(super) struct Relation {
-    /// Schema and name, quoted where they must be.
+    /// Schema and name, quoted where required.
     pub(super) name: String,
-    /// As in `pg_class.relkind`.
+    /// `pg_class.relkind`.
     pub(super) kind: char,
-    /// The table of an index; else itself.
+    /// The table of an index; otherwise the relation itself.
     pub(super) table: u32,
-    /// The file that it is in; 0 where it has none.
+    /// The relfilenode; 0 if it has no file.
     pub(super) file: u32,
-    /// What the asking session has counted of it.
+    /// The counters of the querying session.
     pub(super) counts: Counts,
 }
 
 impl Relation {
-    /// Whether rows are read from it by way of a lock that `LOCK TABLE` can take.
+    /// Whether `LOCK TABLE` can take the lock that reading its rows takes.
     pub(super) fn is_table(&self) -> bool {
         matches!(self.kind, 'r' | 'p')
     }
 
-    /// Whether a new file means that rows were written: a sequence has one after most changes.
+    /// Whether a new file means that rows were rewritten: most changes to a sequence also create one.
     pub(super) fn has_rows(&self) -> bool {
         matches!(self.kind, 'r' | 'm')
     }
@@ -44,26 +44,26 @@ impl Relation {
     }
 }
 
-/// What a transaction holds of one relation, and has done to it so far.
+/// A transaction's lock on one relation, and what it did to it so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hold {
     pub(super) relation: u32,
     pub(super) mode: LockMode,
-    /// The file that it is in now; `None` when it is gone.
+    /// The current relfilenode; `None` if the relation was dropped.
     pub(super) file: Option<u32>,
     pub(super) counts: Counts,
 }
 
-/// Counters of the session: they grow, and the server takes them off at moments of its own, but in no transaction.
+/// Counters of the session. They grow; the server resets them between transactions, never within one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// How often it was read as a whole, by queries as by `ALTER TABLE`; of an index, how often it was looked into.
+    /// The number of full scans, by queries or by `ALTER TABLE`; for an index, the number of index scans.
     pub(super) scans: i64,
-    /// Rows that were inserted, updated or deleted.
+    /// The number of rows inserted, updated or deleted.
     pub(super) rows: i64,
 }
 
-/// Reads what stands. What is temporary nobody else knows; what the engine keeps is not the application's.
+/// Reads the existing relations, without temporary ones, which other sessions do not use, and without the engine's own tables.
 pub(super) async fn read_standing(client: &Client) -> Result<Standing, Error> {
     let rows = client
         .query_typed(
@@ -98,7 +98,7 @@ pub(super) async fn read_standing(client: &Client) -> Result<Standing, Error> {
     Ok(standing)
 }
 
-/// Reads what the session's own transaction holds: nothing can be read or rewritten without a lock.
+/// Reads the locks of the session's own transaction: every read or rewrite requires one.
 pub(super) async fn read_holds(client: &Client) -> Result<Vec<Hold>, Error> {
     let rows = client
         .query_typed(
@@ -132,7 +132,7 @@ pub(super) async fn read_holds(client: &Client) -> Result<Vec<Hold>, Error> {
     Ok(holds)
 }
 
-/// Whether the server counts scans at all.
+/// Whether the server counts scans.
 pub(super) async fn counts_scans(client: &Client) -> Result<bool, Error> {
     let rows = client
         .query_typed(

@@ -1,13 +1,13 @@
-//! Values that a check constraint may like.
+//! Values that may satisfy a check constraint.
 //!
-//! Responsible for guessing them from the constraint's own words: the constants that it compares with, lengths, patterns. Not for
-//! judging them (`search`).
+//! Guesses them from the constraint's text: the constants that it compares with, lengths, patterns. `search` tests
+//! them.
 
 use super::pattern::matching;
 use super::types::{Typed, Types};
 use super::values::{Want, within_quotes};
 
-/// The constants that stand in expressions.
+/// The constants in expressions.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Mentioned {
     pub texts: Vec<String>,
@@ -15,7 +15,7 @@ pub(super) struct Mentioned {
 }
 
 impl Mentioned {
-    /// Those of some expressions, as the server spells them.
+    /// Collects the constants of expressions that the server printed.
     pub fn of<'a>(expressions: impl IntoIterator<Item = &'a str>) -> Self {
         let mut mentioned = Self::default();
         for expression in expressions {
@@ -49,7 +49,7 @@ impl Mentioned {
                     while at < letters.len()
                         && (letters[at].is_alphanumeric() || letters[at] == '_')
                     {
-                        // The quotes of `E'…'` begin a text.
+                        // The `E` of `E'…'` starts a string.
                         at += 1;
                     }
                 }
@@ -79,7 +79,7 @@ impl Mentioned {
     }
 }
 
-/// The text up to the closing quote, and the place behind it.
+/// The text up to the closing quote, and the position after it.
 fn quoted(letters: &[char], mut at: usize, quote: char, escapes: bool) -> (String, usize) {
     let mut text = String::new();
     while at < letters.len() {
@@ -103,7 +103,7 @@ fn keep(list: &mut Vec<String>, value: String) {
     }
 }
 
-/// Texts that constraints on texts ask for.
+/// Texts that constraints typically require.
 const TYPICAL: [&str; 36] = [
     "a",
     "A",
@@ -143,11 +143,11 @@ const TYPICAL: [&str; 36] = [
     "{}",
 ];
 
-/// The longest text that is made because a number stands in a constraint.
+/// The longest text that is generated because of a number in a constraint.
 const LONGEST: usize = 1_000;
 
 impl Types {
-    /// What may be liked, the likeliest first.
+    /// The candidate values, likeliest first.
     pub fn candidates(&self, typed: Typed, column: &str, mentioned: &Mentioned) -> Vec<String> {
         let typed = if self.known(typed.oid).is_some() {
             typed
@@ -180,7 +180,7 @@ impl Types {
         all
     }
 
-    /// What the constants that are mentioned lead to.
+    /// Candidates derived from the constants.
     fn fitting(&self, typed: Typed, mentioned: &Mentioned) -> Vec<String> {
         let Some(found) = self.get(typed.oid) else {
             return Vec::new();
@@ -359,7 +359,7 @@ fn documents(mentioned: &Mentioned) -> Vec<String> {
     all
 }
 
-/// The texts that begin like a date, a time or a length of time.
+/// The texts that look like a date, a time or an interval.
 fn datelike(mentioned: &Mentioned) -> Vec<String> {
     mentioned
         .texts

@@ -1,6 +1,6 @@
-//! What rows stand in a database.
+//! Reads a digest of the rows in a database.
 //!
-//! Responsible for reading them: small tables row by row, big ones as sums of hashes, each in one scan. Not for comparing (`losses`).
+//! Small tables are read row by row, big ones as sums of hashes, each in one scan. `losses` compares digests.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 use super::RowsError;
 use super::tables::{USERS_TABLES, read_rows, shown};
 
-/// The most bytes of a table that is read row by row.
+/// The maximum size in bytes of a table that is read row by row.
 const SMALL_BYTES: i64 = 1 << 20;
-/// The most rows of one.
+/// The maximum number of rows of a table that is read row by row.
 const SMALL_ROWS: usize = 1_000;
 
-/// The most rows that are told apart in a column that is NULL in some of them.
+/// The maximum number of rows for which the keys of NULL values are read.
 const MIXED_ROWS: usize = 200_000;
 
-/// Values as `pg_dump` writes them: each to its last digit, wherever the server stands.
+/// Settings as in `pg_dump`: exact values, independent of the server's configuration.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = on; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';
     SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL jit = off";
 
@@ -31,12 +31,12 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn rows(&self) -> u64 {
         self.tables.values().map(|table| table.count() as u64).sum()
     }
 
-    /// Whether a column stood in a table, both by name. A table is looked for in all schemas where none is given.
+    /// Whether a table had a column. Without a schema, the table is searched in all schemas.
     pub fn has_column(&self, schema: Option<&str>, table: &str, column: &str) -> bool {
         self.tables.iter().any(|((its_schema, its_name), digest)| {
             schema.is_none_or(|schema| schema == its_schema)
@@ -50,15 +50,15 @@ impl Digests {
 #[derive(Clone, Debug)]
 pub(super) struct TableDigest {
     pub oid: u32,
-    /// Its name for people.
+    /// The name for messages.
     pub shown: String,
     pub columns: Vec<DigestColumn>,
-    /// The columns that tell rows apart, by name.
+    /// The key columns, by name.
     pub key: Vec<String>,
     pub content: Content,
 }
 
-/// A column.
+/// A column of a table.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct DigestColumn {
     pub number: i16,
@@ -66,27 +66,27 @@ pub(super) struct DigestColumn {
     pub generated: bool,
 }
 
-/// What stands in a table.
+/// The contents of a table.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    /// Each row, its values in the order of the columns.
+    /// Every row, with values in column order.
     Rows(Vec<Vec<Option<String>>>),
-    /// Of too many rows: their number, and what is known of each column.
+    /// For a big table: the number of rows, and sums for each column.
     Sums { count: usize, sums: Vec<ColumnSums> },
 }
 
-/// A column of too many rows.
+/// The sums for a column of a big table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ColumnSums {
-    /// The sum of the hashes of all its values, each with the key of its row.
+    /// The sum of the hashes of all values, each with the key of its row.
     pub all: String,
-    /// The same of those that are not NULL.
+    /// The same sum for values that are not NULL.
     pub values: String,
-    /// How many are NULL.
+    /// The number of NULL values.
     pub nulls: usize,
-    /// The hashes of the keys of the rows in which it is NULL, where it is in some and not in too many.
+    /// The hashed keys of the rows with NULL, if there are some but not too many.
     null_keys: Vec<i64>,
-    /// As `values`, without the rows in which it was NULL in the digest that this one is compared with, where that is known.
+    /// As `values`, without the rows that had NULL in the earlier digest, if known.
     pub kept: Option<String>,
 }
 
@@ -136,7 +136,7 @@ impl Found {
     }
 }
 
-/// Reads the rows of all tables of users. `earlier` is what it is going to be compared with. The client must not be inside of a
+/// Reads the rows of all user tables. `earlier` is the digest with which the result will be compared. The client must not be in a
 /// transaction.
 ///
 /// # Errors
@@ -173,7 +173,7 @@ async fn read(client: &Client, earlier: Option<&Digests>) -> Result<Digests, Row
                 .tables
                 .get(&(table.schema.clone(), table.name.clone()))
         });
-        // What is compared is read in the same way, with the same key.
+        // A table is read the same way as in the earlier digest, with the same key, so that the two are comparable.
         if let Some(before) = before {
             let same_key = before
                 .key
@@ -216,7 +216,7 @@ async fn read(client: &Client, earlier: Option<&Digests>) -> Result<Digests, Row
     Ok(digests)
 }
 
-/// All rows of all small tables, in one go.
+/// Reads all rows of all small tables in one query.
 async fn read_small(
     client: &Client,
     tables: &[Found],
@@ -256,7 +256,7 @@ async fn read_small(
     Ok(contents)
 }
 
-/// A big table, in one scan, and another one for the keys of rows with a NULL beside rows without.
+/// Reads a big table in one scan, with a second scan for the keys of rows with NULL if a column is partly NULL.
 async fn read_big(
     client: &Client,
     table: &Found,
@@ -336,7 +336,7 @@ async fn read_big(
     Ok(Content::Sums { count, sums })
 }
 
-/// The keys of the rows in which a column was NULL, hashed; `None` where that is not known, or does not matter since it was NULL in none or in all.
+/// The hashed keys of the rows in which a column was NULL; `None` if unknown, or if it was NULL in none or all of them.
 fn was_null<'a>(before: Option<&'a TableDigest>, column: &str) -> Option<&'a [i64]> {
     let before = before?;
     let Content::Sums { count, sums } = &before.content else {

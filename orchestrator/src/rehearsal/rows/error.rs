@@ -1,25 +1,25 @@
-//! Why rows could not be looked at.
+//! Errors of reading and generating rows.
 
 use shared::postgres::ServerError;
 
-/// Why rows could not be looked at.
+/// Why rows could not be read or generated.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
-    /// A query of ours failed.
-    #[error("the rows of the scratch database cannot be looked at")]
+    /// A query failed.
+    #[error("cannot read the rows of the scratch database")]
     Query(#[source] Box<ServerError>),
-    /// The connection is gone.
-    #[error("the connection to the scratch database is lost")]
+    /// The connection is lost.
+    #[error("lost the connection to the scratch database")]
     Connection(#[source] tokio_postgres::Error),
-    /// The catalog answered in another form than it has.
-    #[error("the catalog of the scratch database has a form that is not known")]
+    /// A catalog query returned an unexpected result.
+    #[error("a catalog query on the scratch database returned an unexpected result")]
     Unreadable(#[from] serde_json::Error),
 }
 
 impl From<tokio_postgres::Error> for RowsError {
     fn from(error: tokio_postgres::Error) -> Self {
         match ServerError::from_error(&error) {
-            Some(said) => Self::Query(Box::new(said)),
+            Some(error) => Self::Query(Box::new(error)),
             None => Self::Connection(error),
         }
     }

@@ -1,9 +1,9 @@
-//! Rows for every table that has none.
+//! Generates rows for every empty table.
 //!
-//! Responsible for which tables, in which order, and under which settings. Not for one table's rows (`insert`).
+//! Selects the tables, their order and the settings. `insert` generates the rows of one table.
 //!
-//! Triggers do not fire, and the server does not look at foreign keys: a trigger of users may be broken, and what it would do to
-//! a row says nothing about the migration. That foreign keys hold is seen to here.
+//! Triggers and foreign keys are disabled: a trigger may be broken, and its effect on a row does not matter for the
+//! migration. This module makes sure that foreign keys hold.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,50 +22,50 @@ use super::tables::{ForeignKey, Table, empty_tables, read_tables};
 use super::types::{Typed, Types};
 use super::values::Want;
 
-/// How many rows of a parent are referred to.
+/// How many rows of a parent are referenced.
 const PARENT_ROWS: usize = 24;
 
-/// How rows are made: nobody's triggers fire, no foreign key is looked at, and nothing takes for ever.
+/// Settings for generating rows: independent of the server's configuration, and with time limits.
 const SETTINGS: &str = "SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '10s';
     SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL timezone = 'UTC'; SET LOCAL jit = off;
     SET LOCAL client_min_messages = error; SET LOCAL row_security = on";
 
-/// A table without rows for which none could be made.
+/// An empty table that could not be filled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfilled {
-    /// The table, for people.
+    /// The name of the table, for messages.
     pub table: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// What was filled.
+/// The result of filling tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filled {
-    /// The tables that got rows, as SQL writes them.
+    /// The filled tables, quoted for SQL.
     pub tables: Vec<String>,
-    /// How many rows they got.
+    /// The number of generated rows.
     pub rows: u64,
-    /// The tables for which no rows could be made.
+    /// The tables that could not be filled.
     pub unfilled: Vec<Unfilled>,
 }
 
-/// Fills empty tables, again and again, and remembers those for which it is of no use to try.
+/// Fills empty tables repeatedly, and skips those that failed until the schema changes.
 #[derive(Debug, Default)]
 pub struct Filler {
     hopeless: HashMap<u32, (u64, Unfilled)>,
-    /// The tables whose rows are made up.
-    made_up: BTreeSet<u32>,
+    /// The tables with generated rows.
+    generated: BTreeSet<u32>,
 }
 
 impl Filler {
-    /// Gives every empty table of users a few rows. The client must not be inside of a transaction.
+    /// Inserts a few rows into every empty user table. The client must not be in a transaction.
     ///
     /// # Errors
-    /// When the catalog cannot be read or the connection is lost. What the server refuses to take is told in the result.
+    /// When the catalog cannot be read or the connection is lost. Rows that the server rejects are in the result.
     pub async fn fill(&mut self, client: &Client) -> Result<Filled, RowsError> {
         let empty = empty_tables(client).await?;
-        let unchecked = unchecked_tables(client, &self.made_up).await?;
+        let unchecked = unchecked_tables(client, &self.generated).await?;
         if empty.is_empty() && unchecked.is_empty() {
             return Ok(Filled::default());
         }
@@ -79,7 +79,7 @@ impl Filler {
                 return Ok(Filled::default());
             }
             let filled = fill_tables(client, &empty, &mut self.hopeless, false).await?;
-            self.made_up.extend(empty);
+            self.generated.extend(empty);
             Ok(filled)
         }
         .await;
@@ -89,25 +89,25 @@ impl Filler {
     }
 }
 
-/// Fills those of the tables that are empty, and what they refer to, in the transaction that is open, which is going to be rolled back:
-/// no sequence moves on.
+/// Fills the empty ones of these tables, and the tables that they reference, in the open transaction, which the caller rolls back:
+/// no sequence is advanced.
 pub(in crate::rehearsal) async fn fill_in(
     client: &Client,
-    wanted: &BTreeSet<u32>,
+    selected: &BTreeSet<u32>,
 ) -> Result<Filled, RowsError> {
     let empty = empty_tables(client).await?;
-    if !empty.iter().any(|oid| wanted.contains(oid)) {
+    if !empty.iter().any(|oid| selected.contains(oid)) {
         return Ok(Filled::default());
     }
     prepare(client).await?;
     fill_tables(client, &empty, &mut HashMap::new(), true).await
 }
 
-/// Settings under which rows are made, for the transaction that is open.
+/// Applies the settings for generating rows to the open transaction.
 pub(super) async fn prepare(client: &Client) -> Result<(), RowsError> {
     client.batch_execute(SETTINGS).await?;
     let replica = "SET LOCAL session_replication_role = replica";
-    // A role that may not set it has triggers and foreign keys in its way; what they refuse is told.
+    // For a role that may not set it, triggers and foreign keys stay enabled; rows that they reject are reported.
     let _refused = attempt(client, async { Ok(client.batch_execute(replica).await?) }).await?;
     Ok(())
 }
@@ -126,7 +126,7 @@ async fn fill_tables(
             .filter(|(stamp, _)| *stamp == stamps[place])
     };
     let mut filled = Filled::default();
-    // A table may have had no rows because another one had none: anything new, and all are tried again.
+    // A table may have failed because another one was empty: after any schema change all are retried.
     if (0..tables.len()).all(|place| known(place).is_some()) {
         filled.unfilled = (0..tables.len())
             .filter_map(|place| known(place).map(|(_, unfilled)| unfilled.clone()))
@@ -149,7 +149,7 @@ async fn fill_tables(
             .collect(),
         done: BTreeSet::new(),
         own_numbers: own_numbers(&tables, spare_sequences),
-        foretold: BTreeSet::new(),
+        predicted: BTreeSet::new(),
     };
     for place in order(&tables) {
         let made = work.fill_table(place).await?;
@@ -165,7 +165,7 @@ async fn fill_tables(
             }),
         }
     }
-    let broken = work.broken_promises().await?;
+    let broken = work.unresolved_references().await?;
     for place in broken {
         let table = &tables[place];
         client
@@ -174,7 +174,8 @@ async fn fill_tables(
         filled.tables.retain(|known| *known != table.sql());
         filled.unfilled.push(Unfilled {
             table: table.shown(),
-            why: "it is in a circle of foreign keys in which no row can be the first".to_owned(),
+            why: "it is in a cycle of foreign keys in which no row can be inserted first"
+                .to_owned(),
         });
     }
     filled
@@ -197,8 +198,8 @@ fn stamp(table: &Table) -> u64 {
     hasher.finish()
 }
 
-/// Numbered columns that get a number of ours: all, or those that somebody must refer to before they are there, in circles of foreign
-/// keys that must have a value.
+/// Columns with a sequence or identity that get explicit numbers: all, or those that must be referenced before they exist, in
+/// cycles of required foreign keys.
 fn own_numbers(tables: &[Table], all: bool) -> BTreeMap<u32, BTreeSet<String>> {
     let mut found: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
     if all {
@@ -244,8 +245,8 @@ struct Work<'a> {
     places: HashMap<u32, usize>,
     done: BTreeSet<usize>,
     own_numbers: BTreeMap<u32, BTreeSet<String>>,
-    /// Tables with rows that refer to rows which were not there yet.
-    foretold: BTreeSet<usize>,
+    /// Tables with rows that reference rows which did not exist yet.
+    predicted: BTreeSet<usize>,
 }
 
 impl Work<'_> {
@@ -257,8 +258,8 @@ impl Work<'_> {
         let mut references = Vec::new();
         for key in &table.foreign_keys {
             let reference = self.reference(place, key).await?;
-            if reference.foretold && !reference.keys.is_empty() {
-                self.foretold.insert(place);
+            if reference.predicted && !reference.keys.is_empty() {
+                self.predicted.insert(place);
             }
             references.push(reference);
         }
@@ -295,7 +296,7 @@ impl Work<'_> {
         recipe.insert(self.client).await
     }
 
-    /// What a foreign key can refer to.
+    /// The keys that a foreign key can reference.
     async fn reference(&self, place: usize, key: &ForeignKey) -> Result<Reference, RowsError> {
         let table = &self.tables[place];
         let columns = key
@@ -306,9 +307,9 @@ impl Work<'_> {
         let parent = self.places.get(&key.parent).copied();
         let waiting = parent.filter(|parent| !self.done.contains(parent));
         let keys = match waiting {
-            // Of what may be NULL only a row of the same table is worth foretelling.
+            // If the key may be NULL, only rows of the same table are predicted.
             Some(parent) if is_required(table, key) || parent == place => {
-                self.foretell(parent, key, is_required(table, key), parent == place)
+                self.predict(parent, key, is_required(table, key), parent == place)
             }
             Some(_) => Vec::new(),
             None => self.keys(key).await?,
@@ -316,12 +317,12 @@ impl Work<'_> {
         Ok(Reference {
             columns,
             keys,
-            foretold: waiting.is_some(),
+            predicted: waiting.is_some(),
         })
     }
 
-    /// The keys that the parent's rows are going to have; none where that is not known.
-    fn foretell(
+    /// The keys that the parent's rows will have; none if unknown.
+    fn predict(
         &self,
         parent: usize,
         key: &ForeignKey,
@@ -349,12 +350,12 @@ impl Work<'_> {
                 })
                 .collect::<Option<Vec<String>>>()
         };
-        // Of another table the first two rows are sure to come; of its own, as many as there are rows that refer to them.
+        // Of another table, the first two rows always follow; of the same table, as many as there are referencing rows.
         let sure = if own { PARENT_ROWS } else { 2 };
         (0..sure).filter_map(one).collect()
     }
 
-    /// The keys of a table that has its rows.
+    /// The keys of a table that is already filled.
     async fn keys(&self, key: &ForeignKey) -> Result<Vec<Vec<String>>, RowsError> {
         let names: Vec<String> = key.parent_columns.iter().map(|name| quote(name)).collect();
         let sql = format!(
@@ -378,10 +379,10 @@ impl Work<'_> {
         Ok(keys)
     }
 
-    /// The tables whose rows refer to rows that were to come and did not, and those that refer to such tables.
-    async fn broken_promises(&self) -> Result<BTreeSet<usize>, RowsError> {
+    /// The tables whose rows reference predicted rows that were not inserted, and the tables that reference those.
+    async fn unresolved_references(&self) -> Result<BTreeSet<usize>, RowsError> {
         let mut broken = BTreeSet::new();
-        for place in &self.foretold {
+        for place in &self.predicted {
             let table = &self.tables[*place];
             for key in &table.foreign_keys {
                 if self.dangles(table, key).await? {

@@ -1,6 +1,6 @@
-//! Rows that were made up before a check was added, NOT VALID, are made to fulfil it: whoever validates it later has seen to that.
+//! Updates generated rows to satisfy a check that was added NOT VALID afterwards: a migration that validates it later must not fail.
 //!
-//! Responsible for checks. Not for rows of others: what stands there is theirs.
+//! Does not change rows that the migrations wrote.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ struct Found {
     oid: u32,
 }
 
-/// Those of some tables on which a check was not validated.
+/// The tables among these that have a check which is not validated.
 pub(super) async fn unchecked_tables(
     client: &Client,
     tables: &BTreeSet<u32>,
@@ -36,7 +36,7 @@ pub(super) async fn unchecked_tables(
     Ok(found.into_iter().map(|found| found.oid).collect())
 }
 
-/// Changes the rows that do not fulfil what their tables ask, in the transaction that is open. Where that cannot be done they stay.
+/// Updates the rows that violate a check of their table, in the open transaction. Rows for which no value is found are unchanged.
 pub(super) async fn fulfil(client: &Client, oids: &[u32]) -> Result<(), RowsError> {
     let (tables, types) = read_tables(client, oids).await?;
     for table in &tables {

@@ -1,6 +1,6 @@
-//! The rows of one table, made and inserted.
+//! Generates and inserts the rows of one table.
 //!
-//! Responsible for choosing a value for every column and for trying others where the server refuses. Not for which tables.
+//! Chooses a value for every column, and tries others when the server rejects a row.
 
 use std::collections::BTreeSet;
 
@@ -14,22 +14,22 @@ use super::tables::Table;
 use super::types::{Typed, Types};
 use super::values::Want;
 
-/// The fewest rows that a table gets.
+/// The minimum number of rows for a table.
 const ROWS: usize = 3;
-/// The most; enough for each label of an ordinary enum.
+/// The maximum number of rows: enough for each label of an ordinary enum.
 const MOST_ROWS: usize = 24;
-/// How often one row is tried.
+/// How many variants of one row are tried.
 const TRIES: usize = 40;
-/// The row that is left as empty as it may be.
+/// The index of the row with as many NULLs as allowed.
 const SPARSE: usize = 1;
-/// Where the numbers begin that are given to a column that a sequence numbers otherwise: far from where the sequence is.
+/// The first explicit number for a column with a sequence: far from the values of the sequence.
 const OWN_NUMBERS: usize = 1_000_001;
 
-/// Statements after which a session is, in the transaction that is open, as that of an application is: code that rows set off may
-/// rely on the settings of the database.
+/// Restores the settings of an application's session in the open transaction: triggers and defaults may rely on the settings of
+/// the database.
 pub(in crate::rehearsal) const AS_APPLICATION: &str = "SET LOCAL search_path TO DEFAULT";
 
-/// Does something as an application would, in the transaction that is open; where the server refuses it, all is as it was.
+/// Runs a statement as an application would, in the open transaction; rolls it back if the server rejects it.
 pub(in crate::rehearsal) async fn attempt<T>(
     client: &Client,
     work: impl Future<Output = Result<T, RowsError>>,
@@ -45,44 +45,44 @@ pub(in crate::rehearsal) async fn attempt<T>(
                 .await?;
             Ok(Ok(value))
         }
-        Err(RowsError::Query(said)) => {
+        Err(RowsError::Query(error)) => {
             client
                 .batch_execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
                 .await?;
-            Ok(Err(*said))
+            Ok(Err(*error))
         }
         Err(error) => Err(error),
     }
 }
 
-/// What a foreign key lets its columns be: the keys of the parent, by row.
+/// The values that a foreign key allows for its columns: the keys of the parent, by row.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reference {
     /// The columns, by index.
     pub columns: Vec<usize>,
     /// The rows of the parent.
     pub keys: Vec<Vec<String>>,
-    /// Whether a row refers to what will have the same number: the parent has no rows yet.
-    pub foretold: bool,
+    /// Whether a row references the parent row that will have the same index: the parent has no rows yet.
+    pub predicted: bool,
 }
 
-/// All that a table's rows are made from.
+/// Everything from which the rows of a table are generated.
 pub(super) struct Recipe<'a> {
     pub types: &'a Types,
     pub table: &'a Table,
     pub groups: Vec<Group>,
     pub references: Vec<Reference>,
-    /// Numbered columns that get a number of ours, by index: somebody referred to them before they were there.
+    /// Columns with a sequence or identity that get explicit numbers, by index: they are referenced before they exist.
     pub own_numbers: BTreeSet<usize>,
 }
 
-/// How much a row is filled.
+/// How completely a row is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fullness {
     /// With long texts and many digits.
     Demanding,
     Full,
-    /// Only what must be.
+    /// Only required values.
     Least,
 }
 
@@ -93,20 +93,20 @@ enum Value {
     Text(String),
 }
 
-/// What becomes of one row on its way into a table.
+/// The state of one row while variants are tried.
 struct Draft {
     row: usize,
     fullness: Fullness,
-    /// How far each column has moved on from its first value.
+    /// The index of the current value of each column.
     moved: Vec<usize>,
-    /// Columns that turned out to need a value.
+    /// Columns that turned out to require a value.
     required: BTreeSet<usize>,
 }
 
-/// Why a table got no rows.
+/// The reason why a table got no rows.
 pub(super) type Why = String;
 
-/// The number of ours for a column that a sequence numbers otherwise.
+/// The explicit number for a column with a sequence.
 pub(super) fn own_number(types: &Types, oid: u32, ordinal: usize) -> String {
     match types.get(oid).map(|found| found.name.as_str()) {
         Some("int2") => (30_001 + ordinal).to_string(),
@@ -115,7 +115,7 @@ pub(super) fn own_number(types: &Types, oid: u32, ordinal: usize) -> String {
 }
 
 impl Recipe<'_> {
-    /// Makes the rows and inserts them; gives how many there are.
+    /// Generates and inserts the rows; returns their number.
     pub async fn insert(&self, client: &Client) -> Result<Result<u64, Why>, RowsError> {
         let count = self.count();
         let drafts: Vec<Draft> = (0..count).map(|row| self.draft(row)).collect();
@@ -185,38 +185,38 @@ impl Recipe<'_> {
                 Ok(row) => row,
                 Err(why) => return Ok(Err(why)),
             };
-            let Err(said) = run(client, &self.statement(&[row])).await? else {
+            let Err(error) = run(client, &self.statement(&[row])).await? else {
                 return Ok(Ok(()));
             };
-            why = self.words(&said);
-            if !self.try_otherwise(&mut draft, &said) {
+            why = self.reason(&error);
+            if !self.next_variant(&mut draft, &error) {
                 break;
             }
         }
         Ok(Err(why))
     }
 
-    fn words(&self, said: &ServerError) -> Why {
-        match said.constraint.as_deref() {
-            Some(constraint) => format!("constraint {}: {}", quote(constraint), said.message),
-            None => format!("{} ({})", said.message, said.sqlstate),
+    fn reason(&self, error: &ServerError) -> Why {
+        match error.constraint.as_deref() {
+            Some(constraint) => format!("constraint {}: {}", quote(constraint), error.message),
+            None => format!("{} ({})", error.message, error.sqlstate),
         }
     }
 
-    /// Changes a row that the server refused. Says no when there is nothing left to try.
-    fn try_otherwise(&self, draft: &mut Draft, said: &ServerError) -> bool {
-        if said.sqlstate == "23502"
-            && let Some(column) = said.column.as_deref()
+    /// Changes a row that the server rejected. Returns false if there is nothing left to try.
+    fn next_variant(&self, draft: &mut Draft, error: &ServerError) -> bool {
+        if error.sqlstate == "23502"
+            && let Some(column) = error.column.as_deref()
             && let Some(index) = self.index(column)
             && draft.required.insert(index)
         {
             return true;
         }
-        let to_move = self.blamed(said);
+        let to_move = self.blamed(error);
         if !to_move.is_empty() {
             let tries = draft.moved.iter().copied().max().unwrap_or_default() + 1;
             for (place, index) in to_move.into_iter().enumerate() {
-                // Each column at a speed of its own, so that they meet in all combinations.
+                // Columns advance at different speeds, so that all combinations occur.
                 draft.moved[index] = tries / (place + 1) + if place == 0 { 0 } else { tries % 2 };
             }
             return true;
@@ -229,9 +229,9 @@ impl Recipe<'_> {
         true
     }
 
-    /// The columns that a refusal is about.
-    fn blamed(&self, said: &ServerError) -> Vec<usize> {
-        let Some(name) = said.constraint.as_deref() else {
+    /// The columns that an error is about.
+    fn blamed(&self, error: &ServerError) -> Vec<usize> {
+        let Some(name) = error.constraint.as_deref() else {
             return Vec::new();
         };
         let checks = self
@@ -248,7 +248,7 @@ impl Recipe<'_> {
             .chain(uniques)
             .find(|(known, _)| *known == name)
             .map(|(_, columns)| columns.clone());
-        // A partition's index has a name of its own: then all that must be unique moves on.
+        // The error may name the index of a partition: then all unique columns advance.
         let columns = named.unwrap_or_else(|| {
             self.table
                 .uniques
@@ -261,13 +261,13 @@ impl Recipe<'_> {
             .filter_map(|number| self.table.position(number))
             .filter(|index| !self.table.columns[*index].generated)
             .collect();
-        // What identifies a row comes last: it is what others refer to.
+        // Key columns come last, since other tables reference them.
         let mut indexes: Vec<usize> = indexes.into_iter().collect();
         indexes.reverse();
         indexes
     }
 
-    /// Whether rows are told apart by a column: what others may refer to stays what it is foretold to be.
+    /// Whether a column is part of the key: referenced values must stay as predicted.
     fn is_key(&self, number: i16) -> bool {
         self.table
             .uniques
@@ -285,7 +285,7 @@ impl Recipe<'_> {
     fn row(&self, draft: &Draft) -> Result<Vec<Value>, Why> {
         let columns = &self.table.columns;
         let sparse = draft.row == SPARSE;
-        // The rows in between count on, and the sparse one comes after all: so every label has its turn.
+        // The sparse row uses the last ordinal, so that every label is used by another row.
         let ordinal = match draft.row {
             0 => 0,
             SPARSE => self.count() - 1,
@@ -351,7 +351,7 @@ impl Recipe<'_> {
                     None if may_be_null(index) => Value::Null,
                     None => {
                         return Err(format!(
-                            "no value of type {} is known for column {}",
+                            "cannot generate a value of type {} for column {}",
                             column.spelled,
                             quote(&column.name)
                         ));
@@ -363,7 +363,7 @@ impl Recipe<'_> {
         Ok(values.into_iter().flatten().collect())
     }
 
-    /// Lets the columns of a foreign key refer to a row of the parent.
+    /// Sets the columns of a foreign key to the key of a parent row.
     fn refer(
         &self,
         reference: &Reference,
@@ -392,7 +392,7 @@ impl Recipe<'_> {
             }
             return Ok(());
         }
-        // What is decided already, by a check or by another foreign key, must be the same there.
+        // The parent row must match the values already set by a check or another foreign key.
         let fits = |key: &&Vec<String>| {
             reference
                 .columns
@@ -410,13 +410,13 @@ impl Recipe<'_> {
             .map(|index| draft.moved[*index])
             .max()
             .unwrap_or_default();
-        let at = if reference.foretold {
+        let at = if reference.predicted {
             ordinal
         } else {
             ordinal + moved
         };
         let Some(key) = fitting.get(at % fitting.len().max(1)) else {
-            return Err("the table that it refers to has no row that it could refer to".to_owned());
+            return Err("the referenced table has no matching row".to_owned());
         };
         let key = (*key).clone();
         for (index, part) in reference.columns.iter().zip(key) {

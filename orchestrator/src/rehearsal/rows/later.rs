@@ -1,7 +1,7 @@
-//! Whether a revert that takes back what its migration filled in takes back, too, what was written later.
+//! Checks whether a revert that clears values filled by its migration also clears values written later.
 //!
-//! Responsible for trying: in a transaction that is rolled back, a row gets another value than the migration wrote, as an application
-//! would write it, and the revert runs. Where that cannot be done nothing follows from it.
+//! In a transaction that is rolled back, writes a value other than the migration's to a row, as an application would, and runs the
+//! revert. If that is not possible, it draws no conclusion.
 
 use catalog::{literal, quote};
 use shared::postgres::Client;
@@ -19,8 +19,8 @@ use super::values::Want;
 /// How many values are tried.
 const VALUES: usize = 6;
 
-/// The values that a revert would lose though they are no doing of its migration. The database is as the migration leaves it, and so it
-/// stays. `revert` is the text of a transactional file.
+/// The values that a revert would lose although its migration did not write them. The database must be as the migration leaves it,
+/// and is unchanged afterwards. `revert` is the text of a transactional file.
 pub async fn later_losses(
     client: &Client,
     before: &Digests,
@@ -32,7 +32,7 @@ pub async fn later_losses(
     for cleared in cleared(before, after_up, after_down) {
         client.batch_execute("BEGIN").await?;
         let loses = loses(client, &cleared, revert).await;
-        // What a rollback does not undo.
+        // A rollback does not undo these.
         let end = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all(); DEALLOCATE ALL";
         client.batch_execute(end).await?;
         if loses? {
@@ -71,11 +71,11 @@ async fn loses(client: &Client, cleared: &Cleared<'_>, revert: &str) -> Result<b
             _ => None,
         }))
     });
-    // The row is one more that has a value, unless the revert took it.
+    // One more row has a value, unless the revert cleared it.
     Ok(matches!(left.await?, Ok(Some(left)) if left <= cleared.left))
 }
 
-/// Gives one row that the migration filled another value.
+/// Writes a different value to one row that the migration filled.
 async fn write(client: &Client, cleared: &Cleared<'_>) -> Result<bool, RowsError> {
     let (tables, types) = read_tables(client, &[cleared.table.oid]).await?;
     let ((schema, table), name) = cleared.names[0];

@@ -1,7 +1,7 @@
-//! What a migration and its revert lose of the rows that stood before.
+//! Finds what a migration and its revert lose of the existing rows.
 //!
-//! Responsible for comparing, and for whose doing it is. What stands on one side only, by its name, is another object, and no
-//! matter of rows: the schema tells it. Generated columns follow from others.
+//! Compares digests and decides which of the two caused a loss. Objects on one side only are a difference of the
+//! schema, not of rows. Generated columns are ignored, since they follow from other columns.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,48 +11,48 @@ use shared::report::units::count;
 
 use super::digest::{ColumnSums, Content, Digests, TableDigest};
 
-/// Whose doing a loss is.
+/// The cause of a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Culprit {
-    /// The migration drops the table or the column, and its revert makes a new one.
+    /// The migration drops the table or the column, and its revert creates a new one.
     Drop,
-    /// The migration changes or deletes it, and its revert does not bring it back.
+    /// The migration changes or deletes the rows, and its revert does not restore them.
     Migration,
-    /// The migration leaves it, and its revert does not.
+    /// The revert changes or deletes rows that the migration left unchanged.
     Revert,
 }
 
-/// What became of rows.
+/// The kind of a loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LossKind {
-    /// Rows are gone.
+    /// Rows are missing.
     Gone {
-        /// How many.
+        /// The number of these rows.
         rows: usize,
-        /// Of how many.
+        /// The number of all rows.
         of: usize,
     },
-    /// Rows stand there that did not stand there before: nothing is lost, and not all is undone.
+    /// There are additional rows: nothing is lost, but not everything is undone.
     Added {
-        /// How many.
+        /// The number of these rows.
         rows: usize,
     },
-    /// Values of a column are others.
+    /// Values of a column differ.
     Changed {
-        /// The column.
+        /// The name of the column.
         column: String,
-        /// In how many rows; `None` where that was too much to look at.
+        /// In how many rows; `None` if the table is too big to count them.
         rows: Option<usize>,
-        /// Of how many.
+        /// The number of all rows.
         of: usize,
-        /// Whether nothing stands there now.
+        /// Whether the values are now NULL.
         emptied: bool,
     },
-    /// Each column holds what it held, but not in the same rows.
+    /// Each column has the same values, but in different rows.
     Mixed,
-    /// Values that are written between the migration and its revert do not survive the revert.
+    /// Values written between the migration and its revert do not survive the revert.
     WrittenLater {
-        /// The column.
+        /// The name of the column.
         column: String,
     },
 }
@@ -60,16 +60,16 @@ pub enum LossKind {
 /// A difference of the rows after a revert from those before the migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// The table, for people.
+    /// The name of the table, for messages.
     pub table: String,
-    /// What became of it.
+    /// The kind of the loss.
     pub kind: LossKind,
-    /// Whose doing it is.
+    /// The cause of the loss.
     pub culprit: Culprit,
 }
 
 impl Loss {
-    /// Whether something is lost: rows that were added are only too many.
+    /// Whether data is lost: additional rows are not a loss.
     pub fn loses(&self) -> bool {
         !matches!(self.kind, LossKind::Added { .. })
     }
@@ -149,12 +149,12 @@ impl fmt::Display for Loss {
             ),
             (LossKind::WrittenLater { column }, _) => write!(
                 f,
-                "the revert sets {table}.{} to NULL, and with it values that are written after the migration",
+                "the revert sets {table}.{} to NULL, including values that were written after the migration",
                 quote(column)
             ),
             (LossKind::Mixed, _) => write!(
                 f,
-                "{table}: after the revert values stand in other rows than before"
+                "{table}: after the revert, values are in different rows than before"
             ),
         }
     }
@@ -175,7 +175,7 @@ fn within(rows: Option<usize>, of: usize) -> String {
     }
 }
 
-/// What is lost between before a migration and after its revert. What stood between them tells whose doing it is.
+/// The losses between the state before a migration and the state after its revert. The state between the two shows the cause.
 pub fn losses(before: &Digests, after_up: &Digests, after_down: &Digests) -> Vec<Loss> {
     let mut losses = Vec::new();
     for (name, table) in &before.tables {
@@ -192,24 +192,24 @@ pub fn losses(before: &Digests, after_up: &Digests, after_down: &Digests) -> Vec
             between,
             after,
         };
-        comparison.tell(&mut losses);
+        comparison.collect(&mut losses);
     }
     losses
 }
 
-/// A column that had no values in some rows, got some from the migration, and is without them after the revert.
+/// A column with NULLs that the migration filled and the revert cleared.
 #[derive(Clone, Debug)]
 pub(super) struct Cleared<'a> {
     pub table: &'a TableDigest,
-    /// Schema and name of the table, and the name of the column: after the migration, and after its revert.
+    /// The schema and name of the table, and the name of the column: after the migration, and after its revert.
     pub names: [(&'a (String, String), &'a str); 2],
     /// A value that the migration wrote.
     pub written: &'a str,
-    /// In how many rows there is a value after the revert.
+    /// The number of rows with a value after the revert.
     pub left: usize,
 }
 
-/// The columns of small tables whose values the revert takes back.
+/// The columns of small tables whose values the revert clears.
 pub(super) fn cleared<'a>(
     before: &'a Digests,
     after_up: &'a Digests,
@@ -269,20 +269,20 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    fn tell(&self, losses: &mut Vec<Loss>) {
+    fn collect(&self, losses: &mut Vec<Loss>) {
         match (&self.before.content, &self.after.content) {
             (Content::Rows(before), Content::Rows(after)) => {
-                if !self.tell_by_key(before, after, losses) {
-                    self.tell_as_a_bag(before, after, losses);
+                if !self.compare_by_key(before, after, losses) {
+                    self.compare_as_multiset(before, after, losses);
                 }
             }
             (Content::Sums { sums: before, .. }, Content::Sums { sums: after, .. }) => {
-                if !self.tell_counts(losses) {
-                    self.tell_sums(before, after, losses);
+                if !self.compare_counts(losses) {
+                    self.compare_sums(before, after, losses);
                 }
             }
             _ => {
-                self.tell_counts(losses);
+                self.compare_counts(losses);
             }
         }
     }
@@ -295,7 +295,7 @@ impl Comparison<'_> {
         });
     }
 
-    /// The columns that stand on both sides and follow from no others: their places before and after.
+    /// The columns on both sides that are not generated: their positions before and after.
     fn columns(&self) -> Vec<(usize, usize)> {
         self.before
             .columns
@@ -309,17 +309,17 @@ impl Comparison<'_> {
             .collect()
     }
 
-    /// Whether the table that stood before stands between, too.
-    fn stood(&self) -> bool {
+    /// Whether the original table still exists after the migration.
+    fn exists_between(&self) -> bool {
         self.between
             .is_some_and(|between| between.oid == self.before.oid)
     }
 
-    /// The place of a column after the migration: the same column, whatever its name, or else one of its name.
+    /// The position of a column after the migration: the same column under any name, otherwise one with its name.
     fn column_between(&self, place: usize) -> Option<usize> {
         let between = self.between?;
         let column = &self.before.columns[place];
-        if self.stood() {
+        if self.exists_between() {
             between
                 .columns
                 .iter()
@@ -329,8 +329,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// The rows by their key. Says no where there is none that could tell them apart.
-    fn tell_by_key(
+    /// Compares rows by key. Returns false if no key distinguishes them.
+    fn compare_by_key(
         &self,
         before: &[Vec<Option<String>>],
         after: &[Vec<Option<String>>],
@@ -366,7 +366,7 @@ impl Comparison<'_> {
             .filter(|key| !after.contains_key(*key))
             .collect();
         if !gone.is_empty() && gone.len() == before.len() && after.len() == before.len() {
-            // All keys are others: then they tell nothing.
+            // All keys differ, so they do not identify rows.
             return false;
         }
         if !gone.is_empty() {
@@ -399,7 +399,7 @@ impl Comparison<'_> {
         }
         for (place, place_after) in self.columns() {
             let at = self.column_between(place);
-            // A value where there was none is no loss.
+            // A value in place of NULL is not a loss.
             let is_filled_in = |key: &Vec<&Option<String>>, was: &Option<String>| {
                 was.is_none()
                     && at.is_some_and(|at| {
@@ -445,27 +445,27 @@ impl Comparison<'_> {
         true
     }
 
-    /// The migration's doing: it dropped the table, or what it did to the rows.
+    /// The cause of a loss by the migration: it dropped the table, or changed the rows.
     fn of_migration(&self) -> Culprit {
-        if self.stood() {
+        if self.exists_between() {
             Culprit::Migration
         } else {
             Culprit::Drop
         }
     }
 
-    /// The rows of a table that has no key, as they come.
-    fn tell_as_a_bag(
+    /// Compares the rows of a table without a key as a multiset.
+    fn compare_as_multiset(
         &self,
         before: &[Vec<Option<String>>],
         after: &[Vec<Option<String>>],
         losses: &mut Vec<Loss>,
     ) {
-        if self.tell_counts(losses) {
+        if self.compare_counts(losses) {
             return;
         }
         let columns = self.columns();
-        let mut told = false;
+        let mut found = false;
         for (place, place_after) in &columns {
             let was = bag(before.iter().map(|row| &row[*place]));
             let now = bag(after.iter().map(|row| &row[*place_after]));
@@ -483,7 +483,7 @@ impl Comparison<'_> {
                     if missing(&was, &between) == 0 {
                         Culprit::Revert
                     } else {
-                        // A value where there was none is no loss.
+                        // A value in place of NULL is not a loss.
                         let nulls = |bag: &HashMap<_, usize>| bag.get(&None).copied().unwrap_or(0);
                         let filled_in = nulls(&was).saturating_sub(nulls(&between));
                         changed -= filled_in.min(nulls(&was).saturating_sub(nulls(&now)));
@@ -492,7 +492,7 @@ impl Comparison<'_> {
                 }
                 _ => Culprit::Migration,
             };
-            told = true;
+            found = true;
             if changed == 0 {
                 continue;
             }
@@ -506,7 +506,7 @@ impl Comparison<'_> {
             };
             self.push(losses, kind, culprit);
         }
-        if told {
+        if found {
             return;
         }
         let whole = |rows: &[Vec<Option<String>>], after: bool| {
@@ -532,8 +532,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// More or fewer rows. Says whether it is so.
-    fn tell_counts(&self, losses: &mut Vec<Loss>) -> bool {
+    /// Compares the numbers of rows. Returns whether they differ.
+    fn compare_counts(&self, losses: &mut Vec<Loss>) -> bool {
         let (before, after) = (self.before.count(), self.after.count());
         let between = self.between.map_or(0, TableDigest::count);
         if after < before {
@@ -556,7 +556,7 @@ impl Comparison<'_> {
         after != before
     }
 
-    fn tell_sums(&self, before: &[ColumnSums], after: &[ColumnSums], losses: &mut Vec<Loss>) {
+    fn compare_sums(&self, before: &[ColumnSums], after: &[ColumnSums], losses: &mut Vec<Loss>) {
         if self.before.key != self.after.key {
             return;
         }
@@ -585,7 +585,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Whether the migration gave values to rows without one, and all others have theirs: that is no loss.
+    /// Whether only NULLs were filled and all other values are unchanged, which is not a loss.
     fn only_fills_in(&self, place: usize, was: &ColumnSums, now: &ColumnSums) -> bool {
         let content = self.between.map(|between| &between.content);
         let (Some(at), Some(Content::Sums { sums, .. })) = (self.column_between(place), content)
@@ -620,7 +620,7 @@ fn bag<'a>(values: impl Iterator<Item = &'a Option<String>>) -> HashMap<&'a Opti
     bag
 }
 
-/// How many values of one bag the other lacks.
+/// How many values of one multiset the other lacks.
 fn missing(was: &HashMap<&Option<String>, usize>, now: &HashMap<&Option<String>, usize>) -> usize {
     was.iter()
         .map(|(value, times)| times.saturating_sub(now.get(value).copied().unwrap_or_default()))

@@ -1,7 +1,7 @@
-//! What becomes of rows: made up where a table has none, read before and after, and compared.
+//! Generates rows for empty tables, reads rows before and after a migration, and compares them.
 //!
-//! Responsible for rows that fit a table's types, keys and checks, and for naming what a migration and its revert lose. Not for
-//! running them, nor for telling anybody.
+//! Generated rows satisfy a table's types, keys and checks. The comparison lists what a migration and its revert
+//! lose.
 
 mod candidates;
 

@@ -1,13 +1,13 @@
-//! The order in which tables are filled: what is referred to first.
+//! The order in which tables are filled: referenced tables first.
 //!
-//! Responsible for the order, and for breaking cycles where a column may be NULL. Not for filling.
+//! Breaks cycles at columns that may be NULL.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tables::Table;
 
-/// The tables in order, by their index. Where they refer to each other in a circle, first the one that refers to the fewest by a column
-/// that must have a value.
+/// The tables in order, by index. In a cycle, the table with the fewest required references comes
+/// first.
 pub(super) fn order(tables: &[Table]) -> Vec<usize> {
     let places: BTreeMap<u32, usize> = tables
         .iter()

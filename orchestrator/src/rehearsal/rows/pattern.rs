@@ -1,9 +1,9 @@
-//! Texts that match a regular expression.
+//! Generates texts that match a regular expression.
 //!
-//! Responsible for making some of a pattern as constraints have them: literals, classes, groups, alternatives, repetitions. What it
-//! does not understand (lookaround, back references) gives texts that do not match: the server judges.
+//! Supports what constraints use: literals, classes, groups, alternatives, repetitions. Unsupported syntax (lookaround,
+//! back references) yields texts that do not match, which the server rejects.
 
-/// A text for the pattern; several for several `ordinal`s, where the pattern leaves a choice.
+/// A text that matches the pattern; different for each `ordinal` if the pattern allows it.
 pub(super) fn matching(pattern: &str, ordinal: usize) -> String {
     let mut reader = Reader {
         letters: pattern.chars().collect(),
@@ -18,7 +18,7 @@ struct Reader {
     letters: Vec<char>,
     at: usize,
     ordinal: usize,
-    /// How many letters were chosen before.
+    /// How many characters were chosen so far.
     chosen: usize,
 }
 
@@ -59,7 +59,7 @@ impl Reader {
             let one = self.atom();
             let after = self.at;
             let (least, most) = self.repetition();
-            // More than the least only where little was asked for, so that bounds elsewhere hold.
+            // More than the minimum only if the minimum is small, so that length limits elsewhere hold.
             let times = if least == 0 { most.min(1) } else { least };
             for round in 0..times {
                 if round == 0 {
@@ -89,7 +89,7 @@ impl Reader {
             }
             Some('(') => {
                 if self.eat('?') {
-                    // `?:`; of lookaround what is looked for.
+                    // Skips `?:` and the prefixes of lookaround.
                     while self
                         .peek()
                         .is_some_and(|letter| matches!(letter, ':' | '=' | '!' | '<'))
@@ -113,7 +113,7 @@ impl Reader {
         }
     }
 
-    /// The least and the greatest number of times.
+    /// The minimum and maximum number of repetitions.
     fn repetition(&mut self) -> (usize, usize) {
         let bounds = match self.peek() {
             Some('*') => (0, usize::MAX),
@@ -136,7 +136,7 @@ impl Reader {
             least
         };
         self.eat('}');
-        // Nobody asks for more in a row of a few.
+        // Constraints rarely require more.
         (least.min(1_000), most)
     }
 
@@ -190,7 +190,7 @@ impl Reader {
     }
 
     fn one_of(&mut self, class: &[char]) -> String {
-        // Beyond the alphabet, texts that begin alike end otherwise.
+        // Beyond the alphabet, texts with the same start get different ends.
         let place = self.ordinal + self.ordinal / 26 * self.chosen;
         self.chosen += 1;
         class
@@ -215,7 +215,7 @@ fn named(name: &str) -> Vec<char> {
     }
 }
 
-/// What an escape stands for; nothing where it stands for a place.
+/// The characters that an escape matches; none for a position such as `\b`.
 fn class_of(letter: char) -> Vec<char> {
     match letter {
         'd' => ('0'..='9').collect(),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_patterns_give_a_text_too() {
+    fn invalid_patterns_also_yield_a_text() {
         for pattern in [
             "[", "(", "\\", "a{", "[]", "[[:", "((((", ")", "{3", "[z-a]", "",
         ] {

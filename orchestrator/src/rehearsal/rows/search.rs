@@ -1,7 +1,7 @@
-//! Values that fulfil check constraints, found by the server itself.
+//! Finds values that satisfy check constraints, by asking the server.
 //!
-//! Responsible for: groups of columns that checks tie together, and the combinations of candidates that every check of a group
-//! accepts. Not for what no check asks.
+//! Groups the columns that checks connect, and finds the combinations of candidates that every check of a group
+//! accepts.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +15,11 @@ use super::insert::attempt;
 use super::tables::{Table, read_rows};
 use super::types::{Typed, Types};
 
-/// How many combinations are tried at most.
+/// The maximum number of combinations to try.
 const COMBINATIONS: f64 = 20_000.0;
-/// How many of those that fit are wanted.
-const WANTED: usize = 30;
-/// Texts that a type of an extension may take.
+/// How many matching combinations are enough.
+const ENOUGH: usize = 30;
+/// Texts that an extension type may accept.
 const PROBES: [&str; 14] = [
     "1",
     "2",
@@ -37,20 +37,20 @@ const PROBES: [&str; 14] = [
     "1-1",
 ];
 
-/// Columns that checks tie together, and what they can hold.
+/// Columns that checks connect, and their possible values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     /// The columns, by index.
     pub columns: Vec<usize>,
-    /// What a row that is full may hold, by column; the best first.
+    /// Combinations for a full row, by column, best first.
     pub full: Vec<Vec<Option<String>>>,
-    /// What a row that is as empty as it may be can hold.
+    /// Combinations for a row with as many NULLs as allowed.
     pub sparse: Vec<Vec<Option<String>>>,
-    /// Whether it is one column with a list of values that it may hold.
+    /// Whether it is one column with a list of allowed values.
     pub listed: bool,
 }
 
-/// The groups of a table's columns. `given` are the values that a column can have because of a foreign key, by index.
+/// The groups of a table's columns. `given` are the values that a foreign key allows for a column, by index.
 pub(super) async fn groups(
     client: &Client,
     types: &Types,
@@ -64,7 +64,7 @@ pub(super) async fn groups(
     Ok(groups)
 }
 
-/// Columns that belong together, with what the checks say of them.
+/// Connected columns, with their checks.
 fn tied(table: &Table) -> Vec<(Vec<usize>, Vec<&str>)> {
     let mut groups: Vec<(BTreeSet<usize>, Vec<&str>)> = Vec::new();
     for check in &table.checks {
@@ -137,7 +137,7 @@ async fn search(
     let first = combinations(client, types, table, &columns, &lists, checks, false).await?;
     let found = match first {
         Some(found) => found,
-        // One value that is none of its type spoils them all.
+        // One value that is invalid for its type fails the whole query.
         None => {
             for (index, list) in columns.iter().zip(&mut lists) {
                 let spelled = spelled(types, table, *index);
@@ -198,7 +198,7 @@ struct Combination {
     places: Vec<usize>,
 }
 
-/// The combinations that the checks accept, by the places of the values in their lists; `None` where the server cannot say.
+/// The combinations that the checks accept, as indices into the value lists; `None` if the query fails.
 async fn combinations(
     client: &Client,
     types: &Types,
@@ -242,7 +242,7 @@ async fn combinations(
     let not_null = if nulls_first {
         String::new()
     } else {
-        // What a full row holds is told by its values first.
+        // In a full row, values come before NULL.
         let names: Vec<String> = columns
             .iter()
             .map(|index| quote(&table.columns[*index].name))
@@ -250,7 +250,7 @@ async fn combinations(
         format!("num_nulls({}), ", names.join(", "))
     };
     let sql = format!(
-        "SELECT ARRAY[{}] AS places FROM {} WHERE {} ORDER BY {not_null}{} LIMIT {WANTED}",
+        "SELECT ARRAY[{}] AS places FROM {} WHERE {} ORDER BY {not_null}{} LIMIT {ENOUGH}",
         places.join(", "),
         from.join(" CROSS JOIN "),
         conditions.join(" AND "),
@@ -262,7 +262,7 @@ async fn combinations(
         .map(|found| found.into_iter().map(|one| one.places).collect()))
 }
 
-/// The type of a column as it is without a domain's checks.
+/// The type of a column without a domain's checks.
 fn spelled(types: &Types, table: &Table, index: usize) -> String {
     let column = &table.columns[index];
     let base = types.base(Typed {
@@ -275,7 +275,7 @@ fn spelled(types: &Types, table: &Table, index: usize) -> String {
     }
 }
 
-/// The values that a type takes.
+/// The values that a type accepts.
 async fn of_type(
     client: &Client,
     list: Vec<Option<String>>,
@@ -299,7 +299,7 @@ async fn of_type(
     Ok(kept)
 }
 
-/// Finds values for the types for which none are known: domains with checks, and types of extensions.
+/// Finds values for types without known values: domains with checks, and extension types.
 pub(super) async fn learn_types(client: &Client, types: &mut Types) -> Result<(), RowsError> {
     let foreign: Vec<(u32, String)> = types
         .all()
@@ -319,7 +319,7 @@ pub(super) async fn learn_types(client: &Client, types: &mut Types) -> Result<()
         }
         types.learn(oid, values);
     }
-    // A domain that is made of another one needs its checks, too: each is asked for all.
+    // A domain over another domain must also satisfy its checks: all are queried together.
     let domains: Vec<u32> = types
         .all()
         .filter(|found| found.kind == 'd')
@@ -358,7 +358,7 @@ pub(super) async fn learn_types(client: &Client, types: &mut Types) -> Result<()
     Ok(())
 }
 
-/// The values that all checks of a domain accept; `None` where the server cannot say.
+/// The values that all checks of a domain accept; `None` if the query fails.
 async fn accepted(
     client: &Client,
     candidates: &[Option<String>],
@@ -379,7 +379,7 @@ async fn accepted(
         .map(|check| format!("({check}) IS NOT FALSE"))
         .collect();
     let sql = format!(
-        "SELECT ARRAY[place] AS places FROM (VALUES {}) AS v (place, value) WHERE {} ORDER BY place LIMIT {WANTED}",
+        "SELECT ARRAY[place] AS places FROM (VALUES {}) AS v (place, value) WHERE {} ORDER BY place LIMIT {ENOUGH}",
         values.join(", "),
         conditions.join(" AND ")
     );
@@ -410,7 +410,7 @@ fn with_value_as_column(check: &str) -> String {
         if place > 0 {
             sql.push('\'');
         }
-        // Every second part is a text.
+        // Every second part is a quoted text.
         if place.is_multiple_of(2) {
             sql.push_str(&part.replace("VALUE", "v.value"));
         } else {

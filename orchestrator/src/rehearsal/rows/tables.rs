@@ -1,6 +1,6 @@
-//! What the catalog says of the tables that rows are made for.
+//! Reads the definitions of tables from the catalog.
 //!
-//! Responsible for reading it in a few queries, each answered as one JSON document. Not for what follows from it.
+//! Uses a few queries, each with rows as JSON objects.
 
 use std::collections::HashMap;
 
@@ -13,8 +13,8 @@ use tokio_postgres::SimpleQueryMessage;
 use super::RowsError;
 use super::types::{Type, Types};
 
-/// Tables of users, as `c` with its schema `n`: not ours, not refinery's histories, not of extensions. Of a partitioned table the
-/// root stands for all.
+/// User tables, as `c` with its schema `n`: without our tables, refinery's histories, and tables of extensions. A partitioned table is
+/// represented by its root.
 pub(in crate::rehearsal) const USERS_TABLES: &str = "pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
         AND n.nspname NOT IN ('information_schema', 'orchestrator') AND n.nspname NOT LIKE 'pg\\_%'
@@ -23,14 +23,14 @@ pub(in crate::rehearsal) const USERS_TABLES: &str = "pg_class AS c JOIN pg_names
         AND (SELECT string_agg(a.attname, ' ' ORDER BY a.attname COLLATE \"C\") FROM pg_attribute AS a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) IS DISTINCT FROM 'applied_on checksum name version'";
 
-/// A table that has no rows.
+/// A table to fill.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Table {
     pub oid: u32,
     pub schema: String,
     pub name: String,
     pub partitioned: bool,
-    /// What a row must fulfil for some partition to take it.
+    /// The condition under which some partition accepts a row.
     pub partition_bound: Option<String>,
     #[serde(default)]
     pub columns: Vec<Column>,
@@ -43,24 +43,24 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Its name as SQL writes it.
+    /// The name, quoted for SQL.
     pub fn sql(&self) -> String {
         format!("{}.{}", quote(&self.schema), quote(&self.name))
     }
 
-    /// Its name for people: without the schema that everybody uses.
+    /// The name for messages, without the schema `public`.
     pub fn shown(&self) -> String {
         shown(&self.schema, &self.name)
     }
 
-    /// Statements that check what the server would not: the deferred check of a unique or exclusion constraint is a trigger, and
-    /// triggers do not fire while rows are made. A rebuilt index checks all rows.
+    /// Statements that check deferrable unique and exclusion constraints. PostgreSQL checks those by triggers, which do not
+    /// fire while rows are generated. Rebuilding the index checks all rows.
     pub fn deferred_checks(&self) -> String {
         let indexes = self.uniques.iter().flat_map(|unique| &unique.deferred);
         indexes.map(|index| format!("; {index}")).collect()
     }
 
-    /// The index of a column, by its number in the catalog.
+    /// The index of a column, by `attnum`.
     pub fn position(&self, number: i16) -> Option<usize> {
         self.columns
             .iter()
@@ -68,7 +68,7 @@ impl Table {
     }
 }
 
-/// A table's name for people: without the schema that everybody uses.
+/// A table's name for messages, without the schema `public`.
 pub(in crate::rehearsal) fn shown(schema: &str, name: &str) -> String {
     if schema == "public" {
         quote(name)
@@ -77,7 +77,7 @@ pub(in crate::rehearsal) fn shown(schema: &str, name: &str) -> String {
     }
 }
 
-/// A column that can be given a value.
+/// A column that can be set.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Column {
     table: u32,
@@ -86,7 +86,7 @@ pub(super) struct Column {
     #[serde(rename = "type")]
     pub type_oid: u32,
     pub typmod: i32,
-    /// Its type, spelled with its length.
+    /// The type with its length.
     pub spelled: String,
     pub required: bool,
     pub default: Option<String>,
@@ -95,7 +95,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Whether a sequence numbers it.
+    /// Whether a sequence sets it.
     pub fn is_numbered(&self) -> bool {
         self.identity
             || self
@@ -105,12 +105,12 @@ impl Column {
     }
 }
 
-/// A check constraint, or what the partitions ask.
+/// A check constraint, or the condition of the partitions.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Check {
     table: u32,
     pub name: String,
-    /// The columns that it looks at, by number.
+    /// The columns that it uses, by `attnum`.
     pub columns: Vec<i16>,
     pub expression: String,
 }
@@ -121,23 +121,23 @@ pub(super) struct ForeignKey {
     table: u32,
     pub columns: Vec<i16>,
     pub parent: u32,
-    /// The parent's name as SQL writes it.
+    /// The parent's name, quoted for SQL.
     pub parent_sql: String,
-    /// The parent's columns by name.
+    /// The names of the parent's columns.
     pub parent_columns: Vec<String>,
 }
 
-/// What keeps rows apart: a unique index or an exclusion constraint.
+/// A unique index or an exclusion constraint.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Unique {
     table: u32,
     pub name: String,
     pub columns: Vec<i16>,
-    /// Where its constraint is deferrable: the statements that check it at once.
+    /// The statements that check a deferrable constraint at once.
     pub deferred: Vec<String>,
 }
 
-/// The rows of a query, each as a JSON object of its columns.
+/// Reads the rows of a query, each as a JSON object.
 pub(in crate::rehearsal) async fn read_rows<T: DeserializeOwned>(
     client: &Client,
     query: &str,
@@ -160,7 +160,7 @@ struct Sized {
     size: i64,
 }
 
-/// The users' tables that have no rows.
+/// The empty user tables.
 pub(super) async fn empty_tables(client: &Client) -> Result<Vec<u32>, RowsError> {
     let tables: Vec<Sized> = read_rows(
         client,
@@ -201,7 +201,7 @@ pub(super) async fn empty_tables(client: &Client) -> Result<Vec<u32>, RowsError>
     Ok(empty.into_iter().map(|table| table.oid).collect())
 }
 
-/// All that is to be known of some tables, and of the types that they use.
+/// Reads the definitions of some tables, and of the types that they use.
 pub(super) async fn read_tables(
     client: &Client,
     oids: &[u32],

@@ -1,50 +1,50 @@
-//! The types that columns have.
+//! The types of columns.
 //!
-//! Responsible for what is known of a type, and for resolving domains. Not for values (`values`).
+//! Resolves domains. `values` generates the values.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 
-/// A type, as the catalog has it.
+/// A type in the catalog.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Type {
     pub oid: u32,
     pub name: String,
     pub built_in: bool,
-    /// As SQL writes it.
+    /// The name in SQL.
     pub spelled: String,
     /// `b`ase, `c`omposite, `d`omain, `e`num, `m`ultirange, `p`seudo or `r`ange.
     pub kind: char,
     pub array: bool,
     pub element: u32,
-    /// Between the elements of an array of it.
+    /// The delimiter of array elements.
     pub delimiter: char,
-    /// What a domain is made of.
+    /// The base type of a domain.
     pub base: u32,
     pub base_typmod: i32,
     /// Whether a domain refuses NULL.
     pub required: bool,
-    /// What a range or a multirange is made of.
+    /// The subtype of a range or multirange.
     pub subtype: u32,
     pub labels: Vec<String>,
     /// The checks of a domain, about `VALUE`.
     pub checks: Vec<String>,
-    /// Types and lengths of a composite.
+    /// The types and type modifiers of a composite type's attributes.
     pub attributes: Vec<(u32, i32)>,
 }
 
-/// A type with its length.
+/// A type with its type modifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Typed {
     pub oid: u32,
     pub typmod: i32,
 }
 
-/// All types that some tables use.
+/// The types that some tables use.
 pub(super) struct Types {
     types: HashMap<u32, Type>,
-    /// Values, as text, of types for which they had to be found out: domains with checks, types of extensions.
+    /// Values, as text, of types for which they had to be searched: domains with checks, extension types.
     known: HashMap<u32, Vec<String>>,
 }
 
@@ -64,17 +64,17 @@ impl Types {
         self.types.values()
     }
 
-    /// Remembers the values that a type was found to take.
+    /// Stores values that a type accepts.
     pub fn learn(&mut self, oid: u32, values: Vec<String>) {
         self.known.insert(oid, values);
     }
 
-    /// The values that a type was found to take.
+    /// The stored values that a type accepts.
     pub fn known(&self, oid: u32) -> Option<&[String]> {
         self.known.get(&oid).map(Vec::as_slice)
     }
 
-    /// What a domain is made of in the end; other types are made of themselves.
+    /// The innermost base type of a domain; any other type itself.
     pub fn base(&self, mut typed: Typed) -> Typed {
         while let Some(domain) = self.get(typed.oid).filter(|found| found.kind == 'd') {
             typed = Typed {
@@ -89,7 +89,7 @@ impl Types {
         typed
     }
 
-    /// The checks of a domain and of those that it is made of.
+    /// The checks of a domain and of its base domains.
     pub fn checks(&self, mut oid: u32) -> Vec<&str> {
         let mut checks = Vec::new();
         while let Some(domain) = self.get(oid).filter(|found| found.kind == 'd') {
@@ -99,7 +99,7 @@ impl Types {
         checks
     }
 
-    /// Whether a domain, or one that it is made of, refuses NULL.
+    /// Whether a domain, or one of its base domains, is NOT NULL.
     pub fn refuses_null(&self, mut oid: u32) -> bool {
         while let Some(domain) = self.get(oid).filter(|found| found.kind == 'd') {
             if domain.required {
@@ -110,7 +110,7 @@ impl Types {
         false
     }
 
-    /// The labels of an enum; none of other types.
+    /// The labels of an enum; empty for other types.
     pub fn labels(&self, oid: u32) -> &[String] {
         self.get(oid).map_or(&[], |found| found.labels.as_slice())
     }

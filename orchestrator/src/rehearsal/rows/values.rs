@@ -1,28 +1,28 @@
-//! A value of every type.
+//! Generates a value of every type.
 //!
-//! Responsible for values that differ from each other, the same ones in every run and in every table, so that what refers to another
-//! table without a foreign key fits, too. Not for checks (`search`).
+//! The values are distinct, and the same in every run and in every table, so that references without a foreign key also
+//! match. `search` handles checks.
 
 use super::types::{Type, Typed, Types};
 
-/// Which value is wanted.
+/// A request for a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Want<'a> {
-    /// The type.
+    /// The type of the value.
     pub typed: Typed,
-    /// The column, whose name tells what a text is about.
+    /// The name of the column, which hints at the kind of a text.
     pub column: &'a str,
-    /// Which of them, from 0.
+    /// The index of the value, from 0.
     pub ordinal: usize,
-    /// Whether it should ask much of its column: long, with many digits.
+    /// Whether the value should be long, with many digits.
     pub demanding: bool,
 }
 
-/// The longest text that is made where a type sets no bound.
+/// The longest text for a type without a length limit.
 const LONG: usize = 200;
 
 impl Types {
-    /// A value as the type writes it as text; `None` where none is known.
+    /// A value in the text format of the type; `None` if none is known.
     pub fn value(&self, want: Want<'_>) -> Option<String> {
         let found = self.get(want.typed.oid)?;
         if let Some(known) = self.known(found.oid) {
@@ -114,17 +114,17 @@ impl Types {
     }
 }
 
-/// `int2vector` and `oidvector` are arrays by their catalog, and no arrays in how they are written.
+/// `int2vector` and `oidvector` are arrays in the catalog, but have another text format.
 fn is_vector(found: &Type) -> bool {
     found.built_in && matches!(found.name.as_str(), "int2vector" | "oidvector")
 }
 
-/// A value inside of an array, a composite or a range.
+/// A value within an array, a composite or a range.
 pub(super) fn within_quotes(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Whether a column holds what identifies something.
+/// Whether a column's name suggests an identifier.
 fn is_reference(column: &str) -> bool {
     column == "id" || column.ends_with("Id") || column.ends_with("_id") || column.ends_with("ID")
 }
@@ -133,7 +133,7 @@ fn uuid(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
 }
 
-/// The value of a type that is made of no other.
+/// A value of a base type.
 fn base(found: &Type, want: Want<'_>) -> Option<String> {
     let number = want.ordinal + 1;
     let demanding = want.demanding && !is_reference(want.column);
@@ -228,7 +228,7 @@ fn base(found: &Type, want: Want<'_>) -> Option<String> {
     Some(value)
 }
 
-/// The days from 2024-01-01 on, all in January to December of 2024, 28 of each month.
+/// The days of 2024, from January 1, the first 28 of each month.
 fn date(ordinal: usize) -> String {
     format!(
         "{}-{:02}-{:02}",
@@ -238,12 +238,12 @@ fn date(ordinal: usize) -> String {
     )
 }
 
-/// The greatest length of a text.
+/// The maximum length of a text.
 fn bound(found: &Type, typmod: i32) -> Option<usize> {
     match found.name.as_str() {
         "name" => Some(63),
         "varchar" | "bpchar" if typmod >= 4 => usize::try_from(typmod - 4).ok(),
-        // What is written as `"char"` and `bpchar` without a length has none.
+        // `bpchar` without a length has no limit.
         _ => None,
     }
 }
@@ -252,7 +252,7 @@ fn letter(ordinal: usize) -> char {
     char::from(b'a' + u8::try_from(ordinal % 26).unwrap_or_default())
 }
 
-/// A text; where a column's name tells what it holds, one of that kind.
+/// A text, of the kind that the column's name suggests.
 fn text(want: Want<'_>, longest: Option<usize>) -> String {
     let number = want.ordinal + 1;
     let name = want.column.to_ascii_lowercase();
@@ -281,7 +281,7 @@ fn text(want: Want<'_>, longest: Option<usize>) -> String {
             text.push_str(" and more");
         }
         text.truncate(length);
-        // What ends in a blank is shorter than it is long for some types.
+        // Some types ignore a trailing blank.
         if text.ends_with(' ') {
             text.pop();
             text.push('.');
@@ -303,7 +303,7 @@ fn short(ordinal: usize, room: usize) -> String {
     }
 }
 
-/// A number with all the digits behind the point that its column has.
+/// A number with all decimal places of its column.
 fn numeric(typmod: i32, ordinal: usize, demanding: bool) -> String {
     let number = ordinal + 1;
     if typmod < 4 {
@@ -315,7 +315,7 @@ fn numeric(typmod: i32, ordinal: usize, demanding: bool) -> String {
     }
     let packed = typmod - 4;
     let precision = packed >> 16 & 0xffff;
-    // Eleven bits with a sign since 15; before it was never negative.
+    // Since PostgreSQL 15 the scale has eleven bits with a sign; before, it was never negative.
     let scale = ((packed & 0x7ff) ^ 1024) - 1024;
     let whole = usize::try_from(precision - scale).unwrap_or_default();
     let behind = usize::try_from(scale).unwrap_or_default();
@@ -335,11 +335,11 @@ fn numeric(typmod: i32, ordinal: usize, demanding: bool) -> String {
     if behind == 0 {
         return front;
     }
-    // Of a number that is all fraction, the first digits tell rows apart, too.
+    // If there are no integer digits, the fraction distinguishes rows.
     let digits: String = (0..behind)
         .map(|place| char::from(b'1' + u8::try_from((ordinal + place) % 9).unwrap_or_default()))
         .collect();
-    // A number of which more digits lie behind the point than it has.
+    // The scale is larger than the precision.
     let digits = if scale > precision {
         let zeros = usize::try_from(scale - precision).unwrap_or_default();
         format!(
@@ -367,7 +367,7 @@ fn bits(typmod: i32, number: usize) -> String {
     binary[binary.len() - length..].to_owned()
 }
 
-/// The fields that an interval's column keeps are in the upper bits of its length; one that keeps all takes them all.
+/// The upper bits of the type modifier contain the fields that an interval column keeps.
 fn interval(typmod: i32, number: usize) -> String {
     let fields = if typmod < 0 {
         0x7fff

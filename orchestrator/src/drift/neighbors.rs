@@ -1,4 +1,4 @@
-//! Services whose tables stand in the same database.
+//! Services in the same database.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use shared::source::DEFAULT_HISTORY_TABLE;
 
 /// The other services in a target's database, each with its history table. Only services with a history table of their own
 /// can share one.
-pub fn neighbours(context: &Context, target: &Target) -> Vec<(Arc<Service>, String)> {
+pub fn neighbors(context: &Context, target: &Target) -> Vec<(Arc<Service>, String)> {
     context
         .fleet
         .services()
@@ -20,15 +20,15 @@ pub fn neighbours(context: &Context, target: &Target) -> Vec<(Arc<Service>, Stri
             let may_share = history_table != target.history_table
                 && (history_table != DEFAULT_HISTORY_TABLE
                     || target.history_table != DEFAULT_HISTORY_TABLE);
-            (may_share && is_there(context, service, target))
+            (may_share && is_in_database(context, service, target))
                 .then(|| (Arc::new(service.clone()), history_table))
         })
         .collect()
 }
 
-/// The other services that the configuration puts into a service's database, each with its history table. No server is asked.
-pub fn housemates(context: &Context, service: &Service) -> Vec<(Arc<Service>, String)> {
-    let place = |service: &Service| {
+/// The other services that the configuration places in a service's database, each with its history table. Connects to no server.
+pub fn configured_neighbors(context: &Context, service: &Service) -> Vec<(Arc<Service>, String)> {
+    let location = |service: &Service| {
         let configuration = &context.configuration;
         match configuration
             .locate(service.name.as_str(), &service.database, Selection::Many)
@@ -38,14 +38,14 @@ pub fn housemates(context: &Context, service: &Service) -> Vec<(Arc<Service>, St
             Location::Local { database } => Some(database),
         }
     };
-    let own = place(service);
+    let own = location(service);
     let own_table = context.history_table(service);
     context
         .fleet
         .services()
         .filter(|other| other.name != service.name)
         .filter(|other| context.history_table(other) != own_table)
-        .filter(|other| own.is_some() && place(other) == own)
+        .filter(|other| own.is_some() && location(other) == own)
         .map(|other| {
             let history_table = context.history_table(other).to_owned();
             (Arc::new(other.clone()), history_table)
@@ -53,8 +53,8 @@ pub fn housemates(context: &Context, service: &Service) -> Vec<(Arc<Service>, St
         .collect()
 }
 
-/// A service whose place cannot be told is not beside anyone: the same question was answered for the target.
-fn is_there(context: &Context, service: &Service, target: &Target) -> bool {
+/// Whether a service is in the target's database. A service that cannot be located is not: the target itself was located.
+fn is_in_database(context: &Context, service: &Service, target: &Target) -> bool {
     let located =
         context
             .configuration
