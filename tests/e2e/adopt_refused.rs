@@ -112,7 +112,7 @@ fn a_gap_between_the_rows_is_named() {
         &["adopt", "client"],
         "legacy_history",
     );
-    assert_says(&refusal, "message", "there is a row for 1754267758986");
+    assert_says(&refusal, "message", "it has a row for 1754267758986");
     assert_says(
         &refusal,
         "message",
@@ -149,7 +149,7 @@ fn a_row_without_its_schema_is_no_proof() {
     let database = server.legacy_database("notification", 1);
     server.insert_legacy_row(&database, "migrations", &legacy_facts("notification")[1]);
     let refusal = refusal(&server, &orchestrator, &["adopt", "notification"], "drift");
-    assert_says(&refusal, "message", "from the nearest, 1706205000000");
+    assert_says(&refusal, "message", "from the nearest one, 1706205000000");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_baseline_is_for_one_service_and_a_known_version_beyond_the_legacy_history()
     assert_says(
         &present,
         "message",
-        "there is a legacy history up to 1753252000000",
+        "the legacy history, which ends at 1753252000000",
     );
 
     server.query(&database, "TRUNCATE migrations");

@@ -265,7 +265,7 @@ fn what_is_asked_wrongly_is_a_mistake() {
     std::fs::write(&manifest, document.to_string()).expect("a file");
     let newer = program.expect(&["rehearse", "--from", text(&manifest)], 3);
     assert!(
-        newer.stderr.contains("is of PostgreSQL 99.1"),
+        newer.stderr.contains("comes from PostgreSQL 99.1"),
         "{}",
         newer.stderr
     );

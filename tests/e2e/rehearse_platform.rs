@@ -21,7 +21,7 @@ fn every_revert_of_the_platform_undoes_its_migration() {
             .map(|it| {
                 let text = |field: &str| it[field].as_str().expect("text").to_owned();
                 // How long a lock is held is another time each time.
-                if text("message").contains(" ms blocks ") {
+                if text("message").contains(" blocks ") {
                     return format!("{} ({})", text("rule"), text("allowed"));
                 }
                 format!(

@@ -275,7 +275,7 @@ fn every_wrong_revert_is_accused_and_no_right_one() {
                 !finding["message"]
                     .as_str()
                     .expect("text")
-                    .starts_with("where tables have rows")
+                    .starts_with("on tables with rows, ")
             })
             .map(|finding| finding["rule"].as_str().expect("a slug"))
             .filter(|rule| rule.starts_with("revert-") || rule.starts_with("second-"))

@@ -415,7 +415,7 @@ mod tests {
             ),
             (
                 format!("{section}[[service.object]]\nkind = 'table'\nname = 'public.t'\n"),
-                "one of",
+                "requires either",
             ),
         ] {
             let path = folder.path().join("drift.toml");
