@@ -84,7 +84,7 @@ impl<'a> RehearsalReporter<'a> {
         tokio::pin!(working);
         loop {
             tokio::select! {
-                // Messages first: none that was sent before the work ended may be reported after it.
+                // Messages first, so that they are reported as they arrive. The loop below drains the last ones.
                 biased;
                 Some((service, message)) = messages.recv() => self.receive(&service, message),
                 () = &mut working => break,
