@@ -281,12 +281,12 @@ fn the_journal_says_what_was_adopted_and_on_what_it_rests() {
             [
                 1_753_250_000_000_i64,
                 "adopted",
-                "adopted from public.migrations 1 InitialSchema1753250000000"
+                "legacy row public.migrations 1 InitialSchema1753250000000"
             ],
             [
                 1_753_260_000_000_i64,
                 "adopted",
-                "adopted from public.migrations 2 AddComplianceMetadata1753260000000"
+                "legacy row public.migrations 2 AddComplianceMetadata1753260000000"
             ],
         ])
     );

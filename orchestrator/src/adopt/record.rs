@@ -143,7 +143,7 @@ fn inputs(adopted: &Adopted, proven: &Proven) -> String {
     let what = if adopted.stands_for.is_empty() {
         format!("no legacy row; the schema matches {}", proven.version)
     } else {
-        format!("adopted from {}", adopted.stands_for.join(", "))
+        format!("legacy row {}", adopted.stands_for.join(", "))
     };
     match proven.proof.accepted.len() {
         0 => what,
