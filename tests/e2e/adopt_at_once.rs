@@ -128,7 +128,7 @@ fn a_database_that_changed_after_its_proof_is_not_written_to() {
         assert!(
             refusal["message"]
                 .as_str()
-                .is_some_and(|text| text.contains("was changed while")),
+                .is_some_and(|text| text.contains("changed during the proof")),
             "{refusal}"
         );
         assert_untouched(&server, &database, &before);
