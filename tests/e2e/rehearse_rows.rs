@@ -413,7 +413,7 @@ fn what_cannot_be_filled_is_said_with_the_reason() {
     assert_eq!(
         said,
         [
-            "child_of_never: the table that it refers to has no row that it could refer to",
+            "child_of_never: the referenced table has no matching row",
             "never: constraint never_true: new row for relation \"never\" violates check constraint \"never_true\"",
             "no_partitions: it has no partitions",
         ]
