@@ -1,7 +1,6 @@
-//! PostgreSQL's client programs on this machine: `pg_dump`, `pg_restore`. Floor 3.
+//! PostgreSQL's client programs on this machine: `pg_dump`, `pg_restore`.
 //!
-//! Responsible for which one is used, and for running it against a database without a password on its command line. Not
-//! for what it is asked to do.
+//! Chooses the program, and runs it against a database without a password on the command line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,44 +12,44 @@ use shared::postgres::{ask_administrator, quote_identifier};
 
 use crate::client_watch::ClientWatch;
 
-/// A client program, and its version.
+/// A client program and its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientProgram {
-    /// Where it is.
+    /// The path of the executable.
     pub path: PathBuf,
-    /// As it says it, such as `15.18`.
+    /// The version that it reports, such as `15.18`.
     pub version: String,
-    /// The first number of that.
+    /// The major version.
     pub major: i32,
 }
 
-/// Why there is none that could be used.
+/// Why no usable client program was found.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientProgramError {
-    /// There is none.
-    #[error("there is no {name} {place}")]
+    /// No program of that name was found.
+    #[error("{name} not found {place}")]
     Absent {
-        /// The program.
+        /// The name of the program.
         name: &'static str,
-        /// Where it was looked for.
+        /// The places that were searched.
         place: String,
     },
-    /// Every one is older than the server.
-    #[error("{found} is older than the server ({major}), which it cannot read")]
+    /// Every program is older than the server.
+    #[error("{found} is older than the server ({major}) and cannot read it")]
     TooOld {
-        /// The newest one.
+        /// The newest program found.
         found: Box<ClientProgram>,
-        /// The server's major version.
+        /// The major version of the server.
         major: i32,
     },
 }
 
 impl ClientProgram {
-    /// A program at least as new as a server of version `major`: of the folder given, else one of the server's own version where
-    /// server binaries are, else the first there that is newer. Blocks.
+    /// Finds a program at least as new as a server of version `major`: in `folder` if given, else one of the server's version among
+    /// the installed server binaries, else the first newer one. Blocks.
     ///
     /// # Errors
-    /// When there is none, or only older ones.
+    /// When no program is found, or only older ones.
     pub fn find(
         name: &'static str,
         folder: Option<&Path>,
@@ -59,7 +58,7 @@ impl ClientProgram {
         let mut newer: Option<Self> = None;
         let mut newest: Option<Self> = None;
         for found in Self::all(name, folder) {
-            // What a newer one writes says more than an older server understands.
+            // A newer pg_dump writes settings that an older server does not know, so the same version is preferred.
             if found.major == major {
                 return Ok(found);
             }
@@ -83,13 +82,13 @@ impl ClientProgram {
                 name,
                 place: match folder {
                     Some(folder) => format!("in {}", folder.display()),
-                    None => "in PATH, by pg_config or in the usual folders".to_owned(),
+                    None => "in PATH, with pg_config, or in the usual directories".to_owned(),
                 },
             },
         })
     }
 
-    /// The one that is used where the server is not known. Blocks.
+    /// The program to use when the server's version is unknown. Blocks.
     pub fn first(name: &'static str, folder: Option<&Path>) -> Option<Self> {
         Self::all(name, folder).next()
     }
@@ -107,7 +106,7 @@ impl ClientProgram {
         Self::parse(name, path, &String::from_utf8_lossy(&output.stdout))
     }
 
-    /// `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`
+    /// Parses `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
     fn parse(name: &str, path: PathBuf, text: &str) -> Option<Self> {
         let version = text.strip_prefix(name)?.strip_prefix(" (PostgreSQL) ")?;
         let version = version.split_whitespace().next()?.to_owned();
@@ -120,26 +119,26 @@ impl ClientProgram {
         })
     }
 
-    /// The program, to be run on files.
+    /// A command that runs the program on files.
     pub fn on_files(&self) -> std::process::Command {
         command(&self.path)
     }
 
-    /// The program, to be run against the database of a watch: address and password stand in its environment, where no other user of
-    /// the machine can read them. It ends when the command is dropped.
+    /// A command that runs the program against the database of a watch. The address and the password are in its environment, which other
+    /// users of the machine cannot read. The program ends when the command is dropped.
     pub fn against(&self, watch: &ClientWatch) -> tokio::process::Command {
         let mut command = tokio::process::Command::from(command(&self.path));
         command
             .envs(watch.environment())
             .env("PGAPPNAME", watch.application())
-            // Ctrl-C is for this program, which ends it.
+            // Ctrl-C signals the whole foreground process group; the orchestrator ends the program itself.
             .process_group(0)
             .kill_on_drop(true);
         command
     }
 }
 
-/// What to do next where the words of a client program say that the role may not read something: programs have no codes.
+/// The next command when a client program reports a missing privilege. Parses the text, because client programs print no SQLSTATE.
 pub(crate) fn without_right(said: &str, address: &DatabaseAddress) -> Option<String> {
     said.contains("permission denied").then(|| {
         let user = quote_identifier(address.user());
@@ -164,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_read_from_what_it_says() {
+    fn the_version_is_parsed() {
         let parse = |text: &str| ClientProgram::parse("pg_dump", PathBuf::from("pg_dump"), text);
         let found = parse("pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n");
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Noticing that a client program gets no further: its connection fell silent, and it would wait forever. Floor 3.
+//! Detects a client program that is stuck because its connection went silent: it would wait forever.
 //!
-//! What it does cannot be seen from here, and a large index keeps it waiting for good reason. It is given up when nothing moves on either side: it has
-//! used neither the processor nor files since the last look, and no session of its own is at work on the server, or no server answers.
+//! A long wait alone proves nothing: building a large index takes time. The program is ended when both sides are idle: it has
+//! used neither CPU nor files since the last check, and none of its sessions is active on the server, or the server does not respond.
 
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -10,48 +10,48 @@ use shared::config::DatabaseAddress;
 use shared::postgres::{Connections, ServerActivity};
 use tokio::process::Command;
 
-/// Looks in a row that see nothing move before a program is given up.
+/// The number of consecutive idle checks after which a program is ended.
 const MOST_STILL: u32 = 2;
 
-/// How a client program is seen from outside.
+/// Observes a client program from outside.
 pub struct ClientWatch {
     connections: Arc<Connections>,
     address: DatabaseAddress,
-    /// The name of its sessions, and of nobody else's.
+    /// The unique `application_name` of its sessions.
     application: String,
 }
 
 impl ClientWatch {
-    /// For one run of a program that connects to `address` for a `purpose`, which is part of the name of its sessions.
+    /// Creates a watch for one run of a program that connects to `address`. The `purpose` is part of the `application_name`.
     pub fn new(connections: Arc<Connections>, address: &DatabaseAddress, purpose: &str) -> Self {
         Self {
             connections,
             address: address.clone(),
-            // The server cuts a name after 63 bytes.
+            // The server truncates the name to 63 bytes.
             application: format!("orchestrator {purpose} {:08x}", fastrand::u32(..)),
         }
     }
 
-    /// Where the program connects to.
+    /// The address that the program connects to.
     pub fn address(&self) -> &DatabaseAddress {
         &self.address
     }
 
-    /// The variables with which the program connects there.
+    /// The environment variables for the connection.
     pub fn environment(&self) -> Vec<(String, String)> {
         let limit = self.connections.connect_timeout();
         self.address.libpq_environment(limit)
     }
 
-    /// The name of its sessions.
+    /// The `application_name` of its sessions.
     pub fn application(&self) -> &str {
         &self.application
     }
 
-    /// Runs a program to its end, naming who holds the locks that it waits for; `None` when it gets no further.
+    /// Runs a program to its end and reports the sessions that block it. Returns `None` when it is stuck.
     ///
     /// # Errors
-    /// When it does not start.
+    /// When the program cannot be started.
     pub async fn output(&self, command: &mut Command) -> std::io::Result<Option<Output>> {
         let child = command
             .stdout(Stdio::piped())
@@ -68,8 +68,8 @@ impl ClientWatch {
         }
     }
 
-    /// Awaits the work of a program, the leader of a process group; `None` when it gets no further. The work, and with it the program, is dropped
-    /// then.
+    /// Awaits the work of a program that leads a process group. Returns `None` when the program is stuck; the work, and with it the
+    /// program, is then dropped.
     pub fn over<'a, T>(
         &'a self,
         leader: Option<u32>,
@@ -99,21 +99,21 @@ impl ClientWatch {
             seen = now;
             let sight = self.connections.sight(&self.address, &self.application);
             still = match (is_idle, sight.await) {
-                // Where the system does not say what a process does, only a server that is gone counts.
+                // Without /proc the activity of the process is unknown, so only a lost server counts.
                 (true, ServerActivity::Idle | ServerActivity::Unreachable) => still + 1,
                 (false, ServerActivity::Unreachable) if seen.is_none() => still + 1,
                 _ => 0,
             };
         }
         tracing::warn!(
-            "{}: a client program gets no answer any more, and is ended",
+            "{}: ended a client program, because the server no longer responds",
             self.address
         );
     }
 }
 
-/// What a process group has used so far, the processor and files together: it changes with everything that it does. `None` where
-/// the system does not say it.
+/// The CPU and file activity of a process group as one number that changes with any activity. `None` if the system does not
+/// expose it.
 fn activity(leader: u32) -> Option<u64> {
     let mut all = None;
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {
@@ -137,7 +137,7 @@ fn activity(leader: u32) -> Option<u64> {
     all
 }
 
-/// `42 (pg_dump) S 1 42 …`: the process group, and the clock ticks used. The name may hold anything.
+/// Parses `42 (pg_dump) S 1 42 …` into the process group and the CPU ticks used. The name can contain any character, also `)`.
 fn group_and_ticks(stat: &str) -> Option<(u32, u64)> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();

@@ -1,7 +1,7 @@
 //! The orchestrator: many services, in the order of their dependencies.
 //!
-//! What only the fleet or the reviewer needs lives here; what one service needs to migrate itself lives in `shared`.
-//! The floors, arrows going down only, also to the rooms of `shared` (a test holds that):
+//! This crate has everything that concerns a fleet or a review; `shared` has what one service needs to migrate itself.
+//! Modules depend only on modules of a lower layer, including those of `shared` (a test enforces it):
 //!
 //! | floor | rooms |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! The program. All it does is in the library.
+//! The `orchestrator` program, a thin wrapper of the library.
 
 use std::process::ExitCode;
 

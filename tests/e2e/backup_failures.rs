@@ -105,12 +105,7 @@ fn into_a_folder_that_cannot_be_written() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let inside = file.path().join("backups");
     let arguments = ["--backup-folder", inside.to_str().expect("a path")];
-    shop.fails(
-        &arguments,
-        2,
-        "no backup can be written to",
-        "--backup-folder",
-    );
+    shop.fails(&arguments, 2, "cannot write a backup to", "--backup-folder");
 }
 
 #[test]
@@ -150,12 +145,12 @@ fn on_a_disk_that_is_full() {
     shop.fails_with_script(
         "for it; do shift; [ \"$it\" = \"$file\" ] && it=/dev/full; set -- \"$@\" \"$it\"; done; exec \"$REAL\" \"$@\"",
         "No space left on device",
-        "make room",
+        "free disk space",
     );
     shop.fails_with_script(
         "trap '' XFSZ; ulimit -f 2; exec \"$REAL\" \"$@\"",
         "File too large",
-        "make room",
+        "free disk space",
     );
 }
 
@@ -165,7 +160,7 @@ fn with_a_pg_dump_that_is_killed() {
     shop.fails_with_script(
         "\"$REAL\" \"$@\"; kill -9 $$",
         "it ended with signal: 9",
-        "pg_dump complains of",
+        "fix the error of pg_dump",
     );
 }
 
@@ -175,8 +170,8 @@ fn with_a_dump_that_is_truncated_or_empty() {
     for size in ["0", "100", "3000"] {
         shop.fails_with_script(
             &format!("\"$REAL\" \"$@\" && truncate -s {size} \"$file\""),
-            "is not sound",
-            "if it happens again",
+            "is invalid",
+            "if it fails again",
         );
     }
 }
@@ -186,8 +181,8 @@ fn with_a_dump_that_lacks_a_table() {
     let shop = Shop::open();
     shop.fails_with_script(
         "exec \"$REAL\" --exclude-table-data=public.b \"$@\"",
-        "the rows of 1 table are not in it, public.b first",
-        "if it happens again",
+        "it lacks the rows of 1 table, public.b first",
+        "if it fails again",
     );
 }
 
@@ -203,8 +198,8 @@ fn corrupted_rows_are_found_by_restoring_and_not_by_the_list() {
     shop.fails(
         &arguments,
         1,
-        "is not sound: pg_restore says",
-        "if it happens again",
+        "is invalid: pg_restore failed",
+        "if it fails again",
     );
     assert_eq!(
         shop.server.databases(),
@@ -230,7 +225,7 @@ fn rows_that_a_dump_lost_are_found_by_restoring() {
     let programs = ClientPrograms::of(&shop.server).script("pg_restore", &lossy);
     let arguments = ["--pg-bin", programs.argument(), "--verify", "restore"];
     let words = "public.b has 999 rows instead of 1000";
-    shop.fails(&arguments, 1, words, "if it happens again");
+    shop.fails(&arguments, 1, words, "if it fails again");
 }
 
 #[test]
@@ -242,7 +237,7 @@ fn with_a_manifest_that_cannot_be_written() {
         "\"$REAL\" \"$@\" || exit\nfor file; do :; done\nmkdir \"$(dirname \"$file\")/manifest.json.unfinished\"",
     );
     let arguments = ["--pg-bin", programs.argument()];
-    shop.fails(&arguments, 1, "manifest.json cannot be", "make room");
+    shop.fails(&arguments, 1, "manifest.json", "free disk space");
 }
 
 #[test]

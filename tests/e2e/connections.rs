@@ -199,7 +199,7 @@ fn a_dump_that_finds_no_free_connection_is_started_again() {
         others.push(server.session("postgres"));
     }
     std::fs::write(programs.path().join("go"), "").expect("a file");
-    wait_until("pg_dump is started again", || starts() > 1);
+    wait_until("pg_dump is restarted", || starts() > 1);
     drop(others);
     let outcome = backup.end_within(SOON);
     assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);

@@ -1,7 +1,7 @@
-//! One `pg_dump`: started, watched, and ended with whoever wants it.
+//! Runs one `pg_dump`.
 //!
-//! Responsible for its arguments, what it tells on the way, whom it waits for, and that it does not outlive the wish for it.
-//! Not for what becomes of the dump.
+//! Sets its arguments, reports its progress and the sessions that block it, and ends it when the future is dropped. Does not verify
+//! the dump.
 
 use std::fs::File;
 use std::path::Path;
@@ -22,32 +22,32 @@ use super::{BackupError, DumpFormat};
 use crate::client_program::{ClientProgram, without_right};
 use crate::client_watch::ClientWatch;
 
-/// The pause between two looks at how far it is.
+/// The interval of progress reports.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How much longer than this program `pg_dump` itself waits for a lock: it cannot say for whom.
+/// How much longer `pg_dump` itself waits for a lock. We give up first, because only we can name the blockers.
 const BEYOND: Duration = Duration::from_secs(5);
-/// How long a server without a free connection is asked again, and the pauses in between.
+/// How long to retry on a server without a free connection, and the pauses between attempts.
 const RETRY_FOR: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-/// How long `pg_dump` is given to end when it is told to.
+/// The grace period of `pg_dump` after SIGTERM.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// The most words of `pg_dump` that are passed on, in characters.
+/// The maximum length of an error message of `pg_dump`, in bytes.
 const WORDS: usize = 600;
 
-/// What is dumped, and how.
+/// The database to dump, and the options.
 pub(super) struct DumpOrder<'a> {
     pub(super) program: &'a ClientProgram,
-    /// Where it connects to, and the name of its sessions, by which they are found among those that wait.
+    /// The address, and the `application_name` by which blocked sessions are found.
     pub(super) watch: ClientWatch,
     pub(super) snapshot: &'a str,
     pub(super) format: DumpFormat,
-    /// Sessions at a time, in the directory format.
+    /// The number of concurrent sessions in the directory format.
     pub(super) jobs: u16,
     pub(super) path: &'a Path,
-    /// The lock of the folder, which it inherits.
+    /// The lock of the directory, which `pg_dump` inherits.
     pub(super) lock: File,
-    /// How long it may wait for a lock.
+    /// The longest wait for a lock.
     pub(super) patience: Duration,
     pub(super) observer: Arc<SessionObserver>,
     /// The size of the database.
@@ -55,20 +55,20 @@ pub(super) struct DumpOrder<'a> {
     pub(super) of_tables: usize,
 }
 
-/// Dumps a database. A server without a free connection is asked again for a while.
+/// Dumps a database. Retries for a while if the server has no free connection.
 pub(super) async fn dump(
     order: DumpOrder<'_>,
-    say: &(dyn Fn(EventKind) + Send + Sync),
+    emit: &(dyn Fn(EventKind) + Send + Sync),
 ) -> Result<(), BackupError> {
     let deadline = Instant::now() + RETRY_FOR;
     let mut pause = FIRST_PAUSE;
     loop {
-        let failed = match dump_once(&order, say).await {
+        let failed = match dump_once(&order, emit).await {
             Err(error) if error.is_of_full_server() && Instant::now() < deadline => error,
             ended => return ended,
         };
-        tracing::debug!(%failed, "pg_dump is started again");
-        // Of several jobs some may have been connected, and have written.
+        tracing::debug!(%failed, "restarting pg_dump");
+        // Some of several jobs may have been connected already and have written files.
         remove(order.path).map_err(|source| BackupError::Folder {
             path: order.path.to_owned(),
             source,
@@ -80,23 +80,23 @@ pub(super) async fn dump(
 
 async fn dump_once(
     order: &DumpOrder<'_>,
-    say: &(dyn Fn(EventKind) + Send + Sync),
+    emit: &(dyn Fn(EventKind) + Send + Sync),
 ) -> Result<(), BackupError> {
     let (child, stderr) = start(order)?;
     let leader = child.0.id();
-    let dumping = follow(order, child, stderr, say);
+    let dumping = follow(order, child, stderr, emit);
     match order.watch.over(leader, dumping).await {
         Some(ended) => ended,
         None => Err(ServiceError::silent(order.watch.address(), "pg_dump").into()),
     }
 }
 
-/// Tells what a `pg_dump` does until it ends.
+/// Reports the progress of a `pg_dump` until it ends.
 async fn follow(
     order: &DumpOrder<'_>,
     mut child: Running,
     stderr: ChildStderr,
-    say: &(dyn Fn(EventKind) + Send + Sync),
+    emit: &(dyn Fn(EventKind) + Send + Sync),
 ) -> Result<(), BackupError> {
     let mut stderr = BufReader::new(stderr);
     let mut progress = Progress::new(order);
@@ -109,18 +109,18 @@ async fn follow(
         tokio::select! {
             biased;
             read = stderr.read_until(b'\n', &mut line) => {
-                // Names may be in the database's encoding.
+                // Names can be in the database's encoding, so the output is not always UTF-8.
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 match read {
                     Ok(bytes) if bytes > 0 => {
-                        progress.hear(&text);
-                        said.hear(&text);
+                        progress.push_line(&text);
+                        said.push_line(&text);
                     }
                     _ => break,
                 }
                 line.clear();
             }
-            _ = ticks.tick() => progress.look(say).await?,
+            _ = ticks.tick() => progress.look(emit).await?,
         }
     }
     let ended = child.0.wait().await.map_err(|source| BackupError::NotRun {
@@ -164,8 +164,8 @@ fn start(order: &DumpOrder<'_>) -> Result<(Running, ChildStderr), BackupError> {
     if order.format == DumpFormat::Directory {
         command.arg(format!("--jobs={}", order.jobs));
     }
-    // It reads nothing, and so holds the lock of the folder for as long as it writes there. What it tells all the time
-    // nobody hears any more once this program is killed, and that ends it, too.
+    // The lock of the directory is its standard input, so the lock is held for as long as it writes there. If this process is
+    // killed, the next line of --verbose output fails with EPIPE and ends pg_dump as well.
     let mut child = command
         .stdin(Stdio::from(lock))
         .stdout(Stdio::null())
@@ -177,11 +177,11 @@ fn start(order: &DumpOrder<'_>) -> Result<(Running, ChildStderr), BackupError> {
     let child = Running(child);
     match stderr {
         Some(stderr) => Ok((child, stderr)),
-        None => Err(failed(std::io::Error::other("its words cannot be read"))),
+        None => Err(failed(std::io::Error::other("cannot read its output"))),
     }
 }
 
-/// What a `pg_dump` that failed has left.
+/// Removes the files of a failed `pg_dump`.
 fn remove(path: &Path) -> std::io::Result<()> {
     let removed = match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => std::fs::remove_dir_all(path),
@@ -194,8 +194,8 @@ fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// A `pg_dump` and its workers: dropped, they are told to end, which cancels what they do on the server, and waited for, so
-/// that nothing is written any more.
+/// A `pg_dump` and its workers. On drop they are terminated, which cancels their statements on the server, and awaited, so that
+/// they no longer write files.
 struct Running(Child);
 
 impl Drop for Running {
@@ -216,12 +216,12 @@ impl Drop for Running {
     }
 }
 
-/// How far a dump is.
+/// The progress of a dump.
 struct Progress<'a> {
     order: &'a DumpOrder<'a>,
     table: Option<String>,
     tables: usize,
-    told: Option<(u64, usize)>,
+    reported: Option<(u64, usize)>,
     blocked_since: Option<Instant>,
     blockers: Vec<Blocker>,
 }
@@ -232,26 +232,26 @@ impl<'a> Progress<'a> {
             order,
             table: None,
             tables: 0,
-            told: None,
+            reported: None,
             blocked_since: None,
             blockers: Vec::new(),
         }
     }
 
-    /// `pg_dump: dumping contents of table "public.policies"`
-    fn hear(&mut self, line: &str) {
+    /// Parses lines such as `pg_dump: dumping contents of table "public.policies"`.
+    fn push_line(&mut self, line: &str) {
         if let Some((_, table)) = line.split_once("dumping contents of table ") {
             self.table = Some(table.trim_matches('"').to_owned());
             self.tables += 1;
         }
     }
 
-    /// Tells how far it is, and whom it waits for; after too long a wait that is an error.
-    async fn look(&mut self, say: &(dyn Fn(EventKind) + Send + Sync)) -> Result<(), BackupError> {
+    /// Reports progress and blockers; a wait that exceeds the limit is an error.
+    async fn look(&mut self, emit: &(dyn Fn(EventKind) + Send + Sync)) -> Result<(), BackupError> {
         let bytes = written(self.order.path);
-        if self.told != Some((bytes, self.tables)) {
-            self.told = Some((bytes, self.tables));
-            say(EventKind::BackupProgress {
+        if self.reported != Some((bytes, self.tables)) {
+            self.reported = Some((bytes, self.tables));
+            emit(EventKind::BackupProgress {
                 bytes,
                 of_bytes: self.order.of_bytes,
                 table: self.table.clone(),
@@ -287,7 +287,7 @@ impl<'a> Progress<'a> {
         let pids = |blockers: &[Blocker]| blockers.iter().map(|it| it.pid).collect::<Vec<_>>();
         if pids(&blockers) != pids(&self.blockers) {
             self.blockers.clone_from(&blockers);
-            say(EventKind::BackupBlocked {
+            emit(EventKind::BackupBlocked {
                 waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
                 blockers,
             });
@@ -296,7 +296,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// What a client program complains of, among all that it tells.
+/// The error messages in the output of a client program.
 #[derive(Default)]
 pub(super) struct ProgramMessages {
     complaints: Vec<String>,
@@ -304,36 +304,36 @@ pub(super) struct ProgramMessages {
 }
 
 impl ProgramMessages {
-    pub(super) fn hear(&mut self, line: &str) {
-        let told = line
+    pub(super) fn push_line(&mut self, line: &str) {
+        let message = line
             .split_once(": ")
             .filter(|(program, _)| program.starts_with("pg_"))
-            .map(|(_, told)| told);
-        match told {
-            Some(told) => {
-                if let Some(complaint) = told.strip_prefix("error: ") {
+            .map(|(_, message)| message);
+        match message {
+            Some(message) => {
+                if let Some(complaint) = message.strip_prefix("error: ") {
                     self.complaints.push(complaint.to_owned());
-                } else if let Some(detail) = told.strip_prefix("detail: ")
+                } else if let Some(detail) = message.strip_prefix("detail: ")
                     && !self.complaints.is_empty()
                 {
                     self.complaints.push(detail.to_owned());
                 }
             }
-            // The server's DETAIL and HINT stand on lines of their own.
+            // The server's DETAIL and HINT are on separate lines.
             None if !self.complaints.is_empty() => self.complaints.push(line.to_owned()),
             None => {}
         }
         line.clone_into(&mut self.last);
     }
 
-    /// The complaints in one line; without any, how it ended and its last word.
+    /// The error messages in one line; without any, the exit status and the last line of output.
     pub(super) fn or_how_it_ended(self, ended: ExitStatus) -> String {
         let text = if self.complaints.is_empty() {
             let last = self.last.trim();
             let last = if last.is_empty() {
                 String::new()
             } else {
-                format!("; its last word: {last}")
+                format!("; its last line: {last}")
             };
             format!("it ended with {ended}{last}")
         } else {
@@ -355,12 +355,12 @@ mod tests {
 
     fn words(lines: &[&str], status: i32) -> String {
         let mut words = ProgramMessages::default();
-        lines.iter().for_each(|line| words.hear(line));
+        lines.iter().for_each(|line| words.push_line(line));
         words.or_how_it_ended(ExitStatus::from_raw(status))
     }
 
     #[test]
-    fn complaints_are_told_and_the_rest_is_not() {
+    fn only_error_messages_are_reported() {
         let lines = [
             "pg_dump: reading extensions",
             "pg_dump: error: query failed: ERROR:  permission denied for table a",
@@ -373,10 +373,10 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_killed_says_where_it_was() {
+    fn a_killed_program_reports_its_last_line() {
         assert_eq!(
             words(&["pg_dump: dumping contents of table \"public.a\""], 9),
-            "it ended with signal: 9 (SIGKILL); its last word: pg_dump: dumping contents of table \"public.a\""
+            "it ended with signal: 9 (SIGKILL); its last line: pg_dump: dumping contents of table \"public.a\""
         );
         assert_eq!(words(&[], 256), "it ended with exit status: 1");
     }

@@ -1,4 +1,4 @@
-//! Why there is no backup.
+//! Errors of a backup.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,64 +12,64 @@ use super::ManifestError;
 use crate::client_program::ClientProgramError;
 use crate::scratch::ScratchError;
 
-/// Why there is no backup.
+/// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// `pg_dump` or `pg_restore` is not there, or too old.
+    /// `pg_dump` or `pg_restore` was not found or is too old.
     #[error(transparent)]
     Program(#[from] ClientProgramError),
-    /// The folder cannot be made or written.
-    #[error("no backup can be written to {}", path.display())]
+    /// The directory cannot be created or written.
+    #[error("cannot write a backup to {}", path.display())]
     Folder {
-        /// The folder, or what is in it.
+        /// The directory, or a file in it.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// A program does not start.
-    #[error("{program} cannot be run")]
+    /// A program cannot be started.
+    #[error("cannot run {program}")]
     NotRun {
         /// The program.
         program: String,
         /// Why.
         source: io::Error,
     },
-    /// `pg_dump` did not get through.
+    /// `pg_dump` failed.
     #[error("{database}: pg_dump failed: {said}")]
     Dump {
         /// The database.
         database: String,
-        /// The folder of the dump.
+        /// The directory of the dump.
         folder: PathBuf,
-        /// Its words, or how it ended.
+        /// Its error messages, or its exit status.
         said: String,
-        /// What to do next, where the role may not read something.
+        /// The next command, if the role lacks a privilege.
         forbidden: Option<String>,
     },
-    /// Somebody holds a lock that a reader conflicts with.
+    /// A session holds a lock that conflicts with reading.
     #[error(
-        "{database}: the dump waited {} for {}", humantime::format_duration(*waited), blockers(who)
+        "{database}: the dump timed out after {}, blocked by {}", humantime::format_duration(*waited), blockers(who)
     )]
     Blocked {
         /// The database.
         database: String,
-        /// How long it was waited for.
+        /// How long the dump waited.
         waited: Duration,
-        /// Who holds it.
+        /// The sessions that hold the lock.
         who: Vec<Blocker>,
     },
-    /// The dump is not what it should be.
-    #[error("{}: the dump of {database} is not sound: {why}", path.display())]
+    /// The dump is incomplete or damaged.
+    #[error("{}: the dump of {database} is invalid: {why}", path.display())]
     Unsound {
         /// The database.
         database: String,
         /// The dump.
         path: PathBuf,
-        /// What is wrong.
+        /// The defect.
         why: String,
     },
-    /// It could not be restored for a test.
-    #[error("{database}: the dump could not be restored for a test")]
+    /// The test restore failed.
+    #[error("{database}: test restore of the dump failed")]
     Scratch {
         /// The database.
         database: String,
@@ -79,13 +79,13 @@ pub enum BackupError {
     /// The manifest cannot be written.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The database cannot be reached, or says no.
+    /// The database is unreachable or returned an error.
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
 
 impl BackupError {
-    /// The exit code that it leads to.
+    /// The exit code of the error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Program(_) | Self::Folder { .. } => ExitStatus::Usage,
@@ -107,21 +107,19 @@ impl BackupError {
         matches!(self, Self::Dump { said, .. } if is_of_full_server(said))
     }
 
-    /// What to do next.
+    /// The next command.
     pub fn next(&self) -> String {
         match self {
             Self::Program(ClientProgramError::Absent { name, .. }) => rerun(format!(
-                "first install {name}, or give its folder with --pg-bin"
+                "first install {name}, or specify its directory with --pg-bin"
             )),
             Self::Program(ClientProgramError::TooOld { major, .. }) => rerun(format!(
-                "first install the client programs of PostgreSQL {major} or newer, or give their folder with --pg-bin"
+                "first install the client programs of PostgreSQL {major} or newer, or specify their directory with --pg-bin"
             )),
             Self::Folder { source, .. } if is_full(&source.to_string()) => rerun(MAKE_ROOM),
-            Self::Folder { .. } => {
-                rerun("with a folder that can be written to: --backup-folder FOLDER")
-            }
+            Self::Folder { .. } => rerun("with a writable directory: --backup-folder DIR"),
             Self::NotRun { .. } => rerun(
-                "first see whether it can be executed, or give a folder with others with --pg-bin",
+                "first make the program executable, or specify another directory with --pg-bin",
             ),
             Self::Dump {
                 forbidden: Some(next),
@@ -129,19 +127,19 @@ impl BackupError {
             } => next.clone(),
             Self::Dump { said, .. } => rerun(after_dump(said)),
             Self::Blocked { .. } => rerun(
-                "when they have ended; --lock-timeout and --lock-retries decide how long to wait",
+                "when those sessions have ended, or with a longer --lock-timeout or more --lock-retries",
             ),
             Self::Unsound { database, .. } => rerun(format!(
-                "if it happens again, fix in {database} what is named (rows that break a constraint of their own table cannot be \
-                 restored), or look at the disk"
+                "if it fails again, fix the object in {database} (rows that violate a constraint cannot be restored), or \
+                 check the disk"
             )),
             Self::Scratch { source, .. } => source.next().unwrap_or_else(|| {
-                rerun("after a look at the words of pg_restore, or with another --scratch-server")
+                rerun("first fix the error of pg_restore, or use another --scratch-server")
             }),
             Self::Manifest(_) => rerun(MAKE_ROOM),
             Self::Service(error) => error
                 .next()
-                .unwrap_or_else(|| rerun("once the database can be reached")),
+                .unwrap_or_else(|| rerun("when the database is reachable")),
         }
     }
 }
@@ -159,15 +157,15 @@ impl From<BackupError> for ServiceError {
     }
 }
 
-const MAKE_ROOM: &str = "first make room there (--keep removes old backups), or give another folder with --backup-folder";
+const MAKE_ROOM: &str = "first free disk space (--keep removes old backups), or specify another directory with --backup-folder";
 
-fn is_full(words: &str) -> bool {
+fn is_full(text: &str) -> bool {
     ["No space left", "quota exceeded", "File too large"]
         .iter()
-        .any(|sign| words.contains(sign))
+        .any(|part| text.contains(part))
 }
 
-/// The words of the server, of its roles' and databases' limits among them; `pg_dump` has no codes.
+/// Matches the server's text, including connection limits of roles and databases, because `pg_dump` prints no SQLSTATE.
 fn is_of_full_server(said: &str) -> bool {
     [
         "too many clients",
@@ -176,16 +174,16 @@ fn is_of_full_server(said: &str) -> bool {
         "the database system is starting up",
     ]
     .iter()
-    .any(|sign| said.contains(sign))
+    .any(|part| said.contains(part))
 }
 
 fn is_locked(said: &str) -> bool {
     ["statement timeout", "lock timeout", "could not obtain lock"]
         .iter()
-        .any(|sign| said.contains(sign))
+        .any(|part| said.contains(part))
 }
 
-/// Whether it is the server, or a lock, that could not be had.
+/// Whether the server or a lock was unavailable.
 fn is_unavailable(said: &str) -> bool {
     is_locked(said)
         || is_of_full_server(said)
@@ -196,7 +194,7 @@ fn is_unavailable(said: &str) -> bool {
             "the database system is",
         ]
         .iter()
-        .any(|sign| said.contains(sign))
+        .any(|part| said.contains(part))
 }
 
 fn after_dump(said: &str) -> &'static str {
@@ -205,11 +203,11 @@ fn after_dump(said: &str) -> &'static str {
     } else if said.contains("row-level security") {
         "as the owner of the table, or as a role with BYPASSRLS"
     } else if is_locked(said) {
-        "when whoever alters a table is through"
+        "when the conflicting table lock is released"
     } else if is_unavailable(said) {
-        "once the server can be reached"
+        "when the server is reachable"
     } else {
-        "first fix what pg_dump complains of"
+        "first fix the error of pg_dump"
     }
 }
 
@@ -230,19 +228,15 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_pg_dump_lead_to_what_helps() {
+    fn messages_of_pg_dump_are_mapped_to_next_commands() {
         let full = dump("could not write to output file: No space left on device");
         assert_eq!(full.exit_status(), ExitStatus::Failed);
-        assert!(full.next().contains("make room there"), "{}", full.next());
+        assert!(full.next().contains("free disk space"), "{}", full.next());
         let locked = dump(
             "query failed: ERROR:  canceling statement due to statement timeout; query was: LOCK TABLE a",
         );
         assert_eq!(locked.exit_status(), ExitStatus::Unavailable);
-        assert!(
-            locked.next().contains("alters a table"),
-            "{}",
-            locked.next()
-        );
+        assert!(locked.next().contains("table lock"), "{}", locked.next());
         let forbidden = dump("query failed: ERROR:  permission denied for table a");
         assert_eq!(forbidden.exit_status(), ExitStatus::Refused);
         assert!(forbidden.next().contains("pg_read_all_data"));

@@ -1,4 +1,4 @@
-//! What is to be known of a database at the moment of its dump.
+//! The facts about a database at the time of its dump.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,24 @@ use tokio_postgres::Error;
 
 use super::DatabaseProperties;
 
-/// What is to be known of a database at the moment of its dump.
+/// The facts about a database at the time of its dump.
 pub(crate) struct Facts {
-    /// As in `15.18`.
+    /// The server version, such as `15.18`.
     pub(crate) server_version: String,
     pub(crate) major: i32,
-    /// The moment of the snapshot, by the server's clock.
+    /// The time of the snapshot, by the server's clock.
     pub(crate) taken_at: Option<OffsetDateTime>,
     /// The size of the database.
     pub(crate) bytes: u64,
     pub(crate) properties: DatabaseProperties,
-    /// The tables whose rows the dump has to hold: oid and quoted name.
+    /// The tables whose rows must be in the dump: oid and quoted name.
     pub(crate) tables: Vec<(u32, String)>,
-    /// The roles that something in it belongs to, or that have rights on it.
+    /// The roles that own objects in the database or have privileges on them.
     pub(crate) roles: Vec<String>,
 }
 
 impl Facts {
-    /// Reads them: in the transaction of the dump's snapshot.
+    /// Reads the facts in the transaction of the dump's snapshot.
     pub(crate) async fn read(client: &Client) -> Result<Self, Error> {
         let row = client
             .query_one(
@@ -45,7 +45,7 @@ impl Facts {
         let major: i32 = row.try_get(1)?;
         let bytes: i64 = row.try_get(2)?;
         let microseconds: i64 = row.try_get(4)?;
-        // What belongs to an extension comes with it.
+        // Members of extensions are not dumped: CREATE EXTENSION recreates them.
         let tables = client
             .query(
                 "SELECT c.oid, n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
@@ -80,12 +80,12 @@ impl Facts {
     }
 }
 
-/// The moment so many microseconds after 1970.
+/// Converts microseconds since 1970 to a time.
 pub(crate) fn moment(microseconds: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000).ok()
 }
 
-/// The rows of tables, as one session sees them.
+/// The row counts of tables in the snapshot of one session.
 pub(super) async fn count_rows(
     client: &Client,
     tables: &[(u32, String)],

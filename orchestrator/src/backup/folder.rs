@@ -1,7 +1,6 @@
-//! The folder of one backup.
+//! The directory of one backup.
 //!
-//! Responsible for who may read it, that it is on the disk, and that one which did not become a backup is removed. Not for
-//! what is written into it. Blocks.
+//! Sets its permissions, syncs it to disk, and removes it if the backup fails. Blocks.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -18,16 +17,16 @@ use uuid::Uuid;
 use super::{BackupError, DumpFile, MANIFEST, Manifest};
 use shared::domain::with_causes;
 
-/// What whoever works on a folder, or reads it, holds a lock on.
+/// The lock file, locked by every process that writes or reads the backup.
 const LOCK: &str = "lock";
 
 const STAMP: &[BorrowedFormatItem<'static>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
 
-/// The folder of a backup that is being taken. Dropped before [`Self::finish`], it is removed.
+/// The directory of a backup in progress. It is removed if it is dropped before [`Self::finish`].
 ///
-/// While somebody is at work its file `lock` is locked, by this process and by each `pg_dump`, which inherits it: a folder
-/// without a manifest whose lock is free belongs to nobody any more.
+/// Its file `lock` is locked by this process and by each `pg_dump`, which inherits it. A directory without a manifest whose lock is
+/// free was abandoned.
 pub(super) struct BackupFolder {
     path: PathBuf,
     lock: File,
@@ -35,7 +34,7 @@ pub(super) struct BackupFolder {
 }
 
 impl BackupFolder {
-    /// Makes a new folder below `root`, which only this user may read.
+    /// Creates a new directory below `root` that only this user can read.
     pub(super) fn create(
         root: &Path,
         started_at: OffsetDateTime,
@@ -76,7 +75,7 @@ impl BackupFolder {
         &self.path
     }
 
-    /// Its name.
+    /// The name of the directory.
     pub(super) fn name(&self) -> String {
         self.path
             .file_name()
@@ -84,19 +83,19 @@ impl BackupFolder {
             .unwrap_or_default()
     }
 
-    /// The lock, for a process that works on the folder.
+    /// The lock, to be inherited by a process that writes to the directory.
     pub(super) fn lock(&self) -> io::Result<File> {
         self.lock.try_clone()
     }
 
-    /// Writes the manifest: from now on it is a backup.
+    /// Writes the manifest, which completes the backup.
     pub(super) fn finish(&mut self, manifest: &Manifest) -> Result<PathBuf, BackupError> {
         let path = manifest.write(&self.path)?;
         self.is_finished = true;
         let sealed = fs::set_permissions(&path, Permissions::from_mode(0o600))
             .and_then(|()| File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all());
         if let Err(error) = sealed {
-            tracing::warn!(error = %with_causes(&error), path = %path.display(), "the folder of the backups was not written to the disk at once");
+            tracing::warn!(error = %with_causes(&error), path = %path.display(), "cannot sync the backup directory to disk");
         }
         Ok(path)
     }
@@ -110,7 +109,7 @@ impl Drop for BackupFolder {
             tracing::warn!(
                 error = %with_causes(&error),
                 path = %self.path.display(),
-                "the folder of a backup that failed was not removed; it holds no backup"
+                "cannot remove the directory of the failed backup; it does not contain a backup"
             );
         }
     }
@@ -122,19 +121,19 @@ fn private() -> DirBuilder {
     builder
 }
 
-/// Whether nobody works on a folder, nor reads it. Gives the lock, to be held while it is removed; a folder without a lock
-/// file was not made by this program.
+/// Locks a directory for removal. Returns `None` if a process writes or reads it, or if it has no lock file and thus was not
+/// created by this program.
 pub(super) fn claim(folder: &Path) -> Option<File> {
     let path = folder.join(LOCK);
-    // Whoever made a FIFO of it must not stop us.
+    // O_NONBLOCK: opening a FIFO in its place must not block.
     files::is_file(&path).ok().filter(|is_there| *is_there)?;
     let lock = File::open(path).ok()?;
     lock.try_lock().ok()?;
     Some(lock)
 }
 
-/// Makes a dump's files readable for this user only, puts them on the disk, and reads them back for their checksums. The
-/// paths are relative to the folder.
+/// Makes a dump's files readable for this user only, syncs them to disk, and reads them back for their checksums. The paths are
+/// relative to the directory.
 pub(super) fn seal(folder: &Path, dump: &str) -> io::Result<Vec<DumpFile>> {
     let path = folder.join(dump);
     let mut names = Vec::new();
@@ -188,7 +187,7 @@ pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
     Ok((bytes, digits))
 }
 
-/// What a dump takes on the disk so far.
+/// The current size of a dump on disk.
 pub(super) fn written(dump: &Path) -> u64 {
     let Ok(about) = fs::metadata(dump) else {
         return 0;
@@ -204,7 +203,7 @@ pub(super) fn written(dump: &Path) -> u64 {
         .sum()
 }
 
-/// The folders below `root` that this program may have made, the newest first by name. What cannot be looked at may be one, too.
+/// The directories below `root` that this program may have created, newest first by name. Includes unreadable entries.
 pub(super) fn folders(root: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut found = Vec::new();
     if !files::is_folder(root)? {
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_may_look_into_it() {
+    fn only_this_user_can_read_it() {
         let root = tempfile::tempdir().unwrap();
         let made = folder(&root.path().join("new/backups"));
         for path in [made.path(), &root.path().join("new/backups")] {

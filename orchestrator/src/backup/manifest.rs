@@ -1,4 +1,4 @@
-//! The manifest of a backup: what it holds, and by what it can be told to be whole.
+//! The manifest of a backup: its contents, with checksums.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,30 +10,30 @@ use service_layout::files::{self, FileError, Found};
 use shared::domain::{ServiceName, Version};
 use time::OffsetDateTime;
 
-/// The name of the file.
+/// The file name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The version of its form.
+/// The version of the manifest's format.
 pub const SCHEMA: u32 = 1;
 
-/// One backup: the databases of some services, each at one moment.
+/// One backup: the databases of some services, each at one point in time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The version of this form.
+    /// The version of the format.
     pub schema: u32,
-    /// The name of its folder.
+    /// The name of the backup's directory.
     pub backup: String,
-    /// The run before which it was taken, where it was taken by one.
+    /// The run that took the backup, if any.
     pub run_id: Option<String>,
-    /// When it was begun.
+    /// When the backup began.
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: OffsetDateTime,
-    /// When its last dump was verified.
+    /// When the last dump was verified.
     #[serde(with = "time::serde::rfc3339")]
     pub finished_at: OffsetDateTime,
-    /// The version of the program that took it.
+    /// The version of the orchestrator.
     pub program_version: String,
-    /// The databases, in the order of the services' names.
+    /// The databases, sorted by service name.
     pub services: Vec<ServiceBackup>,
 }
 
@@ -46,18 +46,18 @@ pub struct ServiceBackup {
     pub database: String,
     /// Host and port, or socket.
     pub server: String,
-    /// The version of the server, as in `15.18`.
+    /// The version of the server, such as `15.18`.
     pub server_version: String,
-    /// The version of the `pg_dump` that was used.
+    /// The version of `pg_dump`.
     pub pg_dump_version: String,
-    /// What it was written as.
+    /// The format of the dump.
     pub format: DumpFormat,
-    /// The dump, below the manifest's folder: a file, or a folder of files.
+    /// The path of the dump, relative to the manifest: a file or a directory.
     pub path: String,
-    /// Every file of the dump.
+    /// All files of the dump.
     pub files: Vec<DumpFile>,
-    /// The moment of the dump's snapshot, by the clock of the server: what orders the backups of a database, wherever they were
-    /// taken. Older manifests do not have it.
+    /// The time of the dump's snapshot by the server's clock, which orders the backups of a database regardless of the machine.
+    /// Absent in older manifests.
     #[serde(
         default,
         with = "time::serde::rfc3339::option",
@@ -68,15 +68,15 @@ pub struct ServiceBackup {
     pub duration_ms: u64,
     /// The size of the database, in bytes.
     pub database_bytes: u64,
-    /// Its history table.
+    /// The name of the history table.
     pub history_table: String,
-    /// The newest applied migration; `None` where none is.
+    /// The newest applied migration, if any.
     pub head: Option<Head>,
-    /// How many migrations are applied.
+    /// The number of applied migrations.
     pub applied: usize,
-    /// What a dump does not hold of a database.
+    /// The properties of the database that are not in the dump.
     pub properties: DatabaseProperties,
-    /// The rows of each table at the moment of the dump, by its quoted name; only of a backup that was verified by restoring it.
+    /// The row count of each table at the time of the dump, by quoted name; only with `--verify restore`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<BTreeMap<String, u64>>,
 }
@@ -93,26 +93,26 @@ pub struct Head {
 /// A file of a dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpFile {
-    /// Below the manifest's folder.
+    /// The path relative to the manifest.
     pub path: String,
-    /// In bytes.
+    /// The size in bytes.
     pub bytes: u64,
-    /// In hexadecimal digits.
+    /// The SHA-256 in hexadecimal digits.
     pub sha256: String,
 }
 
-/// What `pg_dump` writes.
+/// The output format of `pg_dump`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum DumpFormat {
-    /// One file.
+    /// A single file.
     #[default]
     Custom,
-    /// A folder, written by several jobs at a time.
+    /// A directory, written by several jobs at a time.
     Directory,
 }
 
-/// What belongs to a database and stands in no dump of it.
+/// The properties of a database that `pg_dump` does not include.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseProperties {
     /// Its owner.
@@ -123,19 +123,19 @@ pub struct DatabaseProperties {
     pub collate: String,
     /// `LC_CTYPE`.
     pub ctype: String,
-    /// `c` (libc), `i` (ICU) or `b` (built in).
+    /// The locale provider: `c` (libc), `i` (ICU) or `b` (builtin).
     pub locale_provider: String,
-    /// The locale of the other providers.
+    /// The locale of ICU or the builtin provider.
     pub locale: Option<String>,
     /// The ICU rules.
     pub icu_rules: Option<String>,
     /// Its tablespace.
     pub tablespace: String,
-    /// `CONNECTION LIMIT`; -1 is none.
+    /// `CONNECTION LIMIT`; -1 is unlimited.
     pub connection_limit: i32,
     /// Its comment.
     pub comment: Option<String>,
-    /// The rights on it, as `aclitem` writes them; `None` is the default.
+    /// The privileges, as `aclitem` text; `None` is the default.
     pub privileges: Option<Vec<String>>,
     /// `ALTER DATABASE … SET`, and `ALTER ROLE … IN DATABASE … SET`.
     pub settings: Vec<RoleSetting>,
@@ -144,7 +144,7 @@ pub struct DatabaseProperties {
 /// A setting of a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleSetting {
-    /// For one role only.
+    /// The role, for a setting of one role.
     pub role: Option<String>,
     /// Its name.
     pub name: String,
@@ -152,40 +152,40 @@ pub struct RoleSetting {
     pub value: String,
 }
 
-/// Why a manifest cannot be used.
+/// Why a manifest is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It cannot be read or written.
-    #[error("{} cannot be read or written", path.display())]
+    /// The file cannot be read or written.
+    #[error("cannot read or write {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// It is no manifest.
-    #[error("{}: this is no manifest of a backup", path.display())]
+    /// The file is not a manifest.
+    #[error("{}: not a backup manifest", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// Why.
         source: serde_json::Error,
     },
-    /// Another program wrote it.
-    #[error("{}: a manifest of form {found}, and this program knows {SCHEMA}", path.display())]
+    /// The version of the format is not supported.
+    #[error("{}: unsupported manifest version {found}; supported: {SCHEMA}", path.display())]
     OtherForm {
         /// The file.
         path: PathBuf,
-        /// Its form.
+        /// The version of its format.
         found: u32,
     },
 }
 
 impl Manifest {
-    /// Reads a manifest: the file itself, or the one in a folder.
+    /// Reads a manifest from its path or from its directory.
     ///
     /// # Errors
-    /// When there is none, or one that this program does not understand.
+    /// When it does not exist or is not supported.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
         #[derive(Deserialize)]
         struct Form {
@@ -209,7 +209,7 @@ impl Manifest {
         }
     }
 
-    /// The manifest itself, also where its folder is given. A link must not lead out of that folder.
+    /// Resolves the path of a manifest or of its directory. A symbolic link must not lead out of the directory.
     fn text(path: &Path) -> Result<(PathBuf, Vec<u8>), FileError> {
         let path = match files::look(path)? {
             Some(Found::Folder) => path.join(MANIFEST),
@@ -221,10 +221,10 @@ impl Manifest {
         Ok((path, text))
     }
 
-    /// Writes it into its folder: under another name first, on the disk before it gets its own.
+    /// Writes the manifest atomically: to a temporary file, which is synced and then renamed.
     ///
     /// # Errors
-    /// When it cannot be written; then there is none.
+    /// When it cannot be written; no manifest exists then.
     pub fn write(&self, folder: &Path) -> Result<PathBuf, ManifestError> {
         let path = folder.join(MANIFEST);
         let unfinished = folder.join(format!("{MANIFEST}.unfinished"));
@@ -239,19 +239,19 @@ impl Manifest {
         match written {
             Ok(()) => Ok(path),
             Err(source) => {
-                // What is half-written must not be taken for more than it is.
+                // A partially written file must not remain.
                 let _ = std::fs::remove_file(&unfinished);
                 Err(ManifestError::Io { path, source })
             }
         }
     }
 
-    /// The moment that a dump of it goes back to.
+    /// The point in time that a restore of this dump returns to.
     pub fn moment(&self, dump: &ServiceBackup) -> OffsetDateTime {
         dump.taken_at.unwrap_or(self.finished_at)
     }
 
-    /// The moment of its newest dump.
+    /// The time of its newest dump.
     pub fn newest_moment(&self) -> OffsetDateTime {
         let moments = self.services.iter().map(|dump| self.moment(dump));
         moments.max().unwrap_or(self.finished_at)

@@ -1,7 +1,7 @@
-//! Backups of the databases that a run is about to change, and of any that is asked for. Floor 4.
+//! Backups of databases, before a run or on request.
 //!
-//! A backup is a folder with a dump of each database and a manifest. The manifest is written last: a folder without one is
-//! no backup, whatever else lies in it.
+//! A backup is a directory with a dump of each database and a manifest. The manifest is written last: a directory without one is
+//! not a backup.
 
 mod dump;
 mod error;

@@ -1,4 +1,4 @@
-//! A backup before a run: of exactly the databases that will change.
+//! The backup before a run, of exactly the databases that will change.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,15 +13,15 @@ impl PreRunCheck for Backup {
         &'a self,
         run_id: Uuid,
         secured: Vec<Secured>,
-        say: &'a Say<'a>,
+        emit: &'a Say<'a>,
         stops: &'a Stops,
     ) -> BoxFuture<'a, Result<Option<String>, Stopped>> {
         async move {
             if secured.is_empty() {
-                skip(say, None, "nothing is going to change");
+                skip(emit, None, "nothing is going to change");
             }
-            let secured = worth_a_dump(secured, say);
-            let manifest = self.of(run_id, secured, say, stops).await?;
+            let secured = worth_a_dump(secured, emit);
+            let manifest = self.of(run_id, secured, emit, stops).await?;
             Ok(manifest.map(|path| path.display().to_string()))
         }
         .boxed()
@@ -29,7 +29,7 @@ impl PreRunCheck for Backup {
 
     fn announce(&self, databases: &[&str]) -> String {
         match databases {
-            [] => "no backup would be taken: no database that exists would change".to_owned(),
+            [] => "no backup would be taken: no existing database would change".to_owned(),
             names => format!(
                 "a backup would be taken first, below {}, of: {}",
                 self.root.display(),
@@ -39,9 +39,9 @@ impl PreRunCheck for Backup {
     }
 }
 
-/// Without what was created just now, and without what another run has changed in the meantime. Of a database in which one
-/// service will change all services are kept.
-fn worth_a_dump(secured: Vec<Secured>, say: &Say<'_>) -> Vec<Secured> {
+/// Excludes databases that were just created and those that another run has migrated meanwhile. A database is kept with all its
+/// services if one of them will change.
+fn worth_a_dump(secured: Vec<Secured>, emit: &Say<'_>) -> Vec<Secured> {
     let changing: Vec<String> = secured
         .iter()
         .filter(|it| !it.is_done && !it.is_new)
@@ -56,13 +56,13 @@ fn worth_a_dump(secured: Vec<Secured>, say: &Say<'_>) -> Vec<Secured> {
         } else {
             "another run has brought it up to date in the meantime"
         };
-        skip(say, Some(&one), because);
+        skip(emit, Some(&one), because);
     }
     kept
 }
 
-fn skip(say: &Say<'_>, secured: Option<&Secured>, because: &str) {
+fn skip(emit: &Say<'_>, secured: Option<&Secured>, because: &str) {
     let because = because.to_owned();
     let service = secured.map(|it| &it.target.service.name);
-    say(service, EventKind::BackupSkipped { because });
+    emit(service, EventKind::BackupSkipped { because });
 }

@@ -1,4 +1,4 @@
-//! What a dump does not hold of a database: read from the server, and written for a new one.
+//! Reads the properties of a database that are not in a dump, and generates the SQL for a new database.
 
 use catalog::{literal, quote};
 use shared::postgres::Client;
@@ -6,15 +6,15 @@ use tokio_postgres::Error;
 
 use super::{DatabaseProperties, RoleSetting};
 
-/// The first version in which a database has a locale provider.
+/// The first major version with locale providers per database.
 const PROVIDERS: i32 = 15;
-/// The first version with ICU rules.
+/// The first major version with ICU rules.
 const RULES: i32 = 16;
-/// The first version with the built-in provider, and one column for all locales.
+/// The first major version with the builtin provider and a single column for all locales.
 const BUILTIN: i32 = 17;
 
 impl DatabaseProperties {
-    /// Those of the database that the client is connected to, on a server of this major version.
+    /// Reads the properties of the connected database, on a server of this major version.
     ///
     /// # Errors
     /// When the connection is lost.
@@ -75,8 +75,8 @@ impl DatabaseProperties {
         })
     }
 
-    /// What `CREATE DATABASE … TEMPLATE template0` is followed by, for the same encoding and locale on a server of this
-    /// major version.
+    /// The options after `CREATE DATABASE … TEMPLATE template0` for the same encoding and locale on a server of this major
+    /// version.
     pub fn creation_options(&self, major: i32) -> String {
         let mut options = format!(
             "ENCODING {} LC_COLLATE {} LC_CTYPE {}",
@@ -103,7 +103,7 @@ impl DatabaseProperties {
         options
     }
 
-    /// The same with the tablespace, for the server that the database is on.
+    /// The same options with the tablespace, for the same server.
     pub fn creation_options_in_place(&self, major: i32) -> String {
         format!(
             "{} TABLESPACE {}",

@@ -1,7 +1,7 @@
-//! Which backups are removed: those of which no service needs any, and the leftovers of killed ones. Blocks.
+//! Removes old backups, and the leftovers of killed ones. Blocks.
 //!
-//! Of each database the newest backups stay, and one goes only where a newer one that stays was read again and is whole: the
-//! last good one is never removed.
+//! The newest backups of each database are kept. An older one is removed only after a newer, kept one was read again and found
+//! intact: the last good backup is never removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,30 +13,30 @@ use super::folder::{claim, digest, folders};
 use super::{MANIFEST, Manifest, ServiceBackup};
 use shared::domain::with_causes;
 
-/// A database, wherever it is: one folder may hold the backups of several environments.
+/// A database with its server: one directory can contain the backups of several environments.
 type Database = (String, String, String);
 
-/// A backup that is complete, as far as sizes tell.
+/// A backup whose files exist with the right sizes.
 struct Kept {
     path: PathBuf,
     manifest: Manifest,
 }
 
-/// Removes what killed backups left below `root`.
+/// Removes the leftovers of killed backups below `root`.
 pub(super) fn remove_leftovers(root: &Path) {
-    for folder in looked_at(root) {
-        // What cannot be looked at may be a backup.
+    for folder in readable_folders(root) {
+        // An unreadable entry may be a backup.
         if matches!(files::look(&folder.join(MANIFEST)), Ok(None))
             && let Some(_claimed) = claim(&folder)
         {
-            tracing::info!(path = %folder.display(), "removing what a killed backup left");
+            tracing::info!(path = %folder.display(), "removing the leftovers of a killed backup");
             remove(&folder);
         }
     }
 }
 
-/// Keeps the newest `keep` backups of each database below `root`. `newest` was just taken, and verified. Gives what was
-/// removed.
+/// Keeps the newest `keep` backups of each database below `root`. `newest` was just taken and verified. Returns the removed
+/// directories.
 pub(super) fn retain(root: &Path, keep: usize, newest: &Path) -> Vec<PathBuf> {
     let kept = backups(root);
     let mut places: BTreeMap<Database, usize> = BTreeMap::new();
@@ -68,7 +68,7 @@ pub(super) fn retain(root: &Path, keep: usize, newest: &Path) -> Vec<PathBuf> {
         if !is_replaced {
             tracing::warn!(
                 path = %backup.path.display(),
-                "the backup stays: no newer one of a database in it is whole"
+                "keeping the backup: it has the last intact dump of a database"
             );
         } else if let Some(_claimed) = claim(&backup.path)
             && remove(&backup.path)
@@ -79,9 +79,9 @@ pub(super) fn retain(root: &Path, keep: usize, newest: &Path) -> Vec<PathBuf> {
     removed
 }
 
-/// The backups below `root` whose files are there, the newest first.
+/// The backups below `root` whose files exist, newest first.
 fn backups(root: &Path) -> Vec<Kept> {
-    let mut found: Vec<Kept> = looked_at(root)
+    let mut found: Vec<Kept> = readable_folders(root)
         .into_iter()
         .filter_map(|path| {
             if matches!(files::look(&path.join(MANIFEST)), Ok(None)) {
@@ -90,7 +90,7 @@ fn backups(root: &Path) -> Vec<Kept> {
             let manifest = match Manifest::read(&path) {
                 Ok(manifest) => manifest,
                 Err(error) => {
-                    tracing::warn!(error = %with_causes(&error), "the backup stays, and counts for nothing");
+                    tracing::warn!(error = %with_causes(&error), "ignoring an unreadable backup; it is not removed");
                     return None;
                 }
             };
@@ -111,10 +111,10 @@ fn backups(root: &Path) -> Vec<Kept> {
     found
 }
 
-/// The folders below `root`; none where one of them cannot be looked at: it may be the newest backup, so nothing is removed.
-fn looked_at(root: &Path) -> Vec<PathBuf> {
+/// The directories below `root`. Empty if one is unreadable: it may be the newest backup, so nothing is removed.
+fn readable_folders(root: &Path) -> Vec<PathBuf> {
     folders(root).unwrap_or_else(|error| {
-        tracing::warn!(%error, "no old backup is removed: the folder of the backups cannot be examined");
+        tracing::warn!(%error, "no old backup is removed: cannot read the backup directory");
         Vec::new()
     })
 }
@@ -127,7 +127,7 @@ fn database(service: &ServiceBackup) -> Database {
     )
 }
 
-/// Dumps that were read again.
+/// The dumps that were read again, with the result.
 #[derive(Default)]
 struct Whole(BTreeMap<PathBuf, bool>);
 
@@ -141,7 +141,7 @@ impl Whole {
     }
 }
 
-/// The manifest goes first: what is left of a folder when this is interrupted is no backup.
+/// Removes the manifest first, so that an interruption does not leave a damaged backup.
 fn remove(folder: &Path) -> bool {
     let manifest = folder.join(MANIFEST);
     let removed = match fs::remove_file(&manifest) {
@@ -151,7 +151,7 @@ fn remove(folder: &Path) -> bool {
     match removed {
         Ok(()) => true,
         Err(error) => {
-            tracing::warn!(error = %with_causes(&error), path = %folder.display(), "an old backup was not removed");
+            tracing::warn!(error = %with_causes(&error), path = %folder.display(), "cannot remove an old backup");
             false
         }
     }
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use time::{Duration, OffsetDateTime};
 
-    /// A backup of some services that was taken at an hour, as it lies on the disk.
+    /// Writes a backup of some services, taken at the given hour.
     fn backup(root: &Path, hour: i64, services: &[&str]) -> PathBuf {
         let path = root.join(format!("{hour:04}"));
         fs::create_dir(&path).unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_removed_where_something_cannot_be_looked_at() {
+    fn nothing_is_removed_if_an_entry_is_unreadable() {
         let root = tempfile::tempdir().unwrap();
         backup(root.path(), 1, &["auth"]);
         let newest = backup(root.path(), 2, &["auth"]);
@@ -288,13 +288,13 @@ mod tests {
         let folder = root.path().join("half");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("auth.dump"), "half").unwrap();
-        fs::create_dir(root.path().join("of-somebody-else")).unwrap();
+        fs::create_dir(root.path().join("unrelated")).unwrap();
         let worker = fs::File::create(folder.join("lock")).unwrap();
         worker.lock().unwrap();
         remove_leftovers(root.path());
-        assert_eq!(left(root.path()), ["half", "of-somebody-else"]);
+        assert_eq!(left(root.path()), ["half", "unrelated"]);
         drop(worker);
         remove_leftovers(root.path());
-        assert_eq!(left(root.path()), ["of-somebody-else"]);
+        assert_eq!(left(root.path()), ["unrelated"]);
     }
 }

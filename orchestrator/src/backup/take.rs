@@ -1,7 +1,7 @@
-//! Taking a backup of databases that are locked.
+//! Takes a backup of databases whose lock is held.
 //!
-//! Responsible for the order: dumps, each verified, then the manifest, then what is removed; and for there being a manifest
-//! only where everything before it went well. Not for the locks (`dispatch`).
+//! The order is: dump and verify each database, write the manifest, remove old backups. The manifest is written only if everything
+//! before succeeded. The locks are acquired by `dispatch`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,31 +27,31 @@ use super::{BackupError, DumpFile, DumpFormat, Head, Manifest, SCHEMA, ServiceBa
 use crate::client_program::ClientProgram;
 use crate::client_watch::ClientWatch;
 
-/// How backups are taken.
+/// The options of a backup.
 pub struct Backup {
-    /// Where their folders are made.
+    /// The directory of all backups.
     pub root: PathBuf,
-    /// What is written.
+    /// The format of the dumps.
     pub format: DumpFormat,
-    /// Sessions of one dump, in the directory format.
+    /// The number of sessions per dump in the directory format.
     pub dump_jobs: u16,
-    /// How many of each service stay.
+    /// The number of backups to keep per service.
     pub keep: Option<usize>,
-    /// How they are verified.
+    /// How dumps are verified.
     pub verification: Verification,
-    /// Where they are restored for that.
+    /// The servers for test restores.
     pub test_restore_servers: TestRestoreServers,
-    /// The folder of the client programs, where one is named.
+    /// The directory of the client programs, if given.
     pub pg_bin: Option<PathBuf>,
-    /// How long a dump waits for a lock on a table.
+    /// How long a dump waits for a table lock.
     pub patience: Duration,
-    /// Dumps at a time.
+    /// The number of concurrent dumps.
     pub jobs: usize,
-    /// Where sessions come from.
+    /// The source of connections.
     pub connections: Arc<Connections>,
 }
 
-/// A database, and the services in it, of which there is one at least.
+/// A database and its services (at least one).
 struct Database {
     first: Secured,
     others: Vec<Secured>,
@@ -71,7 +71,7 @@ impl Database {
     }
 }
 
-/// A dump that is written and verified.
+/// A verified dump.
 struct Dump {
     path: String,
     files: Vec<DumpFile>,
@@ -82,12 +82,12 @@ struct Dump {
 }
 
 impl Backup {
-    /// Dumps databases that are locked, and writes the manifest. Gives its path; `None` where there is nothing to dump.
+    /// Dumps locked databases and writes the manifest. Returns its path, or `None` if there is nothing to dump.
     pub(super) async fn of(
         &self,
         run_id: Uuid,
         secured: Vec<Secured>,
-        say: &Say<'_>,
+        emit: &Say<'_>,
         stops: &Stops,
     ) -> Result<Option<PathBuf>, Stopped> {
         let databases = by_database(secured);
@@ -99,13 +99,13 @@ impl Backup {
         let mut folder = self
             .prepare(started_at, run_id)
             .map_err(|error| (service.clone(), error.into()))?;
-        // Boxed, as the compiler does not see otherwise that they may be sent to another thread.
+        // Boxed, because the compiler otherwise cannot prove that the futures are Send.
         let dumps: Vec<BoxFuture<'_, Result<Vec<ServiceBackup>, Stopped>>> = databases
             .iter()
             .map(|database| {
                 let folder = &folder;
                 async move {
-                    let dump = self.dump(database, run_id, folder, say).await;
+                    let dump = self.dump(database, run_id, folder, emit).await;
                     dump.map_err(|error| (database.service().clone(), error.into()))
                 }
                 .boxed()
@@ -136,7 +136,7 @@ impl Backup {
         let path = folder
             .finish(&manifest)
             .map_err(|error| (service, error.into()))?;
-        say(
+        emit(
             None,
             EventKind::BackupTaken {
                 manifest: path.display().to_string(),
@@ -145,7 +145,7 @@ impl Backup {
                 duration_ms: millis(started),
             },
         );
-        self.retain(folder.path(), say).await;
+        self.retain(folder.path(), emit).await;
         Ok(Some(path))
     }
 
@@ -158,27 +158,27 @@ impl Backup {
         BackupFolder::create(&self.root, started_at, run_id)
     }
 
-    async fn retain(&self, newest: &Path, say: &Say<'_>) {
+    async fn retain(&self, newest: &Path, emit: &Say<'_>) {
         let Some(keep) = self.keep else { return };
         let (root, newest) = (self.root.clone(), newest.to_owned());
         let retained = tokio::task::spawn_blocking(move || retain(&root, keep, &newest)).await;
         for path in retained.unwrap_or_default() {
             let path = path.display().to_string();
-            say(None, EventKind::BackupRemoved { path });
+            emit(None, EventKind::BackupRemoved { path });
         }
     }
 
-    /// One database: its dump, and the entries of the services in it.
+    /// Dumps one database and returns the manifest entries of its services.
     async fn dump(
         &self,
         database: &Database,
         run_id: Uuid,
         folder: &BackupFolder,
-        say: &Say<'_>,
+        emit: &Say<'_>,
     ) -> Result<Vec<ServiceBackup>, BackupError> {
-        let tell = |kind| say(Some(database.service()), kind);
-        let dump = self.write(database, run_id, folder, &tell).await?;
-        tell(EventKind::BackupFinished {
+        let emit_event = |kind| emit(Some(database.service()), kind);
+        let dump = self.write(database, run_id, folder, &emit_event).await?;
+        emit_event(EventKind::BackupFinished {
             path: folder.path().join(&dump.path).display().to_string(),
             bytes: dump.files.iter().map(|file| file.bytes).sum(),
             duration_ms: dump.duration_ms,
@@ -191,7 +191,7 @@ impl Backup {
         database: &Database,
         run_id: Uuid,
         folder: &BackupFolder,
-        tell: &(dyn Fn(EventKind) + Send + Sync),
+        emit_event: &(dyn Fn(EventKind) + Send + Sync),
     ) -> Result<Dump, BackupError> {
         let started = Instant::now();
         let target = &database.first.target;
@@ -212,7 +212,7 @@ impl Backup {
             Verification::List => None,
         };
         let (snapshot, facts) = self.look(&session).await.map_err(query)?;
-        tell(EventKind::BackupStarted {
+        emit_event(EventKind::BackupStarted {
             database: database.name().to_owned(),
             database_bytes: facts.bytes,
         });
@@ -243,7 +243,7 @@ impl Backup {
                 of_bytes: facts.bytes,
                 of_tables: facts.tables.len(),
             },
-            tell,
+            emit_event,
         );
         let counting = async {
             match schema.is_some() {
@@ -279,8 +279,7 @@ impl Backup {
         })
     }
 
-    /// The moment of the dump, and what is to be known of it. A dump that waits for a lock says so; what is counted beside it
-    /// waits no longer.
+    /// Exports a snapshot and reads the facts in it. Limited by a lock timeout: only the dump itself reports what it waits for.
     async fn look(&self, session: &Session) -> Result<(String, Facts), tokio_postgres::Error> {
         let looking = async {
             let snapshot = export_snapshot(session).await?;
@@ -295,7 +294,7 @@ impl Backup {
         looking.await
     }
 
-    /// Restores a dump for a test, and compares.
+    /// Makes a test restore of a dump and compares it.
     async fn prove(
         &self,
         database: &Database,
@@ -318,7 +317,7 @@ impl Backup {
         let pg_bin = self.pg_bin.clone();
         let found = tokio::task::spawn_blocking(move || {
             let pg_dump = ClientProgram::find("pg_dump", pg_bin.as_deref(), major)?;
-            // A dump of a newer version is not read by an older one.
+            // An older pg_restore cannot read the dump of a newer pg_dump.
             let pg_restore = ClientProgram::find("pg_restore", pg_bin.as_deref(), pg_dump.major)?;
             Ok((pg_dump, pg_restore))
         });
@@ -370,7 +369,7 @@ impl Backup {
     }
 }
 
-/// Services that share a database share its dump.
+/// Groups services by database: those that share one share its dump.
 fn by_database(secured: Vec<Secured>) -> Vec<Database> {
     let mut databases: BTreeMap<String, Database> = BTreeMap::new();
     for one in secured {
@@ -386,7 +385,7 @@ fn by_database(secured: Vec<Secured>) -> Vec<Database> {
     databases.into_values().collect()
 }
 
-/// The size of the dumps, each counted once.
+/// The total size of the dumps, each counted once.
 fn distinct_bytes(services: &[ServiceBackup]) -> u64 {
     let files: BTreeMap<&str, u64> = services
         .iter()

@@ -1,4 +1,4 @@
-//! Where dumps are restored for a test.
+//! The servers for test restores of dumps.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use tokio::sync::Mutex;
 
 use crate::scratch::{ScratchError, ScratchServer};
 
-/// The scratch servers of one backup: opened when the first dump is tested, and emptied in the end.
+/// The scratch servers of one backup: opened for the first test restore, and cleaned up at the end.
 #[derive(Default)]
 pub struct TestRestoreServers {
-    /// One server for all; `None` is that of each database.
+    /// One server for all databases; `None` is each database's own server.
     elsewhere: Option<DatabaseAddress>,
     servers: Mutex<BTreeMap<String, Arc<ScratchServer>>>,
 }
 
 impl TestRestoreServers {
-    /// Beside the databases themselves: there are their roles, and their extensions.
+    /// Test on the databases' own servers, which have the roles and extensions.
     pub fn beside() -> Self {
         Self::default()
     }
 
-    /// On another server.
+    /// Test on another server.
     pub fn at(server: DatabaseAddress) -> Self {
         Self {
             elsewhere: Some(server),
@@ -52,7 +52,7 @@ impl TestRestoreServers {
         Ok(server)
     }
 
-    /// Drops what still stands: after an error or a cancellation.
+    /// Drops remaining scratch databases, after an error or a cancellation.
     pub(super) async fn clear(&self) {
         for server in std::mem::take(&mut *self.servers.lock().await).values() {
             server.drop_all().await;

@@ -1,4 +1,4 @@
-//! Whether a dump is sound: its table of contents is read, and, where that is wanted, it is restored and compared.
+//! Verifies a dump: reads its table of contents and, with `--verify restore`, restores and compares it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,14 +23,14 @@ use crate::scratch::{ScratchError, ScratchServer};
 /// How a dump is verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Verification {
-    /// Its table of contents is whole, and every table is in it.
+    /// The table of contents is readable and includes the rows of every table.
     #[default]
     List,
-    /// It is restored into a scratch database, where schema and number of rows are the same.
+    /// A test restore into a scratch database has the same schema and row counts.
     Restore,
 }
 
-/// A dump that is looked at.
+/// A dump to verify.
 pub(super) struct Dumped<'a> {
     pub(super) database: &'a str,
     pub(super) path: &'a Path,
@@ -40,7 +40,7 @@ pub(super) struct Dumped<'a> {
     pub(super) program: &'a ClientProgram,
 }
 
-/// What a database was like at the moment of its dump.
+/// The expected state: the database at the time of its dump.
 pub(super) struct Original {
     pub(super) schema: Snapshot,
     pub(super) rows: BTreeMap<String, u64>,
@@ -55,7 +55,7 @@ impl Dumped<'_> {
         }
     }
 
-    /// Reads the table of contents, and looks for the rows of every table in it.
+    /// Reads the table of contents and checks that it includes the rows of every table.
     pub(super) async fn list(&self) -> Result<(), BackupError> {
         let mut command = tokio::process::Command::from(self.program.on_files());
         command.arg("--list").arg(self.path);
@@ -82,12 +82,12 @@ impl Dumped<'_> {
             [] => Ok(()),
             [first, ..] => {
                 let tables = count(absent.len(), "table");
-                Err(self.unsound(format!("the rows of {tables} are not in it, {first} first")))
+                Err(self.unsound(format!("it lacks the rows of {tables}, {first} first")))
             }
         }
     }
 
-    /// Restores it, and compares.
+    /// Restores the dump and compares the result.
     pub(super) async fn restore(
         &self,
         server: &ScratchServer,
@@ -120,14 +120,14 @@ impl Dumped<'_> {
 
     async fn fill(&self, watch: &ClientWatch, major: i32) -> Result<(), BackupError> {
         let mut command = self.program.against(watch);
-        // A subscription would stand in the way of dropping the database, and is no data.
+        // A subscription would prevent dropping the database, and contains no data.
         command
             .args(["--no-password", "--no-subscriptions"])
             .arg(format!(
                 "--dbname={}",
                 watch.address().libpq_connection_string()
             ));
-        // A newer program sets what an older server does not know, and that is no reason to end.
+        // A newer pg_restore sets parameters that an older server does not know; these errors must not end it.
         if self.program.major == major {
             command.arg("--exit-on-error");
         }
@@ -162,7 +162,7 @@ impl Dumped<'_> {
         if let Some(first) = found.first() {
             let number = count(found.len(), "object");
             return Err(self.unsound(format!(
-                "restored, it differs in {number}: {:?} {} first",
+                "after a test restore it differs in {number}: {:?} {} first",
                 first.kind, first.object
             )));
         }
@@ -173,7 +173,7 @@ impl Dumped<'_> {
             let found = rows.get(table).copied().unwrap_or_default();
             if found != *expected {
                 return Err(self.unsound(format!(
-                    "restored, {table} has {found} rows instead of {expected}"
+                    "after a test restore {table} has {found} rows instead of {expected}"
                 )));
             }
         }
@@ -197,22 +197,22 @@ impl Dumped<'_> {
         }
     }
 
-    /// What it printed, where it succeeded.
+    /// The output of a successful program.
     fn succeeded(&self, output: Output) -> Result<Vec<u8>, BackupError> {
         let stderr = String::from_utf8_lossy(&output.stderr);
         if output.status.success() || has_only_harmless_errors(&stderr) {
             return Ok(output.stdout);
         }
         let mut words = ProgramMessages::default();
-        stderr.lines().for_each(|line| words.hear(line));
+        stderr.lines().for_each(|line| words.push_line(line));
         Err(self.unsound(format!(
-            "pg_restore says: {}",
+            "pg_restore failed: {}",
             words.or_how_it_ended(output.status)
         )))
     }
 }
 
-/// Whether nothing failed but settings that an older server does not know: `SET transaction_timeout = 0`.
+/// Whether all errors are about parameters that an older server does not know, such as `SET transaction_timeout = 0`.
 fn has_only_harmless_errors(stderr: &str) -> bool {
     let mut errors = stderr
         .lines()
@@ -222,7 +222,7 @@ fn has_only_harmless_errors(stderr: &str) -> bool {
         && errors.all(|line| line.contains("unrecognized configuration parameter"))
 }
 
-/// The table of an entry such as `3345; 0 16385 TABLE DATA public policies soc`.
+/// The oid of the table in an entry such as `3345; 0 16385 TABLE DATA public policies soc`.
 fn oid_with_rows(line: &str) -> Option<u32> {
     let (_, entry) = line.split_once("; ")?;
     let (_, entry) = entry.split_once(' ')?;
