@@ -197,7 +197,7 @@ fn a_dry_run_says_what_it_means_and_writes_nothing() {
     let _user = world.server.session(DATABASE);
     let dry = world.orchestrator.expect(&world.restore(&["--dry-run"]), 0);
     for words in [
-        "goes back to backup first",
+        "from backup first",
         "2 migrations up to 2",
         "pending again: 3",
         "1 session in db_one",
@@ -293,7 +293,7 @@ fn the_only_copy_is_not_dropped() {
         .orchestrator
         .expect(&["restore", "one", "--drop-old"], 3);
     assert!(
-        refused.stderr.contains("may be all that there is"),
+        refused.stderr.contains("may be the only copy"),
         "{}",
         refused.stderr
     );
@@ -343,7 +343,9 @@ fn an_owner_who_may_create_databases_is_enough() {
     world.server.query("postgres", "ALTER ROLE soc NOCREATEDB");
     let refused = orchestrator.expect(&restore, 3);
     assert!(
-        refused.stderr.contains("may not create databases"),
+        refused
+            .stderr
+            .contains("lacks the privilege to create databases"),
         "{}",
         refused.stderr
     );

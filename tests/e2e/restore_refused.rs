@@ -42,7 +42,7 @@ fn a_file_that_is_shorter_than_it_was() {
         let refused = world.orchestrator.expect(&world.restore(&[]), 3);
         let said = words(&refused);
         assert!(
-            said.contains(&format!("has {kept} bytes, and had {}", whole.len())),
+            said.contains(&format!("has {kept} bytes instead of {}", whole.len())),
             "{said}"
         );
     }
@@ -101,7 +101,7 @@ fn a_dump_that_is_not_among_the_files_with_sums_or_is_elsewhere() {
     });
     let said = restore(&world);
     assert!(
-        said.contains("is not below the manifest's folder"),
+        said.contains("is outside of the manifest's directory"),
         "{said}"
     );
     edit(&world, |manifest| {
@@ -112,7 +112,7 @@ fn a_dump_that_is_not_among_the_files_with_sums_or_is_elsewhere() {
     });
     let said = restore(&world);
     assert!(
-        said.contains("is not below the manifest's folder"),
+        said.contains("is outside of the manifest's directory"),
         "{said}"
     );
 
@@ -128,7 +128,7 @@ fn a_manifest_that_was_cut_off() {
     let world = World::new();
     let text = fs::read_to_string(&world.manifest).expect("a manifest");
     fs::write(&world.manifest, &text[..text.len() / 2]).expect("written");
-    assert_refused(&world, "no manifest of a backup");
+    assert_refused(&world, "not a backup manifest");
     let folder = world.backups.path().to_str().expect("a path");
     let latest = [
         "restore",
@@ -190,7 +190,7 @@ fn a_history_that_is_not_the_manifests() {
     let failed = world.orchestrator.expect(&world.restore(&[]), 1);
     let said = words(&failed);
     assert!(
-        said.contains("its history has 2 migrations up to 2, not 7 migrations up to 2"),
+        said.contains("its history has 2 migrations up to 2 instead of 7 migrations up to 2"),
         "{said}"
     );
     world.assert_untouched();
@@ -351,7 +351,7 @@ fn production_is_asked() {
         .orchestrator
         .expect(&world.restore(&["--environment", "production"]), 3);
     let said = words(&refused);
-    assert!(said.contains("without what was written since"), "{said}");
+    assert!(said.contains("without anything written since"), "{said}");
     world.assert_untouched();
     world
         .orchestrator
@@ -386,7 +386,7 @@ fn what_others_require_is_named() {
     let warnings = dry.events_of("restore_warning");
     assert_eq!(
         warnings[0]["message"],
-        "one@3 goes, and is required by two@1, which is applied"
+        "one@3 is lost, but the applied two@1 requires it"
     );
     let restored = world.orchestrator.expect(&world.restore(&[]), 0);
     assert!(

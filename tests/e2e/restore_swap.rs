@@ -167,7 +167,7 @@ fn two_restores_of_one_database_do_not_meet() {
     assert!(
         second
             .stderr
-            .contains("another restore of db_one is at work (pid "),
+            .contains("another restore of db_one is in progress (pid "),
         "{}",
         second.stderr
     );

@@ -1,4 +1,4 @@
-//! Whether a backup on disk is what its manifest says. Touches no database.
+//! Verifies the files of a backup against its manifest. Does not connect to a database.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,16 +13,15 @@ use super::choice::Restoration;
 use super::name::hexadecimal;
 use crate::backup::{DumpFile, DumpFormat, ServiceBackup};
 
-/// How much of a file is read at a time.
+/// The size of the read buffer.
 const SLICE: usize = 1 << 20;
 
-/// Refuses a backup of which a file is missing, shorter or longer, or not the one that was written. Blocks for as long as reading
-/// it takes.
+/// Refuses a backup with a file that is missing, has another size, or was changed. Blocks while it reads all files.
 pub(crate) fn files(restoration: &Restoration) -> Result<(), Refusal> {
     let dump = restoration.dump();
     if dump.files.is_empty() {
         let manifest = restoration.manifest_path();
-        let message = format!("{}: the manifest names no file", manifest.display());
+        let message = format!("{}: the manifest lists no files", manifest.display());
         return Err(refusal(restoration, message));
     }
     let refused = |message| refusal(restoration, message);
@@ -33,9 +32,9 @@ pub(crate) fn files(restoration: &Restoration) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether every file that `pg_restore` would read is one whose sum the manifest has, below the manifest's folder.
+/// Checks that every file that `pg_restore` would read has a checksum in the manifest and is below the manifest's directory.
 fn is_covered(folder: &Path, dump: &ServiceBackup) -> Result<(), String> {
-    let outside = |path: &str| format!("{path} is not below the manifest's folder");
+    let outside = |path: &str| format!("{path} is outside of the manifest's directory");
     let paths = dump.files.iter().map(|file| file.path.as_str());
     if let Some(path) = paths.chain([dump.path.as_str()]).find(|it| is_outside(it)) {
         return Err(outside(path));
@@ -52,8 +51,7 @@ fn is_covered(folder: &Path, dump: &ServiceBackup) -> Result<(), String> {
         .map(|file| parts(Path::new(&file.path)))
         .collect();
     let path = parts(Path::new(&dump.path));
-    let unlisted =
-        |path: &Path| format!("{} is not among the files of the manifest", path.display());
+    let unlisted = |path: &Path| format!("{} is not listed in the manifest", path.display());
     let needed = match dump.format {
         DumpFormat::Custom => path.clone(),
         DumpFormat::Directory => path.join("toc.dat"),
@@ -71,7 +69,7 @@ fn is_covered(folder: &Path, dump: &ServiceBackup) -> Result<(), String> {
             }
         }
     }
-    // A link may lead elsewhere, also one in the middle of a path.
+    // Symbolic links are resolved, because any component of a path can lead elsewhere.
     let real = |path: &Path| {
         let place = folder.join(path);
         std::fs::canonicalize(&place).map_err(|error| format!("{}: {error}", place.display()))
@@ -85,13 +83,13 @@ fn is_covered(folder: &Path, dump: &ServiceBackup) -> Result<(), String> {
     Ok(())
 }
 
-/// A refusal of a backup that is not whole.
+/// The refusal of a damaged backup.
 pub(super) fn refusal(restoration: &Restoration, message: String) -> Refusal {
     Refusal {
         kind: RefusalKind::Backup,
         service: Some(restoration.service().clone()),
         message: format!("the backup is damaged: {message}; nothing was changed"),
-        next: rerun("with another backup (--from FOLDER); find out what became of this one"),
+        next: rerun("with another backup: --from DIR"),
     }
 }
 
@@ -105,7 +103,7 @@ fn check(folder: &Path, expected: &DumpFile) -> Result<(), String> {
     let bytes = file.metadata().map_err(failed)?.len();
     if bytes != expected.bytes {
         return Err(format!(
-            "{} has {bytes} bytes, and had {} when it was written",
+            "{} has {bytes} bytes instead of {}",
             path.display(),
             expected.bytes
         ));
@@ -121,7 +119,7 @@ fn check(folder: &Path, expected: &DumpFile) -> Result<(), String> {
     }
     if hexadecimal(&hash.finalize(), 64) != expected.sha256 {
         return Err(format!(
-            "{} is not the file that was written (its SHA-256 differs)",
+            "{} was changed: its SHA-256 differs from the manifest",
             path.display()
         ));
     }
@@ -155,7 +153,7 @@ mod tests {
         assert!(check(3, OF_ABC).is_err_and(|why| why.ends_with("does not exist")));
         std::fs::write(folder.path().join("a.dump"), "abc").expect("a file");
         assert_eq!(check(3, OF_ABC), Ok(()));
-        assert!(check(4, OF_ABC).is_err_and(|why| why.contains("has 3 bytes, and had 4")));
+        assert!(check(4, OF_ABC).is_err_and(|why| why.contains("has 3 bytes instead of 4")));
         std::fs::write(folder.path().join("a.dump"), "abd").expect("a file");
         assert!(check(3, OF_ABC).is_err_and(|why| why.contains("SHA-256")));
     }

@@ -1,4 +1,4 @@
-//! Which backup each database is restored from.
+//! Chooses the backup of each database.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,15 +16,15 @@ use shared::inspect::Target;
 
 use crate::backup::{MANIFEST, Manifest, ManifestError, ServiceBackup};
 
-/// What whoever reads a backup, writes it or removes it holds a lock on.
+/// The lock file, locked by every process that reads, writes or removes the backup.
 const LOCK: &str = "lock";
 
-/// Where backups are taken from.
+/// The source of backups.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// The newest of each service below a folder.
+    /// The newest backup of each service in a directory.
     Latest(PathBuf),
-    /// A manifest, or its folder.
+    /// A manifest or its directory.
     Manifest(PathBuf),
 }
 
@@ -33,26 +33,26 @@ pub enum Source {
 pub struct Member {
     /// The service and its database.
     pub target: Arc<Target>,
-    /// What the manifest says.
+    /// The service's entry in the manifest.
     pub backup: ServiceBackup,
 }
 
-/// One database that is restored.
+/// One database to restore.
 #[derive(Clone, Debug)]
 pub struct Restoration {
-    /// The services in it; the first speaks for all.
+    /// The services in it; the first represents all of them.
     pub members: Vec<Member>,
     /// The manifest.
     pub manifest: Arc<Manifest>,
-    /// Its folder.
+    /// The directory of the backup.
     pub folder: PathBuf,
-    /// Keeps whoever removes old backups from removing this one while it is read.
+    /// A shared lock that prevents removal of the backup while it is read.
     #[expect(dead_code, reason = "held for its Drop")]
     lock: Option<Arc<File>>,
 }
 
 impl Restoration {
-    /// The service that speaks for all in the database.
+    /// The service that represents all services of the database.
     pub fn service(&self) -> &ServiceName {
         &self.members[0].target.service.name
     }
@@ -67,27 +67,27 @@ impl Restoration {
         &self.members[0].backup
     }
 
-    /// The moment that the database goes back to.
+    /// The point in time that the database returns to.
     pub fn moment(&self) -> time::OffsetDateTime {
         self.manifest.moment(self.dump())
     }
 
-    /// What stands in a command in the place of the backup.
+    /// The backup as an argument of `--from`.
     pub fn manifest_path(&self) -> PathBuf {
         self.folder.join(MANIFEST)
     }
 }
 
-/// What is restored, and services that were asked for with `all` and have no backup.
+/// The databases to restore, and services without a backup that `all` selected.
 pub type Chosen = (Vec<Restoration>, Vec<ServiceName>);
 
-/// A manifest and its folder.
+/// A manifest and its directory.
 type Found = (Arc<Manifest>, PathBuf);
 
-/// Chooses the backup of each service. Reads manifests only.
+/// Chooses the backup of each service. Reads only manifests.
 ///
 /// # Errors
-/// When there is none, when it cannot be read, or when it would take another service back that was not named.
+/// When there is no readable backup, or when it would also restore a service that was not selected.
 pub fn choose(
     source: &Source,
     selected: &Selected,
@@ -128,15 +128,15 @@ pub fn choose(
                 folder,
             }),
         };
-        // One database has one past.
+        // Services that share a database can only be restored to the same point in time.
         if restoration.manifest.backup != manifest.backup {
             return Err(CommandError::usage(
                 format!(
-                    "{name} shares {} with {}, and their newest backups are not the same",
-                    target.address,
-                    restoration.service()
+                    "{name} and {} share {}, but their newest backups differ",
+                    restoration.service(),
+                    target.address
                 ),
-                rerun("with one manifest: --from FOLDER"),
+                rerun("with one manifest: --from DIR"),
             ));
         }
         restoration.members.push(member);
@@ -147,11 +147,14 @@ pub fn choose(
     Ok((restorations.into_values().collect(), without))
 }
 
-/// Locks a backup for reading, where it has a file for that.
+/// Locks a backup for reading, if it has a lock file.
 fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
     let path = folder.join(LOCK);
     let failed = |why: String| {
-        CommandError::usage(why, rerun("first repair the file, or name another backup"))
+        CommandError::usage(
+            why,
+            rerun("first repair the file, or specify another backup"),
+        )
     };
     if !files::is_file(&path).map_err(|error| failed(error.to_string()))? {
         return Ok(None);
@@ -163,23 +166,23 @@ fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
             kind: RefusalKind::Backup,
             service: None,
             message: format!("{} is being written or removed", folder.display()),
-            next: rerun("when that is over, or with another backup"),
+            next: rerun("when that has finished, or with another backup"),
         }
         .into()),
-        // Not every file system can lock: the sums tell whether it is whole.
+        // Not every file system supports locks; the checksums still detect a damaged backup.
         Err(TryLockError::Error(error)) => {
-            tracing::debug!(error = %with_causes(&error), folder = %folder.display(), "the backup cannot be locked");
+            tracing::debug!(error = %with_causes(&error), folder = %folder.display(), "cannot lock the backup");
             Ok(None)
         }
     }
 }
 
-/// The manifests below a folder. A folder without one is no backup; one that cannot be read might be the newest.
+/// The manifests below a directory. An unreadable one is an error, because it may be the newest.
 fn below(folder: &Path) -> Result<Vec<Found>, CommandError> {
     let unlooked = |error: &FileError| {
         CommandError::usage(
             error.to_string(),
-            rerun("first repair or remove it, or name a manifest with --from"),
+            rerun("first repair or remove it, or specify a manifest with --from"),
         )
     };
     let entries = match files::look(folder).and_then(|found| match found {
@@ -207,17 +210,19 @@ fn newest(manifests: &[Found], name: &ServiceName) -> Option<(ServiceBackup, Fou
         .max_by_key(|(dump, (manifest, _))| manifest.moment(dump))
 }
 
-/// A manifest that is there and cannot be used: what it was written for is damaged.
+/// The error for an unusable manifest.
 fn unreadable(error: &ManifestError) -> CommandError {
     match error {
         ManifestError::Io { source, .. } => CommandError::usage(
             format!("{error}: {source}"),
-            rerun("with --from and a manifest, its folder, or `latest`"),
+            rerun("with --from and a manifest, its directory, or `latest`"),
         ),
         ManifestError::Malformed { source, .. } => refused(format!("{error}: {source}")),
         ManifestError::OtherForm { .. } => CommandError::Stopped {
             message: error.to_string(),
-            next: Some(rerun("with the program that wrote it, or a newer one")),
+            next: Some(rerun(
+                "with the version of the orchestrator that wrote it, or a newer one",
+            )),
             status: ExitStatus::Refused,
         },
     }
@@ -228,7 +233,7 @@ fn refused(message: String) -> CommandError {
         kind: RefusalKind::Backup,
         service: None,
         message,
-        next: rerun("with another backup (--from FOLDER); find out what became of this one"),
+        next: rerun("with another backup: --from DIR"),
     }
     .into()
 }
@@ -236,15 +241,15 @@ fn refused(message: String) -> CommandError {
 fn none_of(name: &ServiceName, source: &Source) -> CommandError {
     match source {
         Source::Latest(folder) => CommandError::usage(
-            format!("there is no backup of {name} below {}", folder.display()),
+            format!("no backup of {name} in {}", folder.display()),
             commented(
                 suggest(["backup", name.as_str()]),
-                "makes one; or give a manifest with --from, or another folder with --backup-folder",
+                "creates one; or specify a manifest with --from, or another directory with --backup-folder",
             ),
         ),
         Source::Manifest(path) => CommandError::usage(
-            format!("{}: this backup has no {name}", path.display()),
-            rerun("with services that it has, or another manifest"),
+            format!("{}: the backup does not include {name}", path.display()),
+            rerun("with the services in the backup, or with another manifest"),
         ),
     }
 }
@@ -252,17 +257,17 @@ fn none_of(name: &ServiceName, source: &Source) -> CommandError {
 fn none_at_all(source: &Source) -> CommandError {
     let (place, next) = match source {
         Source::Latest(folder) => (
-            format!(
-                "there is no backup of any service below {}",
-                folder.display()
-            ),
+            format!("no backup of any service in {}", folder.display()),
             commented(
                 suggest(["backup", "all"]),
-                "makes one; or give a manifest with --from, or another folder with --backup-folder",
+                "creates one; or specify a manifest with --from, or another directory with --backup-folder",
             ),
         ),
         Source::Manifest(path) => (
-            format!("{}: this backup has no service of these", path.display()),
+            format!(
+                "{}: the backup does not include any of the services",
+                path.display()
+            ),
             rerun("with another manifest"),
         ),
     };

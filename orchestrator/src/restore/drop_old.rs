@@ -1,4 +1,4 @@
-//! Dropping the databases that restores have kept.
+//! Drops the databases that restores kept.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::leftovers::kept_databases;
 use super::reporter::RestoreReporter;
 use super::surroundings;
 
-/// Drops the kept databases of these services, or names them.
+/// Drops the kept databases of services, or lists them in a dry run.
 pub async fn drop_old(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -66,15 +66,15 @@ async fn drop_of(
     let service = &target.service.name;
     if dry_run {
         for kept in kept {
-            let told = EventKind::OldDatabaseKept {
+            let event = EventKind::OldDatabaseKept {
                 database: kept.name,
                 bytes: kept.bytes,
             };
-            log.tell(service, told);
+            log.report(service, event);
         }
         return Ok(0);
     }
-    // What was kept may be all that there is.
+    // The kept database may be the only copy.
     let live = surroundings::database(client, address.database())
         .await
         .map_err(failed)?;
@@ -83,12 +83,12 @@ async fn drop_of(
             kind: RefusalKind::InUse,
             service: Some(service.clone()),
             message: format!(
-                "{address} does not exist, and {} may be all that there is",
+                "{address} does not exist: {} may be the only copy",
                 first.name
             ),
             next: commented(
                 suggest(["restore", service.as_str(), "--from", "latest"]),
-                "or drop it by hand",
+                "or drop it manually",
             ),
         }
         .into());
@@ -96,16 +96,16 @@ async fn drop_of(
     let number = kept.len();
     for kept in kept {
         drop_one(client, target, &kept.name, terminate).await?;
-        let told = EventKind::OldDatabaseDropped {
+        let event = EventKind::OldDatabaseDropped {
             database: kept.name,
             bytes: kept.bytes,
         };
-        log.tell(service, told);
+        log.report(service, event);
     }
     Ok(number)
 }
 
-/// Drops one database, unless somebody uses it.
+/// Drops one database, unless it is in use.
 pub(super) async fn drop_one(
     client: &Client,
     target: &Target,
@@ -120,7 +120,7 @@ pub(super) async fn drop_one(
             let users = surroundings::users(client, database, &[])
                 .await
                 .unwrap_or_default();
-            let users: Vec<String> = users.into_iter().map(|user| user.words).collect();
+            let users: Vec<String> = users.into_iter().map(|user| user.text).collect();
             Err(Refusal {
                 kind: RefusalKind::InUse,
                 service: Some(target.service.name.clone()),

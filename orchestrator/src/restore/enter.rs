@@ -1,4 +1,4 @@
-//! Taking a database in hand: nobody else restores it, and no run migrates it, until it is swapped.
+//! Locks a database against other restores and against runs until it is swapped.
 
 use std::time::Duration;
 
@@ -17,37 +17,37 @@ use super::choice::Restoration;
 use super::error::RestoreError;
 use super::examine::Examined;
 use super::name;
-use super::reporter::Say;
+use super::reporter::EventSender;
 use crate::backup::DatabaseProperties;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A database in hand.
+/// A locked database.
 pub(super) struct Entered {
     pub restoration: Restoration,
     pub examined: Examined,
-    /// The connection from which databases are made, renamed and dropped; it holds the lock of the restore.
+    /// The connection that creates, renames and drops databases. Holds the lock of the restore.
     pub keeper: Connection,
-    /// The lock of a run, where there is a database to lock.
+    /// The lock of a run, if the database exists.
     pub held: Option<LockedDatabase>,
-    /// The database that is filled.
+    /// The new database that is filled.
     pub restoring: String,
-    /// What the new database is given.
+    /// The properties of the new database.
     pub properties: DatabaseProperties,
-    /// How the journal of the old one ends.
+    /// The end of the old database's journal.
     pub journal_end: Option<Anchor>,
 }
 
-/// Obtains both locks of a database: that of a restore, and that of a run.
+/// Acquires both locks of a database: that of a restore and that of a run.
 pub(super) async fn enter(
     context: &Context,
     restoration: Restoration,
     examined: Examined,
     restore: Uuid,
     cancelled: &mut watch::Receiver<u32>,
-    say: &Say,
+    events: &EventSender,
 ) -> Result<Entered, (Restoration, RestoreError)> {
-    let obtained = obtain(context, &restoration, &examined, cancelled, say).await;
+    let obtained = obtain(context, &restoration, &examined, cancelled, events).await;
     match obtained {
         Ok(obtained) => Ok(Entered {
             restoring: name::restoring(restoration.address().database(), restore),
@@ -74,7 +74,7 @@ async fn obtain(
     restoration: &Restoration,
     examined: &Examined,
     cancelled: &mut watch::Receiver<u32>,
-    say: &Say,
+    events: &EventSender,
 ) -> Result<Obtained, RestoreError> {
     let address = restoration.address();
     let failed = |error| RestoreError::from(ServiceError::query(address, error));
@@ -84,7 +84,7 @@ async fn obtain(
         .keep(address)
         .await
         .map_err(ServiceError::from)?;
-    lock_restore(&keeper, restoration, wait, cancelled, say).await?;
+    lock_restore(&keeper, restoration, wait, cancelled, events).await?;
     if examined.live.is_none() {
         return Ok(Obtained {
             keeper,
@@ -95,7 +95,7 @@ async fn obtain(
     }
     let target = &restoration.members[0].target;
     let locked = lock_run(context, target, wait, cancelled, |holder| {
-        say.service(&target.service.name, EventKind::LockWaiting { holder });
+        events.service(&target.service.name, EventKind::LockWaiting { holder });
     })
     .await?;
     let client = locked.session().client();
@@ -105,7 +105,7 @@ async fn obtain(
     let journal_end = read_anchor(locked.session(), &target.service.name)
         .await
         .unwrap_or_else(|error| {
-            tracing::warn!(%address, error = %with_causes(&error), "the end of the old journal could not be read");
+            tracing::warn!(%address, error = %with_causes(&error), "cannot read the end of the old journal");
             None
         });
     Ok(Obtained {
@@ -116,13 +116,13 @@ async fn obtain(
     })
 }
 
-/// What a killed restore was doing on the server may take a moment to end.
+/// Acquires the lock of a restore. Retries, because the server may take a moment to end the session of a killed restore.
 async fn lock_restore(
     keeper: &Connection,
     restoration: &Restoration,
     wait: Duration,
     cancelled: &watch::Receiver<u32>,
-    say: &Say,
+    events: &EventSender,
 ) -> Result<(), RestoreError> {
     let address = restoration.address();
     let key = name::lock_key(&name::base(address.database()));
@@ -158,7 +158,7 @@ async fn lock_restore(
         }
         let pid = holder.as_ref().map(|holder| holder.pid);
         if named != Some(pid) {
-            say.service(restoration.service(), EventKind::LockWaiting { holder });
+            events.service(restoration.service(), EventKind::LockWaiting { holder });
             named = Some(pid);
         }
         tokio::time::sleep(PAUSE).await;
@@ -204,7 +204,7 @@ async fn lock_run(
         .session(&target.address, &target.history_table)
         .await
         .map_err(ServiceError::from)?;
-    // LockedDatabase to the end, while other sessions are needed.
+    // Held until the end, while other sessions are needed.
     session.release_permit();
     LockedSession::acquire(session, wait, cancelled, waiting)
         .await

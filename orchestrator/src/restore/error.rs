@@ -1,4 +1,4 @@
-//! Why a database is not restored.
+//! Errors of a restore.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,17 @@ use shared::inspect::ServiceError;
 
 use crate::client_program::ClientProgramError;
 
-/// Why a database is not restored.
+/// Why a restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// A connection, a lock or a statement.
+    /// A connection, a lock or a statement failed.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// There is no `pg_restore` that could read the backup.
-    #[error("the backup cannot be read")]
+    /// No `pg_restore` can read the backup.
+    #[error("cannot read the backup")]
     Program(#[from] ClientProgramError),
-    /// `pg_restore` does not start.
-    #[error("{} cannot be run", path.display())]
+    /// `pg_restore` cannot be started.
+    #[error("cannot run {}", path.display())]
     Start {
         /// The program.
         path: PathBuf,
@@ -27,53 +27,53 @@ pub enum RestoreError {
     /// `pg_restore` failed.
     #[error("pg_restore failed in the new database: {said}")]
     Failed {
-        /// Its words.
+        /// Its error messages.
         said: String,
     },
-    /// What was restored is not what the manifest says.
-    #[error("the restored database is not what the manifest says: {what}")]
+    /// The restored database differs from the manifest.
+    #[error("the restored database does not match the manifest: {what}")]
     NotTheSame {
-        /// What differs.
+        /// The difference.
         what: String,
     },
-    /// Somebody else restores the same database.
-    #[error("another restore of {database} is at work{who}")]
+    /// Another restore of the database is in progress.
+    #[error("another restore of {database} is in progress{who}")]
     AtWork {
         /// The database.
         database: String,
-        /// Who holds the lock.
+        /// The session that holds the lock.
         who: String,
     },
     /// The lock was lost while the new database was filled.
-    #[error("the lock of {database} was lost meanwhile, and a run may have changed it")]
+    #[error("the lock of {database} was lost, and a run may have changed the database")]
     LockLost {
         /// The database.
         database: String,
     },
-    /// The name was not to be had in time.
-    #[error("{database} could not be renamed: {message}")]
+    /// The database could not be renamed in time.
+    #[error("cannot rename {database}: {message}")]
     NotRenamed {
         /// The database.
         database: String,
-        /// What the server said.
+        /// The server's message.
         message: String,
     },
-    /// The connection was lost while the name changed hands, and nobody can say who has it.
+    /// The connection was lost during the swap, and its outcome is unknown.
     #[error(
-        "{database}: the connection was lost during the swap, and the server cannot be asked how it ended ({message})"
+        "{database}: the connection was lost during the swap, and its outcome is unknown ({message})"
     )]
     Unknown {
         /// The database.
         database: String,
-        /// Why it cannot be asked.
+        /// Why the server cannot be queried.
         message: String,
     },
-    /// The new database has the name, and cannot be used by us as it should.
-    #[error("the database was swapped, and then: {message}")]
+    /// The database was swapped, but a check of the new one failed.
+    #[error("error after the swap: {message}")]
     AfterSwap {
-        /// What the old one is called now.
+        /// The new name of the old database.
         kept: Option<String>,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
     /// The user cancelled.
@@ -88,7 +88,7 @@ impl From<Refusal> for RestoreError {
 }
 
 impl RestoreError {
-    /// The exit code that it leads to.
+    /// The exit code of the error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Service(error) => error.exit_status(),
@@ -105,34 +105,34 @@ impl RestoreError {
         }
     }
 
-    /// What to do next.
+    /// The next command.
     pub fn next(&self) -> Option<String> {
         let next = match self {
             Self::Service(error) => return error.next(),
             Self::Program(_) => {
-                "first install the client programs of that PostgreSQL, or give their folder with --pg-bin"
+                "first install the client programs of that PostgreSQL, or specify their directory with --pg-bin"
             }
-            Self::Start { .. } => "with another folder of client programs: --pg-bin FOLDER",
+            Self::Start { .. } => "with another directory of client programs: --pg-bin DIR",
             Self::Failed { .. } => {
-                "nothing was swapped: first see to what it says (a missing role, extension or right)"
+                "nothing was swapped: first fix the cause (such as a missing role, extension or privilege)"
             }
-            Self::NotTheSame { .. } => "nothing was swapped: with an older backup, --from FOLDER",
+            Self::NotTheSame { .. } => "nothing was swapped: use another backup with --from DIR",
             Self::AtWork { .. } => "when it has ended",
-            Self::LockLost { .. } | Self::NotRenamed { .. } => "the database is as it was",
+            Self::LockLost { .. } | Self::NotRenamed { .. } => "the database is unchanged",
             Self::Unknown { .. } => {
                 return Some(commented(
                     suggest(["history"]),
-                    "once the server can be reached: the newest row shows whether it was restored",
+                    "when the server is reachable: the newest row shows whether the database was restored",
                 ));
             }
             Self::AfterSwap { kept, .. } => {
                 let before = kept
                     .as_ref()
-                    .map(|kept| format!(" (the database before is {kept})"))
+                    .map(|kept| format!(" (the previous database is {kept})"))
                     .unwrap_or_default();
                 return Some(commented(
                     suggest(["status"]),
-                    format!("shows what it holds{before}"),
+                    format!("shows the state of the database{before}"),
                 ));
             }
             Self::Cancelled => return None,
@@ -140,7 +140,7 @@ impl RestoreError {
         Some(rerun(next))
     }
 
-    /// The whole chain in one line.
+    /// The error and its causes in one line.
     pub fn chain(&self) -> String {
         if let Self::Service(error) = self {
             return error.chain();
@@ -155,7 +155,7 @@ impl RestoreError {
         text
     }
 
-    /// The refusal, where it is one.
+    /// The refusal, if the error is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Service(ServiceError::Refused(refusal)) => Some(refusal),

@@ -1,4 +1,4 @@
-//! Before anything is done: whether a backup is whole and fits the server, and what restoring it means. Writes nothing.
+//! Checks before a restore: whether the backup is intact and fits the server, and the effect of the restore. Writes nothing.
 
 use std::path::PathBuf;
 
@@ -18,24 +18,24 @@ use super::program::{self, Contents};
 use super::surroundings::{self, Database, ServerFacts};
 use crate::client_program::ClientProgram;
 
-/// Users of a database that are named before the rest is counted.
+/// The number of sessions that are listed; the rest is counted.
 const NAMED: usize = 3;
 
-/// Databases that we connect to ourselves for what is done to others.
+/// Databases that we connect to in order to manage others.
 const MAINTENANCE: [&str; 3] = ["postgres", "template0", "template1"];
 
-/// What was found out about one restoration.
+/// The result of the checks of one restoration.
 pub(super) struct Examined {
     pub program: ClientProgram,
     pub contents: Contents,
     pub server: ServerFacts,
-    /// The database that is replaced, where there is one.
+    /// The database to replace, if it exists.
     pub live: Option<Database>,
     pub planned: PlannedRestore,
     pub warnings: Vec<String>,
 }
 
-/// Examines a restoration.
+/// Checks one restoration.
 pub(super) async fn examine(
     context: &Context,
     restoration: &Restoration,
@@ -66,9 +66,9 @@ pub(super) async fn examine(
                     let applied = inspection.history.applied.iter().map(|row| row.version);
                     loses.extend(applied.filter(|version| Some(*version) > head));
                 }
-                // It may be the very reason for the restore.
+                // Only a warning: a damaged history may be the reason for the restore.
                 Err(error) => warnings.push(format!(
-                    "what is applied now cannot be read: {}",
+                    "cannot read the applied migrations: {}",
                     error.chain()
                 )),
             }
@@ -78,7 +78,7 @@ pub(super) async fn examine(
             .map_err(failed)?;
         if !stays.is_empty() {
             warnings.push(format!(
-                "{}: in no dump, stays with the old database; make it anew in the restored one",
+                "{}: not part of a dump and stays with the old database; recreate it in the restored one",
                 stays.join(", ")
             ));
         }
@@ -93,14 +93,14 @@ pub(super) async fn examine(
     for member in &restoration.members {
         if member.backup.history_table != member.target.history_table {
             warnings.push(format!(
-                "the backup's history table is {}, and {} is configured",
+                "the history table is {} in the backup, but {} in the configuration",
                 member.backup.history_table, member.target.history_table
             ));
         }
     }
     if restoration.dump().database != address.database() {
         warnings.push(format!(
-            "the backup is that of a database with another name, {} on {}",
+            "the backup is of another database, {} on {}",
             restoration.dump().database,
             restoration.dump().server
         ));
@@ -115,7 +115,7 @@ pub(super) async fn examine(
     })
 }
 
-/// Files, sums and table of contents, read where waiting for a disk holds up nobody.
+/// Checks files, checksums and table of contents on a blocking thread.
 async fn read_backup(
     restoration: &Restoration,
     pg_bin: Option<PathBuf>,
@@ -153,14 +153,14 @@ fn refuse_unfit(
     if MAINTENANCE.contains(&address.database()) {
         return refusal(
             RefusalKind::Backup,
-            format!("{address}: a database of the server itself cannot be swapped"),
+            format!("{address}: cannot replace a maintenance database"),
             rerun("first give the service a database of its own"),
         );
     }
     if server.in_recovery {
         return refusal(
             RefusalKind::ReadOnly,
-            format!("{address} takes no writes (a standby)"),
+            format!("{address} is a read-only standby"),
             rerun("with the address of the primary server"),
         );
     }
@@ -169,11 +169,11 @@ fn refuse_unfit(
         return refusal(
             RefusalKind::Backup,
             format!(
-                "the backup is of PostgreSQL {from}, and the server is older ({}): it may not know all that is in it",
+                "the backup is of PostgreSQL {from}, but the server is older ({}) and may not support everything in it",
                 server.version
             ),
             rerun(format!(
-                "on a server of version {} or newer",
+                "on a server with PostgreSQL {} or newer",
                 program::major(from)
             )),
         );
@@ -182,7 +182,7 @@ fn refuse_unfit(
         return refusal(
             RefusalKind::Backup,
             format!(
-                "{} may not create databases on {}",
+                "{} lacks the privilege to create databases on {}",
                 server.role,
                 address.server_key()
             ),
@@ -192,10 +192,7 @@ fn refuse_unfit(
     if live.is_some_and(|live| !live.is_ours) {
         return refusal(
             RefusalKind::Backup,
-            format!(
-                "{} does not own {address}, and may not rename it",
-                server.role
-            ),
+            format!("{} cannot rename {address}: not its owner", server.role),
             ask_administrator(&format!(
                 "ALTER DATABASE {} OWNER TO {}",
                 quote(address.database()),
@@ -206,7 +203,7 @@ fn refuse_unfit(
     Ok(())
 }
 
-/// The refusal that names who uses the database; `None` where nobody does, or all are to be ended.
+/// The refusal with the sessions that use the database; `None` if there are none or they will be ended.
 pub(super) async fn in_use(
     client: &shared::postgres::Client,
     restoration: &Restoration,
@@ -243,7 +240,7 @@ pub(super) async fn in_use(
     let mut named: Vec<&str> = users
         .iter()
         .take(NAMED)
-        .map(|user| user.words.as_str())
+        .map(|user| user.text.as_str())
         .collect();
     let more = format!("{} more", users.len().saturating_sub(NAMED));
     if users.len() > NAMED {
@@ -277,7 +274,7 @@ fn planned(
         backup: restoration.manifest.backup.clone(),
         manifest: restoration.manifest_path().display().to_string(),
         taken_at,
-        // Both by the server's clock.
+        // Both times are from the server's clock.
         age_s: (now - taken_at).whole_seconds().max(0),
         bytes: dump.database_bytes,
         applied: restoration

@@ -1,4 +1,4 @@
-//! Databases that restores left on a server: kept ones, and those of killed restores. Touches none.
+//! Lists the databases that restores left on a server: kept ones, and those of killed restores. Read-only.
 
 use shared::postgres::Client;
 use shared::postgres::held_keys;
@@ -7,27 +7,27 @@ use tokio_postgres::Error;
 
 use super::{name, surroundings};
 
-/// A database that was replaced and kept.
+/// A replaced database that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptDatabase {
     /// Its name.
     pub name: String,
-    /// What its name begins with: that of the database that took its place, or where that is too long, a part of it.
+    /// The beginning of its name: the name of the database that replaced it, shortened if necessary.
     pub base: String,
     /// When it was replaced.
     pub since: OffsetDateTime,
-    /// Its size, in bytes; 0 where we may not ask.
+    /// Its size in bytes; 0 without the privilege to query it.
     pub bytes: u64,
 }
 
 impl KeptDatabase {
-    /// Whether it is the former database of this name.
+    /// Whether it was replaced by the database of this name.
     pub fn is_of(&self, database: &str) -> bool {
         self.base == name::base(database)
     }
 }
 
-/// The databases of a server that were replaced and kept, the oldest first.
+/// The kept databases of a server, oldest first.
 pub async fn kept_databases(client: &Client) -> Result<Vec<KeptDatabase>, Error> {
     let mut kept = Vec::new();
     for database in surroundings::names(client).await? {
@@ -45,15 +45,15 @@ pub async fn kept_databases(client: &Client) -> Result<Vec<KeptDatabase>, Error>
     Ok(kept)
 }
 
-/// Whether a name is that of a database that a restore of another one fills.
+/// Whether a name is that of a database that a restore fills.
 pub fn is_restoring(database: &str, name: &str) -> bool {
     name::base_of_restoring(name) == Some(&*name::base(database))
 }
 
-/// The databases of a server that a restore was filling when it was killed.
+/// The databases that killed restores left on a server.
 pub async fn dead_databases(client: &Client) -> Result<Vec<String>, Error> {
     let databases = surroundings::names(client).await?;
-    // After the databases: a restore takes its lock before it makes one.
+    // Locks are read after the databases: a restore locks before it creates a database, so a live one is never missed.
     let held = held_keys(client).await?;
     let dead = |database: &String| {
         name::base_of_restoring(database).is_some_and(|base| !held.contains(&name::lock_key(base)))

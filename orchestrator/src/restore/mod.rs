@@ -1,8 +1,7 @@
-//! Restoring databases from backups. Floor 4.
+//! Restores databases from backups.
 //!
-//! A backup goes into a new database beside the old one, is verified there, and takes its name in one transaction; the old
-//! one is kept. So whatever happens on the way, a whole database stands under the name. Not responsible for taking backups
-//! (`backup`), nor for words (`cli`).
+//! A backup is restored into a new database beside the old one and verified there. Then both are renamed in one transaction, and the
+//! old one is kept. A complete database has the name at any time, even after a failure. Human output is in `cli`.
 
 mod check;
 mod choice;

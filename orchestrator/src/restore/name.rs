@@ -1,4 +1,4 @@
-//! The names of the databases that stand beside a restored one, and the lock that keeps two restores apart.
+//! The names of the databases beside a restored one, and the advisory lock of a restore.
 
 use sha2::{Digest, Sha256};
 use time::format_description::BorrowedFormatItem;
@@ -6,13 +6,13 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
-/// Between the base and the number of a restore.
+/// The infix between the base and the number of a restore.
 const RESTORING: &str = "_restoring_";
 
-/// Between the base and the time at which a database was replaced.
+/// The infix between the base and the time of replacement.
 const KEPT: &str = "_before_";
 
-/// PostgreSQL cuts names at 63 bytes, and the longer of the endings has 24.
+/// PostgreSQL truncates names at 63 bytes, and the longer suffix has 24.
 const LONGEST_BASE: usize = 39;
 
 const NUMBER: usize = 8;
@@ -20,7 +20,7 @@ const NUMBER: usize = 8;
 const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]t[hour][minute][second]z");
 
-/// What the names beside a database begin with: its own, or where that is too long, a part of it that is its alone.
+/// The common prefix of the names: that of the database, or if it is too long, a part of it with a hash.
 pub(super) fn base(database: &str) -> String {
     if database.len() <= LONGEST_BASE {
         return database.to_owned();
@@ -33,36 +33,36 @@ pub(super) fn base(database: &str) -> String {
     format!("{}_{hash}", &database[..end])
 }
 
-/// The database that a restore fills. Each has its own: what a killed restore left running cannot write into it.
+/// The name of the database that a restore fills. Unique per restore, so that leftover sessions of a killed restore cannot write to it.
 pub(super) fn restoring(database: &str, restore: Uuid) -> String {
     let (_, random) = restore.as_u64_pair();
     let number = format!("{random:016x}");
     format!("{}{RESTORING}{}", base(database), &number[..NUMBER])
 }
 
-/// The base of a database that a restore fills, or has left; `None` for other databases.
+/// The base in the name of a database that a restore fills or left; `None` for other names.
 pub(super) fn base_of_restoring(name: &str) -> Option<&str> {
     let (base, number) = name.rsplit_once(RESTORING)?;
     let is_number = number.len() == NUMBER && number.bytes().all(|it| it.is_ascii_hexdigit());
     (is_number && !base.is_empty()).then_some(base)
 }
 
-/// The name under which a database is kept that was replaced at a time.
+/// The name of a kept database that was replaced at a given time.
 pub(super) fn kept(database: &str, at: OffsetDateTime) -> String {
     let at = at.to_offset(time::UtcOffset::UTC);
-    // The form has nothing that a time could lack.
+    // Cannot fail: a time has all components of the format.
     let time = at.format(TIME).unwrap_or_default();
     format!("{}{KEPT}{time}", base(database))
 }
 
-/// The base of a database that was kept, and since when; `None` for other databases.
+/// The base and the time in the name of a kept database; `None` for other names.
 pub(super) fn kept_since(name: &str) -> Option<(&str, OffsetDateTime)> {
     let (base, at) = name.rsplit_once(KEPT)?;
     let at = PrimitiveDateTime::parse(at, TIME).ok()?;
     (!base.is_empty()).then_some((base, at.assume_utc()))
 }
 
-/// The key of the advisory lock that a restore holds for as long as it lives.
+/// The key of the advisory lock that a restore holds until it ends.
 pub(super) fn lock_key(base: &str) -> i64 {
     let hash = Sha256::digest(format!("orchestrator restore {base}"));
     let mut key = [0; 8];

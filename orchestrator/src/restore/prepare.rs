@@ -1,4 +1,4 @@
-//! Filling the new database beside the old one, up to the point where only its name is wrong.
+//! Fills and verifies the new database, up to the point where only its name differs.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use tokio::time::Instant;
 use super::RestoreOptions;
 use super::enter::Entered;
 use super::error::RestoreError;
-use super::reporter::Say;
+use super::reporter::EventSender;
 use super::verify::{self, Verified};
 use super::{name, program, properties, surroundings};
 use crate::client_watch::ClientWatch;
 
-/// How often the server is asked whether our locks are still held.
+/// How often to check that our locks are still held.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// A database that is ready to be swapped.
 pub(super) struct Prepared {
-    /// Its oid, by which it is known whatever its name.
+    /// Its oid, which identifies it regardless of its name.
     pub oid: u32,
-    /// What the old one will be called.
+    /// The new name of the old database.
     pub kept: String,
-    /// How many migrations are applied in it, all its services together.
+    /// The number of applied migrations of all its services.
     pub applied: usize,
     /// The ends of its journal.
     pub anchors: Vec<Anchor>,
@@ -41,21 +41,21 @@ pub(super) async fn prepare(
     entered: &Entered,
     identity: &RunIdentity,
     options: &RestoreOptions,
-    say: &Say,
+    events: &EventSender,
 ) -> Result<Prepared, RestoreError> {
     tokio::select! {
-        prepared = fill(context, entered, identity, options, say) => prepared,
+        prepared = fill(context, entered, identity, options, events) => prepared,
         () = until_lost(&entered.keeper) => Err(RestoreError::LockLost {
             database: entered.restoration.address().database().to_owned(),
         }),
     }
 }
 
-/// Speaks now and then on the connection that holds the lock; ends when it is lost.
+/// Pings the connection that holds the lock; returns when it is lost.
 async fn until_lost(keeper: &Connection) {
     loop {
         tokio::time::sleep(PAUSE).await;
-        // Behind a statement that takes long, the answer takes as long.
+        // The ping waits behind a statement in progress, so a slow response is not an error.
         if keeper.client.is_closed() || keeper.client.batch_execute("").await.is_err() {
             return;
         }
@@ -67,7 +67,7 @@ async fn fill(
     entered: &Entered,
     identity: &RunIdentity,
     options: &RestoreOptions,
-    say: &Say,
+    events: &EventSender,
 ) -> Result<Prepared, RestoreError> {
     let started = Instant::now();
     let (restoration, into) = (&entered.restoration, &entered.restoring);
@@ -75,7 +75,7 @@ async fn fill(
     let address = restoration.address();
     let failed = |error| RestoreError::from(ServiceError::query(address, error));
     drop_leftovers(entered).await.map_err(failed)?;
-    say.service(
+    events.service(
         restoration.service(),
         EventKind::RestoreStarted {
             database: address.database().to_owned(),
@@ -86,10 +86,10 @@ async fn fill(
     let tablespaces = properties::tablespaces(client).await.map_err(failed)?;
     if !tablespaces.contains(&entered.properties.tablespace) {
         let message = format!(
-            "there is no tablespace {} any more: the default one is used",
+            "tablespace {} does not exist: using the default tablespace",
             entered.properties.tablespace
         );
-        say.warn(restoration.service(), message);
+        events.warn(restoration.service(), message);
     }
     let create = properties::create(into, &entered.properties, server.major(), &tablespaces);
     client.batch_execute(&create).await.map_err(failed)?;
@@ -114,7 +114,7 @@ async fn fill(
     let mut applied = 0;
     let mut anchors = Vec::new();
     for (at, member) in restoration.members.iter().enumerate() {
-        let mut verified = verify::history(context, member, &restored, say).await?;
+        let mut verified = verify::history(context, member, &restored, events).await?;
         applied += verified.history.applied.len();
         let settings = SessionSettings {
             lock_timeout: context.configuration.engine().lock_timeout,
@@ -130,7 +130,7 @@ async fn fill(
                 &restored,
             )
             .await?;
-            // A dump holds no statistics, and without them the first queries are planned blindly.
+            // A dump contains no statistics, and without them the first queries get poor plans.
             verified
                 .session
                 .client()
@@ -159,11 +159,11 @@ async fn fill(
             ..anchor
         }));
     }
-    // Last: a setting of the database may stand in the way of filling it.
+    // Applied last: a setting of the database could make filling it fail.
     properties::apply(client, into, &entered.properties)
         .await
         .map_err(failed)?;
-    say.service(
+    events.service(
         restoration.service(),
         EventKind::RestoreVerified {
             into: into.clone(),
@@ -179,13 +179,13 @@ async fn fill(
     })
 }
 
-/// Databases of restores that are dead: whoever holds the lock knows that they belong to nobody.
+/// Drops the databases of killed restores. Safe because we hold the lock of the restore, so no other restore is alive.
 async fn drop_leftovers(entered: &Entered) -> Result<(), tokio_postgres::Error> {
     let client = &entered.keeper.client;
     let base = name::base(entered.restoration.address().database());
     for database in surroundings::names(client).await? {
         if name::base_of_restoring(&database) == Some(&base) {
-            tracing::info!(%database, "dropping what a killed restore has left");
+            tracing::info!(%database, "dropping the leftover of a killed restore");
             let statement = drop_statement(&database);
             client.batch_execute(&statement).await?;
         }
@@ -193,12 +193,12 @@ async fn drop_leftovers(entered: &Entered) -> Result<(), tokio_postgres::Error> 
     Ok(())
 }
 
-/// Drops a database that is being filled, or has been.
+/// The statement that drops a database being filled.
 pub(super) fn drop_statement(database: &str) -> String {
     format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(database))
 }
 
-/// A dated name that no database has.
+/// An unused name for the kept database.
 async fn free_name(entered: &Entered) -> Result<String, tokio_postgres::Error> {
     let taken = surroundings::names(&entered.keeper.client).await?;
     let mut at = OffsetDateTime::now_utc();
@@ -211,8 +211,8 @@ async fn free_name(entered: &Entered) -> Result<String, tokio_postgres::Error> {
     }
 }
 
-/// Writes into the new database's journal what it is, before anybody can see it: nothing is left to be done after the swap. A
-/// database of which no run has ever written anything stays so.
+/// Records the restore in the new database's journal before the swap, so that nothing remains to be done afterwards. Skipped for a
+/// database without a journal.
 async fn record(
     entered: &Entered,
     at: usize,
@@ -289,7 +289,7 @@ fn message(entered: &Entered, kept: &str, options: &RestoreOptions) -> String {
     message
 }
 
-/// A time as people read it.
+/// A time for human output.
 pub(super) fn at(time: OffsetDateTime) -> String {
     let form = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     time.to_offset(time::UtcOffset::UTC)

@@ -1,4 +1,4 @@
-//! `pg_restore`: which one, and running it.
+//! Chooses and runs `pg_restore`.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,14 +12,14 @@ use super::error::RestoreError;
 use crate::client_program::{ClientProgram, ClientProgramError};
 use crate::client_watch::ClientWatch;
 
-/// The last words that are kept of a program that says a lot.
+/// The maximum number of output lines kept for an error message.
 const LAST_WORDS: usize = 6;
 
-/// From this version on `pg_restore` sets `transaction_timeout` first, and that a server knows it. An older one takes that for an error,
-/// which is then the only one that is let pass.
+/// From this major version on `pg_restore` sets `transaction_timeout`, and the server knows the parameter. On an older server that is an
+/// error, the only one that is ignored.
 const TRANSACTION_TIMEOUT: i32 = 17;
 
-/// A `pg_restore` that can read the backup. Blocks.
+/// Finds a `pg_restore` that can read the backup. Blocks.
 pub(crate) fn find(
     restoration: &Restoration,
     folder: Option<&Path>,
@@ -28,13 +28,13 @@ pub(crate) fn find(
     ClientProgram::find("pg_restore", folder, written_by)
 }
 
-/// The first number of a version such as `15.18`.
+/// The major version of a version such as `15.18`.
 pub(crate) fn major(version: &str) -> i32 {
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
 }
 
-/// The objects of a dump, as its table of contents counts them.
+/// The number of objects in a dump's table of contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Contents {
     pub entries: usize,
@@ -65,16 +65,16 @@ pub(super) fn contents(
     Ok(count(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// `215; 1259 16386 TABLE public policies postgres`
+/// Parses entries such as `215; 1259 16386 TABLE public policies postgres`.
 fn count(list: &str) -> Contents {
     let mut contents = Contents::default();
     for line in list.lines().filter(|line| !line.starts_with(';')) {
-        let mut words = line.split_whitespace().skip(3);
-        let (Some(kind), Some(next)) = (words.next(), words.next()) else {
+        let mut columns = line.split_whitespace().skip(3);
+        let (Some(kind), Some(next)) = (columns.next(), columns.next()) else {
             continue;
         };
         contents.entries += 1;
-        // A schema may be named like the second word of a kind: fewer are expected then, never more.
+        // A schema named like the second word of a kind is ambiguous: the count is then too low, never too high.
         match (kind, next) {
             ("TABLE", "DATA" | "ATTACH") | ("INDEX", "ATTACH") => {}
             ("TABLE", _) => contents.tables += 1,
@@ -86,7 +86,7 @@ fn count(list: &str) -> Contents {
     contents
 }
 
-/// Fills a new database. Ends the program when it is dropped; one that outlives us ends with its next word, since nobody listens.
+/// Fills a new database. Dropping the future ends the program; if this process is killed, the program's next output fails and ends it.
 pub(super) async fn fill(
     program: &ClientProgram,
     restoration: &Restoration,
@@ -99,16 +99,16 @@ pub(super) async fn fill(
     pour(program, Poured::At(&path), into, server_major, &[jobs]).await
 }
 
-/// Where a dump is.
+/// The location of a dump.
 #[derive(Clone, Copy)]
 pub(crate) enum Poured<'a> {
-    /// A file or a folder.
+    /// A file or a directory.
     At(&'a Path),
-    /// In memory.
+    /// A dump in memory.
     Bytes(&'a [u8]),
 }
 
-/// As [`fill`], of any dump, with further arguments.
+/// Like [`fill`], for any dump and with further arguments.
 pub(crate) async fn pour(
     program: &ClientProgram,
     from: Poured<'_>,
@@ -141,11 +141,11 @@ pub(crate) async fn pour(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(start)?;
-    let mut words = ProgramOutput::new(lets_pass);
+    let mut output = ProgramOutput::new(lets_pass);
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     let feed = async {
         if let (Some(mut stdin), Poured::Bytes(bytes)) = (stdin, from) {
-            // One that ends before it has read all says itself why.
+            // A write error means that pg_restore ended early; its own output has the cause.
             let _ = stdin.write_all(bytes).await;
         }
     };
@@ -153,7 +153,7 @@ pub(crate) async fn pour(
         if let Some(stderr) = stderr {
             let mut lines = BufReader::new(stderr).split(b'\n');
             while let Some(line) = lines.next_segment().await? {
-                if !words.hear(&String::from_utf8_lossy(&line)) {
+                if !output.push_line(&String::from_utf8_lossy(&line)) {
                     break;
                 }
             }
@@ -168,23 +168,25 @@ pub(crate) async fn pour(
             return Err(ServiceError::silent(into.address(), "pg_restore").into());
         }
     }
-    if words.has_failed() {
-        // What it says behind its first error does not matter any more.
+    if output.has_failed() {
+        // Output after the first error is irrelevant.
         child.kill().await.map_err(start)?;
-        return Err(RestoreError::Failed { said: words.said() });
+        return Err(RestoreError::Failed {
+            said: output.said(),
+        });
     }
     let status = child.wait().await.map_err(start)?;
-    if status.success() || words.explains_all() {
+    if status.success() || output.explains_all() {
         return Ok(());
     }
-    let said = match words.said() {
+    let said = match output.said() {
         said if said.is_empty() => status.to_string(),
         said => said,
     };
     Err(RestoreError::Failed { said })
 }
 
-/// What the program says, line by line.
+/// The output of the program, line by line.
 struct ProgramOutput {
     lets_pass: bool,
     passed: usize,
@@ -204,11 +206,11 @@ impl ProgramOutput {
         }
     }
 
-    /// Takes in a line; gives whether to listen on.
-    fn hear(&mut self, line: &str) -> bool {
+    /// Adds a line; returns whether to continue reading.
+    fn push_line(&mut self, line: &str) -> bool {
         let line = line.trim_end();
         if !self.failure.is_empty() {
-            // The server's words may have further lines, and the statement follows.
+            // The server's message can have further lines, followed by the statement.
             if self.failure.len() < LAST_WORDS && !line.starts_with("Command was:") {
                 self.failure.push(line.to_owned());
                 return !line.starts_with("pg_restore:");
@@ -236,19 +238,19 @@ impl ProgramOutput {
         !self.failure.is_empty()
     }
 
-    /// Whether it came to its end, and every error was the one that is let pass. Its own count of them leaves out some of its
-    /// jobs'.
+    /// Whether the program finished and all errors were ignorable. Its own count of errors is not used, because it omits errors of
+    /// parallel jobs.
     fn explains_all(&self) -> bool {
         self.lets_pass && self.passed > 0 && self.came_to_its_end
     }
 
     fn said(&self) -> String {
-        let words = if self.failure.is_empty() {
+        let output = if self.failure.is_empty() {
             &self.last
         } else {
             &self.failure
         };
-        words
+        output
             .iter()
             .map(|line| line.trim_start_matches("pg_restore: ").trim())
             .collect::<Vec<_>>()
@@ -283,26 +285,28 @@ mod tests {
     #[test]
     fn an_older_server_that_lacks_a_setting_is_no_failure_and_anything_else_is() {
         let setting = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"";
-        let mut words = ProgramOutput::new(true);
-        assert!(words.hear("pg_restore: connecting to database for restore"));
-        assert!(words.hear(setting));
-        assert!(words.hear("Command was: SET transaction_timeout = 0;"));
-        assert!(words.hear("pg_restore: warning: errors ignored on restore: 1"));
-        assert!(words.explains_all() && !words.has_failed());
+        let mut output = ProgramOutput::new(true);
+        assert!(output.push_line("pg_restore: connecting to database for restore"));
+        assert!(output.push_line(setting));
+        assert!(output.push_line("Command was: SET transaction_timeout = 0;"));
+        assert!(output.push_line("pg_restore: warning: errors ignored on restore: 1"));
+        assert!(output.explains_all() && !output.has_failed());
 
-        let mut words = ProgramOutput::new(true);
-        words.hear(setting);
-        assert!(words.hear("pg_restore: creating TABLE \"public.t\""));
-        assert!(!words.explains_all());
+        let mut output = ProgramOutput::new(true);
+        output.push_line(setting);
+        assert!(output.push_line("pg_restore: creating TABLE \"public.t\""));
+        assert!(!output.explains_all());
 
-        let mut words = ProgramOutput::new(false);
-        assert!(words.hear(setting));
-        assert!(words.has_failed());
+        let mut output = ProgramOutput::new(false);
+        assert!(output.push_line(setting));
+        assert!(output.has_failed());
 
-        let mut words = ProgramOutput::new(true);
-        words.hear("pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist");
-        assert!(!words.hear("Command was: ALTER TABLE public.t OWNER TO x;"));
-        assert!(words.has_failed());
-        assert!(words.said().contains("role \"x\" does not exist"));
+        let mut output = ProgramOutput::new(true);
+        output.push_line(
+            "pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist",
+        );
+        assert!(!output.push_line("Command was: ALTER TABLE public.t OWNER TO x;"));
+        assert!(output.has_failed());
+        assert!(output.said().contains("role \"x\" does not exist"));
     }
 }

@@ -1,4 +1,4 @@
-//! What belongs to a database and stands in no dump of it: given to the new one.
+//! Applies the properties of a database that are not in a dump to the new database.
 
 use catalog::{literal, quote};
 use shared::postgres::Client;
@@ -10,7 +10,7 @@ use crate::backup::{DatabaseProperties, RoleSetting};
 /// The tablespace of `template0`.
 const DEFAULT_TABLESPACE: &str = "pg_default";
 
-/// Settings whose value is a list of names: as one literal it would be one name. Source: PostgreSQL, `GUC_LIST_QUOTE`.
+/// Settings whose value is a list of names; a single literal would be a single name. Source: PostgreSQL, `GUC_LIST_QUOTE`.
 const LISTS: [&str; 6] = [
     "local_preload_libraries",
     "search_path",
@@ -20,7 +20,7 @@ const LISTS: [&str; 6] = [
     "unix_socket_directories",
 ];
 
-/// The statement that makes an empty database with what cannot be changed later.
+/// The statement that creates an empty database with the properties that cannot be changed later.
 pub(super) fn create(
     name: &str,
     properties: &DatabaseProperties,
@@ -32,7 +32,7 @@ pub(super) fn create(
         quote(name),
         properties.creation_options(major)
     );
-    // Without a name it is that of the template, which nobody needs a right for.
+    // Omitted for the default tablespace: naming it would require a privilege on it.
     if properties.tablespace != DEFAULT_TABLESPACE && tablespaces.contains(&properties.tablespace) {
         let tablespace = quote(&properties.tablespace);
         statement.push_str(&format!(" TABLESPACE {tablespace}"));
@@ -48,7 +48,7 @@ pub(super) async fn tablespaces(client: &Client) -> Result<Vec<String>, Error> {
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
-/// Gives a database the rest of the properties, all or none.
+/// Applies the remaining properties to a database, all or none.
 pub(super) async fn apply(
     client: &Client,
     name: &str,
@@ -85,7 +85,7 @@ pub(super) async fn apply(
         let value = value(setting);
         statements.push(format!("ALTER {of} SET {name} TO {value}"));
     }
-    // Several statements in one message are one transaction.
+    // Several statements in one simple-query message are one transaction.
     client.batch_execute(&statements.join("; ")).await
 }
 
@@ -97,7 +97,7 @@ async fn grants(
 ) -> Result<Vec<String>, Error> {
     let rows = client
         .query_typed(
-            // The server reads what it has written; what the owner gave comes first, since others may have passed it on.
+            // The server parses its own aclitem text. The owner's grants come first, because grantees may have passed them on.
             "SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, \
                a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::text \
              FROM pg_catalog.aclexplode($1::text[]::aclitem[]) a \
@@ -125,7 +125,7 @@ async fn grants(
     Ok(statements)
 }
 
-/// The name of a setting, such as `work_mem` or `app.tenant`.
+/// The quoted name of a setting, such as `work_mem` or `app.tenant`.
 fn parameter(name: &str) -> String {
     name.split('.').map(quote).collect::<Vec<_>>().join(".")
 }
@@ -145,7 +145,7 @@ fn value(setting: &RoleSetting) -> String {
         .join(", ")
 }
 
-/// The names in a list such as `"$user", public`.
+/// Parses a list of names such as `"$user", public`.
 fn names(list: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut name = String::new();
@@ -170,7 +170,7 @@ fn names(list: &str) -> Vec<String> {
         }
     }
     names.push((name, was_quoted));
-    // The empty name can be in a list, and an empty list has none.
+    // A list can contain the empty name; an empty list contains no name.
     names
         .into_iter()
         .filter(|(name, was_quoted)| *was_quoted || !name.is_empty())

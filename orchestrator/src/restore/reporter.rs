@@ -1,4 +1,4 @@
-//! A restore as it is told.
+//! Reports the events of a restore.
 
 use shared::dispatch::Recorder;
 use shared::domain::{
@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use super::choice::Restoration;
 use super::error::RestoreError;
 
-/// Says what happens, from wherever the work is done.
+/// Sends events from any task of the restore.
 #[derive(Clone)]
-pub(super) struct Say(mpsc::UnboundedSender<(ServiceName, EventKind)>);
+pub(super) struct EventSender(mpsc::UnboundedSender<(ServiceName, EventKind)>);
 
-impl Say {
+impl EventSender {
     pub(super) fn service(&self, service: &ServiceName, kind: EventKind) {
-        // Heard for as long as there is work.
+        // Fails only after the work has ended, when the receiver is gone.
         let _ = self.0.send((service.clone(), kind));
     }
 
@@ -28,10 +28,10 @@ impl Say {
     }
 }
 
-/// What has happened so far, and what it comes to.
+/// Records the events and the outcome of a restore.
 pub(super) struct RestoreReporter<'a> {
     recorder: Recorder<'a>,
-    /// Who restores.
+    /// The client that restores.
     pub identity: RunIdentity,
     started: Instant,
     status: ExitStatus,
@@ -73,13 +73,13 @@ impl<'a> RestoreReporter<'a> {
         }
     }
 
-    /// Does some work, and tells what it says meanwhile.
+    /// Awaits some work and reports its events meanwhile.
     pub(super) async fn during<T, W: Future<Output = T>>(
         &mut self,
-        work: impl FnOnce(Say) -> W,
+        work: impl FnOnce(EventSender) -> W,
     ) -> T {
         let (sender, mut said) = mpsc::unbounded_channel();
-        let working = work(Say(sender));
+        let working = work(EventSender(sender));
         tokio::pin!(working);
         let done = loop {
             tokio::select! {
@@ -94,27 +94,27 @@ impl<'a> RestoreReporter<'a> {
         done
     }
 
-    /// Tells something about a service.
-    pub(super) fn tell(&mut self, service: &ServiceName, kind: EventKind) {
+    /// Reports an event of a service.
+    pub(super) fn report(&mut self, service: &ServiceName, kind: EventKind) {
         self.recorder.service(service, kind);
     }
 
-    /// Tells something about the databases together.
-    pub(super) fn tell_of_all(&mut self, kind: EventKind) {
+    /// Reports an event of the whole restore.
+    pub(super) fn report_for_all(&mut self, kind: EventKind) {
         self.recorder.run(kind);
     }
 
-    /// Whether nothing has gone wrong so far.
+    /// Whether there was no failure so far.
     pub(super) fn is_well(&self) -> bool {
         self.status == ExitStatus::Done
     }
 
-    /// Whether any database is restored by now.
+    /// Whether a database was restored already.
     pub(super) fn has_restored(&self) -> bool {
         self.restored > 0
     }
 
-    /// A database that is not restored, and why. A cancellation is told once, for all.
+    /// Reports a failed database. A cancellation is reported once for all.
     pub(super) fn fail(&mut self, restoration: &Restoration, error: &RestoreError) {
         let status = error.exit_status();
         if status == ExitStatus::Cancelled {
@@ -133,7 +133,7 @@ impl<'a> RestoreReporter<'a> {
         self.finish(restoration, outcome);
     }
 
-    /// A database that stays as it is because of another.
+    /// Reports a database that is skipped because of another.
     pub(super) fn skip(&mut self, restoration: &Restoration, because: &str) {
         self.skipped += 1;
         for member in &restoration.members {
@@ -145,7 +145,7 @@ impl<'a> RestoreReporter<'a> {
         self.finish(restoration, ServiceOutcome::Skipped);
     }
 
-    /// A database that stays as it is because the user cancelled.
+    /// Reports a database that is unchanged because the user cancelled.
     pub(super) fn cancel(&mut self, restoration: &Restoration) {
         if self.status != ExitStatus::Cancelled {
             self.recorder.run(EventKind::CancelRequested {
@@ -158,20 +158,20 @@ impl<'a> RestoreReporter<'a> {
         self.finish(restoration, ServiceOutcome::Cancelled);
     }
 
-    /// A database that is restored.
+    /// Reports a restored database.
     pub(super) fn restored(&mut self, restoration: &Restoration) {
         self.restored += 1;
         self.finish(restoration, ServiceOutcome::Done);
     }
 
-    /// A database that nothing was done to.
+    /// Reports an unchanged database.
     pub(super) fn finish(&mut self, restoration: &Restoration, outcome: ServiceOutcome) {
         for member in &restoration.members {
             self.finished(&member.target.service.name, outcome);
         }
     }
 
-    /// A service that is through.
+    /// Reports that a service is finished.
     pub(super) fn finished(&mut self, service: &ServiceName, outcome: ServiceOutcome) {
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.recorder.service(
@@ -185,7 +185,7 @@ impl<'a> RestoreReporter<'a> {
         );
     }
 
-    /// What is wrong with a service, where there is no restoration of it.
+    /// Reports a failure of a service that has no restoration.
     pub(super) fn fail_service(&mut self, service: &ServiceName, error: &RestoreError) {
         let status = error.exit_status();
         self.status = self.status.or_worse(status);
@@ -199,12 +199,12 @@ impl<'a> RestoreReporter<'a> {
         self.finished(service, ServiceOutcome::Failed);
     }
 
-    /// What to do next.
+    /// Adds a next command.
     pub(super) fn advise(&mut self, next: String) {
         self.next.push(next);
     }
 
-    /// The last word. `done`: how much was done other than restoring.
+    /// Finishes the report. `done` is the number of operations other than restores.
     pub(super) fn end(mut self, done: usize) -> ExitStatus {
         let totals = Totals {
             restored: self.restored,

@@ -1,5 +1,5 @@
-//! A restore of several databases: all are examined, then all are filled and verified, and then they are swapped one right
-//! after the other, so that the fleet is mixed for the shortest time.
+//! Restores several databases: checks all, fills and verifies all, then swaps them directly after one another, so that the fleet is
+//! in a mixed state as briefly as possible.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -21,26 +21,26 @@ use super::enter::{Entered, enter};
 use super::error::RestoreError;
 use super::examine::{Examined, examine};
 use super::prepare::{Prepared, drop_statement, prepare};
-use super::reporter::{RestoreReporter, Say};
+use super::reporter::{EventSender, RestoreReporter};
 use super::swap::{Window, swap};
 
-/// Databases that are filled at a time: each keeps a disk busy.
+/// The number of databases that are filled at a time: each keeps a disk busy.
 const FILLED: usize = 4;
 
-/// How it is restored.
+/// The options of a restore.
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
-    /// Say what it means, and write nothing.
+    /// Show the effect without writing anything.
     pub dry_run: bool,
     /// End the sessions that use a database.
     pub terminate: bool,
-    /// Do not keep what is replaced.
+    /// Drop the replaced databases.
     pub drop_old: bool,
-    /// Jobs of `pg_restore`, for each database.
+    /// The number of `pg_restore` jobs per database.
     pub restore_jobs: NonZeroUsize,
 }
 
-/// What a restore is made of from one part to the next.
+/// The context of a restore, shared by its phases.
 struct Work<'a> {
     context: &'a Context,
     options: &'a RestoreOptions,
@@ -69,7 +69,7 @@ pub async fn restore(
     };
     let examined = work.examine(restorations, &mut log).await;
     if !examined.is_empty() {
-        log.during(|say| work.warn_of_dependents(&examined, selected, say))
+        log.during(|events| work.warn_of_dependents(&examined, selected, events))
             .await;
     }
     if options.dry_run {
@@ -99,7 +99,7 @@ impl Work<'_> {
         *self.cancelled.borrow() > 0
     }
 
-    /// Awaits work unless the user cancels it first.
+    /// Awaits work until the user cancels it.
     async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut cancelled = self.cancelled.clone();
         tokio::select! {
@@ -128,10 +128,10 @@ impl Work<'_> {
                 Ok(found) => {
                     let service = restoration.service();
                     let planned = Box::new(found.planned.clone());
-                    log.tell(service, EventKind::RestorePlanned(planned));
+                    log.report(service, EventKind::RestorePlanned(planned));
                     for message in &found.warnings {
                         let message = message.clone();
-                        log.tell(service, EventKind::RestoreWarning { message });
+                        log.report(service, EventKind::RestoreWarning { message });
                     }
                     examined.push((restoration, found));
                 }
@@ -141,14 +141,14 @@ impl Work<'_> {
         examined
     }
 
-    /// Names what other services have applied and what will not be there any more for it.
+    /// Reports applied migrations of other services that require migrations which the restore loses.
     async fn warn_of_dependents(
         &self,
         examined: &[(Restoration, Examined)],
         selected: &Selected,
-        say: Say,
+        events: EventSender,
     ) {
-        // Up to which version each restored service is applied afterwards.
+        // The newest version of each restored service after the restore.
         let heads: BTreeMap<&ServiceName, Option<Version>> = examined
             .iter()
             .flat_map(|(restoration, _)| &restoration.members)
@@ -178,10 +178,10 @@ impl Work<'_> {
                 None => self.applied(&service.name, selected).await,
             };
             let Some(applied) = applied else {
-                say.warn(
+                events.warn(
                     &first.service,
                     format!(
-                        "what is applied of {} cannot be read, and it may require what goes",
+                        "cannot read the applied migrations of {}, which may require migrations that are lost",
                         service.name
                     ),
                 );
@@ -189,10 +189,10 @@ impl Work<'_> {
             };
             for (version, requirement) in broken {
                 if applied.contains(&version) {
-                    say.warn(
+                    events.warn(
                         &requirement.service,
                         format!(
-                            "{requirement} goes, and is required by {}@{version}, which is applied",
+                            "{requirement} is lost, but the applied {}@{version} requires it",
                             service.name
                         ),
                     );
@@ -215,7 +215,7 @@ impl Work<'_> {
         )
     }
 
-    /// One after the other, in the order of their addresses: two that want the same databases cannot wait for each other.
+    /// Locks the databases one after another, sorted by address, so that two restores cannot deadlock.
     async fn enter(
         &mut self,
         examined: Vec<(Restoration, Examined)>,
@@ -227,8 +227,8 @@ impl Work<'_> {
         for (restoration, examined) in waiting.by_ref() {
             let (context, cancelled) = (self.context, &mut self.cancelled);
             let obtained = log
-                .during(|say| async move {
-                    enter(context, restoration, examined, restore, cancelled, &say).await
+                .during(|events| async move {
+                    enter(context, restoration, examined, restore, cancelled, &events).await
                 })
                 .await;
             match obtained {
@@ -251,7 +251,7 @@ impl Work<'_> {
         entered
     }
 
-    /// Fills all databases. Where one fails none is swapped, and what was filled goes.
+    /// Fills all databases. If one fails, none is swapped, and the filled ones are dropped.
     async fn prepare(
         &self,
         entered: Vec<Entered>,
@@ -260,17 +260,18 @@ impl Work<'_> {
         let identity = log.identity.clone();
         let mut ends: BTreeMap<usize, Result<Prepared, RestoreError>> = BTreeMap::new();
         let cancelled = log
-            .during(|say| async {
-                let say = say;
+            .during(|events| async {
+                let events = events;
                 let filling = async {
                     let mut filling = stream::iter(entered.iter().enumerate())
                         .map(|(at, one)| {
-                            let filled = prepare(self.context, one, &identity, self.options, &say);
+                            let filled =
+                                prepare(self.context, one, &identity, self.options, &events);
                             async move { (at, filled.await) }
                         })
                         .buffer_unordered(self.jobs());
                     while let Some((at, end)) = filling.next().await {
-                        // The others would be filled in vain.
+                        // Cancel the others: they would not be swapped.
                         let failed = end.is_err();
                         ends.insert(at, end);
                         if failed {
@@ -300,7 +301,7 @@ impl Work<'_> {
         ready
     }
 
-    /// Swaps the databases in the order of the services' graph. The first that cannot be swapped ends it.
+    /// Swaps the databases in dependency order. Stops at the first failure.
     async fn swap(&self, mut ready: Vec<(Entered, Prepared)>, log: &mut RestoreReporter<'_>) {
         let order = dependencies_first(&self.context.fleet);
         let place = |one: &Entered| {
@@ -318,10 +319,10 @@ impl Work<'_> {
                 continue;
             }
             let swapped = log
-                .during(|say| {
+                .during(|events| {
                     let one = &mut one;
                     let prepared = &prepared;
-                    async move { swap(self.context, one, prepared, self.options, &say).await }
+                    async move { swap(self.context, one, prepared, self.options, &events).await }
                 })
                 .await;
             match swapped {
@@ -344,7 +345,7 @@ impl Work<'_> {
             }
         }
         if let [first, .., last] = windows[..] {
-            log.tell_of_all(EventKind::DatabasesSwapped {
+            log.report_for_all(EventKind::DatabasesSwapped {
                 databases: windows.len(),
                 window_ms: millis(last.to - first.from),
             });
@@ -365,7 +366,8 @@ impl Work<'_> {
                 "the others are restored",
             ));
         }
-        // Dropping takes its time, and the fleet was mixed meanwhile. A fleet that stays mixed may have to go back.
+        // Dropped only after all swaps: dropping takes time, during which the fleet would be mixed, and a fleet that stays mixed may need the
+        // old databases.
         if log.is_well() {
             for (one, kept) in &replaced {
                 self.drop_former(one, kept, log).await;
@@ -379,16 +381,16 @@ impl Work<'_> {
         };
         let target = &one.restoration.members[0].target;
         let service = one.restoration.service();
-        let told = match drop_one(&one.keeper.client, target, kept, true).await {
+        let event = match drop_one(&one.keeper.client, target, kept, true).await {
             Ok(()) => EventKind::OldDatabaseDropped {
                 database: kept.to_owned(),
                 bytes: live.bytes,
             },
             Err(error) => EventKind::RestoreWarning {
-                message: format!("{kept} is still there: {}", error.chain()),
+                message: format!("cannot drop {kept}: {}", error.chain()),
             },
         };
-        log.tell(service, told);
+        log.report(service, event);
     }
 
     fn leave(&self, restoration: &Restoration, log: &mut RestoreReporter<'_>) {
@@ -400,7 +402,7 @@ impl Work<'_> {
     }
 }
 
-/// The services, each behind those that it depends on.
+/// The services in dependency order.
 fn dependencies_first(fleet: &Fleet) -> Vec<&ServiceName> {
     fn visit<'a>(
         fleet: &'a Fleet,
@@ -424,7 +426,7 @@ fn dependencies_first(fleet: &Fleet) -> Vec<&ServiceName> {
     order
 }
 
-/// Drops what was filled. Where that fails it has a name by which the next restore knows it.
+/// Drops filled databases. If that fails, the next restore recognizes them by name.
 async fn clear(one: &Entered) {
     let dropped = one
         .keeper
@@ -432,6 +434,6 @@ async fn clear(one: &Entered) {
         .batch_execute(&drop_statement(&one.restoring))
         .await;
     if let Err(error) = dropped {
-        tracing::warn!(database = %one.restoring, error = %with_causes(&error), "it could not be dropped; the next restore does");
+        tracing::warn!(database = %one.restoring, error = %with_causes(&error), "cannot drop it; the next restore does");
     }
 }

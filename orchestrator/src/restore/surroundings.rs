@@ -1,4 +1,4 @@
-//! What is around a database that is to be replaced: who uses it, and what may be done. Reads only.
+//! Reads the state of the server and of the database to replace: sessions, privileges, related objects.
 
 use shared::postgres::Client;
 use time::OffsetDateTime;
@@ -7,18 +7,18 @@ use tokio_postgres::types::Type;
 
 use crate::backup::moment;
 
-/// A server, and what our role may do on it.
+/// A server, and the privileges of our role on it.
 #[derive(Clone, Debug)]
 pub(super) struct ServerFacts {
     pub role: String,
     pub may_create: bool,
     pub signals: bool,
     pub in_recovery: bool,
-    /// As in `15.18`.
+    /// The version, such as `15.18`.
     pub version: String,
-    /// As the server counts it, such as 150018.
+    /// `server_version_num`, such as 150018.
     pub version_number: i32,
-    /// What its clock says.
+    /// The current time of its clock.
     pub now: OffsetDateTime,
 }
 
@@ -28,12 +28,12 @@ impl ServerFacts {
     }
 }
 
-/// A database that is there.
+/// An existing database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Database {
     pub oid: u32,
     pub bytes: u64,
-    /// Whether our role may rename it.
+    /// Whether our role can rename it.
     pub is_ours: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Database {
 pub(super) struct UserOf {
     pub pid: i32,
     /// `pid 991 (app, psql, idle for 12 s)`
-    pub words: String,
+    pub text: String,
 }
 
 pub(super) async fn server(client: &Client) -> Result<ServerFacts, Error> {
@@ -67,11 +67,11 @@ pub(super) async fn server(client: &Client) -> Result<ServerFacts, Error> {
     })
 }
 
-/// The database of a name.
+/// Finds a database by name.
 pub(super) async fn database(client: &Client, name: &str) -> Result<Option<Database>, Error> {
     let rows = client
         .query_typed(
-            // Its size may be asked by who may connect.
+            // pg_database_size requires CONNECT on the database.
             "SELECT oid, CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') \
                 THEN pg_catalog.pg_database_size(oid) ELSE 0 END, \
                pg_catalog.pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = $1",
@@ -88,7 +88,7 @@ pub(super) async fn database(client: &Client, name: &str) -> Result<Option<Datab
     }))
 }
 
-/// The name that a database has by now.
+/// The current name of a database.
 pub(super) async fn name_of(client: &Client, oid: u32) -> Result<Option<String>, Error> {
     let rows = client
         .query_typed(
@@ -99,7 +99,7 @@ pub(super) async fn name_of(client: &Client, oid: u32) -> Result<Option<String>,
     rows.first().map(|row| row.try_get(0)).transpose()
 }
 
-/// The sessions in a database, other than these. Vacuum gives way by itself.
+/// The sessions in a database, except the given ones. Autovacuum is omitted, because the server cancels it itself.
 pub(super) async fn users(client: &Client, name: &str, own: &[i32]) -> Result<Vec<UserOf>, Error> {
     let rows = client
         .query_typed(
@@ -127,13 +127,13 @@ pub(super) async fn users(client: &Client, name: &str, own: &[i32]) -> Result<Ve
             facts.push(format!("connected for {since}"));
             Ok(UserOf {
                 pid,
-                words: format!("pid {pid} ({})", facts.join(", ")),
+                text: format!("pid {pid} ({})", facts.join(", ")),
             })
         })
         .collect()
 }
 
-/// The prepared transactions in a database, as SQL names them.
+/// The identifiers of the prepared transactions in a database, as SQL literals.
 pub(super) async fn prepared(client: &Client, name: &str) -> Result<Vec<String>, Error> {
     let rows = client
         .query_typed(
@@ -144,7 +144,7 @@ pub(super) async fn prepared(client: &Client, name: &str) -> Result<Vec<String>,
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
-/// What belongs to a database, is in no dump of it and stays with the old one: slots and subscriptions.
+/// Objects of a database that are not in a dump and stay with the old one: replication slots and subscriptions.
 pub(super) async fn stays_behind(client: &Client, oid: u32) -> Result<Vec<String>, Error> {
     let rows = client
         .query_typed(

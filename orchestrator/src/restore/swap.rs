@@ -1,10 +1,9 @@
-//! The moment in which the new database takes the old one's name.
+//! Swaps the names of the old and the new database.
 //!
-//! Both are renamed in one message, which is one transaction: whoever dies meanwhile, one whole database stands under the
-//! name. `ALTER DATABASE … RENAME` locks the database against new sessions *before* it waits, up to five seconds, for those
-//! that are there; a session that begins meanwhile waits, and is told then that the database "has just been dropped or
-//! renamed". So no flag has to be set that a kill would leave behind. Source: PostgreSQL, `RenameDatabase` and `InitPostgres`;
-//! tried on 14, 15 and 18.
+//! Both are renamed in one message, hence in one transaction: whatever process dies meanwhile, one complete database has the name.
+//! `ALTER DATABASE … RENAME` locks the database against new sessions *before* it waits, up to five seconds, for existing ones. A
+//! session that begins meanwhile waits, and then fails with "has just been dropped or renamed". So no flag is required that a kill
+//! would leave behind. Source: PostgreSQL, `RenameDatabase` and `InitPostgres`; tested on 14, 15 and 18.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,36 +27,36 @@ use super::enter::Entered;
 use super::error::RestoreError;
 use super::examine::in_use;
 use super::prepare::Prepared;
-use super::reporter::Say;
+use super::reporter::EventSender;
 use super::surroundings;
 
-/// How long other changes of the same database (its settings, its rights) are waited for.
+/// How long to wait for concurrent changes of the same database (settings, privileges).
 const LOCK_TIMEOUT: &str = "5s";
 
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// How long a session that is about to end anyway is waited for.
+/// How long to wait for sessions that are about to end.
 const BRIEF: Duration = Duration::from_secs(2);
 
-/// How long a server that was lost is asked how the swap ended.
+/// How long to query a lost server for the outcome of the swap.
 const ASKED_FOR: Duration = Duration::from_secs(15);
 
-/// When a database changed hands.
+/// The times of a swap.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// From then on nobody may have been able to connect.
+    /// From this time on new connections may have been blocked.
     pub(super) from: Instant,
-    /// The new one has had the name since.
+    /// Since this time the new database has the name.
     pub(super) to: Instant,
 }
 
-/// Swaps one database. An error leaves the old one under its name.
+/// Swaps one database. After an error the old one keeps its name.
 pub(super) async fn swap(
     context: &Context,
     entered: &mut Entered,
     prepared: &Prepared,
     options: &RestoreOptions,
-    say: &Say,
+    events: &EventSender,
 ) -> Result<Window, RestoreError> {
     let address = entered.restoration.address().clone();
     let database = address.database().to_owned();
@@ -82,7 +81,7 @@ pub(super) async fn swap(
         renamed = &mut renaming => renamed,
         watched = watching => {
             if let Err(error) = watched {
-                tracing::warn!(%database, error = %with_causes(&error), "nobody ends sessions any more");
+                tracing::warn!(%database, error = %with_causes(&error), "cannot end further sessions");
             }
             renaming.await
         }
@@ -94,7 +93,7 @@ pub(super) async fn swap(
         from,
         to: Instant::now(),
     };
-    say.service(
+    events.service(
         entered.restoration.service(),
         EventKind::DatabaseSwapped {
             database,
@@ -122,7 +121,7 @@ async fn held_still(locked: LockedSession, database: &str) -> Result<LockedSessi
     }
 }
 
-/// Refuses while somebody uses the database, after a moment for sessions that are about to end.
+/// Refuses if the database is in use, after a short wait for sessions that are about to end.
 async fn unused(
     entered: &Entered,
     own: &[i32],
@@ -142,7 +141,7 @@ async fn unused(
     }
 }
 
-/// One message, hence one transaction. It is on disk before anybody is told, whatever our role has for a default.
+/// One message, hence one transaction. synchronous_commit ensures that it is on disk, regardless of our role's default.
 fn statement(entered: &Entered, prepared: &Prepared) -> String {
     let name = quote(entered.restoration.address().database());
     let new = quote(&entered.restoring);
@@ -160,8 +159,7 @@ fn statement(entered: &Entered, prepared: &Prepared) -> String {
     format!("{settings}; {away}ALTER DATABASE {new} RENAME TO {name}")
 }
 
-/// Gives up the lock of a run as soon as nobody can connect any more, and ends the sessions that are there where that was asked
-/// for.
+/// Releases the lock of a run as soon as new sessions are blocked, and ends existing sessions with --terminate.
 async fn watch(
     client: &Client,
     entered: &Entered,
@@ -171,7 +169,7 @@ async fn watch(
 ) -> Result<(), Error> {
     let database = entered.restoration.address().database();
     let mut asked = BTreeSet::new();
-    // Our own may still be on its way out when the others are ended.
+    // Our own session may still be ending when the others are ended.
     let own = locked.as_ref().map(|locked| locked.session().pid());
     loop {
         let closed = match entered.examined.live {
@@ -188,9 +186,9 @@ async fn watch(
                 ended.store(asked.len(), Ordering::Relaxed);
             }
         }
-        // Monitoring may look into every database that it sees; nobody else has a reason to be in this one.
+        // Monitoring may connect to every database; nothing else has a reason to use this one.
         terminate(client, &entered.restoring).await?;
-        // Nobody else comes in by now.
+        // New sessions are blocked at this point.
         if closed && !options.terminate {
             return Ok(());
         }
@@ -211,7 +209,7 @@ async fn is_closed(client: &Client, oid: u32) -> Result<bool, Error> {
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// Ends the sessions in a database; those that our role may not end are named when the name is not to be had.
+/// Ends the sessions in a database. Those that our role cannot end are reported when the rename fails.
 async fn terminate(client: &Client, database: &str) -> Result<Vec<i32>, Error> {
     let mut ended = Vec::new();
     for user in surroundings::users(client, database, &[]).await? {
@@ -224,7 +222,7 @@ async fn terminate(client: &Client, database: &str) -> Result<Vec<i32>, Error> {
         match asked {
             Ok(_) => ended.push(user.pid),
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                tracing::debug!(pid = user.pid, "no right to end this session");
+                tracing::debug!(pid = user.pid, "insufficient privilege to end this session");
             }
             Err(error) => return Err(error),
         }
@@ -232,7 +230,7 @@ async fn terminate(client: &Client, database: &str) -> Result<Vec<i32>, Error> {
     Ok(ended)
 }
 
-/// What became of a swap whose statement failed: nothing, unless the connection was lost.
+/// The outcome of a swap whose statement failed: no change, unless the connection was lost.
 async fn judge(
     context: &Context,
     entered: &Entered,
@@ -287,7 +285,7 @@ async fn judge(
     })
 }
 
-/// After a lost connection the new database's name tells how it ended, once the server process that was at work is gone.
+/// After a lost connection the name of the new database shows the outcome, once the backend of the swap has ended.
 async fn lost(
     context: &Context,
     entered: &Entered,
@@ -305,7 +303,7 @@ async fn lost(
                 .keep(address)
                 .await
                 .map_err(ServiceError::from)?;
-            // As long as it is at work it may still do it.
+            // While the backend is alive, it may still commit.
             if let Some(live) = entered.examined.live
                 && is_closed(&connection.client, live.oid)
                     .await
@@ -340,7 +338,7 @@ async fn lost(
     })
 }
 
-/// Looks at the database under its name as everybody does from now on.
+/// Checks the swapped database with a normal connection.
 async fn look(
     context: &Context,
     entered: &Entered,
@@ -355,7 +353,10 @@ async fn look(
         |member: &super::choice::Member| member.backup.history_table == member.target.history_table;
     if applied != prepared.applied && entered.restoration.members.iter().all(configured) {
         return Err(RestoreError::NotTheSame {
-            what: format!("it shows {applied} migrations, not {}", prepared.applied),
+            what: format!(
+                "it has {applied} migrations instead of {}",
+                prepared.applied
+            ),
         });
     }
     Ok(())

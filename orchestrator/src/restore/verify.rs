@@ -1,4 +1,4 @@
-//! Whether a restored database is what its manifest says.
+//! Verifies a restored database against the manifest.
 
 use shared::command::Context;
 use shared::config::DatabaseAddress;
@@ -13,20 +13,20 @@ use tokio_postgres::types::Type;
 use super::choice::{Member, Restoration};
 use super::error::RestoreError;
 use super::program::Contents;
-use super::reporter::Say;
+use super::reporter::EventSender;
 
-/// What was read of one service in the restored database.
+/// The state of one service in the restored database.
 pub(super) struct Verified {
     pub session: Session,
     pub history: History,
 }
 
-/// Compares a member's history with the manifest, and says how it stands to the source.
+/// Compares a service's history with the manifest, and warns about divergent and missing migrations.
 pub(super) async fn history(
     context: &Context,
     member: &Member,
     restored: &DatabaseAddress,
-    say: &Say,
+    events: &EventSender,
 ) -> Result<Verified, RestoreError> {
     let session = context
         .connections()
@@ -34,7 +34,7 @@ pub(super) async fn history(
         .await
         .map_err(ServiceError::from)?;
     let name = &member.target.service.name;
-    // What the manifest counts stands in the table that it names.
+    // The manifest's counts are for the history table that it names.
     let history = read_history(&session, name, &member.backup.history_table)
         .await
         .map_err(|error| ServiceError::query(restored, error))?;
@@ -47,25 +47,29 @@ pub(super) async fn history(
         history.applied.iter().map(|row| row.version).max(),
     );
     if found != expected {
-        let words = |(applied, head): (usize, Option<_>)| match head {
+        let description = |(applied, head): (usize, Option<_>)| match head {
             Some(head) => format!("{} up to {head}", count(applied, "migration")),
             None => count(applied, "migration"),
         };
         return Err(RestoreError::NotTheSame {
-            what: format!("its history has {}, not {}", words(found), words(expected)),
+            what: format!(
+                "its history has {} instead of {}",
+                description(found),
+                description(expected)
+            ),
         });
     }
     for standing in reconcile(&member.target.service, &history).standings() {
         if matches!(standing.state, State::Divergent | State::Missing) {
             let (version, state) = (standing.version, standing.state.as_str());
             let message = format!("{version} {} is {state} after the restore", standing.name);
-            say.warn(name, message);
+            events.warn(name, message);
         }
     }
     Ok(Verified { session, history })
 }
 
-/// Compares the objects with the table of contents, and the rows with the manifest where it counts them.
+/// Compares the objects with the table of contents, and the rows with the manifest if it has row counts.
 pub(super) async fn objects(
     client: &Client,
     restoration: &Restoration,
@@ -87,7 +91,7 @@ pub(super) async fn objects(
                 &format!("{noun}s")
             };
             return Err(RestoreError::NotTheSame {
-                what: format!("it has {found} {noun}, and the dump {expected}"),
+                what: format!("it has {found} {noun} instead of {expected}"),
             });
         }
     }
@@ -95,18 +99,18 @@ pub(super) async fn objects(
         let found = rows(client, table).await.map_err(failed)?;
         if found != Some(i64::try_from(*expected).unwrap_or(i64::MAX)) {
             let found = found.map_or_else(
-                || "is not there".to_owned(),
+                || "does not exist".to_owned(),
                 |rows| format!("has {rows} rows"),
             );
             return Err(RestoreError::NotTheSame {
-                what: format!("{table} {found}, and had {expected}"),
+                what: format!("{table} {found} (expected {expected})"),
             });
         }
     }
     Ok(())
 }
 
-/// What a dump would have as entries of their own: no members of extensions, no indexes of constraints.
+/// Counts the objects that have entries in a dump, so without members of extensions and indexes of constraints.
 async fn objects_in(client: &Client) -> Result<Contents, Error> {
     let rows = client
         .query_typed(
@@ -134,9 +138,9 @@ async fn objects_in(client: &Client) -> Result<Contents, Error> {
     })
 }
 
-/// The rows of a table; `None` where there is none of that name.
+/// The row count of a table; `None` if it does not exist.
 async fn rows(client: &Client, table: &str) -> Result<Option<i64>, Error> {
-    // In older manifests tables of schema `public` stand without it.
+    // Older manifests omit the schema `public`.
     let named = client
         .query_typed(
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
