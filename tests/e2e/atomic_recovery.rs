@@ -129,7 +129,7 @@ fn doctor_finds_it_and_finishes_it() {
     assert_eq!(prepared(&world.server).len(), 3, "doctor writes nothing");
     let outcome = orchestrator.expect(&["doctor", "--fix"], 0);
     assert!(
-        outcome.stdout.contains("nothing is wrong, 3 fixed"),
+        outcome.stdout.contains("no findings, 3 fixed"),
         "{}",
         outcome.stdout
     );

@@ -81,7 +81,7 @@ fn a_healthy_fleet_has_nothing_and_is_left_alone() {
     orchestrator.expect(&["all"], 0);
     let before = server.everything("soc_policies");
     let outcome = orchestrator.expect(&["doctor"], 0);
-    assert_eq!(outcome.stdout, "11 databases examined: nothing is wrong\n");
+    assert_eq!(outcome.stdout, "11 databases checked: no findings\n");
     let document = document(&orchestrator, &["--fix"], 0);
     assert_eq!(document["findings"], Value::Array(Vec::new()));
     assert_eq!(server.everything("soc_policies"), before);
@@ -107,7 +107,7 @@ fn a_session_idle_in_a_transaction_is_named_and_ended_only_with_consent() {
     idle.run("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE");
     let pid = idle.pid();
     let young = only(&orchestrator, &[], 0);
-    assert_is(&young, "idle_in_transaction", "note", "nothing to do yet");
+    assert_is(&young, "idle_in_transaction", "note", "no action yet");
 
     let now = ["--idle-after", "0s"];
     let finding = only(&orchestrator, &now, 4);
@@ -198,7 +198,7 @@ fn an_invalid_index_of_no_history_is_dropped() {
     );
     let fixed = orchestrator.expect(&["doctor", "--fix"], 0);
     assert!(
-        fixed.stdout.contains("nothing is wrong, 1 fixed"),
+        fixed.stdout.contains("no findings, 1 fixed"),
         "{}",
         fixed.stdout
     );
@@ -368,7 +368,7 @@ fn a_holder_of_the_lock_that_does_nothing_is_a_finding() {
     assert!(
         finding["what"]
             .as_str()
-            .is_some_and(|what| what.contains("has done nothing for"))
+            .is_some_and(|what| what.contains("has been idle for"))
     );
     found(&orchestrator, &[&now[..], &["--fix", "--yes"]].concat(), 0);
 }
@@ -669,7 +669,7 @@ fn an_unreachable_server_is_exit_5_and_yes_without_fix_is_none_of_our_flags() {
     );
     let people = half.expect(&["doctor"], 5);
     assert!(
-        people.stdout.contains("2 databases could not be examined"),
+        people.stdout.contains("2 databases could not be checked"),
         "{}",
         people.stdout
     );

@@ -301,7 +301,7 @@ fn hashes_that_were_computed_anew_are_found_with_an_anchor() {
     let said = fixture
         .orchestrator
         .expect(&["history", "--verify", "--anchor", &before], 4);
-    assert!(said.stdout.contains("computed anew"), "{}", said.stdout);
+    assert!(said.stdout.contains("recomputed"), "{}", said.stdout);
 }
 
 #[test]
@@ -412,23 +412,23 @@ fn a_file_that_is_no_anchor_is_a_usage_error() {
     let good = fs::read_to_string(fixture.anchor("good.json")).expect("a file");
     let hash = fixture.value("SELECT encode(hash, 'hex') FROM orchestrator.journal WHERE id = 6");
     for (text, words) in [
-        (String::new(), "no anchors"),
-        ("{}".to_owned(), "no anchors"),
-        ("\u{0}".to_owned(), "no anchors"),
+        (String::new(), "not an anchor file"),
+        ("{}".to_owned(), "not an anchor file"),
+        ("\u{0}".to_owned(), "not an anchor file"),
         (good.replace("\"schema\": 1", "\"schema\": 2"), "schema"),
-        (good.replace(&hash, "12"), "no SHA-256"),
-        (good.replace("\"shop\"", "\"unknown\""), "no service here"),
+        (good.replace(&hash, "12"), "not a SHA-256"),
+        (good.replace("\"shop\"", "\"unknown\""), "unknown service"),
         (
             good.replace("\"db_shop\"", "\"db_other\""),
             "that of database db_other",
         ),
         (
             good.replace("\"rows\": 6", "\"rows\": -6"),
-            "do not go together",
+            "contradict each other",
         ),
         (
             r#"{"schema":1,"taken_at":"2026-11-22T18:00:00Z","anchors":[]}"#.to_owned(),
-            "no anchor of any service",
+            "no anchor of a verified service",
         ),
     ] {
         let file = fixture.file("bad.json");
@@ -671,7 +671,7 @@ fn a_journal_from_before_the_chain_is_sealed_by_the_next_run() {
     let before = fixture.server.everything("db_shop");
     let outcome = fixture.orchestrator.expect(&["history", "--verify"], 0);
     assert!(
-        outcome.stdout.contains("nothing vouches for them yet"),
+        outcome.stdout.contains("not verifiable yet"),
         "{}",
         outcome.stdout
     );
@@ -696,7 +696,7 @@ fn a_journal_from_before_the_chain_is_sealed_by_the_next_run() {
     assert!(
         outcome
             .stdout
-            .contains("the 6 rows from before there was a chain as they were when it began"),
+            .contains("6 rows older than the hash chain, unchanged since it began"),
         "{}",
         outcome.stdout
     );

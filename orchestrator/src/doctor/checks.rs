@@ -1,4 +1,4 @@
-//! All checks, in the order in which their findings are told.
+//! All checks, in the order in which their findings are reported.
 
 use std::time::Duration;
 
@@ -15,28 +15,28 @@ use super::{
 use crate::client_program::{ClientProgram, ClientProgramError};
 use crate::restore::KeptDatabase;
 
-/// What is known of one service's database.
+/// The facts about one service's database.
 pub(super) struct Database<'a> {
     pub service: &'a Service,
-    /// Services that share the database.
+    /// The services that share the database.
     pub neighbours: Vec<&'a Service>,
     pub address: &'a DatabaseAddress,
     pub history: &'a History,
     pub rows: DatabaseRows,
-    /// The schema that is missing for the history, and the SQL that makes it.
+    /// The missing schema of the history table, and the SQL that creates it.
     pub missing_schema: Option<(String, String)>,
-    /// From when on an idle session is in the way.
+    /// How long a session may be idle before it is reported.
     pub idle_after: Duration,
 }
 
-/// What is known of one server.
+/// The facts about one server.
 pub(super) struct ServerFacts {
     pub address: DatabaseAddress,
     pub rows: ServerRows,
     pub pg_dump: Result<ClientProgram, ClientProgramError>,
-    /// What restores have replaced, and of which service.
+    /// Databases that restores replaced and kept, with the service.
     pub kept: Vec<(ServiceName, KeptDatabase)>,
-    /// What restores have not finished.
+    /// Databases that killed restores left.
     pub dead_restores: Vec<String>,
 }
 
@@ -64,11 +64,11 @@ const SERVER_CHECKS: [fn(&ServerFacts) -> Vec<Finding>; 3] = [
     restored_databases::check,
 ];
 
-/// The command that looks again, where a run is at work.
+/// The command that repeats the check while a run is in progress.
 pub(super) fn busy(service: &ServiceName) -> String {
     commented(
         suggest(["doctor", service.as_str()]),
-        "a run is at work: look again when it has ended",
+        "a run is in progress: rerun doctor when it has ended",
     )
 }
 
@@ -103,18 +103,18 @@ impl Database<'_> {
         &self.service.name
     }
 
-    /// Whether a run is at work: what looks half-done then is being done.
+    /// Whether a run is in progress: an unfinished step is then not a problem.
     pub(super) fn is_running(&self) -> bool {
         !self.rows.holders.is_empty()
     }
 
-    /// The command that finishes or undoes what was interrupted.
+    /// The command that finishes or undoes an interrupted step.
     pub(super) fn resume(&self) -> Option<String> {
         let interruption = self.history.interrupted.first()?;
         Some(self.orchestrator(steps::command(interruption.direction)))
     }
 
-    /// `orchestrator run policy`, with the flags that were given.
+    /// A command such as `orchestrator run policy`, with the given global flags.
     pub(super) fn orchestrator(&self, command: &str) -> String {
         suggest([command, self.name().as_str()])
     }

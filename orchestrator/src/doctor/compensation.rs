@@ -1,4 +1,4 @@
-//! Compensations that were interrupted.
+//! Interrupted compensations.
 
 use super::checks::{Database, busy};
 use super::{Finding, Severity};
@@ -15,13 +15,12 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let run = newest.run_id;
     let because = &newest.because;
     if database.is_running() {
-        let what = format!("run {run} is being undone ({because}), still to do: {versions}");
+        let what = format!("run {run} is being undone ({because}); remaining: {versions}");
         let next = busy(database.name());
         return vec![database.finding(kind, Severity::Note, what, next, None)];
     }
-    let what = format!(
-        "the compensation of run {run} is not finished ({because}), still to be undone: {versions}"
-    );
+    let what =
+        format!("the compensation of run {run} is incomplete ({because}); remaining: {versions}");
     let next = suggest(["revert", "all", "--run", &run.to_string()]);
     vec![database.finding(kind, Severity::Error, what, next, None)]
 }

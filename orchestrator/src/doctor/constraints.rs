@@ -1,4 +1,4 @@
-//! Constraints that old rows may break: `NOT VALID`, never validated.
+//! Constraints that are `NOT VALID`: existing rows may violate them.
 
 use super::checks::Database;
 use super::{Finding, Remedy, Repair, Severity};
@@ -9,12 +9,12 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
         .map(|constraint| {
             let (table, name) = (&constraint.table, &constraint.name);
             let what =
-                format!("constraint {name} on {table} is NOT VALID: rows from before may break it");
+                format!("constraint {name} on {table} is NOT VALID: older rows may violate it");
             let sql = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}");
             if let Some(resume) = database.resume() {
                 return database.finding("not_valid", Severity::Warning, what, resume, None);
             }
-            // It reads the whole table, and fails where a row breaks the constraint.
+            // Asks first: VALIDATE reads the whole table, and fails if a row violates the constraint.
             let remedy = Remedy::asks(Repair::Locked(sql.clone()));
             database.finding("not_valid", Severity::Warning, what, sql, Some(remedy))
         })

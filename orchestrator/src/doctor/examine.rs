@@ -1,4 +1,4 @@
-//! Going through databases and servers.
+//! Examines databases and servers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,26 +17,26 @@ use super::{Finding, Severity};
 use crate::client_program::ClientProgram;
 use crate::restore::{KeptDatabase, dead_databases, is_restoring, kept_databases};
 
-/// What was found in the fleet.
+/// The result for the fleet.
 #[derive(Default)]
 pub struct Examination {
-    /// What is wrong, server by server and service by service.
+    /// The findings, by server and service.
     pub findings: Vec<Finding>,
-    /// What could not be looked at.
+    /// The targets that could not be checked.
     pub unreachable: Vec<Unreachable>,
-    /// Databases that were examined.
+    /// The number of databases checked.
     pub examined: usize,
 }
 
 impl Examination {
-    /// The findings that count.
+    /// The number of findings, without notes.
     pub fn counted(&self) -> usize {
         let findings = self.findings.iter();
         findings.filter(|it| it.severity != Severity::Note).count()
     }
 }
 
-/// Examines databases, each server once. Writes nothing.
+/// Examines databases, and each of their servers once. Writes nothing.
 pub async fn examine(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -81,7 +81,7 @@ pub async fn examine(
         }
     }
     for finding in databases {
-        // Services that share a database find the same in it.
+        // Services that share a database have the same findings.
         let is_known = |known: &Finding| {
             known.kind == finding.kind && known.place == finding.place && known.what == finding.what
         };
@@ -92,7 +92,7 @@ pub async fn examine(
     Ok(examination)
 }
 
-/// The other services in the database of a target. Where the address of one was not asked for, the name of its database tells.
+/// The other services in the database of a target. A service whose address was not resolved is matched by its database name.
 fn neighbours<'a>(
     context: &'a Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -120,7 +120,7 @@ fn absent(target: &Target) -> Finding {
     }
 }
 
-/// Nothing more can be found out through it.
+/// A transaction-mode pooler: the remaining checks require a direct connection.
 fn pooled(target: &Target, refusal: Refusal) -> Finding {
     Finding {
         kind: "pooler",
@@ -133,7 +133,7 @@ fn pooled(target: &Target, refusal: Refusal) -> Finding {
     }
 }
 
-/// The findings of one database; `None` when it does not exist.
+/// Returns the findings of one database, or `None` if it does not exist.
 async fn database(
     context: &Context,
     target: &Target,
@@ -188,7 +188,7 @@ async fn server(context: &Context, target: &Target) -> Result<Vec<Finding>, Serv
     Ok(server.findings())
 }
 
-/// What restores of our services left on a server: other databases with such names are nobody's to judge.
+/// The databases that restores of our services left on a server. Other databases with such names are ignored.
 async fn left_by_restores(
     context: &Context,
     client: &Client,

@@ -1,4 +1,4 @@
-//! Files and history that do not fit: a run is refused because of each.
+//! Conflicts of files and history, each of which makes a run refuse.
 
 use shared::domain::RefusalKind;
 use shared::reconcile::{Disagreement, disagreements, reconcile};
@@ -7,7 +7,7 @@ use super::checks::Database;
 use super::{Finding, Severity};
 
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
-    // Which rows of the history are wrong is found out first: a file may be pending only because its row is lost.
+    // Skipped while history and journal disagree: a file may appear pending only because its row was lost.
     let disputed = disagreements(database.service, database.history)
         .iter()
         .any(Disagreement::is_contradiction);

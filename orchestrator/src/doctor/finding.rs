@@ -1,23 +1,23 @@
-//! A finding: what is wrong, where, and what resolves it.
+//! A finding: the problem, its place, and its repair.
 
 use serde::{Serialize, Serializer};
 use shared::config::DatabaseAddress;
 use shared::domain::ServiceName;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Runs fail, or protect nothing, until it is resolved.
+    /// Runs fail or are unprotected until it is resolved.
     Error,
-    /// It does harm, or hides something that does.
+    /// It does harm, or hides a problem that does.
     Warning,
-    /// To know; no reason to act, and not counted.
+    /// Information that requires no action and is not counted.
     Note,
 }
 
 impl Severity {
-    /// The word for people.
+    /// The name in human output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -27,29 +27,29 @@ impl Severity {
     }
 }
 
-/// Something that is not as it should be.
+/// A problem of a database or server.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// The kind, one word for each check.
+    /// A stable identifier of the check.
     pub kind: &'static str,
-    /// How much it matters.
+    /// The severity.
     pub severity: Severity,
-    /// The service; none for what concerns a server.
+    /// The service, or `None` for a finding about a server.
     pub service: Option<ServiceName>,
-    /// The database, or the server.
+    /// The database or the server.
     #[serde(rename = "where")]
     pub place: String,
-    /// What was found.
+    /// The problem, for humans.
     pub what: String,
-    /// The command or the SQL that resolves it.
+    /// The command or SQL that resolves it.
     pub next: String,
-    /// Whether `--fix` can do that, and whether it asks before.
+    /// The repair of `--fix`, if there is one.
     #[serde(rename = "fix")]
     pub remedy: Option<Remedy>,
 }
 
 impl Finding {
-    /// Whether it is of one service, rather than of the database that it may share.
+    /// Whether it concerns one service rather than a database that several services may share.
     pub(super) fn is_of_service(&self) -> bool {
         matches!(
             self.kind,
@@ -64,17 +64,17 @@ impl Finding {
     }
 }
 
-/// What `--fix` can do.
+/// A repair that `--fix` can make.
 #[derive(Clone, Debug)]
 pub struct Remedy {
-    /// Whether somebody has to agree.
+    /// Whether it requires confirmation.
     pub asks: bool,
-    /// What is done.
+    /// The operation.
     pub repair: Repair,
 }
 
 impl Remedy {
-    /// Nothing is lost by it.
+    /// A repair that loses nothing.
     pub const fn safe(repair: Repair) -> Self {
         Self {
             asks: false,
@@ -82,7 +82,7 @@ impl Remedy {
         }
     }
 
-    /// It costs somebody something.
+    /// A repair that affects others and requires confirmation.
     pub const fn asks(repair: Repair) -> Self {
         Self { asks: true, repair }
     }
@@ -94,15 +94,15 @@ impl Serialize for Remedy {
     }
 }
 
-/// One repair.
+/// The operation of a repair.
 #[derive(Clone, Debug)]
 pub enum Repair {
-    /// A statement, while no run can begin.
+    /// Runs a statement under the advisory lock, so that no run can begin.
     Locked(String),
-    /// A statement that ends a session.
+    /// Runs a statement that ends a session.
     Terminate(String),
-    /// What an interrupted atomic release left prepared, here and elsewhere.
+    /// Finishes an interrupted atomic release in all its databases.
     ResolveRelease,
-    /// The removal of a scratch database.
+    /// Drops a scratch database.
     DropScratch(DatabaseAddress),
 }

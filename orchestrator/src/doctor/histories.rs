@@ -1,4 +1,4 @@
-//! History and journal, which the engine always writes together.
+//! Disagreement of history and journal, which the engine always writes in one transaction.
 
 use shared::domain::{commented, suggest};
 use shared::reconcile::{Disagreement, JournalSays, disagreements};
@@ -13,7 +13,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     found.iter().map(|it| finding(database, it)).collect()
 }
 
-/// Which of them is right, the schema tells.
+/// Only the schema shows which of the two is right.
 fn finding(database: &Database<'_>, disagreement: &Disagreement) -> Finding {
     let (present, absent) = match disagreement.journal {
         JournalSays::Applied => ("journal", "history"),
@@ -24,7 +24,7 @@ fn finding(database: &Database<'_>, disagreement: &Disagreement) -> Finding {
     let next = commented(
         database.orchestrator("drift"),
         format!(
-            "if the schema has what {} makes: {}; if it has not: {}",
+            "if the schema contains the changes of {}: {}; otherwise: {}",
             disagreement.version,
             believe(present),
             believe(absent),

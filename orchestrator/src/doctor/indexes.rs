@@ -1,4 +1,4 @@
-//! Indexes that are not valid: what a failed `CONCURRENTLY` leaves.
+//! Invalid indexes, left by a failed `CONCURRENTLY`.
 
 use super::checks::{Database, busy};
 use super::queries::IndexRow;
@@ -19,7 +19,7 @@ fn judge(database: &Database<'_>, index: &IndexRow) -> Finding {
         return database.finding(KIND, Severity::Note, what, busy(database.name()), None);
     }
     if index.partitioned {
-        let what = format!("{what}: not every partition has its index attached");
+        let what = format!("{what}: the index of some partition is not attached");
         let next = commented(
             database.orchestrator("doctor"),
             format!(
@@ -30,16 +30,16 @@ fn judge(database: &Database<'_>, index: &IndexRow) -> Finding {
         return database.finding(KIND, Severity::Warning, what, next, None);
     }
     if is_copy(&index.name) {
-        let what = format!("{what}: an interrupted REINDEX CONCURRENTLY left the copy");
+        let what = format!("{what}: left by an interrupted REINDEX CONCURRENTLY");
         return dropped(database, index, what);
     }
     if let Some(resume) = database.resume() {
-        let what = format!("{what}: the interrupted step rebuilds it if it is its own");
+        let what = format!("{what}: the interrupted step rebuilds it if it created it");
         return database.finding(KIND, Severity::Warning, what, resume, None);
     }
     if is_of_history(database, &index.name) {
-        // Dropping would lose what an applied migration made.
-        let what = format!("{what}, and an applied migration names it");
+        // Rebuilt instead of dropped: an applied migration created it.
+        let what = format!("{what}, and an applied migration creates it");
         let sql = format!("REINDEX INDEX CONCURRENTLY {}", index.qualified);
         let remedy = Remedy::asks(Repair::Locked(sql.clone()));
         return database.finding(KIND, Severity::Error, what, sql, Some(remedy));
@@ -47,7 +47,7 @@ fn judge(database: &Database<'_>, index: &IndexRow) -> Finding {
     dropped(
         database,
         index,
-        format!("{what}: writes pay for it, and no query uses it"),
+        format!("{what}: it slows down writes, and no query uses it"),
     )
 }
 
@@ -57,14 +57,14 @@ fn dropped(database: &Database<'_>, index: &IndexRow, what: String) -> Finding {
     database.finding(KIND, Severity::Warning, what, sql, Some(remedy))
 }
 
-/// Whether a name is one that `REINDEX CONCURRENTLY` gives: `…_ccnew`, `…_ccold`, with a number from the second on.
+/// Whether `REINDEX CONCURRENTLY` generates such a name: `…_ccnew` or `…_ccold`, optionally with a number.
 fn is_copy(name: &str) -> bool {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     stem.ends_with("_ccnew") || stem.ends_with("_ccold")
 }
 
-/// Whether an applied migration names it. Of services that share the database every migration counts: their histories may
-/// not be asked for here.
+/// Whether an applied migration mentions the index. Of other services in the database every migration counts, because their
+/// histories may not have been read.
 fn is_of_history(database: &Database<'_>, name: &str) -> bool {
     let applied = database.history.applied.iter();
     let own = applied.filter_map(|row| database.service.migration(row.version));
@@ -74,7 +74,7 @@ fn is_of_history(database: &Database<'_>, name: &str) -> bool {
         .any(|migration| names(&migration.script.text, name))
 }
 
-/// Whether a text has a name as a whole word, in whatever case: an unquoted name is folded.
+/// Whether a text contains a name as a whole word. Ignores case, because unquoted names are folded.
 fn names(text: &str, name: &str) -> bool {
     let (text, name) = (text.to_lowercase(), name.to_lowercase());
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';

@@ -1,4 +1,4 @@
-//! Who holds the advisory lock of a run.
+//! Holders of the advisory lock of a run.
 
 use shared::report::units::age;
 
@@ -12,7 +12,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     holders
         .map(|holder| {
             let what = format!("{} holds the advisory lock of a run", who(holder));
-            // The program never rests for long between two statements: its machine may be gone without a word.
+            // A live run is never idle for long between two statements: a long idle time means that its machine is gone.
             if holder.state != "idle" || holder.state_age < limit {
                 let next = busy(database.name());
                 return database.finding("advisory_lock", Severity::Note, what, next, None);
@@ -22,7 +22,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
                  WHERE pid = {} AND state = 'idle' AND state_change <= pg_catalog.clock_timestamp() - interval '{limit} s'",
                 holder.pid
             );
-            let what = format!("{what}, and has done nothing for {}", age(holder.state_age));
+            let what = format!("{what}, and has been idle for {}", age(holder.state_age));
             let remedy = Remedy::asks(Repair::Terminate(sql.clone()));
             database.finding("advisory_lock", Severity::Warning, what, sql, Some(remedy))
         })

@@ -1,7 +1,7 @@
-//! Doctor: what is wrong with the databases of the fleet, and what resolves it. Floor 4.
+//! Detects problems of the fleet's databases and repairs them.
 //!
-//! Reading ([`queries`]) and judging are apart: a check is a pure function of what was read, one file for each kind, and all
-//! of them stand in one table (`checks`). Not responsible for asking people or for printing.
+//! Reading ([`queries`]) is separate from the checks: a check is a pure function of the facts that were read. Each kind has its own
+//! file, and `checks` lists them all. Prompts and output are in `cli`.
 
 mod checks;
 mod compensation;

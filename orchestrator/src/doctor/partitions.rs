@@ -1,4 +1,4 @@
-//! Partitions that are neither attached nor detached.
+//! Partitions with a pending detach.
 
 use super::checks::{Database, busy};
 use super::{Finding, Remedy, Repair, Severity};
@@ -8,9 +8,8 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     detaches
         .map(|detach| {
             let (parent, partition) = (&detach.parent, &detach.partition);
-            let what = format!(
-                "the detachment of partition {partition} from {parent} was begun and not finished"
-            );
+            let what =
+                format!("DETACH PARTITION CONCURRENTLY of {partition} from {parent} is incomplete");
             if database.is_running() {
                 let next = busy(database.name());
                 return database.finding("pending_detach", Severity::Note, what, next, None);
@@ -19,7 +18,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
                 return database.finding("pending_detach", Severity::Warning, what, resume, None);
             }
             let sql = format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE");
-            // It waits for those who read the partition, and may not be what somebody wants any more.
+            // Asks first: FINALIZE waits for readers of the partition, and the detach may no longer be intended.
             let remedy = Remedy::asks(Repair::Locked(sql.clone()));
             database.finding("pending_detach", Severity::Warning, what, sql, Some(remedy))
         })

@@ -1,4 +1,4 @@
-//! Prepared transactions, which hold their locks until somebody decides.
+//! Prepared transactions, which hold their locks until they are committed or rolled back.
 
 use shared::domain::{commented, in_sql, suggest};
 use shared::postgres::Gid;
@@ -18,21 +18,21 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Part of an atomic release: its decision can be looked up.
+/// Part of an atomic release, whose decision is recorded.
 fn of_a_release(database: &Database<'_>, transaction: &PreparedRow, gid: &Gid) -> Finding {
     let what = format!(
-        "the atomic release {} was interrupted {} ago, and keeps its locks here; its decision stands in the database of {}",
+        "the atomic release {} was interrupted {} ago and still holds locks; its decision is recorded in the database of {}",
         gid.run_id,
         age(transaction.age),
         gid.coordinator
     );
     let (severity, next) = if database.is_running() {
-        // It may be that run's own, in the moment between its two phases.
+        // A run in progress may be between the two phases of its own commit.
         (Severity::Note, busy(database.name()))
     } else {
         let next = commented(
             suggest(["doctor", "--fix"]),
-            "finishes it as it was decided, or rolls it back",
+            "commits or rolls it back, as recorded",
         );
         (Severity::Error, next.to_owned())
     };
@@ -43,14 +43,14 @@ fn of_a_release(database: &Database<'_>, transaction: &PreparedRow, gid: &Gid) -
 fn of_others(database: &Database<'_>, transaction: &PreparedRow) -> Finding {
     let literal = &transaction.literal;
     let what = format!(
-        "the prepared transaction {literal} of {} has been in doubt for {}, and keeps its locks",
+        "the prepared transaction {literal} of {} has been in doubt for {} and holds its locks",
         transaction.owner,
         age(transaction.age)
     );
-    // Only its coordinator knows which of the two: nothing for --fix.
+    // No repair: only the coordinator knows whether to commit or roll back.
     let next = in_sql(
         format!("COMMIT PREPARED {literal}"),
-        format!("or ROLLBACK PREPARED {literal}: its coordinator knows which"),
+        format!("or ROLLBACK PREPARED {literal}, as its coordinator decided"),
     );
     database.finding("prepared_transaction", Severity::Warning, what, next, None)
 }

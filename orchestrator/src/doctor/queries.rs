@@ -1,20 +1,20 @@
-//! What the checks read from catalogs and statistics. Writes nothing.
+//! Reads the facts for the checks from catalogs and statistics views. Writes nothing.
 
 use shared::domain::shown_query;
 use shared::postgres::{ADVISORY_LOCK_KEY, Client};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
-/// A session of somebody else.
+/// A session of another client.
 #[derive(Clone, Debug, Default)]
 pub struct SessionRow {
-    /// The server process.
+    /// The process id of its backend.
     pub pid: i32,
-    /// Its user.
+    /// Its user, empty if not visible.
     pub user: String,
-    /// Its application.
+    /// Its `application_name`.
     pub application: String,
-    /// Its state, as `pg_stat_activity` has it.
+    /// Its state in `pg_stat_activity`.
     pub state: String,
     /// Seconds since its state changed.
     pub state_age: i64,
@@ -22,110 +22,110 @@ pub struct SessionRow {
     pub transaction_age: i64,
     /// Its last statement.
     pub query: String,
-    /// The processes that it waits for; 0 is a prepared transaction.
+    /// The processes that block it; 0 is a prepared transaction.
     pub blockers: Vec<i32>,
 }
 
-/// An index that is not valid.
+/// An invalid index.
 #[derive(Clone, Debug)]
 pub struct IndexRow {
-    /// Its name as SQL has it.
+    /// Its qualified and quoted name.
     pub qualified: String,
-    /// Its bare name.
+    /// Its unquoted name without the schema.
     pub name: String,
-    /// Its table as SQL has it.
+    /// Its table, quoted.
     pub table: String,
-    /// Whether it is the one of a partitioned table.
+    /// Whether it belongs to a partitioned table.
     pub partitioned: bool,
-    /// Whether somebody builds it right now.
+    /// Whether it is currently being built.
     pub under_way: bool,
 }
 
 /// A constraint that was never validated.
 #[derive(Clone, Debug)]
 pub struct ConstraintRow {
-    /// Its table as SQL has it.
+    /// Its table, quoted.
     pub table: String,
-    /// Its name as SQL has it.
+    /// Its qualified and quoted name.
     pub name: String,
 }
 
 /// A prepared transaction.
 #[derive(Clone, Debug)]
 pub struct PreparedRow {
-    /// Its name.
+    /// Its global transaction identifier.
     pub gid: String,
-    /// The same as an SQL literal.
+    /// The identifier as an SQL literal.
     pub literal: String,
-    /// Who prepared it.
+    /// The user who prepared it.
     pub owner: String,
-    /// Seconds since.
+    /// Seconds since it was prepared.
     pub age: i64,
 }
 
-/// A partition that is neither attached nor detached.
+/// A partition with a pending detach.
 #[derive(Clone, Debug)]
 pub struct DetachRow {
-    /// The partitioned table as SQL has it.
+    /// The partitioned table, quoted.
     pub parent: String,
-    /// The partition as SQL has it.
+    /// The partition, quoted.
     pub partition: String,
 }
 
-/// What a service's database shows.
+/// The facts read from a service's database.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseRows {
     /// Sessions idle in a transaction, oldest first.
     pub idle: Vec<SessionRow>,
-    /// Sessions that wait for another's lock.
+    /// Sessions blocked by the lock of another session.
     pub blocked: Vec<SessionRow>,
     /// Sessions that hold the advisory lock of a run.
     pub holders: Vec<SessionRow>,
-    /// Sessions of which this user may not see what they do.
+    /// The number of sessions whose activity this user cannot see.
     pub hidden: usize,
-    /// Indexes that are not valid.
+    /// Invalid indexes.
     pub indexes: Vec<IndexRow>,
-    /// Constraints that are not validated.
+    /// Constraints that are `NOT VALID`.
     pub constraints: Vec<ConstraintRow>,
     /// Prepared transactions.
     pub prepared: Vec<PreparedRow>,
     /// Pending detaches.
     pub detaches: Vec<DetachRow>,
-    /// Why it takes no writes.
+    /// Why the database is read-only.
     pub writes_refused: Option<WritesRefused>,
 }
 
-/// Why a database takes no writes.
+/// Why a database is read-only.
 #[derive(Clone, Debug)]
 pub enum WritesRefused {
-    /// It is on a standby.
+    /// The server is a standby.
     Standby,
     /// `default_transaction_read_only` is on.
     Setting {
-        /// For what: a database, a role, the server.
+        /// The scope of the setting: a database, a role, the server.
         of: String,
-        /// The statement that resets it, up to `RESET`.
+        /// The beginning of the statement that resets it, up to `RESET`.
         reset: String,
     },
 }
 
-/// What a server shows.
+/// The facts read from a server.
 #[derive(Clone, Debug, Default)]
 pub struct ServerRows {
-    /// As in `15.18 (Debian …)`.
+    /// `server_version`, such as `15.18 (Debian …)`.
     pub version: String,
-    /// As in 150018.
+    /// `server_version_num`, such as 150018.
     pub version_number: i32,
-    /// Scratch databases whose owner is dead.
+    /// Scratch databases whose command is gone.
     pub dead_scratch: Vec<String>,
 }
 
 impl DatabaseRows {
-    /// Reads everything of one database.
+    /// Reads the facts of one database.
     pub async fn read(client: &Client) -> Result<Self, Error> {
         let sessions = client
             .query_typed(
-                // Only clients: no parallel workers, no vacuum. Of other users' sessions not even the type may be seen.
+                // Only client backends, without parallel workers and autovacuum. The type is NULL for sessions of other users without pg_monitor.
                 "SELECT a.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), COALESCE(a.state, ''), \
                    COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change), 0)::int8, \
                    COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start), 0)::int8, \
@@ -168,7 +168,7 @@ impl DatabaseRows {
 async fn writes_refused(client: &Client) -> Result<Option<WritesRefused>, Error> {
     let rows = client
         .query_typed(
-            // The value that a session begins with: this one may have set its own. The most specific setting wins.
+            // reset_val is the value at session start; this session may have changed its own. The most specific setting wins.
             "SELECT pg_catalog.pg_is_in_recovery(), s.reset_val = 'on', \
                COALESCE(d.words, 'the server'), COALESCE(d.alter, 'ALTER SYSTEM') \
              FROM pg_catalog.pg_settings s LEFT JOIN LATERAL ( \
@@ -220,7 +220,7 @@ fn session(row: &Row) -> SessionRow {
 async fn indexes(client: &Client) -> Result<Vec<IndexRow>, Error> {
     let rows = client
         .query_typed(
-            // Who may not see the progress of others sees their locks: building takes this one on the table, as vacuum does.
+            // Without pg_monitor the progress view is empty, but locks are visible: CREATE INDEX CONCURRENTLY locks the table in this mode, as vacuum does.
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relname::text, i.indrelid::pg_catalog.regclass::text, \
                c.relkind = 'I', EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p \
                  WHERE p.index_relid = i.indexrelid OR (p.relid = i.indrelid AND p.command ~ 'CONCURRENTLY')) \
@@ -248,7 +248,7 @@ async fn indexes(client: &Client) -> Result<Vec<IndexRow>, Error> {
 async fn constraints(client: &Client) -> Result<Vec<ConstraintRow>, Error> {
     let rows = client
         .query_typed(
-            // PostgreSQL 18 has constraints that nobody enforces: these cannot be validated, and are meant so.
+            // NOT ENFORCED constraints (PostgreSQL 18) cannot be validated and are intended.
             "SELECT c.conrelid::pg_catalog.regclass::text, pg_catalog.quote_ident(c.conname) FROM pg_catalog.pg_constraint c \
              WHERE NOT c.convalidated AND c.conrelid <> 0 AND c.conparentid = 0 \
                AND COALESCE((pg_catalog.to_jsonb(c)->>'conenforced')::bool, true) ORDER BY 1, 2",
@@ -296,7 +296,7 @@ async fn detaches(client: &Client) -> Result<Vec<DetachRow>, Error> {
 }
 
 impl ServerRows {
-    /// Reads everything of one server.
+    /// Reads the facts of one server.
     pub async fn read(client: &Client) -> Result<Self, Error> {
         let rows = client
             .query_typed(

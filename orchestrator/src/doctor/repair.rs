@@ -1,4 +1,4 @@
-//! Doing what resolves a finding.
+//! Makes the repair of a finding.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use tokio::sync::watch;
 use super::{Repair, finding::Remedy};
 use shared::domain::with_causes;
 
-/// The longest wait for a lock, or for old transactions.
+/// The longest wait for a lock or for old transactions.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How a repair ended.
+/// The outcome of a repair.
 #[derive(Debug)]
 pub enum Repaired {
-    /// It is done.
+    /// The repair was made.
     Done,
-    /// A run holds the lock of the database: it may be at work on the very same thing.
+    /// A run holds the lock of the database and may be changing the same object.
     RunAtWork,
-    /// It failed, and why.
+    /// The repair failed, with the cause.
     Failed(String),
 }
 
-/// Does what a remedy says, in the database of a target, until it is `cancelled`.
+/// Makes a repair in the database of a target, until `cancelled`.
 pub async fn repair(
     context: &Context,
     target: &Arc<Target>,
@@ -57,7 +57,7 @@ fn unrepaired(error: &ServiceError) -> Repaired {
     }
 }
 
-/// In all databases of the release: where another finding was about the same one, there is nothing left to do here.
+/// Finishes a release in all its databases. Does nothing if the repair of another finding has finished it already.
 async fn release(
     context: &Context,
     target: &Arc<Target>,
@@ -72,7 +72,7 @@ async fn release(
     let resolved = resolve_in_doubt(context, &selected, [target], Duration::ZERO, halted).await;
     match resolved {
         Ok(resolved) => match resolved.iter().flat_map(|it| &it.left).next() {
-            Some(left) => Repaired::Failed(format!("the database of {left} cannot be reached")),
+            Some(left) => Repaired::Failed(format!("cannot connect to the database of {left}")),
             None => Repaired::Done,
         },
         Err(CommandError::Service(error)) => unrepaired(&error),
@@ -93,7 +93,7 @@ async fn terminate(context: &Context, target: &Target, sql: &str) -> Result<(), 
     })
 }
 
-/// Under the lock of a run, so that none begins meanwhile, and none that is at work is disturbed.
+/// Runs a statement under the lock of a run, so that it cannot interfere with one.
 async fn locked(
     context: &Context,
     target: &Target,
@@ -109,7 +109,7 @@ async fn locked(
         .map_err(|error| ServiceError::lock(target, error))?;
     let engine = context.configuration.engine();
     let settings = SessionSettings {
-        // Waiting for old transactions blocks no one; waiting for a lock does. Whoever sits before it waits, too.
+        // CONCURRENTLY waits for old transactions without blocking others; a queued strong lock blocks every later session.
         lock_timeout: if sql.contains(" CONCURRENTLY ") {
             engine.concurrently_timeout.min(LONGEST_WAIT)
         } else {
@@ -127,7 +127,7 @@ async fn locked(
             repaired = &mut repairing => repaired,
             Ok(_) = cancelled.wait_for(|times| *times > 0) => {
                 if let Err(error) = cancel.cancel().await {
-                    tracing::warn!(error = %with_causes(&error), "the repair could not be cancelled");
+                    tracing::warn!(error = %with_causes(&error), "cannot cancel the repair");
                 }
                 repairing.await
             }

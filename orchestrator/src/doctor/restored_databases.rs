@@ -1,4 +1,4 @@
-//! What restores left: databases that they replaced, and those that they did not finish.
+//! Databases left by restores: replaced ones, and those of killed restores.
 
 use shared::domain::{commented, suggest};
 use shared::report::units::age;
@@ -9,7 +9,7 @@ use super::{Finding, Remedy, Repair, Severity};
 
 pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
     let dead = server.dead_restores.iter().map(|database| {
-        let what = format!("database {database}: the restore that was filling it is dead");
+        let what = format!("database {database} is left from a killed restore");
         let next = format!("DROP DATABASE \"{database}\" WITH (FORCE)");
         let repair = Repair::DropScratch(server.address.with_database(database.clone()));
         let remedy = Some(Remedy::safe(repair));
@@ -20,14 +20,14 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
             .whole_seconds()
             .max(0);
         let what = format!(
-            "database {} ({} MB) is what a restore of {service} replaced {} ago",
+            "database {} ({} MB) was replaced by a restore of {service} {} ago",
             kept.name,
             kept.bytes / 1_000_000,
             age(since)
         );
         let next = commented(
             suggest(["restore", service.as_str(), "--drop-old"]),
-            "when it is not needed any more",
+            "when it is no longer needed",
         );
         server.finding("kept_database", Severity::Note, what, next, None)
     });

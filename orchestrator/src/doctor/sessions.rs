@@ -1,4 +1,4 @@
-//! Sessions that stand in the way: idle in a transaction, and waiting for another.
+//! Problematic sessions: idle in a transaction, or blocked by another.
 
 use shared::domain::{commented, in_sql};
 use shared::report::units::{age, count};
@@ -7,7 +7,7 @@ use super::checks::Database;
 use super::queries::SessionRow;
 use super::{Finding, Remedy, Repair, Severity};
 
-/// A wait below this many seconds is everyday life.
+/// Shorter waits, in seconds, are normal and not reported.
 const LONG_WAIT: i64 = 1;
 
 pub(super) fn hidden(database: &Database<'_>) -> Vec<Finding> {
@@ -15,7 +15,7 @@ pub(super) fn hidden(database: &Database<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let what = format!(
-        "what {} of other users do cannot be seen with the rights of {}",
+        "{} of other users cannot be inspected with the privileges of {}",
         count(database.rows.hidden, "session"),
         database.address.user()
     );
@@ -45,7 +45,7 @@ pub(super) fn idle(database: &Database<'_>) -> Vec<Finding> {
         if session.state_age < limit {
             let next = commented(
                 database.orchestrator("doctor"),
-                format!("nothing to do yet; it is in the way from {} on", age(limit)),
+                format!("no action yet; reported as a warning after {}", age(limit)),
             );
             return database.finding("idle_in_transaction", Severity::Note, what, next, None);
         }
@@ -62,7 +62,7 @@ pub(super) fn blocked(database: &Database<'_>) -> Vec<Finding> {
         .map(|session| {
             let blockers: Vec<String> = session.blockers.iter().map(|&pid| blocker(pid)).collect();
             let what = format!(
-                "{} has waited {} for {}: {}",
+                "{} has been blocked for {} by {}: {}",
                 who(session),
                 age(session.state_age),
                 blockers.join(", "),
@@ -72,11 +72,11 @@ pub(super) fn blocked(database: &Database<'_>) -> Vec<Finding> {
             let next = match first {
                 Some(pid) => in_sql(
                     format!("SELECT pg_catalog.pg_cancel_backend({pid})"),
-                    format!("or wait for it; if it is idle in a transaction: pg_terminate_backend({pid})"),
+                    format!("or wait; if the session is idle in a transaction: pg_terminate_backend({pid})"),
                 ),
                 None => in_sql(
                     "SELECT * FROM pg_catalog.pg_prepared_xacts",
-                    "finish the prepared transaction",
+                    "commit or roll back the prepared transaction",
                 ),
             };
             database.finding("blocked", Severity::Warning, what, next, None)
@@ -91,7 +91,7 @@ fn blocker(pid: i32) -> String {
     }
 }
 
-/// How a session is named.
+/// The description of a session in findings.
 pub(super) fn who(session: &SessionRow) -> String {
     match session.application.as_str() {
         "" => format!("pid {} (user {})", session.pid, session.user),

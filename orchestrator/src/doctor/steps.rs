@@ -1,4 +1,4 @@
-//! Migrations and reverts that were begun and not finished.
+//! Interrupted migrations and reverts.
 
 use shared::domain::Direction;
 use shared::reconcile::reconcile;
@@ -6,7 +6,7 @@ use shared::reconcile::reconcile;
 use super::checks::{Database, busy};
 use super::{Finding, Severity};
 
-/// The command that goes on in a direction.
+/// The command that continues in a direction.
 pub(super) const fn command(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "run",
@@ -25,7 +25,7 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
             let so_far = format!("{} of {} statements", interruption.done, interruption.total);
             let version = interruption.version;
             if database.is_running() {
-                let what = format!("{noun} {version} is under way: {so_far}");
+                let what = format!("{noun} {version} is in progress: {so_far}");
                 let next = busy(database.name());
                 return database.finding("interrupted_step", Severity::Note, what, next, None);
             }

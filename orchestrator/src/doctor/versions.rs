@@ -5,7 +5,7 @@ use super::{Finding, Severity};
 use crate::client_program::ClientProgramError;
 use shared::domain::rerun;
 
-/// The oldest major version that is supported.
+/// The oldest supported major version.
 const OLDEST: i32 = 14;
 
 pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
@@ -16,11 +16,11 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
             "server_version",
             Severity::Error,
             format!(
-                "PostgreSQL {} is older than {OLDEST}, the oldest that is supported",
+                "PostgreSQL {} is not supported; the oldest supported version is {OLDEST}",
                 server.rows.version
             ),
             rerun(format!(
-                "after an upgrade of the server to PostgreSQL {OLDEST} or newer"
+                "after upgrading the server to PostgreSQL {OLDEST} or newer"
             )),
             None,
         ));
@@ -33,8 +33,8 @@ pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
         found.push(server.finding(
             "pg_dump_version",
             severity,
-            format!("no backup can be made from here: {error}"),
-            rerun(format!("first install the client programs of PostgreSQL {major}, or give their folder with --pg-bin")),
+            format!("backups are not possible from this machine: {error}"),
+            rerun(format!("first install the client programs of PostgreSQL {major}, or specify their directory with --pg-bin")),
             None,
         ));
     }

@@ -1,4 +1,4 @@
-//! Databases that take no writes, or lack the schema for them.
+//! Databases that are read-only, or lack the schema of the history.
 
 use shared::postgres::ask_administrator;
 
@@ -10,7 +10,7 @@ use shared::domain::rerun;
 pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
     let mut findings = refused(database);
     findings.extend(database.missing_schema.as_ref().map(|(schema, sql)| {
-        let what = format!("schema \"{schema}\" does not exist: no migration can run");
+        let what = format!("schema \"{schema}\" does not exist: migrations cannot run");
         let next = ask_administrator(sql);
         database.finding("schema_missing", Severity::Error, what, next, None)
     }));
@@ -23,14 +23,14 @@ fn refused(database: &Database<'_>) -> Vec<Finding> {
     };
     let (what, next) = match refused {
         WritesRefused::Standby => (
-            "the server is a standby, which takes no writes".to_owned(),
+            "the server is a read-only standby".to_owned(),
             rerun(format!(
                 "with the address of the primary server (--server-url, or services.{}.url in the configuration)",
                 database.name()
             )),
         ),
         WritesRefused::Setting { of, reset } => (
-            format!("default_transaction_read_only is on for {of}: no migration can run"),
+            format!("default_transaction_read_only is on for {of}: migrations cannot run"),
             format!("{reset} RESET default_transaction_read_only"),
         ),
     };

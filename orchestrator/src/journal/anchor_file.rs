@@ -1,4 +1,4 @@
-//! The file in which anchors are kept, outside the databases that they vouch for.
+//! The file in which anchors are stored, outside of the databases that they protect.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use time::OffsetDateTime;
 
 const SCHEMA: u32 = 1;
 
-/// Anchors of several services, taken at one moment.
+/// Anchors of several services, taken at one time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnchorFile {
     #[serde(default = "schema")]
     schema: u32,
-    /// When they were taken. The last line of a run calls it `time`.
+    /// When they were taken. The `run_finished` event calls it `time`.
     #[serde(with = "time::serde::rfc3339", alias = "time")]
     taken_at: OffsetDateTime,
     anchors: Vec<Anchor>,
@@ -29,7 +29,7 @@ fn schema() -> u32 {
 }
 
 impl AnchorFile {
-    /// Anchors that are taken now.
+    /// Creates a file of anchors with the current time.
     pub fn taken_now(anchors: Vec<Anchor>) -> Self {
         Self {
             schema: SCHEMA,
@@ -39,16 +39,16 @@ impl AnchorFile {
         }
     }
 
-    /// Reads a file that `--anchor-out` wrote, or the events of a run, whose last line has its anchors.
+    /// Reads a file of `--anchor-out`, or the events of a run, whose last line has the anchors.
     ///
     /// # Errors
-    /// When it cannot be read, has another form, or names a service that is not in the fleet.
+    /// When it cannot be read, has another format, or has an unknown service.
     pub fn read(path: &Path, fleet: &Fleet) -> Result<Self, CommandError> {
         let wrong = |what: String| {
             CommandError::usage(
                 format!("{}: {what}", path.display()),
                 rerun(
-                    "with a file of `history --anchor-out`, or the events that a run printed with --output json",
+                    "with a file from `history --anchor-out`, or with the events of a run with --output json",
                 ),
             )
         };
@@ -56,28 +56,28 @@ impl AnchorFile {
         let last_line = text.trim_end().lines().next_back().unwrap_or_default();
         let file: Self = serde_json::from_str(&text)
             .or_else(|error| serde_json::from_str(last_line).map_err(|_| error))
-            .map_err(|error| wrong(format!("no anchors: {error}")))?;
+            .map_err(|error| wrong(format!("not an anchor file: {error}")))?;
         if file.schema != SCHEMA {
             return Err(wrong(format!(
-                "its schema is {}, and this program knows {SCHEMA}",
+                "unsupported schema {}; supported: {SCHEMA}",
                 file.schema
             )));
         }
         for (at, anchor) in file.anchors.iter().enumerate() {
             let name = &anchor.service;
             if fleet.service(name).is_none() {
-                return Err(wrong(format!("{name} is no service here")));
+                return Err(wrong(format!("unknown service {name}")));
             }
             if file.anchors[..at].iter().any(|it| it.service == *name) {
-                return Err(wrong(format!("{name} stands there twice")));
+                return Err(wrong(format!("{name} is specified twice")));
             }
             let is_hash = |hash: &str| hash.len() == 64 && hash.bytes().all(is_lower_hexadecimal);
             if anchor.hash.as_deref().is_some_and(|hash| !is_hash(hash)) {
-                return Err(wrong(format!("the hash of {name} is no SHA-256")));
+                return Err(wrong(format!("the hash of {name} is not a SHA-256")));
             }
             if anchor.rows < 0 || (anchor.rows == 0) != (anchor.id == 0) {
                 return Err(wrong(format!(
-                    "the rows and the id of {name} do not go together"
+                    "the rows and the id of {name} contradict each other"
                 )));
             }
         }
@@ -95,7 +95,7 @@ impl AnchorFile {
     /// The anchor of a service.
     ///
     /// # Errors
-    /// When it is that of another database.
+    /// When it is for another database.
     pub fn of(
         &self,
         service: &ServiceName,
@@ -105,34 +105,34 @@ impl AnchorFile {
         match anchor {
             Some(anchor) if anchor.database != database => Err(CommandError::usage(
                 format!(
-                    "{}: the anchor of {service} is that of database {}, and {service} is in {database} here",
+                    "{}: the anchor of {service} is for database {}, but {service} uses {database}",
                     self.path.display(),
                     anchor.database
                 ),
-                rerun("with an anchor that was taken here, or with --environment"),
+                rerun("with an anchor of this environment, or with --environment"),
             )),
             anchor => Ok(anchor),
         }
     }
 
-    /// How many services it vouches for.
+    /// The number of services.
     pub fn len(&self) -> usize {
         self.anchors.len()
     }
 
-    /// Whether it vouches for none.
+    /// Whether it has no anchors.
     pub fn is_empty(&self) -> bool {
         self.anchors.is_empty()
     }
 
-    /// Writes a new file.
+    /// Writes the anchors to a new file.
     ///
     /// # Errors
-    /// When there is one, or it cannot be written.
+    /// When the file exists or cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), CommandError> {
         refuse_existing_anchor(path)?;
         let failed = |source: std::io::Error| CommandError::Io {
-            what: format!("{} cannot be written", path.display()),
+            what: format!("cannot write {}", path.display()),
             source,
         };
         let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
@@ -147,15 +147,15 @@ fn is_lower_hexadecimal(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-/// Refuses to write over an anchor: a newer one does not vouch for what was changed in between.
+/// Refuses to overwrite an anchor: a newer one cannot prove that nothing changed in between.
 ///
 /// # Errors
-/// When there is a file.
+/// When the file exists.
 pub fn refuse_existing_anchor(path: &Path) -> Result<(), CommandError> {
     if files::look(path).map_or(true, |found| found.is_some()) {
         return Err(CommandError::usage(
-            format!("{} exists: an anchor is not written over", path.display()),
-            rerun("with another file, for example with the date in its name"),
+            format!("{} exists: anchors are never overwritten", path.display()),
+            rerun("with another file name, for example with a date"),
         ));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Making history and journal agree again, by the one that is said to be right. Nothing of the schema is touched.
+//! Resolves a disagreement of history and journal in favor of the given one. Does not change the schema.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use tokio::sync::watch;
 /// Which of the two is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Believed {
-    /// The history: the journal notes what it has, and what it lacks.
+    /// The history: the journal gets rows for what the history has and lacks.
     History,
-    /// The journal: the history gets the rows that it lacks, and loses those that it should not have.
+    /// The journal: missing rows are added to the history, and extra rows are removed.
     Journal,
 }
 
-/// Makes them agree in one database, under the lock of a run. Gives what was recorded.
+/// Makes them agree in one database, under the lock of a run. Returns the resolved disagreements.
 ///
 /// # Errors
 /// When the database cannot be reached, is locked, or cannot be written to.
@@ -70,14 +70,14 @@ pub async fn believe(
     Ok(found)
 }
 
-/// What is written of a migration.
+/// The facts that are written about a migration.
 struct Facts {
     name: String,
     checksum: Checksum,
     applied_on: String,
 }
 
-/// Those of the row or of the journal, whichever there is: a file may have been edited since. Of the file where neither says.
+/// Taken from the history row or the journal, because the file may have been edited since; from the file only if neither has them.
 fn facts(
     target: &Target,
     history: &History,
@@ -95,9 +95,9 @@ fn facts(
             kind: RefusalKind::JournalDisagrees,
             service: Some(target.service.name.clone()),
             message: format!(
-                "the checksum of {version} is recorded nowhere, and there is no file for it"
+                "the checksum of {version} is unknown: neither history, journal nor a file has it"
             ),
-            next: rerun("with a version of this program, or a folder, that has the file"),
+            next: rerun("with a version of this program or a --services-dir that has the file"),
         })?;
     let (name, applied_on) = match (row, recorded) {
         (Some(row), _) => (row.name.clone(), row.applied_on.clone()),

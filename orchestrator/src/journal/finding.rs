@@ -1,37 +1,37 @@
-//! What can be wrong with a journal.
+//! The findings of a journal's verification.
 
 use serde::Serialize;
 
-/// What was done to the rows.
+/// How rows were changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// A row does not say any more what it said when it was written.
+    /// A row was edited after it was written.
     Edited,
-    /// Rows are gone.
+    /// Rows were removed.
     Removed,
-    /// A row was written by something other than a run.
+    /// A row was not written by a run.
     Inserted,
-    /// A row stands at another place than the one where it was written.
+    /// A row was moved to another position.
     Reordered,
-    /// The rows go together, but they are not those that the anchor vouches for.
+    /// The rows are consistent with each other, but not with the anchor.
     Rewritten,
     /// The database was restored from a backup since the anchor was taken.
     Restored,
-    /// History does not have what the journal says, or has what it does not say.
+    /// History and journal disagree.
     Disagrees,
 }
 
-/// One thing that is wrong, and with which rows.
+/// One finding, and the affected rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was done.
+    /// The kind of change.
     pub kind: FindingKind,
-    /// The first row that it is about.
+    /// The first affected row.
     pub first_id: i64,
-    /// The last row that it is about.
+    /// The last affected row.
     pub last_id: i64,
-    /// The same in one sentence.
+    /// The finding as a sentence.
     pub message: String,
 }
 

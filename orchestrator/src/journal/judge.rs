@@ -1,7 +1,7 @@
-//! The judgement on the rows of a journal: a pure function of what was read, and of an anchor.
+//! Verifies the rows of a journal: a pure function of the rows and an anchor.
 //!
-//! Each row must have the hash of what it says, and name the hash of the row before it. Ids have no gaps since the chain
-//! began, because a row gets the id after the newest one; so a gap tells which rows are gone.
+//! Each row must match its hash and refer to the hash of the preceding row. A new row gets the id after the newest one, so ids have no
+//! gaps since the chain began: a gap shows which rows were removed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -11,22 +11,22 @@ use shared::postgres::{ChainRow, FORMAT};
 
 use super::{Finding, FindingKind};
 
-/// The most rows that are compared with each other to find out which of them changed places.
+/// The most rows that are compared with each other to detect moved rows.
 const MOST_COMPARED: usize = 200;
 
-/// The place of the outcome among the columns of a row.
+/// The index of the outcome column.
 const OUTCOME: usize = 7;
 
-/// What came of looking at a journal.
+/// The result of verifying a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
-    /// Rows from before the chain. They are as they were when it began, and nothing is known of the time before that.
+    /// The number of rows older than the chain. They are unchanged since it began; earlier changes cannot be detected.
     pub sealed: usize,
-    /// What is wrong, by row.
+    /// The findings, by row.
     pub findings: Vec<Finding>,
 }
 
-/// Judges the rows of a journal, the oldest first.
+/// Verifies the rows of a journal, oldest first.
 pub fn judge(rows: &[ChainRow], anchor: Option<&Anchor>) -> Judgement {
     let mut judgement = Judgement::default();
     let seal = rows
@@ -43,7 +43,7 @@ pub fn judge(rows: &[ChainRow], anchor: Option<&Anchor>) -> Judgement {
                     first_id: rows[0].id,
                     last_id: newest.id,
                     message: format!(
-                        "rows up to {}, from before the chain, are not as they were when it began",
+                        "rows up to {}, older than the hash chain, were changed after it began",
                         newest.id
                     ),
                 });
@@ -80,14 +80,14 @@ pub fn judge(rows: &[ChainRow], anchor: Option<&Anchor>) -> Judgement {
                 judgement.findings.push(Finding::of_row(
                     FindingKind::Inserted,
                     row.id,
-                    format!("row {} was inserted: it is no part of the chain", row.id),
+                    format!("row {} was inserted: it is not part of the chain", row.id),
                 ));
                 last_id = row.id;
                 continue;
             }
             judgement
                 .findings
-                .extend(told(row, last_id, is_linked, is_true, &known));
+                .extend(broken_link(row, last_id, is_linked, is_true, &known));
         }
         last_id = row.id;
         last = row.hash.clone().unwrap_or_default();
@@ -98,8 +98,8 @@ pub fn judge(rows: &[ChainRow], anchor: Option<&Anchor>) -> Judgement {
     judgement
 }
 
-/// What is wrong with a row that is part of the chain, and not as it should be.
-fn told(
+/// The finding for a row of the chain that does not match.
+fn broken_link(
     row: &ChainRow,
     last_id: i64,
     is_linked: bool,
@@ -113,28 +113,28 @@ fn told(
         .as_deref()
         .is_some_and(|previous| known.contains(previous));
     if !is_true {
-        let message = format!("row {id} was edited: it is not what its hash says");
+        let message = format!("row {id} was edited: it does not match its hash");
         findings.push(Finding::of_row(FindingKind::Edited, id, message));
     }
     if !is_linked {
         if id > last_id.saturating_add(1) {
             findings.push(Finding::removed(last_id + 1, id - 1));
         } else if names_another && is_true {
-            let message = format!("row {id} stood behind another row when it was written");
+            let message = format!("row {id} followed another row when it was written");
             findings.push(Finding::of_row(FindingKind::Reordered, id, message));
         } else if is_true && last_id > 0 {
-            let message =
-                format!("row {last_id} was edited: row {id} names the hash that it had before");
+            let message = format!("row {last_id} was edited: row {id} refers to its former hash");
             findings.push(Finding::of_row(FindingKind::Edited, last_id, message));
         } else if findings.is_empty() {
-            let message = format!("row {id} was edited: it names a row before it that is not here");
+            let message =
+                format!("row {id} was edited: it refers to a preceding row that does not exist");
             findings.push(Finding::of_row(FindingKind::Edited, id, message));
         }
     }
     findings
 }
 
-/// Rows that say the truth under an id that no row has rightly, with that id.
+/// Unchanged rows under another id, with their original id.
 fn moved(rows: &[ChainRow]) -> BTreeMap<i64, i64> {
     let is_true_as =
         |row: &ChainRow, id: i64| row.hash.as_deref() == Some(hash_of(row, id).as_str());
@@ -144,7 +144,7 @@ fn moved(rows: &[ChainRow]) -> BTreeMap<i64, i64> {
         return BTreeMap::new();
     }
     let rightful: HashSet<i64> = true_ones.iter().map(|row| row.id).collect();
-    // An insertion shifts the rows behind it, so the neighbour's id is a candidate as well.
+    // An insertion shifts the later rows, so the neighbor's id is also a candidate.
     let candidates: BTreeSet<i64> = false_ones
         .iter()
         .flat_map(|row| [row.id, row.id.saturating_sub(1)])
@@ -160,7 +160,7 @@ fn moved(rows: &[ChainRow]) -> BTreeMap<i64, i64> {
         .collect()
 }
 
-/// What the anchor says against the rows, which may go together all the same.
+/// Compares the rows with the anchor: they may be consistent with each other and still differ from it.
 fn against(rows: &[ChainRow], anchor: &Anchor) -> Vec<Finding> {
     if anchor.rows == 0 {
         return Vec::new();
@@ -178,8 +178,8 @@ fn against(rows: &[ChainRow], anchor: &Anchor) -> Vec<Finding> {
         None => findings.push(Finding::removed(anchor.id, anchor.id)),
         Some(row) if anchor.hash.is_some() && row.hash != anchor.hash => {
             let message = format!(
-                "the rows up to {} are not those that the anchor vouches for: one or more were changed and all hashes \
-                 computed anew",
+                "the rows up to {} do not match the anchor: rows were changed and all hashes \
+                 recomputed",
                 anchor.id
             );
             findings.push(Finding {
@@ -203,7 +203,7 @@ fn against(rows: &[ChainRow], anchor: &Anchor) -> Vec<Finding> {
                     first_id: rows.first().map_or(0, |row| row.id),
                     last_id: anchor.id,
                     message: format!(
-                        "there are {there} rows up to {}, where the anchor vouches for {}",
+                        "there are {there} rows up to {}, but {} in the anchor",
                         anchor.id, anchor.rows
                     ),
                 });
@@ -213,8 +213,8 @@ fn against(rows: &[ChainRow], anchor: &Anchor) -> Vec<Finding> {
     findings
 }
 
-/// What a restore explains, if the rows speak of one: from its row on they are not those of the time before. Nobody can tell here
-/// whether that row says the truth, so it stays a finding.
+/// Explains a difference by a restore, if the rows record one: from that row on they differ from the old database. The row itself
+/// cannot be verified, so the difference stays a finding.
 fn restored_before(rows: &[ChainRow], anchored: i64) -> Option<Finding> {
     let is_restore = |row: &&ChainRow| {
         row.id <= anchored && row.texts.get(OUTCOME).and_then(Option::as_deref) == Some("restored")
@@ -227,19 +227,18 @@ fn restored_before(rows: &[ChainRow], anchored: i64) -> Option<Finding> {
         first_id: id,
         last_id: anchored,
         message: format!(
-            "row {id} says that the database was restored at {at} UTC, so that the rows from {id} to {anchored} that the anchor \
-             vouches for are not here: verify them in the database that was kept, and take a new anchor. If the anchor is \
-             newer than that, rows were changed"
+            "row {id} records a restore of the database at {at} UTC, which replaced rows {id} to {anchored} of the anchor: verify them \
+             in the kept database, and take a new anchor. If the anchor is newer than the restore, rows were changed"
         ),
     })
 }
 
-/// The hash of what a row says, as if it had this id.
+/// The hash of a row's content under a given id.
 fn hash_of(row: &ChainRow, id: i64) -> String {
     hexadecimal(&Sha256::digest(canonical(row, row.previous.as_deref(), id)))
 }
 
-/// What the newest row from before the chain has as its hash.
+/// The hash of the newest row older than the chain, which covers all of them.
 fn seal_of(rows: &[ChainRow]) -> String {
     let lines: Vec<String> = rows
         .iter()

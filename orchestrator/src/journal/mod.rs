@@ -1,6 +1,6 @@
-//! The journal under scrutiny: whether its rows are those that were written, and whether the history agrees. Floor 4.
+//! Verification of the journal: whether its rows are unchanged, and whether the history agrees with it.
 //!
-//! Not responsible for the form of the rows (`shared::postgres`).
+//! The format of the rows is defined in `shared::postgres`.
 
 mod anchor_file;
 mod believe;

@@ -1,4 +1,4 @@
-//! Verifying the journal of one database.
+//! Verifies the journal of one database.
 
 use serde::Serialize;
 use shared::domain::{Anchor, ServiceName};
@@ -8,16 +8,16 @@ use shared::reconcile::disagreements;
 
 use super::{Finding, FindingKind, judge};
 
-/// How the journal of a service's database stands.
+/// The state of the journal of a service's database.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
     /// The service.
     pub name: ServiceName,
-    /// Its database.
+    /// The name of its database.
     pub database: String,
-    /// Rows in the journal.
+    /// The number of rows.
     pub rows: usize,
-    /// The oldest of them, from before there was a chain: nothing is known of what happened to them before it began.
+    /// The number of rows older than the chain: changes before it began cannot be detected.
     pub before_chain: usize,
     /// The id of the newest row.
     pub newest_id: Option<i64>,
@@ -25,14 +25,14 @@ pub struct Verification {
     pub newest_started_at: Option<String>,
     /// Whether the rows were compared with an anchor.
     pub anchored: bool,
-    /// What is wrong.
+    /// The findings.
     pub findings: Vec<Finding>,
 }
 
-/// Reads and judges the journal of a target's database.
+/// Reads and verifies the journal of a target's database.
 ///
 /// # Errors
-/// When it cannot be read. A database or journal that is missing is an empty journal.
+/// When it cannot be read. A missing database or journal counts as an empty journal.
 pub async fn verify(
     connections: &Connections,
     target: &Target,
@@ -58,7 +58,7 @@ pub async fn verify(
         let (service, table) = (&target.service.name, &target.history_table);
         let read = read_history(session, service, table).await;
         let history = read.map_err(|source| ServiceError::query(&target.address, source))?;
-        // No row of the journal was changed, as far as it tells: they are about none.
+        // The findings concern the history, not rows of the journal, so they have no row ids.
         let found = disagreements(&target.service, &history);
         judgement.findings.extend(
             found

@@ -80,7 +80,7 @@ fn untouched_rows_pass_alone_and_with_any_earlier_anchor() {
 }
 
 #[test]
-fn an_edit_is_told_with_its_row() {
+fn an_edit_is_reported_with_its_row() {
     for at in 0..6 {
         let mut rows = journal(6);
         rows[at].texts[2] = Some("changed".to_owned());
@@ -89,7 +89,7 @@ fn an_edit_is_told_with_its_row() {
 }
 
 #[test]
-fn an_edit_with_a_new_hash_is_told_by_the_row_behind_it() {
+fn an_edit_with_a_new_hash_is_detected_at_the_next_row() {
     for at in 0..5 {
         let mut rows = journal(6);
         rows[at].texts[2] = Some("changed".to_owned());
@@ -116,7 +116,7 @@ fn an_edited_link_is_an_edit() {
 
 #[test]
 fn a_gap_names_the_rows_that_are_gone() {
-    for (gone, told) in [
+    for (gone, found_kinds) in [
         (0..1, "Removed 1-1"),
         (0..2, "Removed 1-2"),
         (2..3, "Removed 3-3"),
@@ -124,7 +124,7 @@ fn a_gap_names_the_rows_that_are_gone() {
     ] {
         let mut rows = journal(6);
         rows.drain(gone);
-        assert_eq!(found(&rows, None), [told]);
+        assert_eq!(found(&rows, None), [found_kinds]);
     }
 }
 
@@ -145,9 +145,15 @@ fn a_row_that_the_chain_passes_over_was_inserted() {
     let mut strange = rows[1].clone();
     renumber(&mut strange, 3);
     rows.insert(2, strange);
-    let told = found(&rows, None);
-    assert!(told.contains(&"Inserted 3-3".to_owned()), "{told:?}");
-    assert!(told.contains(&"Reordered 4-4".to_owned()), "{told:?}");
+    let found_kinds = found(&rows, None);
+    assert!(
+        found_kinds.contains(&"Inserted 3-3".to_owned()),
+        "{found_kinds:?}"
+    );
+    assert!(
+        found_kinds.contains(&"Reordered 4-4".to_owned()),
+        "{found_kinds:?}"
+    );
 }
 
 #[test]
@@ -159,7 +165,7 @@ fn a_row_without_a_hash_was_inserted() {
 }
 
 #[test]
-fn rows_that_changed_places_are_told_with_both() {
+fn swapped_rows_are_both_reported() {
     let mut rows = journal(6);
     rows.swap(2, 3);
     renumber(&mut rows[2], 3);
@@ -168,7 +174,7 @@ fn rows_that_changed_places_are_told_with_both() {
 }
 
 #[test]
-fn a_chain_computed_anew_is_told_by_an_anchor_only() {
+fn a_recomputed_chain_is_detected_only_with_an_anchor() {
     let whole = journal(6);
     let mut forged = journal(6);
     forged[2].texts[1] = Some("another story".to_owned());
@@ -179,8 +185,8 @@ fn a_chain_computed_anew_is_told_by_an_anchor_only() {
     assert_eq!(found(&forged, None), NONE);
     assert_eq!(found(&forged, Some(&anchor(&whole[..2]))), NONE);
     for rows in 3..=6 {
-        let told = found(&forged, Some(&anchor(&whole[..rows])));
-        assert_eq!(told, [format!("Rewritten 1-{rows}")]);
+        let found_kinds = found(&forged, Some(&anchor(&whole[..rows])));
+        assert_eq!(found_kinds, [format!("Rewritten 1-{rows}")]);
     }
 }
 
@@ -225,7 +231,7 @@ fn a_chain_cannot_be_passed_off_as_one_that_began_later() {
 }
 
 #[test]
-fn an_anchor_from_before_a_restore_is_told_so_and_one_from_after_it_holds() {
+fn an_anchor_older_than_a_restore_is_explained_and_a_newer_one_matches() {
     let before = journal(6);
     let taken = anchor(&before);
     let mut rows = journal(3);
