@@ -747,7 +747,7 @@ fn the_order_of_columns_is_told_and_hinders_nothing() {
     assert!(
         drift
             .stdout
-            .contains("columns of public.workflow_steps stand in another order"),
+            .contains("columns of public.workflow_steps are in another order"),
         "{}",
         drift.stdout
     );

@@ -21,7 +21,7 @@ fn the_database_is_as_it_was_and_is_adopted_and_migrated_again() {
 
         let undone = orchestrator.expect(&["adopt", service, "--undo"], 0);
         assert!(
-            undone.stdout.contains("back to the former tool"),
+            undone.stdout.contains("returned to the former tool"),
             "{}",
             undone.stdout
         );
@@ -207,7 +207,7 @@ fn assert_refused(orchestrator: &Program, arguments: &[&str], words: &str) {
     assert!(
         outcome
             .stdout
-            .starts_with("0 migrations taken back, 1 service not in "),
+            .starts_with("0 migrations undone, 1 service not in "),
         "{}",
         outcome.stdout
     );

@@ -314,7 +314,7 @@ fn of_many_warnings_alike_the_first_is_shown_and_the_others_are_counted() {
     let (number, said) = shown(&[]);
     assert_eq!(number, 1, "{said}");
     assert!(
-        said.contains("  and 2 more like this in the file (-v shows them)\n"),
+        said.contains("  and 2 more like this in the file (shown with -v)\n"),
         "{said}"
     );
     assert!(said.ends_with("checked: 3 warnings\n"), "{said}");

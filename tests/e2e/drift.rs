@@ -150,7 +150,7 @@ fn the_order_of_columns_is_told_and_no_drift() {
     let told = orchestrator.expect(&["drift"], 0);
     assert!(
         told.stdout.contains(
-            "columns of public.items stand in another order: id, price, name (expected id, name, price)"
+            "columns of public.items are in another order: id, price, name (expected id, name, price)"
         ),
         "{}",
         told.stdout

@@ -480,7 +480,7 @@ fn findings_of_files() {
     );
     scene
         .ends("check shop --scratch-server same", 4)
-        .after("fix what", |_| {
+        .after("fix the errors", |_| {
             shop.reversible(
                 2,
                 "two",

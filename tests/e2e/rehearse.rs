@@ -201,7 +201,7 @@ fn only_what_is_pending_is_rehearsed_unless_every_one_is_asked_for() {
 
     orchestrator.expect(&["all"], 0);
     let none = orchestrator.expect(&["rehearse"], 0);
-    assert_eq!(none.stdout, "Nothing to rehearse: nothing is pending.\n");
+    assert_eq!(none.stdout, "Nothing to rehearse: no pending migrations.\n");
     let none = orchestrator.expect(&["rehearse", "--output", "json"], 0);
     assert_eq!(none.events()[0]["unchanged"], json!(["shop"]));
     assert_eq!(none.events()[1]["verdict"], "nothing_to_do");
@@ -254,7 +254,7 @@ fn a_migration_that_does_not_run_leaves_the_rest_out() {
     assert!(
         people
             .stdout
-            .contains("left out      one  2 migrations after it: 2 change does not run"),
+            .contains("skipped       one  2 migrations after it: 2 change does not run"),
         "{}",
         people.stdout
     );

@@ -1,4 +1,4 @@
-//! `adopt`.
+//! The `adopt` command.
 
 use std::path::PathBuf;
 
@@ -24,31 +24,31 @@ Examples:
   orchestrator adopt policy --accept-drift policy.drift.toml
   orchestrator adopt policy --undo
 
-The rows of TypeORM's history say which migrations ran; a replay of ours on a scratch database proves it: the newest version
-whose schema is the live one is adopted, the rest stays pending. Nothing is run on the live database, and TypeORM's table is
-left alone. Services are adopted one by one: one that is refused does not hold back the others.")]
+The rows of TypeORM's history show which migrations ran. A replay of our migrations on a scratch database proves it: the newest
+version that produces the live schema is adopted, and the rest stays pending. Nothing runs on the live database, and TypeORM's
+table is not changed. Each service is adopted independently: a refused service does not block the others.")]
 pub(super) struct Args {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<String>,
-    /// Prove, and write nothing
+    /// Prove the adoption without writing anything
     #[arg(long, conflicts_with = "undo")]
     dry_run: bool,
-    /// The version of the one service named up to which all migrations ran, beyond the legacy history or without one
+    /// Adopt up to this version of a single service, regardless of the legacy history
     #[arg(long, value_name = "VERSION", conflicts_with = "undo")]
     baseline: Option<Version>,
-    /// Let the differences in this file pass, and nothing else
+    /// Accept exactly the differences in this file
     #[arg(long, value_name = "FILE", conflicts_with = "undo")]
     accept_drift: Option<PathBuf>,
-    /// Write the differences that stand in the way to a new file, for review
+    /// Write the differences that prevent adoption to a new file for review
     #[arg(long, value_name = "FILE", conflicts_with = "undo")]
     write_drift: Option<PathBuf>,
-    /// Take an adoption back, while nothing was applied since
+    /// Undo an adoption, unless migrations were applied since
     #[arg(long)]
     undo: bool,
     #[command(flatten)]
     scratch: ScratchArgs,
-    /// Do not ask in production
+    /// Do not ask for confirmation in production
     #[arg(long, short)]
     yes: bool,
 }
@@ -74,7 +74,7 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
         confirm(
             context,
             args.yes,
-            &format!("take back the adoption of {services}"),
+            &format!("undo the adoption of {services}"),
         )
         .await?;
         let cancelled = watch_signals();
@@ -125,7 +125,7 @@ fn refuse_unknown_baseline(
 ) -> Result<(), CommandError> {
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
-            "--baseline names a version of one service",
+            "--baseline requires exactly one service",
             one_service(),
         ));
     };
@@ -134,7 +134,7 @@ fn refuse_unknown_baseline(
             format!("{} has no migration {version}", service.name),
             commented(
                 suggest(["status", service.name.as_str()]),
-                "see which it has",
+                "lists its migrations",
             ),
         ));
     }

@@ -1,4 +1,4 @@
-//! The lines that an adoption is told in.
+//! The human output of an adoption.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use shared::report::{Palette, Reporter, Role, SameFailures, Terminal, printable}
 
 use super::differences::{column_orders, differences};
 
-/// Tells an adoption to people.
+/// Prints an adoption for humans.
 pub(super) struct AdoptLines {
     terminal: Terminal,
     quiet: bool,
@@ -25,7 +25,7 @@ pub(super) struct AdoptLines {
     undone: usize,
     failed: usize,
     failures: SameFailures,
-    /// Services that have a history already.
+    /// Services that already have a history.
     present: usize,
 }
 
@@ -48,8 +48,8 @@ impl AdoptLines {
         }
     }
 
-    /// What to say about an event, on standard output and on standard error.
-    fn tell(&mut self, event: &Event) -> (String, String) {
+    /// The text of an event for standard output and for standard error.
+    fn render(&mut self, event: &Event) -> (String, String) {
         let name = event.service.clone();
         match (&event.kind, name) {
             (EventKind::RunStarted { services, .. }, _) => {
@@ -82,7 +82,7 @@ impl AdoptLines {
             (EventKind::AdoptionUndone { migrations }, Some(name)) => {
                 self.undone += migrations;
                 let text = format!(
-                    "{} back to the former tool",
+                    "{} returned to the former tool",
                     count(*migrations, "migration")
                 );
                 (self.line(Role::Good, "undone", &name, &text), String::new())
@@ -120,7 +120,7 @@ impl AdoptLines {
         }
     }
 
-    /// What is wrong, where the schemas differ, and what to do next.
+    /// The failure, the schema differences, and the next command.
     fn failed(
         &mut self,
         name: Option<&ServiceName>,
@@ -160,7 +160,7 @@ impl AdoptLines {
             number => format!(", {} accepted", count(number, "difference")),
         };
         let text = format!(
-            "the schema is that of {version} {}; {ground}{accepted}",
+            "the schema matches {version} {}; {ground}{accepted}",
             proof.name
         );
         let mut text = self.line(Role::Plain, "proven", name, &text);
@@ -178,7 +178,7 @@ impl AdoptLines {
             self.present += 1;
             let text = match self.undo {
                 true => "not adopted: nothing to undo",
-                false => "has a history already: nothing to adopt",
+                false => "already has a history: nothing to adopt",
             };
             return self.line(Role::Quiet, "present", name, text);
         };
@@ -202,7 +202,7 @@ impl AdoptLines {
         }
     }
 
-    /// The services that failed as another one did.
+    /// The services that failed for the same reason as another one.
     fn others(&mut self) -> String {
         let lines = self.failures.others(self.terminal);
         lines.iter().map(|line| format!("{line}\n")).collect()
@@ -223,7 +223,7 @@ impl AdoptLines {
             format!("{ready} can be adopted{present}{failed}; nothing was written ({time})")
         } else if self.undo {
             let migrations = count(self.undone, "migration");
-            format!("{migrations} taken back{failed} in {time}")
+            format!("{migrations} undone{failed} in {time}")
         } else {
             let migrations: usize = self.adopted.values().sum();
             format!(
@@ -249,7 +249,7 @@ fn drifted(drift: &Drift, palette: Palette) -> String {
 
 impl Reporter for AdoptLines {
     fn report(&mut self, event: &Event) {
-        let (out, err) = self.tell(event);
+        let (out, err) = self.render(event);
         printable::write_out(&out);
         printable::write_err(&err);
     }

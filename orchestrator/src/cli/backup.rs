@@ -1,4 +1,4 @@
-//! `backup`.
+//! The `backup` command.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,10 +23,11 @@ Examples:
   orchestrator backup policy --verify restore
   orchestrator backup all --keep 7
   orchestrator backup all --backup-format directory --dump-jobs 4
-  orchestrator run all --backup                   of what the run will change, before it does
+  orchestrator run all --backup                   back up what the run will change, then run
 
-Each database is dumped with pg_dump while its lock is held, so that nobody migrates meanwhile; reading and writing go on.
-The manifest is written last, when all dumps are verified: a folder without one is no backup, and the next backup removes it.")]
+pg_dump dumps each database while the advisory lock is held, so no migration runs meanwhile; reads and writes continue.
+The manifest is written last, after all dumps are verified. A folder without a manifest is not a backup, and the next backup
+removes it.")]
 pub(super) struct Args {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]
@@ -119,16 +120,13 @@ fn nothing_there(name: &ServiceName, target: &Target) -> ServiceError {
     Refusal {
         kind: RefusalKind::Empty,
         service: Some(name.clone()),
-        message: format!(
-            "{} does not exist: there is nothing to back up",
-            target.address
-        ),
+        message: format!("{} does not exist: nothing to back up", target.address),
         next: commented(suggest(["status"]), "shows which databases exist"),
     }
     .into()
 }
 
-/// How it ended.
+/// The outcome of the backup.
 struct End {
     status: ExitStatus,
     manifest: Option<String>,

@@ -8,32 +8,32 @@ use shared::command::{CommandError, Context};
 use crate::backup::{Backup, DumpFormat, TestRestoreServers, Verification};
 use crate::scratch::ScratchServerChoice;
 
-/// Where backups are, where nothing says otherwise: below the project's folder.
+/// The default folder of backups, relative to the project.
 const FOLDER: &str = "backups";
-/// Sessions of one dump in the directory format.
+/// The default number of sessions per dump in the directory format.
 const DUMP_JOBS: u16 = 4;
 
-/// Flags of a backup.
+/// The flags of a backup.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Backup options")]
 pub(super) struct BackupArgs {
-    /// Where backups are, each in a folder of its own [default: backups] [also: ORCHESTRATOR_BACKUP_FOLDER]
+    /// The directory that holds all backups [default: backups] [also: ORCHESTRATOR_BACKUP_FOLDER]
     #[arg(long, value_name = "DIR")]
     pub backup_folder: Option<PathBuf>,
-    /// One file for each database, or a folder that several jobs write [default: custom]
+    /// Dump each database to one file, or to a directory with several jobs [default: custom]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub backup_format: Option<DumpFormat>,
-    /// Jobs of one dump, with --backup-format directory [default: 4]
+    /// Number of jobs per dump, with --backup-format directory [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub dump_jobs: Option<u16>,
-    /// Keep the newest N backups of each service, and remove older ones
+    /// Keep the newest N backups of each service and remove older ones
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub keep: Option<u16>,
-    /// Read the list of contents of each dump, or restore it into a scratch database and compare [default: list]
+    /// Verify each dump: read its table of contents, or restore and compare it [default: list]
     #[arg(long, value_enum, value_name = "HOW")]
     pub verify: Option<Verification>,
-    /// Where --verify restore makes scratch databases: same (beside the live ones), local (the project's own server), or a
-    /// URL [default: same]
+    /// Where --verify restore creates scratch databases: same (the live server), local (the project's server), or a URL
+    /// [default: same]
     #[arg(
         long,
         value_name = "SERVER",
@@ -44,7 +44,7 @@ pub(super) struct BackupArgs {
 }
 
 impl BackupArgs {
-    /// The first flag that is given and means nothing without a backup.
+    /// The first given flag that has no effect without a backup.
     pub(super) fn first_given(&self) -> Option<&'static str> {
         [
             ("--backup-folder", self.backup_folder.is_some()),
@@ -57,12 +57,12 @@ impl BackupArgs {
         .find_map(|(flag, given)| given.then_some(flag))
     }
 
-    /// How backups are taken with these flags.
+    /// The backup options that these flags specify.
     pub(super) async fn backup(&self, context: &Context) -> Result<Backup, CommandError> {
         let format = self.backup_format.unwrap_or_default();
         if self.dump_jobs.is_some() && format != DumpFormat::Directory {
             return Err(CommandError::usage(
-                "--dump-jobs is about the directory format: a dump in the custom format is written by one job",
+                "--dump-jobs requires --backup-format directory: only one job can write the custom format",
                 called()
                     .without_option("--backup-format")
                     .with(["--backup-format", "directory"])
@@ -83,7 +83,7 @@ impl BackupArgs {
             verification,
             test_restore_servers,
             pg_bin: context.globals.pg_bin.clone(),
-            // As long as a step would try for it.
+            // The same time that a step spends on a lock, retries included.
             patience: engine.lock_timeout * engine.lock_retries.saturating_add(1),
             jobs: context.jobs(),
             connections: context.connections(),
@@ -106,7 +106,7 @@ impl BackupArgs {
     }
 }
 
-/// The folder of backups: the flag's, else that of the configuration, else the project's.
+/// The folder of backups: from the flag, else the configuration, else the project.
 pub(super) fn backup_folder(context: &Context, given: Option<&PathBuf>) -> PathBuf {
     match given {
         Some(folder) => folder.clone(),

@@ -1,4 +1,4 @@
-//! `check`.
+//! The `check` command.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
@@ -12,7 +12,7 @@ use shared::command::{
 use shared::domain::{ExitStatus, Finding, Reversibility, Service};
 use time::OffsetDateTime;
 
-use super::check_lines::for_people;
+use super::check_lines::human;
 use super::drift::ScratchArgs;
 use super::fix::{Wish, fix};
 use crate::check::{
@@ -24,7 +24,7 @@ use crate::lint::lint;
 use crate::rules::{Rule, Rulebook, is_proven, slugs};
 use crate::scratch::ScratchServers;
 
-/// Where GitHub wants the summary of a job.
+/// The variable with the path of GitHub's job summary.
 const JOB_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 #[derive(clap::Args, Debug)]
@@ -36,37 +36,36 @@ Examples:
   orchestrator check --changed-since origin/main --format github
   orchestrator check policy --fix --dry-run
 
-Migrations and reverts are held to the rules of docs/rules: their text, and what a rehearsal shows, up, down and up again on a
-scratch database. A migration that breaks one on purpose says why in its own file or
-in that of its revert: -- migration: allow <rule> \"why\". How grave a rule is stands in the configuration, [check.rules].
-Exit code 4 when an error is found that is not allowed; a warning never leads to it.
+Checks migrations and reverts against the rules in docs/rules: their text, and a rehearsal of up, down, and up again on a scratch
+database. To break a rule on purpose, add to the migration or to its revert: -- migration: allow <rule> \"why\". The severity of
+each rule is configured in [check.rules]. The exit code is 4 when there are errors that are not allowed; warnings do not affect it.
 
---fix rewrites pending migrations, as files of their own where one transaction will not do, and proves on scratch databases that they
-reach the same schema with weaker or shorter locks, and that their reverts undo them. Without proof nothing is written.")]
+--fix rewrites pending migrations, split into several files where one transaction is not enough. It proves on scratch databases that
+the result reaches the same schema with weaker or shorter locks, and that its reverts undo it. Without proof nothing is written.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
-    /// Only migrations that were added or edited since this branch left REV, committed or not; also finds merged ones that were edited
+    /// Check only migrations added or edited since this branch left REV; also report edits of merged ones
     #[arg(long, value_name = "REV")]
     changed_since: Option<String>,
-    /// Look at the files only, without running them on a scratch database
+    /// Check only the files, without running them on a scratch database
     #[arg(long)]
     no_rehearsal: bool,
-    /// For people; commands of a GitHub workflow, with a job summary; or SARIF 2.1.0 for code scanners
+    /// Human-readable, GitHub workflow commands with a job summary, or SARIF 2.1.0
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
-    /// Rewrite pending migrations to their safe form, where it is proven to reach the same schema with less locking
+    /// Rewrite pending migrations to a safe form that is proven to reach the same schema with less locking
     #[arg(long, conflicts_with_all = ["no_rehearsal", "format"])]
     fix: bool,
-    /// Show what --fix would write, and write nothing
+    /// Show what --fix would write, without writing it
     #[arg(long, requires = "fix")]
     dry_run: bool,
     #[command(flatten)]
     scratch: ScratchArgs,
 }
 
-/// For whom a report is written, besides `--output json`.
+/// The format of a report, besides `--output json`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     #[default]
@@ -127,7 +126,7 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
     Ok(report.exit_status())
 }
 
-/// What is held against the migrations of one service that are asked about.
+/// The findings for the selected migrations of one service.
 fn of_service(
     service: &Service,
     rulebook: &Rulebook,
@@ -148,7 +147,7 @@ fn of_service(
                 && proof.reversibility != Reversibility::Unknown
         })
     };
-    // What is merged is compared apart, and only where a revision to compare with was given.
+    // Merged migrations are compared separately, and only with --changed-since.
     let is_asked = |version, rule: &Rule| {
         rule.slug != slugs::MERGED_MIGRATION_EDITED.slug
             && (!is_proven(rule) || is_rehearsed(version))
@@ -161,7 +160,7 @@ fn of_service(
     findings
 }
 
-/// Rewrites what is in scope, but nothing that is merged.
+/// Rewrites the migrations in scope, except merged ones.
 async fn fix_in(
     context: &Context,
     args: &Args,
@@ -186,7 +185,7 @@ async fn fix_in(
     fix(context, &wish).await
 }
 
-/// What differs from what is merged, and what that is not allowed to.
+/// Edits of merged migrations, as findings.
 fn against(
     revision: &str,
     context: &Context,
@@ -206,7 +205,7 @@ fn refused(error: GitError) -> CommandError {
     CommandError::usage(error.to_string(), next)
 }
 
-/// Embedded files are named from the project's folder, those of `--services-dir` from the current one.
+/// Paths of embedded files are relative to the project, those of `--services-dir` to the current directory.
 fn paths(context: &Context) -> Paths {
     let from = match &context.globals.services_dir {
         Some(_) => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
@@ -229,7 +228,7 @@ fn show(
     }
     let texts = texts(services);
     match args.format {
-        Format::Human => super::print(&for_people(report, &texts, context)),
+        Format::Human => super::print(&human(report, &texts, context)),
         Format::Sarif => print_document(&sarif(report, rulebook, &texts, paths)),
         Format::Github => {
             print_exact(&annotations(report, scope, paths))?;
@@ -248,12 +247,12 @@ fn append(file: &PathBuf, text: &str) -> Result<(), CommandError> {
         .open(file)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|source| CommandError::Io {
-        what: format!("{JOB_SUMMARY}: {} cannot be written", file.display()),
+        what: format!("cannot write {} ({JOB_SUMMARY})", file.display()),
         source,
     })
 }
 
-/// The texts of all files, by their names.
+/// The text of each file, by path.
 fn texts<'a>(services: &[&'a Service]) -> BTreeMap<&'a str, &'a str> {
     let migrations = services.iter().flat_map(|service| &service.migrations);
     migrations

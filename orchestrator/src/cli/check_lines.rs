@@ -1,4 +1,4 @@
-//! What `check` says to people: the SQL with the spot underlined, the reason, the safe form.
+//! The human output of `check`: the SQL with the place underlined, the reason, the safe form.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,10 @@ use shared::sql::Lines;
 use super::differences::differences;
 use crate::check::{Report, Summary, Unrehearsed};
 
-/// Columns for the line of a file where nothing else limits them.
+/// Columns for a line of SQL where the terminal does not limit them.
 const WIDTH: usize = 120;
 
-pub(super) fn for_people(
-    report: &Report,
-    texts: &BTreeMap<&str, &str>,
-    context: &Context,
-) -> String {
+pub(super) fn human(report: &Report, texts: &BTreeMap<&str, &str>, context: &Context) -> String {
     let palette = context.terminal.out;
     let width = context.terminal.width;
     let verbose = context.globals.verbose > 0;
@@ -31,9 +27,9 @@ pub(super) fn for_people(
             None => !quiet || finding.severity == Severity::Error,
         });
     let alike = alike(report);
-    let mut told: BTreeSet<Kind<'_>> = BTreeSet::new();
+    let mut seen: BTreeSet<Kind<'_>> = BTreeSet::new();
     let mut text = String::new();
-    // Findings come file by file.
+    // Findings are sorted by file.
     let mut known: Option<(&str, Lines<'_>)> = None;
     for finding in shown {
         let kind = (finding.file.as_str(), finding.rule.as_str());
@@ -41,7 +37,7 @@ pub(super) fn for_people(
             Some(number) if !verbose && !finding.counts() => number - 1,
             _ => 0,
         };
-        if more > 0 && !told.insert(kind) {
+        if more > 0 && !seen.insert(kind) {
             continue;
         }
         let source = match &known {
@@ -58,8 +54,8 @@ pub(super) fn for_people(
         }
         text.push_str(&differences(&finding.differences, palette));
         if more > 0 {
-            let words = format!("  and {more} more like this in the file (-v shows them)\n");
-            text.push_str(&palette.paint(Role::Quiet, &words));
+            let note = format!("  and {more} more like this in the file (shown with -v)\n");
+            text.push_str(&palette.paint(Role::Quiet, &note));
         }
         text.push('\n');
     }
@@ -68,10 +64,10 @@ pub(super) fn for_people(
     text
 }
 
-/// A file and a rule.
+/// The file and the rule of a warning.
 type Kind<'a> = (&'a str, &'a str);
 
-/// How many warnings of each kind there are: of many that are alike the first is enough.
+/// The number of warnings per file and rule: only the first of each is shown.
 fn alike(report: &Report) -> BTreeMap<Kind<'_>, usize> {
     let mut alike = BTreeMap::new();
     for finding in &report.findings {
@@ -84,13 +80,13 @@ fn alike(report: &Report) -> BTreeMap<Kind<'_>, usize> {
     alike
 }
 
-/// Services that could not be run on a scratch database, and why.
+/// Services that could not be rehearsed, with the cause.
 pub(super) fn unrehearsed(failed: &[Unrehearsed], palette: Palette) -> String {
     let mut text = String::new();
     for failed in failed {
         let word = palette.paint(Role::Bad, "error");
         text.push_str(&format!(
-            "{word}  {} is not rehearsed: {}\n",
+            "{word}  cannot rehearse {}: {}\n",
             failed.service,
             clean(&failed.error)
         ));
@@ -101,20 +97,20 @@ pub(super) fn unrehearsed(failed: &[Unrehearsed], palette: Palette) -> String {
     text
 }
 
-/// What was not rehearsed, and why.
+/// Migrations that were not rehearsed, with the cause.
 fn not_rehearsed(report: &Report, palette: Palette) -> String {
     let mut text = unrehearsed(&report.failed, palette);
     for left_out in &report.left_out {
-        let word = palette.paint(Role::Warning, "left out");
+        let word = palette.paint(Role::Warning, "skipped");
         text.push_str(&format!(
-            "{word}  {} {} is not rehearsed: one before it does not run\n",
+            "{word}  {} {} was not rehearsed: an earlier migration fails\n",
             left_out.service, left_out.version
         ));
     }
     text
 }
 
-/// One finding: where, the SQL, the reason.
+/// One finding: the place, the SQL, the reason.
 pub(super) fn block(
     finding: &Finding,
     source: Option<&Lines<'_>>,
@@ -157,7 +153,7 @@ fn head(finding: &Finding, palette: Palette) -> String {
     format!("{word}  {}{place}  {slug}", clean(&finding.file))
 }
 
-/// The first line of what is meant, underlined.
+/// The first line of the SQL at fault, underlined.
 fn snippet(
     finding: &Finding,
     source: Option<&Lines<'_>>,
@@ -189,7 +185,7 @@ fn snippet(
         } else {
             Role::Warning
         };
-        // Blanks stay outside the colour, so that nothing but the carets is painted.
+        // Spaces stay outside the color, so that only the carets are painted.
         let lead = carets.len() - carets.trim_start().len();
         let mark = palette.paint(role, carets.trim_start());
         lines.push(format!("  {blank} {bar} {}{mark}", " ".repeat(lead)));
@@ -228,7 +224,7 @@ fn sums(summary: &Summary, palette: Palette) -> String {
             &format!(
                 "next: {}\n",
                 rerun(
-                    "first fix what docs/rules/<rule>.md explains, or allow it with a reason: -- migration: allow <rule> \"why\""
+                    "first fix the errors (docs/rules/<rule>.md), or allow them: -- migration: allow <rule> \"why\""
                 )
             ),
         );

@@ -1,4 +1,4 @@
-//! `completions`.
+//! The `completions` command.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -11,7 +11,7 @@ Examples:
   orchestrator completions bash > ~/.local/share/bash-completion/completions/orchestrator
   orchestrator completions zsh  > ~/.zfunc/_orchestrator")]
 pub(super) struct Args {
-    /// The shell
+    /// The shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -1,16 +1,16 @@
-//! Differences between schemas, as people read them.
+//! The human output of schema differences.
 
 use shared::domain::{ColumnOrder, SchemaDifference};
 use shared::report::{Palette, Role};
 
-/// Objects that are shown; the rest is counted.
+/// The number of objects shown; the rest is counted.
 const SHOWN: usize = 40;
-/// Lines of one definition that are shown.
+/// The number of lines shown per definition.
 const LINES: usize = 12;
-/// Two definitions of at least this many lines are shown by the lines that differ.
+/// Of two definitions with at least this many lines, only the lines that differ are shown.
 const LONG: usize = 4;
 
-/// One block of lines for each object: what happened to it, and both definitions.
+/// One block per object: its change, and both definitions.
 pub(super) fn differences(differences: &[SchemaDifference], palette: Palette) -> String {
     let mut text = String::new();
     for difference in differences.iter().take(SHOWN) {
@@ -25,27 +25,27 @@ pub(super) fn differences(differences: &[SchemaDifference], palette: Palette) ->
             difference.kind,
             palette.paint(Role::Strong, &difference.object)
         ));
-        let (expected, found) = telling(difference);
+        let (expected, found) = differing_lines(difference);
         text.push_str(&labelled("expected", &expected, palette));
         text.push_str(&labelled("found", &found, palette));
     }
     if differences.len() > SHOWN {
         text.push_str(&format!(
-            "  and {} more (all of them: --output json)\n",
+            "  and {} more (shown with --output json)\n",
             differences.len() - SHOWN
         ));
     }
     text
 }
 
-/// The lines of both definitions; of two long ones those that the other does not have.
-fn telling(difference: &SchemaDifference) -> (Vec<&str>, Vec<&str>) {
+/// The lines of both definitions; of two long ones only the lines that differ.
+fn differing_lines(difference: &SchemaDifference) -> (Vec<&str>, Vec<&str>) {
     let (expected, found) = (lines(&difference.expected), lines(&difference.found));
     if expected.len().min(found.len()) < LONG {
         return (expected, found);
     }
     let (missing, extra) = (only(&expected, &found), only(&found, &expected));
-    // The same lines in another order: nothing less than all of them tells.
+    // The same lines in another order: only the whole definitions show the difference.
     if missing.is_empty() && extra.is_empty() {
         return (expected, found);
     }
@@ -56,7 +56,7 @@ fn lines(definition: &Option<String>) -> Vec<&str> {
     definition.iter().flat_map(|text| text.lines()).collect()
 }
 
-/// The lines that the other definition does not have.
+/// The lines that are not in the other definition.
 fn only<'t>(own: &[&'t str], other: &[&str]) -> Vec<&'t str> {
     own.iter()
         .filter(|line| !other.contains(line))
@@ -82,7 +82,7 @@ fn labelled(label: &str, lines: &[&str], palette: Palette) -> String {
     text
 }
 
-/// A definition comes from the database: it shall not steer the terminal.
+/// A definition comes from the database: it must not contain terminal control sequences.
 fn visible(line: &str) -> String {
     line.chars()
         .map(|character| match character {
@@ -93,13 +93,13 @@ fn visible(line: &str) -> String {
         .collect()
 }
 
-/// A line for each table whose columns stand in another order.
+/// One line per table whose columns are in another order.
 pub(super) fn column_orders(orders: &[ColumnOrder], palette: Palette) -> String {
     orders
         .iter()
         .map(|order| {
             let line = format!(
-                "  columns of {} stand in another order: {} (expected {})\n",
+                "  columns of {} are in another order: {} (expected {})\n",
                 order.table,
                 order.found.join(", "),
                 order.expected.join(", ")
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_object_says_what_happened_to_it() {
+    fn each_object_is_shown_with_its_change() {
         let difference = |expected: Option<&str>, found: Option<&str>| SchemaDifference {
             kind: "column".to_owned(),
             object: "public.users.email".to_owned(),

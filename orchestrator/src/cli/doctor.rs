@@ -1,4 +1,4 @@
-//! `doctor`.
+//! The `doctor` command.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,24 +22,25 @@ use crate::doctor::{Examination, Finding, Remedy, Repaired, Severity, examine, r
 Examples:
   orchestrator doctor
   orchestrator doctor policy --idle-after 1min
-  orchestrator doctor --fix                     do what is safe, ask before the rest
+  orchestrator doctor --fix                     make safe repairs, ask before the others
   orchestrator doctor --fix --yes
 
-Looks for files that were edited, removed or added late, databases that take no writes, sessions idle in a transaction and those that wait for them, invalid indexes, constraints that are NOT VALID,
-interrupted steps and compensations, prepared transactions, holders of the advisory lock, history and journal that disagree, pending detaches
-of partitions, dead scratch databases, a pg_dump that is too old, and a pooler in transaction mode. Without --fix nothing is
-written. Exit code 4 when something is found, and left.")]
+Detects migration files that were edited, removed or added out of order; read-only databases; sessions that are idle in a
+transaction, and the sessions that they block; invalid indexes; NOT VALID constraints; interrupted steps and compensations;
+prepared transactions; holders of the advisory lock; disagreement of history and journal; pending detaches of partitions;
+abandoned scratch databases; an outdated pg_dump; and connections through a transaction-mode pooler. Without --fix nothing is
+written. The exit code is 4 when findings remain.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
-    /// Do what is safe, and ask before what is not
+    /// Make safe repairs, and ask before others
     #[arg(long)]
     fix: bool,
-    /// Do not ask
+    /// Make all repairs without asking
     #[arg(long, requires = "fix")]
     yes: bool,
-    /// From when on an idle session is in the way
+    /// Report sessions that are idle for longer than this
     #[arg(long, value_name = "DURATION", default_value = "5min", value_parser = humantime::parse_duration)]
     idle_after: Duration,
 }
@@ -77,7 +78,7 @@ pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus,
         }
     }
     if context.is_for_people() {
-        super::print(&for_people(&examination, &fixed, context.terminal.out))?;
+        super::print(&human(&examination, &fixed, context.terminal.out))?;
     } else {
         print_document(&Document {
             schema: 1,
@@ -103,7 +104,7 @@ fn status(examination: &Examination) -> ExitStatus {
     unreachable.fold(found, |worst, one| worst.or_worse(one.exit_code))
 }
 
-/// Repairs what can be, with consent where it takes one, until it is `cancelled`; gives what was repaired.
+/// Makes the repairs that are possible, asking where required, until `cancelled`. Returns the repaired findings.
 async fn fix(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
@@ -133,7 +134,7 @@ async fn fix(
             Repaired::Done => fixed.push(finding.clone()),
             Repaired::RunAtWork => tracing::warn!(
                 database = finding.place,
-                "not done, since a run is at work there: {}",
+                "not repaired, because a run is in progress: {}",
                 finding.next
             ),
             Repaired::Failed(why) => {
@@ -155,7 +156,7 @@ async fn consent(
         return Ok(true);
     }
     let question = format!(
-        "{}: {}\n  {}\nDo it? [y/N] ",
+        "{}: {}\n  {}\nProceed? [y/N] ",
         finding.place,
         clean(&finding.what),
         clean(&finding.next)
@@ -163,7 +164,7 @@ async fn consent(
     answer_is_yes(context, &question).await
 }
 
-fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) -> String {
+fn human(examination: &Examination, fixed: &[Finding], palette: Palette) -> String {
     let mut text = String::new();
     let subject = |finding: &Finding| match &finding.service {
         Some(name) => format!("{name} ({})", finding.place),
@@ -176,7 +177,7 @@ fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) ->
             subject(finding),
             clean(&finding.what)
         ));
-        text.push_str(&format!("  done: {}\n", clean(&finding.next)));
+        text.push_str(&format!("  ran: {}\n", clean(&finding.next)));
     }
     for finding in &examination.findings {
         let role = match finding.severity {
@@ -200,11 +201,11 @@ fn for_people(examination: &Examination, fixed: &[Finding], palette: Palette) ->
 fn summary(examination: &Examination, fixed: &[Finding]) -> String {
     let databases = count(examination.examined, "database");
     let left = match examination.counted() {
-        0 if examination.unreachable.is_empty() => ": nothing is wrong".to_owned(),
+        0 if examination.unreachable.is_empty() => ": no findings".to_owned(),
         0 => String::new(),
         number => format!(": {}", count(number, "finding")),
     };
-    let mut text = format!("{databases} examined{left}");
+    let mut text = format!("{databases} checked{left}");
     if !fixed.is_empty() {
         text.push_str(&format!(", {} fixed", fixed.len()));
     }
@@ -224,7 +225,7 @@ fn summary(examination: &Examination, fixed: &[Finding]) -> String {
     }
     if !examination.unreachable.is_empty() {
         text.push_str(&format!(
-            "\n{} could not be examined",
+            "\n{} could not be checked",
             count(examination.unreachable.len(), "database")
         ));
     }

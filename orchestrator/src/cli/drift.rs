@@ -1,4 +1,4 @@
-//! `drift`.
+//! The `drift` command.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use super::differences::{column_orders, differences};
 use crate::drift::{AcceptedDrift, DriftReport, ServiceDrift, detect, refuse_existing};
 use crate::scratch::{ScratchError, ScratchServerChoice, ScratchServers};
 
-/// Replays at a time: each keeps a processor busy.
+/// The number of concurrent replays: each uses a whole CPU.
 const REPLAYS: usize = 4;
 
 #[derive(clap::Args, Debug)]
@@ -25,27 +25,28 @@ Examples:
   orchestrator drift policy --output json
   orchestrator drift policy --scratch-server same
 
-The applied migrations are replayed on a scratch database, and its schema is compared with the live one, object by object:
-all that pg_dump knows of, versions of extensions and owners of their members, disabled constraint triggers, and large
-objects. The order of columns and the settings of the database are shown and are no drift. Rows are not compared. Nothing is written to the live database. Exit code 4 when there is drift.")]
+Replays the applied migrations on a scratch database and compares its schema with the live schema, object by object:
+everything that pg_dump covers, extension versions, owners of extension members, disabled constraint triggers, and large
+objects. The order of columns and the settings of the database are shown, but are not drift. Rows are not compared. Nothing is
+written to the live database. The exit code is 4 when there is drift.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     #[command(flatten)]
     scratch: ScratchArgs,
-    /// Let the differences in this file pass, and nothing else
+    /// Accept exactly the differences in this file
     #[arg(long, value_name = "FILE")]
     accept_drift: Option<PathBuf>,
-    /// Write the differences to a new file, for review
+    /// Write the differences to a new file for review
     #[arg(long, value_name = "FILE")]
     write_drift: Option<PathBuf>,
 }
 
-/// Where migrations are replayed.
+/// The server on which migrations are replayed.
 #[derive(clap::Args, Debug)]
 pub(super) struct ScratchArgs {
-    /// Where to make scratch databases: local (the project's own server), same (the live one), or a URL
+    /// Where to create scratch databases: local (the project's server), same (the live server), or a URL
     #[arg(
         long,
         value_name = "SERVER",
@@ -62,7 +63,7 @@ struct Document<'a> {
     services: Vec<Entry<'a>>,
 }
 
-/// What was found of a service, or why nothing was.
+/// The result for one service, or its error.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry<'a> {
@@ -95,7 +96,7 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
         write_drift(file, &found)?;
     }
     if context.is_for_people() {
-        super::print(&for_people(&named, context.terminal.out))?;
+        super::print(&human(&named, context.terminal.out))?;
     } else {
         let services = named.iter().map(|(name, found)| entry(name, found));
         print_document(&Document {
@@ -106,7 +107,7 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
     Ok(status)
 }
 
-/// What a file of accepted drift says. One that speaks of a service that is not here is a mistake.
+/// Reads a file of accepted drift. An unknown service in it is an error.
 pub(super) fn accepted_drift(
     context: &Context,
     file: Option<&Path>,
@@ -118,8 +119,8 @@ pub(super) fn accepted_drift(
     for name in accepted.services() {
         if context.fleet.service(name).is_none() {
             return Err(CommandError::usage(
-                format!("{}: {name} is no service here", file.display()),
-                rerun(format!("first remove its section from {}", file.display())),
+                format!("{}: unknown service {name}", file.display()),
+                rerun(format!("first remove the section from {}", file.display())),
             ));
         }
     }
@@ -181,10 +182,7 @@ fn write_drift(
     }
 }
 
-fn for_people(
-    found: &[(&ServiceName, &Result<DriftReport, ScratchError>)],
-    palette: Palette,
-) -> String {
+fn human(found: &[(&ServiceName, &Result<DriftReport, ScratchError>)], palette: Palette) -> String {
     let names = found
         .iter()
         .map(|(name, _)| name.as_str().len())
@@ -235,11 +233,11 @@ fn lines(name: &str, report: &DriftReport, palette: Palette) -> String {
     text.push_str(&column_orders(&report.column_order, palette));
     for index in &report.invalid_indexes {
         let line =
-            format!("  {index} is INVALID: a failed CREATE INDEX CONCURRENTLY left it; drop it\n");
+            format!("  {index} is INVALID: left by a failed CREATE INDEX CONCURRENTLY; drop it\n");
         text.push_str(&palette.paint(Role::Warning, &line));
     }
     if !report.database_settings.is_empty() {
-        let head = "  settings of the database, which are no drift:\n";
+        let head = "  settings of the database (not drift):\n";
         text.push_str(&palette.paint(Role::Quiet, head));
     }
     for setting in &report.database_settings {

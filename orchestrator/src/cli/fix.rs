@@ -1,4 +1,4 @@
-//! `check --fix`.
+//! The `check --fix` command.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use shared::domain::{ExitStatus, ServiceName, Version};
 use shared::inspect::{Target, inspect};
 use shared::reconcile::reconcile;
 
-use super::fix_lines::for_people;
+use super::fix_lines::human;
 use crate::check::{Scope, Unrehearsed};
 use crate::fix::{self, FileChange, Fixed, Gain, Outcome, Request, WriteError};
 use crate::rules::Rulebook;
 use crate::scratch::{ScratchError, ScratchServerChoice, ScratchServers};
 
-/// What `check --fix` asks for.
+/// The input of `check --fix`.
 pub(super) struct Wish<'a> {
     pub(super) selected: &'a Selected,
     pub(super) rulebook: &'a Rulebook,
     pub(super) scratch_server: &'a ScratchServerChoice,
-    /// The migrations that are asked about.
+    /// The migrations in scope.
     pub(super) scope: &'a Scope,
-    /// The migrations that are merged already: they stay as they are.
+    /// The migrations that are merged already and must not change.
     pub(super) merged: &'a BTreeSet<(ServiceName, Version)>,
     pub(super) dry_run: bool,
 }
@@ -31,7 +31,7 @@ struct Document<'a> {
     schema: u32,
     written: bool,
     migrations: Vec<Entry<'a>>,
-    /// Services that could not be looked at.
+    /// Services that could not be checked.
     failed: &'a [Unrehearsed],
 }
 
@@ -55,7 +55,7 @@ struct File<'a> {
     text: &'a str,
 }
 
-/// Rewrites what has a safe form that is proven, and tells what became of each migration.
+/// Rewrites the migrations with a proven safe form, and reports the outcome of each.
 pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus, CommandError> {
     let scratch_servers = ScratchServers::new(context, wish.scratch_server)?;
     let names = &wish.selected.names;
@@ -88,12 +88,7 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
         }
     }
     if context.is_for_people() {
-        super::print(&for_people(
-            &fixed,
-            &failed,
-            wish.dry_run,
-            context.terminal.out,
-        ))?;
+        super::print(&human(&fixed, &failed, wish.dry_run, context.terminal.out))?;
     } else {
         print_document(&Document {
             schema: 1,
@@ -142,7 +137,7 @@ async fn of_service(
     fix::fix(scratch_servers, &request, wish.rulebook).await
 }
 
-/// What may not change is a refusal, what stays unsafe a finding.
+/// A migration that must not change is a refusal; one that stays unsafe is a finding.
 fn status(fixed: &[Fixed]) -> ExitStatus {
     fixed
         .iter()
@@ -187,7 +182,7 @@ fn entry(fixed: &Fixed) -> Entry<'_> {
 fn as_command_error(error: WriteError) -> CommandError {
     match error {
         WriteError::Io { path, source } => CommandError::Io {
-            what: format!("{} cannot be written", path.display()),
+            what: format!("cannot write {}", path.display()),
             source,
         },
         other => CommandError::Stopped {

@@ -1,4 +1,4 @@
-//! What `check --fix` says to people: which files became what, and what others feel less.
+//! The human output of `check --fix`: the changed files, and the locks that got weaker or shorter.
 
 use shared::domain::{called, suggest};
 use shared::report::units::count;
@@ -8,7 +8,7 @@ use super::check_lines::unrehearsed;
 use crate::check::Unrehearsed;
 use crate::fix::{FileChange, Fixed, Outcome};
 
-pub(super) fn for_people(
+pub(super) fn human(
     fixed: &[Fixed],
     failed: &[Unrehearsed],
     dry_run: bool,
@@ -46,7 +46,10 @@ pub(super) fn for_people(
             others += 1;
         }
         for left in &one.left {
-            text.push_str(&format!("  line {} stays: {}\n", left.line, left.why));
+            text.push_str(&format!(
+                "  line {} is unchanged: {}\n",
+                left.line, left.why
+            ));
         }
     }
     text.push_str(&unrehearsed(failed, palette));
@@ -89,21 +92,21 @@ fn sums(proven: usize, others: usize, dry_run: bool) -> String {
     };
     let mut text = format!("{} {verb}", count(proven, "migration"));
     if others > 0 {
-        text.push_str(&format!(", {others} left as they are"));
+        text.push_str(&format!(", {others} unchanged"));
     }
     text.push('\n');
     if proven > 0 && dry_run {
         text.push_str(&format!("next: {}\n", called().without_flag("--dry-run")));
     } else if proven > 0 {
         text.push_str(&format!(
-            "next: {}   # after a look at the files\n",
+            "next: {}   # review the files first\n",
             suggest(["check"])
         ));
     }
     text
 }
 
-/// Pairs of lines that are compared; of larger files all lines are told.
+/// The most pairs of lines that are compared; of larger files all lines are shown.
 const MOST_PAIRS: usize = 4_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,14 +116,14 @@ enum Line<'a> {
     Comes(&'a str),
 }
 
-/// The lines of two texts, those in common once.
+/// A line diff of two texts.
 fn difference<'a>(before: &'a str, after: &'a str) -> Vec<Line<'a>> {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     if old.len().saturating_mul(new.len()) > MOST_PAIRS {
         let gone = old.into_iter().map(Line::Gone);
         return gone.chain(new.into_iter().map(Line::Comes)).collect();
     }
-    // The longest common part of what begins at each pair of lines.
+    // The length of the longest common subsequence from each pair of lines on.
     let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
@@ -153,7 +156,7 @@ mod tests {
     use super::difference;
 
     #[test]
-    fn lines_in_common_are_told_once() {
+    fn common_lines_are_shown_once() {
         assert_eq!(
             difference("a\nb\nc\n", "a\nx\nc\nd\n"),
             [Kept("a"), Gone("b"), Comes("x"), Kept("c"), Comes("d")]

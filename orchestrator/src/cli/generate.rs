@@ -1,4 +1,4 @@
-//! `generate`.
+//! The `generate` command.
 
 use shared::command::{CommandError, Context, one_service, print_document, select};
 use shared::domain::{ExitStatus, suggest};
@@ -12,16 +12,16 @@ Examples:
   orchestrator generate policy AddPolicyTemplates --dry-run
   orchestrator generate control IndexTestResults --no-transaction")]
 pub(super) struct Args {
-    /// The service
+    /// The service of the migration
     #[arg(value_name = "SERVICE")]
     service: String,
-    /// What the migration does, as in AddPolicyTemplates
+    /// The name of the migration, as in AddPolicyTemplates
     #[arg(value_name = "NAME")]
     name: String,
-    /// Begin the files with `-- migration: no-transaction`, as CREATE INDEX CONCURRENTLY needs it
+    /// Begin the files with `-- migration: no-transaction`, for CREATE INDEX CONCURRENTLY and the like
     #[arg(long)]
     no_transaction: bool,
-    /// Show the files, and write nothing
+    /// Show the files without writing them
     #[arg(long)]
     dry_run: bool,
 }
@@ -38,7 +38,7 @@ pub(super) fn generate(context: &Context, args: &Args) -> Result<ExitStatus, Com
     let selected = select(&context.fleet, std::slice::from_ref(&args.service), false)?;
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
-            "a migration belongs to one service",
+            "generate requires exactly one service",
             one_service(),
         ));
     };
@@ -89,7 +89,7 @@ fn indented(text: &str) -> String {
 fn as_command_error(error: GenerateError) -> CommandError {
     match error {
         GenerateError::Write { path, source } => CommandError::Io {
-            what: format!("{} cannot be written", path.display()),
+            what: format!("cannot write {}", path.display()),
             source,
         },
         other => CommandError::usage(other.to_string(), suggest(["generate", "--help"])),

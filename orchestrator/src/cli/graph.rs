@@ -1,4 +1,4 @@
-//! `graph`.
+//! The `graph` command.
 
 use shared::command::{CommandError, Context, print_document, print_exact};
 use shared::domain::ExitStatus;
@@ -12,7 +12,7 @@ Examples:
   orchestrator graph --format dot | dot -Tsvg > services.svg
   orchestrator graph --format mermaid")]
 pub(super) struct Args {
-    /// In which form
+    /// The format of the graph
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Shape>,
 }

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
 use super::Cli;
 
-/// The groups, in the order in which they are shown; each command is in one of them.
+/// The groups in display order; each command is in exactly one.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Migrate", &["all", "run", "status", "plan", "revert"]),
     ("Author", &["generate", "schema", "graph"]),

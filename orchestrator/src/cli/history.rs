@@ -1,4 +1,4 @@
-//! `history`: every attempt, from the journals.
+//! The `history` command: every attempt, read from the journals.
 
 use std::path::PathBuf;
 
@@ -22,32 +22,32 @@ Examples:
   orchestrator history policy
   orchestrator history --limit 5
   orchestrator history policy --output json
-  orchestrator history --anchor-out anchor-2026-11-22.json     what the journals are now, to be kept elsewhere
+  orchestrator history --anchor-out anchor-2026-11-22.json     record the journals' current state; keep it elsewhere
   orchestrator history --verify --anchor anchor-2026-11-22.json
-  orchestrator history policy --believe journal                history and journal disagree, and the journal is right
+  orchestrator history policy --believe journal                resolve a disagreement: the journal is right
 
---verify finds rows that were edited, removed, inserted or moved since they were written; exit code 4 when there are any. An
-anchor also finds the newest rows removed, and all of them written anew by somebody who computed the hashes again.")]
+--verify finds rows that were edited, removed, inserted or moved since they were written; the exit code is then 4. With an
+anchor it also finds removal of the newest rows, and a rewritten journal with recomputed hashes.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
-    /// At most so many attempts of each service, the newest
+    /// Show at most the newest N attempts of each service
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Verify that the rows are those that were written
+    /// Verify that no row was changed since it was written
     #[arg(long, conflicts_with = "limit")]
     verify: bool,
-    /// What the journals were at an earlier moment: a file of --anchor-out, or the JSON events of a run
+    /// An earlier state of the journals: a file from --anchor-out, or the JSON events of a run
     #[arg(long, value_name = "FILE", requires = "verify")]
     anchor: Option<PathBuf>,
-    /// Make history and journal agree again, by the one that is right; the schema is not touched
+    /// Resolve a disagreement of history and journal in favor of one; does not change the schema
     #[arg(long, value_name = "WHICH", conflicts_with_all = ["limit", "verify", "anchor_out"])]
     believe: Option<Believed>,
-    /// In production, do not ask
+    /// Do not ask for confirmation in production
     #[arg(long, requires = "believe")]
     yes: bool,
-    /// Write what the journals are now to a new file; with --verify only when there is nothing wrong
+    /// Write the current state of the journals to a new file; with --verify only if there are no findings
     #[arg(long, value_name = "FILE", conflicts_with = "limit")]
     anchor_out: Option<PathBuf>,
 }
@@ -97,7 +97,7 @@ pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus
     if context.is_for_people() {
         let mut text = match attempts.is_empty() && !unreachable.is_empty() {
             true => String::new(),
-            false => for_people(context, &attempts),
+            false => human(context, &attempts),
         };
         text.push_str(&unreachable_lines(&unreachable, context.terminal.out));
         super::print(&text)?;
@@ -124,7 +124,7 @@ async fn attempts_of(
     }
 }
 
-fn for_people(context: &Context, attempts: &[JournalRow]) -> String {
+fn human(context: &Context, attempts: &[JournalRow]) -> String {
     if attempts.is_empty() {
         return "no attempts yet\n".to_owned();
     }

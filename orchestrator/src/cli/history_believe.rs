@@ -1,4 +1,4 @@
-//! `history --believe`.
+//! The `history --believe` command.
 
 use serde::Serialize;
 use shared::command::{
@@ -17,7 +17,7 @@ struct Document<'a> {
     recorded: &'a [Disagreement],
 }
 
-/// Makes history and journal agree in the database of the one service that is named: which of them is right is a question for each.
+/// Makes history and journal agree in the database of one service: which one is right has to be decided per database.
 pub(super) async fn believe_one(
     context: &Context,
     services: &[String],
@@ -27,20 +27,20 @@ pub(super) async fn believe_one(
     let selected = select(&context.fleet, services, false)?;
     let Some(name) = selected.only().filter(|_| services.len() == 1) else {
         return Err(CommandError::usage(
-            "--believe is about the database of one service",
+            "--believe requires exactly one service",
             one_service(),
         ));
     };
     let targets = context.targets([name], &selected, false).await?;
     let Some(target) = targets.get(name) else {
         return Err(CommandError::usage(
-            format!("{name} is unknown"),
+            format!("unknown service {name}"),
             one_service(),
         ));
     };
     let side = match believed {
-        Believed::History => "the journal to what the history says",
-        Believed::Journal => "the history to what the journal says",
+        Believed::History => "the journal to match the history",
+        Believed::Journal => "the history to match the journal",
     };
     confirm(context, yes, &format!("change {side}")).await?;
     let recorded = believe(context, target, believed, &mut watch_signals()).await?;

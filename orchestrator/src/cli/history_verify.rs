@@ -1,4 +1,4 @@
-//! `history --verify` and `history --anchor-out`.
+//! The `history --verify` and `history --anchor-out` commands.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ struct Document<'a> {
     services: Vec<Entry<'a>>,
 }
 
-/// What was found of a service, or why nothing was.
+/// The result for one service, or its error.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry<'a> {
@@ -35,7 +35,7 @@ enum Entry<'a> {
 
 type Verified<'a> = (&'a ServiceName, Result<Verification, ServiceError>);
 
-/// Verifies journals, each for itself: one that cannot be read does not hide what is wrong with another.
+/// Verifies each journal independently: an unreadable journal does not hide the findings of another.
 pub(super) async fn verify_journals(
     context: &Context,
     services: &[String],
@@ -59,18 +59,18 @@ pub(super) async fn verify_journals(
         if wanted.is_empty() {
             return Err(CommandError::usage(
                 format!(
-                    "{}: no anchor of any service that is verified",
+                    "{}: has no anchor of a verified service",
                     anchor.unwrap_or(Path::new("")).display()
                 ),
                 commented(
                     suggest(["history", "--verify"]),
-                    "without an anchor; or name the services that it vouches for, or another anchor",
+                    "verifies without an anchor; or use another anchor, or the services in this one",
                 ),
             ));
         }
     }
     let connections = context.connections();
-    // What is wanted is taken before it is judged: rows that a run adds in between are in neither.
+    // The anchor is taken before the verification, so that rows added in between are not in it unverified.
     let taken = match out {
         Some(_) => Some(anchors_now(&connections, &targets).await?),
         None => None,
@@ -95,7 +95,7 @@ pub(super) async fn verify_journals(
     }
     if context.is_for_people() {
         let taken_at = anchors.as_ref().map(AnchorFile::taken_at);
-        super::print(&for_people(&verified, taken_at, context.terminal.out))?;
+        super::print(&human(&verified, taken_at, context.terminal.out))?;
     } else {
         print_document(&Document {
             schema: 1,
@@ -105,7 +105,7 @@ pub(super) async fn verify_journals(
     Ok(status)
 }
 
-/// Writes what the journals are now.
+/// Writes the current state of the journals.
 pub(super) async fn take_anchors(
     context: &Context,
     services: &[String],
@@ -118,7 +118,7 @@ pub(super) async fn take_anchors(
     if context.is_for_people() {
         let journals = count(taken.len(), "anchor");
         super::print(&format!(
-            "{journals} written to {}: keep it where nobody who may write to the databases can change it\n",
+            "wrote {journals} to {}: store it where no database user can change it\n",
             out.display()
         ))?;
     } else {
@@ -169,11 +169,7 @@ fn entry<'a>((name, verified): &'a Verified<'a>) -> Entry<'a> {
     }
 }
 
-fn for_people(
-    verified: &[Verified<'_>],
-    taken_at: Option<OffsetDateTime>,
-    palette: Palette,
-) -> String {
+fn human(verified: &[Verified<'_>], taken_at: Option<OffsetDateTime>, palette: Palette) -> String {
     let names = verified
         .iter()
         .map(|(name, _)| name.as_str().len())
@@ -203,18 +199,18 @@ fn lines(
         format!("{word}  {name}  {}: {rest}\n", found.database)
     };
     let anchored = match taken_at {
-        Some(_) if !found.anchored => "; the anchor does not name it".to_owned(),
-        Some(taken_at) => format!("; the anchor of {} holds", minute(taken_at)),
+        Some(_) if !found.anchored => "; not in the anchor".to_owned(),
+        Some(taken_at) => format!("; matches the anchor of {}", minute(taken_at)),
         None => String::new(),
     };
     let before = match found.before_chain {
         0 => String::new(),
         rows if rows == found.rows => {
-            "; all of them from before there was a chain, which the next run begins: nothing vouches for them yet"
+            "; all older than the hash chain, which the next run begins: not verifiable yet"
                 .to_owned()
         }
         rows => format!(
-            "; the {} from before there was a chain as they were when it began",
+            "; {} older than the hash chain, unchanged since it began",
             count(rows, "row")
         ),
     };
@@ -238,7 +234,7 @@ fn lines(
     text
 }
 
-/// A time as people read it.
+/// A time for human output.
 fn minute(time: OffsetDateTime) -> String {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     time.format(&form).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! `local`: the project's own PostgreSQL.
+//! The `local` command: the project's own PostgreSQL.
 
 use shared::command::{CommandError, Context, print_document_exact, print_exact};
 use shared::domain::{ExitStatus, Refusal, RefusalKind, suggest};
@@ -8,10 +8,10 @@ use shared::report::clean;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
-  orchestrator local status      where it listens, and how to connect
-  orchestrator local psql        psql on it
+  orchestrator local status      show its address
+  orchestrator local psql        connect with psql
   orchestrator local stop
-  orchestrator local reset       stop it, and remove all its databases")]
+  orchestrator local reset       stop it and remove all its databases")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: LocalCommand,
@@ -19,24 +19,24 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum LocalCommand {
-    /// Start it (other commands do so when they need it)
+    /// Start the server (other commands start it when they need it)
     Start,
-    /// Stop it
+    /// Stop the server
     Stop,
-    /// Show where it listens
+    /// Show the state and the address of the server
     Status,
-    /// Stop it, and remove all its databases
+    /// Stop the server and remove all its databases
     Reset,
-    /// Open psql on it
+    /// Open psql on the server
     Psql(PsqlArgs),
 }
 
 #[derive(clap::Args, Debug)]
 struct PsqlArgs {
-    /// The database
+    /// The database to connect to
     #[arg(default_value = "postgres")]
     database: String,
-    /// Arguments for psql
+    /// Arguments of psql
     #[arg(last = true)]
     args: Vec<String>,
 }
@@ -59,20 +59,20 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
         LocalCommand::Status => show(context).await,
         LocalCommand::Stop => {
             let stopped = on_server(context, |server| server.stop()).await?;
-            let words = if stopped {
+            let text = if stopped {
                 format!(
-                    "stopped; its databases stay: {}\n",
+                    "stopped; its databases are kept: {}\n",
                     suggest(["local", "start"])
                 )
             } else {
-                "it was not running\n".to_owned()
+                "not running\n".to_owned()
             };
-            say(context, &words).await
+            report(context, &text).await
         }
         LocalCommand::Reset => {
             refuse_in_production(context)?;
             on_server(context, |server| server.reset()).await?;
-            say(context, "stopped, and all its databases are removed\n").await
+            report(context, "stopped, and removed all its databases\n").await
         }
         LocalCommand::Psql(args) => {
             super::refuse_json(&context.globals, "psql")?;
@@ -82,7 +82,7 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
     }
 }
 
-/// Deletes databases without a question: never where somebody set the environment to production.
+/// Deletes databases without confirmation, but never when the environment is production.
 fn refuse_in_production(context: &Context) -> Result<(), CommandError> {
     if !context.configuration.is_production() {
         return Ok(());
@@ -91,7 +91,7 @@ fn refuse_in_production(context: &Context) -> Result<(), CommandError> {
         kind: RefusalKind::Unconfirmed,
         service: None,
         message:
-            "`local reset` deletes databases, and never does so in production; nothing was changed"
+            "`local reset` deletes databases and is not allowed in production; nothing was changed"
                 .to_owned(),
         next: suggest(["local", "status"]),
     }
@@ -106,14 +106,14 @@ async fn on_server<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&server))
         .await
         .map_err(|error| CommandError::Program {
-            message: format!("the local server was left as it is: {error}"),
+            message: format!("the local server was not changed: {error}"),
         })?;
     Ok(done?)
 }
 
-async fn say(context: &Context, words: &str) -> Result<ExitStatus, CommandError> {
+async fn report(context: &Context, text: &str) -> Result<ExitStatus, CommandError> {
     if context.is_for_people() {
-        super::print(words)?;
+        super::print(text)?;
         Ok(ExitStatus::Done)
     } else {
         show(context).await
@@ -163,7 +163,7 @@ async fn show(context: &Context) -> Result<ExitStatus, CommandError> {
         _ => "start",
     };
     text.push_str(&format!("  {other:<7}  {}\n", suggest(["local", other])));
-    // The password of the project's own server is what was asked for.
+    // Not redacted: the URL of the project's own server includes its password on purpose.
     print_exact(&clean(&text))?;
     Ok(ExitStatus::Done)
 }

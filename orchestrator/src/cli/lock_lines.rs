@@ -1,9 +1,9 @@
-//! What a migration locked, in the lines of a rehearsal.
+//! The human output of the locks that a rehearsal observed.
 
 use shared::domain::SeenLock;
 use shared::report::{Palette, Role, clean};
 
-/// The locks that applications notice; the others where more is asked for.
+/// The locks that block applications; with `all` also the others.
 pub(super) fn locks(locks: &[SeenLock], verbose: bool, palette: Palette) -> String {
     let shown: Vec<&SeenLock> = locks
         .iter()
@@ -24,21 +24,21 @@ pub(super) fn locks(locks: &[SeenLock], verbose: bool, palette: Palette) -> Stri
     palette.paint(Role::Quiet, &lines.collect::<String>())
 }
 
-/// The schema `public` goes without saying.
+/// The schema `public` is omitted.
 fn name(lock: &SeenLock) -> String {
     let short = lock.relation.strip_prefix("public.");
     clean(short.unwrap_or(&lock.relation))
 }
 
 fn what(lock: &SeenLock) -> String {
-    let mut words = Vec::new();
+    let mut effects = Vec::new();
     if let Some(blocks) = &lock.blocks {
-        words.push(format!("{blocks} for {}", time(lock.held_us)));
+        effects.push(format!("{blocks} for {}", time(lock.held_us)));
     }
-    words.extend(lock.rewritten.then(|| "written anew".to_owned()));
-    words.extend(lock.emptied.then(|| "emptied".to_owned()));
-    words.extend(lock.scanned.then(|| "all rows read".to_owned()));
-    words.join(", ")
+    effects.extend(lock.rewritten.then(|| "rewritten".to_owned()));
+    effects.extend(lock.emptied.then(|| "emptied".to_owned()));
+    effects.extend(lock.scanned.then(|| "all rows read".to_owned()));
+    effects.join(", ")
 }
 
 fn time(micros: u64) -> String {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_notices_is_told_only_where_more_is_asked_for() {
+    fn harmless_locks_are_shown_only_on_request() {
         let seen = [
             lock("public.controls", "ShareLock", Some("blocks writes")),
             lock("audit.log", "AccessShareLock", None),

@@ -1,4 +1,4 @@
-//! `man`.
+//! The `man` command.
 
 use std::io;
 
@@ -13,7 +13,7 @@ Examples:
   orchestrator man | man -l -
   orchestrator man run > ~/.local/share/man/man1/orchestrator-run.1")]
 pub(super) struct Args {
-    /// The command whose page is printed [default: the program's own page, which lists all commands]
+    /// The command to print the page of [default: the program itself]
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 }
@@ -31,14 +31,14 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
             .cloned()
             .ok_or_else(|| {
                 CommandError::usage(
-                    format!("there is no command `{name}`"),
+                    format!("unknown command `{name}`"),
                     "orchestrator --help   # lists the commands",
                 )
             })?,
     };
     let mut page = Vec::new();
     render(command, &mut page).map_err(|error| CommandError::Stopped {
-        message: format!("the page cannot be written: {error}"),
+        message: format!("cannot write the page: {error}"),
         next: None,
         status: ExitStatus::Failed,
     })?;
@@ -47,7 +47,7 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
 }
 
 fn render(command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
-    // `orchestrator run` is the page `orchestrator-run`.
+    // The page of `orchestrator run` is `orchestrator-run`.
     let title = command
         .get_display_name()
         .unwrap_or(command.get_name())

@@ -1,4 +1,4 @@
-//! The command line: one file per command. Floor 5.
+//! The command line: one file per command.
 
 mod adopt;
 mod adopt_lines;
@@ -123,19 +123,19 @@ pub fn main() -> ExitCode {
     with_deep_stack(|| logging::run(palette, serve(cli)))
 }
 
-/// Whether these words, the program first, are a command of the orchestrator: what is suggested must be one.
-pub fn accepts(words: &[String]) -> Result<(), String> {
-    match Cli::try_parse_from(words) {
+/// Whether these arguments, including the program, parse as a command: every suggestion must.
+pub fn accepts(arguments: &[String]) -> Result<(), String> {
+    match Cli::try_parse_from(arguments) {
         Err(error) if error.use_stderr() => Err(error.to_string()),
         _ => Ok(()),
     }
 }
 
-/// The stack on which SQL is parsed: enough for the deepest text that `shared::sql::too_deep` lets pass, whatever `ulimit -s` says. Only
-/// what is used of it takes memory.
+/// The stack size for parsing SQL: enough for the deepest text that `shared::sql::too_deep` accepts, regardless of `ulimit -s`. Unused
+/// stack takes no memory.
 const STACK: usize = 512 << 20;
 
-/// Does the work on a thread with that stack; on the present one where no other can be had.
+/// Runs the work on a thread with that stack, or on the current thread if none can be started.
 fn with_deep_stack(work: impl FnOnce() -> ExitCode + Send) -> ExitCode {
     let work = Mutex::new(Some(work));
     let take = || {
@@ -171,7 +171,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         message: error.to_string(),
         next: rerun(CycleError::NEXT),
     })?;
-    // Boxed: each is large, and the stack would hold the largest several times.
+    // Boxed: the futures are large, and the stack would hold the largest one several times.
     match cli.command {
         Command::All(args) => Box::pin(run::all(&context, &args)).await,
         Command::Run(args) => Box::pin(run::run(&context, &args)).await,
@@ -194,7 +194,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
     }
 }
 
-/// `all` where no service is named.
+/// Defaults to `all`.
 fn or_all(names: &[String]) -> Vec<String> {
     if names.is_empty() {
         vec!["all".to_owned()]
@@ -208,12 +208,12 @@ fn print(text: &str) -> Result<(), CommandError> {
     shared::command::print_text(text)
 }
 
-/// What a command prints that is no JSON does not go together with `--output json`.
+/// Refuses `--output json` for a command that prints another format.
 fn refuse_json(globals: &GlobalArgs, printed: &str) -> Result<(), CommandError> {
     match globals.output {
         OutputChoice::Human => Ok(()),
         OutputChoice::Json => Err(CommandError::usage(
-            format!("--output json and {printed} are two forms of one output"),
+            format!("--output json conflicts with {printed}"),
             called()
                 .without_option("--output")
                 .without_flag("--json")

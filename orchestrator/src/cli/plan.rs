@@ -1,4 +1,4 @@
-//! `plan`: the steps of a run, without running them.
+//! The `plan` command: the steps of a run, without running them.
 
 use shared::command::{
     CommandError, Context, gather, meet, planned_run, print_plan, refuse_stopped, select,
@@ -18,8 +18,8 @@ Examples:
   orchestrator plan policy --with-dependencies
   orchestrator plan --output json
 
-Steps of one wave have no order between them. The waves are for reading: a run starts a step as soon as those that it
-waits for are done.")]
+Steps in one wave can run in any order. Waves only structure the output: a run starts a step as soon as its dependencies are
+done.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// Also plan everything that the services depend on
     #[arg(long)]
     with_dependencies: bool,
-    /// Not further than this version of the one service that is named
+    /// Plan up to this version of a single service
     #[arg(long, value_name = "VERSION")]
     to: Option<Version>,
 }
@@ -46,9 +46,9 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     warn_in_doubt(&gathered);
     let planned = planned_run(context, &selected, &mut gathered, args.to, &GraphOrder).await?;
     if context.is_for_people() {
-        // Of a service that could not be looked at nothing is known.
+        // The state of an unreachable service is unknown.
         if planned.stopped.is_empty() || !planned.plan.steps.is_empty() {
-            super::print(&for_people(context, &planned.plan))?;
+            super::print(&human(context, &planned.plan))?;
         }
     } else {
         print_plan(&planned.plan)?;
@@ -57,7 +57,7 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     Ok(ExitStatus::Done)
 }
 
-fn for_people(context: &Context, plan: &Plan) -> String {
+fn human(context: &Context, plan: &Plan) -> String {
     if plan.steps.is_empty() {
         return "nothing to do\n".to_owned();
     }
@@ -111,7 +111,7 @@ fn for_people(context: &Context, plan: &Plan) -> String {
             .last()
             .map_or_else(String::new, |version| format!("{}@{version}", gate.service));
         text.push_str(&format!(
-            "not met yet: {newest} and before; meet it: {}\n",
+            "unmet gate: requires {newest} and earlier; next: {}\n",
             meet(&gate.service)
         ));
     }

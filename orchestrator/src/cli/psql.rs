@@ -1,4 +1,4 @@
-//! `psql`: the client, on a service's database.
+//! The `psql` command.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ Examples:
   orchestrator psql policy
   orchestrator psql policy -- -c 'select count(*) from policies'")]
 pub(super) struct Args {
-    /// The service
+    /// The service to connect to
     #[arg(value_name = "SERVICE")]
     service: String,
-    /// Arguments for psql
+    /// Arguments of psql
     #[arg(last = true)]
     args: Vec<String>,
 }
@@ -28,7 +28,7 @@ pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, C
     let selected = select(&context.fleet, std::slice::from_ref(&args.service), false)?;
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(CommandError::usage(
-            "psql opens one database",
+            "psql requires exactly one service",
             one_service(),
         ));
     };
@@ -36,7 +36,7 @@ pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, C
     exec(context, &address, &args.args).await
 }
 
-/// Becomes psql. Returns only when that fails.
+/// Replaces this process with psql. Returns only on failure.
 pub(super) async fn exec(
     context: &Context,
     address: &DatabaseAddress,
@@ -47,25 +47,25 @@ pub(super) async fn exec(
         .and_then(|binaries| binaries.program("psql"))
         .unwrap_or_else(|| PathBuf::from("psql"));
     let mut command = clean_command(&program);
-    // The thread that prints does not outlive the program. What cannot be printed is no reason not to go on.
+    // exec ends the thread that prints, so its output is flushed first. A failure to print must not prevent psql.
     let _ = output::deliver().await;
     let limit = context.connections().connect_timeout();
     command.envs(address.libpq_environment(limit));
     if !names_a_database(args) {
-        // What notices a dead server has no variable.
+        // TCP keepalive parameters have no environment variables.
         command.arg(format!("--dbname={}", address.libpq_connection_string()));
     }
     let failed = command.args(args).exec();
     Err(CommandError::Io {
         what: format!(
-            "{} cannot be run; install PostgreSQL's client programs, or give their folder with --pg-bin",
+            "cannot run {}; install the PostgreSQL client programs, or specify their directory with --pg-bin",
             program.display()
         ),
         source: failed,
     })
 }
 
-/// Whether arguments for psql hold another database than the service's, which psql takes only where no other is given.
+/// Whether the arguments of psql name a database, which would override that of the service.
 fn names_a_database(args: &[String]) -> bool {
     let mut takes_value = false;
     args.iter().any(|arg| {
@@ -77,7 +77,7 @@ fn names_a_database(args: &[String]) -> bool {
                 false
             }
             Some(short) => {
-                // The rest of the word is the value, where there is one.
+                // The rest of the argument, if any, is the value.
                 let first = short.find(|flag| VALUED.contains(flag));
                 takes_value = first.is_some_and(|first| first + 1 == short.len());
                 false

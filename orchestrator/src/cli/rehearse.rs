@@ -1,4 +1,4 @@
-//! `rehearse`.
+//! The `rehearse` command.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -26,26 +26,26 @@ Examples:
   orchestrator rehearse policy --from live
   orchestrator rehearse policy --from backups/20261123T041500Z-01983f2a
 
-Each pending migration is run on a scratch database: up, down and up again. The revert must leave the schema that stood before,
-object by object, and the second up the schema of the first; the order of columns is told and is no fault. Gates on other
-services are not looked at. Nothing is written to the live database, and with --from live no rows leave it but those of our own
-tables. What a file means it says itself: -- migration: allow RULE
-\"why\". Exit code 4 when something is found.")]
+Runs each pending migration on a scratch database: up, down, and up again. The revert must restore the previous schema, object
+by object, and the second up must produce the same schema as the first. A changed order of columns is reported, but is not a
+finding. Gates on other services are ignored. Nothing is written to the live database, and with --from live only rows of our
+own tables are read from it. To accept a finding, add to the file: -- migration: allow RULE \"why\". The exit code is 4 when
+there are findings.")]
 pub(super) struct Args {
     /// Names of services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
-    /// On what: empty (the applied ones are replayed), live (the live schema, without rows), or the manifest of a backup
+    /// Start from: empty (replay applied migrations), live (the live schema without rows), or a backup's manifest
     #[arg(long, value_name = "empty|live|FILE", default_value = "empty")]
     from: SchemaSource,
-    /// All migrations, also those that are applied; the live database is not asked
+    /// Rehearse all migrations, including applied ones; does not connect to the live database
     #[arg(long)]
     every: bool,
     #[command(flatten)]
     scratch: ScratchArgs,
 }
 
-/// What `--from` says.
+/// The value of `--from`.
 #[derive(Clone, Debug)]
 enum SchemaSource {
     Empty,
@@ -91,13 +91,13 @@ pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatu
     Ok(rehearsal.await)
 }
 
-/// Which migrations are rehearsed, and on what.
+/// Which migrations are rehearsed, and from which schema.
 async fn scope(context: &Context, args: &Args, selected: &Selected) -> Result<Scope, CommandError> {
     if args.every {
         return match args.from {
             SchemaSource::Empty => Ok(Scope::Every),
             SchemaSource::Live | SchemaSource::File(_) => Err(CommandError::usage(
-                "--every rehearses what is applied there, too, and nothing is pending that is applied",
+                "--every conflicts with --from: applied migrations cannot be rehearsed on a schema that has them",
                 called().without_flag("--every").to_string(),
             )),
         };
@@ -111,7 +111,7 @@ async fn scope(context: &Context, args: &Args, selected: &Selected) -> Result<Sc
     let (restorations, without) = choose(&Source::Manifest(path.clone()), selected, &targets)?;
     if !without.is_empty() {
         let names: Vec<&str> = without.iter().map(|name| name.as_str()).collect();
-        tracing::warn!("no backup of {}: not rehearsed", names.join(", "));
+        tracing::warn!("no backup of {}: skipped", names.join(", "));
     }
     let mut archives = BTreeMap::new();
     for restoration in restorations {

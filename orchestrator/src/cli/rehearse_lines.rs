@@ -1,4 +1,4 @@
-//! The lines that a rehearsal is told in.
+//! The human output of a rehearsal.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use super::check_lines::block;
 use super::differences::{column_orders, differences};
 use super::lock_lines::locks;
 
-/// The width of the word that a line begins with.
+/// The width of the first word of a line.
 const WORD: usize = 12;
 
-/// Tells a rehearsal to people.
+/// Prints a rehearsal for humans.
 pub(super) struct RehearseLines {
     terminal: Terminal,
     quiet: bool,
     verbose: bool,
-    /// The files, by their paths.
+    /// The text of each file, by path.
     texts: BTreeMap<String, Arc<str>>,
     names: usize,
     services: usize,
@@ -59,8 +59,8 @@ impl RehearseLines {
         }
     }
 
-    /// What to say about an event, on standard output and on standard error.
-    fn tell(&mut self, event: &Event) -> (String, String) {
+    /// The text of an event for standard output and for standard error.
+    fn render(&mut self, event: &Event) -> (String, String) {
         let nothing = (String::new(), String::new());
         match (&event.kind, &event.service) {
             (EventKind::RunStarted { services, .. }, _) => {
@@ -79,7 +79,7 @@ impl RehearseLines {
             (EventKind::ServiceSkipped { because, steps }, Some(name)) => {
                 let text = format!("{} after it: {because}", count(*steps, "migration"));
                 (
-                    self.line(Role::Warning, "left out", name, &text),
+                    self.line(Role::Warning, "skipped", name, &text),
                     String::new(),
                 )
             }
@@ -143,7 +143,7 @@ impl RehearseLines {
         let mut text = self.line(role, word, name, migration.trim_end());
         for (index, finding) in rehearsed.findings.iter().enumerate() {
             text.push_str(&self.lines_of(finding));
-            // Several of one rule have one reason: it is told behind the last.
+            // Findings of one rule share a reason: it is printed after the last.
             let next = rehearsed.findings.get(index + 1);
             let goes_on = next
                 .is_some_and(|next| next.rule == finding.rule && next.allowed == finding.allowed);
@@ -164,7 +164,7 @@ impl RehearseLines {
         text
     }
 
-    /// A word on tables whose columns stand in another order; the columns where more is asked for.
+    /// A note on tables whose columns are in another order; with -v also the columns.
     fn column_orders(&self, rehearsed: &Rehearsed) -> String {
         if self.verbose {
             return column_orders(&rehearsed.column_order, self.terminal.out);
@@ -172,7 +172,7 @@ impl RehearseLines {
         let orders = rehearsed.column_order.iter();
         let lines = orders.map(|it| {
             let table = &it.table;
-            format!("  columns of {table} stand in another order after the revert: no fault\n")
+            format!("  columns of {table} are in another order after the revert (not a finding)\n")
         });
         self.terminal
             .out
@@ -188,7 +188,7 @@ impl RehearseLines {
         format!("{word}  {:names$}  {rest}\n", name.as_str())
     }
 
-    /// What is wrong, and what to do next.
+    /// The failure and the next command.
     fn failed(
         &mut self,
         name: Option<&ServiceName>,
@@ -208,7 +208,7 @@ impl RehearseLines {
         text
     }
 
-    /// The services that failed as another one did.
+    /// The services that failed for the same reason as another one.
     fn others(&mut self) -> String {
         let lines = self.failures.others(self.terminal);
         lines.iter().map(|line| format!("{line}\n")).collect()
@@ -223,14 +223,14 @@ impl RehearseLines {
         parts.extend(
             (self.allowed > 0).then(|| format!("{} allowed", count(self.allowed, "finding"))),
         );
-        parts.extend((totals.skipped > 0).then(|| format!("{} left out", totals.skipped)));
+        parts.extend((totals.skipped > 0).then(|| format!("{} skipped", totals.skipped)));
         parts.extend((self.failed > 0).then(|| {
             let services = count(self.failed, "service");
             format!("{services} not rehearsed")
         }));
         let time = duration(totals.duration_ms);
         let text = match (status, totals.rehearsed) {
-            (ExitStatus::Done, 0) => "Nothing to rehearse: nothing is pending.".to_owned(),
+            (ExitStatus::Done, 0) => "Nothing to rehearse: no pending migrations.".to_owned(),
             (_, rehearsed) => format!(
                 "{} of {}: {} ({time}{})",
                 count(rehearsed, "migration"),
@@ -249,7 +249,7 @@ impl RehearseLines {
             _ => Role::Bad,
         };
         let mut text = format!("{}\n", palette.paint(role, &text));
-        // What a service's own trouble asks for stands beside it already.
+        // The next command of a failed service is already printed with its failure.
         if totals.findings > 0
             && let Some(step) = steps.last()
         {
@@ -283,7 +283,7 @@ impl RehearseLines {
     }
 }
 
-/// Why a finding is allowed; nothing where it is not.
+/// The reason why a finding is allowed; empty if it is not.
 fn reason(finding: &Finding, palette: Palette) -> String {
     match &finding.allowed {
         Some(reason) => {
@@ -296,7 +296,7 @@ fn reason(finding: &Finding, palette: Palette) -> String {
 
 impl Reporter for RehearseLines {
     fn report(&mut self, event: &Event) {
-        let (out, err) = self.tell(event);
+        let (out, err) = self.render(event);
         printable::write_out(&out);
         printable::write_err(&err);
     }

@@ -1,4 +1,4 @@
-//! `restore`.
+//! The `restore` command.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -23,36 +23,36 @@ Examples:
   orchestrator restore all --from backups/20261123T041500Z-01983f2a --terminate
   orchestrator restore all --drop-old
 
-The backup goes into a new database beside the old one, is verified there, and takes its name in one transaction. The old one
-is kept as <database>_before_<time> until --drop-old. Whatever was written since the backup is in the old one only.
-Nobody may be connected at the swap: restore refuses and names who is, or ends their sessions with --terminate.")]
+The backup is restored into a new database beside the old one and verified there; then both are renamed in one transaction. The
+old one is kept as <database>_before_<time> until --drop-old. Data written since the backup is only in the old database. The
+swap requires that no session is connected: restore refuses and lists the sessions, or ends them with --terminate.")]
 pub(super) struct Args {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<String>,
-    /// The backup: a manifest, its folder, or `latest`
+    /// The backup: a manifest, its directory, or `latest`
     #[arg(
         long,
         value_name = "MANIFEST|latest",
         required_unless_present = "drop_old"
     )]
     from: Option<PathBuf>,
-    /// Where `latest` looks [default: backups] [also: ORCHESTRATOR_BACKUP_FOLDER]
+    /// The directory in which `latest` looks for backups [default: backups] [also: ORCHESTRATOR_BACKUP_FOLDER]
     #[arg(long, value_name = "DIR")]
     backup_folder: Option<PathBuf>,
-    /// Say what it means, and write nothing
+    /// Show the effect of the restore without writing anything
     #[arg(long)]
     dry_run: bool,
-    /// End the sessions that use the databases
+    /// End the sessions that are connected to the databases
     #[arg(long)]
     terminate: bool,
-    /// Drop what restores have replaced and kept; with --from, what this one replaces
+    /// Drop the databases that earlier restores kept; with --from, the one that this restore replaces
     #[arg(long)]
     drop_old: bool,
-    /// Jobs of pg_restore, for each database
+    /// Number of pg_restore jobs per database
     #[arg(long, value_name = "N", default_value = "1")]
     restore_jobs: NonZeroUsize,
-    /// Do not ask in production
+    /// Do not ask for confirmation in production
     #[arg(long, short)]
     yes: bool,
 }
@@ -83,7 +83,7 @@ pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus
     refuse_neighbours(context, &restorations)?;
     if !without.is_empty() {
         let names: Vec<&str> = without.iter().map(|name| name.as_str()).collect();
-        tracing::warn!("no backup of {}: left as they are", names.join(", "));
+        tracing::warn!("no backup of {}: skipped", names.join(", "));
     }
     if !args.dry_run {
         confirm(
@@ -111,23 +111,23 @@ pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus
     .await)
 }
 
-/// What the question in production says: how much is lost.
+/// The confirmation prompt in production, with the data loss.
 fn what_it_does(restorations: &[Restoration], drop_old: bool) -> String {
     let databases = count(restorations.len(), "database");
     let oldest = restorations.iter().map(Restoration::moment).min();
     let ago = oldest.map_or_else(String::new, |oldest| {
         let since = (OffsetDateTime::now_utc() - oldest).whole_seconds().max(0);
-        format!(" of {} ago", age(since))
+        format!(", taken {} ago", age(since))
     });
     let old = if drop_old {
-        ", and drop what was written since"
+        ", and drop everything written since"
     } else {
-        ", without what was written since"
+        ", without anything written since"
     };
-    format!("put {databases} back to the backup{ago}{old}")
+    format!("restore {databases} from the backup{ago}{old}")
 }
 
-/// A database goes back as a whole, with all services in it.
+/// A database is restored as a whole, with all services in it.
 fn refuse_neighbours(context: &Context, restorations: &[Restoration]) -> Result<(), CommandError> {
     for restoration in restorations {
         let members = &restoration.members;
@@ -141,14 +141,14 @@ fn refuse_neighbours(context: &Context, restorations: &[Restoration]) -> Result<
         if let Some(neighbour) = neighbour {
             return Err(CommandError::usage(
                 format!(
-                    "{} and {} share {}, which goes back as a whole",
+                    "{} and {} share {}, which can only be restored as a whole",
                     restoration.service(),
                     neighbour.name,
                     restoration.address()
                 ),
                 commented(
                     called().with([neighbour.name.as_str()]).to_string(),
-                    format!("name {} too", neighbour.name),
+                    format!("include {}", neighbour.name),
                 ),
             ));
         }

@@ -1,4 +1,4 @@
-//! The lines that a restore is told in.
+//! The human output of a restore.
 
 use shared::command::Context;
 use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName, suggest};
@@ -6,10 +6,10 @@ use shared::report::failure::{kind, next as step};
 use shared::report::units::{self, age, count, duration};
 use shared::report::{Reporter, Role, SameFailures, Terminal, clean, printable};
 
-/// Versions that are named before the rest is counted.
+/// The number of versions that are listed; the rest is counted.
 const NAMED: usize = 3;
 
-/// Tells a restore to people.
+/// Prints a restore for humans.
 pub(super) struct RestoreLines {
     terminal: Terminal,
     quiet: bool,
@@ -20,7 +20,7 @@ pub(super) struct RestoreLines {
     found: usize,
     dropped: usize,
     failures: SameFailures,
-    /// From the first swap to the last, where there was more than one.
+    /// The time from the first swap to the last, if there are several.
     window_ms: Option<u64>,
 }
 
@@ -50,7 +50,7 @@ impl RestoreLines {
         format!("{word}  {:names$}  {}\n", name.as_str(), clean(rest))
     }
 
-    /// What to say about an event of a service.
+    /// The text of a service's event.
     fn service(&mut self, name: &ServiceName, event: &EventKind) -> String {
         match event {
             EventKind::RestorePlanned(planned) => {
@@ -67,7 +67,7 @@ impl RestoreLines {
                         holder.pid, holder.user, holder.application
                     )
                 });
-                let text = format!("somebody else has the database in hand{who}");
+                let text = format!("another session is using the database{who}");
                 self.line(Role::Warning, "waiting", name, &text)
             }
             EventKind::RestoreStarted { into, .. } => self.line(Role::Plain, "filling", name, into),
@@ -90,16 +90,16 @@ impl RestoreLines {
                 window_ms,
                 ended,
             } => {
-                let mut text = format!("{database} is the restored one");
+                let mut text = format!("{database} is restored");
                 if let Some(kept) = kept_as {
-                    text.push_str(&format!("; the one before is {kept}"));
+                    text.push_str(&format!("; the previous one is kept as {kept}"));
                     self.kept.push(name.to_string());
                 }
                 if *ended > 0 {
                     text.push_str(&format!("; {} ended", count(*ended, "session")));
                 }
                 let window = duration(*window_ms);
-                text.push_str(&format!("; closed for {window}"));
+                text.push_str(&format!("; unavailable for {window}"));
                 self.line(Role::Good, "restored", name, &text)
             }
             EventKind::OldDatabaseKept { database, bytes } => {
@@ -164,7 +164,7 @@ impl RestoreLines {
         if !self.kept.is_empty() {
             let services = self.kept.iter().map(String::as_str);
             text.push_str(&format!(
-                "next: {}   # when the old ones are not needed any more\n",
+                "next: {}   # when the previous databases are no longer needed\n",
                 suggest(
                     std::iter::once("restore")
                         .chain(services)
@@ -172,7 +172,7 @@ impl RestoreLines {
                 )
             ));
         }
-        // What is wrong with one database was said with it.
+        // The failure of a single database is already printed with it.
         for next in next
             .iter()
             .filter(|next| next.ends_with("# the others are restored"))
@@ -189,7 +189,7 @@ fn what_it_means(planned: &PlannedRestore) -> String {
         .head
         .map_or_else(String::new, |head| format!(" up to {head}"));
     let mut text = format!(
-        "{} goes back to backup {}, {} old, {} with {}{head}",
+        "restores {} from backup {}, {} old, {} with {}{head}",
         planned.database,
         planned.backup,
         age(planned.age_s),
@@ -197,7 +197,7 @@ fn what_it_means(planned: &PlannedRestore) -> String {
         count(planned.applied, "migration"),
     );
     if !planned.exists {
-        text.push_str("; there is no such database now");
+        text.push_str("; the database does not exist");
     }
     if !planned.loses.is_empty() {
         let mut named: Vec<String> = planned

@@ -1,4 +1,4 @@
-//! `revert`.
+//! The `revert` command.
 
 use shared::command::{
     CheckedRevert, CommandError, Context, RevertArgs, revert as revert_services, select,
@@ -12,17 +12,17 @@ use crate::graph::GraphOrder;
 Examples:
   orchestrator revert policy                       the last applied migration
   orchestrator revert policy --steps 2
-  orchestrator revert policy --to 1753260000000    everything newer; this version stays
+  orchestrator revert policy --to 1753260000000    everything newer than this version
   orchestrator revert workflow --all --with-dependents
   orchestrator revert all                          the last migration of every service
-  orchestrator revert all --all                    every service, back to empty databases
-  orchestrator revert all --run ID                 what this run has applied; also when undoing it was interrupted
-  orchestrator revert all --run ID --give-up       keeps that, and undoes nothing of it any more")]
+  orchestrator revert all --all                    all migrations of every service
+  orchestrator revert all --run ID                 what this run applied; also continues an interrupted undo
+  orchestrator revert all --run ID --give-up       keep what this run applied, and stop undoing it")]
 pub(super) struct Args {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<String>,
-    /// Also undo what other services have applied that requires it
+    /// Also revert migrations of other services that require the reverted ones
     #[arg(long, conflicts_with = "run")]
     with_dependents: bool,
     #[command(flatten)]

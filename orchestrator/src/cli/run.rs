@@ -1,4 +1,4 @@
-//! `all` and `run`.
+//! The `all` and `run` commands.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::graph::GraphOrder;
 Examples:
   orchestrator all
   orchestrator all --dry-run
-  orchestrator all --atomic                        all services, or none
+  orchestrator all --atomic                        migrate all services or none
   orchestrator all --jobs 4 --on-failure continue
-  orchestrator all --on-failure revert             when one fails, undoes what this run has applied
-  orchestrator all --backup                        dumps what will change first
+  orchestrator all --on-failure revert             on a failure, undo what this run applied
+  orchestrator all --backup                        dump the databases that will change first
   orchestrator all --output json | jq -c 'select(.event == \"run_finished\")'")]
 pub(super) struct AllArgs {
     #[command(flatten)]
@@ -29,11 +29,11 @@ pub(super) struct AllArgs {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
-  orchestrator run policy                          its dependencies must be up to date
-  orchestrator run policy --with-dependencies      brings them up to date first
-  orchestrator run policy --wait 10m               waits until another run has done so
-  orchestrator run policy --to 1753260000000       not further than this version
-  orchestrator run policy control --dry-run        prints the SQL, writes nothing")]
+  orchestrator run policy                          requires up-to-date dependencies
+  orchestrator run policy --with-dependencies      also migrates its dependencies
+  orchestrator run policy --wait 10m               waits for another run to migrate them
+  orchestrator run policy --to 1753260000000       up to this version
+  orchestrator run policy control --dry-run        prints the SQL without running it")]
 pub(super) struct Args {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]
@@ -47,10 +47,10 @@ pub(super) struct Args {
     backup: PreRunArgs,
 }
 
-/// What is done before the first step.
+/// The options for the backup before the first step.
 #[derive(clap::Args, Debug)]
 struct PreRunArgs {
-    /// Dump every database that will change first, under its lock; without a backup nothing is begun
+    /// Back up every database that will change first; a failed backup prevents the run
     #[arg(long)]
     backup: bool,
     #[command(flatten)]
@@ -68,7 +68,7 @@ impl PreRunArgs {
         match self.args.first_given() {
             None => Ok(None),
             Some(flag) => Err(CommandError::usage(
-                format!("{flag} is about a backup, and none is asked for"),
+                format!("{flag} requires --backup"),
                 called().with(["--backup"]).to_string(),
             )),
         }

@@ -1,4 +1,4 @@
-//! `schema dump`.
+//! The `schema dump` command.
 
 use shared::command::{
     CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
@@ -24,8 +24,8 @@ Examples:
   orchestrator schema dump all
   orchestrator schema dump policy --stdout
 
-The migrations are run on a scratch database: on the configured server when that is on this machine, else on the
-project's own; or where --scratch-server says. pg_dump is found beside the server's binaries, or with --pg-bin.")]
+Runs the migrations on a scratch database: on the configured server if it is on this machine, else on the project's own
+server, or on that of --scratch-server. pg_dump is found beside the server's binaries, or with --pg-bin.")]
     Dump(DumpArgs),
 }
 
@@ -34,10 +34,10 @@ struct DumpArgs {
     /// Names of services, or `all`
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<String>,
-    /// Print it instead
+    /// Print the schema instead of writing it
     #[arg(long)]
     stdout: bool,
-    /// Where to make the scratch database: local, same (the service's own server), or a URL
+    /// Where to create the scratch database: local (the project's server), same (the service's server), or a URL
     #[arg(long, value_name = "SERVER")]
     scratch_server: Option<ScratchServerChoice>,
 }
@@ -74,7 +74,7 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
         }
         let path = crate::schema::path(&context.services_folder(), service);
         std::fs::write(&path, text).map_err(|source| CommandError::Io {
-            what: format!("{} cannot be written", path.display()),
+            what: format!("cannot write {}", path.display()),
             source,
         })?;
         if context.is_for_people() {
@@ -88,7 +88,7 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
     Ok(ExitStatus::Done)
 }
 
-/// Where a scratch database may be made: the configured server, outside production and on this machine; else our own.
+/// The default scratch server: the configured server if it is on this machine and not production, else the project's own.
 async fn server(
     context: &Context,
     service: &Service,
@@ -112,7 +112,7 @@ fn pg_dump(context: &Context) -> Result<ClientProgram, CommandError> {
     let folder = context.globals.pg_bin.as_deref();
     ClientProgram::find("pg_dump", folder, 0).map_err(|error| CommandError::Program {
         message: format!(
-            "{error}; install PostgreSQL's client programs, or give their folder with --pg-bin"
+            "{error}; install the PostgreSQL client programs, or specify their directory with --pg-bin"
         ),
     })
 }

@@ -1,4 +1,4 @@
-//! `status`.
+//! The `status` command.
 
 use shared::command::{CommandError, Context, StatusArgs, select, status as show};
 use shared::domain::ExitStatus;
@@ -8,7 +8,7 @@ use shared::domain::ExitStatus;
 Examples:
   orchestrator status                     one line per service
   orchestrator show policy                one line per migration
-  orchestrator status --exit-code         4 when something is pending
+  orchestrator status --exit-code         exit code 4 when migrations are pending
   orchestrator status --output json")]
 pub(super) struct Args {
     /// Names of services [default: all]
