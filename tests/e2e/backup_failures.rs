@@ -84,10 +84,10 @@ fn without_a_pg_dump() {
     let shop = Shop::open();
     let programs = ClientPrograms::of(&shop.server).without("pg_dump");
     let arguments = ["--pg-bin", programs.argument()];
-    shop.fails(&arguments, 2, "there is no pg_dump in", "--pg-bin");
+    shop.fails(&arguments, 2, "pg_dump not found in", "--pg-bin");
     let programs = ClientPrograms::of(&shop.server).without("pg_restore");
     let arguments = ["--pg-bin", programs.argument()];
-    shop.fails(&arguments, 2, "there is no pg_restore in", "--pg-bin");
+    shop.fails(&arguments, 2, "pg_restore not found in", "--pg-bin");
 }
 
 #[test]

@@ -538,7 +538,7 @@ fn a_row_that_only_the_journal_knows_is_a_finding_and_its_command_resolves_it() 
         "orchestrator drift one",
     );
     let next = finding["next"].as_str().expect("words");
-    let (_, command) = next.split_once("makes: orchestrator ").expect("a command");
+    let (_, command) = next.split_once(": orchestrator ").expect("a command");
     let (command, _) = command.split_once(';').expect("another one");
     orchestrator.expect(&command.split(' ').collect::<Vec<_>>(), 0);
     assert_eq!(
