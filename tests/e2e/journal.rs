@@ -420,7 +420,7 @@ fn a_file_that_is_no_anchor_is_a_usage_error() {
         (good.replace("\"shop\"", "\"unknown\""), "unknown service"),
         (
             good.replace("\"db_shop\"", "\"db_other\""),
-            "that of database db_other",
+            "for database db_other",
         ),
         (
             good.replace("\"rows\": 6", "\"rows\": -6"),
