@@ -420,7 +420,7 @@ fn doctor_names_what_is_kept_and_drops_what_a_dead_restore_left() {
     assert_eq!(findings.len(), 2, "{findings:#?}");
     assert!(
         findings[0]
-            .starts_with("\"warning\" \"dead_restore\" \"database db_one_restoring_0123abcd:"),
+            .starts_with("\"warning\" \"dead_restore\" \"database db_one_restoring_0123abcd is left"),
         "{findings:#?}"
     );
     let note = format!("\"note\" \"kept_database\" \"database {} (", kept[0]);
