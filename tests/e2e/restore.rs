@@ -419,8 +419,9 @@ fn doctor_names_what_is_kept_and_drops_what_a_dead_restore_left() {
         .collect();
     assert_eq!(findings.len(), 2, "{findings:#?}");
     assert!(
-        findings[0]
-            .starts_with("\"warning\" \"dead_restore\" \"database db_one_restoring_0123abcd is left"),
+        findings[0].starts_with(
+            "\"warning\" \"dead_restore\" \"database db_one_restoring_0123abcd is left"
+        ),
         "{findings:#?}"
     );
     let note = format!("\"note\" \"kept_database\" \"database {} (", kept[0]);
