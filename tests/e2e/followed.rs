@@ -110,7 +110,7 @@ impl<'s> Suggested<'s> {
 
     /// The server runs it, in a database.
     #[track_caller]
-    fn is_sql_for(self, database: &str) {
+    fn run_as_sql(self, database: &str) {
         assert!(
             !self.command.starts_with("orchestrator"),
             "{}",
@@ -387,17 +387,17 @@ fn what_is_wrong_with_a_database() {
         "db_shop",
         "CREATE INDEX i ON t (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass",
     );
-    findings("invalid_index").is_sql_for("db_shop");
+    findings("invalid_index").run_as_sql("db_shop");
     server.query(
         "db_shop",
         "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID",
     );
-    findings("not_valid").is_sql_for("db_shop");
+    findings("not_valid").run_as_sql("db_shop");
     server.query(
         "postgres",
         "ALTER DATABASE db_shop SET default_transaction_read_only = on",
     );
-    findings("read_only").is_sql_for("postgres");
+    findings("read_only").run_as_sql("postgres");
     scene.orchestrator.expect(&["doctor", "shop"], 0);
 
     // History and journal disagree: the schema says which of them is right.
@@ -433,7 +433,7 @@ fn what_is_wrong_with_a_database() {
         .arg("--server-url")
         .arg(&server.url_as("limited", "x", "postgres"));
     let refused = limited.expect(&["run", "fresh"], 3);
-    scene.first_of(&refused).is_sql_for("db_fresh");
+    scene.first_of(&refused).run_as_sql("db_fresh");
     limited.expect(&["run", "fresh"], 0);
 
     // A database that is in the way of another's restore.

@@ -53,10 +53,11 @@ pub async fn believe(
     let history = reading.await.map_err(failed)?;
     locked.session().refuse_unwritable()?;
     let found = disagreements(&target.service, &history);
-    if !found.is_empty() && !locked.session().is_installed(false) {
-        if let Err(error) = install(locked.session_mut(), table, false).await {
-            return Err(ServiceError::installing(locked.session(), address, error).await);
-        }
+    if !found.is_empty()
+        && !locked.session().is_installed(false)
+        && let Err(error) = install(locked.session_mut(), table, false).await
+    {
+        return Err(ServiceError::installing(locked.session(), address, error).await);
     }
     let run = RunIdentity::of_this_process();
     for disagreement in &found {
