@@ -172,7 +172,7 @@ fn who_waits_is_named_with_the_one_it_waits_for() {
         );
         let what = blocked["what"].as_str().expect("words");
         assert!(
-            what.contains(&format!("for pid {pid}: SELECT")) && !what.contains("count(*)"),
+            what.contains(&format!("by pid {pid}: SELECT")) && !what.contains("count(*)"),
             "{what}"
         );
     });

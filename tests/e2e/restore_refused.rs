@@ -90,7 +90,7 @@ fn a_dump_that_is_not_among_the_files_with_sums_or_is_elsewhere() {
     });
     let said = restore(&world);
     assert!(
-        said.contains("beside.dump is not among the files"),
+        said.contains("beside.dump is not listed in the manifest"),
         "{said}"
     );
     // A link to another place, of the same content.
@@ -204,7 +204,7 @@ fn rows_that_are_not_the_manifests() {
     });
     let failed = world.orchestrator.expect(&world.restore(&[]), 1);
     assert!(
-        words(&failed).contains("public.t has 500 rows, and had 501"),
+        words(&failed).contains("public.t has 500 rows (expected 501)"),
         "{}",
         words(&failed)
     );
@@ -293,7 +293,7 @@ fn what_is_meant_must_be_clear() {
         (&["restore", "--from", manifest], "SERVICE"),
         (
             &["restore", "two", "--from", manifest],
-            "this backup has no two",
+            "the backup does not include two",
         ),
         (&["restore", "one", "--from", "/nowhere"], "/nowhere"),
         (
@@ -390,7 +390,7 @@ fn what_others_require_is_named() {
     );
     let restored = world.orchestrator.expect(&world.restore(&[]), 0);
     assert!(
-        restored.stdout.contains("is required by two@1"),
+        restored.stdout.contains("two@1 requires it"),
         "{}",
         restored.stdout
     );
