@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::print_stderr,
     missing_docs,
-    reason = "a test that cannot go on says so"
+    reason = "a test that cannot continue fails"
 )]
 
 mod support;

@@ -56,6 +56,7 @@ mod journal;
 mod journal_disagrees;
 mod json;
 mod killed;
+mod language;
 mod leftovers;
 mod leftovers_reindex;
 mod legacy_facts;

@@ -55,7 +55,7 @@ pub fn called() -> Call {
     Call::of(CURRENT.get().unwrap_or(&Invocation::default()))
 }
 
-/// Suggests to rerun this process's command, with a comment that says when.
+/// Suggests to rerun this process's command, with a comment on when to do so.
 pub fn rerun(comment: impl Display) -> String {
     commented(called().to_string(), comment)
 }

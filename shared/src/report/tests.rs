@@ -1,4 +1,4 @@
-//! Runs as people see them: whole outputs, line by line.
+//! Whole runs as users see them, line by line.
 
 use insta::assert_snapshot;
 
@@ -11,19 +11,19 @@ const AUTH: i64 = 1_707_500_000_000;
 const POLICY: i64 = 1_753_250_000_000;
 const TEMPLATES: i64 = 1_753_260_000_000;
 
-/// What stands on stdout and on stderr afterwards.
-fn streams(story: &Story, verbosity: Verbosity, width: Option<usize>) -> (String, String) {
+/// The contents of stdout and stderr afterwards.
+fn streams(run: &Story, verbosity: Verbosity, width: Option<usize>) -> (String, String) {
     let terminal = Terminal {
         width,
         ..Terminal::default()
     };
-    streams_of(story, verbosity, terminal)
+    streams_of(run, verbosity, terminal)
 }
 
-fn streams_of(story: &Story, verbosity: Verbosity, terminal: Terminal) -> (String, String) {
+fn streams_of(run: &Story, verbosity: Verbosity, terminal: Terminal) -> (String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut lines = PlainLines::new(verbosity, terminal, &mut out, &mut err);
-    for event in &story.events {
+    for event in &run.events {
         lines.report(event);
     }
     (
@@ -34,19 +34,19 @@ fn streams_of(story: &Story, verbosity: Verbosity, terminal: Terminal) -> (Strin
 
 #[test]
 fn colours_change_nothing_but_colours() {
-    let mut story = Story::new();
-    auth_and_policy(&mut story, &["auth", "policy", "evidence"], 5);
-    story.lock_waiting("policy", Some(4711), 3);
-    policy_fails(&mut story, failure());
+    let mut run = Story::new();
+    auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
+    run.lock_waiting("policy", Some(4711), 3);
+    policy_fails(&mut run, failure());
     for width in [None, Some(60)] {
-        let (plain_out, plain_err) = streams(&story, Verbosity::Verbose, width);
+        let (plain_out, plain_err) = streams(&run, Verbosity::Verbose, width);
         let painted = Terminal {
             width,
             out: Palette::new(true),
             err: Palette::new(true),
             ..Terminal::default()
         };
-        let (out, err) = streams_of(&story, Verbosity::Verbose, painted);
+        let (out, err) = streams_of(&run, Verbosity::Verbose, painted);
         assert!(out.contains("\u{1b}[32mapplied\u{1b}[0m"), "{out}");
         assert!(
             err.contains("\u{1b}[1m\u{1b}[31merror[42703]\u{1b}[0m"),
@@ -59,12 +59,12 @@ fn colours_change_nothing_but_colours() {
 }
 
 /// Both streams, what is on stderr marked.
-fn told(story: &Story, verbosity: Verbosity) -> String {
-    told_within(story, verbosity, None)
+fn rendered(run: &Story, verbosity: Verbosity) -> String {
+    told_within(run, verbosity, None)
 }
 
-fn told_within(story: &Story, verbosity: Verbosity, width: Option<usize>) -> String {
-    let (out, err) = streams(story, verbosity, width);
+fn told_within(run: &Story, verbosity: Verbosity, width: Option<usize>) -> String {
+    let (out, err) = streams(run, verbosity, width);
     assert!(
         out.lines()
             .chain(err.lines())
@@ -78,40 +78,40 @@ fn told_within(story: &Story, verbosity: Verbosity, width: Option<usize>) -> Str
     }
 }
 
-fn auth_and_policy(story: &mut Story, services: &[&str], steps: usize) {
-    story.run_started(services, &["client"], steps);
-    story.database_created("auth", "soc_auth");
-    story.service_started("auth", 1);
-    story.started("auth", AUTH, "initial_schema", 1, None);
-    story.applied("auth", AUTH, "initial_schema", 424);
-    story.finished("auth", ServiceOutcome::Done, 1, 0, 430);
-    story.service_started("policy", 2);
-    story.started("policy", POLICY, "initial_schema", 1, None);
-    story.applied("policy", POLICY, "initial_schema", 61_000);
-    story.started("policy", TEMPLATES, "add_policy_templates", 2, None);
+fn auth_and_policy(run: &mut Story, services: &[&str], steps: usize) {
+    run.run_started(services, &["client"], steps);
+    run.database_created("auth", "soc_auth");
+    run.service_started("auth", 1);
+    run.started("auth", AUTH, "initial_schema", 1, None);
+    run.applied("auth", AUTH, "initial_schema", 424);
+    run.finished("auth", ServiceOutcome::Done, 1, 0, 430);
+    run.service_started("policy", 2);
+    run.started("policy", POLICY, "initial_schema", 1, None);
+    run.applied("policy", POLICY, "initial_schema", 61_000);
+    run.started("policy", TEMPLATES, "add_policy_templates", 2, None);
 }
 
-fn policy_fails(story: &mut Story, failure: Failure) {
-    story.failed("policy", TEMPLATES, failure);
-    story.finished("policy", ServiceOutcome::Failed, 1, 0, 61_100);
-    story.skipped("evidence", "policy failed", 2);
-    story.finished("evidence", ServiceOutcome::Skipped, 0, 0, 0);
+fn policy_fails(run: &mut Story, failure: Failure) {
+    run.failed("policy", TEMPLATES, failure);
+    run.finished("policy", ServiceOutcome::Failed, 1, 0, 61_100);
+    run.skipped("evidence", "policy failed", 2);
+    run.finished("evidence", ServiceOutcome::Skipped, 0, 0, 0);
     let next = ["orchestrator run policy   # fix the file first"];
-    story.run_finished(ExitStatus::Failed, totals(2, 0, 1, 2, 61_600), &next);
+    run.run_finished(ExitStatus::Failed, totals(2, 0, 1, 2, 61_600), &next);
 }
 
 fn success() -> Story {
-    let mut story = Story::new();
-    auth_and_policy(&mut story, &["auth", "policy"], 3);
-    story.applied("policy", TEMPLATES, "add_policy_templates", 9);
-    story.finished("policy", ServiceOutcome::Done, 2, 0, 61_020);
-    story.run_finished(ExitStatus::Done, totals(3, 0, 0, 0, 61_500), &[]);
-    story
+    let mut run = Story::new();
+    auth_and_policy(&mut run, &["auth", "policy"], 3);
+    run.applied("policy", TEMPLATES, "add_policy_templates", 9);
+    run.finished("policy", ServiceOutcome::Done, 2, 0, 61_020);
+    run.run_finished(ExitStatus::Done, totals(3, 0, 0, 0, 61_500), &[]);
+    run
 }
 
 #[test]
 fn a_run_with_one_service_unchanged() {
-    assert_snapshot!(told(&success(), Verbosity::Normal), @r"
+    assert_snapshot!(rendered(&success(), Verbosity::Normal), @r"
     Applying 3 migrations to 2 services, 1 is up to date.
     created                auth    database soc_auth
     applied        0.42 s  auth    1707500000000 initial_schema
@@ -129,21 +129,21 @@ fn a_run_with_one_service_unchanged() {
 
 #[test]
 fn quietly_only_the_last_line_is_said() {
-    assert_snapshot!(told(&success(), Verbosity::Quiet), @r"
+    assert_snapshot!(rendered(&success(), Verbosity::Quiet), @r"
     2 services, 3 migrations applied in 1 min 02 s, 1 service up to date
     ");
 }
 
 #[test]
 fn one_service_alone_needs_no_table() {
-    let mut story = Story::new();
-    story.run_started(&["policy"], &[], 1);
-    story.service_started("policy", 1);
-    story.started("policy", POLICY, "initial_schema", 1, None);
-    story.applied("policy", POLICY, "initial_schema", 120);
-    story.finished("policy", ServiceOutcome::Done, 1, 0, 130);
-    story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 140), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new();
+    run.run_started(&["policy"], &[], 1);
+    run.service_started("policy", 1);
+    run.started("policy", POLICY, "initial_schema", 1, None);
+    run.applied("policy", POLICY, "initial_schema", 120);
+    run.finished("policy", ServiceOutcome::Done, 1, 0, 130);
+    run.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 140), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 1 migration to policy.
     applied        0.12 s  policy  1753250000000 initial_schema
     1 service, 1 migration applied in 0.14 s
@@ -152,10 +152,10 @@ fn one_service_alone_needs_no_table() {
 
 #[test]
 fn a_failure_points_into_the_file() {
-    let mut story = Story::new();
-    auth_and_policy(&mut story, &["auth", "policy", "evidence"], 5);
-    policy_fails(&mut story, failure());
-    assert_snapshot!(told(&story, Verbosity::Normal), @r#"
+    let mut run = Story::new();
+    auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
+    policy_fails(&mut run, failure());
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r#"
     Applying 5 migrations to 3 services, 1 is up to date.
     created                auth      database soc_auth
     applied        0.42 s  auth      1707500000000 initial_schema
@@ -180,7 +180,7 @@ fn a_failure_points_into_the_file() {
        = state: policy 1753260000000 add_policy_templates is rolled back; nothing of it remains in the database; 1 migration applied before it remains
     next: orchestrator run policy   # fix the file first
     "#);
-    assert_snapshot!(told(&story, Verbosity::Quiet), @r#"
+    assert_snapshot!(rendered(&run, Verbosity::Quiet), @r#"
     Failed after 1 min 02 s: 1 migration failed, 2 migrations applied, 2 not started
     --- stderr ---
     error[42703]: column "titel" does not exist
@@ -197,10 +197,10 @@ fn a_failure_points_into_the_file() {
 
 #[test]
 fn a_narrow_terminal_gets_shorter_lines() {
-    let mut story = Story::new();
-    auth_and_policy(&mut story, &["auth", "policy", "evidence"], 5);
-    policy_fails(&mut story, failure());
-    assert_snapshot!(told_within(&story, Verbosity::Normal, Some(60)), @r#"
+    let mut run = Story::new();
+    auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
+    policy_fails(&mut run, failure());
+    assert_snapshot!(told_within(&run, Verbosity::Normal, Some(60)), @r#"
     Applying 5 migrations to 3 services, 1 is up to date.
     created                auth      database soc_auth
     applied        0.42 s  auth      1707500000000
@@ -236,8 +236,8 @@ fn a_narrow_terminal_gets_shorter_lines() {
 
 #[test]
 fn a_failure_without_a_position_names_the_file() {
-    let mut story = Story::new();
-    auth_and_policy(&mut story, &["auth", "policy", "evidence"], 5);
+    let mut run = Story::new();
+    auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
     let lost = Failure {
         sqlstate: None,
         message:
@@ -252,8 +252,8 @@ fn a_failure_without_a_position_names_the_file() {
         exit_code: ExitStatus::Unavailable,
         ..failure()
     };
-    policy_fails(&mut story, lost);
-    assert_snapshot!(streams(&story, Verbosity::Normal, None).1, @r"
+    policy_fails(&mut run, lost);
+    assert_snapshot!(streams(&run, Verbosity::Normal, None).1, @r"
     unavailable: the connection to the server was lost: terminating connection
                  because of a crash
      --> services/policy/migrations/V1753260000000__add_policy_templates.sql
@@ -264,8 +264,8 @@ fn a_failure_without_a_position_names_the_file() {
 
 #[test]
 fn a_failure_half_way_through_a_no_transaction_file_says_what_stays() {
-    let mut story = Story::new();
-    auth_and_policy(&mut story, &["auth", "policy", "evidence"], 5);
+    let mut run = Story::new();
+    auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
     let half = Failure {
         sqlstate: Some("23505".to_owned()),
         message: "could not create unique index \"policies_title_key\"".to_owned(),
@@ -284,8 +284,8 @@ fn a_failure_half_way_through_a_no_transaction_file_says_what_stays() {
         next: "orchestrator run policy".to_owned(),
         ..failure()
     };
-    policy_fails(&mut story, half);
-    assert_snapshot!(streams(&story, Verbosity::Normal, None).1, @r#"
+    policy_fails(&mut run, half);
+    assert_snapshot!(streams(&run, Verbosity::Normal, None).1, @r#"
     error[23505]: could not create unique index "policies_title_key"
       --> services/policy/migrations/V1753260000000__add_policy_templates.sql:14:1
        |
@@ -302,22 +302,22 @@ fn a_failure_half_way_through_a_no_transaction_file_says_what_stays() {
 
 #[test]
 fn a_failed_revert_says_that_the_migration_stays() {
-    let mut story = Story::new().reverting();
-    story.run_started(&["policy"], &[], 1);
-    story.service_started("policy", 1);
-    story.started("policy", TEMPLATES, "add_policy_templates", 1, None);
+    let mut run = Story::new().reverting();
+    run.run_started(&["policy"], &[], 1);
+    run.service_started("policy", 1);
+    run.started("policy", TEMPLATES, "add_policy_templates", 1, None);
     let stays = Failure {
         direction: Direction::Down,
         ..failure()
     };
-    story.failed("policy", TEMPLATES, stays);
-    story.finished("policy", ServiceOutcome::Failed, 0, 0, 20);
-    story.run_finished(
+    run.failed("policy", TEMPLATES, stays);
+    run.finished("policy", ServiceOutcome::Failed, 0, 0, 20);
+    run.run_finished(
         ExitStatus::Failed,
         totals(0, 0, 1, 0, 30),
         &["orchestrator revert policy"],
     );
-    assert_snapshot!(told(&story, Verbosity::Normal), @r#"
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r#"
     Reverting 1 migration of policy.
     Failed after 0.03 s: 1 migration failed, nothing reverted
     next: orchestrator revert policy
@@ -336,17 +336,17 @@ fn a_failed_revert_says_that_the_migration_stays() {
 
 #[test]
 fn waiting_for_a_lock_is_said_once_for_each_holder() {
-    let mut story = Story::new();
-    story.run_started(&["policy"], &[], 1);
-    story.lock_waiting("policy", None, 0);
-    story.lock_waiting("policy", Some(4711), 3);
-    story.lock_waiting("policy", Some(4711), 8);
-    story.lock_waiting("policy", Some(4712), 65);
-    story.service_started("policy", 1);
-    story.unchanged("policy", POLICY, "initial_schema");
-    story.finished("policy", ServiceOutcome::Done, 0, 0, 9_000);
-    story.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 9_010), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new();
+    run.run_started(&["policy"], &[], 1);
+    run.lock_waiting("policy", None, 0);
+    run.lock_waiting("policy", Some(4711), 3);
+    run.lock_waiting("policy", Some(4711), 8);
+    run.lock_waiting("policy", Some(4712), 65);
+    run.service_started("policy", 1);
+    run.unchanged("policy", POLICY, "initial_schema");
+    run.finished("policy", ServiceOutcome::Done, 0, 0, 9_000);
+    run.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 9_010), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 1 migration to policy.
     waiting                policy  for the lock held by another run
     waiting                policy  for the lock held by pid 4711 (soc, orchestrator, from 10.0.0.3, connected for 3 s, idle)
@@ -358,23 +358,23 @@ fn waiting_for_a_lock_is_said_once_for_each_holder() {
 
 #[test]
 fn a_retry_names_whom_it_met() {
-    let mut story = Story::new();
-    story.run_started(&["policy"], &[], 1);
-    story.service_started("policy", 1);
-    story.started("policy", POLICY, "add_column", 1, None);
-    story.blocked("policy", POLICY, 510, &[991]);
-    story.retrying("policy", POLICY, 1, &[991]);
-    story.blocked("policy", POLICY, 500, &[991]);
-    story.retrying("policy", POLICY, 2, &[991]);
-    story.blocked("policy", POLICY, 500, &[991, 992]);
-    story.retrying("policy", POLICY, 3, &[991, 992]);
-    story.retrying("policy", POLICY, 4, &[992, 991]);
-    story.retrying("policy", POLICY, 5, &[]);
-    story.unblocked("policy", POLICY, 900);
-    story.applied("policy", POLICY, "add_column", 2_100);
-    story.finished("policy", ServiceOutcome::Done, 1, 0, 2_110);
-    story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_120), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new();
+    run.run_started(&["policy"], &[], 1);
+    run.service_started("policy", 1);
+    run.started("policy", POLICY, "add_column", 1, None);
+    run.blocked("policy", POLICY, 510, &[991]);
+    run.retrying("policy", POLICY, 1, &[991]);
+    run.blocked("policy", POLICY, 500, &[991]);
+    run.retrying("policy", POLICY, 2, &[991]);
+    run.blocked("policy", POLICY, 500, &[991, 992]);
+    run.retrying("policy", POLICY, 3, &[991, 992]);
+    run.retrying("policy", POLICY, 4, &[992, 991]);
+    run.retrying("policy", POLICY, 5, &[]);
+    run.unblocked("policy", POLICY, 900);
+    run.applied("policy", POLICY, "add_column", 2_100);
+    run.finished("policy", ServiceOutcome::Done, 1, 0, 2_110);
+    run.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_120), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 1 migration to policy.
     blocked        0.51 s  policy  1753250000000 add_column is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
     retrying               policy  1753250000000 add_column attempt 1 of 10 failed, next in 0.25 s: lock held by pid 991
@@ -389,17 +389,17 @@ fn a_retry_names_whom_it_met() {
 
 #[test]
 fn a_gate_is_waited_for_in_one_line() {
-    let mut story = Story::new();
-    story.run_started(&["policy"], &[], 1);
-    story.gate_waiting("policy", "auth", &[AUTH, AUTH + 1]);
-    story.gate_waiting("policy", "auth", &[AUTH, AUTH + 1]);
-    story.gate_waiting("policy", "auth", &[AUTH + 1]);
-    story.gate_met("policy", "auth", &[AUTH + 1], 12_300);
-    story.service_started("policy", 1);
-    story.applied("policy", POLICY, "initial_schema", 120);
-    story.finished("policy", ServiceOutcome::Done, 1, 0, 130);
-    story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 12_500), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new();
+    run.run_started(&["policy"], &[], 1);
+    run.gate_waiting("policy", "auth", &[AUTH, AUTH + 1]);
+    run.gate_waiting("policy", "auth", &[AUTH, AUTH + 1]);
+    run.gate_waiting("policy", "auth", &[AUTH + 1]);
+    run.gate_met("policy", "auth", &[AUTH + 1], 12_300);
+    run.service_started("policy", 1);
+    run.applied("policy", POLICY, "initial_schema", 120);
+    run.finished("policy", ServiceOutcome::Done, 1, 0, 130);
+    run.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 12_500), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 1 migration to policy.
     waiting                policy  for auth 1707500000000 and 1707500000001
     waiting                policy  for auth 1707500000001
@@ -411,23 +411,23 @@ fn a_gate_is_waited_for_in_one_line() {
 
 #[test]
 fn a_refusal_says_the_way_out() {
-    let mut story = Story::new();
-    story.run_started(&["policy", "evidence"], &["auth"], 2);
-    story.refused(
+    let mut run = Story::new();
+    run.run_started(&["policy", "evidence"], &["auth"], 2);
+    run.refused(
         "policy",
         RefusalKind::Divergent,
         "V1753250000000__initial_schema.sql was edited after it was applied",
         "orchestrator run policy   # first restore the file as it was applied",
     );
-    story.finished("policy", ServiceOutcome::Refused, 0, 0, 3);
-    story.skipped("evidence", "policy was refused", 1);
-    story.finished("evidence", ServiceOutcome::Skipped, 0, 0, 0);
-    story.run_finished(
+    run.finished("policy", ServiceOutcome::Refused, 0, 0, 3);
+    run.skipped("evidence", "policy was refused", 1);
+    run.finished("evidence", ServiceOutcome::Skipped, 0, 0, 0);
+    run.run_finished(
         ExitStatus::Refused,
         totals(0, 0, 0, 2, 20),
         &["orchestrator status policy"],
     );
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 2 migrations to 2 services, 1 is up to date.
 
     service   applied  duration  state
@@ -445,18 +445,18 @@ fn a_refusal_says_the_way_out() {
 
 #[test]
 fn a_server_that_is_down_is_explained_once() {
-    let mut story = Story::new();
-    story.run_started(&["auth", "client", "policy"], &[], 3);
+    let mut run = Story::new();
+    run.run_started(&["auth", "client", "policy"], &[], 3);
     for service in ["auth", "client", "policy"] {
-        story.unavailable(
+        run.unavailable(
             service,
             "cannot connect to 10.0.0.9:5432: connection refused",
         );
-        story.finished(service, ServiceOutcome::Unavailable, 0, 0, 0);
+        run.finished(service, ServiceOutcome::Unavailable, 0, 0, 0);
     }
     let next = ["orchestrator run policy   # first start the server"];
-    story.run_finished(ExitStatus::Unavailable, totals(0, 0, 0, 3, 20), &next);
-    assert_snapshot!(told(&story, Verbosity::Quiet), @r"
+    run.run_finished(ExitStatus::Unavailable, totals(0, 0, 0, 3, 20), &next);
+    assert_snapshot!(rendered(&run, Verbosity::Quiet), @r"
     Unavailable after 0.02 s: nothing applied, 3 not started
     --- stderr ---
     unavailable: auth: cannot connect to 10.0.0.9:5432: connection refused
@@ -467,10 +467,10 @@ fn a_server_that_is_down_is_explained_once() {
 
 #[test]
 fn a_cancelled_run_says_what_was_left_out() {
-    let mut story = Story::new();
-    auth_and_policy(&mut story, &["auth", "policy", "evidence"], 5);
-    story.cancel(1);
-    story.cancel(2);
+    let mut run = Story::new();
+    auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
+    run.cancel(1);
+    run.cancel(2);
     let cancelled = Failure {
         sqlstate: Some("57014".to_owned()),
         message: "canceling statement due to user request".to_owned(),
@@ -479,13 +479,13 @@ fn a_cancelled_run_says_what_was_left_out() {
         exit_code: ExitStatus::Cancelled,
         ..failure()
     };
-    story.failed("policy", TEMPLATES, cancelled);
-    story.finished("policy", ServiceOutcome::Cancelled, 1, 0, 61_100);
-    story.skipped("evidence", "the run was cancelled", 2);
-    story.finished("evidence", ServiceOutcome::Cancelled, 0, 0, 0);
+    run.failed("policy", TEMPLATES, cancelled);
+    run.finished("policy", ServiceOutcome::Cancelled, 1, 0, 61_100);
+    run.skipped("evidence", "the run was cancelled", 2);
+    run.finished("evidence", ServiceOutcome::Cancelled, 0, 0, 0);
     let next = ["orchestrator all"];
-    story.run_finished(ExitStatus::Cancelled, totals(2, 0, 1, 2, 61_600), &next);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    run.run_finished(ExitStatus::Cancelled, totals(2, 0, 1, 2, 61_600), &next);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 5 migrations to 3 services, 1 is up to date.
     created                auth      database soc_auth
     applied        0.42 s  auth      1707500000000 initial_schema
@@ -515,38 +515,38 @@ fn a_cancelled_run_says_what_was_left_out() {
 
 #[test]
 fn nothing_to_do_is_one_line() {
-    let mut story = Story::new();
+    let mut run = Story::new();
     let all = ["ai", "audit", "auth", "client", "control", "evidence"];
-    story.run_started(&[], &all, 0);
+    run.run_started(&[], &all, 0);
     for service in all {
-        story.finished(service, ServiceOutcome::Unchanged, 0, 0, 0);
+        run.finished(service, ServiceOutcome::Unchanged, 0, 0, 0);
     }
-    story.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 12), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    run.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 12), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Nothing to do: 6 services are up to date.
     ");
 
-    let mut story = Story::new().reverting();
-    story.run_started(&[], &["policy"], 0);
-    story.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 12), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new().reverting();
+    run.run_started(&[], &["policy"], 0);
+    run.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 12), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Nothing to do: policy has no applied migration to revert.
     ");
 }
 
 #[test]
 fn a_revert_goes_backwards() {
-    let mut story = Story::new().reverting();
-    story.run_started(&["policy", "auth"], &["ai"], 3);
-    story.service_started("policy", 2);
-    story.reverted("policy", TEMPLATES, "add_policy_templates", 12);
-    story.reverted("policy", POLICY, "initial_schema", 80);
-    story.finished("policy", ServiceOutcome::Done, 0, 2, 95);
-    story.service_started("auth", 1);
-    story.reverted("auth", AUTH, "initial_schema", 40);
-    story.finished("auth", ServiceOutcome::Done, 0, 1, 45);
-    story.run_finished(ExitStatus::Done, totals(0, 3, 0, 0, 150), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new().reverting();
+    run.run_started(&["policy", "auth"], &["ai"], 3);
+    run.service_started("policy", 2);
+    run.reverted("policy", TEMPLATES, "add_policy_templates", 12);
+    run.reverted("policy", POLICY, "initial_schema", 80);
+    run.finished("policy", ServiceOutcome::Done, 0, 2, 95);
+    run.service_started("auth", 1);
+    run.reverted("auth", AUTH, "initial_schema", 40);
+    run.finished("auth", ServiceOutcome::Done, 0, 1, 45);
+    run.run_finished(ExitStatus::Done, totals(0, 3, 0, 0, 150), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Reverting 3 migrations of 2 services, 1 has nothing to revert.
     reverted       0.01 s  policy  1753260000000 add_policy_templates
     reverted       0.08 s  policy  1753250000000 initial_schema
@@ -563,29 +563,29 @@ fn a_revert_goes_backwards() {
 
 #[test]
 fn verbosely_statements_and_notices_are_said() {
-    let mut story = Story::new();
-    story.run_started(&["policy"], &[], 1);
-    story.service_started("policy", 1);
-    story.started("policy", TEMPLATES, "add_indexes", 1, Some((4, 1)));
-    story.recovered("policy", TEMPLATES, 2, 4);
-    story.notice(
+    let mut run = Story::new();
+    run.run_started(&["policy"], &[], 1);
+    run.service_started("policy", 1);
+    run.started("policy", TEMPLATES, "add_indexes", 1, Some((4, 1)));
+    run.recovered("policy", TEMPLATES, 2, 4);
+    run.notice(
         "policy",
         TEMPLATES,
         "NOTICE",
         "relation \"a\" already exists, skipping",
     );
-    story.statement("policy", TEMPLATES, 3, 4, 15);
-    story.notice(
+    run.statement("policy", TEMPLATES, 3, 4, 15);
+    run.notice(
         "policy",
         TEMPLATES,
         "WARNING",
         "there is\n no transaction in progress",
     );
-    story.statement("policy", TEMPLATES, 4, 4, 200_000);
-    story.applied("policy", TEMPLATES, "add_indexes", 200_050);
-    story.finished("policy", ServiceOutcome::Done, 1, 0, 200_060);
-    story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 200_070), &[]);
-    assert_snapshot!(told(&story, Verbosity::Verbose), @r#"
+    run.statement("policy", TEMPLATES, 4, 4, 200_000);
+    run.applied("policy", TEMPLATES, "add_indexes", 200_050);
+    run.finished("policy", ServiceOutcome::Done, 1, 0, 200_060);
+    run.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 200_070), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Verbose), @r#"
     run 01983f2a-0000-7000-8000-000000000001, version 0.1.0
     Applying 1 migration to policy.
     started                policy  lock acquired, 1 migration to run
@@ -598,7 +598,7 @@ fn verbosely_statements_and_notices_are_said() {
     applied    3 min 20 s  policy  1753260000000 add_indexes
     1 service, 1 migration applied in 3 min 20 s
     "#);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 1 migration to policy.
     resumed                policy  1753260000000 add_indexes after statement 1 of 4
     recovered              policy  1753260000000 add_indexes statement 2 of 4: the index policies_title_idx exists and is valid
@@ -611,11 +611,11 @@ fn verbosely_statements_and_notices_are_said() {
 
 #[test]
 fn a_backup_says_what_it_dumped_and_where() {
-    let mut story = Story::new().backing_up();
-    story.run_started(&["policy"], &[], 1);
-    story.backup("policy");
-    story.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 2_600), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new().backing_up();
+    run.run_started(&["policy"], &[], 1);
+    run.backup("policy");
+    run.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 2_600), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Backing up 1 service.
     skipped                policy  no backup: it was created just now, and is empty
     blocked        0.50 s  policy  the dump is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
@@ -627,13 +627,13 @@ fn a_backup_says_what_it_dumped_and_where() {
 
 #[test]
 fn a_run_with_a_backup_names_it_before_the_first_step() {
-    let mut story = Story::new();
-    story.run_started(&["policy"], &[], 1);
-    story.backup("policy");
-    story.applied("policy", POLICY, "initial_schema", 20);
-    story.finished("policy", ServiceOutcome::Done, 1, 0, 30);
-    story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_600), &[]);
-    assert_snapshot!(told(&story, Verbosity::Normal), @r"
+    let mut run = Story::new();
+    run.run_started(&["policy"], &[], 1);
+    run.backup("policy");
+    run.applied("policy", POLICY, "initial_schema", 20);
+    run.finished("policy", ServiceOutcome::Done, 1, 0, 30);
+    run.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_600), &[]);
+    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
     Applying 1 migration to policy.
     skipped                policy  no backup: it was created just now, and is empty
     blocked        0.50 s  policy  the dump is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
@@ -647,21 +647,21 @@ fn a_run_with_a_backup_names_it_before_the_first_step() {
 
 #[test]
 fn in_a_log_the_progress_of_a_dump_is_told_now_and_then() {
-    let mut story = Story::new().backing_up();
-    story.run_started(&["policy"], &[], 1);
-    story.dump_begins("policy");
+    let mut run = Story::new().backing_up();
+    run.run_started(&["policy"], &[], 1);
+    run.dump_begins("policy");
     for (megabytes, seconds) in [(1, 1), (2, 9), (3, 10), (4, 19), (5, 20)] {
-        story.dump_goes_on("policy", megabytes);
-        story.late(seconds);
+        run.dump_goes_on("policy", megabytes);
+        run.late(seconds);
     }
-    let (out, _) = streams(&story, Verbosity::Normal, None);
-    let told: Vec<&str> = out
+    let (out, _) = streams(&run, Verbosity::Normal, None);
+    let dumped: Vec<&str> = out
         .lines()
         .filter(|line| line.contains("MB dumped"))
         .collect();
-    assert_eq!(told.len(), 2, "{out}");
+    assert_eq!(dumped.len(), 2, "{out}");
     assert!(
-        told[0].contains("3.0 MB dumped") && told[1].contains("5.0 MB dumped"),
+        dumped[0].contains("3.0 MB dumped") && dumped[1].contains("5.0 MB dumped"),
         "{out}"
     );
 }

@@ -310,11 +310,11 @@ fn unprivileged() -> Option<(u32, u32)> {
         return None;
     }
     let users = fs::read_to_string("/etc/passwd").expect("reads");
-    let nobody = users
+    let line = users
         .lines()
         .find(|line| line.starts_with("nobody:"))
-        .expect("has nobody");
-    let mut fields = nobody
+        .expect("the user `nobody`");
+    let mut fields = line
         .split(':')
         .skip(2)
         .map(|id| id.parse().expect("a number"));
