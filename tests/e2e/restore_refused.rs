@@ -120,7 +120,7 @@ fn a_dump_that_is_not_among_the_files_with_sums_or_is_elsewhere() {
     world.manifest = world.back_up("second", &["one"], DumpFormat::Directory);
     let folder = world.manifest.with_file_name("one");
     fs::write(folder.join("9999.dat.gz"), "").expect("a file");
-    assert_refused(&world, "9999.dat.gz is not among the files");
+    assert_refused(&world, "9999.dat.gz is not listed in the manifest");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn what_is_meant_must_be_clear() {
         ),
         (
             &["restore", "none", "--from", manifest],
-            "no service `none`",
+            "unknown service `none`",
         ),
     ] {
         let refused = world.orchestrator.expect(arguments, 2);
