@@ -337,7 +337,7 @@ fn what_is_meant_must_be_clear() {
     );
     let refused = world.orchestrator.expect(&world.restore(&[]), 2);
     assert!(
-        refused.stderr.contains("name three too"),
+        refused.stderr.contains("include three"),
         "{}",
         refused.stderr
     );
