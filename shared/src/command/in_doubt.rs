@@ -22,6 +22,10 @@ use crate::postgres::{
     read_release,
 };
 
+/// How long to try to finish one prepared transaction. A busy server may accept connections slowly, and the session of a dead
+/// run may still be finishing the transaction.
+const LONGEST_FINISH: Duration = Duration::from_secs(10);
+
 /// The databases of a release by their number in it.
 type Places = BTreeMap<usize, Arc<Target>>;
 
@@ -214,7 +218,8 @@ impl Search<'_> {
         decision: Decision,
     ) -> Result<bool, ServiceError> {
         let connections = self.context.connections();
-        finish_elsewhere(&connections, target, gid, decision, Instant::now()).await
+        let until = Instant::now() + LONGEST_FINISH;
+        finish_elsewhere(&connections, target, gid, decision, until).await
     }
 
     /// Records the end of the release, which is for information only.
