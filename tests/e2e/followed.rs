@@ -86,6 +86,9 @@ impl<'s> Suggested<'s> {
         let like = self.scene.orchestrator.command::<&str>(&[]);
         let binary = std::path::Path::new(like.get_program());
         let folder = binary.parent().expect("a folder").display();
+        // Clients that are as new as the server.
+        let pg_dump = self.scene.server.program("pg_dump");
+        let clients = pg_dump.parent().expect("a folder").display();
         let mut shell = Command::new("sh");
         shell
             .args(["-c", &self.command])
@@ -93,7 +96,7 @@ impl<'s> Suggested<'s> {
             .env_clear()
             .env("HOME", "/nonexistent")
             .env("PGPASSWORD", self.scene.password())
-            .env("PATH", format!("{folder}:/usr/bin:/bin"))
+            .env("PATH", format!("{folder}:{clients}:/usr/bin:/bin"))
             .env("ORCHESTRATOR_LOCK_TIMEOUT", "1s")
             .env("ORCHESTRATOR_SCRATCH_SERVER", "same")
             .stdin(Stdio::null())

@@ -217,6 +217,10 @@ fn what_an_administrator_does_on_the_server() {
     ] {
         limited.server.query("postgres", sql);
     }
+    // Before PostgreSQL 15 the owner of the database does not own the schema.
+    limited
+        .server
+        .query("db_till", "GRANT USAGE, CREATE ON SCHEMA public TO limited");
     limited
         .services
         .service("till", &[])
