@@ -213,7 +213,7 @@ fn what_a_file_sets_last_does_not_reach_the_engine() {
         "SET SESSION AUTHORIZATION guest",
         "SET default_transaction_read_only = on",
         "SET statement_timeout = '1ms'",
-        "SET lock_timeout = '1ms'; SET idle_session_timeout = '1ms'",
+        "SET lock_timeout = '1ms'; SET idle_session_timeout = '2s'",
         "SET search_path = pg_temp",
         "SET TIME ZONE 'Asia/Tokyo'; SET datestyle = 'German'",
         "SET exit_on_error = on",
