@@ -10,32 +10,7 @@ use shared::sql::Name;
 use super::change::{Act, Change, Step};
 use crate::rules::{Draft, Rule, slugs};
 
-/// The rules about the shape of a table, and about load on that table alone.
-static MOOT: &[&Rule] = &[
-    &slugs::INDEX_NOT_CONCURRENT,
-    &slugs::INDEX_DROP_NOT_CONCURRENT,
-    &slugs::REINDEX_NOT_CONCURRENT,
-    &slugs::CONSTRAINT_NOT_VALID,
-    &slugs::UNIQUE_CONSTRAINT,
-    &slugs::COLUMN_TYPE_CHANGE,
-    &slugs::VOLATILE_DEFAULT,
-    &slugs::STORED_GENERATED_COLUMN,
-    &slugs::STORAGE_CHANGE,
-    &slugs::COLUMN_RENAME,
-    &slugs::DROP_COLUMN,
-    &slugs::CHAR_TYPE,
-    &slugs::TIMESTAMP_WITHOUT_ZONE,
-    &slugs::INT_KEY,
-    &slugs::IDENTIFIER_TOO_LONG,
-    &slugs::INDEX_NAME,
-    &slugs::FOREIGN_KEY_NAME,
-    &slugs::NAMING_STYLE,
-    &slugs::FOREIGN_KEY_UNINDEXED,
-    &slugs::NOT_NULL_STEPS,
-    &slugs::UNQUOTED_MIXED_CASE,
-];
-
-/// The rules among them that are about locks.
+/// The rules about the locks that a change takes on a table.
 static LOAD: &[&Rule] = &[
     &slugs::INDEX_NOT_CONCURRENT,
     &slugs::INDEX_DROP_NOT_CONCURRENT,
@@ -47,6 +22,21 @@ static LOAD: &[&Rule] = &[
     &slugs::STORED_GENERATED_COLUMN,
     &slugs::STORAGE_CHANGE,
     &slugs::NOT_NULL_STEPS,
+];
+
+/// The rules about the shape of a table. Like the load on it, the shape no longer matters once the table is dropped.
+static SHAPE: &[&Rule] = &[
+    &slugs::COLUMN_RENAME,
+    &slugs::DROP_COLUMN,
+    &slugs::CHAR_TYPE,
+    &slugs::TIMESTAMP_WITHOUT_ZONE,
+    &slugs::INT_KEY,
+    &slugs::IDENTIFIER_TOO_LONG,
+    &slugs::INDEX_NAME,
+    &slugs::FOREIGN_KEY_NAME,
+    &slugs::NAMING_STYLE,
+    &slugs::FOREIGN_KEY_UNINDEXED,
+    &slugs::UNQUOTED_MIXED_CASE,
 ];
 
 /// The event that ends the name of a table or column.
@@ -107,7 +97,9 @@ impl TableLifetimes {
 
     /// Whether a finding of a migration is about a table, or a new column, that a later one drops.
     pub(super) fn is_moot(&self, number: usize, steps: &[Step], draft: &Draft<'_>) -> bool {
-        let Some(range) = draft.range.as_ref().filter(|_| MOOT.contains(&draft.rule)) else {
+        let is_load = LOAD.contains(&draft.rule);
+        let is_moot = is_load || SHAPE.contains(&draft.rule);
+        let Some(range) = draft.range.as_ref().filter(|_| is_moot) else {
             return false;
         };
         let step = steps.partition_point(|step| step.range.end <= range.start);
@@ -117,10 +109,7 @@ impl TableLifetimes {
             let Some(table) = table(&act.change) else {
                 return false;
             };
-            if LOAD.contains(&draft.rule)
-                && self.new.contains(&number)
-                && self.existed(number, table)
-            {
+            if is_load && self.new.contains(&number) && self.existed(number, table) {
                 return false;
             }
             let column = column(act, range).cloned();

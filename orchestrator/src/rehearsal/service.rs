@@ -102,32 +102,30 @@ async fn part(
     let mut before = scratch_database.snapshot().await?;
     for index in indices.clone() {
         let migration = migrations[index];
-        let step = RehearsalStep::new(
-            &scratch_database,
-            work,
-            rulebook,
-            migration,
-            &mut probe,
-            None,
-        );
-        let (mut rehearsed, mut continuation) = step.run(&before).await?;
-        if let Continuation::WithoutRows(failure) = continuation {
-            scratch_database = scratch_database
-                .replace(scratch_servers, &mut replica, index)
-                .await?;
-            probe = RowProbe::start(scratch_database.client()).await?;
-            before = scratch_database.snapshot().await?;
-            let rows_failure = Some(failure);
+        let mut rows_failure = None;
+        let (rehearsed, continuation) = loop {
+            let is_retry = rows_failure.is_some();
             let step = RehearsalStep::new(
                 &scratch_database,
                 work,
                 rulebook,
                 migration,
                 &mut probe,
-                rows_failure,
+                rows_failure.take(),
             );
-            (rehearsed, continuation) = step.run(&before).await?;
-        }
+            match step.run(&before).await? {
+                // Once more on a fresh database, without generated rows.
+                (_, Continuation::WithoutRows(failure)) if !is_retry => {
+                    scratch_database = scratch_database
+                        .replace(scratch_servers, &mut replica, index)
+                        .await?;
+                    probe = RowProbe::start(scratch_database.client()).await?;
+                    before = scratch_database.snapshot().await?;
+                    rows_failure = Some(failure);
+                }
+                ended => break ended,
+            }
+        };
         report(migration.version, &rehearsed);
         rehearsal.migrations.push((migration.version, rehearsed));
         let rest = &migrations[index + 1..indices.end];
