@@ -75,7 +75,7 @@ pub use progress::{
     record_statement,
 };
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
-pub use session::{OWN_BEGIN, Session, SessionSettings};
+pub use session::{IDLE_TIMEOUTS, OWN_BEGIN, Session, SessionSettings};
 pub use session_observer::SessionObserver;
 pub use session_state::SessionState;
 pub use stall::{NamedElsewhere, ServerActivity, SessionHandle};

@@ -20,7 +20,7 @@ use crate::config::DatabaseAddress;
 /// Idle timeouts in milliseconds after which the server ends a session that runs files: a stopped or disconnected program
 /// would keep its locks, and live traffic would queue behind them. They are shorter than the default wait for the advisory
 /// lock; within a transaction shorter still, because it may hold locks that block live traffic.
-const GUARDS: &str =
+pub const IDLE_TIMEOUTS: &str =
     "SET idle_in_transaction_session_timeout = 15000; SET idle_session_timeout = 45000";
 
 /// Begins one of our transactions while a file's settings may be in effect.
@@ -368,7 +368,7 @@ impl Session {
             ""
         };
         format!(
-            "{}SET lock_timeout = {}; SET statement_timeout = {}; {GUARDS}{check_client}",
+            "{}SET lock_timeout = {}; SET statement_timeout = {}; {IDLE_TIMEOUTS}{check_client}",
             pin(self.connection.login.major, Scope::Session),
             self.settings.lock_timeout.as_millis(),
             statement_timeout.as_millis(),
@@ -377,7 +377,7 @@ impl Session {
 
     /// Makes the server end this session if we become silent: the holder of the advisory lock must not keep it forever.
     pub async fn guard(&self) -> Result<(), tokio_postgres::Error> {
-        self.client().batch_execute(GUARDS).await
+        self.client().batch_execute(IDLE_TIMEOUTS).await
     }
 
     /// Until [`Self::leave_file`], the settings of the database are in effect, as in a session of psql. Meanwhile, our queries must

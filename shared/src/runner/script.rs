@@ -3,8 +3,7 @@
 use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
-use crate::postgres::Client;
-use crate::postgres::ServerError;
+use crate::postgres::{Client, IDLE_TIMEOUTS, ServerError};
 use crate::sql;
 
 /// Runs a whole file as one simple query, and points at the statement that failed.
@@ -20,7 +19,7 @@ pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
     };
     let sent = &text[shift..];
     let mut completed = 0;
-    match client.run_script(sent, &mut completed).await {
+    match send(client, sent, &mut completed).await {
         Ok(()) => Ok(()),
         Err(error) => {
             let offset = place(&error, sent, completed);
@@ -32,11 +31,36 @@ pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
 /// Runs one statement that begins at `offset` of its file.
 pub(super) async fn run_statement(client: &Client, text: &str, offset: usize) -> Result<(), Fault> {
     let mut completed = 0;
-    let ran = client.run_script(text, &mut completed).await;
+    let ran = send(client, text, &mut completed).await;
     ran.map_err(|error| {
         let within = error_offset(&error, text).unwrap_or(0);
         Fault::at(error, Some(offset + within))
     })
+}
+
+/// Sends a text. If it may set an idle timeout, the engine's own timeouts follow in the same round trip: between two requests the
+/// server would otherwise end the session as soon as the file's timeout expires.
+async fn send(
+    client: &Client,
+    text: &str,
+    completed: &mut usize,
+) -> Result<(), tokio_postgres::Error> {
+    let sets_timeout = [
+        "idle_session_timeout",
+        "idle_in_transaction_session_timeout",
+    ]
+    .iter()
+    .any(|setting| sql::mentions(text, setting));
+    if !sets_timeout {
+        return client.run_script(text, completed).await;
+    }
+    // The second message fails after an error in a transaction, which is rolled back with its timeouts.
+    let (ran, _) = tokio::join!(
+        biased;
+        client.run_script(text, completed),
+        client.batch_execute(IDLE_TIMEOUTS),
+    );
+    ran
 }
 
 /// The place of an error in a file of several statements.
