@@ -225,8 +225,8 @@ fn in_a_pipeline_people_are_told_of_the_grace_and_not_of_keys() {
     nix::sys::signal::kill(pid, Signal::SIGTERM).unwrap();
     let outcome = Outcome::of(child);
     assert_eq!(outcome.code, 130);
-    let told = "Stopping: finishing the current steps, starting nothing new. They are cancelled on the server after 8.00 s, or at once on a second signal.";
-    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    let message = "Stopping: finishing the current steps, starting nothing new. They are cancelled on the server after 8.00 s, or at once on a second signal.";
+    assert!(outcome.stderr.contains(message), "{}", outcome.stderr);
     assert_eq!(server.applied("db_a"), [1]);
 }
 
