@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use shared::config::{DatabaseAddress, clean_command};
+use shared::domain::ExitStatus;
 use shared::postgres::local_server::folders_with;
 use shared::postgres::{ask_administrator, quote_identifier};
 
@@ -138,9 +139,53 @@ impl ClientProgram {
     }
 }
 
+/// The exit code of a failed client program. Parses the text, because client programs print no SQLSTATE.
+pub(crate) fn exit_status_of(said: &str) -> ExitStatus {
+    const LOST: [&str; 9] = [
+        "connection to server",
+        "server closed the connection",
+        "connection has been closed",
+        "no connection to the server",
+        "could not send data to server",
+        "could not receive data from server",
+        "terminating connection",
+        "the database system is",
+        "SSL SYSCALL error",
+    ];
+    if is_locked(said) || is_of_full_server(said) || LOST.iter().any(|part| said.contains(part)) {
+        ExitStatus::Unavailable
+    } else if said.contains(PERMISSION_DENIED) {
+        ExitStatus::Refused
+    } else {
+        ExitStatus::Failed
+    }
+}
+
+/// Whether the server has no free connection, including connection limits of roles and databases.
+pub(crate) fn is_of_full_server(said: &str) -> bool {
+    [
+        "too many clients",
+        "too many connections",
+        "remaining connection slots",
+        "the database system is starting up",
+    ]
+    .iter()
+    .any(|part| said.contains(part))
+}
+
+/// Whether a lock was not acquired in time.
+pub(crate) fn is_locked(said: &str) -> bool {
+    ["statement timeout", "lock timeout", "could not obtain lock"]
+        .iter()
+        .any(|part| said.contains(part))
+}
+
+/// The message of the server. A file that cannot be accessed has a capital letter.
+const PERMISSION_DENIED: &str = "permission denied";
+
 /// The next command when a client program reports a missing privilege. Parses the text, because client programs print no SQLSTATE.
 pub(crate) fn without_right(said: &str, address: &DatabaseAddress) -> Option<String> {
-    said.contains("permission denied").then(|| {
+    said.contains(PERMISSION_DENIED).then(|| {
         let user = quote_identifier(address.user());
         ask_administrator(&format!("GRANT pg_read_all_data TO {user}"))
     })

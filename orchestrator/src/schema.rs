@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use shared::command::CommandError;
 use shared::config::DatabaseAddress;
-use shared::domain::{Migration, Service};
+use shared::domain::{Diagnostic, Migration, Service, rerun};
 use shared::inspect::ServiceError;
 use shared::source::DEFAULT_HISTORY_TABLE;
 
-use crate::client_program::ClientProgram;
+use crate::client_program::{ClientProgram, exit_status_of};
 use crate::client_watch::ClientWatch;
 use crate::scratch::{Replay, ScratchError, ScratchServers};
 
@@ -55,12 +55,13 @@ async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<Str
         })?
         .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
     if !output.status.success() {
-        return Err(CommandError::Program {
-            message: format!(
-                "pg_dump failed: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            ),
-        });
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Diagnostic::new(
+            exit_status_of(&said),
+            format!("pg_dump failed: {}", said.trim()),
+            rerun("after correcting that"),
+        )
+        .into());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

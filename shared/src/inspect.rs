@@ -6,7 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::config::DatabaseAddress;
 use crate::domain::{
-    ExitStatus, Refusal, RefusalKind, Service, called, commented, rerun, with_causes,
+    Diagnostic, ExitStatus, Refusal, RefusalKind, Service, called, commented, rerun, with_causes,
 };
 use crate::postgres::{
     ADVISORY_LOCK_FUNCTIONS, ConnectError, Connections, LockError, Session, ask_administrator,
@@ -173,34 +173,9 @@ pub enum ServiceError {
     /// Continuing would not be safe.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Whether a migration may be undone depends on a database that cannot be inspected.
-    #[error("{message}")]
-    Unsure {
-        /// What cannot be determined.
-        message: String,
-        /// What to do next.
-        next: String,
-    },
-    /// A check before the first step failed.
-    #[error("{message}")]
-    PreRunCheck {
-        /// What is wrong, and where.
-        message: String,
-        /// What to do next.
-        next: String,
-        /// The exit code for this error.
-        exit_code: ExitStatus,
-    },
-    /// The service's part of an atomic release failed.
-    #[error("{message}")]
-    Release {
-        /// What is wrong, and where.
-        message: String,
-        /// What to do next.
-        next: String,
-        /// The exit code for this error.
-        exit_code: ExitStatus,
-    },
+    /// An error that another one caused, or of another part of the program.
+    #[error(transparent)]
+    Diagnosed(#[from] Diagnostic),
     /// The database does not exist, and may not be created.
     #[error("{address}: the database does not exist, and it is not created {why}")]
     MayNotCreate {
@@ -260,14 +235,16 @@ impl ServiceError {
             },
             // Out of memory, disk or connections, or cancelled by another session: statements of the engine have no timeout.
             Some(code) if !lost && (code.starts_with("53") || code == "57014") => {
-                Self::PreRunCheck {
-                    message: format!("{address}: {message}"),
-                    next: match code {
-                        "57014" => rerun("after finding out what cancels its statements"),
-                        _ => rerun("after freeing resources on the server"),
-                    },
-                    exit_code: ExitStatus::Unavailable,
-                }
+                let next = match code {
+                    "57014" => "after finding out what cancels its statements",
+                    _ => "after freeing resources on the server",
+                };
+                Diagnostic::new(
+                    ExitStatus::Unavailable,
+                    format!("{address}: {message}"),
+                    rerun(next),
+                )
+                .into()
             }
             _ => Self::Query {
                 address: address_text,
@@ -378,9 +355,7 @@ impl ServiceError {
             | Self::Locked { .. }
             | Self::Cancelled
             | Self::Refused(_)
-            | Self::Unsure { .. }
-            | Self::PreRunCheck { .. }
-            | Self::Release { .. }
+            | Self::Diagnosed(_)
             | Self::Right { .. }
             | Self::MayNotCreate { .. } => false,
         }
@@ -423,15 +398,13 @@ impl ServiceError {
             Self::Lock { source, .. } if matches!(**source, LockError::Cancelled) => {
                 ExitStatus::Cancelled
             }
-            Self::Lock { .. } | Self::Locked { .. } | Self::Unsure { .. } => {
-                ExitStatus::Unavailable
-            }
+            Self::Lock { .. } | Self::Locked { .. } => ExitStatus::Unavailable,
             Self::Query { lost: true, .. } => ExitStatus::Unavailable,
             Self::Query { lost: false, .. } => ExitStatus::Failed,
             Self::Refused(_) | Self::Right { .. } | Self::MayNotCreate { .. } => {
                 ExitStatus::Refused
             }
-            Self::PreRunCheck { exit_code, .. } | Self::Release { exit_code, .. } => *exit_code,
+            Self::Diagnosed(diagnostic) => diagnostic.exit_code,
         }
     }
 
@@ -439,10 +412,8 @@ impl ServiceError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => Some(refusal.next.clone()),
-            Self::Unsure { next, .. }
-            | Self::Right { next, .. }
-            | Self::PreRunCheck { next, .. }
-            | Self::Release { next, .. } => Some(next.clone()),
+            Self::Right { next, .. } => Some(next.clone()),
+            Self::Diagnosed(diagnostic) => diagnostic.next.clone(),
             Self::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
                 Some(rerun("when the other run has ended"))
             }
@@ -469,5 +440,14 @@ impl ServiceError {
     /// The error with its causes, in one line.
     pub fn chain(&self) -> String {
         with_causes(self)
+    }
+
+    /// What another error says about this one, its cause.
+    pub fn diagnostic(&self) -> Diagnostic {
+        Diagnostic {
+            message: self.chain(),
+            next: self.next(),
+            exit_code: self.exit_status(),
+        }
     }
 }

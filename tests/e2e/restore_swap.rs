@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use orchestrator::backup::DumpFormat;
-use tests::{Server, wait_until};
+use tests::{Program, Proxy, Server, Side, wait_until};
 use tokio_postgres::NoTls;
 
 use crate::restore::world::{DATABASE, World};
@@ -410,4 +410,44 @@ fn two_services_in_one_database_go_back_together() {
     world
         .orchestrator
         .expect(&["history", "all", "--verify"], 0);
+}
+
+#[test]
+fn what_remains_after_a_swap_is_named_and_leads_to_the_end() {
+    let (world, manifest) = three();
+    let before = world.server.databases();
+    let restore = ["restore", "all", "--from", &manifest, "--drop-old"];
+    // The server becomes unreachable for the check after the first swap, and then before the first database is dropped.
+    let check = Proxy::at_sql_after(&world.server, "RENAME TO", "SELECT f.place");
+    let drop = Proxy::at_sql(&world.server, "DROP DATABASE db_", Side::Before);
+    for (proxy, restored) in [(check, 1), (drop, 3)] {
+        let through = Program::named("orchestrator")
+            .env("ORCHESTRATOR_SERVER_URL", &proxy.url("postgres"))
+            .services(&world.services);
+        let mut running = through.watch(&restore);
+        let reached = proxy.wait_until_reached(&mut running).is_some();
+        proxy.cut_for_good();
+        let outcome = running.end_within(SOON);
+        assert!(reached && outcome.code == 5, "{outcome:#?}");
+        let finished = outcome.events().pop().expect("an event");
+        assert_eq!(finished["verdict"], "unavailable", "{finished}");
+        assert_eq!(finished["restored"], restored, "{finished}");
+        for failed in outcome.events_of("service_failed") {
+            assert_eq!(failed["exit_code"], 5, "{failed}");
+        }
+        for next in finished["next"].as_array().expect("a list") {
+            let (next, _) = next
+                .as_str()
+                .and_then(|next| next.split_once("   #"))
+                .expect("a command");
+            let words: Vec<&str> = next.split_whitespace().skip(1).collect();
+            world.orchestrator.expect(&words, 0);
+        }
+        assert_eq!(has_a(&world.server), ["a", "a"]);
+        assert!(world.server.contents(DATABASE) == world.now);
+        world
+            .orchestrator
+            .expect(&["restore", "all", "--drop-old"], 0);
+        assert_eq!(world.server.databases(), before);
+    }
 }

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use shared::dispatch::Recorder;
 use shared::domain::{
-    Anchor, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
-    StopCause, Totals, Verdict, Version, commented, suggest, with_causes,
+    Anchor, Diagnostic, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName,
+    ServiceOutcome, StopCause, Totals, Verdict, Version, commented, suggest, with_causes,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LockError, LockedSession, RunIdentity, read_anchor};
@@ -288,8 +288,12 @@ impl<'a> AdoptionReporter<'a> {
     }
 
     fn fail_with(&mut self, name: &ServiceName, error: shared::command::CommandError) {
-        let (next, status) = (error.next(), error.exit_status());
-        self.failed(name, error.to_string(), next, None, status);
+        let Diagnostic {
+            message,
+            next,
+            exit_code,
+        } = error.diagnostic();
+        self.failed(name, message, next, None, exit_code);
     }
 
     fn failed(

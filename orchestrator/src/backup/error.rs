@@ -4,12 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shared::domain::{Blocker, ExitStatus, rerun, with_causes};
+use shared::domain::{Blocker, Diagnostic, ExitStatus, rerun, with_causes};
 use shared::inspect::ServiceError;
 use shared::report::blockers;
 
 use super::ManifestError;
-use crate::client_program::ClientProgramError;
+use crate::client_program::{ClientProgramError, exit_status_of, is_locked, is_of_full_server};
 use crate::scratch::ScratchError;
 
 /// Why a backup failed.
@@ -68,6 +68,14 @@ pub enum BackupError {
         /// The defect.
         why: String,
     },
+    /// `pg_restore` did not reach the end of the dump, because a server or a privilege was missing.
+    #[error("{database}: pg_restore failed: {said}")]
+    Restore {
+        /// The database.
+        database: String,
+        /// Its error messages.
+        said: String,
+    },
     /// The test restore failed.
     #[error("{database}: test restore of the dump failed")]
     Scratch {
@@ -90,15 +98,10 @@ impl BackupError {
         match self {
             Self::Program(_) | Self::Folder { .. } => ExitStatus::Usage,
             Self::Blocked { .. } => ExitStatus::Unavailable,
-            Self::Dump { said, .. } if is_unavailable(said) => ExitStatus::Unavailable,
-            Self::Dump {
-                forbidden: Some(_), ..
-            } => ExitStatus::Refused,
+            Self::Dump { said, .. } | Self::Restore { said, .. } => exit_status_of(said),
             Self::Service(error) => error.exit_status(),
             Self::Scratch { source, .. } => source.exit_status(),
-            Self::NotRun { .. } | Self::Dump { .. } | Self::Unsound { .. } | Self::Manifest(_) => {
-                ExitStatus::Failed
-            }
+            Self::NotRun { .. } | Self::Unsound { .. } | Self::Manifest(_) => ExitStatus::Failed,
         }
     }
 
@@ -126,6 +129,9 @@ impl BackupError {
                 ..
             } => next.clone(),
             Self::Dump { said, .. } => rerun(after_dump(said)),
+            Self::Restore { .. } => {
+                rerun("when the server is reachable, or with another --scratch-server")
+            }
             Self::Blocked { .. } => rerun(
                 "when those sessions have ended, or with a longer --lock-timeout or more --lock-retries",
             ),
@@ -148,11 +154,7 @@ impl From<BackupError> for ServiceError {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Service(error) => error,
-            error => Self::PreRunCheck {
-                message: with_causes(&error),
-                next: error.next(),
-                exit_code: error.exit_status(),
-            },
+            error => Diagnostic::new(error.exit_status(), with_causes(&error), error.next()).into(),
         }
     }
 }
@@ -165,38 +167,6 @@ fn is_full(text: &str) -> bool {
         .any(|part| text.contains(part))
 }
 
-/// Matches the server's text, including connection limits of roles and databases, because `pg_dump` prints no SQLSTATE.
-fn is_of_full_server(said: &str) -> bool {
-    [
-        "too many clients",
-        "too many connections",
-        "remaining connection slots",
-        "the database system is starting up",
-    ]
-    .iter()
-    .any(|part| said.contains(part))
-}
-
-fn is_locked(said: &str) -> bool {
-    ["statement timeout", "lock timeout", "could not obtain lock"]
-        .iter()
-        .any(|part| said.contains(part))
-}
-
-/// Whether the server or a lock was unavailable.
-fn is_unavailable(said: &str) -> bool {
-    is_locked(said)
-        || is_of_full_server(said)
-        || [
-            "connection to server",
-            "server closed the connection",
-            "terminating connection",
-            "the database system is",
-        ]
-        .iter()
-        .any(|part| said.contains(part))
-}
-
 fn after_dump(said: &str) -> &'static str {
     if is_full(said) {
         MAKE_ROOM
@@ -204,7 +174,7 @@ fn after_dump(said: &str) -> &'static str {
         "as the owner of the table, or as a role with BYPASSRLS"
     } else if is_locked(said) {
         "when the conflicting table lock is released"
-    } else if is_unavailable(said) {
+    } else if exit_status_of(said) == ExitStatus::Unavailable {
         "when the server is reachable"
     } else {
         "first fix the error of pg_dump"

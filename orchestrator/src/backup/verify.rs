@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use catalog::{Kind, Snapshot, compare};
 use shared::config::DatabaseAddress;
+use shared::domain::ExitStatus;
 use shared::inspect::ServiceError;
 use shared::postgres::Connections;
 use shared::report::units::count;
@@ -15,7 +16,7 @@ use shared::source::DEFAULT_HISTORY_TABLE;
 use super::dump::ProgramMessages;
 use super::facts::{Facts, count_rows};
 use super::{BackupError, DumpFormat};
-use crate::client_program::ClientProgram;
+use crate::client_program::{ClientProgram, exit_status_of};
 use crate::client_watch::ClientWatch;
 use crate::drift::is_of_its_creation;
 use crate::scratch::{ScratchError, ScratchServer};
@@ -205,10 +206,15 @@ impl Dumped<'_> {
         }
         let mut words = ProgramMessages::default();
         stderr.lines().for_each(|line| words.push_line(line));
-        Err(self.unsound(format!(
-            "pg_restore failed: {}",
-            words.or_how_it_ended(output.status)
-        )))
+        let said = words.or_how_it_ended(output.status);
+        // Only an error of the dump itself says something about the dump.
+        if exit_status_of(&said) != ExitStatus::Failed {
+            return Err(BackupError::Restore {
+                database: self.database.to_owned(),
+                said,
+            });
+        }
+        Err(self.unsound(format!("pg_restore failed: {said}")))
     }
 }
 

@@ -87,12 +87,7 @@ async fn take(
     match stops.unless_asked(gather(&connections, targets)).await {
         None => return Err((name.clone(), ServiceError::Cancelled)),
         Some(Err(error)) => {
-            let pre_run_check = ServiceError::PreRunCheck {
-                message: error.to_string(),
-                next: error.next().unwrap_or_default(),
-                exit_code: error.exit_status(),
-            };
-            return Err((name.clone(), pre_run_check));
+            return Err((name.clone(), error.diagnostic().into()));
         }
         Some(Ok(gathered)) => {
             if let Some(stopped) = gathered.stopped.into_iter().next() {

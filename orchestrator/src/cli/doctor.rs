@@ -57,11 +57,11 @@ pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus,
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let mut examination = examine(context, &targets, args.idle_after).await?;
-    let mut fixed = Vec::new();
+    let (mut fixed, mut failed) = (Vec::new(), ExitStatus::Done);
     let mut is_cancelled = false;
     if args.fix {
         let mut cancelled = watch_signals();
-        fixed = fix(context, &targets, &examination, args.yes, &mut cancelled).await?;
+        (fixed, failed) = fix(context, &targets, &examination, args.yes, &mut cancelled).await?;
         is_cancelled = *cancelled.borrow() > 0;
         if !fixed.is_empty() && !is_cancelled {
             tokio::select! {
@@ -90,12 +90,15 @@ pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus,
     Ok(if is_cancelled {
         ExitStatus::Cancelled
     } else {
-        status(&examination)
+        status(&examination, failed)
     })
 }
 
-fn status(examination: &Examination) -> ExitStatus {
-    let found = if examination.counted() > 0 {
+/// What a failed repair leaves is a finding, unless the repair can succeed later.
+fn status(examination: &Examination, failed: ExitStatus) -> ExitStatus {
+    let found = if examination.counted() > 0 && failed == ExitStatus::Unavailable {
+        failed
+    } else if examination.counted() > 0 {
         ExitStatus::Findings
     } else {
         ExitStatus::Done
@@ -104,15 +107,16 @@ fn status(examination: &Examination) -> ExitStatus {
     unreachable.fold(found, |worst, one| worst.or_worse(one.exit_code))
 }
 
-/// Makes the repairs that are possible, asking where required, until `cancelled`. Returns the repaired findings.
+/// Makes the repairs that are possible, asking where required, until `cancelled`. Returns the repaired findings, and the exit code of
+/// the repairs that failed.
 async fn fix(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     examination: &Examination,
     yes: bool,
     cancelled: &mut watch::Receiver<u32>,
-) -> Result<Vec<Finding>, CommandError> {
-    let mut fixed = Vec::new();
+) -> Result<(Vec<Finding>, ExitStatus), CommandError> {
+    let (mut fixed, mut failed) = (Vec::new(), ExitStatus::Done);
     for finding in &examination.findings {
         if *cancelled.borrow() > 0 {
             break;
@@ -132,17 +136,13 @@ async fn fix(
         }
         match repair(context, target, remedy, cancelled).await {
             Repaired::Done => fixed.push(finding.clone()),
-            Repaired::RunAtWork => tracing::warn!(
-                database = finding.place,
-                "not repaired, because a run is in progress: {}",
-                finding.next
-            ),
-            Repaired::Failed(why) => {
-                tracing::warn!(database = finding.place, "{} failed: {why}", finding.next);
+            Repaired::Failed(cause) => {
+                tracing::warn!(database = finding.place, "not repaired: {cause}");
+                failed = failed.or_worse(cause.exit_code);
             }
         }
     }
-    Ok(fixed)
+    Ok((fixed, failed))
 }
 
 async fn consent(

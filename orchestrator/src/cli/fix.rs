@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use shared::command::{CommandError, Context, Selected, print_document, watch_signals};
-use shared::domain::{ExitStatus, ServiceName, Version};
+use shared::domain::{Diagnostic, ExitStatus, ServiceName, Version};
 use shared::inspect::{Target, inspect};
 use shared::reconcile::reconcile;
 
@@ -185,10 +185,11 @@ fn as_command_error(error: WriteError) -> CommandError {
             what: format!("cannot write {}", path.display()),
             source,
         },
-        other => CommandError::Stopped {
+        other => Diagnostic {
             message: other.to_string(),
             next: None,
-            status: ExitStatus::Refused,
-        },
+            exit_code: ExitStatus::Refused,
+        }
+        .into(),
     }
 }

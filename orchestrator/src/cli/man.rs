@@ -37,10 +37,9 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
             })?,
     };
     let mut page = Vec::new();
-    render(command, &mut page).map_err(|error| CommandError::Stopped {
-        message: format!("cannot write the page: {error}"),
-        next: None,
-        status: ExitStatus::Failed,
+    render(command, &mut page).map_err(|source| CommandError::Io {
+        what: "cannot write the page".to_owned(),
+        source,
     })?;
     print_exact(&String::from_utf8_lossy(&page))?;
     Ok(ExitStatus::Done)

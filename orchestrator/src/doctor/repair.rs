@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::command::{CommandError, Context, Selected, resolve_in_doubt};
+use shared::command::{Context, Selected, resolve_in_doubt};
+use shared::domain::{Diagnostic, ExitStatus, rerun, with_causes};
 use shared::inspect::{ServiceError, Target};
-use shared::postgres::{LockError, LockedSession, SessionSettings, quote_identifier};
+use shared::postgres::{LockedSession, SessionSettings, quote_identifier};
 use tokio::sync::watch;
 
 use super::{Repair, finding::Remedy};
-use shared::domain::with_causes;
 
 /// The longest wait for a lock or for old transactions.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -19,10 +19,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 pub enum Repaired {
     /// The repair was made.
     Done,
-    /// A run holds the lock of the database and may be changing the same object.
-    RunAtWork,
     /// The repair failed, with the cause.
-    Failed(String),
+    Failed(Diagnostic),
 }
 
 /// Makes a repair in the database of a target, until `cancelled`.
@@ -44,16 +42,7 @@ pub async fn repair(
     };
     match done {
         Ok(()) => Repaired::Done,
-        Err(error) => unrepaired(&error),
-    }
-}
-
-fn unrepaired(error: &ServiceError) -> Repaired {
-    match error {
-        ServiceError::Lock { source, .. } if matches!(**source, LockError::TimedOut { .. }) => {
-            Repaired::RunAtWork
-        }
-        error => Repaired::Failed(error.chain()),
+        Err(error) => Repaired::Failed(error.diagnostic()),
     }
 }
 
@@ -72,11 +61,14 @@ async fn release(
     let resolved = resolve_in_doubt(context, &selected, [target], Duration::ZERO, halted).await;
     match resolved {
         Ok(resolved) => match resolved.iter().flat_map(|it| &it.left).next() {
-            Some(left) => Repaired::Failed(format!("cannot connect to the database of {left}")),
+            Some(left) => Repaired::Failed(Diagnostic::new(
+                ExitStatus::Unavailable,
+                format!("cannot connect to the database of {left}"),
+                rerun("when the server is reachable"),
+            )),
             None => Repaired::Done,
         },
-        Err(CommandError::Service(error)) => unrepaired(&error),
-        Err(error) => Repaired::Failed(error.to_string()),
+        Err(error) => Repaired::Failed(error.diagnostic()),
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use shared::domain::{Failure, Script};
+use shared::domain::{Diagnostic, Failure, Script, with_causes};
+use shared::inspect::ServiceError;
 use shared::postgres::Client;
 use shared::sql;
 
@@ -31,7 +32,12 @@ pub(super) struct RowProbe {
 
 impl From<RowsError> for ScratchError {
     fn from(error: RowsError) -> Self {
-        Self::Inspect(Box::new(error))
+        let cause = Diagnostic {
+            message: with_causes(&error),
+            next: None,
+            exit_code: error.exit_status(),
+        };
+        ServiceError::from(cause.within("cannot inspect the scratch database")).into()
     }
 }
 

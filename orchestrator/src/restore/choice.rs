@@ -10,7 +10,8 @@ use service_layout::files::{self, FileError};
 use shared::command::{CommandError, Selected};
 use shared::config::DatabaseAddress;
 use shared::domain::{
-    ExitStatus, Refusal, RefusalKind, ServiceName, commented, rerun, suggest, with_causes,
+    Diagnostic, ExitStatus, Refusal, RefusalKind, ServiceName, commented, rerun, suggest,
+    with_causes,
 };
 use shared::inspect::Target;
 
@@ -218,13 +219,12 @@ fn unreadable(error: &ManifestError) -> CommandError {
             rerun("with --from and a manifest, its directory, or `latest`"),
         ),
         ManifestError::Malformed { source, .. } => refused(format!("{error}: {source}")),
-        ManifestError::OtherForm { .. } => CommandError::Stopped {
-            message: error.to_string(),
-            next: Some(rerun(
-                "with the version of the orchestrator that wrote it, or a newer one",
-            )),
-            status: ExitStatus::Refused,
-        },
+        ManifestError::OtherForm { .. } => Diagnostic::new(
+            ExitStatus::Refused,
+            error.to_string(),
+            rerun("with the version of the orchestrator that wrote it, or a newer one"),
+        )
+        .into(),
     }
 }
 

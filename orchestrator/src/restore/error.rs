@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use shared::domain::{ExitStatus, Refusal, commented, rerun, suggest};
+use shared::domain::{Diagnostic, ExitStatus, Refusal, commented, rerun, suggest, with_causes};
 use shared::inspect::ServiceError;
 
-use crate::client_program::ClientProgramError;
+use crate::client_program::{ClientProgramError, exit_status_of};
 
 /// Why a restore failed.
 #[derive(Debug, thiserror::Error)]
@@ -50,13 +50,13 @@ pub enum RestoreError {
         /// The database.
         database: String,
     },
-    /// The database could not be renamed in time.
-    #[error("cannot rename {database}: {message}")]
+    /// The database could not be renamed.
+    #[error("cannot rename {database}: {cause}")]
     NotRenamed {
         /// The database.
         database: String,
-        /// The server's message.
-        message: String,
+        /// The server's error.
+        cause: Diagnostic,
     },
     /// The connection was lost during the swap, and its outcome is unknown.
     #[error(
@@ -68,14 +68,9 @@ pub enum RestoreError {
         /// Why the server cannot be queried.
         message: String,
     },
-    /// The database was swapped, but a check of the new one failed.
-    #[error("error after the swap: {message}")]
-    AfterSwap {
-        /// The new name of the old database.
-        kept: Option<String>,
-        /// The problem.
-        message: String,
-    },
+    /// The database was swapped, but the new one could not be checked, or differs.
+    #[error(transparent)]
+    AfterSwap(Diagnostic),
     /// The user cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -93,14 +88,12 @@ impl RestoreError {
         match self {
             Self::Service(error) => error.exit_status(),
             Self::Program(_) => ExitStatus::Usage,
-            Self::Start { .. }
-            | Self::Failed { .. }
-            | Self::NotTheSame { .. }
-            | Self::AfterSwap { .. } => ExitStatus::Failed,
-            Self::AtWork { .. }
-            | Self::LockLost { .. }
-            | Self::NotRenamed { .. }
-            | Self::Unknown { .. } => ExitStatus::Unavailable,
+            Self::Failed { said } => exit_status_of(said),
+            Self::Start { .. } | Self::NotTheSame { .. } => ExitStatus::Failed,
+            Self::NotRenamed { cause, .. } | Self::AfterSwap(cause) => cause.exit_code,
+            Self::AtWork { .. } | Self::LockLost { .. } | Self::Unknown { .. } => {
+                ExitStatus::Unavailable
+            }
             Self::Cancelled => ExitStatus::Cancelled,
         }
     }
@@ -113,6 +106,9 @@ impl RestoreError {
                 "first install the client programs of that PostgreSQL, or specify their directory with --pg-bin"
             }
             Self::Start { .. } => "with another directory of client programs: --pg-bin DIR",
+            Self::Failed { said } if exit_status_of(said) == ExitStatus::Unavailable => {
+                "nothing was swapped: when the server is reachable"
+            }
             Self::Failed { .. } => {
                 "nothing was swapped: first fix the cause (such as a missing role, extension or privilege)"
             }
@@ -125,16 +121,7 @@ impl RestoreError {
                     "when the server is reachable: the newest row shows whether the database was restored",
                 ));
             }
-            Self::AfterSwap { kept, .. } => {
-                let before = kept
-                    .as_ref()
-                    .map(|kept| format!(" (the previous database is {kept})"))
-                    .unwrap_or_default();
-                return Some(commented(
-                    suggest(["status"]),
-                    format!("shows the state of the database{before}"),
-                ));
-            }
+            Self::AfterSwap(cause) => return cause.next.clone(),
             Self::Cancelled => return None,
         };
         Some(rerun(next))
@@ -142,17 +129,16 @@ impl RestoreError {
 
     /// The error and its causes in one line.
     pub fn chain(&self) -> String {
-        if let Self::Service(error) = self {
-            return error.chain();
+        with_causes(self)
+    }
+
+    /// What another error says about this one, its cause.
+    pub fn diagnostic(&self) -> Diagnostic {
+        Diagnostic {
+            message: self.chain(),
+            next: self.next(),
+            exit_code: self.exit_status(),
         }
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        text
     }
 
     /// The refusal, if the error is one.

@@ -2,8 +2,8 @@
 
 use shared::dispatch::Recorder;
 use shared::domain::{
-    Anchor, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals,
-    Verdict, commented,
+    Anchor, Diagnostic, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, ServiceOutcome,
+    StopCause, Totals, Verdict, commented,
 };
 use shared::postgres::RunIdentity;
 use shared::report::Reporter;
@@ -117,9 +117,11 @@ impl<'a> RestoreReporter<'a> {
     /// Reports a failed database. A cancellation is reported once for all.
     pub(super) fn fail(&mut self, restoration: &Restoration, error: &RestoreError) {
         let status = error.exit_status();
-        if status == ExitStatus::Cancelled {
+        let is_swapped = matches!(error, RestoreError::AfterSwap(_));
+        if status == ExitStatus::Cancelled && !is_swapped {
             return self.cancel(restoration);
         }
+        self.restored += usize::from(is_swapped);
         self.status = self.status.or_worse(status);
         self.failed += 1;
         let next = error.next();
@@ -197,6 +199,17 @@ impl<'a> RestoreReporter<'a> {
         self.recorder
             .service_failed(service, error.chain(), next, refusal, status);
         self.finished(service, ServiceOutcome::Failed);
+    }
+
+    /// Reports that the former database of a restored one is kept against the user's wish.
+    pub(super) fn keep_former(&mut self, service: &ServiceName, cause: Diagnostic) {
+        self.status = self.status.or_worse(cause.exit_code);
+        self.failed += 1;
+        let (message, next) = (cause.message, cause.next);
+        self.next
+            .extend(next.as_ref().map(|next| commented(next, service)));
+        self.recorder
+            .service_failed(service, message, next, None, cause.exit_code);
     }
 
     /// Adds a next command.

@@ -334,9 +334,16 @@ impl Work<'_> {
                 }
                 Err(error) => {
                     log.fail(&one.restoration, &error);
+                    if matches!(error, RestoreError::AfterSwap(_)) && self.options.drop_old {
+                        let name = one.restoration.service().as_str();
+                        log.advise(commented(
+                            suggest(["restore", name, "--drop-old"]),
+                            "when the previous database is no longer needed",
+                        ));
+                    }
                     if !matches!(
                         error,
-                        RestoreError::AfterSwap { .. } | RestoreError::Unknown { .. }
+                        RestoreError::AfterSwap(_) | RestoreError::Unknown { .. }
                     ) {
                         clear(&one).await;
                         left.push(one);
@@ -381,16 +388,24 @@ impl Work<'_> {
         };
         let target = &one.restoration.members[0].target;
         let service = one.restoration.service();
-        let event = match drop_one(&one.keeper.client, target, kept, true).await {
-            Ok(()) => EventKind::OldDatabaseDropped {
-                database: kept.to_owned(),
-                bytes: live.bytes,
-            },
-            Err(error) => EventKind::RestoreWarning {
-                message: format!("cannot drop {kept}: {}", error.chain()),
-            },
-        };
-        log.report(service, event);
+        match drop_one(&one.keeper.client, target, kept, true).await {
+            Ok(()) => log.report(
+                service,
+                EventKind::OldDatabaseDropped {
+                    database: kept.to_owned(),
+                    bytes: live.bytes,
+                },
+            ),
+            Err(error) => {
+                let cause = error.diagnostic().within(format!("cannot drop {kept}"));
+                // The next command of the cause would repeat the restore.
+                let next = suggest(["restore", service.as_str(), "--drop-old"]);
+                log.keep_former(
+                    service,
+                    cause.with_next(commented(next, "drops all former databases")),
+                );
+            }
+        }
     }
 
     fn leave(&self, restoration: &Restoration, log: &mut RestoreReporter<'_>) {

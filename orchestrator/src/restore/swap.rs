@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use catalog::quote;
 use shared::command::Context;
-use shared::domain::{EventKind, in_sql, millis, with_causes};
+use shared::domain::{
+    Diagnostic, EventKind, ExitStatus, commented, in_sql, millis, suggest, with_causes,
+};
 use shared::inspect::{ServiceError, inspect};
 use shared::postgres::Client;
 use shared::postgres::{
@@ -104,11 +106,22 @@ pub(super) async fn swap(
     );
     look(context, entered, prepared)
         .await
-        .map_err(|error| RestoreError::AfterSwap {
-            kept: entered.examined.live.map(|_| prepared.kept.clone()),
-            message: error.chain(),
-        })?;
+        .map_err(|error| after_swap(&error, entered, prepared))?;
     Ok(window)
+}
+
+/// The error of a check after the swap. The restore must not be repeated: that would lose what is written since.
+fn after_swap(error: &RestoreError, entered: &Entered, prepared: &Prepared) -> RestoreError {
+    let database = entered.restoration.address().database();
+    let mut comment = format!("shows the state of {database}");
+    if entered.examined.live.is_some() {
+        comment.push_str(&format!("; the previous database is {}", prepared.kept));
+    }
+    let service = entered.restoration.service().as_str();
+    let cause = error.diagnostic().within(format!(
+        "{database} is restored, but the check after the swap failed"
+    ));
+    RestoreError::AfterSwap(cause.with_next(commented(suggest(["status", service]), comment)))
 }
 
 async fn held_still(locked: LockedSession, database: &str) -> Result<LockedSession, RestoreError> {
@@ -273,15 +286,29 @@ async fn judge(
         });
         return Err(error.into());
     }
+    // The sessions that were in the way have ended since, or another program created or dropped a database.
+    let passes = [
+        SqlState::OBJECT_IN_USE,
+        SqlState::DUPLICATE_DATABASE,
+        SqlState::UNDEFINED_DATABASE,
+    ]
+    .iter()
+    .any(|code| error.code() == Some(code));
+    let message = match ServerError::from_error(&error) {
+        Some(error) => match error.detail {
+            Some(detail) => format!("{}: {detail}", error.message),
+            None => error.message,
+        },
+        None => with_causes(&error),
+    };
+    let mut cause = ServiceError::query(address, error).diagnostic();
+    cause.message = message;
+    if passes {
+        cause.exit_code = ExitStatus::Unavailable;
+    }
     Err(RestoreError::NotRenamed {
         database: database.to_owned(),
-        message: match ServerError::from_error(&error) {
-            Some(error) => match error.detail {
-                Some(detail) => format!("{}: {detail}", error.message),
-                None => error.message,
-            },
-            None => with_causes(&error),
-        },
+        cause,
     })
 }
 
@@ -324,8 +351,12 @@ async fn lost(
             Ok(Some(_)) => {
                 return Err(RestoreError::NotRenamed {
                     database: address.database().to_owned(),
-                    message: "the connection was lost during the swap, and it was rolled back"
-                        .to_owned(),
+                    cause: Diagnostic {
+                        message: "the connection was lost during the swap, and it was rolled back"
+                            .to_owned(),
+                        next: None,
+                        exit_code: ExitStatus::Unavailable,
+                    },
                 });
             }
             Ok(None) => {}

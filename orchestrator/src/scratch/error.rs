@@ -1,44 +1,20 @@
 //! Errors of replaying migrations on scratch databases.
 
 use shared::command::CommandError;
-use shared::domain::{ExitStatus, Failure, Refusal, called, rerun, with_causes};
+use shared::domain::{Diagnostic, ExitStatus, Failure, Refusal, called, rerun, with_causes};
 use shared::inspect::ServiceError;
 use shared::postgres::{ConnectError, ServerError, is_connection_lost};
 use tokio_postgres::error::SqlState;
 
-/// Whether a server error is transient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passes {
-    /// It is permanent.
-    No,
-    /// It passes when the server is reachable again, or the blocking session has ended.
-    Later,
-    /// It passes when other sessions close their connections.
-    WithFewerConnections,
-}
-
-impl Passes {
-    /// Classifies a failed connection.
-    pub(super) fn of_connect(error: &ConnectError) -> Self {
-        if error.is_transient() {
-            Self::WithFewerConnections
-        } else if error.is_unreachable() {
-            Self::Later
-        } else {
-            Self::No
-        }
-    }
-
-    /// Classifies a failed statement.
-    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
-        // Lock timeout, database in use, out of resources.
-        const LATER: [&str; 3] = ["55P03", "55006", "53"];
-        let code = error.code().map(SqlState::code).unwrap_or_default();
-        if is_connection_lost(error) || LATER.iter().any(|class| code.starts_with(class)) {
-            Self::Later
-        } else {
-            Self::No
-        }
+/// The exit code of a failed statement that creates or drops a database.
+fn exit_status_of(error: &tokio_postgres::Error) -> ExitStatus {
+    // Lock timeout, database in use, out of resources.
+    const LATER: [&str; 3] = ["55P03", "55006", "53"];
+    let code = error.code().map(SqlState::code).unwrap_or_default();
+    if is_connection_lost(error) || LATER.iter().any(|class| code.starts_with(class)) {
+        ExitStatus::Unavailable
+    } else {
+        ExitStatus::Failed
     }
 }
 
@@ -55,8 +31,10 @@ pub enum ScratchError {
         server: String,
         /// The error message of the server.
         message: String,
-        /// Whether waiting can help.
-        passes: Passes,
+        /// The exit code of the cause.
+        exit_code: ExitStatus,
+        /// Whether the cause passes when other sessions close their connections.
+        requires_connections: bool,
     },
     /// A migration fails on the scratch database.
     #[error("cannot replay the migrations of {service} on an empty database: {trouble}")]
@@ -82,9 +60,6 @@ pub enum ScratchError {
         /// The first words of the statement.
         statement: String,
     },
-    /// The contents of a scratch database could not be read.
-    #[error("cannot inspect the scratch database")]
-    Inspect(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A statement of the engine failed.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -100,7 +75,8 @@ impl ScratchError {
             server: server.to_owned(),
             message: ServerError::from_error(error)
                 .map_or_else(|| with_causes(error), |error| error.to_string()),
-            passes: Passes::of(error),
+            exit_code: exit_status_of(error),
+            requires_connections: false,
         }
     }
 
@@ -111,7 +87,8 @@ impl ScratchError {
             error => Self::MayNotCreate {
                 server: server.to_owned(),
                 message: with_causes(&error),
-                passes: Passes::of_connect(&error),
+                exit_code: error.exit_status(),
+                requires_connections: error.is_transient(),
             },
         }
     }
@@ -140,7 +117,6 @@ impl ScratchError {
                     .with(["--scratch-server", "local"])
                     .to_string(),
             ),
-            Self::Inspect(_) => None,
             Self::Service(error) => error.next(),
             Self::Command(error) => error.next(),
         }
@@ -170,7 +146,10 @@ impl ScratchError {
             Self::Connect(error) | Self::Service(ServiceError::Connect(error)) => {
                 error.is_transient()
             }
-            Self::MayNotCreate { passes, .. } => *passes == Passes::WithFewerConnections,
+            Self::MayNotCreate {
+                requires_connections,
+                ..
+            } => *requires_connections,
             _ => false,
         }
     }
@@ -187,13 +166,8 @@ impl ScratchError {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Connect(error) => error.exit_status(),
-            Self::MayNotCreate { passes, .. } => match passes {
-                Passes::No => ExitStatus::Failed,
-                Passes::Later | Passes::WithFewerConnections => ExitStatus::Unavailable,
-            },
+            Self::MayNotCreate { exit_code, .. } => *exit_code,
             Self::Replay { status, .. } => *status,
-            Self::Inspect(error) if is_lost(error.as_ref()) => ExitStatus::Unavailable,
-            Self::Inspect(_) => ExitStatus::Failed,
             Self::ClusterWide { .. } => ExitStatus::Refused,
             Self::Service(error) => error.exit_status(),
             Self::Command(error) => error.exit_status(),
@@ -205,11 +179,12 @@ impl From<ScratchError> for CommandError {
     fn from(error: ScratchError) -> Self {
         match error {
             ScratchError::Command(error) => error,
-            error => Self::Stopped {
-                message: with_causes(&error),
+            error => Diagnostic {
+                message: error.chain(),
                 next: error.next(),
-                status: error.exit_status(),
-            },
+                exit_code: error.exit_status(),
+            }
+            .into(),
         }
     }
 }
@@ -218,19 +193,4 @@ impl From<Refusal> for ScratchError {
     fn from(refusal: Refusal) -> Self {
         Self::Service(refusal.into())
     }
-}
-
-/// Whether a lost connection is among the causes.
-fn is_lost(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error
-            .downcast_ref::<tokio_postgres::Error>()
-            .is_some_and(is_connection_lost)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }

@@ -235,9 +235,9 @@ async fn plan_now(
 }
 
 fn unplanned(migrations: &Migrations, error: &CommandError) -> Vec<(ServiceName, ServiceError)> {
-    let error = || ServiceError::Unsure {
-        message: format!("cannot plan the reverts: {error}"),
-        next: rerun("after fixing that"),
+    let error = || {
+        let cause = error.diagnostic().within("cannot plan the reverts");
+        cause.or_next(|| rerun("after fixing that")).into()
     };
     let first = migrations.keys().next();
     first

@@ -1,7 +1,7 @@
 //! The error of a command that fails before its run starts. `main` prints it once.
 
 use crate::config::ConfigError;
-use crate::domain::{ExitStatus, Refusal, rerun};
+use crate::domain::{Diagnostic, ExitStatus, Refusal, rerun, with_causes};
 use crate::inspect::ServiceError;
 use crate::planning::ScriptError;
 use crate::postgres::local_server::LocalServerError;
@@ -53,16 +53,9 @@ pub enum CommandError {
         /// The cause.
         source: std::io::Error,
     },
-    /// A service would stop the run.
-    #[error("{message}")]
-    Stopped {
-        /// What is wrong, and where.
-        message: String,
-        /// What to do next.
-        next: Option<String>,
-        /// The exit status.
-        status: ExitStatus,
-    },
+    /// An error that another one caused, or of another part of the program.
+    #[error(transparent)]
+    Diagnosed(#[from] Diagnostic),
     /// The user cancelled before the run started.
     #[error("cancelled before the run started; nothing was changed")]
     Cancelled,
@@ -115,7 +108,7 @@ impl CommandError {
             }
             Self::Service(error) => error.exit_status(),
             Self::Refused(_) => ExitStatus::Refused,
-            Self::Stopped { status, .. } => *status,
+            Self::Diagnosed(diagnostic) => diagnostic.exit_code,
             Self::Cancelled => ExitStatus::Cancelled,
             Self::LocalServer(_) => ExitStatus::Unavailable,
             Self::Io { .. } | Self::Program { .. } => ExitStatus::Failed,
@@ -128,7 +121,7 @@ impl CommandError {
             Self::Usage { next, .. } | Self::Graph { next, .. } => Some(next.clone()),
             Self::Refused(refusal) => Some(refusal.next.clone()),
             Self::Service(error) => error.next(),
-            Self::Stopped { next, .. } => next.clone(),
+            Self::Diagnosed(diagnostic) => diagnostic.next.clone(),
             Self::Cancelled => None,
             Self::Config(_)
             | Self::Source(_)
@@ -136,6 +129,15 @@ impl CommandError {
             | Self::LocalServer(_)
             | Self::Io { .. }
             | Self::Program { .. } => Some(rerun("after correcting that")),
+        }
+    }
+
+    /// What another error says about this one, its cause.
+    pub fn diagnostic(&self) -> Diagnostic {
+        Diagnostic {
+            message: with_causes(self),
+            next: self.next(),
+            exit_code: self.exit_status(),
         }
     }
 }

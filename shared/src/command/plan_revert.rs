@@ -7,8 +7,8 @@ use super::gather::gather_histories;
 use super::plan_run::Planned;
 use super::{CommandError, Context, Gathered, Selected, invocation};
 use crate::domain::{
-    Direction, ExitStatus, Migration, Refusal, RefusalKind, Requirement, Service, ServiceName,
-    Version, commented, suggest,
+    Diagnostic, Direction, ExitStatus, Migration, Refusal, RefusalKind, Requirement, Service,
+    ServiceName, Version, commented, suggest,
 };
 use crate::inspect::{ServiceError, Target};
 use crate::planning::{self, Order};
@@ -212,7 +212,7 @@ fn next_dependent(
         };
         let error = match stopped_by.map(ServiceError::exit_status) {
             // Not a refusal: a retry can succeed when that database is available again.
-            Some(ExitStatus::Unavailable) => ServiceError::Unsure { message, next },
+            Some(status @ ExitStatus::Unavailable) => Diagnostic::new(status, message, next).into(),
             _ => ServiceError::from(Refusal {
                 kind: RefusalKind::Required,
                 service: Some(stays.clone()),

@@ -488,10 +488,6 @@ fn dry_run(
 pub fn refused(error: &ServiceError) -> CommandError {
     match error {
         ServiceError::Refused(refusal) => refusal.clone().into(),
-        other => CommandError::Stopped {
-            message: other.chain(),
-            next: other.next(),
-            status: other.exit_status(),
-        },
+        other => other.diagnostic().into(),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{CommandError, refused};
-use crate::domain::{ExitStatus, ServiceName};
+use crate::domain::{Diagnostic, ExitStatus, ServiceName};
 use crate::inspect::ServiceError;
 use crate::report::failure::{self, without_databases};
 use crate::report::{Palette, Role, clean};
@@ -102,14 +102,15 @@ pub fn refuse_stopped(stopped: &[(ServiceName, ServiceError)]) -> Result<(), Com
         .map(|one| format!("{}: {}", one.names, one.error))
         .collect();
     let status = unreachable.iter();
-    Err(CommandError::Stopped {
+    Err(Diagnostic {
         message: lines.join("\n"),
         next: groups
             .iter()
             .find_map(|one| one.next)
             .map(ToOwned::to_owned),
-        status: status.fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code)),
-    })
+        exit_code: status.fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code)),
+    }
+    .into())
 }
 
 #[cfg(test)]

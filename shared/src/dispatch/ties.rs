@@ -205,16 +205,14 @@ fn cannot_check(
     error: &ServiceError,
 ) -> ServiceError {
     let name = &target.service.name;
-    ServiceError::Unsure {
-        message: format!(
-            "cannot revert {service} {version}: cannot check whether {name} requires it: {}",
-            error.chain()
-        ),
-        next: commented(
-            suggest(["status", name.as_str()]),
-            "make that database reachable first",
-        ),
-    }
+    let cause = error.diagnostic().within(format!(
+        "cannot revert {service} {version}: cannot check whether {name} requires it"
+    ));
+    let next = commented(
+        suggest(["status", name.as_str()]),
+        "make that database reachable first",
+    );
+    cause.with_next(next).into()
 }
 
 /// `None`: the database does not exist.

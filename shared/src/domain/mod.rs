@@ -6,6 +6,7 @@ mod anchor;
 mod causes;
 mod checksum;
 mod compensation;
+mod diagnostic;
 mod difference;
 mod directive;
 mod event;
@@ -30,6 +31,7 @@ pub use anchor::Anchor;
 pub use causes::with_causes;
 pub use checksum::Checksum;
 pub use compensation::{CatalogState, CompensationStop, DatabaseState};
+pub use diagnostic::Diagnostic;
 pub use difference::{ColumnOrder, FactDifference, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{

@@ -7,9 +7,9 @@ use shared::domain::{ExitStatus, Refusal, RefusalKind, suggest};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{ForeignCode, Session, read_foreign_code, recent_blockers};
 
-use super::{Archive, Dump, FIX_CAUSE, ended, failed, interrupted, no_program};
+use super::{Archive, Dump, ended, failed, interrupted, next_after, no_program};
 use crate::backup::Facts;
-use crate::client_program::{ClientProgram, without_right};
+use crate::client_program::{ClientProgram, exit_status_of, without_right};
 use crate::client_watch::ClientWatch;
 use crate::scratch::ScratchError;
 
@@ -147,7 +147,10 @@ async fn dump(
             let message = format!("{}: pg_dump failed: {output}", watch.address());
             Err(match without_right(&output, watch.address()) {
                 Some(next) => ended(message, &next, ExitStatus::Refused),
-                None => failed(message, FIX_CAUSE),
+                None => {
+                    let status = exit_status_of(&output);
+                    ended(message, next_after(status), status)
+                }
             })
         }
         Err(error) => Err(failed(

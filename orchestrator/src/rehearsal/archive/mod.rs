@@ -7,7 +7,7 @@ mod pour;
 
 use std::path::PathBuf;
 
-use shared::domain::{ExitStatus, rerun};
+use shared::domain::{Diagnostic, ExitStatus, rerun};
 use shared::inspect::ServiceError;
 
 use crate::client_program::{ClientProgram, ClientProgramError};
@@ -46,17 +46,20 @@ enum Dump {
 /// The next step after a client program fails.
 const FIX_CAUSE: &str = "first fix the reported cause (a missing role, extension or privilege), or choose a server like the live one with --scratch-server";
 
+/// The next step after a client program ended with an exit code.
+fn next_after(exit_code: ExitStatus) -> &'static str {
+    match exit_code {
+        ExitStatus::Unavailable => "when the server is reachable",
+        _ => FIX_CAUSE,
+    }
+}
+
 fn failed(message: String, next: &str) -> ScratchError {
     ended(message, next, ExitStatus::Failed)
 }
 
 fn ended(message: String, next: &str, exit_code: ExitStatus) -> ScratchError {
-    ServiceError::PreRunCheck {
-        message,
-        next: rerun(next),
-        exit_code,
-    }
-    .into()
+    ServiceError::from(Diagnostic::new(exit_code, message, rerun(next))).into()
 }
 
 fn no_program(error: &ClientProgramError) -> ScratchError {

@@ -2,7 +2,7 @@
 
 use shared::domain::ExitStatus;
 
-use super::{Archive, Dump, FIX_CAUSE, ended, failed};
+use super::{Archive, Dump, ended, next_after};
 use crate::client_watch::ClientWatch;
 use crate::restore::{Poured, major, pour};
 use crate::scratch::{Replay, ScratchError};
@@ -59,7 +59,8 @@ impl Archive {
                     "cannot restore {} into a scratch database: {chain}",
                     self.what
                 );
-                let error = failed(message, FIX_CAUSE);
+                let status = error.exit_status();
+                let error = ended(message, next_after(status), status);
                 return Err(match missing_role(&chain) {
                     Some(role) => PourError::RoleMissing(role, error),
                     None => PourError::Other(error),

@@ -1,6 +1,7 @@
 //! Errors of reading and generating rows.
 
-use shared::postgres::ServerError;
+use shared::domain::ExitStatus;
+use shared::postgres::{ServerError, is_connection_lost};
 
 /// Why rows could not be read or generated.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +20,30 @@ pub enum RowsError {
 impl From<tokio_postgres::Error> for RowsError {
     fn from(error: tokio_postgres::Error) -> Self {
         match ServerError::from_error(&error) {
-            Some(error) => Self::Query(Box::new(error)),
-            None => Self::Connection(error),
+            // A server that ends the session reports why.
+            Some(server_error) if !is_connection_lost(&error) => {
+                Self::Query(Box::new(server_error))
+            }
+            _ => Self::Connection(error),
+        }
+    }
+}
+
+impl RowsError {
+    /// The exit code of the error.
+    pub fn exit_status(&self) -> ExitStatus {
+        // Lock timeout, out of resources.
+        const LATER: [&str; 2] = ["55P03", "53"];
+        let passes = match self {
+            Self::Query(error) => LATER.iter().any(|class| error.sqlstate.starts_with(class)),
+            // Without a lost connection, the response could not be decoded.
+            Self::Connection(error) => is_connection_lost(error),
+            Self::Unreadable(_) => false,
+        };
+        if passes {
+            ExitStatus::Unavailable
+        } else {
+            ExitStatus::Failed
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
 
-use crate::domain::{Decision, ExitStatus, rerun};
+use crate::domain::{Decision, Diagnostic, ExitStatus, rerun};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, Gid, Session, finish_prepared, is_connection_lost};
 
@@ -62,12 +62,12 @@ pub(super) async fn open(
     let opening = connections.session(&target.address, &target.history_table);
     // Connecting writes nothing, so the timeout may drop it half way.
     let Ok(opened) = timeout_at(until.max(Instant::now() + SHORTEST), opening).await else {
-        let error = ServiceError::Release {
-            message: format!("{}: the server cannot be reached", target.address),
-            next: rerun("once the server can be reached"),
-            exit_code: ExitStatus::Unavailable,
-        };
-        return Err((error, true));
+        let error = Diagnostic::new(
+            ExitStatus::Unavailable,
+            format!("{}: the server cannot be reached", target.address),
+            rerun("once the server can be reached"),
+        );
+        return Err((error.into(), true));
     };
     opened.map_err(|error| {
         let passes = error.is_transient() || error.is_unreachable();

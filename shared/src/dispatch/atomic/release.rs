@@ -13,8 +13,8 @@ use super::super::{Recorder, Run, RunEnd, Stops};
 use super::enter::Entry;
 use super::participant::{Due, Happened, Outage, Participant, Scope};
 use crate::domain::{
-    EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version, rerun,
-    with_causes,
+    Diagnostic, EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version,
+    rerun, with_causes,
 };
 use crate::inspect::ServiceError;
 use crate::runner::FailedWithin;
@@ -302,18 +302,18 @@ impl<'a, 'r> Release<'a, 'r> {
             }
             Ended::Spoke(true) => {}
             Ended::Spoke(false) => {
-                let error = ServiceError::Release {
-                    message: format!(
+                let error = Diagnostic::new(
+                    ExitStatus::Unavailable,
+                    format!(
                         "{}: the connection was lost while the release waited for other services",
                         participant.place()
                     ),
-                    next: rerun("once the server can be reached"),
-                    exit_code: ExitStatus::Unavailable,
-                };
+                    rerun("once the server can be reached"),
+                );
                 if let Some(service) = participant.services.first().cloned()
                     && self.doomed.is_none()
                 {
-                    self.stopped(&service, &error);
+                    self.stopped(&service, &error.into());
                 }
             }
         }

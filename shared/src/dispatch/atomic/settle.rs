@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 use super::participant::{Decided, Participant};
 use super::release::Release;
 use crate::domain::{
-    Decision, EventKind, ExitStatus, ServiceName, called, commented, millis, suggest, with_causes,
+    Decision, Diagnostic, EventKind, ExitStatus, ServiceName, called, commented, millis, suggest,
+    with_causes,
 };
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, Participant as Recorded, begin_release};
@@ -47,17 +48,17 @@ impl Release<'_, '_> {
         participants.sort_by_key(|it| it.number);
         let gid = self.gid(usize::MAX);
         if !gid.as_ref().is_some_and(Gid::is_short_enough) {
-            let error = ServiceError::Release {
-                message: format!(
+            let error = Diagnostic::new(
+                ExitStatus::Refused,
+                format!(
                     "the service name {service} is too long for the identifier of a prepared transaction"
                 ),
-                next: commented(
+                commented(
                     called().without_flag("--atomic").to_string(),
                     "or shorten the name to at most 120 characters",
                 ),
-                exit_code: ExitStatus::Refused,
-            };
-            return self.stopped(&service, &error);
+            );
+            return self.stopped(&service, &error.into());
         }
         let run_id = self.run_id;
         let Some(coordinator) = self.idle.get_mut(&key) else {
@@ -136,25 +137,25 @@ impl Release<'_, '_> {
             }
         }
         for (service, address) in lost {
-            let error = ServiceError::Release {
-                message: format!(
+            let error = Diagnostic::new(
+                ExitStatus::Unavailable,
+                format!(
                     "lost the connection to {address}, which held the gate that keeps the requirements of {service} from being reverted"
                 ),
-                next: called().to_string(),
-                exit_code: ExitStatus::Unavailable,
-            };
-            self.stopped(&service, &error);
+                called().to_string(),
+            );
+            self.stopped(&service, &error.into());
         }
     }
 
     /// Another run found the lock of this one released, assumed that it was dead, and made the decision.
     fn fenced(&mut self) {
-        self.coordinator_stopped(&ServiceError::Release {
-            message: "another run found this release without its locks and decided to roll it back"
-                .to_owned(),
-            next: called().to_string(),
-            exit_code: ExitStatus::Unavailable,
-        });
+        let error = Diagnostic::new(
+            ExitStatus::Unavailable,
+            "another run found this release without its locks and decided to roll it back",
+            called().to_string(),
+        );
+        self.coordinator_stopped(&error.into());
     }
 
     fn coordinator_stopped(&mut self, error: &ServiceError) {
@@ -196,18 +197,14 @@ impl Release<'_, '_> {
             .collect();
         let done = done.join(", ");
         for (service, error) in &failed {
-            let error = ServiceError::Release {
-                message: format!(
-                    "{service}: the release is decided and committed in {done}, but not yet in this database: {}",
-                    error.chain()
-                ),
-                next: commented(
-                    suggest(["doctor", "--fix"]),
-                    "commits it once the server is reachable; so does the next run",
-                ),
-                exit_code: ExitStatus::Unavailable,
-            };
-            self.stopped(service, &error);
+            let next = commented(
+                suggest(["doctor", "--fix"]),
+                "commits it once the server is reachable; so does the next run",
+            );
+            let cause = error.diagnostic().within(format!(
+                "{service}: the release is decided and committed in {done}, but not yet in this database"
+            ));
+            self.stopped(service, &cause.with_next(next).into());
         }
     }
 
@@ -233,18 +230,14 @@ impl Release<'_, '_> {
         }
         let failed = self.on_those_at_work(roll_back).await;
         for (service, error) in &failed {
-            let error = ServiceError::Release {
-                message: format!(
-                    "{service}: the release is rolled back, but its transaction is still prepared in this database: {}",
-                    error.chain()
-                ),
-                next: commented(
-                    suggest(["doctor", "--fix"]),
-                    "rolls it back once the server is reachable; so does the next run",
-                ),
-                exit_code: ExitStatus::Unavailable,
-            };
-            self.stopped(service, &error);
+            let next = commented(
+                suggest(["doctor", "--fix"]),
+                "rolls it back once the server is reachable; so does the next run",
+            );
+            let cause = error.diagnostic().within(format!(
+                "{service}: the release is rolled back, but its transaction is still prepared in this database"
+            ));
+            self.stopped(service, &cause.with_next(next).into());
         }
         if failed.is_empty() {
             self.note_end().await;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::database::Participant;
 use crate::dispatch::atomic::finish::{PAUSE, open};
-use crate::domain::{Decision, ExitStatus, commented, rerun, suggest, with_causes};
+use crate::domain::{Decision, Diagnostic, ExitStatus, commented, rerun, suggest, with_causes};
 use crate::inspect::ServiceError;
 use crate::postgres::{Session, decide, finish_release, is_connection_lost};
 
@@ -67,14 +67,14 @@ impl Participant {
     fn decided(&self, decided: Option<Decision>) -> Decided {
         match decided {
             Some(decision) => Decided::As(decision),
-            None => Decided::Not(ServiceError::Release {
-                message: format!(
+            None => {
+                let message = format!(
                     "{}: the row of this release in orchestrator.releases is missing",
                     self.place()
-                ),
-                next: rerun("do not modify that table"),
-                exit_code: ExitStatus::Failed,
-            }),
+                );
+                let next = rerun("do not modify that table");
+                Decided::Not(Diagnostic::new(ExitStatus::Failed, message, next).into())
+            }
         }
     }
 
@@ -102,15 +102,12 @@ impl Participant {
 
 /// The error for a release whose outcome is unknown.
 pub(super) fn unknown(error: &ServiceError) -> ServiceError {
-    ServiceError::Release {
-        message: format!(
-            "{}; it is unknown whether the release was committed",
-            error.chain()
-        ),
-        next: commented(
-            suggest(["doctor", "--fix"]),
-            "finishes the release once the server is reachable; so does the next run",
-        ),
-        exit_code: ExitStatus::Unavailable,
-    }
+    let next = commented(
+        suggest(["doctor", "--fix"]),
+        "finishes the release once the server is reachable; so does the next run",
+    );
+    let cause = error
+        .diagnostic()
+        .within("it is unknown whether the release was committed");
+    cause.with_next(next).into()
 }

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use super::database::{ORPHAN_TIMEOUT, Participant, since};
 use crate::dispatch::atomic::finish::open;
-use crate::domain::{EventKind, ExitStatus, called, commented};
+use crate::domain::{EventKind, called, commented};
 use crate::inspect::ServiceError;
 use crate::postgres::{Gid, SessionHandle, end_orphan, is_connection_lost, is_prepared};
 
@@ -67,13 +67,10 @@ impl Participant {
         if !unsupported {
             return error;
         }
-        ServiceError::Release {
-            message: error.chain(),
-            next: commented(
-                called().without_flag("--atomic").to_string(),
-                "--on-failure revert undoes what was applied; or remove these operations from the files",
-            ),
-            exit_code: ExitStatus::Failed,
-        }
+        let next = commented(
+            called().without_flag("--atomic").to_string(),
+            "--on-failure revert undoes what was applied; or remove these operations from the files",
+        );
+        error.diagnostic().with_next(next).into()
     }
 }
