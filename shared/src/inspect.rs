@@ -447,6 +447,10 @@ impl ServiceError {
         Diagnostic {
             message: self.chain(),
             next: self.next(),
+            refusal: match self {
+                Self::Refused(refusal) => Some(Box::new(refusal.clone())),
+                _ => None,
+            },
             exit_code: self.exit_status(),
         }
     }

@@ -6,20 +6,18 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use shared::dispatch::Recorder;
+use shared::dispatch::{Operation, Start, Stops};
 use shared::domain::{
-    Anchor, Diagnostic, EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName,
-    ServiceOutcome, StopCause, Totals, Verdict, Version, commented, suggest, with_causes,
+    Anchor, Diagnostic, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
+    Version, commented, suggest, with_causes,
 };
 use shared::inspect::{ServiceError, Target, inspect};
-use shared::postgres::{LockError, LockedSession, RunIdentity, read_anchor};
+use shared::postgres::{LockedSession, read_anchor};
 use shared::report::Reporter;
 use shared::report::units::count;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::prove::{ProofInputs, ProofOutcome, Proven, prove};
-use super::record::{lock, record};
+use super::record::{Adopted, lock, record};
 use super::undo::{nothing_to_undo, undo};
 use crate::drift::{AcceptedDrift, ServiceDrift};
 use crate::scratch::{ScratchError, ScratchServers};
@@ -46,9 +44,11 @@ pub async fn adopt(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     adoption: &Adoption,
     reporter: &mut dyn Reporter,
-    mut cancelled: watch::Receiver<u32>,
+    stops: Stops,
 ) -> (ExitStatus, AcceptedDrift) {
-    let mut log = AdoptionReporter::begin(reporter, targets);
+    let mut cancelled = stops.times.clone();
+    let start = Start::of("adopt", targets.keys().cloned().collect());
+    let mut operation = Operation::begin(reporter, stops, start);
     let inputs = ProofInputs {
         baseline: adoption.baseline,
         accepted: adoption.accepted.clone(),
@@ -61,34 +61,34 @@ pub async fn adopt(
         .until_cancelled(&mut cancelled, proofs)
         .await
     else {
-        return (log.cancelled(targets.keys()), AcceptedDrift::default());
+        operation.cancel_unfinished();
+        return (operation.end(0), AcceptedDrift::default());
     };
     let mut drifts = AcceptedDrift::default();
     let mut proven = Vec::new();
     for (target, finding) in targets.values().zip(findings) {
-        if let Some(one) = log.report_proof(target, finding, adoption, &mut drifts) {
+        if let Some(one) = report_proof(&mut operation, target, finding, adoption, &mut drifts) {
             proven.push((target, one));
         }
     }
     for (target, proven) in proven {
-        log.service_started = Instant::now();
+        let name = &target.service.name;
+        operation.service_begins(name);
         if adoption.dry_run {
-            log.finish(&target.service.name, ServiceOutcome::Unchanged);
+            operation.service_finished(name, ServiceOutcome::Unchanged);
             continue;
         }
         // After a cancellation no service is started. A started one is finished, since it is short.
         if *cancelled.borrow() > 0 {
-            log.skip(&target.service.name);
+            cancel(&mut operation, name);
             continue;
         }
-        let name = &target.service.name;
         let written = async {
             let mut locked = lock(scratch_servers, target, &mut cancelled, |holder| {
-                log.recorder
-                    .service(name, EventKind::LockWaiting { holder });
+                operation.service(name, EventKind::LockWaiting { holder });
             })
             .await?;
-            let adopted = record(target, &mut locked, &proven, &log.identity).await;
+            let adopted = record(target, &mut locked, &proven, operation.identity()).await;
             let anchor = anchor(target, &locked).await;
             drop(locked.release().await);
             adopted.map(|adopted| (adopted, anchor))
@@ -96,13 +96,14 @@ pub async fn adopt(
         .await;
         match written {
             Ok((adopted, anchor)) => {
-                log.anchors.extend(anchor);
-                log.report_adopted(name, adopted);
+                operation.anchors.extend(anchor);
+                report_adopted(&mut operation, name, adopted);
             }
-            Err(error) => log.fail(name, &error),
+            Err(error) => fail(&mut operation, name, error.diagnostic()),
         }
     }
-    (log.end(), drifts)
+    let adopted = operation.totals.adopted;
+    (operation.end(adopted), drifts)
 }
 
 /// Undoes adoptions.
@@ -110,13 +111,16 @@ pub async fn undo_adoption(
     scratch_servers: &ScratchServers<'_>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     reporter: &mut dyn Reporter,
-    mut cancelled: watch::Receiver<u32>,
+    stops: Stops,
 ) -> ExitStatus {
-    let mut log = AdoptionReporter::begin(reporter, targets);
+    let mut cancelled = stops.times.clone();
+    let start = Start::of("adopt", targets.keys().cloned().collect());
+    let mut operation = Operation::begin(reporter, stops, start);
+    let mut all_undone = 0;
     for (name, target) in targets {
-        log.service_started = Instant::now();
+        operation.service_begins(name);
         if *cancelled.borrow() > 0 {
-            log.skip(name);
+            cancel(&mut operation, name);
             continue;
         }
         let undone = async {
@@ -124,29 +128,27 @@ pub async fn undo_adoption(
                 return Err(nothing_to_undo(name, "the database does not exist").into());
             }
             let mut locked = lock(scratch_servers, target, &mut cancelled, |holder| {
-                log.recorder
-                    .service(name, EventKind::LockWaiting { holder });
+                operation.service(name, EventKind::LockWaiting { holder });
             })
             .await?;
-            let undone = undo(target, &mut locked, &log.identity).await;
+            let undone = undo(target, &mut locked, operation.identity()).await;
             let anchor = anchor(target, &locked).await;
             drop(locked.release().await);
             undone.map(|migrations| (migrations, anchor))
         }
         .await;
         match undone {
-            Ok((0, _)) => log.finish(name, ServiceOutcome::Unchanged),
+            Ok((0, _)) => operation.service_finished(name, ServiceOutcome::Unchanged),
             Ok((migrations, anchor)) => {
-                log.anchors.extend(anchor);
-                log.recorder
-                    .service(name, EventKind::AdoptionUndone { migrations });
-                log.undone += migrations;
-                log.finish(name, ServiceOutcome::Done);
+                operation.anchors.extend(anchor);
+                operation.service(name, EventKind::AdoptionUndone { migrations });
+                all_undone += migrations;
+                operation.service_finished(name, ServiceOutcome::Done);
             }
-            Err(error) => log.fail(name, &error),
+            Err(error) => fail(&mut operation, name, error.diagnostic()),
         }
     }
-    log.end()
+    operation.end(all_undone)
 }
 
 /// The anchor after the written rows. An error is only logged: the rows are already written.
@@ -167,197 +169,76 @@ async fn exists(
     Ok(inspection.exists)
 }
 
-/// Sends the events of an adoption and computes its exit status.
-struct AdoptionReporter<'a> {
-    recorder: Recorder<'a>,
-    identity: RunIdentity,
-    started: Instant,
-    /// When the work on the current service began.
-    service_started: Instant,
-    status: ExitStatus,
-    adopted: usize,
-    undone: usize,
-    next: Vec<String>,
-    anchors: Vec<Anchor>,
+/// Reports the result of a proof; returns the proof if it can be written.
+fn report_proof(
+    operation: &mut Operation<'_>,
+    target: &Target,
+    finding: Result<ProofOutcome, ScratchError>,
+    adoption: &Adoption,
+    drifts: &mut AcceptedDrift,
+) -> Option<Box<Proven>> {
+    let name = &target.service.name;
+    let refusal = match finding {
+        Ok(ProofOutcome::Proven(proven)) => {
+            let kind = EventKind::AdoptionProven(Box::new(proven.proof.clone()));
+            operation.migration(name, proven.version, kind);
+            return Some(proven);
+        }
+        Ok(ProofOutcome::Present) => {
+            operation.service_finished(name, ServiceOutcome::Unchanged);
+            return None;
+        }
+        Ok(ProofOutcome::AcceptedBeyond(version, number)) => {
+            accepted_beyond(name, version, number, adoption)
+        }
+        Ok(ProofOutcome::Hidden(version, object)) => hidden(name, version, &object),
+        Ok(ProofOutcome::Drifted {
+            version,
+            is_vouched,
+            drift,
+        }) => {
+            let refusal = drifted(name, version, is_vouched, &drift);
+            let service_drift = ServiceDrift {
+                version,
+                differences: drift.differences.clone(),
+            };
+            drifts.insert(name.clone(), service_drift);
+            operation.migration(name, version, EventKind::DriftFound(drift));
+            refusal
+        }
+        Ok(ProofOutcome::Unvouched(version)) => unvouched(name, version),
+        Err(error) => {
+            fail(operation, name, error.diagnostic());
+            return None;
+        }
+    };
+    fail(operation, name, ServiceError::from(refusal).diagnostic());
+    None
 }
 
-impl<'a> AdoptionReporter<'a> {
-    fn begin(reporter: &'a mut dyn Reporter, targets: &BTreeMap<ServiceName, Arc<Target>>) -> Self {
-        let identity = RunIdentity::of_this_process();
-        let mut recorder = Recorder::new(reporter, identity.run_id);
-        recorder.run(EventKind::RunStarted {
-            schema: EVENT_SCHEMA,
-            command: "adopt",
-            services: targets.keys().cloned().collect(),
-            unchanged: Vec::new(),
-            steps: targets.len(),
-            program_version: identity.program_version,
-            undoes_on_failure: false,
-        });
-        Self {
-            recorder,
-            identity,
-            started: Instant::now(),
-            service_started: Instant::now(),
-            status: ExitStatus::Done,
-            adopted: 0,
-            undone: 0,
-            next: Vec::new(),
-            anchors: Vec::new(),
-        }
-    }
-
-    /// Reports the result of a proof; returns the proof if it can be written.
-    fn report_proof(
-        &mut self,
-        target: &Target,
-        finding: Result<ProofOutcome, ScratchError>,
-        adoption: &Adoption,
-        drifts: &mut AcceptedDrift,
-    ) -> Option<Box<Proven>> {
-        let name = &target.service.name;
-        self.service_started = Instant::now();
-        match finding {
-            Ok(ProofOutcome::Proven(proven)) => {
-                let kind = EventKind::AdoptionProven(Box::new(proven.proof.clone()));
-                self.recorder.migration(name, proven.version, kind);
-                return Some(proven);
-            }
-            Ok(ProofOutcome::Present) => self.finish(name, ServiceOutcome::Unchanged),
-            Ok(ProofOutcome::AcceptedBeyond(version, number)) => {
-                let refusal = accepted_beyond(name, version, number, adoption);
-                self.fail(name, &refusal.into());
-            }
-            Ok(ProofOutcome::Hidden(version, object)) => {
-                self.fail(name, &hidden(name, version, &object).into());
-            }
-            Ok(ProofOutcome::Drifted {
-                version,
-                is_vouched,
-                drift,
-            }) => {
-                let refusal = drifted(name, version, is_vouched, &drift);
-                let service_drift = ServiceDrift {
-                    version,
-                    differences: drift.differences.clone(),
-                };
-                drifts.insert(name.clone(), service_drift);
-                self.recorder
-                    .migration(name, version, EventKind::DriftFound(drift));
-                self.fail(name, &refusal.into());
-            }
-            Ok(ProofOutcome::Unvouched(version)) => {
-                self.fail(name, &unvouched(name, version).into())
-            }
-            Err(ScratchError::Service(error)) => self.fail(name, &error),
-            Err(error) => self.fail_with(name, shared::command::CommandError::from(error)),
-        }
-        None
-    }
-
-    fn report_adopted(&mut self, name: &ServiceName, adopted: Vec<super::record::Adopted>) {
-        let number = adopted.len();
-        for migration in adopted {
-            let kind = EventKind::MigrationAdopted {
-                name: migration.name,
-                stands_for: migration.stands_for,
-            };
-            self.recorder.migration(name, migration.version, kind);
-        }
-        self.adopted += number;
-        self.finish(name, ServiceOutcome::Done);
-    }
-
-    fn fail(&mut self, name: &ServiceName, error: &ServiceError) {
-        if let ServiceError::Lock { source, .. } = error
-            && matches!(**source, LockError::Cancelled)
-        {
-            return self.skip(name);
-        }
-        let refusal = match error {
-            ServiceError::Refused(refusal) => Some(refusal.clone()),
-            _ => None,
+fn report_adopted(operation: &mut Operation<'_>, name: &ServiceName, adopted: Vec<Adopted>) {
+    operation.totals.adopted += adopted.len();
+    for migration in adopted {
+        let kind = EventKind::MigrationAdopted {
+            name: migration.name,
+            stands_for: migration.stands_for,
         };
-        self.failed(
-            name,
-            error.chain(),
-            error.next(),
-            refusal,
-            error.exit_status(),
-        );
+        operation.migration(name, migration.version, kind);
     }
+    operation.service_finished(name, ServiceOutcome::Done);
+}
 
-    fn fail_with(&mut self, name: &ServiceName, error: shared::command::CommandError) {
-        let Diagnostic {
-            message,
-            next,
-            exit_code,
-        } = error.diagnostic();
-        self.failed(name, message, next, None, exit_code);
+fn fail(operation: &mut Operation<'_>, name: &ServiceName, diagnostic: Diagnostic) {
+    if diagnostic.exit_code == ExitStatus::Cancelled {
+        return cancel(operation, name);
     }
+    let outcome = operation.service_failed(name, diagnostic);
+    operation.service_finished(name, outcome);
+}
 
-    fn failed(
-        &mut self,
-        name: &ServiceName,
-        message: String,
-        next: Option<String>,
-        refusal: Option<Refusal>,
-        status: ExitStatus,
-    ) {
-        self.status = self.status.or_worse(status);
-        self.next
-            .extend(next.as_ref().map(|next| commented(next, name)));
-        let outcome = self
-            .recorder
-            .service_failed(name, message, next, refusal, status);
-        self.finish(name, outcome);
-    }
-
-    fn skip(&mut self, name: &ServiceName) {
-        self.status = ExitStatus::Cancelled;
-        self.finish(name, ServiceOutcome::Cancelled);
-    }
-
-    fn finish(&mut self, name: &ServiceName, outcome: ServiceOutcome) {
-        self.recorder.service(
-            name,
-            EventKind::ServiceFinished {
-                outcome,
-                applied: 0,
-                reverted: 0,
-                duration_ms: u64::try_from(self.service_started.elapsed().as_millis())
-                    .unwrap_or(u64::MAX),
-            },
-        );
-    }
-
-    fn cancelled<'n>(mut self, names: impl Iterator<Item = &'n ServiceName>) -> ExitStatus {
-        self.recorder.run(EventKind::CancelRequested {
-            times: 1,
-            cause: StopCause::Interrupt,
-            cancels_in_ms: None,
-        });
-        for name in names {
-            self.skip(name);
-        }
-        self.end()
-    }
-
-    fn end(mut self) -> ExitStatus {
-        let totals = Totals {
-            adopted: self.adopted,
-            ..Totals::default()
-        };
-        self.recorder.run(EventKind::RunFinished {
-            verdict: Verdict::of(self.status, self.adopted + self.undone),
-            exit_code: self.status,
-            totals: totals.lasting(self.started.elapsed()),
-            next: self.next,
-            anchors: self.anchors,
-            backup: None,
-        });
-        self.status
-    }
+fn cancel(operation: &mut Operation<'_>, name: &ServiceName) {
+    operation.cancelled();
+    operation.service_finished(name, ServiceOutcome::Cancelled);
 }
 
 fn drifted(

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use shared::dispatch::{PreRunCheck, Say, Secured, Stopped, Stops};
+use shared::dispatch::{Events, PreRunCheck, Secured, Stopped, Stops};
 use shared::domain::EventKind;
 use uuid::Uuid;
 
@@ -13,15 +13,15 @@ impl PreRunCheck for Backup {
         &'a self,
         run_id: Uuid,
         secured: Vec<Secured>,
-        emit: &'a Say<'a>,
+        events: &'a Events,
         stops: &'a Stops,
     ) -> BoxFuture<'a, Result<Option<String>, Stopped>> {
         async move {
             if secured.is_empty() {
-                skip(emit, None, "nothing is going to change");
+                skip(events, None, "nothing is going to change");
             }
-            let secured = worth_a_dump(secured, emit);
-            let manifest = self.of(run_id, secured, emit, stops).await?;
+            let secured = worth_a_dump(secured, events);
+            let manifest = self.of(run_id, secured, events, stops).await?;
             Ok(manifest.map(|path| path.display().to_string()))
         }
         .boxed()
@@ -41,7 +41,7 @@ impl PreRunCheck for Backup {
 
 /// Excludes databases that were just created and those that another run has migrated meanwhile. A database is kept with all its
 /// services if one of them will change.
-fn worth_a_dump(secured: Vec<Secured>, emit: &Say<'_>) -> Vec<Secured> {
+fn worth_a_dump(secured: Vec<Secured>, events: &Events) -> Vec<Secured> {
     let changing: Vec<String> = secured
         .iter()
         .filter(|it| !it.is_done && !it.is_new)
@@ -56,13 +56,16 @@ fn worth_a_dump(secured: Vec<Secured>, emit: &Say<'_>) -> Vec<Secured> {
         } else {
             "another run has brought it up to date in the meantime"
         };
-        skip(emit, Some(&one), because);
+        skip(events, Some(&one), because);
     }
     kept
 }
 
-fn skip(emit: &Say<'_>, secured: Option<&Secured>, because: &str) {
+fn skip(events: &Events, secured: Option<&Secured>, because: &str) {
     let because = because.to_owned();
-    let service = secured.map(|it| &it.target.service.name);
-    emit(service, EventKind::BackupSkipped { because });
+    let skipped = EventKind::BackupSkipped { because };
+    match secured {
+        Some(it) => events.service(&it.target.service.name, skipped),
+        None => events.run(skipped),
+    }
 }

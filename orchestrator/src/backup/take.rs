@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use shared::dispatch::{Say, Secured, Stopped, Stops};
+use shared::dispatch::{Events, Secured, Stopped, Stops};
 use shared::domain::{EventKind, ServiceName};
 use shared::inspect::ServiceError;
 use shared::postgres::{Connections, Session, export_snapshot};
@@ -87,7 +87,7 @@ impl Backup {
         &self,
         run_id: Uuid,
         secured: Vec<Secured>,
-        emit: &Say<'_>,
+        events: &Events,
         stops: &Stops,
     ) -> Result<Option<PathBuf>, Stopped> {
         let databases = by_database(secured);
@@ -105,7 +105,7 @@ impl Backup {
             .map(|database| {
                 let folder = &folder;
                 async move {
-                    let dump = self.dump(database, run_id, folder, emit).await;
+                    let dump = self.dump(database, run_id, folder, events).await;
                     dump.map_err(|error| (database.service().clone(), error.into()))
                 }
                 .boxed()
@@ -136,16 +136,13 @@ impl Backup {
         let path = folder
             .finish(&manifest)
             .map_err(|error| (service, error.into()))?;
-        emit(
-            None,
-            EventKind::BackupTaken {
-                manifest: path.display().to_string(),
-                services: names,
-                bytes,
-                duration_ms: millis(started),
-            },
-        );
-        self.retain(folder.path(), emit).await;
+        events.run(EventKind::BackupTaken {
+            manifest: path.display().to_string(),
+            services: names,
+            bytes,
+            duration_ms: millis(started),
+        });
+        self.retain(folder.path(), events).await;
         Ok(Some(path))
     }
 
@@ -158,13 +155,13 @@ impl Backup {
         BackupFolder::create(&self.root, started_at, run_id)
     }
 
-    async fn retain(&self, newest: &Path, emit: &Say<'_>) {
+    async fn retain(&self, newest: &Path, events: &Events) {
         let Some(keep) = self.keep else { return };
         let (root, newest) = (self.root.clone(), newest.to_owned());
         let retained = tokio::task::spawn_blocking(move || retain(&root, keep, &newest)).await;
         for path in retained.unwrap_or_default() {
             let path = path.display().to_string();
-            emit(None, EventKind::BackupRemoved { path });
+            events.run(EventKind::BackupRemoved { path });
         }
     }
 
@@ -174,9 +171,9 @@ impl Backup {
         database: &Database,
         run_id: Uuid,
         folder: &BackupFolder,
-        emit: &Say<'_>,
+        events: &Events,
     ) -> Result<Vec<ServiceBackup>, BackupError> {
-        let emit_event = |kind| emit(Some(database.service()), kind);
+        let emit_event = |kind| events.service(database.service(), kind);
         let dump = self.write(database, run_id, folder, &emit_event).await?;
         emit_event(EventKind::BackupFinished {
             path: folder.path().join(&dump.path).display().to_string(),

@@ -1,10 +1,9 @@
 //! The `adopt` command.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use shared::command::{
-    CommandError, Context, Selected, confirm, one_service, select, watch_signals,
-};
+use shared::command::{CommandError, Context, Selected, confirm, one_service, select, watch_stops};
 use shared::domain::{ExitStatus, Version, commented, suggest};
 use shared::report::Reporter;
 use shared::report::units::count;
@@ -77,8 +76,8 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
             &format!("undo the adoption of {services}"),
         )
         .await?;
-        let cancelled = watch_signals();
-        return Ok(undo_adoption(&scratch_servers, &targets, reporter.as_mut(), cancelled).await);
+        let stops = watch_stops(Duration::ZERO);
+        return Ok(undo_adoption(&scratch_servers, &targets, reporter.as_mut(), stops).await);
     }
     if !args.dry_run {
         confirm(
@@ -94,13 +93,12 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
         accepted,
         accepted_file: args.accept_drift.clone(),
     };
-    let cancelled = watch_signals();
     let (status, drift) = adopt_targets(
         &scratch_servers,
         &targets,
         &adoption,
         reporter.as_mut(),
-        cancelled,
+        watch_stops(Duration::ZERO),
     )
     .await;
     if let Some(file) = &args.write_drift

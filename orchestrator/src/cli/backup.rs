@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use shared::command::{CommandError, Context, gather, select, watch_signals};
-use shared::dispatch::{Recorder, Stopped, Stops, under_locks};
-use shared::domain::{
-    EVENT_SCHEMA, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
-    StopCause, Totals, Verdict, commented, suggest,
-};
+use shared::command::{CommandError, Context, gather, select, watch_stops};
+use shared::dispatch::{Operation, Start, Stopped, under_locks};
+use shared::domain::{ExitStatus, Refusal, RefusalKind, ServiceName, commented, suggest};
 use shared::inspect::{ServiceError, Target};
-use shared::postgres::RunIdentity;
 
 use super::backup_args::BackupArgs;
 use crate::backup::Backup;
@@ -40,51 +36,44 @@ pub(super) async fn backup(context: &Context, args: &Args) -> Result<ExitStatus,
     let selected = select(&context.fleet, &args.services, false)?;
     let backup = args.backup.backup(context).await?;
     let targets = context.targets(&selected.names, &selected, false).await?;
-    let stops = Stops::counted(watch_signals());
-    let identity = RunIdentity::of_this_process();
+    let start = Start {
+        labels_next: false,
+        ..Start::of("backup", targets.keys().cloned().collect())
+    };
     let mut reporter = context.reporter();
-    let mut recorder = Recorder::new(reporter.as_mut(), identity.run_id);
-    let started = Instant::now();
-    recorder.run(EventKind::RunStarted {
-        schema: EVENT_SCHEMA,
-        command: "backup",
-        services: targets.keys().cloned().collect(),
-        unchanged: Vec::new(),
-        steps: targets.len(),
-        program_version: identity.program_version,
-        undoes_on_failure: false,
-    });
-    let taken = take(context, &backup, &targets, &identity, &mut recorder, &stops).await;
-    let mut end = End::default();
+    let stops = watch_stops(Duration::ZERO);
+    let mut operation = Operation::begin(reporter.as_mut(), stops, start);
+    let taken = take(context, &backup, &targets, &mut operation).await;
+    let mut done = 0;
     match taken {
-        Ok(manifest) => end.manifest = manifest,
-        Err((service, error)) => end.fail(&mut recorder, &service, &error, &stops),
+        Ok(manifest) => {
+            done = manifest.as_ref().map_or(0, |_| targets.len());
+            operation.backup = manifest;
+        }
+        Err((_, error)) if error.exit_status() == ExitStatus::Cancelled => operation.cancelled(),
+        Err((service, error)) => {
+            let outcome = operation.service_failed(&service, error.diagnostic());
+            operation.service_finished(&service, outcome);
+        }
     }
-    let done = end.manifest.as_ref().map_or(0, |_| targets.len());
-    recorder.run(EventKind::RunFinished {
-        verdict: Verdict::of(end.status, done),
-        exit_code: end.status,
-        totals: Totals::default().lasting(started.elapsed()),
-        next: end.next,
-        anchors: Vec::new(),
-        backup: end.manifest,
-    });
-    Ok(end.status)
+    Ok(operation.end(done))
 }
 
 async fn take(
     context: &Context,
     backup: &Backup,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-    identity: &RunIdentity,
-    recorder: &mut Recorder<'_>,
-    stops: &Stops,
+    operation: &mut Operation<'_>,
 ) -> Result<Option<String>, Stopped> {
     let connections = context.connections();
     let Some(name) = targets.keys().next() else {
         return Ok(None);
     };
-    match stops.unless_asked(gather(&connections, targets)).await {
+    match operation
+        .stops()
+        .unless_asked(gather(&connections, targets))
+        .await
+    {
         None => return Err((name.clone(), ServiceError::Cancelled)),
         Some(Err(error)) => {
             return Err((name.clone(), error.diagnostic().into()));
@@ -99,16 +88,7 @@ async fn take(
         }
     }
     let engine = *context.configuration.engine();
-    under_locks(
-        targets,
-        identity.run_id,
-        &connections,
-        engine,
-        backup,
-        recorder,
-        stops,
-    )
-    .await
+    under_locks(targets, &connections, engine, backup, operation).await
 }
 
 fn nothing_there(name: &ServiceName, target: &Target) -> ServiceError {
@@ -119,68 +99,4 @@ fn nothing_there(name: &ServiceName, target: &Target) -> ServiceError {
         next: commented(suggest(["status"]), "shows which databases exist"),
     }
     .into()
-}
-
-/// The outcome of the backup.
-struct End {
-    status: ExitStatus,
-    manifest: Option<String>,
-    next: Vec<String>,
-}
-
-impl Default for End {
-    fn default() -> Self {
-        Self {
-            status: ExitStatus::Done,
-            manifest: None,
-            next: Vec::new(),
-        }
-    }
-}
-
-impl End {
-    fn fail(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        service: &ServiceName,
-        error: &ServiceError,
-        stops: &Stops,
-    ) {
-        self.status = error.exit_status();
-        if self.status == ExitStatus::Cancelled {
-            recorder.run(EventKind::CancelRequested {
-                times: 1,
-                cause: (*stops.cause.borrow()).unwrap_or(StopCause::Interrupt),
-                cancels_in_ms: None,
-            });
-            return;
-        }
-        let refusal = match error {
-            ServiceError::Refused(refusal) => Some(Box::new(refusal.clone())),
-            _ => None,
-        };
-        self.next.extend(error.next());
-        recorder.service(
-            service,
-            EventKind::ServiceFailed {
-                message: error.chain(),
-                next: error.next(),
-                refusal,
-                exit_code: self.status,
-            },
-        );
-        recorder.service(
-            service,
-            EventKind::ServiceFinished {
-                outcome: match self.status {
-                    ExitStatus::Refused => ServiceOutcome::Refused,
-                    ExitStatus::Unavailable => ServiceOutcome::Unavailable,
-                    _ => ServiceOutcome::Failed,
-                },
-                applied: 0,
-                reverted: 0,
-                duration_ms: 0,
-            },
-        );
-    }
 }

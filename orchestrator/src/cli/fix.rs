@@ -188,6 +188,7 @@ fn as_command_error(error: WriteError) -> CommandError {
         other => Diagnostic {
             message: other.to_string(),
             next: None,
+            refusal: None,
             exit_code: ExitStatus::Refused,
         }
         .into(),

@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use shared::command::{CommandError, Context, Selected, select, watch_signals};
+use shared::command::{CommandError, Context, Selected, select, watch_stops};
 use shared::domain::{ExitStatus, ServiceName, called};
 use shared::report::Reporter;
 
@@ -68,7 +69,8 @@ impl FromStr for SchemaSource {
 pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
-    let mut cancelled = watch_signals();
+    let stops = watch_stops(Duration::ZERO);
+    let mut cancelled = stops.times.clone();
     let scope = scope(context, args, &selected);
     let Some(scope) = scratch_servers.until_cancelled(&mut cancelled, scope).await else {
         return Ok(ExitStatus::Cancelled);
@@ -86,7 +88,7 @@ pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatu
         &scope,
         &rulebook,
         reporter.as_mut(),
-        cancelled,
+        stops,
     );
     Ok(rehearsal.await)
 }

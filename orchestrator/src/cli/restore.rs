@@ -2,8 +2,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use shared::command::{CommandError, Context, confirm, select, watch_signals};
+use shared::command::{CommandError, Context, confirm, select, watch_stops};
 use shared::domain::{ExitStatus, called, commented};
 use shared::report::Reporter;
 use shared::report::units::{age, count};
@@ -72,7 +73,16 @@ pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus
             confirm(context, args.yes, &what).await?;
         }
         let reporter = reporter.as_mut();
-        return Ok(drop_old(context, &targets, args.dry_run, args.terminate, reporter).await);
+        let stops = watch_stops(Duration::ZERO);
+        return Ok(drop_old(
+            context,
+            &targets,
+            args.dry_run,
+            args.terminate,
+            reporter,
+            stops,
+        )
+        .await);
     };
     let source = if from.as_os_str() == "latest" {
         Source::Latest(backup_folder(context, args.backup_folder.as_ref()))
@@ -99,14 +109,13 @@ pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus
         drop_old: args.drop_old,
         restore_jobs: args.restore_jobs,
     };
-    let cancelled = watch_signals();
     Ok(restore_databases(
         context,
         restorations,
         &selected,
         &options,
         reporter.as_mut(),
-        cancelled,
+        watch_stops(Duration::ZERO),
     )
     .await)
 }

@@ -35,6 +35,7 @@ impl From<RowsError> for ScratchError {
         let cause = Diagnostic {
             message: with_causes(&error),
             next: None,
+            refusal: None,
             exit_code: error.exit_status(),
         };
         ServiceError::from(cause.within("cannot inspect the scratch database")).into()

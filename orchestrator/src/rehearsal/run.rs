@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use shared::command::Selected;
+use shared::dispatch::{Operation, Start, Stops};
 use shared::domain::{ExitStatus, ServiceName};
 use shared::report::Reporter;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 use super::pending::{Scope, Work};
-use super::reporter::{Message, MessageSender, RehearsalReporter};
+use super::reporter::{Message, MessageSender, end, fail, receive};
 use super::service::rehearse_service;
 use crate::rules::Rulebook;
 use crate::scratch::{ScratchError, ScratchServers};
@@ -30,8 +31,9 @@ pub async fn rehearse(
     scope: &Scope,
     rulebook: &Rulebook,
     reporter: &mut dyn Reporter,
-    mut cancelled: watch::Receiver<u32>,
+    stops: Stops,
 ) -> ExitStatus {
+    let mut cancelled = stops.times.clone();
     let at_a_time = REHEARSALS.min(scratch_servers.context().jobs());
     let names: Vec<&ServiceName> = selected.names.iter().collect();
     let loaded = stream::iter(&names)
@@ -62,29 +64,34 @@ pub async fn rehearse(
         .filter(|name| !unchanged.contains(name))
         .map(|name| (*name).clone())
         .collect();
-    let mut reporter = RehearsalReporter::begin(reporter, services, unchanged, steps);
+    let start = Start {
+        unchanged,
+        steps,
+        ..Start::of("rehearse", services)
+    };
+    let mut operation = Operation::begin(reporter, stops, start);
     for (name, error) in &stopped {
-        reporter.fail(name, error);
+        fail(&mut operation, name, error);
     }
     if is_cancelled {
-        reporter.cancel();
-        return reporter.end();
+        operation.cancel_unfinished();
+        return end(operation);
     }
     let works = &works;
-    let rehearsals = reporter.during(|sender| async move {
-        stream::iter(works)
-            .for_each_concurrent(at_a_time, |work| {
-                one(scratch_servers, work, rulebook, sender.clone())
-            })
-            .await;
+    let (sender, messages) = mpsc::unbounded_channel();
+    let rehearsing = stream::iter(works).for_each_concurrent(at_a_time, |work| {
+        one(scratch_servers, work, rulebook, sender.clone())
+    });
+    let rehearsals = operation.receive(messages, rehearsing, |operation, (service, message)| {
+        receive(operation, &service, message);
     });
     let finished = scratch_servers
         .until_cancelled(&mut cancelled, rehearsals)
         .await;
     if finished.is_none() {
-        reporter.cancel();
+        operation.cancel_unfinished();
     }
-    reporter.end()
+    end(operation)
 }
 
 async fn one(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use catalog::quote;
 use shared::command::Context;
+use shared::dispatch::{Operation, Start, Stops};
 use shared::domain::{
     EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, called, commented,
     suggest,
@@ -16,7 +17,6 @@ use tokio_postgres::error::SqlState;
 
 use super::error::RestoreError;
 use super::leftovers::kept_databases;
-use super::reporter::RestoreReporter;
 use super::surroundings;
 
 /// Drops the kept databases of services, or lists them in a dry run.
@@ -26,11 +26,17 @@ pub async fn drop_old(
     dry_run: bool,
     terminate: bool,
     reporter: &mut dyn Reporter,
+    stops: Stops,
 ) -> ExitStatus {
-    let mut log = RestoreReporter::begin(reporter, targets.keys().cloned().collect(), 0);
+    let start = Start {
+        steps: 0,
+        ..Start::of("restore", targets.keys().cloned().collect())
+    };
+    let mut operation = Operation::begin(reporter, stops, start);
     let mut dropped = 0;
     for (name, target) in targets {
-        match drop_of(context, target, dry_run, terminate, &mut log).await {
+        operation.service_begins(name);
+        match drop_of(context, target, dry_run, terminate, &mut operation).await {
             Ok(number) => {
                 dropped += number;
                 let outcome = if number > 0 {
@@ -38,12 +44,16 @@ pub async fn drop_old(
                 } else {
                     ServiceOutcome::Unchanged
                 };
-                log.finished(name, outcome);
+                operation.service_finished(name, outcome);
             }
-            Err(error) => log.fail_service(name, &error),
+            Err(error) => {
+                operation.totals.failed += 1;
+                let outcome = operation.service_failed(name, error.diagnostic());
+                operation.service_finished(name, outcome);
+            }
         }
     }
-    log.end(dropped)
+    operation.end(dropped)
 }
 
 async fn drop_of(
@@ -51,7 +61,7 @@ async fn drop_of(
     target: &Target,
     dry_run: bool,
     terminate: bool,
-    log: &mut RestoreReporter<'_>,
+    operation: &mut Operation<'_>,
 ) -> Result<usize, RestoreError> {
     let address = &target.address;
     let failed = |error| RestoreError::from(ServiceError::query(address, error));
@@ -70,7 +80,7 @@ async fn drop_of(
                 database: kept.name,
                 bytes: kept.bytes,
             };
-            log.report(service, event);
+            operation.service(service, event);
         }
         return Ok(0);
     }
@@ -100,7 +110,7 @@ async fn drop_of(
             database: kept.name,
             bytes: kept.bytes,
         };
-        log.report(service, event);
+        operation.service(service, event);
     }
     Ok(number)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::command::Context;
-use shared::dispatch::LockedDatabase;
+use shared::dispatch::{Events, LockedDatabase};
 use shared::domain::{Anchor, EventKind, Holder, with_causes};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{Connection, LockedSession, read_anchor};
@@ -17,7 +17,6 @@ use super::choice::Restoration;
 use super::error::RestoreError;
 use super::examine::Examined;
 use super::name;
-use super::reporter::EventSender;
 use crate::backup::DatabaseProperties;
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -45,7 +44,7 @@ pub(super) async fn enter(
     examined: Examined,
     restore: Uuid,
     cancelled: &mut watch::Receiver<u32>,
-    events: &EventSender,
+    events: &Events,
 ) -> Result<Entered, (Restoration, RestoreError)> {
     let obtained = obtain(context, &restoration, &examined, cancelled, events).await;
     match obtained {
@@ -74,7 +73,7 @@ async fn obtain(
     restoration: &Restoration,
     examined: &Examined,
     cancelled: &mut watch::Receiver<u32>,
-    events: &EventSender,
+    events: &Events,
 ) -> Result<Obtained, RestoreError> {
     let address = restoration.address();
     let failed = |error| RestoreError::from(ServiceError::query(address, error));
@@ -122,7 +121,7 @@ async fn lock_restore(
     restoration: &Restoration,
     wait: Duration,
     cancelled: &watch::Receiver<u32>,
-    events: &EventSender,
+    events: &Events,
 ) -> Result<(), RestoreError> {
     let address = restoration.address();
     let key = name::lock_key(&name::base(address.database()));

@@ -137,15 +137,11 @@ impl RestoreError {
         Diagnostic {
             message: self.chain(),
             next: self.next(),
+            refusal: match self {
+                Self::Service(error) => error.diagnostic().refusal,
+                _ => None,
+            },
             exit_code: self.exit_status(),
-        }
-    }
-
-    /// The refusal, if the error is one.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        match self {
-            Self::Service(ServiceError::Refused(refusal)) => Some(refusal),
-            _ => None,
         }
     }
 }

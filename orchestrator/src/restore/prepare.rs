@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use catalog::quote;
 use shared::command::Context;
+use shared::dispatch::Events;
 use shared::domain::{Anchor, Checksum, Direction, EventKind, Version};
 use shared::inspect::ServiceError;
 use shared::postgres::{
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use super::RestoreOptions;
 use super::enter::Entered;
 use super::error::RestoreError;
-use super::reporter::EventSender;
+use super::reporter::warn;
 use super::verify::{self, Verified};
 use super::{name, program, properties, surroundings};
 use crate::client_watch::ClientWatch;
@@ -41,7 +42,7 @@ pub(super) async fn prepare(
     entered: &Entered,
     identity: &RunIdentity,
     options: &RestoreOptions,
-    events: &EventSender,
+    events: &Events,
 ) -> Result<Prepared, RestoreError> {
     tokio::select! {
         prepared = fill(context, entered, identity, options, events) => prepared,
@@ -67,7 +68,7 @@ async fn fill(
     entered: &Entered,
     identity: &RunIdentity,
     options: &RestoreOptions,
-    events: &EventSender,
+    events: &Events,
 ) -> Result<Prepared, RestoreError> {
     let started = Instant::now();
     let (restoration, into) = (&entered.restoration, &entered.restoring);
@@ -89,7 +90,7 @@ async fn fill(
             "tablespace {} does not exist: using the default tablespace",
             entered.properties.tablespace
         );
-        events.warn(restoration.service(), message);
+        warn(events, restoration.service(), message);
     }
     let create = properties::create(into, &entered.properties, server.major(), &tablespaces);
     client.batch_execute(&create).await.map_err(failed)?;

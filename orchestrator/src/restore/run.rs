@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use shared::command::{Context, Selected};
+use shared::dispatch::{Events, Operation, Start, Stops};
 use shared::domain::{
     EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, commented, millis, suggest,
     with_causes,
@@ -21,7 +22,7 @@ use super::enter::{Entered, enter};
 use super::error::RestoreError;
 use super::examine::{Examined, examine};
 use super::prepare::{Prepared, drop_statement, prepare};
-use super::reporter::{EventSender, RestoreReporter};
+use super::reporter::{cancel, fail, finish, skip, warn};
 use super::swap::{Window, swap};
 
 /// The number of databases that are filled at a time: each keeps a disk busy.
@@ -54,40 +55,54 @@ pub async fn restore(
     selected: &Selected,
     options: &RestoreOptions,
     reporter: &mut dyn Reporter,
-    cancelled: watch::Receiver<u32>,
+    stops: Stops,
 ) -> ExitStatus {
     let services = restorations.iter().flat_map(|one| {
         one.members
             .iter()
             .map(|member| member.target.service.name.clone())
     });
-    let mut log = RestoreReporter::begin(reporter, services.collect(), restorations.len());
+    let services: Vec<ServiceName> = services.collect();
+    let start = Start {
+        steps: restorations.len(),
+        ..Start::of("restore", services.clone())
+    };
     let mut work = Work {
         context,
         options,
-        cancelled,
+        cancelled: stops.times.clone(),
     };
-    let examined = work.examine(restorations, &mut log).await;
+    let mut operation = Operation::begin(reporter, stops, start);
+    services
+        .iter()
+        .for_each(|name| operation.service_begins(name));
+    let examined = work.examine(restorations, &mut operation).await;
     if !examined.is_empty() {
-        log.during(|events| work.warn_of_dependents(&examined, selected, events))
+        operation
+            .during(|events| work.warn_of_dependents(&examined, selected, events))
             .await;
     }
     if options.dry_run {
         for (restoration, _) in &examined {
-            log.finish(restoration, ServiceOutcome::Unchanged);
+            finish(&mut operation, restoration, ServiceOutcome::Unchanged);
         }
-        return log.end(0);
+        return operation.end(0);
     }
-    if !log.is_well() {
+    if !operation.is_well() {
         for (restoration, _) in &examined {
-            log.skip(restoration, "not all backups can be restored");
+            skip(
+                &mut operation,
+                restoration,
+                "not all backups can be restored",
+            );
         }
-        return log.end(0);
+        return operation.end(0);
     }
-    let entered = work.enter(examined, &mut log).await;
-    let prepared = work.prepare(entered, &mut log).await;
-    work.swap(prepared, &mut log).await;
-    log.end(0)
+    let entered = work.enter(examined, &mut operation).await;
+    let prepared = work.prepare(entered, &mut operation).await;
+    work.swap(prepared, &mut operation).await;
+    let restored = operation.totals.restored;
+    operation.end(restored)
 }
 
 impl Work<'_> {
@@ -112,14 +127,14 @@ impl Work<'_> {
     async fn examine(
         &self,
         restorations: Vec<Restoration>,
-        log: &mut RestoreReporter<'_>,
+        operation: &mut Operation<'_>,
     ) -> Vec<(Restoration, Examined)> {
         let examining = stream::iter(&restorations)
             .map(|one| examine(self.context, one, self.options))
             .buffered(self.jobs())
             .collect::<Vec<_>>();
         let Some(found) = self.unless_cancelled(examining).await else {
-            restorations.iter().for_each(|one| log.cancel(one));
+            restorations.iter().for_each(|one| cancel(operation, one));
             return Vec::new();
         };
         let mut examined = Vec::new();
@@ -128,14 +143,14 @@ impl Work<'_> {
                 Ok(found) => {
                     let service = restoration.service();
                     let planned = Box::new(found.planned.clone());
-                    log.report(service, EventKind::RestorePlanned(planned));
+                    operation.service(service, EventKind::RestorePlanned(planned));
                     for message in &found.warnings {
                         let message = message.clone();
-                        log.report(service, EventKind::RestoreWarning { message });
+                        operation.service(service, EventKind::RestoreWarning { message });
                     }
                     examined.push((restoration, found));
                 }
-                Err(error) => log.fail(&restoration, &error),
+                Err(error) => fail(operation, &restoration, &error),
             }
         }
         examined
@@ -146,7 +161,7 @@ impl Work<'_> {
         &self,
         examined: &[(Restoration, Examined)],
         selected: &Selected,
-        events: EventSender,
+        events: Events,
     ) {
         // The newest version of each restored service after the restore.
         let heads: BTreeMap<&ServiceName, Option<Version>> = examined
@@ -178,7 +193,8 @@ impl Work<'_> {
                 None => self.applied(&service.name, selected).await,
             };
             let Some(applied) = applied else {
-                events.warn(
+                warn(
+                    &events,
                     &first.service,
                     format!(
                         "cannot read the applied migrations of {}, which may require migrations that are lost",
@@ -189,7 +205,8 @@ impl Work<'_> {
             };
             for (version, requirement) in broken {
                 if applied.contains(&version) {
-                    events.warn(
+                    warn(
+                        &events,
                         &requirement.service,
                         format!(
                             "{requirement} is lost, but the applied {}@{version} requires it",
@@ -219,14 +236,14 @@ impl Work<'_> {
     async fn enter(
         &mut self,
         examined: Vec<(Restoration, Examined)>,
-        log: &mut RestoreReporter<'_>,
+        operation: &mut Operation<'_>,
     ) -> Vec<Entered> {
-        let restore = log.identity.run_id;
+        let restore = operation.run_id();
         let mut entered = Vec::new();
         let mut waiting = examined.into_iter();
         for (restoration, examined) in waiting.by_ref() {
             let (context, cancelled) = (self.context, &mut self.cancelled);
-            let obtained = log
+            let obtained = operation
                 .during(|events| async move {
                     enter(context, restoration, examined, restore, cancelled, &events).await
                 })
@@ -234,17 +251,17 @@ impl Work<'_> {
             match obtained {
                 Ok(one) => entered.push(one),
                 Err((restoration, error)) => {
-                    log.fail(&restoration, &error);
+                    fail(operation, &restoration, &error);
                     break;
                 }
             }
         }
-        if !log.is_well() {
+        if !operation.is_well() {
             for restoration in waiting.map(|(restoration, _)| restoration) {
-                self.leave(&restoration, log);
+                self.leave(&restoration, operation);
             }
             for one in &entered {
-                self.leave(&one.restoration, log);
+                self.leave(&one.restoration, operation);
             }
             return Vec::new();
         }
@@ -255,11 +272,11 @@ impl Work<'_> {
     async fn prepare(
         &self,
         entered: Vec<Entered>,
-        log: &mut RestoreReporter<'_>,
+        operation: &mut Operation<'_>,
     ) -> Vec<(Entered, Prepared)> {
-        let identity = log.identity.clone();
+        let identity = Arc::clone(operation.identity());
         let mut ends: BTreeMap<usize, Result<Prepared, RestoreError>> = BTreeMap::new();
-        let cancelled = log
+        let cancelled = operation
             .during(|events| async {
                 let events = events;
                 let filling = async {
@@ -290,11 +307,11 @@ impl Work<'_> {
                 Some(Ok(prepared)) if is_whole => ready.push((one, prepared)),
                 Some(Ok(_)) | None => {
                     clear(&one).await;
-                    self.leave(&one.restoration, log);
+                    self.leave(&one.restoration, operation);
                 }
                 Some(Err(error)) => {
                     clear(&one).await;
-                    log.fail(&one.restoration, &error);
+                    fail(operation, &one.restoration, &error);
                 }
             }
         }
@@ -302,7 +319,7 @@ impl Work<'_> {
     }
 
     /// Swaps the databases in dependency order. Stops at the first failure.
-    async fn swap(&self, mut ready: Vec<(Entered, Prepared)>, log: &mut RestoreReporter<'_>) {
+    async fn swap(&self, mut ready: Vec<(Entered, Prepared)>, operation: &mut Operation<'_>) {
         let order = dependencies_first(&self.context.fleet);
         let place = |one: &Entered| {
             let service = one.restoration.service();
@@ -312,13 +329,13 @@ impl Work<'_> {
         let (mut left, mut windows) = (Vec::new(), Vec::<Window>::new());
         let mut replaced = Vec::new();
         for (mut one, prepared) in ready {
-            if !log.is_well() || self.is_cancelled() {
+            if !operation.is_well() || self.is_cancelled() {
                 clear(&one).await;
-                self.leave(&one.restoration, log);
+                self.leave(&one.restoration, operation);
                 left.push(one);
                 continue;
             }
-            let swapped = log
+            let swapped = operation
                 .during(|events| {
                     let one = &mut one;
                     let prepared = &prepared;
@@ -328,15 +345,16 @@ impl Work<'_> {
             match swapped {
                 Ok(window) => {
                     windows.push(window);
-                    log.anchors.extend(prepared.anchors);
-                    log.restored(&one.restoration);
+                    operation.anchors.extend(prepared.anchors);
+                    operation.totals.restored += 1;
+                    finish(operation, &one.restoration, ServiceOutcome::Done);
                     replaced.push((one, prepared.kept));
                 }
                 Err(error) => {
-                    log.fail(&one.restoration, &error);
+                    fail(operation, &one.restoration, &error);
                     if matches!(error, RestoreError::AfterSwap(_)) && self.options.drop_old {
                         let name = one.restoration.service().as_str();
-                        log.advise(commented(
+                        operation.next.push(commented(
                             suggest(["restore", name, "--drop-old"]),
                             "when the previous database is no longer needed",
                         ));
@@ -352,19 +370,19 @@ impl Work<'_> {
             }
         }
         if let [first, .., last] = windows[..] {
-            log.report_for_all(EventKind::DatabasesSwapped {
+            operation.run(EventKind::DatabasesSwapped {
                 databases: windows.len(),
                 window_ms: millis(last.to - first.from),
             });
         }
-        if log.has_restored()
+        if operation.totals.restored > 0
             && let Some(first) = left.first()
         {
             let names: Vec<&str> = left
                 .iter()
                 .map(|one| one.restoration.service().as_str())
                 .collect();
-            log.advise(commented(
+            operation.next.push(commented(
                 suggest(
                     std::iter::once("restore")
                         .chain(names)
@@ -375,21 +393,21 @@ impl Work<'_> {
         }
         // Dropped only after all swaps: dropping takes time, during which the fleet would be mixed, and a fleet that stays mixed may need the
         // old databases.
-        if log.is_well() {
+        if operation.is_well() {
             for (one, kept) in &replaced {
-                self.drop_former(one, kept, log).await;
+                self.drop_former(one, kept, operation).await;
             }
         }
     }
 
-    async fn drop_former(&self, one: &Entered, kept: &str, log: &mut RestoreReporter<'_>) {
+    async fn drop_former(&self, one: &Entered, kept: &str, operation: &mut Operation<'_>) {
         let Some(live) = one.examined.live.filter(|_| self.options.drop_old) else {
             return;
         };
         let target = &one.restoration.members[0].target;
         let service = one.restoration.service();
         match drop_one(&one.keeper.client, target, kept, true).await {
-            Ok(()) => log.report(
+            Ok(()) => operation.service(
                 service,
                 EventKind::OldDatabaseDropped {
                     database: kept.to_owned(),
@@ -400,7 +418,8 @@ impl Work<'_> {
                 let cause = error.diagnostic().within(format!("cannot drop {kept}"));
                 // The next command of the cause would repeat the restore.
                 let next = suggest(["restore", service.as_str(), "--drop-old"]);
-                log.keep_former(
+                operation.totals.failed += 1;
+                operation.service_failed(
                     service,
                     cause.with_next(commented(next, "drops all former databases")),
                 );
@@ -408,11 +427,15 @@ impl Work<'_> {
         }
     }
 
-    fn leave(&self, restoration: &Restoration, log: &mut RestoreReporter<'_>) {
+    fn leave(&self, restoration: &Restoration, operation: &mut Operation<'_>) {
         if self.is_cancelled() {
-            log.cancel(restoration);
+            cancel(operation, restoration);
         } else {
-            log.skip(restoration, "another database could not be restored");
+            skip(
+                operation,
+                restoration,
+                "another database could not be restored",
+            );
         }
     }
 }

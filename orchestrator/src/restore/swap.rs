@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use catalog::quote;
 use shared::command::Context;
+use shared::dispatch::Events;
 use shared::domain::{
     Diagnostic, EventKind, ExitStatus, commented, in_sql, millis, suggest, with_causes,
 };
@@ -29,7 +30,6 @@ use super::enter::Entered;
 use super::error::RestoreError;
 use super::examine::in_use;
 use super::prepare::Prepared;
-use super::reporter::EventSender;
 use super::surroundings;
 
 /// How long to wait for concurrent changes of the same database (settings, privileges).
@@ -58,7 +58,7 @@ pub(super) async fn swap(
     entered: &mut Entered,
     prepared: &Prepared,
     options: &RestoreOptions,
-    events: &EventSender,
+    events: &Events,
 ) -> Result<Window, RestoreError> {
     let address = entered.restoration.address().clone();
     let database = address.database().to_owned();
@@ -355,6 +355,7 @@ async fn lost(
                         message: "the connection was lost during the swap, and it was rolled back"
                             .to_owned(),
                         next: None,
+                        refusal: None,
                         exit_code: ExitStatus::Unavailable,
                     },
                 });

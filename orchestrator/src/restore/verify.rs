@@ -2,6 +2,7 @@
 
 use shared::command::Context;
 use shared::config::DatabaseAddress;
+use shared::dispatch::Events;
 use shared::inspect::ServiceError;
 use shared::postgres::Client;
 use shared::postgres::{Session, read_history};
@@ -13,7 +14,7 @@ use tokio_postgres::types::Type;
 use super::choice::{Member, Restoration};
 use super::error::RestoreError;
 use super::program::Contents;
-use super::reporter::EventSender;
+use super::reporter::warn;
 
 /// The state of one service in the restored database.
 pub(super) struct Verified {
@@ -26,7 +27,7 @@ pub(super) async fn history(
     context: &Context,
     member: &Member,
     restored: &DatabaseAddress,
-    events: &EventSender,
+    events: &Events,
 ) -> Result<Verified, RestoreError> {
     let session = context
         .connections()
@@ -63,7 +64,7 @@ pub(super) async fn history(
         if matches!(standing.state, State::Divergent | State::Missing) {
             let (version, state) = (standing.version, standing.state.as_str());
             let message = format!("{version} {} is {state} after the restore", standing.name);
-            events.warn(name, message);
+            warn(events, name, message);
         }
     }
     Ok(Verified { session, history })

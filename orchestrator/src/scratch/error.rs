@@ -122,6 +122,19 @@ impl ScratchError {
         }
     }
 
+    /// What another error says about this one, its cause.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::Service(error) => error.diagnostic(),
+            error => Diagnostic {
+                message: error.chain(),
+                next: error.next(),
+                refusal: None,
+                exit_code: error.exit_status(),
+            },
+        }
+    }
+
     /// The step that failed because of its file, not because of a server, a connection or a lock.
     pub fn failure_of_file(&self) -> Option<&Failure> {
         /// The server shuts down, is out of resources, or has a system error.
@@ -154,14 +167,6 @@ impl ScratchError {
         }
     }
 
-    /// The refusal, if the error is one.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        match self {
-            Self::Service(ServiceError::Refused(refusal)) => Some(refusal),
-            _ => None,
-        }
-    }
-
     /// The exit code of the error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
@@ -179,12 +184,7 @@ impl From<ScratchError> for CommandError {
     fn from(error: ScratchError) -> Self {
         match error {
             ScratchError::Command(error) => error,
-            error => Diagnostic {
-                message: error.chain(),
-                next: error.next(),
-                exit_code: error.exit_status(),
-            }
-            .into(),
+            error => error.diagnostic().into(),
         }
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use shared::command::Context;
 use shared::config::DatabaseAddress;
-use shared::dispatch::{LaneInput, OnFailure, Recorder, Run, Stops, dispatch};
+use shared::dispatch::{LaneInput, OnFailure, Run, Stops, dispatch};
 use shared::domain::{
     Direction, Event, EventKind, ExitStatus, Failure, Migration, Script, Service,
 };
 use shared::inspect::{ServiceError, Target};
 use shared::planning::{self, Chain, Order};
-use shared::postgres::{Connections, RunIdentity};
+use shared::postgres::Connections;
 use shared::report::Reporter;
 use shared::runner::StepObserver;
 use tokio::sync::watch;
@@ -137,9 +137,7 @@ impl<'a> Replay<'a> {
             .map(|migration| planning::step(service, migration, direction))
             .collect::<Result<Vec<_>, _>>()
             .map_err(shared::command::CommandError::from)?;
-        let identity = RunIdentity::of_this_process();
         let mut outcome = ReplayOutcome::default();
-        let mut recorder = Recorder::new(&mut outcome, identity.run_id);
         let target = Target {
             service: Arc::new(service.clone()),
             address: self.database.clone(),
@@ -164,7 +162,6 @@ impl<'a> Replay<'a> {
                 Direction::Up => "run",
                 Direction::Down => "revert",
             },
-            identity,
             plan: Chain.arrange(&self.context.fleet, steps, direction),
             lanes: [(service.name.clone(), lane)].into(),
             unchanged: Vec::new(),
@@ -183,14 +180,14 @@ impl<'a> Replay<'a> {
             reverts: None,
         };
         let (_keep, never) = watch::channel(0);
-        let end = dispatch(run, &mut recorder, Stops::counted(never)).await;
-        match end.status {
+        let status = dispatch(run, &mut outcome, Stops::counted(never)).await;
+        match status {
             ExitStatus::Done => Ok(Duration::from_millis(outcome.took_ms)),
             _ => Err(ScratchError::Replay {
                 service: service.name.to_string(),
                 trouble: outcome.trouble.unwrap_or_default(),
                 failure: outcome.failure,
-                status: end.status,
+                status,
             }),
         }
     }

@@ -137,6 +137,10 @@ impl CommandError {
         Diagnostic {
             message: with_causes(self),
             next: self.next(),
+            refusal: match self {
+                Self::Refused(refusal) => Some(refusal.clone()),
+                _ => None,
+            },
             exit_code: self.exit_status(),
         }
     }

@@ -9,15 +9,10 @@ use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::run::refused;
 use super::{CheckedRevert, CommandError, Context, Selected, confirm, gather};
-use crate::dispatch::{Recorder, Stops};
-use crate::domain::{
-    Direction, EVENT_SCHEMA, EventKind, ExitStatus, ServiceName, Totals, Verdict, Version,
-    commented, suggest,
-};
+use crate::dispatch::{Operation, Start, Stops};
+use crate::domain::{Direction, EventKind, ExitStatus, ServiceName, Version, commented, suggest};
 use crate::inspect::{ServiceError, Target};
-use crate::postgres::{
-    Attempt, AttemptOutcome, LockedSession, RunIdentity, forget_owed, record_failed,
-};
+use crate::postgres::{Attempt, AttemptOutcome, LockedSession, forget_owed, record_failed};
 
 /// Removes the recorded reverts of a compensation from the selected services, one database at a time, each under its lock.
 /// Runs no migration and no revert. The journals record the decision.
@@ -69,83 +64,46 @@ async fn keep(
     run_id: Uuid,
     stops: Stops,
 ) -> ExitStatus {
-    let started = std::time::Instant::now();
-    let identity = RunIdentity::of_this_process();
-    let mut reporter = context.reporter();
-    let mut recorder = Recorder::new(reporter.as_mut(), identity.run_id);
-    let name = |target: &Target| target.service.name.clone();
-    recorder.run(EventKind::RunStarted {
-        schema: EVENT_SCHEMA,
-        command: "revert",
-        services: owed.iter().map(|(target, _)| name(target)).collect(),
-        unchanged: Vec::new(),
+    let services = owed.iter().map(|(target, _)| target.service.name.clone());
+    let start = Start {
         // No migration is undone.
         steps: 0,
-        program_version: identity.program_version,
-        undoes_on_failure: false,
-    });
-    let mut status = ExitStatus::Done;
-    let mut next = Vec::new();
+        labels_next: false,
+        ..Start::of("revert", services.collect())
+    };
+    let mut reporter = context.reporter();
+    let mut operation = Operation::begin(reporter.as_mut(), stops, start);
     for (target, versions) in owed {
-        let service = name(target);
-        let kept = keep_one(
-            context,
-            target,
-            versions,
-            (&identity, run_id),
-            &stops,
-            &mut recorder,
-        );
-        match kept.await {
-            Ok(()) => recorder.service(
-                &service,
+        let service = &target.service.name;
+        match keep_one(context, target, versions, run_id, &mut operation).await {
+            Ok(()) => operation.service(
+                service,
                 EventKind::CompensationGivenUp {
                     of_run: run_id,
                     versions: versions.clone(),
                 },
             ),
-            Err(error) => {
-                status = status.or_worse(error.exit_status());
-                next.extend(error.next());
-                recorder.service(
-                    &service,
-                    EventKind::ServiceFailed {
-                        message: error.chain(),
-                        next: error.next(),
-                        refusal: None,
-                        exit_code: error.exit_status(),
-                    },
-                );
-            }
+            Err(error) => drop(operation.service_failed(service, error.diagnostic())),
         }
     }
-    recorder.run(EventKind::RunFinished {
-        verdict: Verdict::of(status, owed.len()),
-        exit_code: status,
-        totals: Totals::default().lasting(started.elapsed()),
-        next,
-        anchors: Vec::new(),
-        backup: None,
-    });
-    status
+    operation.end(owed.len())
 }
 
 async fn keep_one(
     context: &Context,
     target: &Target,
     versions: &[Version],
-    (identity, of_run): (&RunIdentity, Uuid),
-    stops: &Stops,
-    recorder: &mut Recorder<'_>,
+    of_run: Uuid,
+    operation: &mut Operation<'_>,
 ) -> Result<(), ServiceError> {
     let connections = context.connections();
     let (address, table) = (&target.address, &target.history_table);
     let service: &ServiceName = &target.service.name;
     let session = connections.session(address, table).await?;
     let wait = context.configuration.engine().advisory_lock_wait;
-    let mut halted = stops.times.clone();
+    let mut halted = operation.stops().times.clone();
     let locked = LockedSession::acquire(session, wait, &mut halted, |holder| {
-        recorder.service(service, EventKind::LockWaiting { holder });
+        operation.service(service, EventKind::LockWaiting { holder });
     })
     .await
     .map_err(|source| ServiceError::lock(target, source))?;
@@ -158,7 +116,7 @@ async fn keep_one(
                 continue;
             };
             let attempt = Attempt {
-                run: identity,
+                run: operation.identity(),
                 service,
                 version: *version,
                 name: &migration.name,

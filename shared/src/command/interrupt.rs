@@ -22,7 +22,7 @@ pub fn watch_signals() -> watch::Receiver<u32> {
 /// Service managers send SIGTERM once, and SIGKILL some seconds later: after `grace`, SIGTERM counts as two. SIGHUP, which is
 /// sent when a terminal is closed, counts as one however often it arrives, because the kernel and the shell both send it. A SIGHUP
 /// that is ignored (`nohup`) stays ignored.
-pub(super) fn watch_stops(grace: Duration) -> Stops {
+pub fn watch_stops(grace: Duration) -> Stops {
     let (times, asked) = watch::channel(0);
     let (cause, causes) = watch::channel(None);
     let counter = Arc::new(Counter { times, cause });

@@ -36,7 +36,7 @@ pub use dry_run::{print_plan, print_sql};
 pub use error::{CommandError, report_error};
 pub use gather::{Gathered, gather, warn_in_doubt};
 pub use in_doubt::resolve_in_doubt;
-pub use interrupt::watch_signals;
+pub use interrupt::{watch_signals, watch_stops};
 pub use invocation::{meet, remember};
 pub use plan_revert::planned_revert;
 pub use plan_run::{Planned, planned_run};

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::config::EngineSettings;
 use crate::dispatch::{
-    Compensation, LaneInput, OnFailure, PreRunCheck, Recorder, Run, Stops, Ties, dispatch,
+    Compensation, LaneInput, OnFailure, PreRunCheck, Run, Stops, Ties, dispatch,
 };
 use crate::domain::{
     Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step, commented,
@@ -25,7 +25,6 @@ use crate::domain::{
 use crate::gates;
 use crate::inspect::{ServiceError, Target};
 use crate::planning::Order;
-use crate::postgres::RunIdentity;
 use crate::report::units::count;
 
 /// Applies the pending migrations of the selected services, after the pre-run check if there is one.
@@ -190,9 +189,6 @@ pub(super) async fn execute(
     run_again: impl Fn(&ServiceName) -> String,
 ) -> Result<ExitStatus, CommandError> {
     let ties = ties(context, selected, &targets, &planned, &asked).await?;
-    let identity = RunIdentity::of_this_process();
-    let mut reporter = context.reporter();
-    let mut recorder = Recorder::new(reporter.as_mut(), identity.run_id);
     if asked.first.is_empty() {
         keep_sessions_of_first_steps(&mut gathered, &planned.plan);
     } else {
@@ -229,7 +225,6 @@ pub(super) async fn execute(
     drop(gathered);
     let run = Run {
         command: asked.command,
-        identity,
         plan: planned.plan,
         lanes,
         unchanged,
@@ -254,7 +249,8 @@ pub(super) async fn execute(
         connections: context.connections(),
         reverts: Some(reverts(context, selected, asked.first, asked.order)),
     };
-    Ok(dispatch(run, &mut recorder, asked.stops).await.status)
+    let mut reporter = context.reporter();
+    Ok(dispatch(run, reporter.as_mut(), asked.stops).await)
 }
 
 /// The services that the steps require, and those that require what is or may be reverted.

@@ -108,6 +108,7 @@ pub fn refuse_stopped(stopped: &[(ServiceName, ServiceError)]) -> Result<(), Com
             .iter()
             .find_map(|one| one.next)
             .map(ToOwned::to_owned),
+        refusal: None,
         exit_code: status.fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code)),
     }
     .into())

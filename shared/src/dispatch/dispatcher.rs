@@ -8,7 +8,7 @@ mod service;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,60 +20,45 @@ use super::compensation::migrations;
 use super::lane::{LaneTask, Message, StartStep};
 use super::locked_database::LockedDatabase;
 use super::secure::secure;
-use super::{Migrations, OnFailure, Recorder, Reverts, Run, RunEnd, Stopped, Stops, Ties};
+use super::{Migrations, OnFailure, Operation, Reverts, Run, Start, Stopped, Stops, Ties};
 use crate::config::EngineSettings;
-use crate::domain::{
-    Anchor, Direction, EVENT_SCHEMA, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome,
-    Totals,
-};
+use crate::domain::{Direction, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome};
 use crate::inspect::{ServiceError, Target};
-use crate::postgres::{CancelHandle, Connections, RunIdentity, Session};
+use crate::postgres::{CancelHandle, Connections, Session};
+use crate::report::Reporter;
 use crate::runner::{StepDone, StepObserver};
 
 /// Runs a plan to its end, whatever the outcome.
-pub async fn dispatch<'a>(
-    mut run: Run<'a>,
-    recorder: &'a mut Recorder<'_>,
-    stops: Stops,
-) -> RunEnd {
-    let started = Instant::now();
-    let steps = run.steps();
-    recorder.run(EventKind::RunStarted {
-        schema: EVENT_SCHEMA,
+pub async fn dispatch(mut run: Run<'_>, reporter: &mut dyn Reporter, stops: Stops) -> ExitStatus {
+    let start = Start {
         command: run.command,
         services: run.services(),
-        unchanged: run.unchanged.clone(),
-        steps,
-        program_version: run.identity.program_version,
+        unchanged: std::mem::take(&mut run.unchanged),
+        steps: run.steps(),
         undoes_on_failure: run.on_failure == OnFailure::Revert,
-    });
+        labels_next: false,
+    };
+    let mut operation = Operation::begin(reporter, stops, start);
     for resolved in std::mem::take(&mut run.resolved) {
-        recorder.run(EventKind::ReleaseResolved(Box::new(resolved)));
+        operation.run(EventKind::ReleaseResolved(Box::new(resolved)));
     }
-    let mut backup = None;
     if run.atomic && !run.plan.steps.is_empty() {
-        match enter(&mut run, recorder, &stops).await {
-            Ok(entry) => {
-                return Release::new(run, entry, recorder, stops, started)
-                    .run()
-                    .await;
-            }
+        match enter(&mut run, &mut operation).await {
+            Ok(entry) => return Release::new(run, entry, operation).run().await,
             Err(stopped) => begin_nothing(&mut run, stopped),
         }
     } else if run.pre_run_check.is_some() {
-        match secure(&mut run, recorder, &stops).await {
+        match secure(&mut run, &mut operation).await {
             Ok(taken) => {
                 if let Some(reverts) = &mut run.reverts {
                     reverts.restore_from.clone_from(&taken);
                 }
-                backup = taken;
+                operation.backup = taken;
             }
             Err(stopped) => begin_nothing(&mut run, stopped),
         }
     }
-    let mut dispatcher = Dispatcher::new(run, recorder, stops, started);
-    dispatcher.backup = backup;
-    dispatcher.run().await
+    Dispatcher::new(run, operation).run().await
 }
 
 /// Reports why a run does not begin. A cancellation is reported when the dispatcher sees it.
@@ -92,11 +77,8 @@ struct Lane {
     run_again: String,
     starts: Option<mpsc::UnboundedSender<StartStep>>,
     cancel: Option<CancelHandle>,
-    began: Option<Instant>,
     /// Whether `ServiceStarted` was reported in this part of the run.
     announced: bool,
-    applied: usize,
-    reverted: usize,
     outcome: Option<ServiceOutcome>,
 }
 
@@ -114,8 +96,7 @@ struct Dispatcher<'a, 'r> {
     why: Option<String>,
     is_undone: bool,
     lanes: BTreeMap<ServiceName, Lane>,
-    recorder: &'a mut Recorder<'r>,
-    run: Arc<RunIdentity>,
+    operation: Operation<'r>,
     connections: Arc<Connections>,
     observer: Option<Arc<dyn StepObserver>>,
     ties: Option<Arc<Ties>>,
@@ -127,23 +108,14 @@ struct Dispatcher<'a, 'r> {
     sender: mpsc::UnboundedSender<Message>,
     tasks: JoinSet<()>,
     cancelled: watch::Receiver<u32>,
-    stops: Stops,
     /// Ends every wait for a lock or a gate, once nothing new may start.
     halt: watch::Sender<u32>,
-    started: Instant,
-    status: ExitStatus,
-    totals: Totals,
     first_failure: Option<ServiceName>,
     gates_open: usize,
-    next: Vec<String>,
-    /// The last journal entries, by service.
-    anchors: BTreeMap<ServiceName, Anchor>,
-    /// The backup taken before the first step.
-    backup: Option<String>,
 }
 
 impl<'a, 'r> Dispatcher<'a, 'r> {
-    fn new(run: Run<'a>, recorder: &'a mut Recorder<'r>, stops: Stops, started: Instant) -> Self {
+    fn new(run: Run<'a>, operation: Operation<'r>) -> Self {
         let databases: BTreeMap<ServiceName, String> = run
             .lanes
             .iter()
@@ -160,10 +132,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     run_again: input.run_again,
                     starts: None,
                     cancel: None,
-                    began: None,
                     announced: false,
-                    applied: 0,
-                    reverted: 0,
                     outcome: None,
                 };
                 (name, lane)
@@ -180,8 +149,6 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             why: None,
             is_undone: false,
             lanes,
-            recorder,
-            run: Arc::new(run.identity),
             connections: run.connections,
             observer: run.observer,
             ties: run.ties,
@@ -193,21 +160,15 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             // Each part of the run has a channel of its own.
             sender: mpsc::unbounded_channel().0,
             tasks: JoinSet::new(),
-            cancelled: stops.times.clone(),
-            stops,
+            cancelled: operation.stops().times.clone(),
+            operation,
             halt: watch::Sender::new(0),
-            started,
-            status: ExitStatus::Done,
-            totals: Totals::default(),
             first_failure: None,
             gates_open: 0,
-            next: Vec::new(),
-            anchors: BTreeMap::new(),
-            backup: None,
         }
     }
 
-    async fn run(mut self) -> RunEnd {
+    async fn run(mut self) -> ExitStatus {
         for (service, error) in std::mem::take(&mut self.stopped) {
             self.service_stopped(&service, &error);
             self.service_finished(&service);
@@ -280,7 +241,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 held: lane.held.take(),
                 connections: Arc::clone(&self.connections),
                 engine: self.engine,
-                run: Arc::clone(&self.run),
+                run: Arc::clone(self.operation.identity()),
                 run_again: match &self.undoing {
                     Some(undoing) => undoing.resume.clone(),
                     None => lane.run_again.clone(),
@@ -308,8 +269,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 version,
                 kind,
             } => match version {
-                Some(version) => self.recorder.migration(&service, version, kind),
-                None => self.recorder.service(&service, kind),
+                Some(version) => self.operation.migration(&service, version, kind),
+                None => self.operation.service(&service, kind),
             },
             Message::Ready { service, cancel } => self.ready(&service, cancel),
             Message::Finished { step, result } => self.finished(step, result),
@@ -326,7 +287,9 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             }
             Message::Released { service, anchor } => {
                 if let Some(anchor) = anchor {
-                    self.anchors.insert(service.clone(), anchor);
+                    // A service that was visited before has an older one.
+                    self.operation.anchors.retain(|it| it.service != service);
+                    self.operation.anchors.push(anchor);
                 }
                 self.released(&service);
             }
@@ -338,9 +301,9 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         let steps = self.board.step_count(service);
         if let Some(lane) = self.lanes.get_mut(service) {
             lane.cancel = Some(cancel);
-            lane.began.get_or_insert_with(Instant::now);
+            self.operation.service_begins(service);
             if !std::mem::replace(&mut lane.announced, true) {
-                self.recorder
+                self.operation
                     .service(service, EventKind::ServiceStarted { steps });
             }
         }
@@ -385,18 +348,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         match result {
             Ok(done) => {
                 self.board.done(step);
-                if let Some(lane) = self.lanes.get_mut(&service) {
-                    match direction {
-                        Direction::Up => {
-                            lane.applied += 1;
-                            self.totals.applied += 1;
-                        }
-                        Direction::Down => {
-                            lane.reverted += 1;
-                            self.totals.reverted += 1;
-                        }
-                    }
-                }
+                self.operation.count(&service, direction);
                 match done {
                     StepDone::Done => self.let_go_on(&service),
                     // The next step begins with a new session.
@@ -412,14 +364,16 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     ..
                 } = *failure;
                 match status {
-                    ExitStatus::Cancelled => self.totals.cancelled += 1,
-                    _ => self.totals.failed += 1,
+                    ExitStatus::Cancelled => self.operation.totals.cancelled += 1,
+                    _ => self.operation.totals.failed += 1,
                 }
                 let why = match direction {
                     Direction::Up => format!("{service} {version} failed"),
                     Direction::Down => format!("the revert of {service} {version} failed"),
                 };
-                self.fail(&service, status, Some(next), why);
+                self.operation.worsen(status);
+                self.operation.next.push(next);
+                self.fail(&service, status, why);
                 self.end_task(&service);
             }
         }

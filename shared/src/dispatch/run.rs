@@ -1,4 +1,4 @@
-//! The input of the dispatcher, and the result of a run.
+//! The input of the dispatcher.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use super::locked_database::LockedDatabase;
 use super::secure::PreRunCheck;
 use super::{Reverts, Ties};
 use crate::config::EngineSettings;
-use crate::domain::{ExitStatus, Plan, Resolved, ServiceName, StopCause, Totals};
+use crate::domain::{Plan, Resolved, ServiceName, StopCause};
 use crate::inspect::{ServiceError, Target};
-use crate::postgres::{Connections, RunIdentity, Session};
+use crate::postgres::{Connections, Session};
 use crate::runner::StepObserver;
 
 /// The effect of a failure on services that do not depend on it.
@@ -75,8 +75,6 @@ impl Stops {
 pub struct Run<'c> {
     /// `run` or `revert`.
     pub command: &'static str,
-    /// The identity of the run, for the journal.
-    pub identity: RunIdentity,
     /// The steps to run.
     pub plan: Plan,
     /// The services with steps, and those whose databases the gates query.
@@ -136,13 +134,4 @@ impl Run<'_> {
             .map(|compensation| &compensation.plan)
             .chain([&self.plan])
     }
-}
-
-/// The result of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct RunEnd {
-    /// The exit code.
-    pub status: ExitStatus,
-    /// The counts, for the summary.
-    pub totals: Totals,
 }

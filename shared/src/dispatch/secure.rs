@@ -8,20 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::entrance::Entrance;
 use super::locked_database::LockedDatabase;
-use super::{LaneInput, Recorder, Run, Stops};
+use super::{Events, LaneInput, Operation, Run, Stops};
 use crate::config::EngineSettings;
 use crate::domain::{Direction, EventKind, Plan, ServiceName};
 use crate::inspect::{ServiceError, Target, inspect};
 use crate::postgres::Connections;
 use crate::reconcile::{History, State, reconcile};
-
-/// Reports an event of a service or (`None`) of the whole run.
-pub type Say<'a> = dyn Fn(Option<&ServiceName>, EventKind) + Send + Sync + 'a;
 
 /// The error that stopped a check, and its service.
 pub type Stopped = (ServiceName, ServiceError);
@@ -34,7 +31,7 @@ pub trait PreRunCheck: Send + Sync {
         &'a self,
         run_id: Uuid,
         secured: Vec<Secured>,
-        say: &'a Say<'a>,
+        events: &'a Events,
         stops: &'a Stops,
     ) -> BoxFuture<'a, Result<Option<String>, Stopped>>;
 
@@ -66,8 +63,7 @@ struct LockContext<'a> {
 /// Locks every database of a run, and takes its check, if it has one. On an error nothing has begun and no lock is held.
 pub(super) async fn secure(
     run: &mut Run<'_>,
-    recorder: &mut Recorder<'_>,
-    stops: &Stops,
+    operation: &mut Operation<'_>,
 ) -> Result<Option<String>, Stopped> {
     let nothing_can_be_done = run.plan.steps.is_empty() && !run.stopped.is_empty();
     let pre_run_check = run.pre_run_check.take();
@@ -75,21 +71,22 @@ pub(super) async fn secure(
         return Ok(None);
     }
     let context = LockContext {
-        run_id: run.identity.run_id,
+        run_id: operation.run_id(),
         connections: &run.connections,
         engine: run.engine,
         plan: Some(&run.plan),
     };
     let names: Vec<ServiceName> = run.plan.services().into_iter().cloned().collect();
-    let (say, events) = channel();
-    let securing = context.lock_and_take(
-        &mut run.lanes,
-        &names,
-        pre_run_check.as_deref(),
-        &say,
-        stops,
-    );
-    let ended = record_while(recorder, events, securing).await;
+    let (lanes, stops) = (&mut run.lanes, operation.stops().clone());
+    let pre_run_check = pre_run_check.as_deref();
+    let (context, names, stops) = (&context, &names, &stops);
+    let ended = operation
+        .during(|events| async move {
+            context
+                .lock_and_take(lanes, names, pre_run_check, &events, stops)
+                .await
+        })
+        .await;
     if ended.is_err() {
         run.lanes.values_mut().for_each(|lane| lane.held = None);
     }
@@ -99,15 +96,13 @@ pub(super) async fn secure(
 /// Does something under the locks of existing databases, and releases the locks afterwards.
 pub async fn under_locks(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-    run_id: Uuid,
     connections: &Arc<Connections>,
     engine: EngineSettings,
     work: &dyn PreRunCheck,
-    recorder: &mut Recorder<'_>,
-    stops: &Stops,
+    operation: &mut Operation<'_>,
 ) -> Result<Option<String>, Stopped> {
     let context = LockContext {
-        run_id,
+        run_id: operation.run_id(),
         connections,
         engine,
         plan: None,
@@ -125,48 +120,15 @@ pub async fn under_locks(
             (name.clone(), lane)
         })
         .collect();
-    let (say, events) = channel();
-    let working = context.lock_and_take(&mut lanes, &names, Some(work), &say, stops);
-    record_while(recorder, events, working).await
-}
-
-pub(super) type Event = (Option<ServiceName>, EventKind);
-
-pub(super) fn channel() -> (
-    impl Fn(Option<&ServiceName>, EventKind) + Send + Sync,
-    mpsc::UnboundedReceiver<Event>,
-) {
-    let (sender, events) = mpsc::unbounded_channel();
-    let say = move |service: Option<&ServiceName>, kind: EventKind| {
-        // The receiver lives until the work has ended.
-        let _ = sender.send((service.cloned(), kind));
-    };
-    (say, events)
-}
-
-/// Awaits work, and records the events that it sends meanwhile.
-pub(super) async fn record_while<T>(
-    recorder: &mut Recorder<'_>,
-    mut events: mpsc::UnboundedReceiver<Event>,
-    work: impl Future<Output = T>,
-) -> T {
-    let mut record = |(service, kind): Event| match service {
-        Some(service) => recorder.service(&service, kind),
-        None => recorder.run(kind),
-    };
-    tokio::pin!(work);
-    let ended = loop {
-        tokio::select! {
-            // Events are recorded in the order in which the work sends them; what is left at its end is drained below.
-            biased;
-            Some(event) = events.recv() => record(event),
-            ended = &mut work => break ended,
-        }
-    };
-    while let Ok(event) = events.try_recv() {
-        record(event);
-    }
-    ended
+    let stops = operation.stops().clone();
+    let (context, names, stops, lanes) = (&context, &names, &stops, &mut lanes);
+    operation
+        .during(|events| async move {
+            context
+                .lock_and_take(lanes, names, Some(work), &events, stops)
+                .await
+        })
+        .await
 }
 
 impl LockContext<'_> {
@@ -175,11 +137,11 @@ impl LockContext<'_> {
         lanes: &mut BTreeMap<ServiceName, LaneInput>,
         names: &[ServiceName],
         pre_run_check: Option<&dyn PreRunCheck>,
-        say: &Say<'_>,
+        events: &Events,
         stops: &Stops,
     ) -> Result<Option<String>, Stopped> {
         let mut halted = stops.times.clone();
-        let new = self.lock(lanes, names, &mut halted, say).await?;
+        let new = self.lock(lanes, names, &mut halted, events).await?;
         let Some(pre_run_check) = pre_run_check else {
             return Ok(None);
         };
@@ -206,7 +168,9 @@ impl LockContext<'_> {
                 history,
             });
         }
-        pre_run_check.take(self.run_id, secured, say, stops).await
+        pre_run_check
+            .take(self.run_id, secured, events, stops)
+            .await
     }
 
     /// Locks the databases. Returns those that were created.
@@ -215,7 +179,7 @@ impl LockContext<'_> {
         lanes: &mut BTreeMap<ServiceName, LaneInput>,
         names: &[ServiceName],
         halted: &mut watch::Receiver<u32>,
-        say: &Say<'_>,
+        events: &Events,
     ) -> Result<Vec<String>, Stopped> {
         // Services that share a database share its lock: the one with the first step holds it.
         let mut holders: BTreeMap<String, &ServiceName> = BTreeMap::new();
@@ -244,7 +208,7 @@ impl LockContext<'_> {
                     if matches!(kind, EventKind::DatabaseCreated { .. }) {
                         created.store(true, Ordering::Relaxed);
                     }
-                    say(Some(name), kind);
+                    events.service(name, kind);
                 },
             };
             match entrance.enter(session, halted).await {

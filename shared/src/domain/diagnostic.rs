@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::ExitStatus;
+use super::{ExitStatus, Refusal};
 
 /// An error as it is reported. Whatever wraps an error wraps its diagnostic, and thereby keeps the exit code of the cause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do next, if the message does not already imply it.
     pub next: Option<String>,
+    /// The refusal, if it is one.
+    pub refusal: Option<Box<Refusal>>,
     /// The exit code.
     pub exit_code: ExitStatus,
 }
@@ -22,6 +24,7 @@ impl Diagnostic {
         Self {
             message: message.into(),
             next: Some(next.into()),
+            refusal: None,
             exit_code,
         }
     }

@@ -537,6 +537,17 @@ pub enum ServiceOutcome {
     Reverted,
 }
 
+impl From<ExitStatus> for ServiceOutcome {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Refused => Self::Refused,
+            ExitStatus::Unavailable => Self::Unavailable,
+            ExitStatus::Cancelled => Self::Cancelled,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// The session that holds the advisory lock of a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Holder {

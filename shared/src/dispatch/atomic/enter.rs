@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::locked_database::LockedDatabase;
-use super::super::secure::{channel, record_while, secure};
+use super::super::secure::secure;
 use super::super::ties::{GateWait, HeldGates};
-use super::super::{Recorder, Run, Stops};
+use super::super::{Events, Operation, Run};
 use crate::domain::{EventKind, ServiceName, millis};
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
@@ -38,12 +38,11 @@ pub(in crate::dispatch) struct Entry {
 /// Locks every database. On an error nothing has begun and no lock is held.
 pub(in crate::dispatch) async fn enter(
     run: &mut Run<'_>,
-    recorder: &mut Recorder<'_>,
-    stops: &Stops,
+    operation: &mut Operation<'_>,
 ) -> Result<Entry, (ServiceName, ServiceError)> {
     // While this waits for other runs, no transaction is open and no lock is held.
-    wait_for_gates(run, recorder, stops).await?;
-    let backup = secure(run, recorder, stops).await?;
+    wait_for_gates(run, operation).await?;
+    let backup = secure(run, operation).await?;
     let mut databases = BTreeMap::new();
     for (key, services) in services_by_database(run) {
         let first = services.first().cloned();
@@ -55,7 +54,7 @@ pub(in crate::dispatch) async fn enter(
         databases.insert(key, entered.map_err(|error| (name, error))?);
     }
     let unchanged = done_meanwhile(run, &databases)?;
-    let gates = hold_gates(run, &databases, recorder, stops).await?;
+    let gates = hold_gates(run, &databases, operation).await?;
     Ok(Entry {
         databases,
         unchanged,
@@ -93,8 +92,7 @@ fn done_meanwhile(
 async fn hold_gates(
     run: &Run<'_>,
     databases: &BTreeMap<String, Entered>,
-    recorder: &mut Recorder<'_>,
-    stops: &Stops,
+    operation: &mut Operation<'_>,
 ) -> Result<BTreeMap<ServiceName, HeldGates>, (ServiceName, ServiceError)> {
     let mut gates = BTreeMap::new();
     let Some(ties) = &run.ties else {
@@ -108,16 +106,21 @@ async fn hold_gates(
         let migrations: Vec<_> = steps
             .filter_map(|step| lane.target.service.migration(step.version))
             .collect();
-        let (say, events) = channel();
-        let gate_wait = GateWait {
-            connections: &run.connections,
-            wait: run.engine.advisory_lock_wait,
-            halted: stops.times.clone(),
-            say: &|kind| say(Some(name), kind),
-        };
         let is_locked = |target: &Target| databases.contains_key(&target.address.database_key());
-        let holding = ties.hold(name, &migrations, is_locked, &gate_wait);
-        let held = record_while(recorder, events, holding).await;
+        let halted = operation.stops().times.clone();
+        let holding = |events: Events| {
+            let (ties, migrations) = (Arc::clone(ties), &migrations);
+            async move {
+                let gate_wait = GateWait {
+                    connections: &run.connections,
+                    wait: run.engine.advisory_lock_wait,
+                    halted,
+                    say: &|kind| events.service(name, kind),
+                };
+                ties.hold(name, migrations, is_locked, &gate_wait).await
+            }
+        };
+        let held = operation.during(holding).await;
         gates.insert(name.clone(), held.map_err(|error| (name.clone(), error))?);
     }
     Ok(gates)
@@ -125,8 +128,7 @@ async fn hold_gates(
 
 async fn wait_for_gates(
     run: &mut Run<'_>,
-    recorder: &mut Recorder<'_>,
-    stops: &Stops,
+    operation: &mut Operation<'_>,
 ) -> Result<(), (ServiceName, ServiceError)> {
     let deadline = Instant::now() + run.wait;
     for (index, gate) in std::mem::take(&mut run.plan.gates).into_iter().enumerate() {
@@ -145,15 +147,15 @@ async fn wait_for_gates(
             continue;
         };
         for service in &waiting {
-            recorder.service(service, EventKind::GateWaiting { gate: gate.clone() });
+            operation.service(service, EventKind::GateWaiting { gate: gate.clone() });
         }
-        let times = stops.times.clone();
+        let times = operation.stops().times.clone();
         let error = match gates::wait(&run.connections, target, &gate, deadline, times).await {
             GateEnd::Met(waited) => {
                 let waited_ms = millis(waited);
                 for service in &waiting {
                     let gate = gate.clone();
-                    recorder.service(service, EventKind::GateMet { gate, waited_ms });
+                    operation.service(service, EventKind::GateMet { gate, waited_ms });
                 }
                 continue;
             }

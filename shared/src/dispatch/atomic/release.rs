@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::super::board::Board;
 use super::super::ties::HeldGates;
-use super::super::{Recorder, Run, RunEnd, Stops};
+use super::super::{Operation, Run};
 use super::enter::Entry;
 use super::participant::{Due, Happened, Outage, Participant, Scope};
 use crate::domain::{
-    Diagnostic, EventKind, ExitStatus, ServiceName, ServiceOutcome, StopCause, Totals, Version,
-    rerun, with_causes,
+    Diagnostic, Direction, EventKind, ExitStatus, ServiceName, ServiceOutcome, Version, rerun,
+    with_causes,
 };
 use crate::inspect::ServiceError;
 use crate::runner::FailedWithin;
@@ -37,16 +37,14 @@ pub(super) enum Ended {
 /// The state of a service.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
-    pub(super) applied: usize,
     pub(super) executed: usize,
     pub(super) outcome: Option<ServiceOutcome>,
 }
 
 /// A running atomic release.
-pub(in crate::dispatch) struct Release<'a, 'r> {
+pub(in crate::dispatch) struct Release<'r> {
     pub(super) board: Board,
-    pub(super) recorder: &'a mut Recorder<'r>,
-    pub(super) stops: Stops,
+    pub(super) operation: Operation<'r>,
     /// The idle databases, by database key. The others are in `busy`.
     pub(super) idle: BTreeMap<String, Participant>,
     pub(super) busy: JoinSet<(String, Participant, Ended)>,
@@ -57,28 +55,19 @@ pub(in crate::dispatch) struct Release<'a, 'r> {
     pub(super) happened: mpsc::UnboundedReceiver<Happened>,
     halt: watch::Sender<u32>,
     because: watch::Sender<Option<String>>,
-    pub(super) run_id: uuid::Uuid,
     pub(super) outage: Arc<Outage>,
     /// Why it cannot be committed any more.
     pub(super) doomed: Option<String>,
     pub(super) services: BTreeMap<ServiceName, Standing>,
     pub(super) order: Vec<ServiceName>,
-    pub(super) status: ExitStatus,
-    pub(super) totals: Totals,
-    pub(super) next: Vec<String>,
-    pub(super) backup: Option<String>,
-    pub(super) started: Instant,
-    pub(super) began: Instant,
 }
 
-impl<'a, 'r> Release<'a, 'r> {
+impl<'r> Release<'r> {
     /// Creates a release over locked databases.
     pub(in crate::dispatch) fn new(
         run: Run<'_>,
         entry: Entry,
-        recorder: &'a mut Recorder<'r>,
-        stops: Stops,
-        started: Instant,
+        mut operation: Operation<'r>,
     ) -> Self {
         let order: Vec<ServiceName> = run.plan.services().into_iter().cloned().collect();
         let run_again = order
@@ -89,10 +78,10 @@ impl<'a, 'r> Release<'a, 'r> {
         let (sender, happened) = mpsc::unbounded_channel();
         let halt = watch::Sender::new(0);
         let because = watch::Sender::new(None);
-        let run_id = run.identity.run_id;
+        operation.backup = entry.backup;
         let outage = Arc::new(Outage::default());
         let scope = Scope {
-            run: Arc::new(run.identity),
+            run: Arc::clone(operation.identity()),
             engine: run.engine,
             connections: run.connections,
             run_again: run_again.into(),
@@ -132,8 +121,7 @@ impl<'a, 'r> Release<'a, 'r> {
             .collect();
         Self {
             board: Board::new(run.plan, &database_of, run.jobs),
-            recorder,
-            stops,
+            operation,
             idle,
             busy: JoinSet::new(),
             database_of,
@@ -143,7 +131,6 @@ impl<'a, 'r> Release<'a, 'r> {
             happened,
             halt,
             because,
-            run_id,
             outage,
             doomed: None,
             services: order
@@ -151,20 +138,15 @@ impl<'a, 'r> Release<'a, 'r> {
                 .map(|name| (name.clone(), Standing::default()))
                 .collect(),
             order,
-            status: ExitStatus::Done,
-            totals: Totals::default(),
-            next: Vec::new(),
-            backup: entry.backup,
-            started,
-            began: Instant::now(),
         }
     }
 
     /// Runs to the end, whatever the outcome.
-    pub(in crate::dispatch) async fn run(mut self) -> RunEnd {
+    pub(in crate::dispatch) async fn run(mut self) -> ExitStatus {
         for name in self.order.clone() {
             let steps = self.board.step_count(&name);
-            self.recorder
+            self.operation.service_begins(&name);
+            self.operation
                 .service(&name, EventKind::ServiceStarted { steps });
         }
         self.announce().await;
@@ -174,7 +156,7 @@ impl<'a, 'r> Release<'a, 'r> {
     }
 
     async fn execute_all(&mut self) {
-        let mut cancelled = self.stops.times.clone();
+        let mut cancelled = self.operation.stops().times.clone();
         let asked_before = *cancelled.borrow_and_update();
         self.cancel(asked_before);
         let mut watching = true;
@@ -235,7 +217,7 @@ impl<'a, 'r> Release<'a, 'r> {
         let version = self.board.plan().steps[step].version;
         let name = self.names[step].clone();
         let kind = EventKind::MigrationUnchanged { name };
-        self.recorder.migration(service, version, kind);
+        self.operation.migration(service, version, kind);
         self.board.done(step);
         self.board.deactivate(service);
     }
@@ -281,7 +263,7 @@ impl<'a, 'r> Release<'a, 'r> {
             Err(error) => {
                 // The task took its connection with it, so the server rolls its transaction back.
                 tracing::error!(error = %with_causes(&error), "a task of the release panicked");
-                self.status = self.status.or_worse(ExitStatus::Failed);
+                self.operation.worsen(ExitStatus::Failed);
                 return self.doom("a part of the program did not get through".to_owned());
             }
         };
@@ -326,30 +308,19 @@ impl<'a, 'r> Release<'a, 'r> {
             // Cancelled by the user, or by the failure of another step, which is reported by itself.
             return;
         }
-        self.status = self.status.or_worse(status);
-        self.next.push(failed.failure.next.clone());
+        self.operation.worsen(status);
+        self.operation.next.push(failed.failure.next.clone());
         if let Some(standing) = self.services.get_mut(&failed.service) {
-            standing.outcome = Some(outcome(status));
+            standing.outcome = Some(status.into());
         }
         self.doom(format!("{} did not get through", failed.service));
     }
 
     /// A service cannot continue, for a reason other than a failed step.
     pub(super) fn stopped(&mut self, service: &ServiceName, error: &ServiceError) {
-        let status = error.exit_status();
-        self.recorder.service(
-            service,
-            EventKind::ServiceFailed {
-                message: error.chain(),
-                next: error.next(),
-                refusal: None,
-                exit_code: status,
-            },
-        );
-        self.status = self.status.or_worse(status);
-        self.next.extend(error.next());
+        let outcome = self.operation.service_failed(service, error.diagnostic());
         if let Some(standing) = self.services.get_mut(service) {
-            standing.outcome = Some(outcome(status));
+            standing.outcome = Some(outcome);
         }
         self.doom(format!("{service} did not get through"));
     }
@@ -369,14 +340,8 @@ impl<'a, 'r> Release<'a, 'r> {
         if times == 0 {
             return;
         }
-        if self.status != ExitStatus::Cancelled {
-            self.status = self.status.or_worse(ExitStatus::Cancelled);
-            let cause = (*self.stops.cause.borrow()).unwrap_or(StopCause::Interrupt);
-            self.recorder.run(EventKind::CancelRequested {
-                times: 2,
-                cause,
-                cancels_in_ms: None,
-            });
+        if self.operation.status() != ExitStatus::Cancelled {
+            self.operation.cancel_requested(2, None);
         }
         self.board.stop();
         self.doomed
@@ -394,8 +359,8 @@ impl<'a, 'r> Release<'a, 'r> {
     pub(super) fn record(&mut self, (service, version, kind): Happened) {
         self.count(&service, version, &kind);
         match version {
-            Some(version) => self.recorder.migration(&service, version, kind),
-            None => self.recorder.service(&service, kind),
+            Some(version) => self.operation.migration(&service, version, kind),
+            None => self.operation.service(&service, kind),
         }
     }
 
@@ -404,25 +369,13 @@ impl<'a, 'r> Release<'a, 'r> {
             return;
         };
         match kind {
-            EventKind::MigrationApplied { .. } => {
-                standing.applied += 1;
-                self.totals.applied += 1;
-            }
+            EventKind::MigrationApplied { .. } => self.operation.count(service, Direction::Up),
             EventKind::MigrationExecuted { .. } => standing.executed += 1,
             EventKind::MigrationFailed(failure) => match failure.exit_code {
-                ExitStatus::Cancelled => self.totals.cancelled += 1,
-                _ => self.totals.failed += 1,
+                ExitStatus::Cancelled => self.operation.totals.cancelled += 1,
+                _ => self.operation.totals.failed += 1,
             },
             _ => tracing::trace!(%service, ?version, "said"),
         }
-    }
-}
-
-fn outcome(status: ExitStatus) -> ServiceOutcome {
-    match status {
-        ExitStatus::Refused => ServiceOutcome::Refused,
-        ExitStatus::Unavailable => ServiceOutcome::Unavailable,
-        ExitStatus::Cancelled => ServiceOutcome::Cancelled,
-        _ => ServiceOutcome::Failed,
     }
 }

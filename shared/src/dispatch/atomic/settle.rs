@@ -18,7 +18,7 @@ use crate::postgres::{Gid, Participant as Recorded, begin_release};
 type Act =
     fn(Participant, Gid, String) -> BoxFuture<'static, (Participant, Result<(), ServiceError>)>;
 
-impl Release<'_, '_> {
+impl Release<'_> {
     /// Whether several databases take part, which requires two phases.
     fn is_distributed(&self) -> bool {
         self.idle.len() > 1
@@ -60,7 +60,7 @@ impl Release<'_, '_> {
             );
             return self.stopped(&service, &error.into());
         }
-        let run_id = self.run_id;
+        let run_id = self.operation.run_id();
         let Some(coordinator) = self.idle.get_mut(&key) else {
             return;
         };
@@ -76,7 +76,7 @@ impl Release<'_, '_> {
 
     fn gid(&self, number: usize) -> Option<Gid> {
         Some(Gid {
-            run_id: self.run_id,
+            run_id: self.operation.run_id(),
             number,
             coordinator: self.coordinator()?.0,
         })
@@ -84,7 +84,7 @@ impl Release<'_, '_> {
 
     /// Commits or rolls back, once no further file will run.
     pub(super) async fn settle(&mut self) {
-        let times = *self.stops.times.borrow();
+        let times = *self.operation.stops().times.borrow();
         self.cancel(times);
         if self.doomed.is_some() {
             return self.roll_back_all().await;
@@ -105,7 +105,7 @@ impl Release<'_, '_> {
         }
         self.check_gates().await;
         // This is the last moment at which the release can be rolled back.
-        let times = *self.stops.times.borrow();
+        let times = *self.operation.stops().times.borrow();
         self.cancel(times);
         if self.doomed.is_some() {
             return self.roll_back_all().await;
@@ -168,7 +168,7 @@ impl Release<'_, '_> {
         let (coordinator, key) = self.coordinator()?;
         let decided = self.idle.get_mut(&key)?.decide(decision).await;
         if let Decided::As(decision) = decided {
-            self.recorder.run(EventKind::ReleaseDecided {
+            self.operation.run(EventKind::ReleaseDecided {
                 decision,
                 coordinator,
             });
@@ -183,7 +183,7 @@ impl Release<'_, '_> {
         let failed = self.on_those_at_work(commit).await;
         let window = began.elapsed();
         if failed.is_empty() {
-            self.recorder.run(EventKind::ReleaseCommitted {
+            self.operation.run(EventKind::ReleaseCommitted {
                 databases,
                 window_ms: millis(window),
             });
@@ -291,7 +291,7 @@ impl Release<'_, '_> {
                     }
                     Some(Err(error)) => {
                         tracing::error!(error = %with_causes(&error), "a task of the release panicked");
-                        self.status = self.status.or_worse(ExitStatus::Failed);
+                        self.operation.worsen(ExitStatus::Failed);
                     }
                 },
             }

@@ -1,7 +1,7 @@
 //! Cancellation: nothing new starts, and running statements are cancelled on request.
 
 use super::Dispatcher;
-use crate::domain::{EventKind, ExitStatus, StopCause, millis, with_causes};
+use crate::domain::{StopCause, millis, with_causes};
 
 impl Dispatcher<'_, '_> {
     /// Nothing new starts, and no task continues to wait for a lock or a gate.
@@ -15,14 +15,11 @@ impl Dispatcher<'_, '_> {
             return;
         }
         self.stop();
-        self.status = self.status.or_worse(ExitStatus::Cancelled);
-        let cause = (*self.stops.cause.borrow()).unwrap_or(StopCause::Interrupt);
-        let is_timed = times == 1 && cause == StopCause::Terminate && !self.stops.grace.is_zero();
-        self.recorder.run(EventKind::CancelRequested {
-            times,
-            cause,
-            cancels_in_ms: is_timed.then(|| millis(self.stops.grace)),
-        });
+        let stops = self.operation.stops();
+        let is_terminated = *stops.cause.borrow() == Some(StopCause::Terminate);
+        let is_timed = times == 1 && is_terminated && !stops.grace.is_zero();
+        let cancels_in_ms = is_timed.then(|| millis(stops.grace));
+        self.operation.cancel_requested(times, cancels_in_ms);
         if times > 1 {
             self.cancel_between_steps();
         }

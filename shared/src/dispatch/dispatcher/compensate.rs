@@ -70,7 +70,8 @@ impl Dispatcher<'_, '_> {
                 && let Some(reverts) = &self.reverts
             {
                 let resume = (reverts.resume)(compensation.of_run);
-                self.next
+                self.operation
+                    .next
                     .push(commented(resume, "continues the compensation"));
             }
             let planned = migrations(&compensation.plan);
@@ -90,7 +91,7 @@ impl Dispatcher<'_, '_> {
     /// Undoes what this run has applied, if it failed and this was requested.
     pub(super) async fn undo_this_run(&mut self) {
         let applied = std::mem::take(&mut self.applied);
-        let of_run = self.run.run_id;
+        let of_run = self.operation.run_id();
         let Some(reverts) = self.reverts.as_ref().filter(|_| !applied.is_empty()) else {
             return;
         };
@@ -100,7 +101,9 @@ impl Dispatcher<'_, '_> {
         // A user who cancels does not ask for more work.
         if *self.cancelled.borrow() > 0 {
             let undo = (reverts.resume)(of_run);
-            self.next.push(commented(undo, "undoes what was applied"));
+            self.operation
+                .next
+                .push(commented(undo, "undoes what was applied"));
             return;
         }
         let Some(because) = self.why.take() else {
@@ -113,7 +116,11 @@ impl Dispatcher<'_, '_> {
         }
         let steps = applied.values().map(BTreeSet::len).sum();
         let planned = std::mem::take(&mut self.planned);
-        let undoable = self.stops.unless_asked((reverts.plan)(applied)).await;
+        let undoable = self
+            .operation
+            .stops()
+            .unless_asked((reverts.plan)(applied))
+            .await;
         match undoable {
             Some(Ok(plan)) => {
                 let compensation = Compensation {
@@ -124,7 +131,7 @@ impl Dispatcher<'_, '_> {
                 self.is_undone = self.compensate(compensation, &planned).await;
             }
             Some(Err(obstacles)) => {
-                self.recorder.run(EventKind::CompensationStarted {
+                self.operation.run(EventKind::CompensationStarted {
                     of_run,
                     because: because.clone(),
                     steps,
@@ -152,13 +159,13 @@ impl Dispatcher<'_, '_> {
         let Some(resume) = self.reverts.as_ref().map(|it| (it.resume)(of_run)) else {
             return false;
         };
-        self.recorder.run(EventKind::CompensationStarted {
+        self.operation.run(EventKind::CompensationStarted {
             of_run,
             because: because.clone(),
             steps: plan.steps.len(),
         });
         self.why = None;
-        let reverted = self.totals.reverted;
+        let reverted = self.operation.totals.reverted;
         let mut before = BTreeMap::new();
         for (service, lane) in &mut self.lanes {
             lane.announced = false;
@@ -182,9 +189,9 @@ impl Dispatcher<'_, '_> {
         let whole = self.may_continue() && self.board.is_all_done();
         self.settle();
         if whole {
-            self.recorder.run(EventKind::CompensationFinished {
+            self.operation.run(EventKind::CompensationFinished {
                 of_run,
-                reverted: self.totals.reverted - reverted,
+                reverted: self.operation.totals.reverted - reverted,
             });
         } else {
             self.report_stop(of_run, planned).await;
@@ -283,8 +290,8 @@ impl Dispatcher<'_, '_> {
             (Some(why), _) => why.clone(),
             (None, _) => "not all of it could be done".to_owned(),
         };
-        if self.status == ExitStatus::Done {
-            self.status = ExitStatus::Failed;
+        if self.operation.is_well() {
+            self.operation.worsen(ExitStatus::Failed);
         }
         let targets = self.lanes.iter().filter_map(|(service, lane)| {
             let versions = planned.get(service)?;
@@ -296,14 +303,14 @@ impl Dispatcher<'_, '_> {
             None => Vec::new(),
         };
         // These come before the commands that the failures suggest: nothing can be rerun before the compensation is settled.
-        self.next.splice(0..0, next.iter().cloned());
+        self.operation.next.splice(0..0, next.iter().cloned());
         let stop = CompensationStop {
             of_run,
             because,
             databases,
             next,
         };
-        self.recorder
+        self.operation
             .run(EventKind::CompensationStopped(Box::new(stop)));
     }
 }

@@ -1,8 +1,7 @@
 //! The end of a run: the skipped services with the cause, the counts, the verdict.
 
-use super::super::RunEnd;
 use super::Dispatcher;
-use crate::domain::{EventKind, ServiceOutcome, Verdict};
+use crate::domain::{EventKind, ExitStatus, ServiceOutcome, Verdict};
 
 impl Dispatcher<'_, '_> {
     /// Reports the services that were not started, with the cause.
@@ -15,7 +14,7 @@ impl Dispatcher<'_, '_> {
                 .map(|(service, steps, culprit)| (service, steps, Some(culprit))),
         );
         for (service, steps, culprit) in left_over {
-            self.totals.skipped += steps;
+            self.operation.totals.skipped += steps;
             let failed_itself = self.lanes.get(&service).is_some_and(
                 |lane| matches!(lane.outcome, Some(outcome) if outcome != ServiceOutcome::Done),
             );
@@ -30,7 +29,7 @@ impl Dispatcher<'_, '_> {
                 }
                 (None, None) => "the run ended".to_owned(),
             };
-            self.recorder
+            self.operation
                 .service(&service, EventKind::ServiceSkipped { because, steps });
             if let Some(lane) = self.lanes.get_mut(&service) {
                 lane.outcome = Some(if culprit.is_none() && cancelled {
@@ -43,24 +42,11 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    pub(super) fn finish(mut self) -> RunEnd {
-        let totals = self.totals.lasting(self.started.elapsed());
-        self.next.dedup();
-        self.recorder.run(EventKind::RunFinished {
-            verdict: if self.is_undone {
-                Verdict::Reverted
-            } else {
-                Verdict::of(self.status, totals.applied + totals.reverted)
-            },
-            exit_code: self.status,
-            totals,
-            next: std::mem::take(&mut self.next),
-            anchors: std::mem::take(&mut self.anchors).into_values().collect(),
-            backup: self.backup.take(),
-        });
-        RunEnd {
-            status: self.status,
-            totals,
+    pub(super) fn finish(self) -> ExitStatus {
+        if self.is_undone {
+            return self.operation.end_as(Verdict::Reverted);
         }
+        let totals = self.operation.totals;
+        self.operation.end(totals.applied + totals.reverted)
     }
 }

@@ -10,7 +10,7 @@ use crate::inspect::ServiceError;
 
 impl Dispatcher<'_, '_> {
     pub(super) fn watch_gates(&mut self) {
-        let deadline = self.started + self.wait;
+        let deadline = self.operation.started() + self.wait;
         for (index, gate) in self.board.plan().gates.clone().into_iter().enumerate() {
             let ties = self.ties.as_ref();
             let target = ties.and_then(|ties| ties.targets.get(&gate.service));
@@ -18,7 +18,7 @@ impl Dispatcher<'_, '_> {
                 continue;
             };
             for service in self.waiting_for(index) {
-                self.recorder
+                self.operation
                     .service(&service, EventKind::GateWaiting { gate: gate.clone() });
             }
             self.gates_open += 1;
@@ -56,7 +56,7 @@ impl Dispatcher<'_, '_> {
             GateEnd::Met(waited) => {
                 self.board.gate_met(index);
                 for service in services {
-                    self.recorder.service(
+                    self.operation.service(
                         &service,
                         EventKind::GateMet {
                             gate: gate.clone(),

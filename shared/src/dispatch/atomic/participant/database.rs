@@ -198,13 +198,13 @@ impl Participant {
     }
 
     /// Releases the lock, and returns the last journal entries.
-    pub(in crate::dispatch::atomic) async fn release(self) -> Vec<(ServiceName, Anchor)> {
+    pub(in crate::dispatch::atomic) async fn release(self) -> Vec<Anchor> {
         let mut anchors = Vec::new();
         let session = self.locked.session();
         for service in &self.services {
             let reading = read_anchor(session, service);
             match reading.await {
-                Ok(anchor) => anchors.extend(anchor.map(|anchor| (service.clone(), anchor))),
+                Ok(anchor) => anchors.extend(anchor),
                 Err(error) => {
                     tracing::debug!(%service, error = %with_causes(&error), "the end of the journal could not be read");
                 }
