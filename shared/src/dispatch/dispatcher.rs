@@ -5,6 +5,9 @@ mod compensate;
 mod finish;
 mod gates;
 mod service;
+mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,30 +17,24 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::compensate::Undoing;
+use self::tasks::{OnDatabases, Tasks};
 use super::atomic::{Release, enter};
 use super::board::Board;
 use super::compensation::migrations;
-use super::lane::{LaneTask, Message, StartStep};
+use super::lane::{Cancel, LaneTask, Message, StartStep};
 use super::locked_database::LockedDatabase;
 use super::secure::secure;
 use super::{Migrations, OnFailure, Operation, Reverts, Run, Start, Stopped, Stops, Ties};
 use crate::config::EngineSettings;
 use crate::domain::{Direction, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome};
 use crate::inspect::{ServiceError, Target};
-use crate::postgres::{CancelHandle, Connections, Session};
+use crate::postgres::{Connections, Session};
 use crate::report::Reporter;
 use crate::runner::{StepDone, StepObserver};
 
 /// Runs a plan to its end, whatever the outcome.
 pub async fn dispatch(mut run: Run<'_>, reporter: &mut dyn Reporter, stops: Stops) -> ExitStatus {
-    let start = Start {
-        command: run.command,
-        services: run.services(),
-        unchanged: std::mem::take(&mut run.unchanged),
-        steps: run.steps(),
-        undoes_on_failure: run.on_failure == OnFailure::Revert,
-        labels_next: false,
-    };
+    let start = start(&run);
     let mut operation = Operation::begin(reporter, stops, start);
     for resolved in std::mem::take(&mut run.resolved) {
         operation.run(EventKind::ReleaseResolved(Box::new(resolved)));
@@ -58,7 +55,19 @@ pub async fn dispatch(mut run: Run<'_>, reporter: &mut dyn Reporter, stops: Stop
             Err(stopped) => begin_nothing(&mut run, stopped),
         }
     }
-    Dispatcher::new(run, operation).run().await
+    let dispatcher = Dispatcher::new(run, operation, Box::new(OnDatabases));
+    dispatcher.run().await
+}
+
+fn start(run: &Run<'_>) -> Start {
+    Start {
+        command: run.command,
+        services: run.services(),
+        unchanged: run.unchanged.clone(),
+        steps: run.steps(),
+        undoes_on_failure: run.on_failure == OnFailure::Revert,
+        labels_next: false,
+    }
 }
 
 /// Reports why a run does not begin. A cancellation is reported when the dispatcher sees it.
@@ -76,7 +85,7 @@ struct Lane {
     held: Option<LockedDatabase>,
     run_again: String,
     starts: Option<mpsc::UnboundedSender<StartStep>>,
-    cancel: Option<CancelHandle>,
+    cancel: Option<Cancel>,
     /// Whether `ServiceStarted` was reported in this part of the run.
     announced: bool,
     outcome: Option<ServiceOutcome>,
@@ -106,7 +115,8 @@ struct Dispatcher<'a, 'r> {
     stopped: Vec<(ServiceName, ServiceError)>,
     held_back: Vec<(ServiceName, usize, ServiceName)>,
     sender: mpsc::UnboundedSender<Message>,
-    tasks: JoinSet<()>,
+    tasks: Box<dyn Tasks>,
+    spawned: JoinSet<()>,
     cancelled: watch::Receiver<u32>,
     /// Ends every wait for a lock or a gate, once nothing new may start.
     halt: watch::Sender<u32>,
@@ -115,7 +125,7 @@ struct Dispatcher<'a, 'r> {
 }
 
 impl<'a, 'r> Dispatcher<'a, 'r> {
-    fn new(run: Run<'a>, operation: Operation<'r>) -> Self {
+    fn new(run: Run<'a>, operation: Operation<'r>, tasks: Box<dyn Tasks>) -> Self {
         let databases: BTreeMap<ServiceName, String> = run
             .lanes
             .iter()
@@ -159,7 +169,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             held_back: run.held_back,
             // Each part of the run has a channel of its own.
             sender: mpsc::unbounded_channel().0,
-            tasks: JoinSet::new(),
+            tasks,
+            spawned: JoinSet::new(),
             cancelled: operation.stops().times.clone(),
             operation,
             halt: watch::Sender::new(0),
@@ -220,7 +231,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             }
         }
         self.stop();
-        while self.tasks.join_next().await.is_some() {}
+        while self.spawned.join_next().await.is_some() {}
     }
 
     fn start_what_is_ready(&mut self) {
@@ -258,7 +269,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             };
             self.board.activate(&service);
             self.begin_visit(&service);
-            self.tasks.spawn(task.run());
+            self.spawned.spawn(self.tasks.lane(task));
         }
     }
 
@@ -297,7 +308,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         }
     }
 
-    fn ready(&mut self, service: &ServiceName, cancel: CancelHandle) {
+    fn ready(&mut self, service: &ServiceName, cancel: Cancel) {
         let steps = self.board.step_count(service);
         if let Some(lane) = self.lanes.get_mut(service) {
             lane.cancel = Some(cancel);

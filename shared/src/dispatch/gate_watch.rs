@@ -7,21 +7,40 @@ use tokio::sync::{mpsc, watch};
 
 use super::lane::Message;
 use crate::domain::Gate;
-use crate::gates;
+use crate::gates::{self, GateEnd};
 use crate::inspect::Target;
 use crate::postgres::Connections;
 
-/// Waits for one gate and reports the outcome.
-pub(super) async fn watch(
-    index: usize,
-    gate: Gate,
-    target: Arc<Target>,
-    connections: Arc<Connections>,
-    deadline: Instant,
-    cancelled: watch::Receiver<u32>,
-    messages: mpsc::UnboundedSender<Message>,
-) {
-    let end = gates::wait(&connections, &target, &gate, deadline, cancelled).await;
-    // The dispatcher waits for every gate, so it still receives.
-    let _ = messages.send(Message::GateEnded { index, end });
+/// Waits for one gate.
+pub(super) struct GateWatch {
+    pub(super) index: usize,
+    pub(super) gate: Gate,
+    pub(super) target: Arc<Target>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) deadline: Instant,
+    pub(super) cancelled: watch::Receiver<u32>,
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+}
+
+impl GateWatch {
+    /// Waits for the gate, and reports the outcome.
+    pub(super) async fn run(self) {
+        let (connections, cancelled) = (&self.connections, self.cancelled.clone());
+        let waiting = gates::wait(
+            connections,
+            &self.target,
+            &self.gate,
+            self.deadline,
+            cancelled,
+        );
+        let end = waiting.await;
+        self.end(end);
+    }
+
+    /// Reports the outcome.
+    pub(super) fn end(self, end: GateEnd) {
+        let index = self.index;
+        // The dispatcher waits for every gate, so it still receives.
+        let _ = self.messages.send(Message::GateEnded { index, end });
+    }
 }

@@ -8,6 +8,8 @@ mod record;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -22,12 +24,15 @@ use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::planning;
 use crate::postgres::{
-    CancelHandle, Connections, GateHold, LockedSession, RunIdentity, Session, install,
+    CancelError, Connections, GateHold, LockedSession, RunIdentity, Session, install,
     is_connection_lost, read_anchor,
 };
 use crate::reconcile::History;
 use crate::runner::{StepContext, StepDone, StepObserver, execute};
 use crate::succession::{Due, Succession};
+
+/// Cancels on the server what a service does.
+pub(super) type Cancel = Arc<dyn Fn() -> BoxFuture<'static, Result<(), CancelError>> + Send + Sync>;
 
 /// The messages of tasks to the dispatcher.
 pub(super) enum Message {
@@ -40,7 +45,7 @@ pub(super) enum Message {
     /// A service holds its lock and requests its next step.
     Ready {
         service: ServiceName,
-        cancel: CancelHandle,
+        cancel: Cancel,
     },
     /// A step has ended.
     Finished {
@@ -200,9 +205,13 @@ impl LaneTask {
         locked: &mut LockedSession,
         history: &History,
     ) -> Result<(), ServiceError> {
+        let handle = locked.session().cancel_handle();
         self.send(Message::Ready {
             service: self.target.service.name.clone(),
-            cancel: locked.session().cancel_handle(),
+            cancel: Arc::new(move || {
+                let handle = handle.clone();
+                async move { handle.cancel().await }.boxed()
+            }),
         });
         let target = Arc::clone(&self.target);
         let mut succession = Succession::of(&target.service, history);

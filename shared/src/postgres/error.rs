@@ -11,9 +11,8 @@ use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
 use crate::domain::{mask_key, mask_row, mask_secrets};
 
 /// An error or a notice of a PostgreSQL server. Source: PostgreSQL documentation, "Error and Notice Message Fields".
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{severity}: {message} (SQLSTATE {sqlstate})")]
-#[non_exhaustive]
 pub struct ServerError {
     /// `ERROR`, `FATAL`, `NOTICE` and so on, never translated.
     pub severity: String,

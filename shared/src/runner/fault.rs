@@ -470,3 +470,179 @@ fn cause(error: &tokio_postgres::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Directives;
+
+    fn server(code: &str) -> Fault {
+        Fault::Server {
+            error: Box::new(ServerError {
+                sqlstate: code.to_owned(),
+                message: "no".to_owned(),
+                ..ServerError::default()
+            }),
+            offset: Some(7),
+            progress: None,
+            once: false,
+        }
+    }
+
+    fn script() -> Script {
+        Script {
+            path: "f.sql".to_owned(),
+            text: "SELECT 1;\nSELECT 2".into(),
+            directives: Directives::default(),
+        }
+    }
+
+    fn builder(script: &Script) -> FailureBuilder<'_> {
+        FailureBuilder {
+            script,
+            name: "x",
+            direction: Direction::Up,
+            duration_ms: 1,
+            attempts: 3,
+            cancelled: false,
+            run_again: "run x".to_owned(),
+            outcome: None,
+            remains: None,
+            in_release: false,
+            ended_itself: false,
+            may_time_out: true,
+        }
+    }
+
+    #[test]
+    fn each_error_of_the_server_has_its_retry_exit_code_and_remedy() {
+        use ExitStatus::{Failed, Unavailable};
+        for (code, is_retryable, exit_code, remedy) in [
+            (
+                "55P03",
+                true,
+                Unavailable,
+                "end the session that holds the lock",
+            ),
+            (
+                "40P01",
+                true,
+                Unavailable,
+                "end the session that holds the lock",
+            ),
+            (
+                "40001",
+                true,
+                Unavailable,
+                "end the session that holds the lock",
+            ),
+            (
+                "57014",
+                false,
+                Failed,
+                "first raise statement-timeout in f.sql",
+            ),
+            ("42501", false, Failed, "grant the privilege first"),
+            ("25001", false, Failed, "`-- migration: no-transaction`"),
+            ("2D000", false, Failed, "`-- migration: no-transaction`"),
+            (
+                "55P04",
+                false,
+                Failed,
+                "to a separate migration after f.sql",
+            ),
+            ("42601", false, Failed, "fix f.sql first"),
+            ("23505", false, Failed, "fix f.sql first"),
+        ] {
+            let (fault, script) = (server(code), script());
+            let failure = builder(&script).failure(&fault);
+            assert_eq!(fault.is_retryable(), is_retryable, "{code}");
+            assert_eq!(failure.exit_code, exit_code, "{code}");
+            assert_eq!(failure.sqlstate.as_deref(), Some(code));
+            assert_eq!((failure.line, failure.column), (Some(1), Some(8)));
+            assert!(failure.next.starts_with("run x   # "), "{}", failure.next);
+            assert!(failure.next.contains(remedy), "{code}: {}", failure.next);
+        }
+    }
+
+    #[test]
+    fn a_journal_row_of_another_run_is_retried_and_a_statement_that_may_have_committed_is_not() {
+        let taken = Fault::Server {
+            error: Box::new(ServerError {
+                sqlstate: "23505".to_owned(),
+                schema: Some("orchestrator".to_owned()),
+                constraint: Some("journal_chain".to_owned()),
+                ..ServerError::default()
+            }),
+            offset: None,
+            progress: None,
+            once: false,
+        };
+        assert!(taken.is_retryable());
+        assert!(!server("55P03").only_once().is_retryable());
+    }
+
+    #[test]
+    fn a_cancelled_statement_is_distinguished_by_the_session_that_cancelled_it() {
+        let script = script();
+        let of_the_user = FailureBuilder {
+            cancelled: true,
+            ..builder(&script)
+        };
+        let failure = of_the_user.failure(&server("57014"));
+        assert_eq!(failure.exit_code, ExitStatus::Cancelled);
+        let of_another_session = FailureBuilder {
+            may_time_out: false,
+            ..builder(&script)
+        };
+        let failure = of_another_session.failure(&server("57014"));
+        assert_eq!(failure.exit_code, ExitStatus::Failed);
+        assert!(failure.next.contains("which session cancels"));
+    }
+
+    #[test]
+    fn in_a_release_the_way_out_is_a_run_without_atomic() {
+        let script = script();
+        let in_release = FailureBuilder {
+            in_release: true,
+            ..builder(&script)
+        };
+        for code in ["55P04", "25001", "2D000"] {
+            let failure = in_release.failure(&server(code));
+            assert!(failure.next.contains("cannot be part of an atomic release"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_half_done_is_not_to_be_edited() {
+        let script = script();
+        let failure = builder(&script).failure(&server("23505").after(2, 5));
+        assert!(!failure.rolled_back);
+        assert_eq!(
+            (failure.statements_done, failure.statements),
+            (Some(2), Some(5))
+        );
+        assert!(failure.next.contains("continues after statement 2"));
+        let failure = builder(&script).failure(&server("23505").after(0, 5));
+        assert!(failure.rolled_back);
+        assert!(failure.next.contains("fix f.sql first"));
+    }
+
+    #[test]
+    fn other_faults_have_their_exit_codes() {
+        let script = script();
+        for (fault, exit_code) in [
+            (Fault::Cancelled { progress: None }, ExitStatus::Cancelled),
+            (Fault::LockGone { progress: None }, ExitStatus::Failed),
+            (
+                Fault::refused("no".to_owned(), "do".to_owned()),
+                ExitStatus::Refused,
+            ),
+        ] {
+            assert!(!fault.is_retryable());
+            let failure = builder(&script).failure(&fault);
+            assert_eq!(failure.exit_code, exit_code, "{fault:?}");
+            assert!(!failure.next.is_empty());
+        }
+    }
+}

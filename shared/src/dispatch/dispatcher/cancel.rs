@@ -29,14 +29,15 @@ impl Dispatcher<'_, '_> {
     /// request that arrives late would hit the statement that records the outcome.
     fn cancel_between_steps(&mut self) {
         for (service, lane) in &self.lanes {
-            let Some(handle) = lane.cancel.clone() else {
+            let Some(cancel) = &lane.cancel else {
                 continue;
             };
             if self.board.is_running(service) {
                 continue;
             }
-            self.tasks.spawn(async move {
-                if let Err(error) = handle.cancel().await {
+            let cancelling = cancel();
+            self.spawned.spawn(async move {
+                if let Err(error) = cancelling.await {
                     tracing::warn!(error = %with_causes(&error), "cannot cancel a statement");
                 }
             });

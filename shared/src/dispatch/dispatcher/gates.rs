@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::gate_watch;
+use super::super::gate_watch::GateWatch;
 use super::Dispatcher;
 use crate::domain::{EventKind, ServiceName, millis};
 use crate::gates::{self, GateEnd};
@@ -22,15 +22,16 @@ impl Dispatcher<'_, '_> {
                     .service(&service, EventKind::GateWaiting { gate: gate.clone() });
             }
             self.gates_open += 1;
-            self.tasks.spawn(gate_watch::watch(
+            let watch = GateWatch {
                 index,
                 gate,
                 target,
-                Arc::clone(&self.connections),
+                connections: Arc::clone(&self.connections),
                 deadline,
-                self.halt.subscribe(),
-                self.sender.clone(),
-            ));
+                cancelled: self.halt.subscribe(),
+                messages: self.sender.clone(),
+            };
+            self.spawned.spawn(self.tasks.gate(watch));
         }
     }
 
