@@ -8,7 +8,7 @@ use shared::command::CommandError;
 use shared::config::DatabaseAddress;
 use shared::domain::{Diagnostic, Migration, Service, rerun};
 use shared::inspect::ServiceError;
-use shared::source::DEFAULT_HISTORY_TABLE;
+use shared::postgres::DEFAULT_HISTORY_TABLE;
 
 use crate::client_program::{ClientProgram, exit_status_of};
 use crate::client_watch::ClientWatch;

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::domain::History;
 use crate::domain::{
     Direction, ExitStatus, Fleet, Gate, Migration, Refusal, RefusalKind, Service, ServiceName,
     Version, commented,
 };
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::Connections;
-use crate::reconcile::History;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

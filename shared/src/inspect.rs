@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_postgres::error::SqlState;
 
 use crate::config::DatabaseAddress;
+use crate::domain::History;
 use crate::domain::{
     Diagnostic, ExitStatus, Refusal, RefusalKind, Service, called, commented, rerun, with_causes,
 };
@@ -13,7 +14,6 @@ use crate::postgres::{
     ask_for_right, hidden_legacy_table, missing_rights, quote_identifier, read_adoption,
     read_history, read_legacy_versions,
 };
-use crate::reconcile::History;
 
 /// What to do about a transaction-mode pooler.
 const POOLER_NEXT: &str = "with the address of the server itself, or of a session-mode pooler";

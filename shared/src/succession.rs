@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::History;
 use crate::domain::{Direction, Refusal, RefusalKind, Service, Version, rerun, suggest};
-use crate::reconcile::{History, reconcile};
+use crate::reconcile::reconcile;
 
 /// The state of one service's database, kept current while steps are done under one lock.
 #[derive(Clone, Debug)]
@@ -135,10 +136,10 @@ impl<'a> Succession<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Due, Succession};
+    use crate::domain::{AppliedMigration, History};
     use crate::domain::{
         Checksum, Direction, Directives, Migration, RefusalKind, Script, Service, Version,
     };
-    use crate::reconcile::{AppliedMigration, History};
 
     const NEWEST: i64 = 5;
 

@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use shared::domain::{AppliedMigration, History, Interruption};
 use shared::domain::{
     Checksum, Direction, Directives, Migration, RefusalKind, Script, Service, Version,
 };
 use shared::planning;
-use shared::reconcile::{AppliedMigration, History, Interruption, State, reconcile};
+use shared::reconcile::{State, reconcile};
 use shared::revert::{Scope, select};
 
 /// Mostly existing versions, and some unlikely ones.

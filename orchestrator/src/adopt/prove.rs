@@ -1,13 +1,13 @@
 //! Proves up to which version our migrations produce the live schema.
 
 use catalog::Snapshot;
+use shared::domain::History;
 use shared::domain::{
     Drift, Migration, Proof, Refusal, RefusalKind, SchemaDifference, Service, Version, commented,
     suggest,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LegacyTable, Session, read_legacy_tables};
-use shared::reconcile::History;
 use shared::report::units::count;
 
 use super::candidates::{Candidate, nearest, proven};

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream;
 use shared::dispatch::{Operation, Start, Stops};
+use shared::domain::Reporter;
 use shared::domain::{
     Anchor, Diagnostic, EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome,
     Version, commented, suggest, with_causes,
 };
 use shared::inspect::{ServiceError, Target, inspect};
 use shared::postgres::{LockedSession, read_anchor};
-use shared::report::Reporter;
 use shared::report::units::count;
 
 use super::prove::{ProofInputs, ProofOutcome, Proven, prove};

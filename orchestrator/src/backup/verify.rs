@@ -10,8 +10,8 @@ use shared::config::DatabaseAddress;
 use shared::domain::ExitStatus;
 use shared::inspect::ServiceError;
 use shared::postgres::Connections;
+use shared::postgres::DEFAULT_HISTORY_TABLE;
 use shared::report::units::count;
-use shared::source::DEFAULT_HISTORY_TABLE;
 
 use super::dump::ProgramMessages;
 use super::facts::{Facts, count_rows};

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use shared::command::{CommandError, Context, Selected, confirm, one_service, select, watch_stops};
 use shared::domain::{ExitStatus, Version, commented, suggest};
-use shared::report::Reporter;
 use shared::report::units::count;
 
 use super::adopt_lines::AdoptLines;

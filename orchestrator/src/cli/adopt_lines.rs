@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use shared::command::Context;
+use shared::domain::Reporter;
 use shared::domain::{
     Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Version,
 };
 use shared::report::failure::{kind, next};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, SameFailures, Terminal, printable};
+use shared::report::{Palette, Role, SameFailures, Terminal, printable};
 
 use super::differences::{column_orders, differences};
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use shared::command::{CommandError, Context, Selected, select, watch_stops};
 use shared::domain::{ExitStatus, ServiceName, called};
-use shared::report::Reporter;
 
 use super::drift::ScratchArgs;
 use super::rehearse_lines::RehearseLines;

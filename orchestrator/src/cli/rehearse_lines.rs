@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::command::Context;
+use shared::domain::Reporter;
 use shared::domain::{
     Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
 };
 use shared::report::failure::{kind, next};
 use shared::report::units::{count, duration};
-use shared::report::{Palette, Reporter, Role, SameFailures, Terminal, clean, printable};
+use shared::report::{Palette, Role, SameFailures, Terminal, clean, printable};
 use shared::sql::Lines;
 
 use super::check_lines::block;

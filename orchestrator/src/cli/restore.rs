@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use shared::command::{CommandError, Context, confirm, select, watch_stops};
 use shared::domain::{ExitStatus, called, commented};
-use shared::report::Reporter;
 use shared::report::units::{age, count};
 use time::OffsetDateTime;
 

@@ -1,10 +1,11 @@
 //! The human output of a restore.
 
 use shared::command::Context;
+use shared::domain::Reporter;
 use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName, suggest};
 use shared::report::failure::{kind, next as step};
 use shared::report::units::{self, age, count, duration};
-use shared::report::{Reporter, Role, SameFailures, Terminal, clean, printable};
+use shared::report::{Role, SameFailures, Terminal, clean, printable};
 
 /// The number of versions that are listed; the rest is counted.
 const NAMED: usize = 3;

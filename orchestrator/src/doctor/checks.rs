@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shared::config::DatabaseAddress;
+use shared::domain::History;
 use shared::domain::{Service, ServiceName, commented, suggest};
-use shared::reconcile::History;
 
 use super::queries::{DatabaseRows, ServerRows};
 use super::{

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use shared::command::Context;
+use shared::domain::History;
 use shared::domain::{Migration, Refusal, RefusalKind, Service, Version, commented, suggest};
 use shared::inspect::{Target, inspect};
-use shared::reconcile::{History, State, reconcile};
+use shared::reconcile::{State, reconcile};
 
 use super::neighbors::neighbors;
 use crate::scratch::{Replay, ScratchError};

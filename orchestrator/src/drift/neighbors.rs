@@ -6,7 +6,7 @@ use shared::command::Context;
 use shared::config::{Location, Selection};
 use shared::domain::Service;
 use shared::inspect::Target;
-use shared::source::DEFAULT_HISTORY_TABLE;
+use shared::postgres::DEFAULT_HISTORY_TABLE;
 
 /// The other services in a target's database, each with its history table. Only services with a history table of their own
 /// can share one.

@@ -2,7 +2,7 @@
 
 use catalog::Snapshot;
 use shared::inspect::ServiceError;
-use shared::source::DEFAULT_HISTORY_TABLE;
+use shared::postgres::DEFAULT_HISTORY_TABLE;
 
 use crate::scratch::{Replay, ScratchError};
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::command::Context;
+use shared::domain::History;
 use shared::domain::{Checksum, Direction, Refusal, RefusalKind, rerun};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{
     Attempt, AttemptOutcome, LockedSession, Recorded, RunIdentity, SessionSettings, install,
     read_history, read_recorded, record_done, record_failed,
 };
-use shared::reconcile::{Disagreement, History, JournalSays, disagreements};
+use shared::reconcile::{Disagreement, JournalSays, disagreements};
 use tokio::sync::watch;
 
 /// Which of the two is right.

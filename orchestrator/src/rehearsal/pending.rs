@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use shared::command::{Context, Selected, select};
 use shared::config::DatabaseAddress;
+use shared::domain::History;
 use shared::domain::{Migration, Service, ServiceName, Version};
 use shared::inspect::{Target, inspect};
-use shared::reconcile::{History, reconcile};
+use shared::reconcile::reconcile;
 
 use super::archive::Archive;
 use crate::drift::{CohostedService, configured_neighbors};

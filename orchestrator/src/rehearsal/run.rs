@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use shared::command::Selected;
 use shared::dispatch::{Operation, Start, Stops};
+use shared::domain::Reporter;
 use shared::domain::{ExitStatus, ServiceName};
-use shared::report::Reporter;
 use tokio::sync::mpsc;
 
 use super::pending::{Scope, Work};

@@ -12,7 +12,6 @@ use shared::domain::{
 };
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::Client;
-use shared::report::Reporter;
 use tokio_postgres::error::SqlState;
 
 use super::error::RestoreError;

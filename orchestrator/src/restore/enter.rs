@@ -7,7 +7,6 @@ use shared::dispatch::{Events, LockedDatabase};
 use shared::domain::{Anchor, EventKind, Holder, with_causes};
 use shared::inspect::{ServiceError, Target};
 use shared::postgres::{Connection, LockedSession, read_anchor};
-use shared::reconcile::History;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_postgres::types::Type;

@@ -13,7 +13,6 @@ use shared::domain::{
     with_causes,
 };
 use shared::inspect::inspect;
-use shared::report::Reporter;
 use tokio::sync::watch;
 
 use super::choice::Restoration;

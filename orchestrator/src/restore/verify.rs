@@ -6,7 +6,7 @@ use shared::dispatch::Events;
 use shared::inspect::ServiceError;
 use shared::postgres::Client;
 use shared::postgres::{Session, read_history};
-use shared::reconcile::{History, State, reconcile};
+use shared::reconcile::{State, reconcile};
 use shared::report::units::count;
 use tokio_postgres::Error;
 use tokio_postgres::types::Type;

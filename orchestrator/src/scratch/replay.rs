@@ -6,13 +6,13 @@ use std::time::Duration;
 use shared::command::Context;
 use shared::config::DatabaseAddress;
 use shared::dispatch::{LaneInput, OnFailure, Run, Stops, dispatch};
+use shared::domain::Reporter;
 use shared::domain::{
     Direction, Event, EventKind, ExitStatus, Failure, Migration, Script, Service,
 };
 use shared::inspect::{ServiceError, Target};
 use shared::planning::{self, Chain, Order};
 use shared::postgres::Connections;
-use shared::report::Reporter;
 use shared::runner::StepObserver;
 use tokio::sync::watch;
 

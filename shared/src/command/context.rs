@@ -9,12 +9,14 @@ use tokio::sync::OnceCell;
 
 use super::{CommandError, GlobalArgs, OutputChoice, Selected, invocation};
 use crate::config::{Configuration, DatabaseAddress, Location, Overrides, ProjectRoot, Selection};
+use crate::domain::Reporter;
 use crate::domain::{Fleet, Service, ServiceName, rerun, suggest};
 use crate::inspect::Target;
+use crate::postgres::DEFAULT_HISTORY_TABLE;
 use crate::postgres::local_server::{LocalServer, Origin, Running};
 use crate::postgres::{ConnectOptions, Connections};
-use crate::report::{Output, Reporter, Terminal, Verbosity, printable, reporter};
-use crate::source::{self, DEFAULT_HISTORY_TABLE, EmbeddedService};
+use crate::report::{Output, Terminal, Verbosity, printable, reporter};
+use crate::source::{self, EmbeddedService};
 
 /// How long to retry connecting to a server that is starting or has no free connection.
 const RETRY_CONNECT_FOR: Duration = Duration::from_secs(30);

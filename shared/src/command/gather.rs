@@ -7,10 +7,10 @@ use tokio::task::JoinSet;
 
 use super::{CommandError, Context, Selected, resolve_in_doubt};
 use crate::dispatch::Stops;
+use crate::domain::History;
 use crate::domain::{Resolved, ServiceName, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, Session};
-use crate::reconcile::History;
 
 /// The state of the databases of some services.
 #[derive(Default)]

@@ -11,10 +11,11 @@ use super::print::print_text;
 use super::{
     CommandError, Context, Selected, StatusArgs, Unreachable, print_document, unreachable_lines,
 };
+use crate::domain::History;
 use crate::domain::{ExitStatus, RefusalKind, ServiceName, Version, suggest};
 use crate::inspect::{Inspection, ServiceError, Target, inspect};
 use crate::postgres::{Connections, durations};
-use crate::reconcile::{Disagreement, History, State, disagreements, reconcile};
+use crate::reconcile::{Disagreement, State, disagreements, reconcile};
 use crate::report::failure;
 use crate::report::table::{Align, Cell, columns_without};
 use crate::report::units::{count, duration};

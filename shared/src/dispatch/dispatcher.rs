@@ -26,10 +26,10 @@ use super::locked_database::LockedDatabase;
 use super::secure::secure;
 use super::{Migrations, OnFailure, Operation, Reverts, Run, Start, Stopped, Stops, Ties};
 use crate::config::EngineSettings;
+use crate::domain::Reporter;
 use crate::domain::{Direction, EventKind, ExitStatus, Failure, ServiceName, ServiceOutcome};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{Connections, Session};
-use crate::report::Reporter;
 use crate::runner::{StepDone, StepObserver};
 
 /// Runs a plan to its end, whatever the outcome.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::config::EngineSettings;
+use crate::domain::History;
 use crate::domain::{EventKind, Refusal, RefusalKind, rerun, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     ConnectError, Connections, LockedSession, Session, SessionHandle, end_orphan, is_in_doubt,
     read_history,
 };
-use crate::reconcile::History;
 
 /// The longest time to wait for a lost server process to finish its statement.
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,6 +17,7 @@ use super::entrance::{Entrance, end_orphan_of};
 use super::locked_database::LockedDatabase;
 use super::ties::{GateWait, HeldGates, Ties};
 use crate::config::EngineSettings;
+use crate::domain::History;
 use crate::domain::{
     Anchor, Direction, EventKind, Failure, Migration, ServiceName, Version, with_causes,
 };
@@ -27,7 +28,6 @@ use crate::postgres::{
     CancelError, Connections, GateHold, LockedSession, RunIdentity, Session, install,
     is_connection_lost, read_anchor,
 };
-use crate::reconcile::History;
 use crate::runner::{StepContext, StepDone, StepObserver, execute};
 use crate::succession::{Due, Succession};
 

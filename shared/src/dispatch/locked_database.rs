@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::domain::History;
 use crate::inspect::ServiceError;
 use crate::postgres::LockedSession;
-use crate::reconcile::History;
 
 /// Well below the idle timeout after which the server ends the session.
 const PAUSE: Duration = Duration::from_secs(10);

@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::Stops;
+use crate::domain::Reporter;
 use crate::domain::{
     Anchor, Diagnostic, Direction, EVENT_SCHEMA, Event, EventKind, ExitStatus, ServiceName,
     ServiceOutcome, StopCause, Totals, Verdict, Version, commented, millis,
 };
 use crate::postgres::RunIdentity;
-use crate::report::Reporter;
 
 /// What an operation announces first.
 pub struct Start {

@@ -15,10 +15,11 @@ use super::entrance::Entrance;
 use super::locked_database::LockedDatabase;
 use super::{Events, LaneInput, Operation, Run, Stops};
 use crate::config::EngineSettings;
+use crate::domain::History;
 use crate::domain::{Direction, EventKind, Plan, ServiceName};
 use crate::inspect::{ServiceError, Target, inspect};
 use crate::postgres::Connections;
-use crate::reconcile::{History, State, reconcile};
+use crate::reconcile::{State, reconcile};
 
 /// The error that stopped a check, and its service.
 pub type Stopped = (ServiceName, ServiceError);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::domain::History;
 use crate::domain::{
     EventKind, Gate, Migration, Refusal, RefusalKind, ServiceName, Version, commented, suggest,
 };
@@ -19,7 +20,6 @@ use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     ConnectError, Connections, GateHold, LockedSession, Permit, Session, is_in_doubt, read_history,
 };
-use crate::reconcile::History;
 
 /// The command that applies what a service lacks.
 pub type MeetGate = Box<dyn Fn(&ServiceName) -> String + Send + Sync>;

@@ -13,6 +13,7 @@ mod event;
 mod exit;
 mod finding;
 mod fleet;
+mod history;
 mod invocation;
 mod migration;
 mod millis;
@@ -22,6 +23,7 @@ mod query;
 mod refusal;
 mod rehearsal;
 mod release;
+mod reporter;
 mod secrets;
 mod service;
 mod stop;
@@ -41,6 +43,7 @@ pub use event::{
 pub use exit::ExitStatus;
 pub use finding::{Finding, Place, Severity};
 pub use fleet::{Fleet, FleetError};
+pub use history::{AppliedMigration, History, Interruption, OwedRevert};
 pub use invocation::{
     Call, Invocation, begin, called, commented, in_sql, is_verbose, rerun, suggest,
 };
@@ -52,6 +55,7 @@ pub use query::shown_query;
 pub use refusal::{Refusal, RefusalKind};
 pub use rehearsal::{Rehearsed, Reversibility, SeenLock};
 pub use release::{Decision, HeldLock};
+pub use reporter::Reporter;
 pub use secrets::{MASK, is_secret_name, mask_key, mask_row, mask_secrets};
 pub use service::{Service, ServiceName, ServiceNameError};
 pub use stop::StopCause;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::types::Type;
 
-use super::history::{create_bookkeeping, protection, qualified};
+use super::history::{create_bookkeeping, protection};
 use super::journal::{Attempt, record_done};
 use super::{LockedSession, Session};
 use crate::domain::{ServiceName, Version, with_causes};
@@ -124,7 +124,7 @@ async fn drop_empty_tables(
     session: &Session,
     history_table: &str,
 ) -> Result<(), tokio_postgres::Error> {
-    let history = qualified(session, history_table);
+    let history = session.qualified_history(history_table);
     for table in [
         history.as_str(),
         "orchestrator.journal",

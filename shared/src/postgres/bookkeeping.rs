@@ -14,8 +14,8 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::Client;
 use super::connect_error::ask_administrator;
-use super::history::{quote_identifier, split_name};
 use super::own_session::Login;
+use super::quote::{quote_identifier, split_name};
 use crate::domain::{in_sql, rerun};
 
 /// Our tables in schema `orchestrator`.

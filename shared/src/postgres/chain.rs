@@ -4,16 +4,12 @@
 //! them, which only the orchestrator does. The hash is computed by the server in the statement that adds the row, which
 //! costs no round trip; it is checked by the client, from the values.
 
-use tokio_postgres::error::SqlState;
-
+use super::error::CHAIN_CONSTRAINT;
 use super::{ServerError, Session};
 use crate::domain::{Anchor, ServiceName};
 
 /// The first element of what is hashed. It changes with the columns or their form.
 pub const FORMAT: &str = "1";
-
-/// The name of the journal's key, by which the server decides which writer adds the newest row.
-const KEY: &str = "journal_chain";
 
 const COLUMNS: &str = "id, run_id, service, version, name, direction, checksum, outcome, started_at, duration_ms, attempts, \
     statements_done, statements, sqlstate, message, database_user, client_user, client_host, client_address, \
@@ -57,22 +53,15 @@ pub(super) fn begin_chain() -> String {
     format!(
         "ALTER TABLE orchestrator.journal ALTER COLUMN id DROP IDENTITY IF EXISTS, \
            ADD COLUMN IF NOT EXISTS previous_hash bytea, ADD COLUMN IF NOT EXISTS hash bytea; \
-         ALTER TABLE orchestrator.journal RENAME CONSTRAINT journal_pkey TO {KEY}; \
+         ALTER TABLE orchestrator.journal RENAME CONSTRAINT journal_pkey TO {CHAIN_CONSTRAINT}; \
          UPDATE orchestrator.journal SET hash = (SELECT pg_catalog.sha256(pg_catalog.convert_to( \
              pg_catalog.string_agg({canonical}, pg_catalog.chr(10) ORDER BY id), 'UTF8')) FROM orchestrator.journal) \
            WHERE id = (SELECT pg_catalog.max(id) FROM orchestrator.journal);"
     )
 }
 
-/// Whether another row took the place in the chain concurrently: a retry appends this one after it.
-pub fn is_place_taken(error: &ServerError) -> bool {
-    error.sqlstate == SqlState::UNIQUE_VIOLATION.code()
-        && error.schema.as_deref() == Some("orchestrator")
-        && error.constraint.as_deref() == Some(KEY)
-}
-
 pub(super) fn is_taken(error: &tokio_postgres::Error) -> bool {
-    ServerError::from_error(error).is_some_and(|error| is_place_taken(&error))
+    ServerError::from_error(error).is_some_and(|error| error.is_place_taken())
 }
 
 /// A row of the journal as it is hashed.

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::Client;
 use super::Session;
 use super::history::{create_absent, protection};
+use crate::domain::OwedRevert;
 use crate::domain::{ServiceName, Version};
-use crate::reconcile::OwedRevert;
 
 /// Creates the table if it does not exist: most databases never need it.
 const INSTALL: &str = "

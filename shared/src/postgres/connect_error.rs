@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-use super::history::quote_identifier;
+use super::quote::quote_identifier;
 use super::tls::TlsSetupError;
 use super::tls_failure::TlsFailure;
 use super::{OLDEST_SUPPORTED, ServerError};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
-use super::history::quote_identifier;
+use super::quote::quote_identifier;
 use super::{ConnectError, ConnectOptions, Connection, connect, hurry};
 use crate::config::DatabaseAddress;
 use crate::domain::with_causes;

@@ -44,12 +44,23 @@ pub struct ServerError {
     pub constraint: Option<String>,
 }
 
+/// The name of the journal's key, by which the server decides which writer adds the newest row.
+pub(super) const CHAIN_CONSTRAINT: &str = "journal_chain";
+
 impl ServerError {
     /// Whether a row was there that the history was not to have, or its table was not.
     #[must_use]
     pub fn is_of_a_changed_history(&self) -> bool {
         let codes = [SqlState::UNIQUE_VIOLATION, SqlState::UNDEFINED_TABLE];
-        codes.iter().any(|code| self.sqlstate == code.code()) && !super::is_place_taken(self)
+        codes.iter().any(|code| self.sqlstate == code.code()) && !self.is_place_taken()
+    }
+
+    /// Whether another row took the place in the journal's chain concurrently: a retry appends this one after it.
+    #[must_use]
+    pub fn is_place_taken(&self) -> bool {
+        self.sqlstate == SqlState::UNIQUE_VIOLATION.code()
+            && self.schema.as_deref() == Some("orchestrator")
+            && self.constraint.as_deref() == Some(CHAIN_CONSTRAINT)
     }
 
     /// The error of the server; `None` if it sent none, as when the connection was lost.

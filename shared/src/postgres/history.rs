@@ -8,10 +8,11 @@ use tokio_postgres::types::{ToSql, Type};
 use super::chain::begin_chain;
 use super::journal::INSTALL_JOURNAL;
 use super::progress::INSTALL_PROGRESS;
+use super::quote::quote_identifier;
+use super::refinery_format::create_history_table;
 use super::{Session, compensation, progress};
+use crate::domain::{AppliedMigration, History};
 use crate::domain::{Checksum, ServiceName, Version};
-use crate::reconcile::{AppliedMigration, History};
-use crate::source::create_history_table;
 
 /// Reads the state of a service from the database. Writes nothing; a database without our tables has an empty history.
 pub async fn read_history(
@@ -55,7 +56,7 @@ async fn read_rows(
     service: &ServiceName,
     history_table: &str,
 ) -> Result<(Vec<AppliedMigration>, Option<BTreeMap<Version, bool>>), tokio_postgres::Error> {
-    let table = qualified(session, history_table);
+    let table = session.qualified_history(history_table);
     let history = format!(
         "SELECT true AS present, version::int8 AS version, name::text AS name, applied_on::text AS applied_on, \
            checksum::text AS checksum FROM {table}"
@@ -141,7 +142,9 @@ pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> Stri
     let history = if session.has_history() {
         String::new()
     } else {
-        only_new(&create_history_table(&qualified(session, history_table)))
+        only_new(&create_history_table(
+            &session.qualified_history(history_table),
+        ))
     };
     let journal = match session.has_journal() {
         false => only_new(INSTALL_JOURNAL),
@@ -229,23 +232,3 @@ const PROTECT: &str = "DO $protect$ DECLARE revoke text; BEGIN
         WHERE n.xmin = xid(pg_current_xact_id()) AND a.grantee <> n.nspowner AND a.privilege_type = 'CREATE'
     LOOP EXECUTE revoke; END LOOP;
 END $protect$;";
-
-/// The history table's quoted, qualified name.
-pub(super) fn qualified(session: &Session, history_table: &str) -> String {
-    let (_, table) = split_name(history_table);
-    let table = quote_identifier(table);
-    format!("{}.{table}", quote_identifier(session.history_schema()))
-}
-
-/// `schema.table` or `table`.
-pub(super) fn split_name(name: &str) -> (Option<&str>, &str) {
-    match name.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, name),
-    }
-}
-
-/// The identifier in double quotes.
-pub fn quote_identifier(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}

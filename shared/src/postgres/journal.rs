@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::Client;
 use super::Session;
 use super::chain::{insert_attempt, is_taken};
-use super::history::qualified;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
 
 /// Creates the journal if it does not exist. Constraints and defaults would double the time that this takes in each new
@@ -160,7 +159,7 @@ pub async fn record_done(
     attempt: &Attempt<'_>,
     clear_progress: bool,
 ) -> Result<Written, tokio_postgres::Error> {
-    let table = qualified(session, history_table);
+    let table = session.qualified_history(history_table);
     let history = match attempt.direction {
         Direction::Up => format!(
             "INSERT INTO {table} (version, name, applied_on, checksum) SELECT $3, $4, $17, $6 RETURNING version"

@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::Session;
-use super::history::{quote_identifier, split_name};
+use super::quote::{quote_identifier, split_name};
 use crate::domain::Version;
 
 /// TypeORM's default name for its history.

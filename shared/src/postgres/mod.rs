@@ -29,7 +29,9 @@ mod own_session;
 mod pooler;
 mod prepared;
 mod progress;
+mod quote;
 mod reachability;
+mod refinery_format;
 mod release;
 mod session;
 mod session_observer;
@@ -45,7 +47,7 @@ pub use advisory_lock::{
     ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession, held_keys,
 };
 pub use blocked::recent_blockers;
-pub use chain::{ChainRow, FORMAT, is_place_taken, read_anchor, read_chain};
+pub use chain::{ChainRow, FORMAT, read_anchor, read_chain};
 pub use client::Client;
 pub use compensation::{RunTraces, forget_owed, read_traces, record_owed};
 pub use connect::{ConnectOptions, connect};
@@ -56,7 +58,7 @@ pub use connections::{Connections, Permit};
 pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
 pub use foreign_code::{ForeignCode, read_foreign_code};
-pub use history::{install, missing_rights, quote_identifier, read_history};
+pub use history::{install, missing_rights, read_history};
 pub use hurry::{hurried, hurry};
 pub use journal::{
     Attempt, AttemptOutcome, JournalRow, Recorded, RunIdentity, Written, durations, last_sqlstate,
@@ -74,6 +76,8 @@ pub use progress::{
     Progress, ProgressState, clear_intent, read_progress, read_session, record_intent,
     record_statement,
 };
+pub use quote::quote_identifier;
+pub use refinery_format::{DEFAULT_HISTORY_TABLE, checksum, create_history_table};
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};
 pub use session::{IDLE_TIMEOUTS, OWN_BEGIN, Session, SessionSettings};
 pub use session_observer::SessionObserver;

@@ -4,8 +4,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::Client;
+use crate::domain::Interruption;
 use crate::domain::{Checksum, Direction, ServiceName, Version};
-use crate::reconcile::Interruption;
 
 /// Creates the table if it does not exist: most databases never need it.
 pub(super) const INSTALL_PROGRESS: &str = "

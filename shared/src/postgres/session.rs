@@ -11,8 +11,8 @@ use tokio_postgres::types::{ToSql, Type};
 use super::bookkeeping::{Bookkeeping, Unusable};
 use super::connection::no_answer;
 use super::connections::Permit;
-use super::history::quote_identifier;
 use super::own_session::{Scope, pin, unpin};
+use super::quote::{quote_identifier, split_name};
 use super::stall::SessionHandle;
 use super::{Client, ConnectError, ConnectOptions, Connection, connect};
 use crate::config::DatabaseAddress;
@@ -242,7 +242,9 @@ impl Session {
 
     /// The quoted, qualified name of the history table.
     pub fn qualified_history(&self, history_table: &str) -> String {
-        super::history::qualified(self, history_table)
+        let (_, table) = split_name(history_table);
+        let table = quote_identifier(table);
+        format!("{}.{table}", quote_identifier(self.history_schema()))
     }
 
     /// Whether the tables that a kind of file needs exist: history and journal, and progress for one that runs
@@ -545,7 +547,7 @@ impl Facts {
                pg_catalog.to_regnamespace(pg_catalog.quote_ident($1)) IS NOT NULL",
             super::prepared::in_doubt()
         );
-        let (schema, _) = super::history::split_name(history_table);
+        let (schema, _) = split_name(history_table);
         let expected = schema.or(login.schemas.first().map(String::as_str));
         let expected = expected.unwrap_or("public").to_owned();
         let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&expected, Type::TEXT)];

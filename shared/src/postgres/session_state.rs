@@ -10,7 +10,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::Client;
-use super::history::quote_identifier;
+use super::quote::quote_identifier;
 use super::session::OWN_BEGIN;
 
 /// The settings that are restored last: the role, since it may lack the privilege to set the others, and then the limit that could abort

@@ -95,8 +95,8 @@ pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> 
 #[cfg(test)]
 mod tests {
     use super::{JournalSays, disagreements};
+    use crate::domain::{AppliedMigration, History};
     use crate::domain::{Service, Version};
-    use crate::reconcile::{AppliedMigration, History};
 
     fn found(rows: &[i64], journal: Option<&[(i64, bool)]>) -> Vec<(i64, JournalSays)> {
         let service = Service {

@@ -7,7 +7,7 @@ use std::io::Write;
 use crate::domain::Event;
 
 use super::printable::printable_json;
-use super::reporter::Reporter;
+use crate::domain::Reporter;
 
 /// Writes JSON Lines, each flushed, so that a reader sees an event when it happens.
 #[derive(Debug)]

@@ -14,9 +14,10 @@ use super::activity;
 use super::human_lines::{HumanLines, Line, TIME, VERB};
 use super::plain::write_line;
 use super::printable::printable;
-use super::reporter::{Reporter, Verbosity};
+use super::reporter::Verbosity;
 use super::style::Terminal;
 use super::units::elapsed;
+use crate::domain::Reporter;
 
 /// How often the times on the screen are updated.
 const TICK: Duration = Duration::from_millis(100);

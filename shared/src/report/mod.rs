@@ -28,7 +28,7 @@ pub use human_lines::{HumanLines, Line};
 pub use json::JsonLines;
 pub use live::LiveProgress;
 pub use plain::PlainLines;
-pub use reporter::{Colored, Output, Reporter, Verbosity, colored, reporter};
+pub use reporter::{Colored, Output, Verbosity, colored, reporter};
 pub use same_failure::SameFailures;
 pub use snippet::Snippet;
 pub use style::{Colour, Palette, Role, Terminal};

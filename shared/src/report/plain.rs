@@ -6,8 +6,9 @@ use crate::domain::Event;
 
 use super::human_lines::{HumanLines, Line};
 use super::printable::printable;
-use super::reporter::{Reporter, Verbosity};
+use super::reporter::Verbosity;
 use super::style::Terminal;
+use crate::domain::Reporter;
 
 /// Writes lines and never redraws them.
 #[derive(Debug)]

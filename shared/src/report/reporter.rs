@@ -1,10 +1,10 @@
-//! The reporter trait, and the choice of a reporter.
+//! The choice of a reporter.
 
 use std::io::Write;
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::domain::Event;
+use crate::domain::Reporter;
 use crate::output::{self, Stream};
 
 use super::json::JsonLines;
@@ -12,14 +12,6 @@ use super::live::LiveProgress;
 use super::plain::PlainLines;
 use super::screen::screen;
 use super::style::{Palette, Terminal};
-
-/// Receives every event of a run, in order, from one thread.
-pub trait Reporter: Send {
-    /// Processes one event.
-    ///
-    /// It deliberately returns nothing: a broken output must not affect a migration.
-    fn report(&mut self, event: &Event);
-}
 
 /// The output format of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

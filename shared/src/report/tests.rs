@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 use crate::domain::{Direction, ExitStatus, Failure, RefusalKind, ServiceOutcome};
 
 use super::samples::{Story, failure, totals};
-use super::{Palette, PlainLines, Reporter, Terminal, Verbosity};
+use super::{Palette, PlainLines, Terminal, Verbosity};
+use crate::domain::Reporter;
 
 const AUTH: i64 = 1_707_500_000_000;
 const POLICY: i64 = 1_753_250_000_000;

@@ -4,7 +4,7 @@ use tokio_postgres::error::SqlState;
 
 use super::outcome_check::Outcome;
 use crate::domain::{Direction, ExitStatus, Failure, Script, called, commented, mask_secrets};
-use crate::postgres::{ServerError, is_connection_lost, is_place_taken};
+use crate::postgres::{ServerError, is_connection_lost};
 use crate::sql;
 
 /// A failed attempt, before the decision whether to retry.
@@ -193,7 +193,7 @@ impl Fault {
         ]
         .iter()
         .any(|state| self.is(state))
-            || matches!(self, Self::Server { error, .. } if is_place_taken(error))
+            || matches!(self, Self::Server { error, .. } if error.is_place_taken())
     }
 
     /// Whether the connection was lost before COMMIT was sent.

@@ -8,8 +8,8 @@ use service_layout::files::FileError;
 
 use super::definition::{Definition, DefinitionError};
 use super::directives::{self, DirectiveError, FileKind};
-use super::refinery_format;
 use crate::domain::{FleetError, Migration, Script, Service, ServiceNameError, Version};
+use crate::postgres::checksum;
 use crate::sql;
 
 /// One SQL file as text.
@@ -72,10 +72,8 @@ pub fn migration_of(
 
 fn migration(text: Text, revert: Option<Text>) -> Result<Migration, SourceError> {
     let checksum =
-        refinery_format::checksum(text.version, &text.name, &text.sql).ok_or_else(|| {
-            SourceError::Unnamed {
-                path: text.path.clone(),
-            }
+        checksum(text.version, &text.name, &text.sql).ok_or_else(|| SourceError::Unnamed {
+            path: text.path.clone(),
         })?;
     let (version, name) = (text.version, text.name.clone());
     let script = script(text, FileKind::Migration)?;

@@ -9,12 +9,9 @@ mod disk;
 mod embedded;
 #[cfg(test)]
 mod properties;
-mod refinery_format;
 
 pub use assemble::{SourceError, migration_of};
 pub use definition::DefinitionError;
 pub use directives::DirectiveError;
 pub use disk::load_folder;
 pub use embedded::{EmbeddedDependent, EmbeddedService};
-pub(crate) use refinery_format::checksum;
-pub use refinery_format::{DEFAULT_HISTORY_TABLE, create_history_table};

@@ -10,8 +10,8 @@ use toml::{Table, Value};
 
 use super::definition::Definition;
 use super::directives::{FileKind, parse};
-use super::refinery_format::checksum;
 use crate::domain::{Allow, Directives, Requirement, ServiceName, Version};
+use crate::postgres::checksum;
 
 fn service_names() -> impl Strategy<Value = ServiceName> {
     "[A-Za-z0-9][A-Za-z0-9_-]{0,12}".prop_filter_map("the word all", |name| name.parse().ok())

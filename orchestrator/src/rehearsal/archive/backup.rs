@@ -1,8 +1,8 @@
 //! Reads a backup, rows included.
 
 use shared::command::Context;
+use shared::domain::{AppliedMigration, History};
 use shared::domain::{Checksum, Version};
-use shared::reconcile::{AppliedMigration, History};
 
 use super::{Archive, Dump, FIX_CAUSE, failed, interrupted, no_program};
 use crate::restore::{Restoration, check_files, find_pg_restore};

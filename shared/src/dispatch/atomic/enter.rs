@@ -12,7 +12,6 @@ use crate::domain::{EventKind, ServiceName, millis};
 use crate::gates::{self, GateEnd};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{LockedSession, install, read_history};
-use crate::reconcile::History;
 use crate::succession::{Due, Succession};
 
 /// A locked database and the services that live in it.

@@ -16,6 +16,7 @@ use crate::config::{DatabaseAddress, EngineSettings};
 use crate::dispatch::gate_watch::GateWatch;
 use crate::dispatch::lane::{LaneTask, Message, StartStep, Work};
 use crate::dispatch::{Compensation, LaneInput, OnFailure, Operation, Reverts, Run, Stops, Ties};
+use crate::domain::Reporter;
 use crate::domain::{
     Checksum, Direction, Directives, Event, EventKind, ExitStatus, Failure, Gate, Migration, Plan,
     Refusal, RefusalKind, Script, Service, ServiceName, ServiceOutcome, Step, StopCause, Verdict,
@@ -24,7 +25,6 @@ use crate::domain::{
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{ConnectOptions, Connections};
-use crate::report::Reporter;
 use crate::runner::StepDone;
 
 /// No message of a test takes this long.

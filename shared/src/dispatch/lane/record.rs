@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::LaneTask;
+use crate::domain::History;
 use crate::domain::Version;
 use crate::inspect::ServiceError;
 use crate::postgres::{LockedSession, record_owed};
-use crate::reconcile::{History, reconcile};
+use crate::reconcile::reconcile;
 use crate::revert;
 
 impl LaneTask {

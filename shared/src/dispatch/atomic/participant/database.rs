@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use tokio_postgres::Error;
 
 use super::scope::{Due, Ran, Scope};
+use crate::domain::History;
 use crate::domain::{Anchor, EventKind, HeldLock, ServiceName, millis, with_causes};
 use crate::inspect::{ServiceError, Target};
 use crate::postgres::{
     Gid, LockedSession, Session, SessionHandle, SessionSettings, prepare_transaction, read_anchor,
     read_locks,
 };
-use crate::reconcile::History;
 use crate::runner::{FailedWithin, OpenTransaction, StepContext, execute_within};
 
 /// The longest time to wait for a lost server process to finish its statement.

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::config::EngineSettings;
 use crate::dispatch::atomic::finish::LONGEST_OUTAGE;
+use crate::domain::History;
 use crate::domain::{Direction, EventKind, ExitStatus, ServiceName, Version};
 use crate::inspect::Target;
 use crate::postgres::{Connections, RunIdentity, hurried};
-use crate::reconcile::History;
 use crate::runner::{Executed, StepContext};
 
 /// An event, for the recorder.

@@ -18,7 +18,7 @@ pub fn create_history_table(table: &str) -> String {
 }
 
 /// refinery's checksum of a file; `None` when refinery does not accept its name (ours are checked before).
-pub(crate) fn checksum(version: Version, name: &str, sql: &str) -> Option<Checksum> {
+pub fn checksum(version: Version, name: &str, sql: &str) -> Option<Checksum> {
     Migration::unapplied(&format!("V{version}__{name}"), sql)
         .ok()
         .map(|migration| Checksum::new(migration.checksum()))
