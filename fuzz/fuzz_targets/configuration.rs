@@ -9,8 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use arbitrary::Arbitrary;
 use fuzz::{chain, folder, write};
 use libfuzzer_sys::fuzz_target;
-use shared::config::address::{LIBPQ_VARIABLES, Password};
-use shared::config::{Configuration, DatabaseAddress, Overrides, ProjectRoot, Selection};
+use pg_address::{LIBPQ_VARIABLES, Password};
+use settings::{Configuration, Overrides, ProjectRoot, Selection};
+use pg_address::DatabaseAddress;
 
 #[derive(Arbitrary, Debug)]
 struct Sources<'a> {

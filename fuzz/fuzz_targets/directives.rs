@@ -8,8 +8,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use fuzz::{chain, folder, write};
 use libfuzzer_sys::fuzz_target;
-use shared::domain::{Direction, Directives, Fleet, Migration, Script, Service};
-use shared::{planning, source};
+use domain::{Direction, Directives, Fleet, Migration, Script, Service};
+use engine::{planning, source};
 
 #[derive(Arbitrary, Debug)]
 struct Files<'a> {

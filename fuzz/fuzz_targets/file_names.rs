@@ -10,7 +10,7 @@ use arbitrary::Arbitrary;
 use fuzz::{chain, empty, folder, write};
 use libfuzzer_sys::fuzz_target;
 use service_layout::{FileName, Layout, LayoutError};
-use shared::domain::{Requirement, Version};
+use domain::{Requirement, Version};
 
 #[derive(Arbitrary, Debug)]
 struct Names<'a> {

@@ -6,15 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use orchestrator::graph::{GraphOrder, Shape, document, refuse_cycles, render};
-use shared::domain::{
-    Checksum, Direction, Directives, Fleet, Migration, Plan, Requirement, Script, Service, Step,
-    Version,
-};
-use shared::planning::{self, Order};
-use shared::reconcile::{AppliedMigration, History, Interruption, State, reconcile};
-use shared::report::Palette;
-use shared::report::table::columns;
-use shared::revert::{Scope, select};
+use domain::{Checksum, Direction, Directives, Fleet, Migration, Plan, Requirement, Script, Service, Step, Version};
+use engine::planning;
+use engine::planning::Order;
+use engine::reconcile::{AppliedMigration, History, Interruption, State, reconcile};
+use report::Palette;
+use report::table::columns;
+use engine::revert::{Scope, select};
 
 #[derive(Arbitrary, Debug)]
 struct Platform<'a> {

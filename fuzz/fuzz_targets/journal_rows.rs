@@ -4,10 +4,10 @@
 use arbitrary::Arbitrary;
 use fuzz::{chain, folder, write};
 use libfuzzer_sys::fuzz_target;
-use orchestrator::drift::AcceptedDrift;
-use orchestrator::journal::{AnchorFile, judge};
-use shared::domain::{Anchor, Fleet, Service};
-use shared::postgres::ChainRow;
+use drift::AcceptedDrift;
+use health::journal::{AnchorFile, judge};
+use domain::{Anchor, Fleet, Service};
+use store::ChainRow;
 
 #[derive(Arbitrary, Debug)]
 struct Kept<'a> {

@@ -5,8 +5,8 @@ use std::sync::Once;
 
 use fuzz::{chain, folder, write};
 use libfuzzer_sys::fuzz_target;
-use shared::domain::{Fleet, Service};
-use shared::source::{SourceError, load_folder};
+use domain::{Fleet, Service};
+use engine::source::{SourceError, load_folder};
 use toml::{Table, Value};
 
 fuzz_target!(|text: &str| {

@@ -1,6 +1,6 @@
 //! The services that are compiled into the binary.
 
-use shared::source::EmbeddedService;
+use engine::source::EmbeddedService;
 
 /// The platform's services, in the order of the legacy guide.
 pub static SERVICES: [&EmbeddedService; 11] = [

@@ -4,8 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use domain::{Service, Version};
 use service_layout::files::{self, FileError};
-use shared::domain::{Service, Version};
 use time::OffsetDateTime;
 
 /// A new migration and its revert, not yet written.
@@ -177,7 +177,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::{snake_case, version_after};
-    use shared::domain::Version;
+    use domain::Version;
 
     #[test]
     fn class_names_become_file_names() {

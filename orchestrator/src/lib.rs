@@ -10,23 +10,11 @@
 //! | 3 | `client_program`, `client_watch`, `generate`, `git`, `lint`, `rules` |
 //! | 1 | `graph`, `embedded` |
 
-pub mod adopt;
-pub mod backup;
 pub mod check;
 pub mod cli;
-pub mod client_program;
-pub mod client_watch;
-pub mod doctor;
-pub mod drift;
 pub mod embedded;
 pub mod fix;
 pub mod generate;
 pub mod git;
 pub mod graph;
-pub mod journal;
-pub mod lint;
-pub mod rehearsal;
-pub mod restore;
-pub mod rules;
 pub mod schema;
-pub mod scratch;

@@ -4,15 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use shared::command::CommandError;
-use shared::config::DatabaseAddress;
-use shared::domain::{Diagnostic, Migration, Service, rerun};
-use shared::inspect::ServiceError;
-use shared::postgres::DEFAULT_HISTORY_TABLE;
+use domain::{Diagnostic, Migration, Service, rerun};
+use engine::inspect::ServiceError;
+use pg_address::DatabaseAddress;
+use service_cli::command::CommandError;
+use store::DEFAULT_HISTORY_TABLE;
 
-use crate::client_program::{ClientProgram, exit_status_of};
-use crate::client_watch::ClientWatch;
-use crate::scratch::{Replay, ScratchError, ScratchServers};
+use client_program::ClientWatch;
+use client_program::{ClientProgram, exit_status_of};
+use scratch::{Replay, ScratchError, ScratchServers};
 
 /// The schema of a service at its newest version, normalized.
 pub async fn dump(

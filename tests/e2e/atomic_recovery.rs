@@ -396,7 +396,7 @@ fn what_comes_to_be_prepared_behind_a_run_stops_it() {
     let orphan = server.session("db_s1");
     orphan.run(&format!(
         "SELECT pg_advisory_lock({}); BEGIN; CREATE TABLE t (id int)",
-        shared::postgres::ADVISORY_LOCK_KEY
+        pg_session::ADVISORY_LOCK_KEY
     ));
     let orchestrator = fleet.orchestrator(server, 4);
     let run = orchestrator.watch(&["run", "s1"]);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use orchestrator::rules::RULES;
+use lint::rules::RULES;
 use serde_json::{Value, json};
 use tests::{Outcome, Program, Services};
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orchestrator::rules::{RULES, Rule};
+use lint::rules::{RULES, Rule};
 use serde_json::Value;
 use tests::{Program, Services};
 

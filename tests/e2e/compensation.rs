@@ -180,7 +180,7 @@ fn a_gate_and_a_database_that_is_away_count_as_failures() {
     let holder = scene.server.session("db_control");
     let key = scene.server.value(
         "postgres",
-        &format!("SELECT {}", shared::postgres::ADVISORY_LOCK_KEY),
+        &format!("SELECT {}", pg_session::ADVISORY_LOCK_KEY),
     );
     holder.run(&format!("SELECT pg_advisory_lock({key})"));
     let impatient = [UNDO, &["--advisory-lock-wait", "200ms"]].concat();

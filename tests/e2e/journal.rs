@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::{Checksum, Direction, Version};
 use nix::sys::signal::Signal;
+use pg_address::DatabaseAddress;
+use pg_session::{ConnectOptions, Connections};
 use serde_json::Value;
-use shared::config::DatabaseAddress;
-use shared::domain::{Checksum, Direction, Version};
-use shared::postgres::{
-    Attempt, AttemptOutcome, ConnectOptions, Connections, RunIdentity, record_failed,
-};
+use store::{Attempt, AttemptOutcome, RunIdentity, record_failed};
 use tests::{Outcome, Program, Server, Services, wait_until};
 
 /// The columns as they were before there was a chain.

@@ -1,8 +1,8 @@
 //! Functions and triggers that cannot work are told, once, at what first breaks them; what refuses on purpose is no fault.
 
-use orchestrator::rehearsal::code::{Broken, BrokenCode, Examined, Examiner};
-use orchestrator::rehearsal::rows::Filler;
-use shared::postgres::Client;
+use pg_session::Client;
+use rehearsal::code::{Broken, BrokenCode, Examined, Examiner};
+use row_generator::Filler;
 use tests::{Program, SERVICES, Server};
 use tokio_postgres::NoTls;
 

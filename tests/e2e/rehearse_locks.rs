@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orchestrator::rehearsal::{LockMode, LockObserver, ObservedLocks};
+use domain::{Checksum, Direction, Directives, Migration, Script, SeenLock, Version};
+use engine::runner::{Moment, ObservedStep, StepObserver};
+use pg_address::DatabaseAddress;
+use pg_session::{ConnectOptions, Connections, Session};
+use rehearsal::{LockMode, LockObserver, ObservedLocks};
 use seeded::{BEFORE, OUTSIDE, Seeded, TRANSACTIONAL};
-use shared::config::DatabaseAddress;
-use shared::domain::{Checksum, Direction, Directives, Migration, Script, SeenLock, Version};
-use shared::postgres::{ConnectOptions, Connections, Session};
-use shared::runner::{Moment, ObservedStep, StepObserver};
-use shared::sql;
+
 use tests::{Program, Server, Services};
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -81,7 +81,7 @@ impl Stage {
         self.runtime.block_on(async {
             let look = |moment| self.observer.look(observed, moment);
             look(Moment::Begun).await.expect("a look");
-            for statement in sql::split(text).expect("statements") {
+            for statement in pg_sql::split(text).expect("statements") {
                 let started = Instant::now();
                 self.session
                     .client()
@@ -109,7 +109,7 @@ impl Stage {
             direction: Direction::Up,
             session: &self.session,
         };
-        let statement = sql::split(text).expect("statements")[0];
+        let statement = pg_sql::split(text).expect("statements")[0];
         self.runtime.block_on(async {
             let running = Box::pin(async {
                 self.session

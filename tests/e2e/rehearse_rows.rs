@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orchestrator::rehearsal::rows::{Digests, Filled, Filler, Loss, RowsError, digest, losses};
-use shared::postgres::Client;
+use pg_session::Client;
+use row_generator::{Digests, Filled, Filler, Loss, RowsError, digest, losses};
 use tests::{Program, Server, Services};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 

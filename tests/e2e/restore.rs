@@ -4,8 +4,8 @@ pub mod world;
 
 use std::time::Duration;
 
+use backup::{DumpFormat, Manifest};
 use insta::assert_snapshot;
-use orchestrator::backup::{DumpFormat, Manifest};
 use serde_json::Value;
 use tests::{Program, SERVICES, Server};
 use world::{DATABASE, World, surroundings};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use orchestrator::backup::{DumpFormat, Manifest};
+use backup::{DumpFormat, Manifest};
 use tests::Outcome;
 
 use crate::restore::world::{DATABASE, World};

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backup::DumpFormat;
 use nix::sys::signal::Signal;
-use orchestrator::backup::DumpFormat;
 use tests::{Program, Proxy, Server, Side, wait_until};
 use tokio_postgres::NoTls;
 
@@ -294,7 +294,7 @@ fn the_old_ones_are_dropped_once_all_are_swapped() {
 #[test]
 fn one_that_cannot_be_filled_holds_all_back() {
     let (world, manifest) = three();
-    let mut edited = orchestrator::backup::Manifest::read(manifest.as_ref()).expect("a manifest");
+    let mut edited = backup::Manifest::read(manifest.as_ref()).expect("a manifest");
     edited.services[1].applied = 2;
     edited
         .write(std::path::Path::new(&manifest).parent().expect("a folder"))
@@ -375,13 +375,13 @@ fn two_services_in_one_database_go_back_together() {
         .migration(1, "a", "CREATE TABLE a (id int);\n");
     world.orchestrator.expect(&["all"], 0);
     let manifest = world.back_up("both", &["one"], DumpFormat::Custom);
-    let mut both = orchestrator::backup::Manifest::read(&manifest).expect("a manifest");
+    let mut both = backup::Manifest::read(&manifest).expect("a manifest");
     let mut third = both.services[0].clone();
     third.service = "three".parse().expect("a name");
     third.history_table = "three_history".to_owned();
     third.applied = 1;
-    third.head = Some(orchestrator::backup::Head {
-        version: shared::domain::Version::new(1),
+    third.head = Some(backup::Head {
+        version: domain::Version::new(1),
         name: "a".to_owned(),
     });
     both.services.push(third);

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use shared::domain::{Finding, Migration, Script, Service, Version};
-use shared::sql;
+use domain::{Finding, Migration, Script, Service, Version};
 
-use crate::lint::line;
-use crate::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
+use lint::line;
+use lint::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
 
 /// The findings about the directives of a service. `found` are its other findings; `asked` is whether a rule was checked on a
 /// migration.
@@ -70,7 +69,7 @@ fn place(script: &Script, slug: &str) -> Range<usize> {
             .split_whitespace();
         words.next() == Some("allow") && words.next() == Some(slug)
     };
-    sql::leading_comment_lines(&script.text)
+    pg_sql::leading_comment_lines(&script.text)
         .find(|(_, comment)| is_it(comment))
         .map_or(0..0, |(number, _)| line(&script.text, number))
 }

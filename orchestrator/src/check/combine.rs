@@ -1,9 +1,9 @@
 //! Combines the findings of the text with those of a rehearsal, without duplicates.
 
-use shared::domain::{Finding, Service};
+use domain::{Finding, Service};
 
 use super::Proof;
-use crate::rules::{Rule, slugs};
+use lint::rules::{Rule, slugs};
 
 /// The rules of a rehearsal, each with the text rules that predict the same problem.
 static OVERLAPPING_RULES: [(&Rule, &[&Rule]); 7] = [
@@ -118,7 +118,7 @@ fn is_disproven(service: &Service, finding: &Finding, proofs: &[Proof]) -> bool 
 mod tests {
     use std::sync::Arc;
 
-    use shared::domain::{
+    use domain::{
         Checksum, Directives, Migration, Place, Reversibility, Script, SeenLock, Severity, Version,
     };
 

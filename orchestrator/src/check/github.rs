@@ -2,8 +2,8 @@
 //!
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 
-use shared::domain::{Finding, Severity, mask_secrets};
-use shared::report::clean;
+use domain::{Finding, Severity, mask_secrets};
+use report::clean;
 
 use super::{Paths, Report, Scope};
 

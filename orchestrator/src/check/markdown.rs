@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use shared::domain::{Finding, ServiceName, Severity, mask_secrets};
-use shared::report::clean;
-use shared::report::units::count;
+use domain::{Finding, ServiceName, Severity, mask_secrets};
+use report::clean;
+use report::units::count;
 
 use super::{Paths, Report, Summary};
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use shared::domain::{Finding, Service, ServiceName, Severity, Version};
+use domain::{Finding, Service, ServiceName, Severity, Version};
 
 use super::Paths;
 use crate::git::{Change, Changes, GitError};
-use crate::lint::order_against;
-use crate::rules::{Draft, Rulebook, slugs};
+use lint::order_against;
+use lint::rules::{Draft, Rulebook, slugs};
 
 /// The findings about merged migrations that were edited or removed, and about new ones with an earlier version. `all` includes removed services.
 ///

@@ -1,16 +1,16 @@
 //! Rehearses the selected migrations, without events.
 
-use futures_util::{StreamExt, stream};
-use serde::Serialize;
-use shared::command::Selected;
-use shared::domain::{
+use domain::{
     ExitStatus, Finding, Rehearsed, Reversibility, SeenLock, Service, ServiceName, Version,
 };
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use service_cli::command::Selected;
 
 use super::Scope;
-use crate::rehearsal::{Rehearsal, Scope as Which, Work, rehearse_service};
-use crate::rules::Rulebook;
-use crate::scratch::{ScratchError, ScratchServers};
+use lint::rules::Rulebook;
+use rehearsal::{Rehearsal, Scope as Which, Work, rehearse_service};
+use scratch::{ScratchError, ScratchServers};
 
 /// At most this many services are rehearsed at a time: each keeps a processor busy.
 const REHEARSALS: usize = 4;

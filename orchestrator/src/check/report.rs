@@ -1,7 +1,7 @@
 //! The findings in order, and their counts.
 
+use domain::{ExitStatus, Finding, Reversibility, ServiceName, Severity, Version};
 use serde::Serialize;
-use shared::domain::{ExitStatus, Finding, Reversibility, ServiceName, Severity, Version};
 
 use super::{Proof, Rehearsals, Unrehearsed};
 

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use domain::{Finding, Severity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use shared::domain::{Finding, Severity};
 
 use super::{Paths, Report};
-use crate::rules::{RULES, Rule, Rulebook};
+use lint::rules::{RULES, Rule, Rulebook};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use shared::domain::{Finding, Service, ServiceName, Version};
+use domain::{Finding, Service, ServiceName, Version};
 
 use super::Paths;
 use crate::git::{Change, Changes, GitError};

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shared::command::{CommandError, Context, Selected, confirm, one_service, select, watch_stops};
-use shared::domain::{ExitStatus, Version, commented, suggest};
-use shared::report::units::count;
+use domain::{ExitStatus, Version, commented, suggest};
+use report::units::count;
+use service_cli::command::{
+    CommandError, Context, Selected, confirm, one_service, select, watch_stops,
+};
 
 use super::adopt_lines::AdoptLines;
 use super::drift::{ScratchArgs, accepted_drift};
-use crate::adopt::{Adoption, adopt as adopt_targets, undo_adoption};
-use crate::drift::refuse_existing;
-use crate::scratch::ScratchServers;
+use adopt::{Adoption, adopt as adopt_targets, undo_adoption};
+use drift::refuse_existing;
+use scratch::ScratchServers;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use shared::command::Context;
-use shared::domain::Reporter;
-use shared::domain::{
-    Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Version,
-};
-use shared::report::failure::{kind, next};
-use shared::report::units::{count, duration};
-use shared::report::{Palette, Role, SameFailures, Terminal, printable};
+use domain::Reporter;
+use domain::{Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Version};
+use report::failure::{kind, next};
+use report::units::{count, duration};
+use report::{Palette, Role, SameFailures, Terminal, printable};
+use service_cli::command::Context;
 
 use super::differences::{column_orders, differences};
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::command::{CommandError, Context, gather, select, watch_stops};
-use shared::dispatch::{Operation, Start, Stopped, under_locks};
-use shared::domain::{ExitStatus, Refusal, RefusalKind, ServiceName, commented, suggest};
-use shared::inspect::{ServiceError, Target};
+use domain::{ExitStatus, Refusal, RefusalKind, ServiceName, commented, suggest};
+use engine::dispatch::{Operation, Start, Stopped, under_locks};
+use engine::inspect::{ServiceError, Target};
+use service_cli::command::{CommandError, Context, gather, select, watch_stops};
 
 use super::backup_args::BackupArgs;
-use crate::backup::Backup;
+use backup::Backup;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

@@ -1,12 +1,12 @@
 //! The flags of backups, the same for `backup` and `run --backup`.
 
-use shared::domain::called;
+use domain::called;
 use std::path::PathBuf;
 
-use shared::command::{CommandError, Context};
+use service_cli::command::{CommandError, Context};
 
-use crate::backup::{Backup, DumpFormat, TestRestoreServers, Verification};
-use crate::scratch::ScratchServerChoice;
+use backup::{Backup, DumpFormat, TestRestoreServers, Verification};
+use scratch::ScratchServerChoice;
 
 /// The default folder of backups, relative to the project.
 const FOLDER: &str = "backups";

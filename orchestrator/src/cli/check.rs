@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use shared::command::{
+use domain::{ExitStatus, Finding, Reversibility, Service};
+use service_cli::command::{
     CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
 };
-use shared::domain::{ExitStatus, Finding, Reversibility, Service};
 use time::OffsetDateTime;
 
 use super::check_lines::human;
@@ -20,9 +20,9 @@ use crate::check::{
     rehearsals, sarif,
 };
 use crate::git::{Changes, GitError};
-use crate::lint::lint;
-use crate::rules::{Rule, Rulebook, is_proven, slugs};
-use crate::scratch::ScratchServers;
+use lint::lint;
+use lint::rules::{Rule, Rulebook, is_proven, slugs};
+use scratch::ScratchServers;
 
 /// The variable with the path of GitHub's job summary.
 const JOB_SUMMARY: &str = "GITHUB_STEP_SUMMARY";

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::command::Context;
-use shared::domain::{Finding, Severity, rerun};
-use shared::report::units::count;
-use shared::report::{Palette, Role, Snippet, clean, hanging};
-use shared::sql::Lines;
+use domain::{Finding, Severity, rerun};
+use pg_sql::Lines;
+use report::units::count;
+use report::{Palette, Role, Snippet, clean, hanging};
+use service_cli::command::Context;
 
 use super::differences::differences;
 use crate::check::{Report, Summary, Unrehearsed};

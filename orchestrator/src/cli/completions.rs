@@ -2,8 +2,8 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use shared::command::{CommandError, print_exact};
-use shared::domain::ExitStatus;
+use domain::ExitStatus;
+use service_cli::command::{CommandError, print_exact};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

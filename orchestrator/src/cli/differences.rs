@@ -1,7 +1,7 @@
 //! The human output of schema differences.
 
-use shared::domain::{ColumnOrder, SchemaDifference};
-use shared::report::{Palette, Role};
+use domain::{ColumnOrder, SchemaDifference};
+use report::{Palette, Role};
 
 /// The number of objects shown; the rest is counted.
 const SHOWN: usize = 40;

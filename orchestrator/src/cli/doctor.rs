@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::{ExitStatus, ServiceName, suggest};
+use engine::inspect::Target;
+use report::units::count;
+use report::{Palette, Role, clean};
 use serde::Serialize;
-use shared::command::{
+use service_cli::command::{
     CommandError, Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines,
     watch_signals,
 };
-use shared::domain::{ExitStatus, ServiceName, suggest};
-use shared::inspect::Target;
-use shared::report::units::count;
-use shared::report::{Palette, Role, clean};
 use tokio::sync::watch;
 
-use crate::doctor::{Examination, Finding, Remedy, Repaired, Severity, examine, repair};
+use health::doctor::{Examination, Finding, Remedy, Repaired, Severity, examine, repair};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

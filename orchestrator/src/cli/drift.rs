@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::{ExitStatus, ServiceName, rerun};
 use futures_util::{StreamExt, stream};
+use report::units::count;
+use report::{Palette, Role, clean};
 use serde::Serialize;
-use shared::command::{
+use service_cli::command::{
     CommandError, Context, Unreachable, print_document, select, unreachable_lines, watch_signals,
 };
-use shared::domain::{ExitStatus, ServiceName, rerun};
-use shared::report::units::count;
-use shared::report::{Palette, Role, clean};
 
 use super::differences::{column_orders, differences};
-use crate::drift::{AcceptedDrift, DriftReport, ServiceDrift, detect, refuse_existing};
-use crate::scratch::{ScratchError, ScratchServerChoice, ScratchServers};
+use drift::{AcceptedDrift, DriftReport, ServiceDrift, detect, refuse_existing};
+use scratch::{ScratchError, ScratchServerChoice, ScratchServers};
 
 /// The number of concurrent replays: each uses a whole CPU.
 const REPLAYS: usize = 4;

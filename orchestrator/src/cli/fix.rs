@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use domain::{Diagnostic, ExitStatus, ServiceName, Version};
+use engine::inspect::{Target, inspect};
+use engine::reconcile::reconcile;
 use serde::Serialize;
-use shared::command::{CommandError, Context, Selected, print_document, watch_signals};
-use shared::domain::{Diagnostic, ExitStatus, ServiceName, Version};
-use shared::inspect::{Target, inspect};
-use shared::reconcile::reconcile;
+use service_cli::command::{CommandError, Context, Selected, print_document, watch_signals};
 
 use super::fix_lines::human;
 use crate::check::{Scope, Unrehearsed};
-use crate::fix::{self, FileChange, Fixed, Gain, Outcome, Request, WriteError};
-use crate::rules::Rulebook;
-use crate::scratch::{ScratchError, ScratchServerChoice, ScratchServers};
+use crate::fix;
+use crate::fix::{FileChange, Fixed, Gain, Outcome, Request, WriteError};
+use lint::rules::Rulebook;
+use scratch::{ScratchError, ScratchServerChoice, ScratchServers};
 
 /// The input of `check --fix`.
 pub(super) struct Wish<'a> {

@@ -1,8 +1,8 @@
 //! The human output of `check --fix`: the changed files, and the locks that got weaker or shorter.
 
-use shared::domain::{called, suggest};
-use shared::report::units::count;
-use shared::report::{Palette, Role, clean};
+use domain::{called, suggest};
+use report::units::count;
+use report::{Palette, Role, clean};
 
 use super::check_lines::unrehearsed;
 use crate::check::Unrehearsed;

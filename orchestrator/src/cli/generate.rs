@@ -1,7 +1,7 @@
 //! The `generate` command.
 
-use shared::command::{CommandError, Context, one_service, print_document, select};
-use shared::domain::{ExitStatus, suggest};
+use domain::{ExitStatus, suggest};
+use service_cli::command::{CommandError, Context, one_service, print_document, select};
 
 use crate::generate::{GenerateError, Skeleton};
 

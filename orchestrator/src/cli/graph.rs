@@ -1,7 +1,7 @@
 //! The `graph` command.
 
-use shared::command::{CommandError, Context, print_document, print_exact};
-use shared::domain::ExitStatus;
+use domain::ExitStatus;
+use service_cli::command::{CommandError, Context, print_document, print_exact};
 
 use crate::graph::{Shape, document, render};
 

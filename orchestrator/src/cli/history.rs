@@ -2,19 +2,20 @@
 
 use std::path::PathBuf;
 
+use domain::ExitStatus;
+use engine::inspect::{ServiceError, Target, inspect};
 use futures_util::{StreamExt, stream};
-use shared::command::{
+use pg_session::Connections;
+use report::Role;
+use report::table::{Align, Cell, columns_without};
+use report::units::duration;
+use service_cli::command::{
     CommandError, Context, Unreachable, print_document, select, unreachable_lines,
 };
-use shared::domain::ExitStatus;
-use shared::inspect::{ServiceError, Target, inspect};
-use shared::postgres::{Connections, JournalRow, read_journal};
-use shared::report::Role;
-use shared::report::table::{Align, Cell, columns_without};
-use shared::report::units::duration;
+use store::{JournalRow, read_journal};
 
 use super::{history_believe, history_verify};
-use crate::journal::Believed;
+use health::journal::Believed;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

@@ -1,14 +1,14 @@
 //! The `history --believe` command.
 
+use domain::{ExitStatus, ServiceName};
+use engine::reconcile::Disagreement;
+use report::clean;
 use serde::Serialize;
-use shared::command::{
+use service_cli::command::{
     CommandError, Context, confirm, one_service, print_document, select, watch_signals,
 };
-use shared::domain::{ExitStatus, ServiceName};
-use shared::reconcile::Disagreement;
-use shared::report::clean;
 
-use crate::journal::{Believed, believe};
+use health::journal::{Believed, believe};
 
 #[derive(Serialize)]
 struct Document<'a> {

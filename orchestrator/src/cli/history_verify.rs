@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use domain::{Anchor, ExitStatus, ServiceName, commented, suggest};
+use engine::inspect::{ServiceError, Target};
 use futures_util::{StreamExt, stream};
+use pg_session::{ConnectError, Connections};
+use report::units::count;
+use report::{Palette, Role, clean};
 use serde::Serialize;
-use shared::command::{
+use service_cli::command::{
     CommandError, Context, Unreachable, print_document, select, unreachable_lines,
 };
-use shared::domain::{Anchor, ExitStatus, ServiceName, commented, suggest};
-use shared::inspect::{ServiceError, Target};
-use shared::postgres::{ConnectError, Connections, read_anchor};
-use shared::report::units::count;
-use shared::report::{Palette, Role, clean};
+use store::read_anchor;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::journal::{AnchorFile, Verification, refuse_existing_anchor, verify};
+use health::journal::{AnchorFile, Verification, refuse_existing_anchor, verify};
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -1,9 +1,9 @@
 //! The `local` command: the project's own PostgreSQL.
 
-use shared::command::{CommandError, Context, print_document_exact, print_exact};
-use shared::domain::{ExitStatus, Refusal, RefusalKind, suggest};
-use shared::postgres::local_server::{LocalServer, LocalServerError, Status};
-use shared::report::clean;
+use domain::{ExitStatus, Refusal, RefusalKind, suggest};
+use local_server::{LocalServer, LocalServerError, Status};
+use report::clean;
+use service_cli::command::{CommandError, Context, print_document_exact, print_exact};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

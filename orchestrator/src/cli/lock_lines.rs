@@ -1,7 +1,7 @@
 //! The human output of the locks that a rehearsal observed.
 
-use shared::domain::SeenLock;
-use shared::report::{Palette, Role, clean};
+use domain::SeenLock;
+use report::{Palette, Role, clean};
 
 /// The locks that block applications; with `all` also the others.
 pub(super) fn locks(locks: &[SeenLock], verbose: bool, palette: Palette) -> String {
@@ -47,8 +47,8 @@ fn time(micros: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::SeenLock;
-    use shared::report::Palette;
+    use domain::SeenLock;
+    use report::Palette;
 
     use super::locks;
 

@@ -4,8 +4,8 @@ use std::io;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
-use shared::command::{CommandError, print_exact};
-use shared::domain::ExitStatus;
+use domain::ExitStatus;
+use service_cli::command::{CommandError, print_exact};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

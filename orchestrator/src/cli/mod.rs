@@ -36,10 +36,10 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, Subcommand};
-use shared::command::{CommandError, Context, GlobalArgs, OutputChoice, remember};
-use shared::domain::{ExitStatus, called, rerun};
-use shared::logging;
-use shared::report::Terminal;
+use domain::{ExitStatus, called, rerun};
+use report::Terminal;
+use service_cli::command::{CommandError, Context, GlobalArgs, OutputChoice, remember};
+use service_cli::logging;
 
 use crate::embedded::SERVICES;
 use crate::graph::{CycleError, refuse_cycles};
@@ -131,7 +131,7 @@ pub fn accepts(arguments: &[String]) -> Result<(), String> {
     }
 }
 
-/// The stack size for parsing SQL: enough for the deepest text that `shared::sql::too_deep` accepts, regardless of `ulimit -s`. Unused
+/// The stack size for parsing SQL: enough for the deepest text that `pg_sql::too_deep` accepts, regardless of `ulimit -s`. Unused
 /// stack takes no memory.
 const STACK: usize = 512 << 20;
 
@@ -205,7 +205,7 @@ fn or_all(names: &[String]) -> Vec<String> {
 
 /// Prints human text on standard output.
 fn print(text: &str) -> Result<(), CommandError> {
-    shared::command::print_text(text)
+    service_cli::command::print_text(text)
 }
 
 /// Refuses `--output json` for a command that prints another format.

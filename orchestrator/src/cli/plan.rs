@@ -1,13 +1,13 @@
 //! The `plan` command: the steps of a run, without running them.
 
-use shared::command::{
+use domain::{ExitStatus, Plan, Version};
+use report::Role;
+use report::table::{Align, Cell, columns_without};
+use report::units::count;
+use service_cli::command::{
     CommandError, Context, gather, meet, planned_run, print_plan, refuse_stopped, select,
     warn_in_doubt,
 };
-use shared::domain::{ExitStatus, Plan, Version};
-use shared::report::Role;
-use shared::report::table::{Align, Cell, columns_without};
-use shared::report::units::count;
 
 use crate::graph::GraphOrder;
 
@@ -39,7 +39,7 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
         args.with_dependencies,
     )?;
     if let Some(to) = args.to {
-        shared::command::named_version(context, &selected, to)?;
+        service_cli::command::named_version(context, &selected, to)?;
     }
     let targets = context.targets(&selected.names, &selected, false).await?;
     let mut gathered = gather(&context.connections(), &targets).await?;

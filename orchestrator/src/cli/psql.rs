@@ -3,11 +3,11 @@
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
-use shared::command::{CommandError, Context, one_service, select};
-use shared::config::{DatabaseAddress, clean_command};
-use shared::domain::ExitStatus;
-use shared::output;
-use shared::postgres::local_server::Binaries;
+use domain::ExitStatus;
+use local_server::Binaries;
+use pg_address::{DatabaseAddress, clean_command};
+use report::output;
+use service_cli::command::{CommandError, Context, one_service, select};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

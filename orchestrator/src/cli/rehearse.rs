@@ -7,15 +7,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::command::{CommandError, Context, Selected, select, watch_stops};
-use shared::domain::{ExitStatus, ServiceName, called};
+use domain::{ExitStatus, ServiceName, called};
+use service_cli::command::{CommandError, Context, Selected, select, watch_stops};
 
 use super::drift::ScratchArgs;
 use super::rehearse_lines::RehearseLines;
-use crate::rehearsal::{Archive, Origin, Scope, rehearse as rehearse_services};
-use crate::restore::{Source, choose};
-use crate::rules::Rulebook;
-use crate::scratch::ScratchServers;
+use backup::restore::{Source, choose};
+use lint::rules::Rulebook;
+use rehearsal::{Archive, Origin, Scope, rehearse as rehearse_services};
+use scratch::ScratchServers;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

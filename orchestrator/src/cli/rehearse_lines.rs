@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shared::command::Context;
-use shared::domain::Reporter;
-use shared::domain::{
+use domain::Reporter;
+use domain::{
     Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
 };
-use shared::report::failure::{kind, next};
-use shared::report::units::{count, duration};
-use shared::report::{Palette, Role, SameFailures, Terminal, clean, printable};
-use shared::sql::Lines;
+use pg_sql::Lines;
+use report::failure::{kind, next};
+use report::units::{count, duration};
+use report::{Palette, Role, SameFailures, Terminal, clean, printable};
+use service_cli::command::Context;
 
 use super::check_lines::block;
 use super::differences::{column_orders, differences};

@@ -4,14 +4,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shared::command::{CommandError, Context, confirm, select, watch_stops};
-use shared::domain::{ExitStatus, called, commented};
-use shared::report::units::{age, count};
+use domain::{ExitStatus, called, commented};
+use report::units::{age, count};
+use service_cli::command::{CommandError, Context, confirm, select, watch_stops};
 use time::OffsetDateTime;
 
 use super::backup_args::backup_folder;
 use super::restore_lines::RestoreLines;
-use crate::restore::{
+use backup::restore::{
     Restoration, RestoreOptions, Source, choose, drop_old, restore as restore_databases,
 };
 

@@ -1,11 +1,12 @@
 //! The human output of a restore.
 
-use shared::command::Context;
-use shared::domain::Reporter;
-use shared::domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName, suggest};
-use shared::report::failure::{kind, next as step};
-use shared::report::units::{self, age, count, duration};
-use shared::report::{Role, SameFailures, Terminal, clean, printable};
+use domain::Reporter;
+use domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName, suggest};
+use report::failure::{kind, next as step};
+use report::units;
+use report::units::{age, count, duration};
+use report::{Role, SameFailures, Terminal, clean, printable};
+use service_cli::command::Context;
 
 /// The number of versions that are listed; the rest is counted.
 const NAMED: usize = 3;

@@ -1,9 +1,9 @@
 //! The `revert` command.
 
-use shared::command::{
+use domain::ExitStatus;
+use service_cli::command::{
     CheckedRevert, CommandError, Context, RevertArgs, revert as revert_services, select,
 };
-use shared::domain::ExitStatus;
 
 use crate::graph::GraphOrder;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use shared::command::{CommandError, Context, RunArgs, run as run_services, select};
-use shared::dispatch::PreRunCheck;
-use shared::domain::{ExitStatus, called};
+use domain::{ExitStatus, called};
+use engine::dispatch::PreRunCheck;
+use service_cli::command::{CommandError, Context, RunArgs, run as run_services, select};
 
 use super::backup_args::BackupArgs;
 use crate::graph::GraphOrder;

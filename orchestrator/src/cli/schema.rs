@@ -1,13 +1,13 @@
 //! The `schema dump` command.
 
-use shared::command::{
+use domain::{ExitStatus, Service};
+use pg_address::DatabaseAddress;
+use service_cli::command::{
     CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
 };
-use shared::config::DatabaseAddress;
-use shared::domain::{ExitStatus, Service};
 
-use crate::client_program::ClientProgram;
-use crate::scratch::{ScratchServerChoice, ScratchServers};
+use client_program::ClientProgram;
+use scratch::{ScratchServerChoice, ScratchServers};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {

@@ -1,7 +1,7 @@
 //! The `status` command.
 
-use shared::command::{CommandError, Context, StatusArgs, select, status as show};
-use shared::domain::ExitStatus;
+use domain::ExitStatus;
+use service_cli::command::{CommandError, Context, StatusArgs, select, status as show};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

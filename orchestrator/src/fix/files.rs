@@ -7,8 +7,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use domain::with_causes;
 use service_layout::files;
-use shared::domain::with_causes;
 
 /// A change of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

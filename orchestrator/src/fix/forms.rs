@@ -3,12 +3,12 @@
 //! Responsible for the parts of a statement: those that stay in the file, those that move to later files, and what undoes each. Not for
 //! files (`rewrite`), nor for the proof (`prove`). Pure.
 
-use shared::sql::Name;
+use pg_sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxNode, SyntaxToken};
 
 use super::undo::Undo;
-use crate::lint::{Change, Constraint, ConstraintKind, Model, Step};
+use lint::{Change, Constraint, ConstraintKind, Model, Step};
 
 /// The files into which a migration is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -253,7 +253,7 @@ fn of_action(
     table: &AlteredTable,
     context: &StatementContext<'_>,
 ) -> Result<Form, Option<NoForm>> {
-    let range = crate::lint::span(action.syntax());
+    let range = lint::span(action.syntax());
     let change = step.acts.iter().find(|act| act.range == range);
     match (action, change.map(|act| &act.change)) {
         (

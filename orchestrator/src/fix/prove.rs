@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::{Comparison, Snapshot, compare};
-use shared::config::DatabaseAddress;
-use shared::domain::{Direction, Migration, Service};
-use shared::inspect::ServiceError;
-use shared::runner::StepObserver;
+use domain::{Direction, Migration, Service};
+use engine::inspect::ServiceError;
+use engine::runner::StepObserver;
+use pg_address::DatabaseAddress;
 
 use super::between::Guarantees;
-use crate::drift::without_bookkeeping;
-use crate::rehearsal::{Burden, LockObserver, ObservedLocks};
-use crate::scratch::{Replay, ScratchError, ScratchServers};
+use drift::without_bookkeeping;
+use rehearsal::{Burden, LockObserver, ObservedLocks};
+use scratch::{Replay, ScratchError, ScratchServers};
 
 /// A scratch database on which a service's migrations run.
 pub(super) struct ProofDatabase<'a> {
@@ -279,7 +279,7 @@ fn describe(burden: Option<&Burden>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rehearsal::LockMode;
+    use rehearsal::LockMode;
 
     fn burdens(list: &[(&str, LockMode, usize)]) -> BTreeMap<String, Burden> {
         list.iter()

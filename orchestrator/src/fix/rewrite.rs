@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use shared::domain::{Direction, Migration, Service, Version};
-use shared::sql::{self, StatementKind};
+use domain::{Direction, Migration, Service, Version};
+use pg_sql::StatementKind;
 
 use super::forms::{Form, Later, Stage, StatementContext, Text, safe_form};
 use super::slices::Slices;
 use super::undo::{Edited, Undo, edit};
-use crate::lint::{Change, LintedFile, Model, Now, Step, steps};
+use lint::{Change, LintedFile, Model, Now, Step, steps};
 
 /// The result of splitting a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Around<'_> {
     }
 
     fn line(&self, step: &Step) -> u32 {
-        sql::position_at(self.up.text, step.range.start).line
+        pg_sql::position_at(self.up.text, step.range.start).line
     }
 
     /// Without a transaction each lock is released after its statement, so everything can stay in one file.
@@ -187,7 +187,7 @@ impl Around<'_> {
     fn split(&self, forms: &[Option<Form>]) -> Result<Vec<Vec<Part>>, NoRewrite> {
         let setting = self.up.steps.iter().find(|step| {
             let text = &self.up.text[step.range.clone()];
-            let kind = sql::classify(&sql::Statement { text, offset: 0 });
+            let kind = pg_sql::classify(&pg_sql::Statement { text, offset: 0 });
             matches!(kind, StatementKind::Set { .. })
         });
         if let Some(step) = setting {
@@ -382,7 +382,7 @@ impl Around<'_> {
 
     /// The timeout directives, which also apply to the later files.
     fn limits(&self) -> String {
-        sql::leading_comment_lines(self.up.text)
+        pg_sql::leading_comment_lines(self.up.text)
             .filter(|(_, comment)| {
                 comment
                     .strip_prefix("migration:")

@@ -6,18 +6,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use domain::{Direction, Migration, Service, ServiceName, Version};
+use engine::source::{SourceError, migration_of};
+use pg_address::DatabaseAddress;
 use service_layout::files;
-use shared::config::DatabaseAddress;
-use shared::domain::{Direction, Migration, Service, ServiceName, Version};
-use shared::source::{SourceError, migration_of};
-use shared::sql;
 
 use super::files::FileChange;
 use super::prove::{Before, Gain, ProofDatabase, prove};
 use super::rewrite::{Left, Part, Rewrite, rewrite};
-use crate::rehearsal::ObservedLocks;
-use crate::rules::{Rulebook, slugs};
-use crate::scratch::{ScratchError, ScratchServers};
+use lint::rules::{Rulebook, slugs};
+use rehearsal::ObservedLocks;
+use scratch::{ScratchError, ScratchServers};
 
 /// A service whose migrations are to be rewritten.
 pub struct Request<'a> {
@@ -213,7 +212,7 @@ fn hazards(
             .flat_map(|script| &script.directives.allow)
             .any(|allow| allow.rule == slug)
     };
-    let statements = sql::split(&migration.script.text).unwrap_or_default();
+    let statements = pg_sql::split(&migration.script.text).unwrap_or_default();
     let text = |offset: usize| {
         let statement = statements.iter().find(|it| it.offset == offset);
         statement.map_or(String::new(), |it| it.text.to_ascii_lowercase())

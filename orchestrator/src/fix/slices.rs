@@ -2,9 +2,9 @@
 //!
 //! Responsible for assigning comments to statements. Not for the effects of a statement. Pure.
 
-use shared::sql::comments;
+use pg_sql::comments;
 
-use crate::lint::Step;
+use lint::Step;
 
 /// A file split into its statements.
 pub(super) struct Slices<'a> {
@@ -124,16 +124,16 @@ impl Slice<'_> {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::{Direction, ServiceName, Version};
-    use shared::source::migration_of;
+    use domain::{Direction, ServiceName, Version};
+    use engine::source::migration_of;
 
     use super::Slices;
-    use crate::lint::{LintedFile, steps};
+    use lint::{LintedFile, steps};
 
     fn parts(text: &str) -> (String, Vec<(String, String, String)>, String) {
         let path = "V1__x.sql".to_owned();
         let migration = migration_of(Version::new(1), "x", (path, text.to_owned()), None).unwrap();
-        let service = shared::domain::Service {
+        let service = domain::Service {
             name: "policy".parse::<ServiceName>().unwrap(),
             database: "policy".to_owned(),
             depends_on: Vec::new(),

@@ -3,10 +3,10 @@
 //! Responsible for removing single actions. What is not found there is undone by something else, such as the drop of the
 //! whole table; the proof decides. Pure.
 
-use shared::sql::Name;
+use pg_sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 
-use crate::lint::{Change, Step, span};
+use lint::{Change, Step, span};
 
 /// An action that a revert no longer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Errors of the git queries.
 
-use shared::domain::{called, commented};
+use domain::{called, commented};
 use std::io;
 
 /// Why a git query failed.

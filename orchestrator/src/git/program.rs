@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use shared::config::clean_command;
+use pg_address::clean_command;
 
 use super::GitError;
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use domain::{Fleet, Requirement, Service, ServiceName, Version};
 use petgraph::graph::{DiGraph, NodeIndex};
-use shared::domain::{Fleet, Requirement, Service, ServiceName, Version};
 
 use super::CycleError;
 use super::cycle::find_cycle;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::{Direction, Fleet, Plan, ServiceName, Step, Version};
+use engine::planning::Order;
 use petgraph::Direction as Way;
 use petgraph::graph::{DiGraph, NodeIndex};
-use shared::domain::{Direction, Fleet, Plan, ServiceName, Step, Version};
-use shared::planning::Order;
 
 /// Orders steps along the edges of the graph, or against them for reverts.
 #[derive(Clone, Copy, Debug)]

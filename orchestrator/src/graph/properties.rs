@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
-use shared::domain::{
+use domain::{
     Checksum, Direction, Directives, Fleet, Migration, Requirement, Script, Service, ServiceName,
     Step, Version,
 };
-use shared::planning::{Order, step};
+use engine::planning::{Order, step};
+use proptest::prelude::*;
 
 use super::{GraphOrder, Shape, document, refuse_cycles, render};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use domain::{Fleet, Requirement, ServiceName, Version};
 use serde::Serialize;
-use shared::domain::{Fleet, Requirement, ServiceName, Version};
 
 use super::fleet_graph::requirements;
 

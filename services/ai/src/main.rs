@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::service_main(&ai_migrations::SERVICE)
+    service_cli::service_main(&ai_migrations::SERVICE)
 }

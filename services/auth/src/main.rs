@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::service_main(&auth_migrations::SERVICE)
+    service_cli::service_main(&auth_migrations::SERVICE)
 }

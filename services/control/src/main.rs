@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::service_main(&control_migrations::SERVICE)
+    service_cli::service_main(&control_migrations::SERVICE)
 }

@@ -1,6 +1,6 @@
 //! The policy service's migrations, compiled in.
 
-use shared::source::EmbeddedService;
+use engine::source::EmbeddedService;
 
 mod up {
     refinery::embed_migrations!("migrations");

@@ -60,7 +60,7 @@ fn write_dependents() -> io::Result<()> {
             .into_owned();
         let _ = writeln!(
             code,
-            "    shared::source::EmbeddedDependent {{ folder: {neighbour:?}, definition: include_str!({:?}), migrations: &[",
+            "    engine::source::EmbeddedDependent {{ folder: {neighbour:?}, definition: include_str!({:?}), migrations: &[",
             folder.join("service.toml")
         );
         for file in requiring {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::files::{self, FileError, Found};
+use crate::files;
+use crate::files::{FileError, Found};
 use crate::{FileName, FileNameProblem};
 
 /// One file of `migrations/` or `reverts/`.

@@ -1,6 +1,6 @@
 //! Statements whose locks are looked at, and the tables that they find.
 
-use orchestrator::rehearsal::LockMode;
+use rehearsal::LockMode;
 
 /// One statement, or several of one file.
 pub(super) struct Seeded {

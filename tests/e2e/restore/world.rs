@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orchestrator::backup::{
+use backup::{
     DatabaseProperties, DumpFile, DumpFormat, Head, Manifest, RoleSetting, SCHEMA, ServiceBackup,
 };
-use shared::domain::Version;
+use domain::Version;
 use tests::{Program, Server, Services, Session, wait_until};
 use time::OffsetDateTime;
 

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use catalog::{Comparison, Snapshot};
 
-use crate::corpus::{self, Case};
+use crate::corpus;
+use crate::corpus::Case;
 use crate::normalize::Dump;
 use crate::test_server::TestServer;
 

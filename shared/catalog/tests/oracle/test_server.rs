@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use catalog::Snapshot;
-use shared::postgres::local_server::{Binaries, TestCluster, TestClusterOptions};
+use local_server::{Binaries, TestCluster, TestClusterOptions};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::corpus::{self, Need, Step};
+use crate::corpus;
+use crate::corpus::{Need, Step};
 use crate::normalize::Dump;
 
 /// A dedicated server, stopped when this value is dropped.

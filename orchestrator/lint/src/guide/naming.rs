@@ -1,0 +1,259 @@
+//! Names of indexes and foreign keys, and the naming style.
+
+use pg_sql::Name;
+
+use crate::change::{Act, Change, Column, Constraint, ConstraintKind, Index, Step};
+use crate::context::{LintContext, Now};
+use crate::model::{Model, Table};
+use crate::names::{quoted, shown};
+use crate::rules::{Draft, slugs};
+
+/// Detects indexes without an explicit name that starts with IDX_; a unique index may be named like its key.
+pub(super) fn index<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for act in &step.acts {
+        let Change::MakesIndex(index) = &act.change else {
+            continue;
+        };
+        if index.table.schema.as_deref() == Some("pg_temp") {
+            continue;
+        }
+        let message = match &index.name {
+            None => format!(
+                "the index on {} has no explicit name, so the server chooses one",
+                shown(&index.table)
+            ),
+            Some(name) if is_named_well(index, &name.name) => continue,
+            Some(name) => format!(
+                "the name of the index {} does not start with IDX_",
+                quoted(&name.name)
+            ),
+        };
+        drafts.push(
+            Draft::new(&slugs::INDEX_NAME, context.file.script, message)
+                .at(act.range.clone())
+                .safe_form(format!("name it {}", index_name(index))),
+        );
+    }
+    drafts
+}
+
+fn is_named_well(index: &Index, name: &str) -> bool {
+    let begins = |with| starts_with(name, with);
+    begins("IDX_") || index.unique && (begins("UQ_") || begins("PK_"))
+}
+
+/// In the catalog, the unquoted prefix is in lower case.
+fn starts_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+fn index_name(index: &Index) -> String {
+    let columns: Vec<_> = index.columns.iter().flatten().map(String::as_str).collect();
+    let columns = match columns.is_empty() {
+        true => "expression".to_owned(),
+        false => columns.join("_"),
+    };
+    quoted(&format!("IDX_{}_{columns}", index.table.name))
+}
+
+/// Detects foreign keys without an explicit name that starts with FK_.
+pub(super) fn foreign_key<'a>(
+    context: &LintContext<'a>,
+    _now: &Now,
+    step: &Step,
+) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for act in &step.acts {
+        for (table, constraint) in constraints(act) {
+            if !matches!(constraint.kind, ConstraintKind::ForeignKey { .. })
+                || table.schema.as_deref() == Some("pg_temp")
+            {
+                continue;
+            }
+            let columns = constraint.columns.join("_");
+            let message = match &constraint.name {
+                Some(name) if starts_with(name, "FK_") => continue,
+                Some(name) => format!(
+                    "the name of the foreign key {} does not start with FK_",
+                    quoted(name)
+                ),
+                None => format!(
+                    "the foreign key of {}.{} has no explicit name, so the server chooses one",
+                    shown(table),
+                    quoted(&columns)
+                ),
+            };
+            let name = quoted(&format!("FK_{}_{columns}", table.name));
+            drafts.push(
+                Draft::new(&slugs::FOREIGN_KEY_NAME, context.file.script, message)
+                    .at(constraint.range.clone())
+                    .safe_form(format!("CONSTRAINT {name}")),
+            );
+        }
+    }
+    drafts
+}
+
+/// The constraints that a change adds, each with its table.
+pub(super) fn constraints(act: &Act) -> impl Iterator<Item = (&Name, &Constraint)> {
+    let (table, constraints) = match &act.change {
+        Change::MakesTable {
+            table, constraints, ..
+        } => (Some(table), constraints.as_slice()),
+        Change::AddsConstraint { table, constraint } => {
+            (Some(table), std::slice::from_ref(constraint))
+        }
+        _ => (None, [].as_slice()),
+    };
+    table.into_iter().flat_map(move |table| {
+        constraints
+            .iter()
+            .map(move |constraint| (table, constraint))
+    })
+}
+
+/// The style of a name of several words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Camel,
+    Snake,
+}
+
+impl Style {
+    fn of(name: &str) -> Option<Self> {
+        let inner = name.trim_matches('_');
+        let camel = inner
+            .as_bytes()
+            .windows(2)
+            .any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+        match (camel, inner.contains('_')) {
+            (true, false) => Some(Self::Camel),
+            (false, true) if !inner.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                Some(Self::Snake)
+            }
+            _ => None,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Camel => "camelCase",
+            Self::Snake => "snake_case",
+        }
+    }
+}
+
+/// The maximum number of columns, and of tables, that determine the style.
+const HABIT: usize = 500;
+
+/// The style of a table's columns, or else of all tables, if there are hardly any exceptions.
+fn habit(model: &Model, table: Option<&Table>) -> Option<(Style, bool)> {
+    let own = table.and_then(|table| clear(table.columns.iter().take(HABIT)));
+    own.map(|style| (style, true)).or_else(|| {
+        // In a file that creates thousands of tables the first ones show the style.
+        let tables = model.tables().take(HABIT).map(|(_, table)| table);
+        let columns = tables.flat_map(|table| &table.columns).take(HABIT);
+        clear(columns).map(|style| (style, false))
+    })
+}
+
+/// At least four of five columns, and at least three.
+fn clear<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<Style> {
+    let styles: Vec<_> = columns
+        .filter_map(|column| Style::of(&column.name))
+        .collect();
+    let camel = styles
+        .iter()
+        .filter(|style| **style == Style::Camel)
+        .count();
+    let snake = styles.len() - camel;
+    if camel >= 3 && camel >= 4 * snake {
+        Some(Style::Camel)
+    } else if snake >= 3 && snake >= 4 * camel {
+        Some(Style::Snake)
+    } else {
+        None
+    }
+}
+
+/// Detects new columns that do not follow the style of the others.
+pub(super) fn style<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for act in &step.acts {
+        let (table, columns) = match &act.change {
+            Change::AddsColumn { table, column } => (table, std::slice::from_ref(column)),
+            Change::MakesTable { table, columns, .. } => (table, columns.as_slice()),
+            _ => continue,
+        };
+        let Some((style, own)) = habit(&now.model, now.model.table(table)) else {
+            continue;
+        };
+        let odd = columns
+            .iter()
+            .find(|column| Style::of(&column.name).is_some_and(|other| other != style));
+        if let Some(column) = odd {
+            let others = match own {
+                true => format!("the other columns of {}", shown(table)),
+                false => "the columns of the other tables".to_owned(),
+            };
+            drafts.push(
+                Draft::new(
+                    &slugs::NAMING_STYLE,
+                    context.file.script,
+                    format!(
+                        "{} is not {}, unlike {others}",
+                        quoted(&column.name),
+                        style.as_str()
+                    ),
+                )
+                .at(column.range.clone())
+                .safe_form(quoted(&in_style(&column.name, style))),
+            );
+        }
+    }
+    drafts
+}
+
+fn in_style(name: &str, style: Style) -> String {
+    let mut out = String::new();
+    let mut upper = false;
+    for c in name.chars() {
+        match style {
+            Style::Snake if c.is_ascii_uppercase() => {
+                out.push('_');
+                out.push(c.to_ascii_lowercase());
+            }
+            Style::Camel if c == '_' => upper = true,
+            _ if upper => {
+                out.push(c.to_ascii_uppercase());
+                upper = false;
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, in_style};
+
+    #[test]
+    fn styles_of_names() {
+        let cases = [
+            ("createdAt", Some(Style::Camel)),
+            ("created_at", Some(Style::Snake)),
+            ("created", None),
+            ("_id", None),
+            ("IDX_a", None),
+            ("user_Id", None),
+        ];
+        for (name, style) in cases {
+            assert_eq!(Style::of(name), style, "{name}");
+        }
+        assert_eq!(in_style("createdAt", Style::Snake), "created_at");
+        assert_eq!(in_style("created_at", Style::Camel), "createdAt");
+    }
+}

@@ -1,0 +1,47 @@
+//! Checks the text of migrations, without a database.
+//!
+//! Responsible for parsing a service's files once and applying the rules. Not for what only a database can show
+//! (`rehearsal`), nor for the output of findings (`cli`).
+
+#[cfg(test)]
+mod cases;
+mod change;
+mod context;
+mod dynamic;
+mod file;
+mod first_mentions;
+mod guide;
+mod lifetimes;
+mod line;
+mod load;
+mod mentions;
+mod model;
+mod names;
+#[cfg(test)]
+mod pages;
+mod partitions;
+#[cfg(test)]
+mod properties;
+mod read;
+pub mod rules;
+mod service;
+#[cfg(test)]
+mod size;
+mod squawk;
+mod unfold;
+
+pub use change::{
+    Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition,
+    RowChange, RowKind, Step, Unknown,
+};
+pub use context::{LintContext, Now};
+pub use file::LintedFile;
+pub use first_mentions::{FirstMentions, Place};
+pub use guide::order_against;
+pub use line::line;
+pub use load::runnable;
+pub use mentions::Mentions;
+pub use model::{Enum, Model, Table, View};
+pub use names::span;
+pub use read::steps;
+pub use service::lint;

@@ -1,0 +1,114 @@
+//! Whether a file can be checked at all: the linter can parse it, and the engine can run it.
+
+use domain::{Direction, Hazard, Migration, Script, Service};
+use engine::planning;
+use pg_sql::Lines;
+
+use crate::line::trimmed_line;
+use crate::rules::{Draft, slugs};
+use crate::{Change, LintedFile, Step};
+
+/// The findings about a file that the engine refuses or the linter cannot parse.
+pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
+    let text = &file.script.text;
+    if let Some(at) = file.too_deep {
+        let lines = Lines::of(text);
+        let line = trimmed_line(&lines, lines.position_at(at).line);
+        return vec![too_deep(file.script).at(line)];
+    }
+    match runnable(file.service, file.migration, file.direction) {
+        // The refusal of the engine is more precise than a syntax error of the linter.
+        Err(refused) => vec![refused],
+        Ok(hazards) => {
+            let lines = Lines::of(text);
+            let outside = hazards
+                .into_iter()
+                .filter(|hazard| hazard.hazard == "needs-no-transaction");
+            let mut drafts: Vec<Draft<'a>> = outside
+                .map(|hazard| {
+                    let draft =
+                        Draft::new(&slugs::NEEDS_NO_TRANSACTION, file.script, hazard.detail);
+                    match hazard.line {
+                        Some(number) => draft.at(trimmed_line(&lines, number)),
+                        None => draft,
+                    }
+                })
+                .collect();
+            drafts.extend(not_understood(file));
+            drafts.extend(unread(file));
+            drafts
+        }
+    }
+}
+
+/// The finding about a file that is not fully analyzed.
+fn too_deep(script: &Script) -> Draft<'_> {
+    let message = "this is nested too deeply to be analyzed: no rule was checked on it";
+    Draft::new(&slugs::TOO_DEEP, script, message).safe_form(
+        "use lists such as IN (…) and VALUES (…), … instead of thousands of operators or levels",
+    )
+}
+
+/// The same finding for SQL within blocks.
+pub(crate) fn too_deep_within<'a>(script: &'a Script, steps: &[Step]) -> Vec<Draft<'a>> {
+    let acts = steps.iter().flat_map(|step| &step.acts);
+    acts.filter(|act| matches!(act.change, Change::TooDeep))
+        .map(|act| too_deep(script).at(act.range.clone()))
+        .collect()
+}
+
+/// The hazards of a file that the engine runs.
+///
+/// # Errors
+/// The finding about a file that the engine refuses to run.
+pub fn runnable<'a>(
+    service: &Service,
+    migration: &'a Migration,
+    direction: Direction,
+) -> Result<Vec<Hazard>, Draft<'a>> {
+    let step = planning::step(service, migration, direction);
+    step.map(|step| step.hazards).map_err(|refused| {
+        let script = planning::script(migration, direction);
+        let place = trimmed_line(&Lines::of(&script.text), refused.line);
+        Draft::new(&slugs::ENGINE_REFUSES, script, refused.problem).at(place)
+    })
+}
+
+/// The findings about SQL in blocks that is not in their text.
+fn unread<'a>(file: &LintedFile<'a>) -> impl Iterator<Item = Draft<'a>> {
+    let unread = file.unfolded.unread.iter();
+    unread.map(|(range, what)| {
+        let message = format!(
+            "the linter cannot read the SQL that this runs, so no rule was checked on it: {what}"
+        );
+        Draft::new(&slugs::NOT_UNDERSTOOD, file.script, message)
+            .at(range.clone())
+            .safe_form("write the statements out where they are known; a rehearsal runs the others")
+    })
+}
+
+/// The first syntax error: later ones are usually consequences of it.
+fn not_understood<'a>(file: &LintedFile<'a>) -> Option<Draft<'a>> {
+    let errors = file.syntax.errors();
+    let first = errors.first()?;
+    let message = format!(
+        "the linter cannot parse this, so the rules were not checked on the whole file: {}",
+        first.message()
+    );
+    let (start, end) = (
+        usize::from(first.range().start()),
+        usize::from(first.range().end()),
+    );
+    let what = if file.direction == Direction::Up {
+        "migration"
+    } else {
+        "revert"
+    };
+    tracing::debug!(
+        file = file.script.path,
+        what,
+        errors = errors.len(),
+        "not understood"
+    );
+    Some(Draft::new(&slugs::NOT_UNDERSTOOD, file.script, message).at(start..end))
+}

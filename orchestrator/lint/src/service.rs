@@ -1,0 +1,69 @@
+//! Applies the rules to all files of a service.
+
+use domain::{Direction, Finding, Service, Version};
+use time::OffsetDateTime;
+
+use super::context::LintContext;
+use super::file::LintedFile;
+use super::first_mentions::FirstMentions;
+use super::lifetimes::TableLifetimes;
+use super::load::{self, ExistingRelations};
+use super::model::Model;
+use super::{guide, read};
+use crate::rules::Rulebook;
+
+/// The findings in the files of a service, in their order.
+/// `is_new` is whether a migration certainly has not run anywhere yet.
+pub fn lint(
+    service: &Service,
+    rulebook: &Rulebook,
+    now: OffsetDateTime,
+    is_new: impl Fn(Version) -> bool,
+) -> Vec<Finding> {
+    let files: Vec<_> = service
+        .migrations
+        .iter()
+        .filter_map(|migration| {
+            let up = LintedFile::read(service, migration, Direction::Up)?;
+            let down = LintedFile::read(service, migration, Direction::Down);
+            let up_steps = read::steps(&up);
+            let down_steps = down.as_ref().map(read::steps);
+            Some((up, up_steps, down, down_steps))
+        })
+        .collect();
+    let mut at_end = Model::default();
+    let mut first_mentions = FirstMentions::default();
+    let mut lifetimes = TableLifetimes::default();
+    for (number, (up, steps, ..)) in files.iter().enumerate() {
+        at_end.apply_all(steps);
+        first_mentions.take(number, up, steps);
+        lifetimes.take(number, steps, is_new(up.migration.version));
+    }
+    let mut before = Model::default();
+    let mut existing = ExistingRelations::default();
+    let mut findings = Vec::new();
+    for (number, (up, up_steps, down, down_steps)) in files.iter().enumerate() {
+        let context = LintContext {
+            file: up,
+            steps: up_steps,
+            revert: down_steps.as_deref(),
+            before: &before,
+            at_end: &at_end,
+            number,
+            first_mentions: &first_mentions,
+        };
+        let mut drafts = load::findings(&context, down.as_ref(), &mut existing, rulebook.postgres);
+        drafts.extend(load::too_deep_within(up.script, up_steps));
+        if let (Some(down), Some(steps)) = (down, down_steps) {
+            drafts.extend(load::too_deep_within(down.script, steps));
+        }
+        drafts.extend(guide::drafts(&context, down.as_ref(), now));
+        drafts.retain(|draft| {
+            let is_up = std::ptr::eq(draft.script, up.script);
+            !(is_up && lifetimes.is_moot(number, up_steps, draft))
+        });
+        findings.extend(rulebook.findings(service, up.migration, drafts));
+        before.apply_all(up_steps);
+    }
+    findings
+}

@@ -1,0 +1,199 @@
+//! Recognizes code that cannot work from the errors of the server.
+
+use std::fmt;
+
+use pg_session::ServerError;
+
+use super::state::Trigger;
+
+/// An event that fires triggers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// A row is inserted.
+    Insert,
+    /// A row is updated.
+    Update,
+    /// A row is deleted.
+    Delete,
+    /// The table is emptied.
+    Truncate,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Truncate => "TRUNCATE",
+        })
+    }
+}
+
+/// The code that does not work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Broken {
+    /// A trigger.
+    Trigger {
+        /// The table, for messages.
+        table: String,
+        /// The name of the trigger; `None` if it is not known which trigger failed.
+        trigger: Option<String>,
+        /// The event on which the trigger fails.
+        event: Event,
+        /// Whether only updates that change a row fail.
+        only_changes: bool,
+    },
+    /// A function, with its argument types.
+    Function(String),
+}
+
+/// Code that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenCode {
+    /// The trigger or function.
+    pub what: Broken,
+    /// The error message of the server.
+    pub message: String,
+    /// The SQLSTATE of the error.
+    pub sqlstate: String,
+}
+
+impl fmt::Display for BrokenCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            Broken::Trigger {
+                table,
+                trigger,
+                event,
+                only_changes,
+            } => {
+                let preposition = if *event == Event::Insert {
+                    "into"
+                } else {
+                    "of"
+                };
+                if *only_changes {
+                    write!(
+                        f,
+                        "an {event} that changes a row {preposition} {table} fails: "
+                    )?;
+                } else {
+                    write!(f, "every {event} {preposition} {table} fails: ")?;
+                }
+                if let Some(trigger) = trigger {
+                    write!(f, "trigger {trigger}: ")?;
+                }
+            }
+            Broken::Function(name) => write!(f, "function {name} cannot run: ")?,
+        }
+        write!(f, "{} ({})", self.message, self.sqlstate)
+    }
+}
+
+/// Whether a server error shows that a trigger's code cannot work. A trigger or constraint that rejects a row
+/// on purpose is not broken.
+pub(super) fn shows_broken_code(error: &ServerError, triggers: &[Trigger]) -> bool {
+    let within_function = error
+        .where_
+        .as_deref()
+        .is_some_and(|context| context.contains("function "));
+    match error.sqlstate.as_str() {
+        // Another role may have the missing privilege.
+        "42501" => false,
+        // `currval` or `lastval` in a session that has not called `nextval` yet.
+        "55000" if error.message.contains("in this session") => false,
+        code if code.starts_with("42") => true,
+        // Unsupported feature, missing RETURN, trigger protocol violated, unexpected NULL, unknown schema, unassigned record,
+        // infinite recursion.
+        "0A000" | "2F005" | "39P01" | "39004" | "3F000" | "55000" | "54001" => within_function,
+        // An enum label that the function's own source mentions.
+        "22P02" => {
+            within_function
+                && error.message.contains("for enum")
+                && label(&error.message).is_some_and(|label| {
+                    let literal = format!("'{}'", label.replace('\'', "''"));
+                    triggers
+                        .iter()
+                        .any(|trigger| trigger.source.contains(&literal))
+                })
+        }
+        _ => false,
+    }
+}
+
+/// Types whose parsers report an invalid value with the SQLSTATE of a syntax error.
+const PARSERS: [&str; 6] = [
+    "tsquery",
+    "jsonpath",
+    "ltree",
+    "lquery",
+    "hstore",
+    "query_int",
+];
+
+/// Whether the row values, not the code, may cause the error: an invalid search query, or a name that the function builds from a
+/// value.
+pub(super) fn may_be_the_values<'v>(
+    error: &ServerError,
+    triggers: &[Trigger],
+    mut values: impl Iterator<Item = &'v str>,
+) -> bool {
+    match error.sqlstate.as_str() {
+        "42601" if PARSERS.iter().any(|parser| error.message.contains(parser)) => return true,
+        // Invalid name: names in the code itself are parsed when the function is created.
+        "42602" => return true,
+        code if code.starts_with("42") => {}
+        _ => return false,
+    }
+    let sources: Vec<String> = triggers
+        .iter()
+        .map(|trigger| trigger.source.to_lowercase())
+        .collect();
+    let quoted = error.message.split('"').skip(1).step_by(2);
+    let named: Vec<String> = quoted
+        .map(str::to_lowercase)
+        .filter(|name| !name.is_empty() && !sources.iter().any(|source| source.contains(name)))
+        .collect();
+    // A short value occurs in many names by chance.
+    let is_of = |value: &str, name: &str| {
+        value.contains(name) || value.chars().count() > 2 && name.contains(value)
+    };
+    values.any(|value| {
+        let value = value.to_lowercase();
+        named.iter().any(|name| is_of(&value, name))
+    })
+}
+
+/// The application setting, such as `app.tenant`, that a function reads and this session does not have. A name without a dot is a
+/// misspelled server setting.
+pub(super) fn missing_setting(error: &ServerError) -> Option<&str> {
+    let (_, rest) = error
+        .message
+        .split_once("unrecognized configuration parameter \"")?;
+    let name = rest.strip_suffix('"')?;
+    (error.sqlstate == "42704" && name.contains('.')).then_some(name)
+}
+
+/// The label in `invalid input value for enum mood: "x"`.
+fn label(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once(": \"")?;
+    rest.strip_suffix('"')
+}
+
+/// The trigger in whose function an error was raised.
+pub(super) fn culprit(error: &ServerError, triggers: &[&Trigger]) -> Option<String> {
+    let named = error.where_.as_deref().and_then(|context| {
+        // The outermost call is on the last line.
+        context.lines().rev().find_map(|line| {
+            triggers
+                .iter()
+                .find(|trigger| line.contains(&format!("function {} ", trigger.function)))
+        })
+    });
+    match (named, triggers) {
+        (Some(trigger), _) => Some(trigger.name.clone()),
+        (None, [only]) => Some(only.name.clone()),
+        (None, _) => None,
+    }
+}

@@ -1,0 +1,49 @@
+//! Errors of reading and generating rows.
+
+use domain::ExitStatus;
+use pg_session::{ServerError, is_connection_lost};
+
+/// Why rows could not be read or generated.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// A query failed.
+    #[error("cannot read the rows of the scratch database")]
+    Query(#[source] Box<ServerError>),
+    /// The connection is lost.
+    #[error("lost the connection to the scratch database")]
+    Connection(#[source] tokio_postgres::Error),
+    /// A catalog query returned an unexpected result.
+    #[error("a catalog query on the scratch database returned an unexpected result")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl From<tokio_postgres::Error> for RowsError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match ServerError::from_error(&error) {
+            // A server that ends the session reports why.
+            Some(server_error) if !is_connection_lost(&error) => {
+                Self::Query(Box::new(server_error))
+            }
+            _ => Self::Connection(error),
+        }
+    }
+}
+
+impl RowsError {
+    /// The exit code of the error.
+    pub fn exit_status(&self) -> ExitStatus {
+        // Lock timeout, out of resources.
+        const LATER: [&str; 2] = ["55P03", "53"];
+        let passes = match self {
+            Self::Query(error) => LATER.iter().any(|class| error.sqlstate.starts_with(class)),
+            // Without a lost connection, the response could not be decoded.
+            Self::Connection(error) => is_connection_lost(error),
+            Self::Unreadable(_) => false,
+        };
+        if passes {
+            ExitStatus::Unavailable
+        } else {
+            ExitStatus::Failed
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! One server on which a command makes scratch databases.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::with_causes;
+use pg_address::DatabaseAddress;
+use pg_session::{ConnectError, Connection, Connections};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::{ScratchError, name};
+
+/// One server on which a command makes scratch databases.
+pub struct ScratchServer {
+    address: DatabaseAddress,
+    connections: Arc<Connections>,
+    /// Creates and drops databases. Holds the advisory lock that marks the databases as owned by a running command.
+    admin: Connection,
+    owner: Uuid,
+    created: AtomicUsize,
+    databases: Mutex<BTreeSet<String>>,
+}
+
+impl ScratchServer {
+    /// Connects, and drops the databases of dead commands.
+    pub async fn open(
+        connections: Arc<Connections>,
+        address: DatabaseAddress,
+    ) -> Result<Self, ScratchError> {
+        let admin = connections
+            .keep(&address)
+            .await
+            .map_err(ScratchError::Connect)?;
+        let owner = Uuid::now_v7();
+        let server = Self {
+            connections,
+            admin,
+            owner,
+            created: AtomicUsize::new(0),
+            databases: Mutex::default(),
+            address,
+        };
+        // Before the first database is created: otherwise another command could find it with a free lock and drop it.
+        server.try_lock(owner).await?;
+        server.drop_leftovers().await?;
+        Ok(server)
+    }
+
+    /// Creates an empty scratch database. It exists until [`Self::drop_database`] or [`Self::drop_all`].
+    pub async fn create_database(&self) -> Result<DatabaseAddress, ScratchError> {
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
+        let address = self
+            .address
+            .with_database(name::database(self.owner, number));
+        self.databases().insert(address.database().to_owned());
+        match self.connections.create_database(&address).await {
+            Ok(_) => {
+                self.configure(&address).await;
+                Ok(address)
+            }
+            Err(error) => {
+                self.databases().remove(address.database());
+                Err(ScratchError::creating(&self.address.server_key(), error))
+            }
+        }
+    }
+
+    /// Copies a scratch database without connections. PostgreSQL waits about 5 seconds for sessions that are still
+    /// disconnecting.
+    pub async fn copy_database(
+        &self,
+        original: &DatabaseAddress,
+    ) -> Result<DatabaseAddress, ScratchError> {
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
+        let address = self
+            .address
+            .with_database(name::database(self.owner, number));
+        self.databases().insert(address.database().to_owned());
+        let statement = format!(
+            "CREATE DATABASE {} TEMPLATE {}",
+            catalog::quote(address.database()),
+            catalog::quote(original.database())
+        );
+        match self.admin.client.batch_execute(&statement).await {
+            Ok(()) => {
+                self.configure(&address).await;
+                Ok(address)
+            }
+            Err(error) => {
+                self.databases().remove(address.database());
+                Err(ScratchError::query(&self.address.server_key(), &error))
+            }
+        }
+    }
+
+    /// Keeps other roles out, since migrations would find the objects that they create. Turns off `synchronous_commit`:
+    /// the contents need not survive a crash.
+    async fn configure(&self, address: &DatabaseAddress) {
+        let database = catalog::quote(address.database());
+        for statement in [
+            format!("REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC"),
+            format!("ALTER DATABASE {database} SET synchronous_commit = off"),
+        ] {
+            if let Err(error) = self.admin.client.batch_execute(&statement).await {
+                tracing::warn!(error = %with_causes(&error), "cannot configure the scratch database");
+            }
+        }
+    }
+
+    /// Creates an empty scratch database with further options of `CREATE DATABASE`, such as an encoding or a locale.
+    pub async fn create_database_with(
+        &self,
+        options: &str,
+    ) -> Result<DatabaseAddress, ScratchError> {
+        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
+        let address = self
+            .address
+            .with_database(name::database(self.owner, number));
+        self.databases().insert(address.database().to_owned());
+        let statement = format!(
+            "CREATE DATABASE {} TEMPLATE template0 {options}",
+            catalog::quote(address.database())
+        );
+        match self.admin.client.batch_execute(&statement).await {
+            Ok(()) => {
+                self.configure(&address).await;
+                Ok(address)
+            }
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                self.databases().remove(address.database());
+                Err(ScratchError::Connect(ConnectError::creating(
+                    &address, error,
+                )))
+            }
+            Err(error) => {
+                self.databases().remove(address.database());
+                Err(ScratchError::query(&self.address.server_key(), &error))
+            }
+        }
+    }
+
+    /// Drops a scratch database and terminates its sessions. A failure is only logged: the next command
+    /// retries.
+    pub async fn drop_database(&self, database: &DatabaseAddress) {
+        match self.connections.drop_database(database).await {
+            Ok(()) => {
+                self.databases().remove(database.database());
+            }
+            Err(error) => tracing::warn!(
+                database = database.database(),
+                error = with_causes(&error),
+                "cannot drop a scratch database; the next command that uses scratch databases retries"
+            ),
+        }
+    }
+
+    /// Drops every remaining scratch database, after an error or a cancellation.
+    pub async fn drop_all(&self) {
+        let databases: Vec<String> = self.databases().iter().cloned().collect();
+        for database in databases {
+            self.drop_database(&self.address.with_database(database))
+                .await;
+        }
+    }
+
+    /// The version of the server, such as `15.18`.
+    pub async fn version(&self) -> Result<String, ScratchError> {
+        let rows = self
+            .query("SELECT pg_catalog.current_setting('server_version')", &[])
+            .await?;
+        Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+    }
+
+    /// The major version of the server.
+    pub async fn major(&self) -> Result<i32, ScratchError> {
+        let version = self.version().await?;
+        let digits = version.find(|c: char| !c.is_ascii_digit());
+        Ok(version[..digits.unwrap_or(version.len())]
+            .parse()
+            .unwrap_or_default())
+    }
+
+    /// Creates missing roles, without login or privileges. They are not dropped.
+    pub async fn provide_roles(&self, roles: &[String]) {
+        for role in roles {
+            super::roles::create(self, role).await;
+        }
+    }
+
+    /// The connection for statements about the whole server.
+    pub(super) fn admin(&self) -> &pg_session::Client {
+        &self.admin.client
+    }
+
+    async fn drop_leftovers(&self) -> Result<(), ScratchError> {
+        let rows = self
+            .query(
+                "SELECT datname::text FROM pg_catalog.pg_database WHERE NOT datistemplate ORDER BY 1",
+                &[],
+            )
+            .await?;
+        for row in rows {
+            let database: String = row.get(0);
+            let Some(owner) = name::owner(&database).filter(|owner| *owner != self.owner) else {
+                continue;
+            };
+            if self.try_lock(owner).await? {
+                tracing::info!(database, "dropping the scratch database of a dead command");
+                self.drop_database(&self.address.with_database(database))
+                    .await;
+                self.unlock(owner).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_lock(&self, owner: Uuid) -> Result<bool, ScratchError> {
+        let key = name::lock_key(owner);
+        let rows = self
+            .query(
+                "SELECT pg_catalog.pg_try_advisory_lock($1)",
+                &[(&key, Type::INT8)],
+            )
+            .await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
+    }
+
+    async fn unlock(&self, owner: Uuid) -> Result<(), ScratchError> {
+        let key = name::lock_key(owner);
+        self.query(
+            "SELECT pg_catalog.pg_advisory_unlock($1)",
+            &[(&key, Type::INT8)],
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn query(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)],
+    ) -> Result<Vec<tokio_postgres::Row>, ScratchError> {
+        self.admin
+            .client
+            .query_typed(sql, parameters)
+            .await
+            .map_err(|error| ScratchError::query(&self.address.server_key(), &error))
+    }
+
+    fn databases(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.databases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

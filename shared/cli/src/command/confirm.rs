@@ -1,0 +1,77 @@
+//! The confirmation of a change in production.
+
+use std::io::IsTerminal;
+
+use tokio::sync::oneshot;
+
+use super::{CommandError, Context, OutputChoice, watch_signals};
+use domain::{Refusal, RefusalKind, called, commented};
+use report::printable::write_err;
+
+/// Confirms a change in production: with `--yes`, or with an answer on the terminal; refuses it otherwise. Does nothing
+/// outside production.
+pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
+    if !context.configuration.is_production() {
+        return Ok(());
+    }
+    for server in context.unverified_servers() {
+        tracing::warn!(
+            "the certificate of {server} is not verified, so another machine could impersonate it; use sslmode=verify-full"
+        );
+    }
+    if yes {
+        return Ok(());
+    }
+    let question = format!("This will {what} in production. Continue? [y/N] ");
+    if answer_is_yes(context, &question).await? {
+        return Ok(());
+    }
+    Err(Refusal {
+        kind: RefusalKind::Unconfirmed,
+        service: None,
+        message: format!(
+            "this would {what} in production and requires confirmation; nothing was changed"
+        ),
+        next: commented(
+            called().with(["--yes"]).to_string(),
+            "first review it with --dry-run instead of --yes",
+        ),
+    }
+    .into())
+}
+
+/// Asks on the terminal. The answer is no if there is no terminal.
+pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, CommandError> {
+    let asks = std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal()
+        && context.globals.output == OutputChoice::Human;
+    if !asks {
+        return Ok(false);
+    }
+    let failed = |source| CommandError::Io {
+        what: "cannot ask for confirmation on this terminal".to_owned(),
+        source,
+    };
+    let mut stops = watch_signals();
+    write_err(question);
+    // Reading a line cannot be cancelled, so it has a thread of its own, which the program does not wait for.
+    let (sender, answer) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line).map(|_| line);
+        // The receiver is gone if the question was cancelled in the meantime.
+        let _ = sender.send(read);
+    });
+    tokio::select! {
+        Ok(read) = answer => {
+            let line = read.map_err(failed)?;
+            Ok(matches!(line.trim(), "y" | "Y" | "yes" | "Yes"))
+        }
+        Ok(_) = stops.wait_for(|times| *times > 0) => {
+            // The next output starts on a new line.
+            write_err("\n");
+            Err(CommandError::Cancelled)
+        }
+        else => Ok(false),
+    }
+}

@@ -1,0 +1,47 @@
+//! Prints a command's result on standard output.
+
+use serde::Serialize;
+
+use super::CommandError;
+use report::output;
+use report::printable;
+use report::printable::printable_json;
+
+/// Prints human text. A write error is reported at the end of the program.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "same signature as the other print functions"
+)]
+pub fn print_text(text: &str) -> Result<(), CommandError> {
+    printable::print_result(text);
+    Ok(())
+}
+
+/// Prints text for another program unescaped, because the format has its own escaping: SQL, a graph, a script, annotations.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "same signature as the other print functions"
+)]
+pub fn print_exact(text: &str) -> Result<(), CommandError> {
+    output::print_result(text);
+    Ok(())
+}
+
+/// Prints one JSON document.
+pub fn print_document(document: &impl Serialize) -> Result<(), CommandError> {
+    print_exact(&printable_json(&json(document)?))
+}
+
+/// Prints one JSON document without masking secrets, for values that the user requested explicitly.
+pub fn print_document_exact(document: &impl Serialize) -> Result<(), CommandError> {
+    print_exact(&json(document)?)
+}
+
+fn json(document: &impl Serialize) -> Result<String, CommandError> {
+    let mut text = serde_json::to_string_pretty(document).map_err(|error| CommandError::Io {
+        what: "cannot serialize the result as JSON".to_owned(),
+        source: error.into(),
+    })?;
+    text.push('\n');
+    Ok(text)
+}

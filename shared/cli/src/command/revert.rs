@@ -1,0 +1,106 @@
+//! `revert`: undoes applied migrations, newest first.
+
+use super::gather::{gather_resolved, warn_in_doubt};
+use super::give_up::give_up;
+use super::interrupt::watch_stops;
+use super::refuse::refuse_run;
+use super::revert_run::revert_run;
+use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version};
+use super::{
+    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
+    planned_revert, print_sql, refuse_stopped,
+};
+use domain::{ExitStatus, called};
+use engine::planning::Order;
+use engine::revert::Scope;
+use report::units::count;
+
+/// Undoes applied migrations of the selected services.
+pub async fn revert(
+    context: &Context,
+    selected: &Selected,
+    asked: &CheckedRevert,
+    order: &dyn Order,
+) -> Result<ExitStatus, CommandError> {
+    let args = &asked.args;
+    if args.on_failure == FailureChoice::Revert {
+        return Err(CommandError::usage(
+            "--on-failure revert is not available for revert, which applies nothing",
+            called().without_option("--on-failure").to_string(),
+        ));
+    }
+    if let Some(run_id) = args.run {
+        check_outcome(selected, args.unknown_outcome)?;
+        if args.give_up {
+            return give_up(context, selected, asked, run_id).await;
+        }
+        return revert_run(context, selected, asked, run_id, order).await;
+    }
+    if let Some(to) = args.to {
+        named_version(context, selected, to)?;
+    }
+    check_outcome(selected, args.unknown_outcome)?;
+    let scope = match (args.to, args.all, args.steps) {
+        (Some(version), _, _) => Scope::To(version),
+        (None, true, _) => Scope::All,
+        (None, false, steps) => {
+            Scope::Steps(usize::try_from(steps.unwrap_or(1)).unwrap_or(usize::MAX))
+        }
+    };
+    let stops = watch_stops(context.configuration.engine().stop_grace);
+    let preparation = async {
+        let mut targets = context.targets(&selected.names, selected, false).await?;
+        let (mut gathered, resolved) = match args.dry_run {
+            true => (gather(&context.connections(), &targets).await?, Vec::new()),
+            false => gather_resolved(context, selected, &targets, &stops).await?,
+        };
+        warn_in_doubt(&gathered);
+        let planned = planned_revert(
+            context,
+            selected,
+            &mut gathered,
+            &mut targets,
+            scope,
+            asked.with_dependents,
+            order,
+        )
+        .await?;
+        Ok::<_, CommandError>((targets, gathered, planned, resolved))
+    };
+    let Some(prepared) = stops.unless_asked(preparation).await else {
+        return match args.dry_run {
+            true => Err(CommandError::Cancelled),
+            false => refuse_run(context, "revert", CommandError::Cancelled),
+        };
+    };
+    let (targets, gathered, mut planned, resolved) = prepared?;
+    if args.dry_run {
+        print_sql(context, &targets, &planned.plan, &planned.stopped)?;
+        return refuse_stopped(&planned.stopped).map(|()| ExitStatus::Done);
+    }
+    if args.on_failure == FailureChoice::Stop {
+        hold_everything_back(&mut planned);
+    }
+    if !planned.plan.steps.is_empty() {
+        let what = format!("undo {}", count(planned.plan.steps.len(), "migration"));
+        if let Err(error) = confirm(context, args.yes, &what).await {
+            return refuse_run(context, "revert", error);
+        }
+    }
+    let how = Asked {
+        command: "revert",
+        on_failure: args.on_failure,
+        wait: std::time::Duration::ZERO,
+        stops,
+        unknown_outcome: args.unknown_outcome,
+        pre_run_check: None,
+        first: Vec::new(),
+        order,
+        atomic: false,
+        resolved,
+    };
+    execute(context, selected, targets, gathered, planned, how, |name| {
+        invocation::revert(name)
+    })
+    .await
+}

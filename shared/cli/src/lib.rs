@@ -1,0 +1,7 @@
+//! The command line of one service: arguments, context, and the commands `run`, `status` and `revert`.
+
+pub mod command;
+pub mod logging;
+mod service_main;
+
+pub use service_main::{accepts, service_main};

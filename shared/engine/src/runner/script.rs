@@ -1,0 +1,87 @@
+//! Sends a text to the server, and finds out which of its statements failed.
+
+use tokio_postgres::error::SqlState;
+
+use super::fault::Fault;
+use pg_session::{Client, IDLE_TIMEOUTS, ServerError};
+
+/// Runs a whole file as one simple query, and points at the statement that failed.
+///
+/// The server runs the statements one after another and answers each. The number of answers before the error identifies the failed
+/// statement, if the server itself reports no position.
+pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
+    // A byte order mark is not SQL; psql removes it, too.
+    let shift = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
+    let sent = &text[shift..];
+    let mut completed = 0;
+    match send(client, sent, &mut completed).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let offset = place(&error, sent, completed);
+            Err(Fault::at(error, offset.map(|offset| offset + shift)))
+        }
+    }
+}
+
+/// Runs one statement that begins at `offset` of its file.
+pub(super) async fn run_statement(client: &Client, text: &str, offset: usize) -> Result<(), Fault> {
+    let mut completed = 0;
+    let ran = send(client, text, &mut completed).await;
+    ran.map_err(|error| {
+        let within = error_offset(&error, text).unwrap_or(0);
+        Fault::at(error, Some(offset + within))
+    })
+}
+
+/// Sends a text. If it may set an idle timeout, the engine's own timeouts follow in the same round trip: between two requests the
+/// server would otherwise end the session as soon as the file's timeout expires.
+async fn send(
+    client: &Client,
+    text: &str,
+    completed: &mut usize,
+) -> Result<(), tokio_postgres::Error> {
+    let sets_timeout = [
+        "idle_session_timeout",
+        "idle_in_transaction_session_timeout",
+    ]
+    .iter()
+    .any(|setting| pg_sql::mentions(text, setting));
+    if !sets_timeout {
+        return client.run_script(text, completed).await;
+    }
+    // The second message fails after an error in a transaction, which is rolled back with its timeouts.
+    let (ran, _) = tokio::join!(
+        biased;
+        client.run_script(text, completed),
+        client.batch_execute(IDLE_TIMEOUTS),
+    );
+    ran
+}
+
+/// The place of an error in a file of several statements.
+///
+/// The position from the server is trusted only within the failed statement: PostgreSQL also reports positions in texts of its own,
+/// such as the definition of an index that it rebuilds.
+fn place(error: &tokio_postgres::Error, sent: &str, completed: usize) -> Option<usize> {
+    let named = error_offset(error, sent);
+    // The server parses the whole file before it runs the first statement.
+    if completed == 0 && error.code() == Some(&SqlState::SYNTAX_ERROR) {
+        return named;
+    }
+    let statements = pg_sql::split(sent).ok()?;
+    let statement = statements.get(completed)?;
+    let end = statement.offset + statement.text.len();
+    named
+        .filter(|offset| (statement.offset..=end).contains(offset))
+        .or(Some(statement.offset))
+}
+
+/// The position in the sent text that the server points at; `None` if it points at a text of its own.
+fn error_offset(error: &tokio_postgres::Error, sent: &str) -> Option<usize> {
+    let position = ServerError::from_error(error)?.position?;
+    pg_sql::position_of_character(sent, position)
+}

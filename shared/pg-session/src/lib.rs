@@ -1,0 +1,59 @@
+//! Talking to PostgreSQL: connections, sessions, the advisory lock, history and journal.
+//!
+//! Responsible for the engine's own statements; not for those of migration files (`runner`).
+
+mod activity;
+mod advisory_lock;
+mod attempt;
+mod blocked;
+mod bookkeeping;
+mod certificate_verifier;
+mod client;
+mod connect;
+mod connect_error;
+mod connection;
+mod connections;
+mod create_database;
+mod error;
+mod exported_snapshot;
+mod foreign_code;
+mod hurry;
+mod own_session;
+mod pooler;
+mod prepared;
+mod quote;
+mod reachability;
+mod session;
+mod session_observer;
+mod session_state;
+mod stall;
+mod tls;
+mod tls_connector;
+mod tls_failure;
+
+pub use activity::{LockWait, builder_on, end_orphan};
+pub use advisory_lock::{
+    ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession, held_keys,
+};
+pub use blocked::recent_blockers;
+pub use client::Client;
+pub use connect::{ConnectOptions, connect};
+pub(crate) use connect_error::ask_for_right;
+pub use connect_error::{ConnectError, ask_administrator};
+pub use connection::{CancelError, CancelHandle, Connection};
+pub use connections::{Connections, Permit};
+pub use error::{ServerError, is_connection_lost};
+pub use exported_snapshot::export_snapshot;
+pub use foreign_code::{ForeignCode, read_foreign_code};
+pub use hurry::{hurried, hurry};
+pub use own_session::OLDEST_SUPPORTED;
+pub use prepared::{
+    Gid, KnownRelations, PreparedSlots, finish_prepared, is_in_doubt, is_prepared,
+    prepare_transaction, read_in_doubt, read_locks, read_prepared_slots, read_relations,
+};
+pub use quote::quote_identifier;
+pub use session::{IDLE_TIMEOUTS, OWN_BEGIN, Session, SessionSettings};
+pub use session_observer::SessionObserver;
+pub use session_state::SessionState;
+pub use stall::{NamedElsewhere, ServerActivity, SessionHandle};
+pub use tls::TlsSetupError;

@@ -1,0 +1,572 @@
+//! A session: one connection and what is known about its database.
+//!
+//! It runs under our settings (`own_session`) except while a file runs: from [`Session::enter_file`] to [`Session::leave_file`].
+//! Responsible for that switch, for the limits of files, and for isolating files from each other and from our statements.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::bookkeeping::{Bookkeeping, Unusable};
+use super::connection::no_answer;
+use super::connections::Permit;
+use super::own_session::{Scope, pin, unpin};
+use super::quote::{quote_identifier, split_name};
+use super::stall::SessionHandle;
+use super::{Client, ConnectError, ConnectOptions, Connection, connect};
+use pg_address::DatabaseAddress;
+
+/// Idle timeouts in milliseconds after which the server ends a session that runs files: a stopped or disconnected program
+/// would keep its locks, and live traffic would queue behind them. They are shorter than the default wait for the advisory
+/// lock; within a transaction shorter still, because it may hold locks that block live traffic.
+pub const IDLE_TIMEOUTS: &str =
+    "SET idle_in_transaction_session_timeout = 15000; SET idle_session_timeout = 45000";
+
+/// Begins one of our transactions while a file's settings may be in effect.
+pub const OWN_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// The savepoint of [`Session::aside_within`].
+const ASIDE: &str = "orchestrator_aside";
+
+/// How long history and journal wait for a lock if no file's limit applies.
+const BOOKKEEPING_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The deferrable constraints, and those that are initially deferred, as lists for `SET CONSTRAINTS`, which affects all
+/// constraints of a name and fails for those that are not deferrable.
+const DEFERRABLE: &str = "SELECT pg_catalog.string_agg(name, ', '), pg_catalog.string_agg(name, ', ') FILTER (WHERE deferred) \
+    FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.conname) AS name, \
+        pg_catalog.bool_and(c.condeferred) AS deferred \
+      FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace \
+      WHERE n.nspname !~ '^pg_' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+      GROUP BY n.nspname, c.conname HAVING pg_catalog.bool_or(c.condeferrable)) AS constraints";
+
+/// Resets what a file may have set: role and settings.
+const RESET: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; ";
+
+/// Discards what a file may have created in its session, except advisory locks.
+const DISCARD: &str = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP; ";
+
+/// The part of it that is allowed in a transaction that is to be prepared.
+const DISCARD_WITHIN: &str = "CLOSE ALL; DEALLOCATE ALL; DISCARD SEQUENCES; ";
+
+/// The settings under which a file runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// The lock timeout of a statement, after which the engine rolls back and retries.
+    pub lock_timeout: Duration,
+    /// The statement timeout; zero means no limit.
+    pub statement_timeout: Duration,
+}
+
+/// One connection to one service's database.
+pub struct Session {
+    pub(super) connection: Connection,
+    address: DatabaseAddress,
+    facts: Facts,
+    permit: Option<Permit>,
+    used: bool,
+    settings: SessionSettings,
+    /// Whether the server supports `client_connection_check_interval`: on some platforms it refuses any value but 0.
+    checks_client: bool,
+}
+
+/// What is queried once, right after connecting.
+#[derive(Clone, Debug)]
+struct Facts {
+    role: String,
+    bookkeeping: Bookkeeping,
+    /// The schema where the history would be created.
+    expected_schema: String,
+    /// Whether that schema exists.
+    has_expected_schema: bool,
+    read_only: bool,
+    /// Whether the journal's rows are chained: the key of an older journal has another name.
+    journal_chained: bool,
+    /// Whether something of an atomic release is prepared in this database.
+    in_doubt: bool,
+    default_privileges: bool,
+}
+
+impl Session {
+    /// Connects and queries the state of the database. Writes nothing. `history_table` is `name` or `schema.name`.
+    pub(super) async fn open(
+        address: &DatabaseAddress,
+        options: &ConnectOptions,
+        history_table: &str,
+        permit: Option<Permit>,
+    ) -> Result<Self, ConnectError> {
+        let connection = connect(address, options).await?;
+        // A server that accepts the login and then stays silent must not hang us.
+        let looking = Facts::read(&connection, address, history_table);
+        let facts = match super::attempt::limit(address, options) {
+            Some(limit) => tokio::time::timeout(limit, looking)
+                .await
+                .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
+            None => looking.await,
+        };
+        let facts = facts.map_err(|error| ConnectError::classify(address, error))?;
+        let session = Self {
+            connection,
+            address: address.clone(),
+            facts,
+            permit,
+            used: false,
+            settings: SessionSettings {
+                lock_timeout: BOOKKEEPING_LOCK_TIMEOUT,
+                statement_timeout: Duration::ZERO,
+            },
+            checks_client: true,
+        };
+        session.refuse_unusable()?;
+        Ok(session)
+    }
+
+    /// The client, for statements.
+    pub fn client(&self) -> &Client {
+        &self.connection.client
+    }
+
+    /// The address of the connection.
+    pub fn address(&self) -> &DatabaseAddress {
+        &self.address
+    }
+
+    /// The server process of this session.
+    pub fn pid(&self) -> i32 {
+        self.connection.login.pid
+    }
+
+    /// What a second connection needs to check this session.
+    pub fn handle(&self) -> SessionHandle {
+        self.connection.handle.clone()
+    }
+
+    /// Whether the connection is direct, with no pooler that takes part in the protocol.
+    pub fn is_direct(&self) -> bool {
+        self.connection.login.direct
+    }
+
+    /// Returns the permit of the connection. For a lost one: determining the outcome of its work needs another connection, which
+    /// would never be free if lost sessions held all permits. For one held during a whole run: it would prevent others from
+    /// starting.
+    pub fn release_permit(&mut self) {
+        self.permit = None;
+    }
+
+    /// Whether the server is read-only (a standby, or `default_transaction_read_only`).
+    pub fn is_read_only(&self) -> bool {
+        self.facts.read_only
+    }
+
+    /// A handle that cancels the current statement, from any task.
+    pub fn cancel_handle(&self) -> super::CancelHandle {
+        self.connection.cancel.clone()
+    }
+
+    /// The role that runs our statements.
+    pub(super) fn user(&self) -> &str {
+        match self.facts.role.as_str() {
+            "none" => self.address.user(),
+            role => role,
+        }
+    }
+
+    /// The schema in which the history table is, or would be created.
+    pub(super) fn history_schema(&self) -> &str {
+        let found = self.facts.bookkeeping.history_schema.as_deref();
+        found.unwrap_or(&self.facts.expected_schema)
+    }
+
+    /// The missing schema of the history, and the SQL that creates it.
+    pub fn missing_schema(&self) -> Option<(&str, String)> {
+        let schema = self.facts.expected_schema.as_str();
+        (!self.has_history() && !self.facts.has_expected_schema).then(|| {
+            let (name, user) = (quote_identifier(schema), quote_identifier(self.user()));
+            (schema, format!("CREATE SCHEMA {name} AUTHORIZATION {user}"))
+        })
+    }
+
+    /// Whether the history table exists.
+    pub(super) fn has_history(&self) -> bool {
+        self.facts.bookkeeping.history_schema.is_some()
+    }
+
+    /// Whether `orchestrator.progress` exists.
+    pub(super) fn has_progress(&self) -> bool {
+        self.has_table("progress")
+    }
+
+    /// Whether `orchestrator.compensation` exists.
+    pub(super) fn has_compensation(&self) -> bool {
+        self.has_table("compensation")
+    }
+
+    fn has_table(&self, name: &str) -> bool {
+        self.facts.bookkeeping.tables.contains(name)
+    }
+
+    fn mark_table(&mut self, name: &str) {
+        self.facts.bookkeeping.tables.insert(name.to_owned());
+    }
+
+    /// Whether all optional tables are known to exist; otherwise they may have been created since the last check.
+    pub fn knows_all_tables(&self) -> bool {
+        self.is_installed(true) && self.has_compensation()
+    }
+
+    /// Records that the compensation table exists.
+    pub(super) fn mark_compensation_installed(&mut self) {
+        self.mark_table("compensation");
+    }
+
+    /// Whether `orchestrator.journal` exists.
+    pub fn has_journal(&self) -> bool {
+        self.has_table("journal")
+    }
+
+    /// Whether a journal exists whose rows are not chained yet.
+    pub(super) fn has_unchained_journal(&self) -> bool {
+        self.has_journal() && !self.facts.journal_chained
+    }
+
+    /// Whether a transaction of an atomic release was prepared in this database at the last check.
+    pub fn is_in_doubt(&self) -> bool {
+        self.facts.in_doubt
+    }
+
+    /// Whether default privileges may grant others access to new objects in this database.
+    pub(super) fn has_default_privileges(&self) -> bool {
+        self.facts.default_privileges
+    }
+
+    /// The quoted, qualified name of the history table.
+    pub fn qualified_history(&self, history_table: &str) -> String {
+        let (_, table) = split_name(history_table);
+        let table = quote_identifier(table);
+        format!("{}.{table}", quote_identifier(self.history_schema()))
+    }
+
+    /// Whether the tables that a kind of file needs exist: history and journal, and progress for one that runs
+    /// statement by statement.
+    pub fn is_installed(&self, with_progress: bool) -> bool {
+        self.has_history()
+            && self.has_journal()
+            && self.facts.journal_chained
+            && (!with_progress || self.has_progress())
+    }
+
+    /// Records that those tables have just been created.
+    pub(super) fn mark_installed(&mut self, with_progress: bool) {
+        self.facts.bookkeeping.history_schema = Some(self.history_schema().to_owned());
+        self.mark_table("journal");
+        self.facts.journal_chained = true;
+        if with_progress {
+            self.mark_table("progress");
+        }
+    }
+
+    /// Checks again: another run may have created the history table meanwhile.
+    pub async fn refresh(&mut self, history_table: &str) -> Result<(), tokio_postgres::Error> {
+        self.facts = Facts::read(&self.connection, &self.address, history_table).await?;
+        Ok(())
+    }
+
+    /// Refuses tables with our names that are not ours, or may not be read, as of the last check.
+    pub fn refuse_unusable(&self) -> Result<(), ConnectError> {
+        self.refuse(self.facts.bookkeeping.unusable.as_ref())
+    }
+
+    /// The same, and tables that may not be written: a session that runs a file must be able to record it.
+    pub fn refuse_unwritable(&self) -> Result<(), ConnectError> {
+        self.refuse_unusable()?;
+        self.refuse(self.facts.bookkeeping.unwritable.as_ref())
+    }
+
+    fn refuse(&self, unusable: Option<&Unusable>) -> Result<(), ConnectError> {
+        match unusable {
+            None => Ok(()),
+            Some(unusable) => Err(ConnectError::Bookkeeping {
+                address: self.address.to_string(),
+                message: unusable.message.clone(),
+                next: unusable.next.clone(),
+            }),
+        }
+    }
+
+    /// Makes the session as good as new and sets the limits of the next file: settings, role, cursors, prepared
+    /// statements, temporary objects and sequence states of the last file are gone; advisory locks stay.
+    ///
+    /// `DISCARD ALL` would be shorter, but it drops the advisory lock.
+    pub async fn prepare(
+        &mut self,
+        settings: &SessionSettings,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.settings = *settings;
+        let discard = if self.used { DISCARD } else { "" };
+        match self.reset(discard, settings.statement_timeout).await {
+            Err(error)
+                if self.checks_client
+                    && error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) =>
+            {
+                self.checks_client = false;
+                self.reset(discard, settings.statement_timeout).await?;
+            }
+            set => set?,
+        }
+        self.used = true;
+        Ok(())
+    }
+
+    /// The same before another attempt at a file that resumes: what it created in its session, temporary objects and prepared
+    /// statements, stays.
+    pub async fn prepare_again(
+        &mut self,
+        settings: &SessionSettings,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.settings = *settings;
+        self.reset("", settings.statement_timeout).await
+    }
+
+    /// The same between two files of one transaction that is to be prepared: temporary objects or notifications would prevent that,
+    /// so there are none to discard.
+    pub async fn prepare_within(
+        &mut self,
+        settings: &SessionSettings,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.settings = *settings;
+        self.reset(DISCARD_WITHIN, settings.statement_timeout).await
+    }
+
+    async fn reset(
+        &self,
+        discard: &str,
+        statement_timeout: Duration,
+    ) -> Result<(), tokio_postgres::Error> {
+        let own = self.own(statement_timeout);
+        self.unlimited("SET", &format!("{RESET}{discard}{own}"))
+            .await
+    }
+
+    /// Sends our statements while a file's limits may be in effect. A statement timeout counts from the start of its message: a limit of
+    /// one millisecond could expire before it is lifted if both were in the same message.
+    async fn unlimited(&self, set: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
+        let lift = format!("{set} statement_timeout = 0");
+        // One round trip: the client pipelines futures that are polled together.
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute(&lift),
+            self.client().batch_execute(sql),
+        )
+        .map(drop)
+    }
+
+    /// Sets our settings and the limits of the current file. Preceded by [`RESET`], it does not depend on earlier settings.
+    fn own(&self, statement_timeout: Duration) -> String {
+        // The server notices a client that was killed while a statement runs.
+        let check_client = if self.checks_client {
+            "; SET client_connection_check_interval = 2000"
+        } else {
+            ""
+        };
+        format!(
+            "{}SET lock_timeout = {}; SET statement_timeout = {}; {IDLE_TIMEOUTS}{check_client}",
+            pin(self.connection.login.major, Scope::Session),
+            self.settings.lock_timeout.as_millis(),
+            statement_timeout.as_millis(),
+        )
+    }
+
+    /// Makes the server end this session if we become silent: the holder of the advisory lock must not keep it forever.
+    pub async fn guard(&self) -> Result<(), tokio_postgres::Error> {
+        self.client().batch_execute(IDLE_TIMEOUTS).await
+    }
+
+    /// Until [`Self::leave_file`], the settings of the database are in effect, as in a session of psql. Meanwhile, our queries must
+    /// go through [`Self::aside`] and [`Self::aside_within`].
+    pub async fn enter_file(&self) -> Result<(), tokio_postgres::Error> {
+        self.client().batch_execute(&unpin()).await
+    }
+
+    /// Begins the transaction of a file, and enters the file.
+    pub async fn begin_file(&self) -> Result<(), tokio_postgres::Error> {
+        self.client()
+            .batch_execute(&format!("BEGIN; {}", unpin()))
+            .await
+    }
+
+    /// Restores our role and settings, whatever a file changed. In a transaction, this is undone if it is rolled
+    /// back. The wait for a lock stays limited, since the transaction may hold others.
+    pub async fn leave_file(&self) -> Result<(), tokio_postgres::Error> {
+        self.reset("", Duration::ZERO).await
+    }
+
+    /// The same at the end of the file's transaction: deferred constraints are checked first, under the settings of the file, rather than in
+    /// COMMIT, where the server names no statement.
+    pub async fn leave_file_in_transaction(&self) -> Result<(), tokio_postgres::Error> {
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
+            self.leave_file(),
+        )
+        .map(drop)
+    }
+
+    /// The same in a transaction that continues with another file. `SET CONSTRAINTS ALL` would also affect that file and what it
+    /// creates, so the existing constraints are checked by name, and then deferred again if they are initially deferred.
+    pub async fn leave_file_within(&self) -> Result<(), tokio_postgres::Error> {
+        let rows = self
+            .aside_within(async |client| client.query_typed(DEFERRABLE, &[]).await)
+            .await?;
+        let names = |index| {
+            let row = rows.first();
+            row.and_then(|row| row.get::<_, Option<String>>(index))
+        };
+        let mut constraints = String::new();
+        if let Some(all) = names(0) {
+            constraints.push_str(&format!("SET CONSTRAINTS {all} IMMEDIATE; "));
+        }
+        if let Some(deferred) = names(1) {
+            constraints.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
+        }
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute(&constraints),
+            self.leave_file(),
+        )
+        .map(drop)
+    }
+
+    /// Runs our query while a file is in effect, outside of any transaction: in one of its own.
+    pub async fn aside<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, tokio_postgres::Error> {
+        let client = self.client();
+        let own = self.own_to_the_end();
+        tokio::try_join!(
+            biased;
+            client.batch_execute(OWN_BEGIN),
+            self.unlimited("SET LOCAL", &own),
+        )?;
+        let worked = work(client).await;
+        let ended = client
+            .batch_execute(if worked.is_ok() { "COMMIT" } else { "ROLLBACK" })
+            .await;
+        let worked = worked?;
+        ended?;
+        Ok(worked)
+    }
+
+    /// The same within a transaction of the file, whose state is preserved.
+    pub async fn aside_within<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, tokio_postgres::Error> {
+        let client = self.client();
+        let savepoint = format!("SAVEPOINT {ASIDE}");
+        let own = self.own_to_the_end();
+        tokio::try_join!(
+            biased;
+            client.batch_execute(&savepoint),
+            self.unlimited("SET LOCAL", &own),
+        )?;
+        let worked = work(client).await;
+        let ended = client
+            .batch_execute(&format!(
+                "ROLLBACK TO SAVEPOINT {ASIDE}; RELEASE SAVEPOINT {ASIDE}"
+            ))
+            .await;
+        let worked = worked?;
+        ended?;
+        Ok(worked)
+    }
+
+    /// Sets `lock_timeout` for one statement and returns its previous value.
+    pub async fn exchange_lock_timeout(
+        &self,
+        value: &str,
+    ) -> Result<String, tokio_postgres::Error> {
+        let rows = self
+            .client()
+            .query_typed(
+                "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.set_config('lock_timeout', $1, false)",
+                &[(&value, Type::TEXT)],
+            )
+            .await?;
+        Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+    }
+
+    /// Inside a transaction of a file that continues afterwards: checks deferred constraints, then sets our role and settings until the
+    /// end of the transaction, so that history, journal and progress can be written. The wait for a lock stays limited, since the
+    /// transaction may hold others.
+    pub async fn become_bookkeeper(&self) -> Result<(), tokio_postgres::Error> {
+        let own = self.own_to_the_end();
+        tokio::try_join!(
+            biased;
+            self.client().batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
+            self.unlimited("SET LOCAL", &own),
+        )
+        .map(drop)
+    }
+
+    /// The SQL that sets our role and settings until the end of the transaction.
+    fn own_to_the_end(&self) -> String {
+        let role = match self.facts.role.as_str() {
+            "none" => "NONE".to_owned(),
+            role => quote_identifier(role),
+        };
+        format!(
+            "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}; {}SET LOCAL lock_timeout = {}",
+            pin(self.connection.login.major, Scope::Transaction),
+            self.settings.lock_timeout.as_millis()
+        )
+    }
+
+    /// Server messages received since the last call.
+    pub fn take_notices(&mut self) -> Vec<tokio_postgres::error::DbError> {
+        std::iter::from_fn(|| self.connection.notices.try_recv().ok()).collect()
+    }
+}
+
+impl Facts {
+    async fn read(
+        connection: &Connection,
+        address: &DatabaseAddress,
+        history_table: &str,
+    ) -> Result<Self, tokio_postgres::Error> {
+        let (client, login) = (&connection.client, &connection.login);
+        // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as
+        // much. `to_regclass` requires USAGE on the schema: a role without any grant on our tables can still ask.
+        let question = format!(
+            "SELECT pg_catalog.current_setting('role'), \
+               pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
+               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
+                 THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, {}, \
+               EXISTS (SELECT FROM pg_catalog.pg_default_acl), \
+               pg_catalog.to_regnamespace(pg_catalog.quote_ident($1)) IS NOT NULL",
+            super::prepared::in_doubt()
+        );
+        let (schema, _) = split_name(history_table);
+        let expected = schema.or(login.schemas.first().map(String::as_str));
+        let expected = expected.unwrap_or("public").to_owned();
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&expected, Type::TEXT)];
+        // One round trip: the client pipelines futures that are polled together.
+        let (bookkeeping, rows) = tokio::try_join!(
+            biased;
+            Bookkeeping::read(client, login, address.database(), history_table),
+            client.query_typed(&question, &parameters),
+        )?;
+        let row = &rows[0];
+        Ok(Self {
+            bookkeeping,
+            expected_schema: expected,
+            has_expected_schema: row.get(5),
+            role: row.get(0),
+            read_only: row.get(1),
+            journal_chained: row.get(2),
+            in_doubt: row.get(3),
+            default_privileges: row.get(4),
+        })
+    }
+}

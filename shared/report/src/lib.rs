@@ -1,0 +1,42 @@
+//! The human and machine-readable output of a run: folds over its events.
+//!
+//! Responsible for lines, tables, progress bars and JSON Lines. Not for decisions: a reporter only receives events.
+
+mod activity;
+mod backup;
+mod closing;
+pub mod failure;
+mod human_lines;
+mod json;
+mod live;
+mod note;
+pub mod output;
+mod plain;
+pub mod printable;
+mod reporter;
+mod same_failure;
+mod screen;
+mod snippet;
+pub mod style;
+pub mod table;
+mod tally;
+mod text;
+mod undoing;
+pub mod units;
+mod words;
+
+pub use human_lines::{HumanLines, Line};
+pub use json::JsonLines;
+pub use live::LiveProgress;
+pub use plain::PlainLines;
+pub use reporter::{Colored, Output, Verbosity, colored, reporter};
+pub use same_failure::SameFailures;
+pub use snippet::Snippet;
+pub use style::{Colour, Palette, Role, Terminal};
+pub use text::{clean, hanging};
+pub use words::blockers;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

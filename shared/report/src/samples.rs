@@ -1,0 +1,721 @@
+//! Runs written by hand, for the tests of the reporters. Never built into the product.
+
+use time::macros::datetime;
+use uuid::Uuid;
+
+use domain::{
+    Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision,
+    Direction, Drift, Event, EventKind, ExitStatus, Failure, Finding, Gate, HeldLock, Holder,
+    Place, PlannedRestore, Proof, Refusal, RefusalKind, Rehearsed, Resolved, Reversibility,
+    SchemaDifference, SeenLock, ServiceName, ServiceOutcome, Severity, StopCause, Totals, Verdict,
+    Version,
+};
+
+/// The events of a run so far.
+#[derive(Debug)]
+pub struct Story {
+    pub events: Vec<Event>,
+    command: &'static str,
+    backup: Option<String>,
+}
+
+impl Story {
+    pub fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            command: "run",
+            backup: None,
+        }
+    }
+
+    pub fn push(&mut self, service: Option<&str>, version: Option<i64>, kind: EventKind) {
+        let seq = u64::try_from(self.events.len()).unwrap() + 1;
+        self.events.push(Event {
+            run_id: Uuid::from_u128(0x0198_3f2a_0000_7000_8000_0000_0000_0001),
+            seq,
+            time: datetime!(2026-11-22 18:00:00 UTC),
+            service: service.map(name),
+            version: version.map(Version::new),
+            kind,
+        });
+    }
+
+    pub fn reverting(mut self) -> Self {
+        self.command = "revert";
+        self
+    }
+
+    pub fn backing_up(mut self) -> Self {
+        self.command = "backup";
+        self
+    }
+
+    /// The last event was recorded some seconds after the first.
+    pub fn late(&mut self, seconds: i64) {
+        if let Some(event) = self.events.last_mut() {
+            event.time += time::Duration::seconds(seconds);
+        }
+    }
+
+    pub fn run_started(&mut self, services: &[&str], unchanged: &[&str], steps: usize) {
+        let kind = EventKind::RunStarted {
+            schema: 1,
+            command: self.command,
+            services: services.iter().map(|it| name(it)).collect(),
+            unchanged: unchanged.iter().map(|it| name(it)).collect(),
+            steps,
+            program_version: "0.1.0",
+            undoes_on_failure: false,
+        };
+        self.push(None, None, kind);
+    }
+
+    pub fn database_created(&mut self, service: &str, database: &str) {
+        let database = database.to_owned();
+        self.push(Some(service), None, EventKind::DatabaseCreated { database });
+    }
+
+    pub fn gate_waiting(&mut self, service: &str, other: &str, versions: &[i64]) {
+        let gate = gate(other, versions);
+        self.push(Some(service), None, EventKind::GateWaiting { gate });
+    }
+
+    pub fn gate_met(&mut self, service: &str, other: &str, versions: &[i64], waited_ms: u64) {
+        let gate = gate(other, versions);
+        self.push(Some(service), None, EventKind::GateMet { gate, waited_ms });
+    }
+
+    pub fn lock_waiting(&mut self, service: &str, pid: Option<i32>, connected_s: i64) {
+        let holder = pid.map(|pid| Holder {
+            pid,
+            user: "soc".to_owned(),
+            application: "orchestrator".to_owned(),
+            client: Some("10.0.0.3".to_owned()),
+            connected_s,
+            state: "idle".to_owned(),
+        });
+        self.push(Some(service), None, EventKind::LockWaiting { holder });
+    }
+
+    pub fn dump_begins(&mut self, service: &str) {
+        let kind = EventKind::BackupStarted {
+            database: format!("soc_{service}"),
+            database_bytes: 80_000_000,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn dump_goes_on(&mut self, service: &str, megabytes: u64) {
+        let kind = EventKind::BackupProgress {
+            bytes: megabytes * 1_000_000,
+            of_bytes: 80_000_000,
+            table: None,
+            tables: 0,
+            of_tables: 12,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    /// Every event of a backup.
+    pub fn backup(&mut self, service: &str) {
+        let path = "backups/20261122T180000Z-00000001";
+        let kinds = [
+            EventKind::BackupSkipped {
+                because: "it was created just now, and is empty".to_owned(),
+            },
+            EventKind::BackupStarted {
+                database: "soc_policies".to_owned(),
+                database_bytes: 80_000_000,
+            },
+            EventKind::BackupBlocked {
+                waited_ms: 500,
+                blockers: vec![blocker(991, 300)],
+            },
+            EventKind::BackupProgress {
+                bytes: 5_000_000,
+                of_bytes: 80_000_000,
+                table: None,
+                tables: 0,
+                of_tables: 12,
+            },
+            EventKind::BackupProgress {
+                bytes: 12_000_000,
+                of_bytes: 80_000_000,
+                table: Some("public.policies".to_owned()),
+                tables: 3,
+                of_tables: 12,
+            },
+            EventKind::BackupFinished {
+                path: format!("{path}/policy.dump"),
+                bytes: 20_000_000,
+                duration_ms: 2_400,
+            },
+        ];
+        for kind in kinds {
+            self.push(Some(service), None, kind);
+        }
+        let manifest = format!("{path}/manifest.json");
+        let taken = EventKind::BackupTaken {
+            manifest: manifest.clone(),
+            services: vec![name(service)],
+            bytes: 20_000_000,
+            duration_ms: 2_500,
+        };
+        self.push(None, None, taken);
+        let path = "backups/20261101T180000Z-00000001".to_owned();
+        self.push(None, None, EventKind::BackupRemoved { path });
+        self.backup = Some(manifest);
+    }
+
+    pub fn service_started(&mut self, service: &str, steps: usize) {
+        self.push(Some(service), None, EventKind::ServiceStarted { steps });
+    }
+
+    /// `statements`: how many the file has, and how many of them an earlier attempt had done.
+    pub fn started(
+        &mut self,
+        service: &str,
+        version: i64,
+        migration: &str,
+        step: usize,
+        statements: Option<(usize, usize)>,
+    ) {
+        let direction = if self.command == "run" {
+            Direction::Up
+        } else {
+            Direction::Down
+        };
+        let kind = EventKind::MigrationStarted {
+            name: migration.to_owned(),
+            direction,
+            step,
+            statements: statements.map(|(all, _)| all),
+            resumed_after: statements.map(|(_, done)| done).filter(|done| *done > 0),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn statement(
+        &mut self,
+        service: &str,
+        version: i64,
+        statement: usize,
+        statements: usize,
+        duration_ms: u64,
+    ) {
+        let kind = EventKind::StatementFinished {
+            statement,
+            statements,
+            duration_ms,
+            recovered: None,
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn recovered(&mut self, service: &str, version: i64, statement: usize, statements: usize) {
+        let kind = EventKind::StatementFinished {
+            statement,
+            statements,
+            duration_ms: 0,
+            recovered: Some("the index policies_title_idx exists and is valid".to_owned()),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn blocked(&mut self, service: &str, version: i64, waited_ms: u64, pids: &[i32]) {
+        let blockers = pids.iter().map(|pid| blocker(*pid, 300)).collect();
+        let kind = EventKind::MigrationBlocked {
+            waited_ms,
+            blockers,
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn unblocked(&mut self, service: &str, version: i64, waited_ms: u64) {
+        let kind = EventKind::MigrationUnblocked { waited_ms };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn retrying(&mut self, service: &str, version: i64, attempt: u32, pids: &[i32]) {
+        let kind = EventKind::MigrationRetrying {
+            attempt,
+            attempts: 10,
+            pause_ms: 250 * u64::from(attempt),
+            sqlstate: "55P03".to_owned(),
+            message: "canceling statement due to lock timeout".to_owned(),
+            blockers: pids
+                .iter()
+                .map(|pid| blocker(*pid, 300 + i64::from(attempt)))
+                .collect(),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn lost(&mut self, service: &str, version: i64) {
+        let message = "the connection to the server was lost: connection reset by peer".to_owned();
+        let kind = EventKind::ConnectionLost { message };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn applied(&mut self, service: &str, version: i64, migration: &str, duration_ms: u64) {
+        let name = migration.to_owned();
+        let kind = EventKind::MigrationApplied { name, duration_ms };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    /// A release of one service, from its files to its commit.
+    pub fn released(&mut self, service: &str, version: i64, migration: &str) {
+        let executed = EventKind::MigrationExecuted {
+            name: migration.to_owned(),
+            duration_ms: 424,
+        };
+        self.push(Some(service), Some(version), executed);
+        let gid = format!("orchestrator:01983f2a-0000-7000-8000-000000000001:1:{service}");
+        let prepared = EventKind::ServicePrepared { gid, open_ms: 500 };
+        self.push(Some(service), None, prepared);
+        let decided = EventKind::ReleaseDecided {
+            decision: Decision::Commit,
+            coordinator: name(service),
+        };
+        self.push(None, None, decided);
+        let lock = |relation: &str, mode: &str| HeldLock {
+            relation: relation.to_owned(),
+            mode: mode.to_owned(),
+        };
+        let committed = EventKind::ServiceCommitted {
+            held_ms: 12,
+            open_ms: 512,
+            locks: vec![
+                lock("public.controls", "RowShareLock"),
+                lock("public.policies", "AccessExclusiveLock"),
+                lock("public.policies", "AccessShareLock"),
+            ],
+        };
+        self.push(Some(service), None, committed);
+        let released = EventKind::ReleaseCommitted {
+            databases: 1,
+            window_ms: 4,
+        };
+        self.push(None, None, released);
+    }
+
+    pub fn rolled_back(&mut self, service: &str, version: i64, migration: &str, because: &str) {
+        let kind = EventKind::MigrationRolledBack {
+            name: migration.to_owned(),
+            because: because.to_owned(),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn resolved(&mut self, coordinator: &str, left: &[&str]) {
+        let kind = EventKind::ReleaseResolved(Box::new(Resolved {
+            release: Uuid::from_u128(0x0198_3f2a_0000_7000_8000_0000_0000_0000),
+            coordinator: name(coordinator),
+            decision: Decision::Rollback,
+            finished: vec![name(coordinator)],
+            left: left.iter().map(|it| name(it)).collect(),
+        }));
+        self.push(None, None, kind);
+    }
+
+    pub fn reverted(&mut self, service: &str, version: i64, migration: &str, duration_ms: u64) {
+        let name = migration.to_owned();
+        let kind = EventKind::MigrationReverted { name, duration_ms };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn unchanged(&mut self, service: &str, version: i64, migration: &str) {
+        let name = migration.to_owned();
+        let kind = EventKind::MigrationUnchanged { name };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn failed(&mut self, service: &str, version: i64, failure: Failure) {
+        let kind = EventKind::MigrationFailed(Box::new(failure));
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn notice(&mut self, service: &str, version: i64, severity: &str, message: &str) {
+        let kind = EventKind::ServerNotice {
+            severity: severity.to_owned(),
+            message: message.to_owned(),
+        };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn refused(&mut self, service: &str, kind: RefusalKind, message: &str, next: &str) {
+        let refusal = Refusal {
+            kind,
+            service: Some(name(service)),
+            message: message.to_owned(),
+            next: next.to_owned(),
+        };
+        let kind = EventKind::ServiceFailed {
+            message: refusal.to_string(),
+            next: Some(next.to_owned()),
+            refusal: Some(Box::new(refusal)),
+            exit_code: ExitStatus::Refused,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn unavailable(&mut self, service: &str, message: &str) {
+        let kind = EventKind::ServiceFailed {
+            message: message.to_owned(),
+            next: Some("orchestrator run policy   # first start the server".to_owned()),
+            refusal: None,
+            exit_code: ExitStatus::Unavailable,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn skipped(&mut self, service: &str, because: &str, steps: usize) {
+        let because = because.to_owned();
+        let kind = EventKind::ServiceSkipped { because, steps };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn finished(
+        &mut self,
+        service: &str,
+        outcome: ServiceOutcome,
+        applied: usize,
+        reverted: usize,
+        duration_ms: u64,
+    ) {
+        let kind = EventKind::ServiceFinished {
+            outcome,
+            applied,
+            reverted,
+            duration_ms,
+        };
+        self.push(Some(service), None, kind);
+    }
+
+    pub fn compensation(&mut self) {
+        let of_run = Uuid::from_u128(0x0198_3f2a_0000_7000_8000_0000_0000_0001);
+        let stop = CompensationStop {
+            of_run,
+            because: "the revert of policy 1753250000000 failed".to_owned(),
+            databases: vec![DatabaseState {
+                service: name("policy"),
+                database: "soc_policies".to_owned(),
+                state: CatalogState::Between,
+                version: Some(Version::new(1_753_250_000_000)),
+            }],
+            next: vec!["orchestrator revert all --run …".to_owned()],
+        };
+        for kind in [
+            EventKind::CompensationStarted {
+                of_run,
+                because: "control 1 failed".to_owned(),
+                steps: 3,
+            },
+            EventKind::CompensationFinished {
+                of_run,
+                reverted: 3,
+            },
+            EventKind::CompensationStopped(Box::new(stop)),
+        ] {
+            self.push(None, None, kind);
+        }
+        let kept = EventKind::CompensationGivenUp {
+            of_run,
+            versions: vec![Version::new(1_753_250_000_000)],
+        };
+        self.push(Some("policy"), None, kept);
+    }
+
+    pub fn adoption(&mut self, service: &str, version: i64) {
+        let difference = SchemaDifference {
+            kind: "index".to_owned(),
+            object: "public.policies_title_idx".to_owned(),
+            expected: Some("CREATE INDEX …".to_owned()),
+            found: None,
+            facts: Vec::new(),
+        };
+        let column_order = vec![ColumnOrder {
+            table: "public.policies".to_owned(),
+            expected: vec!["id".to_owned(), "title".to_owned()],
+            found: vec!["title".to_owned(), "id".to_owned()],
+        }];
+        let proof = Proof {
+            name: "initial_schema".to_owned(),
+            adopted: 1,
+            pending: 2,
+            legacy_rows: vec!["public.migrations 1 InitialSchema1".to_owned()],
+            accepted: vec![difference.clone()],
+            column_order: column_order.clone(),
+            server_version: "15.18".to_owned(),
+            scratch_server_version: "15.18".to_owned(),
+        };
+        let drift = Drift {
+            name: "initial_schema".to_owned(),
+            differences: vec![difference],
+            column_order,
+            server_version: "15.18".to_owned(),
+            scratch_server_version: "18.4".to_owned(),
+        };
+        let adopted = EventKind::MigrationAdopted {
+            name: "initial_schema".to_owned(),
+            stands_for: vec!["public.migrations 1 InitialSchema1".to_owned()],
+        };
+        for kind in [
+            EventKind::AdoptionProven(Box::new(proof)),
+            EventKind::DriftFound(Box::new(drift)),
+            adopted,
+        ] {
+            self.push(Some(service), Some(version), kind);
+        }
+        let undone = EventKind::AdoptionUndone { migrations: 1 };
+        self.push(Some(service), None, undone);
+    }
+
+    /// A migration whose revert is faulty, and one that cannot be undone.
+    pub fn rehearsed(&mut self, service: &str, version: i64) {
+        let revert = "services/policy/reverts/V1753260000000__add_status.sql";
+        let finding = Finding {
+            rule: "revert-leaves-schema".to_owned(),
+            severity: Severity::Error,
+            service: name(service),
+            version: Some(Version::new(version)),
+            file: revert.to_owned(),
+            place: Some(Place {
+                line: 3,
+                column: 1,
+                end_line: 3,
+                end_column: 30,
+            }),
+            message: "the revert leaves enum type user_status".to_owned(),
+            safe_form: Some("DROP TYPE user_status;".to_owned()),
+            differences: vec![SchemaDifference {
+                kind: "enum type".to_owned(),
+                object: "public.user_status".to_owned(),
+                expected: None,
+                found: Some("CREATE TYPE public.user_status AS ENUM ('active')".to_owned()),
+                facts: Vec::new(),
+            }],
+            allowed: Some("the application uses it".to_owned()),
+        };
+        let faulty = Rehearsed {
+            name: "add_status".to_owned(),
+            reversibility: Reversibility::Disproven,
+            findings: vec![finding],
+            locks: vec![SeenLock {
+                relation: "public.policies".to_owned(),
+                mode: "AccessExclusiveLock".to_owned(),
+                line: 2,
+                held_us: 12_345,
+                blocks: Some("blocks reads and writes".to_owned()),
+                rewritten: true,
+                scanned: false,
+                emptied: false,
+            }],
+            column_order: vec![ColumnOrder {
+                table: "public.policies".to_owned(),
+                expected: vec!["id".to_owned(), "title".to_owned()],
+                found: vec!["title".to_owned(), "id".to_owned()],
+            }],
+            notes: vec!["a note".to_owned()],
+            rows: 3,
+            up_ms: 12,
+            down_ms: Some(4),
+            again_ms: Some(9),
+        };
+        let irreversible = Rehearsed {
+            reversibility: Reversibility::Irreversible {
+                reason: "rows are merged".to_owned(),
+            },
+            findings: Vec::new(),
+            locks: Vec::new(),
+            column_order: Vec::new(),
+            notes: Vec::new(),
+            down_ms: None,
+            again_ms: None,
+            ..faulty.clone()
+        };
+        for rehearsed in [faulty, irreversible] {
+            let kind = EventKind::MigrationRehearsed(Box::new(rehearsed));
+            self.push(Some(service), Some(version), kind);
+        }
+    }
+
+    /// A restore, and what becomes of the old database.
+    pub fn restore(&mut self, service: &str) {
+        let (database, into) = ("soc_policies", "soc_policies_restoring_0123abcd");
+        let kept = "soc_policies_before_20261123t041500z";
+        let planned = PlannedRestore {
+            database: database.to_owned(),
+            exists: true,
+            backup: "20261123T030000Z-0123abcd".to_owned(),
+            manifest: "backups/20261123T030000Z-0123abcd/manifest.json".to_owned(),
+            taken_at: datetime!(2026-11-23 03:00:00 UTC),
+            age_s: 4_500,
+            bytes: 7_800_000,
+            applied: 2,
+            head: Some(Version::new(1_753_260_000_000)),
+            loses: vec![Version::new(1_753_270_000_000)],
+        };
+        for kind in [
+            EventKind::RestorePlanned(Box::new(planned)),
+            EventKind::RestoreWarning {
+                message: "a subscription stays with the old database".to_owned(),
+            },
+            EventKind::RestoreStarted {
+                database: database.to_owned(),
+                into: into.to_owned(),
+            },
+            EventKind::RestoreVerified {
+                into: into.to_owned(),
+                applied: 2,
+                duration_ms: 900,
+            },
+            EventKind::DatabaseSwapped {
+                database: database.to_owned(),
+                kept_as: Some(kept.to_owned()),
+                window_ms: 12,
+                ended: 3,
+            },
+            EventKind::OldDatabaseKept {
+                database: kept.to_owned(),
+                bytes: 7_900_000,
+            },
+            EventKind::OldDatabaseDropped {
+                database: kept.to_owned(),
+                bytes: 7_900_000,
+            },
+        ] {
+            self.push(Some(service), None, kind);
+        }
+        let swapped = EventKind::DatabasesSwapped {
+            databases: 2,
+            window_ms: 40,
+        };
+        self.push(None, None, swapped);
+    }
+
+    pub fn cancel(&mut self, times: u32) {
+        let kind = EventKind::CancelRequested {
+            times,
+            cause: StopCause::Interrupt,
+            cancels_in_ms: None,
+        };
+        self.push(None, None, kind);
+    }
+
+    /// SIGTERM, and what follows when the step takes too long.
+    pub fn terminate(&mut self) {
+        for (times, cause, cancels_in_ms) in [
+            (1, StopCause::Terminate, Some(8_000)),
+            (2, StopCause::GraceOver, None),
+        ] {
+            let kind = EventKind::CancelRequested {
+                times,
+                cause,
+                cancels_in_ms,
+            };
+            self.push(None, None, kind);
+        }
+    }
+
+    pub fn run_finished(&mut self, exit_code: ExitStatus, totals: Totals, next: &[&str]) {
+        let kind = EventKind::RunFinished {
+            verdict: Verdict::of(exit_code, totals.applied + totals.reverted),
+            exit_code,
+            totals,
+            next: next.iter().map(|&it| it.to_owned()).collect(),
+            anchors: vec![Anchor {
+                service: name("policy"),
+                database: "soc_policies".to_owned(),
+                rows: 3,
+                id: 3,
+                hash: Some("5feceb66".to_owned()),
+            }],
+            backup: self.backup.clone(),
+        };
+        self.push(None, None, kind);
+    }
+}
+
+/// A session that is idle in its transaction; without a process a prepared transaction.
+pub fn blocker(pid: i32, transaction_age_s: i64) -> Blocker {
+    let session = Blocker {
+        pid,
+        user: "app".to_owned(),
+        application: "psql".to_owned(),
+        state: "idle in transaction".to_owned(),
+        transaction_age_s,
+        query: "UPDATE policies\n   SET title = 'x'".to_owned(),
+        prepared: None,
+        waits_for: Vec::new(),
+    };
+    if pid != 0 {
+        return session;
+    }
+    Blocker {
+        state: "prepared transaction".to_owned(),
+        query: String::new(),
+        prepared: Some("transfer".to_owned()),
+        waits_for: vec![991],
+        ..session
+    }
+}
+
+/// A statement that names an unknown column, in a file that ran in one transaction.
+pub fn failure() -> Failure {
+    Failure {
+        name: "add_policy_templates".to_owned(),
+        direction: Direction::Up,
+        sqlstate: Some("42703".to_owned()),
+        message: "column \"titel\" does not exist".to_owned(),
+        detail: None,
+        hint: Some("Perhaps you meant to reference the column \"policies.title\".".to_owned()),
+        context: None,
+        file: "services/policy/migrations/V1753260000000__add_policy_templates.sql".to_owned(),
+        line: Some(14),
+        column: Some(27),
+        source_line: Some("\tSELECT id, lower(title), titel FROM policies;".to_owned()),
+        statements_done: None,
+        statements: None,
+        blockers: Vec::new(),
+        rolled_back: true,
+        outcome_unknown: false,
+        left: Vec::new(),
+        duration_ms: 31,
+        next: "orchestrator run policy   # fix the file first".to_owned(),
+        exit_code: ExitStatus::Failed,
+    }
+}
+
+/// The counts of a run.
+pub fn totals(
+    applied: usize,
+    reverted: usize,
+    failed: usize,
+    skipped: usize,
+    duration_ms: u64,
+) -> Totals {
+    Totals {
+        applied,
+        reverted,
+        failed,
+        cancelled: 0,
+        adopted: 0,
+        restored: 0,
+        rehearsed: 0,
+        findings: 0,
+        skipped,
+        duration_ms,
+    }
+}
+
+fn name(text: &str) -> ServiceName {
+    text.parse().unwrap()
+}
+
+fn gate(service: &str, versions: &[i64]) -> Gate {
+    Gate {
+        service: name(service),
+        versions: versions.iter().copied().map(Version::new).collect(),
+    }
+}

@@ -1,0 +1,465 @@
+//! The state of a run, folded from its events: what every service has done, does and waits for.
+//!
+//! Responsible for the state, not for its text.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    Blocker, Direction, Event, EventKind, Gate, Holder, ServiceName, ServiceOutcome, Version,
+};
+
+/// A run so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Whether it reverts migrations.
+    pub reverts: bool,
+    /// Whether it undoes what it applied when something fails.
+    pub undoes_on_failure: bool,
+    /// Whether part of that could not be undone.
+    pub is_left: bool,
+    /// Steps in the whole run.
+    pub steps: usize,
+    /// Services with steps, in the order of the plan, and services of other events.
+    pub services: Vec<Standing>,
+    /// Services that had nothing to do from the start.
+    pub unchanged: BTreeSet<ServiceName>,
+    /// Whether it is only a backup.
+    pub backs_up: bool,
+    /// The backup that was taken.
+    pub backup: Option<Backup>,
+}
+
+/// The state of one service.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its steps in this run, as far as known.
+    pub steps: usize,
+    /// Migrations applied.
+    pub applied: usize,
+    /// Migrations undone.
+    pub reverted: usize,
+    /// During a compensation: the number of reverts, and how many migrations had been undone before.
+    pub undo_steps: Option<(usize, usize)>,
+    /// Migrations that ran in the open transaction of an atomic release.
+    pub executed: usize,
+    /// Steps that another run did in the meantime.
+    pub elsewhere: usize,
+    /// Whether its database was dumped.
+    pub dumped: bool,
+    /// Its current activity.
+    pub activity: Activity,
+    /// The last migration applied or undone.
+    pub newest: Option<Migration>,
+    /// The migration that failed.
+    pub failed: Option<Migration>,
+    /// Why it is skipped.
+    pub because: Option<String>,
+    /// How it ended.
+    pub outcome: Option<ServiceOutcome>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A migration as shown in the output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Migration {
+    /// Its version.
+    pub version: Option<Version>,
+    /// Its name.
+    pub name: String,
+}
+
+/// The current activity of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// Nothing yet, or nothing any longer.
+    Idle,
+    /// It waits for another service's database.
+    AtGate(Gate),
+    /// It waits for its advisory lock.
+    ForLock(Option<Holder>),
+    /// Its database is being dumped.
+    Dumping(Dumping),
+    /// It has its lock; no step has started.
+    Ready,
+    /// A step is running.
+    Running(Running),
+}
+
+/// A running step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    /// The migration.
+    pub migration: Migration,
+    /// Apply or revert.
+    pub direction: Direction,
+    /// Its number among the service's steps, from 1.
+    pub step: usize,
+    /// Statements done and in all, for no-transaction files.
+    pub statements: Option<(usize, usize)>,
+    /// The last failed attempt, the maximum number of attempts, and the blockers.
+    pub retry: Option<(u32, u32, Vec<Blocker>)>,
+    /// The sessions that currently block it.
+    pub blockers: Vec<Blocker>,
+}
+
+/// A running dump.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dumping {
+    /// Written so far, in bytes.
+    pub bytes: u64,
+    /// The size of the database, in bytes.
+    pub of_bytes: u64,
+    /// The current table.
+    pub table: Option<String>,
+    /// Tables begun.
+    pub tables: usize,
+    /// Tables in all.
+    pub of_tables: usize,
+    /// The sessions that currently block it.
+    pub blockers: Vec<Blocker>,
+}
+
+impl Dumping {
+    fn absorb(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::BackupProgress {
+                bytes,
+                of_bytes,
+                table,
+                tables,
+                of_tables,
+            } => {
+                *self = Self {
+                    bytes: *bytes,
+                    of_bytes: *of_bytes,
+                    table: table.clone(),
+                    tables: *tables,
+                    of_tables: *of_tables,
+                    blockers: Vec::new(),
+                };
+            }
+            EventKind::BackupBlocked { blockers, .. } => self.blockers.clone_from(blockers),
+            _ => {}
+        }
+    }
+}
+
+/// A backup that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Backup {
+    /// Its manifest.
+    pub manifest: String,
+    /// How many services it holds.
+    pub services: usize,
+    /// Their dumps, in bytes.
+    pub bytes: u64,
+}
+
+impl Standing {
+    fn new(name: ServiceName) -> Self {
+        Self {
+            name,
+            steps: 0,
+            applied: 0,
+            reverted: 0,
+            undo_steps: None,
+            executed: 0,
+            elsewhere: 0,
+            dumped: false,
+            activity: Activity::Idle,
+            newest: None,
+            failed: None,
+            because: None,
+            outcome: None,
+            duration_ms: 0,
+        }
+    }
+
+    /// Migrations that this run applied or undid.
+    pub(super) fn done(&self) -> usize {
+        self.applied + self.reverted
+    }
+
+    /// Steps done and in all of the current direction: apply or compensate. Steps that ran in the open transaction of an
+    /// atomic release count.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        match self.undo_steps {
+            Some((steps, before)) => (self.reverted - before, steps),
+            None => (self.done().max(self.executed) + self.elsewhere, self.steps),
+        }
+    }
+
+    /// Whether nothing had to be done.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.done() == 0
+            && matches!(
+                self.outcome,
+                Some(ServiceOutcome::Done | ServiceOutcome::Unchanged)
+            )
+    }
+
+    fn absorb(&mut self, version: Option<Version>, kind: &EventKind) {
+        let migration = |name: &String| Migration {
+            version,
+            name: name.clone(),
+        };
+        match kind {
+            EventKind::GateWaiting { gate } => self.activity = Activity::AtGate(gate.clone()),
+            EventKind::LockWaiting { holder } => {
+                self.activity = Activity::ForLock(holder.clone());
+            }
+            EventKind::GateMet { .. } => self.activity = Activity::Ready,
+            EventKind::ServiceStarted { steps } => {
+                match &mut self.undo_steps {
+                    Some((undo_steps, _)) => *undo_steps = *steps,
+                    None => self.steps = *steps,
+                }
+                self.activity = Activity::Ready;
+            }
+            EventKind::MigrationStarted {
+                name,
+                direction,
+                step,
+                statements,
+                resumed_after,
+            } => {
+                self.activity = Activity::Running(Running {
+                    migration: migration(name),
+                    direction: *direction,
+                    step: *step,
+                    statements: statements.map(|all| (resumed_after.unwrap_or(0), all)),
+                    retry: None,
+                    blockers: Vec::new(),
+                });
+            }
+            EventKind::StatementFinished {
+                statement,
+                statements,
+                ..
+            } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.statements = Some((*statement, *statements));
+                    running.retry = None;
+                    running.blockers.clear();
+                }
+            }
+            EventKind::MigrationBlocked { blockers, .. } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.blockers.clone_from(blockers);
+                }
+            }
+            EventKind::MigrationUnblocked { .. } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.blockers.clear();
+                }
+            }
+            EventKind::MigrationRetrying {
+                attempt,
+                attempts,
+                blockers,
+                ..
+            } => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.retry = Some((*attempt, *attempts, blockers.clone()));
+                    running.blockers.clear();
+                }
+            }
+            EventKind::MigrationExecuted { .. } => {
+                self.executed += 1;
+                self.activity = Activity::Ready;
+            }
+            EventKind::MigrationRolledBack { because, .. } => {
+                self.because = Some(because.clone());
+                self.activity = Activity::Idle;
+            }
+            EventKind::MigrationApplied { name, .. } => {
+                self.applied += 1;
+                self.finish_step(migration(name));
+            }
+            EventKind::MigrationReverted { name, .. } => {
+                self.reverted += 1;
+                self.finish_step(migration(name));
+            }
+            EventKind::MigrationUnchanged { .. } => {
+                self.elsewhere += 1;
+                self.activity = Activity::Ready;
+            }
+            EventKind::MigrationFailed(failure) => {
+                self.failed = Some(migration(&failure.name));
+                self.activity = Activity::Idle;
+            }
+            EventKind::ServiceFailed { .. } => self.activity = Activity::Idle,
+            EventKind::ServiceSkipped { because, steps } => {
+                self.because = Some(because.clone());
+                self.steps = self.steps.max(self.done() + self.elsewhere + steps);
+                self.activity = Activity::Idle;
+            }
+            EventKind::ServiceFinished {
+                outcome,
+                duration_ms,
+                ..
+            } => {
+                self.outcome = Some(*outcome);
+                self.duration_ms = *duration_ms;
+                self.activity = Activity::Idle;
+            }
+            EventKind::BackupStarted { database_bytes, .. } => {
+                self.activity = Activity::Dumping(Dumping {
+                    of_bytes: *database_bytes,
+                    ..Dumping::default()
+                });
+            }
+            EventKind::BackupProgress { .. } | EventKind::BackupBlocked { .. } => {
+                if let Activity::Dumping(dumping) = &mut self.activity {
+                    dumping.absorb(kind);
+                }
+            }
+            EventKind::BackupFinished { .. } => {
+                self.dumped = true;
+                self.activity = Activity::Idle;
+            }
+            EventKind::RunStarted { .. }
+            | EventKind::DatabaseCreated { .. }
+            | EventKind::BackupSkipped { .. }
+            | EventKind::BackupTaken { .. }
+            | EventKind::BackupRemoved { .. }
+            | EventKind::ServerNotice { .. }
+            | EventKind::ConnectionLost { .. }
+            | EventKind::ServicePrepared { .. }
+            | EventKind::ReleaseDecided { .. }
+            | EventKind::ServiceCommitted { .. }
+            | EventKind::ReleaseCommitted { .. }
+            | EventKind::ReleaseResolved(_)
+            | EventKind::AdoptionProven(_)
+            | EventKind::DriftFound(_)
+            | EventKind::MigrationAdopted { .. }
+            | EventKind::AdoptionUndone { .. }
+            | EventKind::CompensationStarted { .. }
+            | EventKind::CompensationFinished { .. }
+            | EventKind::CompensationGivenUp { .. }
+            | EventKind::CompensationStopped(_)
+            | EventKind::RestorePlanned(_)
+            | EventKind::RestoreWarning { .. }
+            | EventKind::RestoreStarted { .. }
+            | EventKind::RestoreVerified { .. }
+            | EventKind::DatabaseSwapped { .. }
+            | EventKind::DatabasesSwapped { .. }
+            | EventKind::MigrationRehearsed(_)
+            | EventKind::OldDatabaseKept { .. }
+            | EventKind::OldDatabaseDropped { .. }
+            | EventKind::CancelRequested { .. }
+            | EventKind::RunFinished { .. } => {}
+        }
+    }
+
+    fn finish_step(&mut self, migration: Migration) {
+        self.newest = Some(migration);
+        self.activity = Activity::Ready;
+    }
+}
+
+impl Tally {
+    /// Processes one event.
+    pub(super) fn absorb(&mut self, event: &Event) {
+        if let EventKind::RunStarted {
+            command,
+            services,
+            unchanged,
+            steps,
+            undoes_on_failure,
+            ..
+        } = &event.kind
+        {
+            self.undoes_on_failure = *undoes_on_failure;
+            self.reverts = *command == "revert";
+            self.backs_up = *command == "backup";
+            self.steps = *steps;
+            self.services = services.iter().cloned().map(Standing::new).collect();
+            self.unchanged = unchanged.iter().cloned().collect();
+        }
+        match &event.kind {
+            EventKind::CompensationStarted { of_run, steps, .. } => {
+                // Otherwise they were counted from the start.
+                if *of_run == event.run_id {
+                    self.steps = self.done() + steps;
+                }
+                for standing in &mut self.services {
+                    standing.undo_steps = Some((0, standing.reverted));
+                }
+            }
+            EventKind::CompensationFinished { .. } | EventKind::CompensationStopped(_) => {
+                self.is_left = matches!(event.kind, EventKind::CompensationStopped(_));
+                for standing in &mut self.services {
+                    standing.undo_steps = None;
+                }
+            }
+            _ => {}
+        }
+        if let EventKind::BackupTaken {
+            manifest,
+            services,
+            bytes,
+            ..
+        } = &event.kind
+        {
+            self.backup = Some(Backup {
+                manifest: manifest.clone(),
+                services: services.len(),
+                bytes: *bytes,
+            });
+        }
+        if let Some(name) = &event.service {
+            self.entry(name).absorb(event.version, &event.kind);
+        }
+    }
+
+    /// The state of a service.
+    pub(super) fn service(&self, name: &ServiceName) -> Option<&Standing> {
+        self.services.iter().find(|standing| standing.name == *name)
+    }
+
+    /// Steps that are done, here or by another run; of a backup: databases that are dumped.
+    pub(super) fn done(&self) -> usize {
+        if self.backs_up {
+            return self.services.iter().filter(|it| it.dumped).count();
+        }
+        self.services
+            .iter()
+            .map(|standing| standing.done().max(standing.executed) + standing.elsewhere)
+            .sum()
+    }
+
+    /// Services that had work or errors, in the order of the plan.
+    pub(super) fn involved(&self) -> impl Iterator<Item = &Standing> {
+        self.services.iter().filter(|standing| {
+            !standing.is_unchanged()
+                && (standing.outcome.is_some() || !self.unchanged.contains(&standing.name))
+        })
+    }
+
+    /// All other services: they had nothing to do.
+    pub(super) fn up_to_date(&self) -> BTreeSet<&ServiceName> {
+        let involved: BTreeSet<_> = self.involved().map(|standing| &standing.name).collect();
+        self.services
+            .iter()
+            .map(|standing| &standing.name)
+            .chain(&self.unchanged)
+            .filter(|name| !involved.contains(name))
+            .collect()
+    }
+
+    fn entry(&mut self, name: &ServiceName) -> &mut Standing {
+        let index = self
+            .services
+            .iter()
+            .position(|standing| standing.name == *name)
+            .unwrap_or_else(|| {
+                self.services.push(Standing::new(name.clone()));
+                self.services.len() - 1
+            });
+        &mut self.services[index]
+    }
+}
