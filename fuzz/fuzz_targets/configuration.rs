@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use fuzz::{chain, folder, write};
 use libfuzzer_sys::fuzz_target;
+use pg_address::DatabaseAddress;
 use pg_address::{LIBPQ_VARIABLES, Password};
 use settings::{Configuration, Overrides, ProjectRoot, Selection};
-use pg_address::DatabaseAddress;
 
 #[derive(Arbitrary, Debug)]
 struct Sources<'a> {
@@ -123,7 +124,10 @@ fn variables(sources: &Sources<'_>) -> BTreeMap<String, String> {
 
 /// psql and pg_dump, configured through variables, connect to the same address.
 fn means_the_same_to_libpq(address: &DatabaseAddress, given: &BTreeMap<String, String>) {
-    let mut variables: BTreeMap<String, String> = address.libpq_environment().into_iter().collect();
+    let mut variables: BTreeMap<String, String> = address
+        .libpq_environment(Duration::from_secs(10))
+        .into_iter()
+        .collect();
     variables.insert("HOME".to_owned(), given["HOME"].clone());
     let again = DatabaseAddress::parse("application_name=again", &variables)
         .unwrap_or_else(|error| panic!("{address}: {}: {variables:?}", chain(&error)))

@@ -6,10 +6,10 @@ use std::sync::Once;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use fuzz::{chain, folder, write};
-use libfuzzer_sys::fuzz_target;
 use domain::{Direction, Directives, Fleet, Migration, Script, Service};
 use engine::{planning, source};
+use fuzz::{chain, folder, write};
+use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
 struct Files<'a> {

@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use arbitrary::Arbitrary;
+use domain::{Requirement, Version};
 use fuzz::{chain, empty, folder, write};
 use libfuzzer_sys::fuzz_target;
 use service_layout::{FileName, Layout, LayoutError};
-use domain::{Requirement, Version};
 
 #[derive(Arbitrary, Debug)]
 struct Names<'a> {

@@ -4,15 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::Arbitrary;
-use libfuzzer_sys::fuzz_target;
-use orchestrator::graph::{GraphOrder, Shape, document, refuse_cycles, render};
-use domain::{Checksum, Direction, Directives, Fleet, Migration, Plan, Requirement, Script, Service, Step, Version};
+use domain::{AppliedMigration, History, Interruption};
+use domain::{
+    Checksum, Direction, Directives, Fleet, Migration, Plan, Requirement, Script, Service, Step,
+    Version,
+};
 use engine::planning;
 use engine::planning::Order;
-use engine::reconcile::{AppliedMigration, History, Interruption, State, reconcile};
+use engine::reconcile::{State, reconcile};
+use engine::revert::{Scope, select};
+use libfuzzer_sys::fuzz_target;
+use orchestrator::graph::{GraphOrder, Shape, document, refuse_cycles, render};
 use report::Palette;
 use report::table::columns;
-use engine::revert::{Scope, select};
 
 #[derive(Arbitrary, Debug)]
 struct Platform<'a> {

@@ -2,11 +2,11 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use fuzz::{chain, folder, write};
-use libfuzzer_sys::fuzz_target;
-use drift::AcceptedDrift;
-use health::journal::{AnchorFile, judge};
 use domain::{Anchor, Fleet, Service};
+use drift::AcceptedDrift;
+use fuzz::{chain, folder, write};
+use health::journal::{AnchorFile, judge};
+use libfuzzer_sys::fuzz_target;
 use store::ChainRow;
 
 #[derive(Arbitrary, Debug)]

@@ -3,10 +3,10 @@
 
 use std::sync::Once;
 
-use fuzz::{chain, folder, write};
-use libfuzzer_sys::fuzz_target;
 use domain::{Fleet, Service};
 use engine::source::{SourceError, load_folder};
+use fuzz::{chain, folder, write};
+use libfuzzer_sys::fuzz_target;
 use toml::{Table, Value};
 
 fuzz_target!(|text: &str| {

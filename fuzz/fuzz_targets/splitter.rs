@@ -2,7 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pg_sql::{Name, ReindexTarget, Statement, StatementKind, classify, file_hazards, hazards, leading_comment_lines, position_at, position_of_character, split};
+use pg_sql::{
+    Name, ReindexTarget, Statement, StatementKind, classify, file_hazards, hazards,
+    leading_comment_lines, position_at, position_of_character, split,
+};
 
 fuzz_target!(|text: &str| {
     for (line, comment) in leading_comment_lines(text) {

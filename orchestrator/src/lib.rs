@@ -1,14 +1,7 @@
 //! The orchestrator: many services, in the order of their dependencies.
 //!
-//! This crate has everything that concerns a fleet or a review; `shared` has what one service needs to migrate itself.
-//! Modules depend only on modules of a lower layer, including those of `shared` (a test enforces it):
-//!
-//! | floor | rooms |
-//! |---|---|
-//! | 5 | `cli` |
-//! | 4 | `adopt`, `backup`, `check`, `doctor`, `drift`, `fix`, `journal`, `rehearsal`, `restore`, `schema`, `scratch` |
-//! | 3 | `client_program`, `client_watch`, `generate`, `git`, `lint`, `rules` |
-//! | 1 | `graph`, `embedded` |
+//! Commands on a fleet, and the order across its services. Everything that one service needs to migrate itself is below
+//! `shared/`, and each larger subject of the orchestrator has a crate of its own.
 
 pub mod check;
 pub mod cli;

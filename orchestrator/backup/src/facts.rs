@@ -10,10 +10,11 @@ use tokio_postgres::Error;
 use super::DatabaseProperties;
 
 /// The facts about a database at the time of its dump.
-pub(crate) struct Facts {
+pub struct Facts {
     /// The server version, such as `15.18`.
-    pub(crate) server_version: String,
-    pub(crate) major: i32,
+    pub server_version: String,
+    /// The major version of the server.
+    pub major: i32,
     /// The time of the snapshot, by the server's clock.
     pub(crate) taken_at: Option<OffsetDateTime>,
     /// The size of the database.
@@ -22,12 +23,12 @@ pub(crate) struct Facts {
     /// The tables whose rows must be in the dump: oid and quoted name.
     pub(crate) tables: Vec<(u32, String)>,
     /// The roles that own objects in the database or have privileges on them.
-    pub(crate) roles: Vec<String>,
+    pub roles: Vec<String>,
 }
 
 impl Facts {
     /// Reads the facts in the transaction of the dump's snapshot.
-    pub(crate) async fn read(client: &Client) -> Result<Self, Error> {
+    pub async fn read(client: &Client) -> Result<Self, Error> {
         let row = client
             .query_one(
                 "SELECT pg_catalog.current_setting('server_version'), \
@@ -81,7 +82,7 @@ impl Facts {
 }
 
 /// Converts microseconds since 1970 to a time.
-pub(crate) fn moment(microseconds: i64) -> Option<OffsetDateTime> {
+pub fn moment(microseconds: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000).ok()
 }
 

@@ -17,7 +17,7 @@ mod test_restore_servers;
 mod verify;
 
 pub use error::BackupError;
-pub(crate) use facts::{Facts, moment};
+pub use facts::{Facts, moment};
 pub use manifest::{
     DatabaseProperties, DumpFile, DumpFormat, Head, MANIFEST, Manifest, ManifestError, RoleSetting,
     SCHEMA, ServiceBackup,

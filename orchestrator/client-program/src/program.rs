@@ -140,7 +140,7 @@ impl ClientProgram {
 }
 
 /// The exit code of a failed client program. Parses the text, because client programs print no SQLSTATE.
-pub(crate) fn exit_status_of(said: &str) -> ExitStatus {
+pub fn exit_status_of(said: &str) -> ExitStatus {
     const LOST: [&str; 9] = [
         "connection to server",
         "server closed the connection",
@@ -162,7 +162,7 @@ pub(crate) fn exit_status_of(said: &str) -> ExitStatus {
 }
 
 /// Whether the server has no free connection, including connection limits of roles and databases.
-pub(crate) fn is_of_full_server(said: &str) -> bool {
+pub fn is_of_full_server(said: &str) -> bool {
     [
         "too many clients",
         "too many connections",
@@ -174,7 +174,7 @@ pub(crate) fn is_of_full_server(said: &str) -> bool {
 }
 
 /// Whether a lock was not acquired in time.
-pub(crate) fn is_locked(said: &str) -> bool {
+pub fn is_locked(said: &str) -> bool {
     ["statement timeout", "lock timeout", "could not obtain lock"]
         .iter()
         .any(|part| said.contains(part))
@@ -184,7 +184,7 @@ pub(crate) fn is_locked(said: &str) -> bool {
 const PERMISSION_DENIED: &str = "permission denied";
 
 /// The next command when a client program reports a missing privilege. Parses the text, because client programs print no SQLSTATE.
-pub(crate) fn without_right(said: &str, address: &DatabaseAddress) -> Option<String> {
+pub fn without_right(said: &str, address: &DatabaseAddress) -> Option<String> {
     said.contains(PERMISSION_DENIED).then(|| {
         let user = quote_identifier(address.user());
         ask_administrator(&format!("GRANT pg_read_all_data TO {user}"))

@@ -59,7 +59,7 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
 
 /// Before PostgreSQL 15 every role may create in `public`, unless that was revoked when the database was created, as we do. No
 /// migration makes that difference.
-pub(crate) fn is_of_its_creation(difference: &Difference, found: &Snapshot) -> bool {
+pub fn is_of_its_creation(difference: &Difference, found: &Snapshot) -> bool {
     let revokes_create = |fact: &AttributeDifference| {
         let side = fact.expected.as_deref().or(fact.found.as_deref());
         fact.name == "grant" && side == Some("REVOKE CREATE FROM PUBLIC")

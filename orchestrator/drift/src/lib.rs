@@ -18,7 +18,7 @@ pub use accepted_file::refuse_existing;
 pub use cohosted::CohostedService;
 pub use database::DatabaseSetting;
 pub use detect::{DriftReport, detect};
-pub(crate) use difference::is_of_its_creation;
+pub use difference::is_of_its_creation;
 pub use difference::{Differences, differences, other_major};
 pub use live::{Live, read_live};
 pub use neighbors::configured_neighbors;

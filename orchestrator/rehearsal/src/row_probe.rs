@@ -29,8 +29,7 @@ pub(super) struct RowProbe {
     made_rows: bool,
 }
 
-impl From<RowsError> for ScratchError {
-    fn from(error: RowsError) -> Self {
+fn unreadable(error: RowsError) -> ScratchError {
         let cause = Diagnostic {
             message: with_causes(&error),
             next: None,
@@ -38,14 +37,13 @@ impl From<RowsError> for ScratchError {
             exit_code: error.exit_status(),
         };
         ServiceError::from(cause.within("cannot inspect the scratch database")).into()
-    }
 }
 
 impl RowProbe {
     /// Starts on a scratch database. Code that is already broken is not held against later migrations.
     pub(super) async fn start(client: &Client) -> Result<Self, ScratchError> {
         let mut examiner = Examiner::default();
-        examiner.examine(client).await?;
+        examiner.examine(client).await.map_err(unreadable)?;
         Ok(Self {
             filler: Filler::default(),
             examiner,
@@ -61,7 +59,7 @@ impl RowProbe {
 
     /// Fills empty tables. Returns new notes on tables that cannot be filled.
     pub(super) async fn fill(&mut self, client: &Client) -> Result<Vec<String>, ScratchError> {
-        let filled = self.filler.fill(client).await?;
+        let filled = self.filler.fill(client).await.map_err(unreadable)?;
         self.made_rows |= filled.rows > 0;
         let notes = filled.unfilled.into_iter().map(|unfilled| {
             format!(
@@ -78,7 +76,7 @@ impl RowProbe {
         client: &Client,
         earlier: Option<&Digests>,
     ) -> Result<Digests, ScratchError> {
-        Ok(digest(client, earlier).await?)
+        digest(client, earlier).await.map_err(unreadable)
     }
 
     /// The findings about code, and notes on what could not be tested.
@@ -87,7 +85,7 @@ impl RowProbe {
         client: &Client,
         script: &'s Script,
     ) -> Result<(Vec<Draft<'s>>, Vec<String>), ScratchError> {
-        let examined = self.examiner.examine(client).await?;
+        let examined = self.examiner.examine(client).await.map_err(unreadable)?;
         let drafts = examined
             .broken
             .iter()
@@ -136,7 +134,9 @@ impl Rows {
             return Ok(Vec::new());
         }
         let (before, after_up) = (&self.before, &self.after_up);
-        let losses = later_losses(client, before, after_up, after_down, &revert.text).await?;
+        let losses = later_losses(client, before, after_up, after_down, &revert.text)
+            .await
+            .map_err(unreadable)?;
         Ok(losses.iter().map(|loss| draft(loss, revert)).collect())
     }
 }

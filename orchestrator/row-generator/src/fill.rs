@@ -91,10 +91,7 @@ impl Filler {
 
 /// Fills the empty ones of these tables, and the tables that they reference, in the open transaction, which the caller rolls back:
 /// no sequence is advanced.
-pub(in rehearsal) async fn fill_in(
-    client: &Client,
-    selected: &BTreeSet<u32>,
-) -> Result<Filled, RowsError> {
+pub async fn fill_in(client: &Client, selected: &BTreeSet<u32>) -> Result<Filled, RowsError> {
     let empty = empty_tables(client).await?;
     if !empty.iter().any(|oid| selected.contains(oid)) {
         return Ok(Filled::default());

@@ -27,10 +27,10 @@ const OWN_NUMBERS: usize = 1_000_001;
 
 /// Restores the settings of an application's session in the open transaction: triggers and defaults may rely on the settings of
 /// the database.
-pub(in rehearsal) const AS_APPLICATION: &str = "SET LOCAL search_path TO DEFAULT";
+pub const AS_APPLICATION: &str = "SET LOCAL search_path TO DEFAULT";
 
 /// Runs a statement as an application would, in the open transaction; rolls it back if the server rejects it.
-pub(in rehearsal) async fn attempt<T>(
+pub async fn attempt<T>(
     client: &Client,
     work: impl Future<Output = Result<T, RowsError>>,
 ) -> Result<Result<T, ServerError>, RowsError> {

@@ -25,6 +25,6 @@ pub use fill::{Filled, Filler, Unfilled};
 pub use later::later_losses;
 pub use losses::{Culprit, Loss, LossKind, losses};
 
-pub(in rehearsal) use fill::fill_in;
-pub(in rehearsal) use insert::{AS_APPLICATION, attempt};
-pub(in rehearsal) use tables::{USERS_TABLES, read_rows, shown};
+pub use fill::fill_in;
+pub use insert::{AS_APPLICATION, attempt};
+pub use tables::{USERS_TABLES, read_rows, shown};

@@ -15,7 +15,7 @@ use super::types::{Type, Types};
 
 /// User tables, as `c` with its schema `n`: without our tables, refinery's histories, and tables of extensions. A partitioned table is
 /// represented by its root.
-pub(in rehearsal) const USERS_TABLES: &str = "pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+pub const USERS_TABLES: &str = "pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
         AND n.nspname NOT IN ('information_schema', 'orchestrator') AND n.nspname NOT LIKE 'pg\\_%'
         AND NOT EXISTS (SELECT FROM pg_depend AS d
@@ -69,7 +69,7 @@ impl Table {
 }
 
 /// A table's name for messages, without the schema `public`.
-pub(in rehearsal) fn shown(schema: &str, name: &str) -> String {
+pub fn shown(schema: &str, name: &str) -> String {
     if schema == "public" {
         quote(name)
     } else {
@@ -138,7 +138,7 @@ pub(super) struct Unique {
 }
 
 /// Reads the rows of a query, each as a JSON object.
-pub(in rehearsal) async fn read_rows<T: DeserializeOwned>(
+pub async fn read_rows<T: DeserializeOwned>(
     client: &Client,
     query: &str,
 ) -> Result<Vec<T>, RowsError> {

@@ -23,7 +23,7 @@ pub fn start(globals: &GlobalArgs) {
     let json = globals.log_format == LogFormat::Json;
     let level = match globals.verbose {
         0 | 1 => "warn",
-        2 => "shared=debug,orchestrator=debug,warn",
+        2 => "debug,tokio_postgres=warn,rustls=warn,mio=warn,hyper=warn",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));

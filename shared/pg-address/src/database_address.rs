@@ -70,7 +70,7 @@ impl DatabaseAddress {
     }
 
     /// Validates the values; `default_database` applies if the address names no database.
-    pub(crate) fn resolve(
+    pub fn resolve(
         mut parameters: Parameters,
         default_database: Option<&str>,
         variables: &BTreeMap<String, String>,
@@ -124,7 +124,7 @@ impl DatabaseAddress {
 
     /// The same address with TLS required, unless the address sets the mode. `None` if it disables TLS.
     #[must_use]
-    pub(crate) fn with_required_tls(mut self) -> Option<Self> {
+    pub fn with_required_tls(mut self) -> Option<Self> {
         Arc::make_mut(&mut self.server)
             .tls
             .require()
@@ -406,7 +406,7 @@ mod tests {
     fn only_the_database_changes() {
         let address = parse("postgres://u:p@h:7/a?sslmode=require").with_database("b");
         assert_eq!(address.to_string(), "u@h:7/b");
-        assert_eq!(address.tls().mode, settings::SslMode::Require);
+        assert_eq!(address.tls().mode, crate::SslMode::Require);
         assert_eq!(
             address.server_key(),
             parse("postgres://x@H:7/c").server_key()
@@ -478,7 +478,7 @@ mod tests {
         }
         for (name, _) in &variables {
             assert!(
-                name == "PGDATABASE" || settings::LIBPQ_VARIABLES.contains(&name.as_str()),
+                name == "PGDATABASE" || crate::LIBPQ_VARIABLES.contains(&name.as_str()),
                 "{name}"
             );
         }

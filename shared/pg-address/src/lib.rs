@@ -25,5 +25,5 @@ pub use password::Password;
 pub use tls_settings::{ChannelBinding, RootCertificates, SslMode, TlsSettings, TlsVersion};
 
 pub use child_environment::clean_command;
-pub(crate) use parameters::Parameters;
+pub use parameters::Parameters;
 pub use parameters::without_password;

@@ -11,11 +11,11 @@ use super::{AddressError, keyword, url};
 
 /// Connection parameters by key; `Debug` hides the password.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Parameters(BTreeMap<&'static str, String>);
+pub struct Parameters(BTreeMap<&'static str, String>);
 
 impl Parameters {
     /// Parses a URL or a `key=value` string.
-    pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
         // Secrets from mounted files or variables often end with a newline.
         let text = text.trim();
         if let Some((scheme, rest)) = text.split_once("://")
@@ -33,7 +33,7 @@ impl Parameters {
     }
 
     /// Sets a key; a later value replaces an earlier one, as in libpq.
-    pub(crate) fn set(&mut self, key: &str, value: impl Into<String>) -> Result<(), AddressError> {
+    pub fn set(&mut self, key: &str, value: impl Into<String>) -> Result<(), AddressError> {
         self.0.insert(keyword::known(key)?, value.into());
         Ok(())
     }

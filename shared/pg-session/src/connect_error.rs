@@ -417,7 +417,7 @@ pub fn ask_administrator(sql: &str) -> String {
 }
 
 /// The next step if only the message of the server names the privilege.
-pub(crate) fn ask_for_right(user: &str) -> String {
+pub fn ask_for_right(user: &str) -> String {
     rerun(format!(
         "first have an administrator grant role {} the privilege that the server names",
         quote_identifier(user)

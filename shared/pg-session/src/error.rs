@@ -45,7 +45,7 @@ pub struct ServerError {
 }
 
 /// The name of the journal's key, by which the server decides which writer adds the newest row.
-pub(super) const CHAIN_CONSTRAINT: &str = "journal_chain";
+pub const CHAIN_CONSTRAINT: &str = "journal_chain";
 
 impl ServerError {
     /// Whether a row was there that the history was not to have, or its table was not.

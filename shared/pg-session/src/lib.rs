@@ -1,6 +1,6 @@
-//! Talking to PostgreSQL: connections, sessions, the advisory lock, history and journal.
+//! Connections and sessions of PostgreSQL, the advisory lock, and the state of a session.
 //!
-//! Responsible for the engine's own statements; not for those of migration files (`runner`).
+//! Responsible for sessions in which our own statements run safely; not for what is stored (`store`).
 
 mod activity;
 mod advisory_lock;
@@ -38,10 +38,11 @@ pub use advisory_lock::{
 pub use blocked::recent_blockers;
 pub use client::Client;
 pub use connect::{ConnectOptions, connect};
-pub(crate) use connect_error::ask_for_right;
+pub use connect_error::ask_for_right;
 pub use connect_error::{ConnectError, ask_administrator};
 pub use connection::{CancelError, CancelHandle, Connection};
 pub use connections::{Connections, Permit};
+pub use error::CHAIN_CONSTRAINT;
 pub use error::{ServerError, is_connection_lost};
 pub use exported_snapshot::export_snapshot;
 pub use foreign_code::{ForeignCode, read_foreign_code};
@@ -52,6 +53,7 @@ pub use prepared::{
     prepare_transaction, read_in_doubt, read_locks, read_prepared_slots, read_relations,
 };
 pub use quote::quote_identifier;
+pub use quote::split_name;
 pub use session::{IDLE_TIMEOUTS, OWN_BEGIN, Session, SessionSettings};
 pub use session_observer::SessionObserver;
 pub use session_state::SessionState;

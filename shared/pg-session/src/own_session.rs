@@ -172,7 +172,7 @@ async fn ask_version(client: &Client) -> Result<u32, tokio_postgres::Error> {
 }
 
 /// The major version in a text such as `15.18 (Debian 15.18-1)` or `19devel`; 0 if there is none.
-pub(super) fn major(version: &str) -> u32 {
+pub fn major(version: &str) -> u32 {
     let digits = version
         .find(|character: char| !character.is_ascii_digit())
         .map_or(version, |end| &version[..end]);

@@ -1,7 +1,7 @@
 //! Names in SQL.
 
 /// `schema.table` or `table`.
-pub(super) fn split_name(name: &str) -> (Option<&str>, &str) {
+pub fn split_name(name: &str) -> (Option<&str>, &str) {
     match name.split_once('.') {
         Some((schema, table)) => (Some(schema), table),
         None => (None, name),

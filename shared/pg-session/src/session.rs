@@ -165,7 +165,7 @@ impl Session {
     }
 
     /// The role that runs our statements.
-    pub(super) fn user(&self) -> &str {
+    pub fn user(&self) -> &str {
         match self.facts.role.as_str() {
             "none" => self.address.user(),
             role => role,
@@ -173,7 +173,7 @@ impl Session {
     }
 
     /// The schema in which the history table is, or would be created.
-    pub(super) fn history_schema(&self) -> &str {
+    pub fn history_schema(&self) -> &str {
         let found = self.facts.bookkeeping.history_schema.as_deref();
         found.unwrap_or(&self.facts.expected_schema)
     }
@@ -188,17 +188,17 @@ impl Session {
     }
 
     /// Whether the history table exists.
-    pub(super) fn has_history(&self) -> bool {
+    pub fn has_history(&self) -> bool {
         self.facts.bookkeeping.history_schema.is_some()
     }
 
     /// Whether `orchestrator.progress` exists.
-    pub(super) fn has_progress(&self) -> bool {
+    pub fn has_progress(&self) -> bool {
         self.has_table("progress")
     }
 
     /// Whether `orchestrator.compensation` exists.
-    pub(super) fn has_compensation(&self) -> bool {
+    pub fn has_compensation(&self) -> bool {
         self.has_table("compensation")
     }
 
@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// Records that the compensation table exists.
-    pub(super) fn mark_compensation_installed(&mut self) {
+    pub fn mark_compensation_installed(&mut self) {
         self.mark_table("compensation");
     }
 
@@ -226,7 +226,7 @@ impl Session {
     }
 
     /// Whether a journal exists whose rows are not chained yet.
-    pub(super) fn has_unchained_journal(&self) -> bool {
+    pub fn has_unchained_journal(&self) -> bool {
         self.has_journal() && !self.facts.journal_chained
     }
 
@@ -236,7 +236,7 @@ impl Session {
     }
 
     /// Whether default privileges may grant others access to new objects in this database.
-    pub(super) fn has_default_privileges(&self) -> bool {
+    pub fn has_default_privileges(&self) -> bool {
         self.facts.default_privileges
     }
 
@@ -257,7 +257,7 @@ impl Session {
     }
 
     /// Records that those tables have just been created.
-    pub(super) fn mark_installed(&mut self, with_progress: bool) {
+    pub fn mark_installed(&mut self, with_progress: bool) {
         self.facts.bookkeeping.history_schema = Some(self.history_schema().to_owned());
         self.mark_table("journal");
         self.facts.journal_chained = true;

@@ -205,7 +205,7 @@ mod tests {
         for room in 4..80 {
             for column in 1..70 {
                 let snippet = Snippet::new(line, Some(column), room);
-                let drawn = shared::text::width(&snippet.line);
+                let drawn = crate::text::width(&snippet.line);
                 let (left, length) = snippet.mark.unwrap_or_default();
                 assert!(drawn <= room, "{room} {column}: {}", snippet.line);
                 assert!(left + length <= room + 1, "{room} {column}: {snippet:?}");

@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(configuration.max_connections(), MAX_CONNECTIONS);
         assert_eq!(configuration.mentioned_services().count(), 0);
         let location = configuration
-            .locate("policy", "soc_policies", shared::Selection::Many)
+            .locate("policy", "soc_policies", crate::Selection::Many)
             .expect("a location");
         assert!(location.address().is_none());
     }

@@ -5,7 +5,7 @@
 //! costs no round trip; it is checked by the client, from the values.
 
 use domain::{Anchor, ServiceName};
-use pg_session::error::CHAIN_CONSTRAINT;
+use pg_session::CHAIN_CONSTRAINT;
 use pg_session::{ServerError, Session};
 
 /// The first element of what is hashed. It changes with the columns or their form.

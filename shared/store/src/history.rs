@@ -13,7 +13,7 @@ use super::{compensation, progress};
 use domain::{AppliedMigration, History};
 use domain::{Checksum, ServiceName, Version};
 use pg_session::Session;
-use pg_session::quote::quote_identifier;
+use pg_session::quote_identifier;
 
 /// Reads the state of a service from the database. Writes nothing; a database without our tables has an empty history.
 pub async fn read_history(

@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 
 use domain::Version;
 use pg_session::Session;
-use pg_session::quote::{quote_identifier, split_name};
+use pg_session::{quote_identifier, split_name};
 
 /// TypeORM's default name for its history.
 const DEFAULT_TABLE: &str = "migrations";

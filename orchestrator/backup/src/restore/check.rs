@@ -17,7 +17,7 @@ use crate::{DumpFile, DumpFormat, ServiceBackup};
 const SLICE: usize = 1 << 20;
 
 /// Refuses a backup with a file that is missing, has another size, or was changed. Blocks while it reads all files.
-pub(crate) fn files(restoration: &Restoration) -> Result<(), Refusal> {
+pub fn files(restoration: &Restoration) -> Result<(), Refusal> {
     let dump = restoration.dump();
     if dump.files.is_empty() {
         let manifest = restoration.manifest_path();

@@ -20,9 +20,9 @@ mod surroundings;
 mod swap;
 mod verify;
 
-pub(crate) use check::files as check_files;
+pub use check::files as check_files;
 pub use choice::{Restoration, Source, choose};
 pub use drop_old::drop_old;
 pub use leftovers::{KeptDatabase, dead_databases, is_restoring, kept_databases};
-pub(crate) use program::{Poured, find as find_pg_restore, major, pour};
+pub use program::{Poured, find as find_pg_restore, major, pour};
 pub use run::{RestoreOptions, restore};

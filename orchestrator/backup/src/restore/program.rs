@@ -20,7 +20,7 @@ const LAST_WORDS: usize = 6;
 const TRANSACTION_TIMEOUT: i32 = 17;
 
 /// Finds a `pg_restore` that can read the backup. Blocks.
-pub(crate) fn find(
+pub fn find(
     restoration: &Restoration,
     folder: Option<&Path>,
 ) -> Result<ClientProgram, ClientProgramError> {
@@ -29,7 +29,7 @@ pub(crate) fn find(
 }
 
 /// The major version of a version such as `15.18`.
-pub(crate) fn major(version: &str) -> i32 {
+pub fn major(version: &str) -> i32 {
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
 }
@@ -101,7 +101,7 @@ pub(super) async fn fill(
 
 /// The location of a dump.
 #[derive(Clone, Copy)]
-pub(crate) enum Poured<'a> {
+pub enum Poured<'a> {
     /// A file or a directory.
     At(&'a Path),
     /// A dump in memory.
@@ -109,7 +109,7 @@ pub(crate) enum Poured<'a> {
 }
 
 /// Like [`fill`], for any dump and with further arguments.
-pub(crate) async fn pour(
+pub async fn pour(
     program: &ClientProgram,
     from: Poured<'_>,
     into: &ClientWatch,

@@ -23,7 +23,7 @@ pub(super) struct ServerFacts {
 }
 
 impl ServerFacts {
-    pub(super) fn major(&self) -> i32 {
+    pub fn major(&self) -> i32 {
         self.version_number / 10_000
     }
 }

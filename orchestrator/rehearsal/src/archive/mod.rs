@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use domain::{Diagnostic, ExitStatus, rerun};
 use engine::inspect::ServiceError;
 
-use backup::restore::Restoration;
+use ::backup::restore::Restoration;
 use client_program::{ClientProgram, ClientProgramError};
 use scratch::ScratchError;
 
