@@ -30,13 +30,13 @@ pub(super) struct RowProbe {
 }
 
 fn unreadable(error: RowsError) -> ScratchError {
-        let cause = Diagnostic {
-            message: with_causes(&error),
-            next: None,
-            refusal: None,
-            exit_code: error.exit_status(),
-        };
-        ServiceError::from(cause.within("cannot inspect the scratch database")).into()
+    let cause = Diagnostic {
+        message: with_causes(&error),
+        next: None,
+        refusal: None,
+        exit_code: error.exit_status(),
+    };
+    ServiceError::from(cause.within("cannot inspect the scratch database")).into()
 }
 
 impl RowProbe {
