@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::Reporter;
 use domain::{ExitStatus, Version, commented, suggest};
 use report::units::count;
 use service_cli::command::{

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Reporter;
 use domain::{ExitStatus, ServiceName, called};
 use service_cli::command::{CommandError, Context, Selected, select, watch_stops};
 

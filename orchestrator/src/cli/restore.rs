@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::Reporter;
 use domain::{ExitStatus, called, commented};
 use report::units::{age, count};
 use service_cli::command::{CommandError, Context, confirm, select, watch_stops};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::quote;
+use domain::Reporter;
 use domain::{
     EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, called, commented,
     suggest,

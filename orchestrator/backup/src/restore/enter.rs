@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::History;
 use domain::{Anchor, EventKind, Holder, with_causes};
 use engine::dispatch::{Events, LockedDatabase};
 use engine::inspect::{ServiceError, Target};

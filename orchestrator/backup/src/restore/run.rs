@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use domain::Reporter;
 use domain::{
     EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, commented, millis, suggest,
     with_causes,

@@ -1,5 +1,6 @@
 //! Verifies a restored database against the manifest.
 
+use domain::History;
 use engine::dispatch::Events;
 use engine::inspect::ServiceError;
 use engine::reconcile::{State, reconcile};

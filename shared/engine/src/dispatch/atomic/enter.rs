@@ -12,6 +12,7 @@ use crate::gates;
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::succession::{Due, Succession};
+use domain::History;
 use domain::{EventKind, ServiceName, millis};
 use pg_session::LockedSession;
 use store::{install, read_history};
