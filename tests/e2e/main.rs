@@ -60,6 +60,7 @@ mod leftovers;
 mod leftovers_reindex;
 mod legacy_facts;
 mod no_transaction;
+mod one_build;
 mod order;
 mod output;
 mod polite;
