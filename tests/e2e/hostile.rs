@@ -208,13 +208,13 @@ fn planted_operators_and_functions_are_not_called() {
         ("log_min_messages", "log"),
         ("max_prepared_transactions", "10"),
     ]);
-    for service in ["one", "two"] {
+    // In the schema that the database puts first, and in the one that most search paths have.
+    for (service, schema) in [("one", "evil"), ("two", "public")] {
         let database = format!("db_{service}");
         server.query("postgres", &format!("CREATE DATABASE {database}"));
         server.query(&database, "CREATE SCHEMA evil");
-        let planted =
-            plant(&server, &database, "evil", &used) + plant(&server, &database, "public", &used);
-        assert!(planted > 500, "{planted} were planted");
+        let planted = plant(&server, &database, schema, &used);
+        assert!(planted > 250, "{planted} were planted");
         server.query(
             &database,
             &format!("ALTER DATABASE {database} SET search_path = evil, public, pg_catalog"),
