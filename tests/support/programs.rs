@@ -196,44 +196,49 @@ impl Outcome {
     }
 }
 
-/// The binary of a program. All are built once per test process, so that they are those of this source.
+/// The binary of a program. All are built once per test process, so that they are those of this source. With cargo-nextest each
+/// test is a process, and `.config/nextest.toml` has them built before the first.
 fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(["build", "--workspace", "--bins", "--quiet"]);
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
-        // What cargo tells a test about its package would make build scripts that look at it (ring's) run again, and
-        // rebuild all that depends on them: now, and again at the next `cargo test`.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if [
-                "CARGO_PKG_",
-                "CARGO_MANIFEST_",
-                "CARGO_CRATE_",
-                "CARGO_BIN_",
-            ]
-            .iter()
-            .any(|prefix| text.starts_with(prefix))
-            {
-                command.env_remove(&name);
-            }
-        }
-        let built = command
-            .current_dir(workspace())
-            .status()
-            .expect("cargo runs");
-        assert!(built.success(), "the programs are built");
-    });
+    if std::env::var_os("NEXTEST").is_none() {
+        BUILT.get_or_init(build);
+    }
     let profile = if cfg!(debug_assertions) {
         "debug"
     } else {
         "release"
     };
     target_folder().join(profile).join(name)
+}
+
+fn build() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--workspace", "--bins", "--quiet"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    // What cargo tells a test about its package would make build scripts that look at it (ring's) run again, and
+    // rebuild all that depends on them: now, and again at the next `cargo test`.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_CRATE_",
+            "CARGO_BIN_",
+        ]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+        {
+            command.env_remove(&name);
+        }
+    }
+    let built = command
+        .current_dir(workspace())
+        .status()
+        .expect("cargo runs");
+    assert!(built.success(), "the programs are built");
 }
 
 /// `PATH` with a folder before all others.
