@@ -32,9 +32,9 @@ check *options:
 local command:
     cargo run --quiet -p orchestrator -- local {{ command }}
 
-# Run all tests
+# Run all tests: with cargo-nextest, where it is installed
 test *options:
-    cargo test --workspace {{ options }}
+    if command -v cargo-nextest >/dev/null; then cargo nextest run --workspace {{ options }}; else cargo test --workspace {{ options }}; fi
 
 # Run all tests on another PostgreSQL, such as 14 or 18
 test-on major *options:
@@ -55,7 +55,7 @@ ci:
 
 # Check licenses, banned and duplicate crates, and sources
 deny:
-    $(scripts/install-cargo-deny)/cargo-deny --locked check licenses bans sources
+    $(scripts/install-cargo-tool deny)/cargo-deny --locked check licenses bans sources
 
 # Benchmark against psql
 bench *options:
