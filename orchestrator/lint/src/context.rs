@@ -8,6 +8,7 @@ use super::change::{Change, RowKind, Step, Unknown};
 use super::file::LintedFile;
 use super::first_mentions::{FirstMentions, Place};
 use super::model::Model;
+use super::remaining_keys::RemainingKeys;
 
 /// One file of a service, with information from the other files.
 pub struct LintContext<'a> {
@@ -21,6 +22,8 @@ pub struct LintContext<'a> {
     pub before: &'a Model,
     /// The schema after all migrations of the service.
     pub at_end: &'a Model,
+    /// The foreign keys of that schema.
+    pub remaining_keys: &'a RemainingKeys<'a>,
     /// The number of the migration.
     pub number: usize,
     /// The place where each word first occurs in the migrations.

@@ -23,6 +23,7 @@ mod partitions;
 #[cfg(test)]
 mod properties;
 mod read;
+mod remaining_keys;
 pub mod rules;
 mod service;
 #[cfg(test)]
@@ -44,4 +45,5 @@ pub use mentions::Mentions;
 pub use model::{Enum, Model, Table, View};
 pub use names::span;
 pub use read::steps;
+pub use remaining_keys::RemainingKeys;
 pub use service::lint;

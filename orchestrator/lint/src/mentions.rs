@@ -4,23 +4,26 @@
 #[derive(Clone, Debug)]
 pub struct Mentions {
     text: String,
+    /// The text in lower case.
+    folded: String,
 }
 
 impl Mentions {
     /// Wraps a piece of SQL.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+        let text = text.into();
+        Self {
+            folded: text.to_ascii_lowercase(),
+            text,
+        }
     }
 
     /// Whether the name occurs as a whole word; case is ignored for names that need no quotes.
     pub fn names(&self, name: &str) -> bool {
         let folds = !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase());
-        let (text, name) = match folds {
-            true => (self.text.to_ascii_lowercase(), name.to_owned()),
-            false => (self.text.clone(), name.to_owned()),
-        };
+        let text = if folds { &self.folded } else { &self.text };
         let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-        text.match_indices(&name).any(|(at, _)| {
+        text.match_indices(name).any(|(at, _)| {
             !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part)
         })
     }

@@ -6,24 +6,28 @@
 mod follow;
 mod indexes;
 mod partitions;
+mod shared_map;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use pg_sql::Name;
 
 use self::indexes::Indexes;
+use self::shared_map::SharedMap;
 use super::change::{Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition};
 use super::first_mentions::is_given;
 use super::mentions::Mentions;
 use super::names::PUBLIC;
 
-/// A schema that is derived from text.
+/// A schema that is derived from text. Copies share what they have in common.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    tables: BTreeMap<Name, Table>,
+    tables: SharedMap<Table>,
     indexes: Indexes,
-    enums: BTreeMap<Name, Enum>,
-    views: BTreeMap<Name, View>,
+    enums: SharedMap<Enum>,
+    views: SharedMap<View>,
+    /// The schemas of all views so far.
+    view_schemas: BTreeSet<Option<String>>,
     schemas: BTreeSet<String>,
     blurred: bool,
 }
@@ -101,14 +105,11 @@ impl Model {
 
     /// Whether certainly no table, view or index of this name exists.
     pub fn lacks(&self, name: &Name) -> bool {
-        let is_same = |other: &Name| {
-            other.name == name.name && (name.schema.is_none() || other.schema == name.schema)
-        };
         !self.blurred
             && !is_given(&name.name)
             && self.find(name).is_none()
-            && !self.views.keys().any(is_same)
-            && !self.indexes.names().any(is_same)
+            && !is_in(&self.view_schemas, name, |name| self.views.contains(name))
+            && !self.indexes.has_in_any_schema(name)
     }
 
     /// All tables.
@@ -230,4 +231,21 @@ impl Model {
         keys.iter()
             .any(|key| !key.is_empty() && (key.iter().all(fixed) || spanned(&key[0])))
     }
+}
+
+/// Whether a name is in one of some schemas; without a schema of its own, in any of them.
+fn is_in(
+    schemas: &BTreeSet<Option<String>>,
+    name: &Name,
+    contains: impl Fn(&Name) -> bool,
+) -> bool {
+    if name.schema.is_some() {
+        return contains(name);
+    }
+    schemas.iter().any(|schema| {
+        contains(&Name {
+            schema: schema.clone(),
+            name: name.name.clone(),
+        })
+    })
 }

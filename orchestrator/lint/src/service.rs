@@ -9,6 +9,7 @@ use super::first_mentions::FirstMentions;
 use super::lifetimes::TableLifetimes;
 use super::load::{self, ExistingRelations};
 use super::model::Model;
+use super::remaining_keys::RemainingKeys;
 use super::{guide, read};
 use crate::rules::Rulebook;
 
@@ -39,6 +40,7 @@ pub fn lint(
         first_mentions.take(number, up, steps);
         lifetimes.take(number, steps, is_new(up.migration.version));
     }
+    let remaining_keys = RemainingKeys::of(&at_end);
     let mut before = Model::default();
     let mut existing = ExistingRelations::default();
     let mut findings = Vec::new();
@@ -49,6 +51,7 @@ pub fn lint(
             revert: down_steps.as_deref(),
             before: &before,
             at_end: &at_end,
+            remaining_keys: &remaining_keys,
             number,
             first_mentions: &first_mentions,
         };

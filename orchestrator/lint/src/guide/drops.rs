@@ -186,6 +186,6 @@ fn reads_column(now: &Now, table: &Name, column: &str, view: &crate::model::View
         return false;
     }
     !now.model.tables().any(|(other, known)| {
-        other != table && view.reads.names(&other.name) && known.column(column).is_some()
+        other != table && known.column(column).is_some() && view.reads.names(&other.name)
     })
 }

@@ -137,10 +137,9 @@ fn concerns(step: &Step, now: &Now, name: &Name) -> bool {
     let text = crate::mentions::Mentions::new(step.node.text().to_string());
     text.names(&name.name)
         || now.model.tables().any(|(table, known)| {
-            text.names(&table.name)
-                && known.columns.iter().any(|column| {
-                    let ty = column.ty.trim_end_matches("[]");
-                    ty.rsplit('.').next() == Some(name.name.as_str())
-                })
+            known.columns.iter().any(|column| {
+                let ty = column.ty.trim_end_matches("[]");
+                ty.rsplit('.').next() == Some(name.name.as_str())
+            }) && text.names(&table.name)
         })
 }

@@ -142,14 +142,9 @@ pub(super) fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -
                 continue;
             };
             // Later migrations may rename the table and the columns.
-            let stays = context.at_end.tables().find_map(|(table, known)| {
-                let key = known
-                    .constraints
-                    .iter()
-                    .find(|key| key.by == constraint.by && key.range == constraint.range)?;
-                known.certain.then_some((table, key))
-            });
-            let Some((table, key)) = stays else { continue };
+            let Some((table, key)) = context.remaining_keys.of_constraint(constraint) else {
+                continue;
+            };
             if act.perhaps
                 || now.is_uncertain(&table.name)
                 || context.at_end.has_index_on(table, &key.columns)

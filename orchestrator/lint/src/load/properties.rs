@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{ExistingRelations, findings};
 use crate::rules::RULES;
-use crate::{FirstMentions, LintContext, LintedFile, Model, steps};
+use crate::{FirstMentions, LintContext, LintedFile, Model, RemainingKeys, steps};
 
 fn script(text: &str) -> Script {
     Script {
@@ -51,6 +51,7 @@ fn read(up: &str, down: &str) {
             revert: revert.as_deref(),
             before: &Model::default(),
             at_end: &Model::default(),
+            remaining_keys: &RemainingKeys::default(),
             number: 0,
             first_mentions: &FirstMentions::default(),
         };

@@ -25,7 +25,7 @@ impl Model {
                 partitioned,
                 partition,
             } => {
-                let is_new = !self.tables.contains_key(table);
+                let is_new = !self.tables.contains(table);
                 self.make_table(table, columns, constraints, perhaps, *has_more);
                 if is_new && let Some(made) = self.tables.get_mut(table) {
                     made.partitioned = *partitioned;
@@ -98,13 +98,16 @@ impl Model {
                 }
             }
             Change::RenamesIndex { index, to } => self.rename_index(index, to),
-            Change::MakesEnum { name, labels } => {
-                let known = self.enums.entry(name.clone()).or_insert_with(|| Enum {
-                    labels: labels.clone(),
-                    certain: !perhaps,
-                });
-                known.certain |= !perhaps;
-            }
+            Change::MakesEnum { name, labels } => match self.enums.get_mut(name) {
+                Some(known) => known.certain |= !perhaps,
+                None => {
+                    let made = Enum {
+                        labels: labels.clone(),
+                        certain: !perhaps,
+                    };
+                    self.enums.insert(name.clone(), made);
+                }
+            },
             Change::AddsEnumValue { name, label } => {
                 if let Some(known) = self.enums.get_mut(name) {
                     known.labels.push(label.clone());
@@ -134,6 +137,7 @@ impl Model {
                     reads: reads.clone(),
                     certain: !perhaps,
                 };
+                self.view_schemas.insert(name.schema.clone());
                 self.views.insert(name.clone(), view);
             }
             Change::DropsViews { views, cascade } => {
@@ -226,12 +230,13 @@ impl Model {
         self.tables.remove(table);
         self.indexes.remove_of(table);
         if cascade {
-            for other in self.tables.values_mut() {
-                other.constraints.retain(|constraint| {
-                    !matches!(&constraint.kind, ConstraintKind::ForeignKey { to, .. } if to == table)
-                });
-            }
-            self.views.retain(|_, view| !view.reads.names(&table.name));
+            let refers = |constraint: &Constraint| matches!(&constraint.kind, ConstraintKind::ForeignKey { to, .. } if to == table);
+            self.tables.update(
+                |_, other| other.constraints.iter().any(refers),
+                |other| other.constraints.retain(|constraint| !refers(constraint)),
+            );
+            self.views
+                .remove_where(|_, view| view.reads.names(&table.name));
         }
     }
 
@@ -248,20 +253,28 @@ impl Model {
             }
             true
         });
-        for other in self.tables.values_mut() {
-            if let Some(partition) = &mut other.partition
-                && partition.of == *table
-            {
-                partition.of = to.clone();
-            }
-            for constraint in &mut other.constraints {
-                if let ConstraintKind::ForeignKey { to: target, .. } = &mut constraint.kind
-                    && target == table
+        let refers = |constraint: &Constraint| matches!(&constraint.kind, ConstraintKind::ForeignKey { to, .. } if to == table);
+        self.tables.update(
+            |_, other| {
+                let partition = other.partition.as_ref();
+                partition.is_some_and(|partition| partition.of == *table)
+                    || other.constraints.iter().any(refers)
+            },
+            |other| {
+                if let Some(partition) = &mut other.partition
+                    && partition.of == *table
                 {
-                    *target = to.clone();
+                    partition.of = to.clone();
                 }
-            }
-        }
+                for constraint in &mut other.constraints {
+                    if let ConstraintKind::ForeignKey { to: target, .. } = &mut constraint.kind
+                        && target == table
+                    {
+                        *target = to.clone();
+                    }
+                }
+            },
+        );
     }
 
     fn drop_column(&mut self, table: &Name, column: &str, perhaps: bool) {
@@ -277,7 +290,7 @@ impl Model {
 
     fn drop_columns_of(&mut self, types: &[Name]) {
         let mut gone = Vec::new();
-        for (name, table) in &self.tables {
+        for (name, table) in self.tables.iter() {
             for column in &table.columns {
                 let ty = column.ty.trim_end_matches("[]");
                 let ty = ty.rsplit('.').next().unwrap_or_default();
@@ -317,13 +330,17 @@ impl Model {
             self.indexes.add(known);
         }
         // The index of a key has the name of the key.
-        for table in self.tables.values_mut() {
-            for constraint in &mut table.constraints {
-                if constraint.name.as_deref() == Some(&index.name) {
-                    constraint.name = Some(to.name.clone());
+        let is_it = |constraint: &Constraint| constraint.name.as_deref() == Some(&index.name);
+        self.tables.update(
+            |_, table| table.constraints.iter().any(is_it),
+            |table| {
+                for constraint in &mut table.constraints {
+                    if is_it(constraint) {
+                        constraint.name = Some(to.name.clone());
+                    }
                 }
-            }
-        }
+            },
+        );
     }
 
     fn add_constraint(&mut self, table: &Name, constraint: &Constraint, perhaps: bool) {
@@ -371,10 +388,10 @@ impl Model {
                 .as_ref()
                 .is_some_and(|schema| names.contains(schema))
         };
-        self.tables.retain(|name, _| !gone(name));
+        self.tables.remove_where(|name, _| gone(name));
         self.indexes.remove_where(gone);
-        self.enums.retain(|name, _| !gone(name));
-        self.views.retain(|name, _| !gone(name));
+        self.enums.remove_where(|name, _| gone(name));
+        self.views.remove_where(|name, _| gone(name));
     }
 
     fn doubt(&mut self, unknown: &Unknown) {
@@ -384,34 +401,37 @@ impl Model {
                 self.blurred = true;
             }
             Unknown::Named(text) => {
-                for (name, table) in &mut self.tables {
-                    table.certain &= !text.names(&name.name);
-                }
-                for (name, known) in &mut self.enums {
-                    known.certain &= !text.names(&name.name);
-                }
-                for (name, view) in &mut self.views {
-                    view.certain &= !text.names(&name.name);
-                }
+                self.doubt_if(|name| text.names(&name.name));
                 self.blurred = true;
             }
         }
     }
 
     fn doubt_all(&mut self) {
-        for table in self.tables.values_mut() {
-            table.certain = false;
-        }
-        for known in self.enums.values_mut() {
-            known.certain = false;
-        }
-        self.doubt_views();
+        self.doubt_if(|_| true);
+    }
+
+    fn doubt_if(&mut self, is_doubtful: impl Fn(&Name) -> bool) {
+        self.tables.update(
+            |name, table| table.certain && is_doubtful(name),
+            |table| table.certain = false,
+        );
+        self.enums.update(
+            |name, known| known.certain && is_doubtful(name),
+            |known| known.certain = false,
+        );
+        self.doubt_views_if(is_doubtful);
     }
 
     fn doubt_views(&mut self) {
-        for view in self.views.values_mut() {
-            view.certain = false;
-        }
+        self.doubt_views_if(|_| true);
+    }
+
+    fn doubt_views_if(&mut self, is_doubtful: impl Fn(&Name) -> bool) {
+        self.views.update(
+            |name, view| view.certain && is_doubtful(name),
+            |view| view.certain = false,
+        );
     }
 }
 

@@ -1,18 +1,21 @@
 //! The indexes of a schema, by table and by name: a file may create thousands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pg_sql::Name;
 
+use super::shared_map::SharedMap;
 use crate::change::Index;
 
 /// Indexes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Indexes {
     /// The indexes of each table, by name or, if the server chooses the name, by number.
-    of: BTreeMap<Name, BTreeMap<Key, Index>>,
+    of: SharedMap<BTreeMap<Key, Index>>,
     /// The table of each index name.
-    tables: BTreeMap<Name, Name>,
+    tables: SharedMap<Name>,
+    /// The schemas of all names so far.
+    schemas: BTreeSet<Option<String>>,
     made: usize,
 }
 
@@ -30,16 +33,17 @@ impl Indexes {
         self.of.get(self.tables.get(name)?)?.get(&Ok(name.clone()))
     }
 
-    /// All names.
-    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
-        self.tables.keys()
+    /// Whether an index has this name, in any schema if the name has none.
+    pub(super) fn has_in_any_schema(&self, name: &Name) -> bool {
+        super::is_in(&self.schemas, name, |name| self.tables.contains(name))
     }
 
     /// Adds an index, unless the name exists.
     pub(super) fn add(&mut self, index: Index) {
         let key = match &index.name {
-            Some(name) if self.tables.contains_key(name) => return,
+            Some(name) if self.tables.contains(name) => return,
             Some(name) => {
+                self.schemas.insert(name.schema.clone());
                 self.tables.insert(name.clone(), index.table.clone());
                 Ok(name.clone())
             }
@@ -48,8 +52,15 @@ impl Indexes {
                 Err(self.made)
             }
         };
-        let of = self.of.entry(index.table.clone()).or_default();
-        of.insert(key, index);
+        match self.of.get_mut(&index.table) {
+            Some(of) => {
+                of.insert(key, index);
+            }
+            None => {
+                let table = index.table.clone();
+                self.of.insert(table, BTreeMap::from([(key, index)]));
+            }
+        }
     }
 
     /// Removes the index with this name.
@@ -85,7 +96,8 @@ impl Indexes {
     pub(super) fn remove_where(&mut self, is_gone: impl Fn(&Name) -> bool) {
         let gone: Vec<Name> = self
             .of
-            .keys()
+            .iter()
+            .map(|(table, _)| table)
             .filter(|table| is_gone(table))
             .cloned()
             .collect();

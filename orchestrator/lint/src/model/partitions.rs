@@ -37,9 +37,7 @@ impl Model {
     /// Whether a table has a default partition.
     pub fn has_default_partition(&self, table: &Name) -> bool {
         let qualified = self.in_any_schema(table, |name| {
-            self.tables
-                .get_key_value(name)
-                .map(|(name, _)| name.clone())
+            self.tables.contains(name).then(|| name.clone())
         });
         qualified.is_some_and(|table| {
             let mut partitions = self.partitions(&table);
