@@ -3,6 +3,7 @@
 //! Splits a file into statements, classifies each, detects the hazards that are visible in its text, and converts between
 //! offsets and lines. Does not parse expressions, check correctness (the server does) or use a catalog.
 
+mod alike;
 mod classify;
 mod comments;
 mod cursor;
@@ -21,6 +22,7 @@ mod split;
 mod statement;
 mod unpreparable;
 
+pub use alike::are_alike;
 pub use classify::classify;
 pub use comments::{Comment, comments};
 pub use depth::too_deep;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::Script;
 use pg_sql::{Hazard, Statement};
 
-use super::observed::{BlockingLock, ObservedStatement, truncates};
+use super::observed::{BlockingLock, BlockingLocks, ObservedStatement, truncates};
 use super::{LockMode, ObservedLocks};
 use lint::rules::{Draft, slugs};
 
@@ -108,16 +108,20 @@ impl ObservedLocks {
         let texts = pg_sql::split(&script.text).unwrap_or_default();
         let mut drafts = Vec::new();
         let mut reported = BTreeSet::new();
+        let mut blocking = BlockingLocks::default();
         for (index, seen) in self.statements.iter().enumerate() {
-            let Some(statement) = texts.iter().find(|text| text.offset == seen.offset) else {
+            blocking.advance(self, index);
+            let Some(statement) = statement_at(&texts, seen.offset) else {
                 continue;
             };
             if truncates(script, seen.offset) {
                 continue;
             }
-            let locks = self.blocking_during(index);
-            let (taken, before): (Vec<_>, Vec<_>) =
-                locks.iter().partition(|lock| lock.taken_by == index);
+            let locks = blocking.all();
+            let (taken, before): (Vec<_>, Vec<_>) = locks
+                .iter()
+                .copied()
+                .partition(|lock| lock.taken_by == index);
             let about = About::of(statement.text);
             let draft = if !seen.rewritten.is_empty() {
                 Some(self.rewrites(script, seen, &locks))
@@ -158,13 +162,15 @@ impl ObservedLocks {
     pub fn burdens(&self, script: &Script) -> BTreeMap<String, Burden> {
         let texts = pg_sql::split(&script.text).unwrap_or_default();
         let mut burdens: BTreeMap<String, Burden> = BTreeMap::new();
+        let mut blocking = BlockingLocks::default();
         for (index, seen) in self.statements.iter().enumerate() {
-            let statement = texts.iter().find(|text| text.offset == seen.offset);
+            blocking.advance(self, index);
+            let statement = statement_at(&texts, seen.offset);
             let about = statement.map_or(About::Schema, |text| About::of(text.text));
             let works = !truncates(script, seen.offset)
                 && (!seen.rewritten.is_empty() || reads_all(about, seen));
-            for lock in self.blocking_during(index) {
-                let burden = burdens.entry(lock.relation).or_insert(Burden {
+            for lock in blocking.all() {
+                let burden = burdens.entry(lock.relation.clone()).or_insert(Burden {
                     mode: lock.mode,
                     works: 0,
                 });
@@ -191,10 +197,10 @@ impl ObservedLocks {
         &self,
         script: &'s Script,
         seen: &ObservedStatement,
-        locks: &[BlockingLock],
+        locks: &[&BlockingLock],
     ) -> Draft<'s> {
         let names = self.names(&seen.rewritten);
-        let (blocks, took) = (blocking(locks.iter()), time(seen.took));
+        let (blocks, took) = (blocking(locks), time(seen.took));
         Draft::new(
             &slugs::REWRITES_TABLE,
             script,
@@ -207,7 +213,7 @@ impl ObservedLocks {
         script: &'s Script,
         index: usize,
         seen: &ObservedStatement,
-        locks: &[BlockingLock],
+        locks: &[&BlockingLock],
     ) -> Draft<'s> {
         let read: BTreeSet<u32> = seen.scanned.union(&seen.index_scanned).copied().collect();
         let earlier = locks.iter().find(|lock| lock.taken_by != index);
@@ -220,7 +226,7 @@ impl ObservedLocks {
             format!(
                 "reads all rows of {} and {} for {}{since}",
                 self.names(&read),
-                blocking(locks.iter()),
+                blocking(locks),
                 time(seen.took),
             ),
         )
@@ -246,7 +252,7 @@ impl ObservedLocks {
             format!(
                 "changes rows of {} while the migration {} from line {line} to the commit, for {}",
                 self.names(&tables),
-                blocking(locks.iter().copied()),
+                blocking(locks),
                 time(held),
             ),
         )
@@ -282,6 +288,12 @@ impl ObservedLocks {
     }
 }
 
+/// The statement at an offset; statements are in the order of the file.
+fn statement_at<'t>(texts: &'t [Statement<'t>], offset: usize) -> Option<&'t Statement<'t>> {
+    let index = texts.binary_search_by_key(&offset, |text| text.offset);
+    texts.get(index.ok()?)
+}
+
 /// Whether the number of rows that a statement reads grows with the table.
 fn reads_all(about: About, seen: &ObservedStatement) -> bool {
     match about {
@@ -306,8 +318,8 @@ fn changes_rows(about: About, statement: &Statement<'_>, seen: &ObservedStatemen
 }
 
 /// `blocks reads and writes to controls (AccessExclusiveLock)`, strongest first, grouped by mode.
-fn blocking<'l>(locks: impl Iterator<Item = &'l BlockingLock>) -> String {
-    let mut locks: Vec<&BlockingLock> = locks.collect();
+fn blocking(locks: &[&BlockingLock]) -> String {
+    let mut locks = locks.to_vec();
     locks.sort_by(|one, other| (other.mode, &one.relation).cmp(&(one.mode, &other.relation)));
     let mut groups: Vec<String> = Vec::new();
     for group in locks.chunk_by(|one, other| one.mode == other.mode && one.blocks == other.blocks) {

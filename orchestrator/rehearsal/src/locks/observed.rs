@@ -80,6 +80,45 @@ pub(super) struct BlockingLock {
     pub(super) taken_by: usize,
 }
 
+/// The locks that block applications while a statement runs: those that it takes, and those that its transaction took before.
+#[derive(Debug, Default)]
+pub(super) struct BlockingLocks {
+    transaction: usize,
+    locks: BTreeMap<u32, BlockingLock>,
+}
+
+impl BlockingLocks {
+    /// Advances to the statement at this index: the one after that of the last call.
+    pub(super) fn advance(&mut self, observed: &ObservedLocks, index: usize) {
+        let Some(statement) = observed.statements.get(index) else {
+            return;
+        };
+        if statement.transaction != self.transaction {
+            self.transaction = statement.transaction;
+            self.locks.clear();
+        }
+        for (number, mode) in &statement.took_locks {
+            let Some(relation) = observed.relation(*number) else {
+                continue;
+            };
+            if let Some(blocks) = mode.blocks(relation.kind) {
+                let lock = BlockingLock {
+                    relation: relation.name.clone(),
+                    mode: *mode,
+                    blocks,
+                    taken_by: index,
+                };
+                self.locks.insert(*number, lock);
+            }
+        }
+    }
+
+    /// The locks, sorted by relation.
+    pub(super) fn all(&self) -> Vec<&BlockingLock> {
+        self.locks.values().collect()
+    }
+}
+
 impl ObservedLocks {
     /// A transaction begins; `standing` are the existing relations.
     pub(super) fn begin(&mut self, standing: Standing) {
@@ -200,36 +239,6 @@ impl ObservedLocks {
     /// A relation that existed before the migration.
     pub(super) fn relation(&self, number: u32) -> Option<&Relation> {
         self.standing.as_ref()?.get(&number)
-    }
-
-    /// The locks that block applications while a statement runs: those that it takes, and those that its transaction
-    /// took before.
-    pub(super) fn blocking_during(&self, index: usize) -> Vec<BlockingLock> {
-        let mut found: BTreeMap<u32, BlockingLock> = BTreeMap::new();
-        let Some(statement) = self.statements.get(index) else {
-            return Vec::new();
-        };
-        let before = self.statements.iter().enumerate().take(index + 1);
-        for (taken_by, earlier) in before {
-            if earlier.transaction != statement.transaction {
-                continue;
-            }
-            for (number, mode) in &earlier.took_locks {
-                let Some(relation) = self.relation(*number) else {
-                    continue;
-                };
-                if let Some(blocks) = mode.blocks(relation.kind) {
-                    let lock = BlockingLock {
-                        relation: relation.name.clone(),
-                        mode: *mode,
-                        blocks,
-                        taken_by,
-                    };
-                    found.insert(*number, lock);
-                }
-            }
-        }
-        found.into_values().collect()
     }
 
     /// How long the locks of a statement were held: from its start to the commit, without the time for sampling.

@@ -34,6 +34,20 @@ struct Observation {
     passed: Option<usize>,
     /// When the last sample ended.
     sampled_at: Option<Instant>,
+    /// The statements of the file, by offset: whether a query may be sent before each. Known from the first moment on.
+    statements: Option<Vec<(usize, bool)>>,
+}
+
+impl Observation {
+    /// Whether a query may be sent before the next statement: `SET TRANSACTION` must come before any query.
+    fn may_query(&mut self, script: &Script) -> bool {
+        let statements = self.statements.get_or_insert_with(|| queryable(script));
+        let next = match self.passed {
+            Some(passed) => statements.partition_point(|(offset, _)| *offset <= passed),
+            None => 0,
+        };
+        statements.get(next).is_none_or(|(_, may)| *may)
+    }
 }
 
 impl LockObserver {
@@ -70,29 +84,30 @@ impl LockObserver {
         let script = &observed.migration.script;
         match moment {
             Moment::Begun => {
-                let passed = self.update(version, |observation| {
+                let may_query = self.update(version, |observation| {
                     observation.counted = false;
                     observation.sampled_at = None;
                     if !script.directives.no_transaction {
                         observation.passed = None;
                     }
-                    observation.passed
+                    observation.may_query(script)
                 });
-                if may_query_before_next(script, passed) {
+                if may_query {
                     self.begin(observed).await?;
                 }
             }
             Moment::Done { offset, took } => {
-                let counted = self.update(version, |observation| {
+                let (counted, may_query) = self.update(version, |observation| {
                     observation.passed = Some(offset);
-                    observation.counted
+                    let counted = observation.counted;
+                    (counted, !counted && observation.may_query(script))
                 });
                 if counted {
                     let holds = observed.session.aside_within(read_holds).await?;
                     self.update(version, |observation| {
                         observation.observed.statement(offset, took, &holds);
                     });
-                } else if may_query_before_next(script, Some(offset)) {
+                } else if may_query {
                     self.begin(observed).await?;
                 }
                 self.update(version, |observation| {
@@ -155,15 +170,16 @@ impl LockObserver {
     }
 }
 
-/// Whether a query may be sent before the statement after an offset: `SET TRANSACTION` must come before any query.
-fn may_query_before_next(script: &Script, passed: Option<usize>) -> bool {
+/// The statements of a file, by offset: whether a query may be sent before each. `BEGIN` and `COMMIT` are omitted.
+fn queryable(script: &Script) -> Vec<(usize, bool)> {
     let statements = pg_sql::split(&script.text).unwrap_or_default();
-    let next = statements
+    let kinds = statements
         .iter()
-        .filter(|statement| passed.is_none_or(|passed| statement.offset > passed))
-        .map(pg_sql::classify)
-        .find(|kind| !matches!(kind, StatementKind::Begin | StatementKind::Commit { .. }));
-    !matches!(next, Some(StatementKind::Set { local: true }))
+        .map(|it| (it.offset, pg_sql::classify(it)));
+    kinds
+        .filter(|(_, kind)| !matches!(kind, StatementKind::Begin | StatementKind::Commit { .. }))
+        .map(|(offset, kind)| (offset, !matches!(kind, StatementKind::Set { local: true })))
+        .collect()
 }
 
 impl StepObserver for LockObserver {

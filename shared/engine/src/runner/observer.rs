@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 
 use super::fault::Fault;
-use super::script::{run_file, run_statement};
+use super::script::{run_file, run_part, run_statement};
 use super::step::StepContext;
 use domain::{Direction, Migration};
 use pg_session::Session;
@@ -60,7 +60,14 @@ pub trait StepObserver: Send + Sync {
     ) -> BoxFuture<'a, ()>;
 }
 
-/// Runs a whole file; with an observer, statement by statement.
+/// How many statements in a row that differ only in literals run one by one.
+const ALIKE_ONE_BY_ONE: usize = 2;
+
+/// How many further ones run at once: the observer sees them as one statement.
+const ALIKE_AT_ONCE: usize = 100;
+
+/// Runs a whole file; with an observer, statement by statement. Of a long row of statements that differ only in literals, such as
+/// inserts, only the first ones run one by one. Locks and counters last until the transaction ends, so what any of them does is seen.
 pub(super) async fn run_file_before(
     context: &StepContext<'_>,
     session: &Session,
@@ -74,16 +81,36 @@ pub(super) async fn run_file_before(
     };
     let observed = context.observed(session);
     observe(context, session, Moment::Begun).await?;
-    for statement in statements {
+    for group in groups(&statements) {
         let started = Instant::now();
-        run_statement(session.client(), statement.text, statement.offset).await?;
+        match group {
+            [] => continue,
+            [statement] => {
+                run_statement(session.client(), statement.text, statement.offset).await?;
+            }
+            [first, .., last] => {
+                let end = last.offset + last.text.len();
+                run_part(session.client(), &text[first.offset..end], first.offset).await?;
+            }
+        }
         let moment = Moment::Done {
-            offset: statement.offset,
+            offset: group[0].offset,
             took: started.elapsed(),
         };
         observer.look(observed, moment).await.map_err(Fault::of)?;
     }
     Ok(())
+}
+
+/// The statements in groups that run at once, in order.
+fn groups<'s, 't>(statements: &'s [Statement<'t>]) -> Vec<&'s [Statement<'t>]> {
+    let mut groups = Vec::new();
+    for alike in statements.chunk_by(pg_sql::are_alike) {
+        let (single, rest) = alike.split_at(alike.len().min(ALIKE_ONE_BY_ONE));
+        groups.extend(single.chunks(1));
+        groups.extend(rest.chunks(ALIKE_AT_ONCE));
+    }
+    groups
 }
 
 /// Runs one statement of a file within a transaction, and calls the observer.
@@ -133,5 +160,26 @@ pub(super) async fn observe(
             .await
             .map_err(Fault::of),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_long_rows_of_like_statements_run_at_once() {
+        let inserts = |table: &str, number: usize| {
+            let insert = |id| format!("INSERT INTO {table} VALUES ({id});\n");
+            (0..number).map(insert).collect::<String>()
+        };
+        let text = format!(
+            "ALTER TABLE t ADD c int;\n{}{}UPDATE t SET c = 1;\n",
+            inserts("t", 3),
+            inserts("u", 250)
+        );
+        let statements = pg_sql::split(&text).expect("statements");
+        let groups: Vec<usize> = groups(&statements).iter().map(|it| it.len()).collect();
+        assert_eq!(groups, [1, 1, 1, 1, 1, 1, 100, 100, 48, 1]);
     }
 }

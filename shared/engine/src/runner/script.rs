@@ -16,13 +16,17 @@ pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
     } else {
         0
     };
-    let sent = &text[shift..];
+    run_part(client, &text[shift..], shift).await
+}
+
+/// Runs a part of a file as one simple query; it begins at `start`.
+pub(super) async fn run_part(client: &Client, sent: &str, start: usize) -> Result<(), Fault> {
     let mut completed = 0;
     match send(client, sent, &mut completed).await {
         Ok(()) => Ok(()),
         Err(error) => {
             let offset = place(&error, sent, completed);
-            Err(Fault::at(error, offset.map(|offset| offset + shift)))
+            Err(Fault::at(error, offset.map(|offset| offset + start)))
         }
     }
 }
