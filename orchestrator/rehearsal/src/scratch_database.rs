@@ -105,7 +105,7 @@ impl<'a> ScratchDatabase<'a> {
     pub(super) async fn snapshot(&self) -> Result<Snapshot, ScratchError> {
         let client = self.client();
         let snapshot = client
-            .lend(async |client| catalog::read(client).await)
+            .lend(async |client| catalog::read_prepared(client).await)
             .await
             .map_err(|source| ServiceError::query(self.replay.database(), source))?;
         Ok(without_bookkeeping(snapshot, &self.work.history_tables()))

@@ -34,6 +34,6 @@ pub use identifier::{literal, quote};
 pub use kind::Kind;
 pub use object::{Object, ObjectId};
 pub use privileges::{Effect, Grant};
-pub use read::read;
+pub use read::{read, read_prepared};
 pub use role::Role;
 pub use snapshot::Snapshot;

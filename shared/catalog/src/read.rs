@@ -32,4 +32,4 @@ mod triggers;
 mod types;
 mod views;
 
-pub use snapshot::read;
+pub use snapshot::{read, read_prepared};

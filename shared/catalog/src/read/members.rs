@@ -5,7 +5,6 @@
 //! is the extension's owner or the bootstrap superuser, who owns the members of a trusted extension.
 
 use super::family::{Family, KindOf, Naming};
-use super::sql::member;
 use crate::kind::Kind;
 
 /// One family for each catalog with access lists.
@@ -84,6 +83,14 @@ fn given_owner(catalog: &str, owner: &str) -> String {
     )
 }
 
+/// Whether a row of a catalog belongs to an extension. The members of all extensions are found once: few rows of large catalogs are.
+fn is_member(catalog: &str) -> String {
+    format!(
+        "o.oid IN (SELECT m.objid FROM pg_depend AS m WHERE m.refclassid = 'pg_catalog.pg_extension'::regclass
+            AND m.classid = 'pg_catalog.{catalog}'::regclass AND m.deptype = 'e')"
+    )
+}
+
 fn owners(catalog: &'static str, prefix: &str) -> Family {
     let owner = given_owner(catalog, &format!("o.{prefix}owner"));
     Family {
@@ -94,7 +101,8 @@ fn owners(catalog: &'static str, prefix: &str) -> Family {
         attributes: &[],
         sql: format!(
             "SELECT pg_describe_object('pg_catalog.{catalog}'::regclass, o.oid, 0) AS name, {owner} AS owner
-            FROM {catalog} AS o WHERE {owner} IS NOT NULL"
+            FROM {catalog} AS o WHERE {member} AND {owner} IS NOT NULL",
+            member = is_member(catalog),
         ),
     }
 }
@@ -126,8 +134,8 @@ fn family(catalog: &'static str, prefix: &str, class: &str, name: &str, conditio
                 array_to_string(COALESCE(i.initprivs, acldefault({class}, o.{prefix}owner)), E'\\n') AS acl_base
             FROM {catalog} AS o {join}
                 LEFT JOIN pg_init_privs AS i ON i.objoid = o.oid AND i.classoid = 'pg_catalog.{catalog}'::regclass AND i.objsubid = 0
-            WHERE {condition} AND ((o.{prefix}acl IS DISTINCT FROM i.initprivs AND ({system} OR {member})) OR {owner} IS NOT NULL)",
-            member = member(catalog, "o.oid"),
+            WHERE {condition} AND ((o.{prefix}acl IS DISTINCT FROM i.initprivs AND ({system} OR {member})) OR ({member} AND {owner} IS NOT NULL))",
+            member = is_member(catalog),
         ),
     }
 }
@@ -147,7 +155,7 @@ fn columns() -> Family {
                 JOIN pg_namespace AS n ON n.oid = o.relnamespace
                 LEFT JOIN pg_init_privs AS i ON i.objoid = o.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = a.attnum
             WHERE a.attacl IS DISTINCT FROM i.initprivs AND (n.nspname = 'pg_catalog' OR {member})",
-            member = member("pg_class", "o.oid"),
+            member = is_member("pg_class"),
         ),
     }
 }

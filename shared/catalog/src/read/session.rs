@@ -3,6 +3,9 @@
 //! Provides one consistent view of the catalog, and settings that qualify names and use one format for values, whatever
 //! the session's settings. Ends the transaction even if reading is aborted.
 
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use futures_util::FutureExt;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
@@ -91,19 +94,41 @@ impl Server {
 pub(super) struct SnapshotTransaction<'a> {
     client: &'a Client,
     open: bool,
+    /// The queries that the session has prepared; `None` if queries are not to be prepared.
+    prepared: Option<BTreeSet<String>>,
 }
+
+/// What the names of prepared queries begin with.
+const PREPARED: &str = "orchestrator_catalog_";
 
 impl<'a> SnapshotTransaction<'a> {
     /// Opens the transaction. The client must not be in one.
     pub(super) async fn begin(client: &'a Client) -> Result<(Self, Server), Error> {
-        let transaction = Self { client, open: true };
+        Self::open(client, None).await
+    }
+
+    /// As [`Self::begin`], with queries that stay prepared in the session.
+    pub(super) async fn begin_prepared(client: &'a Client) -> Result<(Self, Server), Error> {
+        Self::open(client, Some(BTreeSet::new())).await
+    }
+
+    async fn open(
+        client: &'a Client,
+        prepared: Option<BTreeSet<String>>,
+    ) -> Result<(Self, Server), Error> {
+        let mut transaction = Self {
+            client,
+            open: true,
+            prepared,
+        };
         let inhabited: Vec<String> = RARE
             .iter()
             .map(|catalog| format!("CASE WHEN EXISTS (SELECT FROM {catalog} WHERE oid >= 16384) THEN '{catalog}' END"))
             .collect();
         let begin = format!(
             "{BEGIN} SELECT current_setting('server_version_num') AS version,
-                current_setting('is_superuser') AS superuser, concat_ws(' ', {}) AS inhabited",
+                current_setting('is_superuser') AS superuser, concat_ws(' ', {}) AS inhabited,
+                (SELECT string_agg(name, ' ') FROM pg_prepared_statements WHERE starts_with(name, '{PREPARED}')) AS prepared",
             inhabited.join(", "),
         );
         let mut server = Server {
@@ -118,6 +143,10 @@ impl<'a> SnapshotTransaction<'a> {
                 server.superuser = row.try_get("superuser")? == Some("on");
                 let inhabited = row.try_get("inhabited")?.unwrap_or_default();
                 server.inhabited = inhabited.split(' ').map(str::to_owned).collect();
+                if let Some(prepared) = &mut transaction.prepared {
+                    let names = row.try_get("prepared")?.unwrap_or_default();
+                    prepared.extend(names.split(' ').map(str::to_owned));
+                }
             }
         }
         Ok((transaction, server))
@@ -125,7 +154,17 @@ impl<'a> SnapshotTransaction<'a> {
 
     /// Sends one query; several may be in flight at once.
     pub(super) async fn query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
-        self.client.simple_query(sql).await
+        let Some(prepared) = &self.prepared else {
+            return self.client.simple_query(sql).await;
+        };
+        let mut hasher = DefaultHasher::new();
+        sql.hash(&mut hasher);
+        let name = format!("{PREPARED}{:016x}", hasher.finish());
+        let sql = match prepared.contains(&name) {
+            true => format!("EXECUTE {name}"),
+            false => format!("PREPARE {name} AS {sql}; EXECUTE {name}"),
+        };
+        self.client.simple_query(&sql).await
     }
 
     pub(super) async fn finish(mut self) -> Result<(), Error> {

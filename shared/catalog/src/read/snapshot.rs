@@ -25,7 +25,21 @@ use crate::snapshot::Snapshot;
 /// # Errors
 /// The error of the server or the connection.
 pub async fn read(client: &Client) -> Result<Snapshot, Error> {
-    let (transaction, server) = SnapshotTransaction::begin(client).await?;
+    read_in(SnapshotTransaction::begin(client).await?).await
+}
+
+/// As [`read`], for a session that reads often: its queries stay prepared in the session, as planning them takes as long as
+/// answering them.
+///
+/// # Errors
+/// The error of the server or the connection.
+pub async fn read_prepared(client: &Client) -> Result<Snapshot, Error> {
+    read_in(SnapshotTransaction::begin_prepared(client).await?).await
+}
+
+async fn read_in(
+    (transaction, server): (SnapshotTransaction<'_>, Server),
+) -> Result<Snapshot, Error> {
     let families = families(&server);
     // The server processes them in this order: the first error causes those after it.
     let mut queries: Vec<&str> = vec![COMMENTS, LABELS];

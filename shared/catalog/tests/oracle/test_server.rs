@@ -169,9 +169,13 @@ impl TestServer {
     /// Reads the snapshot of a database.
     pub fn snapshot(&self, database: &str) -> Snapshot {
         self.with(database, async |client| {
-            catalog::read(client)
-                .await
-                .unwrap_or_else(|error| panic!("{database}: {}", words(&error)))
+            let fail = |error| panic!("{database}: {}", words(&error));
+            let snapshot = catalog::read(client).await.unwrap_or_else(fail);
+            for _ in 0..2 {
+                let again = catalog::read_prepared(client).await.unwrap_or_else(fail);
+                assert!(again == snapshot, "{database}: prepared queries");
+            }
+            snapshot
         })
     }
 
