@@ -72,7 +72,7 @@ impl<'a> ScratchDatabase<'a> {
         let locks = LockObserver::new(replay.connections(), replay.database().clone());
         Ok(Self {
             locks,
-            replay,
+            replay: replay.keeping_session(),
             connection,
             work,
         })

@@ -1,6 +1,6 @@
 //! Runs migrations on a scratch database with the engine itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::Reporter;
@@ -11,9 +11,9 @@ use engine::planning;
 use engine::planning::{Chain, Order};
 use engine::runner::StepObserver;
 use pg_address::DatabaseAddress;
-use pg_session::Connections;
+use pg_session::{Connections, Session};
 use service_cli::command::Context;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{ScratchError, ScratchServer, ScratchServers, cluster_wide, roles};
 
@@ -24,6 +24,10 @@ pub struct Replay<'a> {
     database: DatabaseAddress,
     /// Roles that the migrations create on the scratch server.
     created_roles: Vec<String>,
+    /// Whether a session is kept from one run to the next.
+    keeps_session: bool,
+    /// That session. Like any, it counts toward the limit of connections.
+    session: Mutex<Option<Session>>,
 }
 
 impl<'a> Replay<'a> {
@@ -48,8 +52,23 @@ impl<'a> Replay<'a> {
             context: scratch_servers.context(),
             database: server.create_database().await?,
             created_roles,
+            keeps_session: false,
+            session: Mutex::default(),
             server,
         })
+    }
+
+    /// Keeps a session from one run to the next: opening one takes longer than most migrations.
+    pub fn keeping_session(self) -> Self {
+        Self {
+            keeps_session: true,
+            ..self
+        }
+    }
+
+    fn spare_session(&self) -> Option<Session> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.take()
     }
 
     /// Copies the database. `None` if its migrations created roles, which a copy would not include.
@@ -60,11 +79,15 @@ impl<'a> Replay<'a> {
         if !self.created_roles.is_empty() {
             return Ok(None);
         }
+        // The server copies only a database without sessions.
+        drop(self.spare_session());
         Ok(Some(Self {
             context: self.context,
             database: self.server.copy_database(&self.database).await?,
             server: Arc::clone(&self.server),
             created_roles: Vec::new(),
+            keeps_session: false,
+            session: Mutex::default(),
         }))
     }
 
@@ -144,12 +167,16 @@ impl<'a> Replay<'a> {
             legacy_table: None,
             may_create: false,
         };
-        // Opened here, so that a server without free connections is reported as such.
-        let session = self
-            .connections()
-            .session(&self.database, history_table)
-            .await
-            .map_err(ServiceError::from)?;
+        let session = match self.spare_session() {
+            Some(session) => session,
+            // Opened here, so that a server without free connections is reported as such.
+            None => self
+                .connections()
+                .session(&self.database, history_table)
+                .await
+                .map_err(ServiceError::from)?,
+        };
+        let (sender, mut spare_sessions) = mpsc::unbounded_channel();
         let lane = LaneInput {
             target: Arc::new(target),
             session: Some(session),
@@ -171,6 +198,7 @@ impl<'a> Replay<'a> {
             wait: Duration::ZERO,
             pre_run_check: None,
             observer: observer.cloned(),
+            spare_session: self.keeps_session.then_some(sender),
             ties: None,
             atomic: false,
             resolved: Vec::new(),
@@ -180,6 +208,9 @@ impl<'a> Replay<'a> {
         };
         let (_keep, never) = watch::channel(0);
         let status = dispatch(run, &mut outcome, Stops::counted(never)).await;
+        if let Ok(session) = spare_sessions.try_recv() {
+            *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        }
         match status {
             ExitStatus::Done => Ok(Duration::from_millis(outcome.took_ms)),
             _ => Err(ScratchError::Replay {
@@ -193,6 +224,7 @@ impl<'a> Replay<'a> {
 
     /// Drops the database, and the roles that were created with it.
     pub async fn finish(self) {
+        drop(self.spare_session());
         self.server.drop_database(&self.database).await;
         roles::remove(&self.server, &self.created_roles).await;
     }

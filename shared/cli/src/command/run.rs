@@ -239,6 +239,7 @@ pub(super) async fn execute(
         wait: asked.wait,
         pre_run_check: asked.pre_run_check,
         observer: None,
+        spare_session: None,
         ties: Some(Arc::new(ties)),
         atomic: asked.atomic,
         resolved: asked.resolved,

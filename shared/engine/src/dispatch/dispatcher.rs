@@ -108,6 +108,7 @@ struct Dispatcher<'a, 'r> {
     operation: Operation<'r>,
     connections: Arc<Connections>,
     observer: Option<Arc<dyn StepObserver>>,
+    spare_session: Option<mpsc::UnboundedSender<Session>>,
     ties: Option<Arc<Ties>>,
     engine: EngineSettings,
     on_failure: OnFailure,
@@ -161,6 +162,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             lanes,
             connections: run.connections,
             observer: run.observer,
+            spare_session: run.spare_session,
             ties: run.ties,
             engine: run.engine,
             on_failure: run.on_failure,
@@ -266,6 +268,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 anchor: None,
                 ties: self.ties.clone(),
                 observer: self.observer.clone(),
+                spare_session: self.spare_session.clone(),
+                is_reusable: false,
             };
             self.board.activate(&service);
             self.begin_visit(&service);

@@ -108,6 +108,9 @@ pub(super) struct LaneTask {
     pub(super) ties: Option<Arc<Ties>>,
     /// The observer of the steps, in a rehearsal.
     pub(super) observer: Option<Arc<dyn StepObserver>>,
+    pub(super) spare_session: Option<mpsc::UnboundedSender<Session>>,
+    /// Whether the last step left a session that can run another one.
+    pub(super) is_reusable: bool,
 }
 
 impl LaneTask {
@@ -160,7 +163,14 @@ impl LaneTask {
         if self.wrote {
             self.anchor = self.query_anchor(locked.session()).await;
         }
-        drop(locked.release().await);
+        let session = locked.release().await;
+        if worked.is_ok()
+            && self.is_reusable
+            && let Some(spare_session) = &self.spare_session
+        {
+            // Dropped if the run does not want it.
+            let _ = spare_session.send(session);
+        }
         worked
     }
 
@@ -248,6 +258,7 @@ impl LaneTask {
             if result.is_ok() {
                 succession.took(start.version, start.direction);
             }
+            self.is_reusable = matches!(result, Ok(StepDone::Done));
             self.send(Message::Finished {
                 step: start.step,
                 result,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::locked_database::LockedDatabase;
 use super::secure::PreRunCheck;
@@ -106,6 +106,8 @@ pub struct Run<'c> {
     pub connections: Arc<Connections>,
     /// The observer of the steps, in a rehearsal.
     pub observer: Option<Arc<dyn StepObserver>>,
+    /// Receives the session of the last step if it can run another one, for runs that follow each other on one database.
+    pub spare_session: Option<mpsc::UnboundedSender<Session>>,
     /// How to undo, in a run that may have to.
     pub reverts: Option<Reverts<'c>>,
 }

@@ -132,6 +132,7 @@ fn run_of<'c>(plan: Plan, on_failure: OnFailure) -> Run<'c> {
         engine: EngineSettings::default(),
         connections: Arc::new(Connections::new(options, 9)),
         observer: None,
+        spare_session: None,
         reverts: None,
     }
 }
