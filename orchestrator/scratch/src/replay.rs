@@ -225,6 +225,10 @@ impl<'a> Replay<'a> {
     /// Drops the database, and the roles that were created with it.
     pub async fn finish(self) {
         drop(self.spare_session());
+        if self.created_roles.is_empty() {
+            return self.server.discard_database(&self.database).await;
+        }
+        // A role with objects cannot be dropped.
         self.server.drop_database(&self.database).await;
         roles::remove(&self.server, &self.created_roles).await;
     }

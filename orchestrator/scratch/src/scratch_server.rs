@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::with_causes;
+use futures_util::future::join_all;
 use pg_address::DatabaseAddress;
 use pg_session::{ConnectError, Connection, Connections};
 use tokio_postgres::error::SqlState;
@@ -22,7 +23,12 @@ pub struct ScratchServer {
     owner: Uuid,
     created: AtomicUsize,
     databases: Mutex<BTreeSet<String>>,
+    /// Those of them that are no longer needed.
+    discarded: Mutex<Vec<DatabaseAddress>>,
 }
+
+/// The number of databases that are dropped together before the command ends.
+const DROPPED_AT_ONCE: usize = 8;
 
 impl ScratchServer {
     /// Connects, and drops the databases of dead commands.
@@ -41,6 +47,7 @@ impl ScratchServer {
             owner,
             created: AtomicUsize::new(0),
             databases: Mutex::default(),
+            discarded: Mutex::default(),
             address,
         };
         // Before the first database is created: otherwise another command could find it with a free lock and drop it.
@@ -142,6 +149,20 @@ impl ScratchServer {
         }
     }
 
+    /// Drops a scratch database soon, together with others: each `DROP DATABASE` waits for a checkpoint, which writes what all other
+    /// databases have changed.
+    pub async fn discard_database(&self, database: &DatabaseAddress) {
+        let together = {
+            let mut discarded = self.discarded();
+            discarded.push(database.clone());
+            match discarded.len() >= DROPPED_AT_ONCE {
+                true => std::mem::take(&mut *discarded),
+                false => Vec::new(),
+            }
+        };
+        join_all(together.iter().map(|it| self.drop_database(it))).await;
+    }
+
     /// Drops a scratch database and terminates its sessions. A failure is only logged: the next command
     /// retries.
     pub async fn drop_database(&self, database: &DatabaseAddress) {
@@ -159,11 +180,13 @@ impl ScratchServer {
 
     /// Drops every remaining scratch database, after an error or a cancellation.
     pub async fn drop_all(&self) {
-        let databases: Vec<String> = self.databases().iter().cloned().collect();
-        for database in databases {
-            self.drop_database(&self.address.with_database(database))
-                .await;
-        }
+        self.discarded().clear();
+        let databases: Vec<DatabaseAddress> = self
+            .databases()
+            .iter()
+            .map(|database| self.address.with_database(database.clone()))
+            .collect();
+        join_all(databases.iter().map(|it| self.drop_database(it))).await;
     }
 
     /// The version of the server, such as `15.18`.
@@ -248,6 +271,12 @@ impl ScratchServer {
             .query_typed(sql, parameters)
             .await
             .map_err(|error| ScratchError::query(&self.address.server_key(), &error))
+    }
+
+    fn discarded(&self) -> std::sync::MutexGuard<'_, Vec<DatabaseAddress>> {
+        self.discarded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn databases(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
