@@ -122,10 +122,9 @@ impl<'a> RehearsalStep<'a> {
             let draft = rows_failure.draft(&self.migration.script);
             self.record(draft);
         }
-        let after_up = self.scratch_database.snapshot().await?;
-        let client = self.scratch_database.client();
+        let (after_up, rows_after_up) = self.schema_and_rows(&rows_before).await?;
         let rows = Rows {
-            after_up: self.probe.rows(client, Some(&rows_before)).await?,
+            after_up: rows_after_up,
             before: rows_before,
         };
         self.check_code().await?;
@@ -165,15 +164,15 @@ impl<'a> RehearsalStep<'a> {
             let draft = rows_failure.draft(self.revert());
             self.disproven |= self.record(draft);
         }
-        let after_down = self.scratch_database.snapshot().await?;
+        let (after_down, rows_after_down) = self.schema_and_rows(&rows.before).await?;
         let reverted = Verdict::of_revert(before, &after_up, &after_down);
         self.column_order = reverted.column_order();
         self.judge(&reverted, REVERTED, Direction::Down);
-        let after_down = self.judge_rows(&rows).await?;
+        self.judge_rows(&rows, &rows_after_down);
         let continuation = self.second_up(&after_up).await?;
         if self.again.is_some() && !self.disproven {
             let (client, revert) = (self.scratch_database.client(), self.revert());
-            for draft in rows.later_drafts(client, &after_down, revert).await? {
+            for draft in rows.later_drafts(client, &rows_after_down, revert).await? {
                 self.disproven |= self.record(draft);
             }
         }
@@ -222,14 +221,23 @@ impl<'a> RehearsalStep<'a> {
         self.notes.extend(seen.notes);
     }
 
-    async fn judge_rows(&mut self, rows: &Rows) -> Result<Digests, ScratchError> {
+    /// The current schema and the current rows, read at the same time; `earlier` are the rows to compare with.
+    async fn schema_and_rows(
+        &self,
+        earlier: &Digests,
+    ) -> Result<(Snapshot, Digests), ScratchError> {
         let client = self.scratch_database.client();
-        let after_down = self.probe.rows(client, Some(&rows.before)).await?;
-        for draft in rows.drafts(&after_down, self.revert()) {
+        tokio::try_join!(
+            self.scratch_database.snapshot(),
+            self.probe.rows(client, Some(earlier)),
+        )
+    }
+
+    fn judge_rows(&mut self, rows: &Rows, after_down: &Digests) {
+        for draft in rows.drafts(after_down, self.revert()) {
             let loses = draft.rule == &LOSES_DATA;
             self.disproven |= self.record(draft) && loses;
         }
-        Ok(after_down)
     }
 
     /// Runs the migration a second time, which must produce the same schema as the first time.

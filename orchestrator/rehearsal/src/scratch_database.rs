@@ -17,10 +17,12 @@ use super::pending::Work;
 use drift::without_bookkeeping;
 use scratch::{Replay, ScratchError, ScratchServers};
 
-/// The scratch database that a service is rehearsed on, and a connection for checks.
+/// The scratch database that a service is rehearsed on, and connections for checks.
 pub(super) struct ScratchDatabase<'a> {
     replay: Replay<'a>,
     connection: Connection,
+    /// Reads the catalog. Its queries stay prepared: a change of `session_replication_role`, as in checks of rows, discards all plans.
+    catalog: Connection,
     locks: Arc<LockObserver>,
     work: &'a Work,
 }
@@ -64,16 +66,16 @@ impl<'a> ScratchDatabase<'a> {
     }
 
     async fn on(replay: Replay<'a>, work: &'a Work) -> Result<Self, ScratchError> {
-        let connection = replay
-            .connections()
-            .open_beside(replay.database())
-            .await
-            .map_err(ScratchError::Connect)?;
+        let connections = replay.connections();
+        let open = || connections.open_beside(replay.database());
+        let (connection, catalog) =
+            tokio::try_join!(open(), open()).map_err(ScratchError::Connect)?;
         let locks = LockObserver::new(replay.connections(), replay.database().clone());
         Ok(Self {
             locks,
             replay: replay.keeping_session(),
             connection,
+            catalog,
             work,
         })
     }
@@ -103,8 +105,9 @@ impl<'a> ScratchDatabase<'a> {
 
     /// The current schema, without the engine's own tables.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, ScratchError> {
-        let client = self.client();
-        let snapshot = client
+        let snapshot = self
+            .catalog
+            .client
             .lend(async |client| catalog::read_prepared(client).await)
             .await
             .map_err(|source| ServiceError::query(self.replay.database(), source))?;
@@ -113,7 +116,7 @@ impl<'a> ScratchDatabase<'a> {
 
     /// Drops the database.
     pub(super) async fn drop_database(self) {
-        drop((self.connection, self.locks));
+        drop((self.connection, self.catalog, self.locks));
         self.replay.finish().await;
     }
 }
