@@ -395,3 +395,22 @@ fn a_service_binary_takes_global_flags_on_both_sides() {
         orchestrator.expect(&json, 2);
     }
 }
+
+#[test]
+fn a_long_step_is_reported_in_logs_and_in_events() {
+    let server = Server::start();
+    let services = Services::new();
+    for name in ["logged", "parsed"] {
+        let slow = "DO $$ BEGIN PERFORM pg_sleep(11.5); END $$;\n";
+        services.service(name, &[]).migration(1, "slow", slow);
+    }
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let logged = orchestrator.watch(&["run", "logged"]);
+    let parsed = orchestrator.run(&["run", "parsed", "--output", "json"]);
+    let progress = &parsed.events_of("migration_progress")[0];
+    assert!(progress["running_ms"].as_u64() >= Some(9_000), "{progress}");
+    assert_eq!(progress["statement"], "DO");
+    let logged = logged.end();
+    let line = logged.stdout.lines().find(|line| line.starts_with("applying"));
+    assert!(line.is_some_and(|line| line.contains("1 slow")), "{}", logged.stdout);
+}

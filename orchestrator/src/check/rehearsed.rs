@@ -3,6 +3,7 @@
 use domain::{
     ExitStatus, Finding, Rehearsed, Reversibility, SeenLock, Service, ServiceName, Version,
 };
+use engine::dispatch::Events;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use service_cli::command::Selected;
@@ -64,13 +65,15 @@ pub async fn rehearsals(
     selected: &Selected,
     scope: &Scope,
     rulebook: &Rulebook,
+    events: &Events,
 ) -> Rehearsals {
     let at_a_time = REHEARSALS.min(scratch_servers.context().jobs());
     let done = stream::iter(services)
         .map(|service| async move {
+            let rehearsing = one(scratch_servers, service, selected, scope, rulebook);
             (
                 &service.name,
-                one(scratch_servers, service, selected, scope, rulebook).await,
+                events.within(&service.name, rehearsing).await,
             )
         })
         .buffered(at_a_time)

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::Reporter;
 use domain::{ExitStatus, Version, commented, suggest};
 use report::units::count;
 use service_cli::command::{
@@ -66,11 +65,8 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
     let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let services = count(targets.len(), "service");
-    let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
-        Box::new(AdoptLines::new(context, args.dry_run, args.undo))
-    } else {
-        context.reporter()
-    };
+    let lines = AdoptLines::new(context, args.dry_run, args.undo);
+    let mut reporter = context.reporter_with(Some(Box::new(lines)));
     if args.undo {
         confirm(
             context,

@@ -2,30 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use domain::Reporter;
-use domain::{Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Version};
-use report::failure::{kind, next};
+use domain::{
+    Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Totals, Version,
+};
 use report::units::{count, duration};
-use report::{Palette, Role, SameFailures, Terminal, printable};
+use report::{CommandLines, LiveLine, Note, Palette, Role, Terminal};
 use service_cli::command::Context;
 
 use super::differences::{column_orders, differences};
 
-/// Prints an adoption for humans.
+/// The lines of an adoption.
+#[derive(Debug)]
 pub(super) struct AdoptLines {
     terminal: Terminal,
-    quiet: bool,
     dry_run: bool,
     undo: bool,
-    names: usize,
     proofs: BTreeMap<ServiceName, (Version, Proof)>,
     adopted: BTreeMap<ServiceName, usize>,
     drifts: BTreeMap<ServiceName, String>,
     undone: usize,
     failed: usize,
-    failures: SameFailures,
     /// Services that already have a history.
     present: usize,
+    finished_services: usize,
 }
 
 impl AdoptLines {
@@ -33,123 +32,19 @@ impl AdoptLines {
     pub(super) fn new(context: &Context, dry_run: bool, undo: bool) -> Self {
         Self {
             terminal: context.terminal,
-            quiet: context.globals.quiet,
             dry_run,
             undo,
-            names: 0,
             proofs: BTreeMap::new(),
             adopted: BTreeMap::new(),
             drifts: BTreeMap::new(),
             undone: 0,
             failed: 0,
-            failures: SameFailures::default(),
             present: 0,
+            finished_services: 0,
         }
     }
 
-    /// The text of an event for standard output and for standard error.
-    fn render(&mut self, event: &Event) -> (String, String) {
-        let name = event.service.clone();
-        match (&event.kind, name) {
-            (EventKind::RunStarted { services, .. }, _) => {
-                self.names = services
-                    .iter()
-                    .map(|name| name.as_str().len())
-                    .max()
-                    .unwrap_or(0);
-                (String::new(), String::new())
-            }
-            (EventKind::AdoptionProven(proof), Some(name)) => {
-                let version = event.version.unwrap_or(Version::new(0));
-                let text = self.proven(&name, version, proof);
-                self.proofs.insert(name, (version, proof.as_ref().clone()));
-                (text, String::new())
-            }
-            (EventKind::LockWaiting { .. }, Some(name)) => {
-                let text = self.line(
-                    Role::Warning,
-                    "waiting",
-                    &name,
-                    "another run holds the lock",
-                );
-                (text, String::new())
-            }
-            (EventKind::MigrationAdopted { .. }, Some(name)) => {
-                *self.adopted.entry(name).or_default() += 1;
-                (String::new(), String::new())
-            }
-            (EventKind::AdoptionUndone { migrations }, Some(name)) => {
-                self.undone += migrations;
-                let text = format!(
-                    "{} returned to the former tool",
-                    count(*migrations, "migration")
-                );
-                (self.line(Role::Good, "undone", &name, &text), String::new())
-            }
-            (EventKind::ServiceFinished { outcome, .. }, Some(name)) => {
-                (self.finished(&name, *outcome), String::new())
-            }
-            (EventKind::DriftFound(drift), Some(name)) => {
-                self.drifts.insert(name, drifted(drift, self.terminal.err));
-                (String::new(), String::new())
-            }
-            (
-                EventKind::ServiceFailed {
-                    message,
-                    next,
-                    refusal,
-                    exit_code,
-                },
-                name,
-            ) => {
-                self.failed += 1;
-                let refused = kind(*exit_code, refusal.as_deref());
-                (
-                    String::new(),
-                    self.failed(name.as_ref(), refused, message, next),
-                )
-            }
-            (
-                EventKind::RunFinished {
-                    exit_code, totals, ..
-                },
-                _,
-            ) => (self.summary(*exit_code, totals.duration_ms), self.others()),
-            _ => (String::new(), String::new()),
-        }
-    }
-
-    /// The failure, the schema differences, and the next command.
-    fn failed(
-        &mut self,
-        name: Option<&ServiceName>,
-        kind: &str,
-        message: &str,
-        next_step: &Option<String>,
-    ) -> String {
-        let Some(head) = self.failures.show(name, kind, message, self.terminal) else {
-            return String::new();
-        };
-        let err = self.terminal.err;
-        let drift = name.and_then(|name| self.drifts.get(name));
-        let mut text = format!("{head}\n{}", drift.map_or("", String::as_str));
-        if let Some(step) = next_step {
-            text.push_str(&next(step, err).join("\n"));
-            text.push('\n');
-        }
-        text
-    }
-
-    fn line(&self, role: Role, word: &str, name: &ServiceName, rest: &str) -> String {
-        if self.quiet {
-            return String::new();
-        }
-        let names = self.names;
-        let word = self.terminal.out.paint(role, &format!("{word:<8}"));
-        format!("{word}  {:names$}  {rest}\n", name.as_str())
-    }
-
-    fn proven(&self, name: &ServiceName, version: Version, proof: &Proof) -> String {
+    fn proven(&self, version: Version, proof: &Proof) -> Note {
         let ground = match proof.legacy_rows.len() {
             0 => "no legacy row (baseline)".to_owned(),
             number => count(number, "legacy row"),
@@ -162,24 +57,21 @@ impl AdoptLines {
             "the schema matches {version} {}; {ground}{accepted}",
             proof.name
         );
-        let mut text = self.line(Role::Plain, "proven", name, &text);
-        if !self.quiet {
-            text.push_str(&column_orders(&proof.column_order, self.terminal.out));
-        }
-        text
+        Note::new("proven", Role::Plain, text)
+            .above(column_orders(&proof.column_order, self.terminal.out))
     }
 
-    fn finished(&mut self, name: &ServiceName, outcome: ServiceOutcome) -> String {
+    fn finished(&mut self, name: &ServiceName, outcome: ServiceOutcome) -> Option<Note> {
         let Some((_, proof)) = self.proofs.get(name) else {
             if outcome != ServiceOutcome::Unchanged {
-                return String::new();
+                return None;
             }
             self.present += 1;
             let text = match self.undo {
                 true => "not adopted: nothing to undo",
                 false => "already has a history: nothing to adopt",
             };
-            return self.line(Role::Quiet, "present", name, text);
+            return Some(Note::new("present", Role::Quiet, text.to_owned()));
         };
         let pending = match proof.pending {
             0 => "nothing pending".to_owned(),
@@ -188,27 +80,77 @@ impl AdoptLines {
         match self.adopted.get(name) {
             Some(number) => {
                 let text = format!("{}, {pending}", count(*number, "migration"));
-                self.line(Role::Good, "adopted", name, &text)
+                Some(Note::new("adopted", Role::Good, text))
             }
             None if self.dry_run => {
-                let text = format!(
-                    "would adopt {}, {pending}",
-                    count(proof.adopted, "migration")
-                );
-                self.line(Role::Quiet, "dry run", name, &text)
+                let migrations = count(proof.adopted, "migration");
+                let text = format!("would adopt {migrations}, {pending}");
+                Some(Note::new("dry run", Role::Quiet, text))
             }
-            None => String::new(),
+            None => None,
+        }
+    }
+}
+
+impl CommandLines for AdoptLines {
+    fn note(&mut self, event: &Event) -> Option<Note> {
+        let name = event.service.as_ref()?;
+        match &event.kind {
+            EventKind::AdoptionProven(proof) => {
+                let version = event.version.unwrap_or(Version::new(0));
+                let note = self.proven(version, proof);
+                self.proofs
+                    .insert(name.clone(), (version, proof.as_ref().clone()));
+                Some(note)
+            }
+            EventKind::MigrationAdopted { .. } => {
+                *self.adopted.entry(name.clone()).or_default() += 1;
+                None
+            }
+            EventKind::AdoptionUndone { migrations } => {
+                self.undone += migrations;
+                let migrations = count(*migrations, "migration");
+                let text = format!("{migrations} returned to the former tool");
+                Some(Note::new("undone", Role::Good, text))
+            }
+            EventKind::DriftFound(drift) => {
+                let text = drifted(drift, self.terminal.err);
+                self.drifts.insert(name.clone(), text);
+                None
+            }
+            EventKind::ServiceFailed { .. } => {
+                self.failed += 1;
+                None
+            }
+            EventKind::ServiceFinished { outcome, .. } => {
+                self.finished_services += 1;
+                self.finished(name, *outcome)
+            }
+            _ => None,
         }
     }
 
-    /// The services that failed for the same reason as another one.
-    fn others(&mut self) -> String {
-        let lines = self.failures.others(self.terminal);
-        lines.iter().map(|line| format!("{line}\n")).collect()
+    fn activity(&self, _service: &ServiceName, event: &EventKind) -> Option<LiveLine> {
+        match event {
+            EventKind::RunStarted { .. } if !self.undo => {
+                Some(LiveLine::new("proving", String::new(), "proving"))
+            }
+            EventKind::AdoptionProven(_) => Some(LiveLine::new("adopting", String::new(), "")),
+            _ => None,
+        }
     }
 
-    fn summary(&self, status: ExitStatus, milliseconds: u64) -> String {
-        let time = duration(milliseconds);
+    fn done(&self) -> usize {
+        self.finished_services
+    }
+
+    /// The schema differences.
+    fn explanation(&mut self, service: &ServiceName) -> String {
+        self.drifts.remove(service).unwrap_or_default()
+    }
+
+    fn summary(&mut self, _status: ExitStatus, totals: &Totals) -> Option<String> {
+        let time = duration(totals.duration_ms);
         let failed = match self.failed {
             0 => String::new(),
             number => format!(", {} not", count(number, "service")),
@@ -217,7 +159,7 @@ impl AdoptLines {
             0 => String::new(),
             number => format!(", {} already", count(number, "service")),
         };
-        let text = if self.dry_run {
+        Some(if self.dry_run {
             let ready = count(self.proofs.len(), "service");
             format!("{ready} can be adopted{present}{failed}; nothing was written ({time})")
         } else if self.undo {
@@ -230,13 +172,7 @@ impl AdoptLines {
                 count(self.adopted.len(), "service"),
                 count(migrations, "migration")
             )
-        };
-        let role = match status {
-            ExitStatus::Done => Role::Good,
-            ExitStatus::Cancelled => Role::Warning,
-            _ => Role::Bad,
-        };
-        format!("{}\n", self.terminal.out.paint(role, &text))
+        })
     }
 }
 
@@ -244,12 +180,4 @@ fn drifted(drift: &Drift, palette: Palette) -> String {
     let mut text = differences(&drift.differences, palette);
     text.push_str(&column_orders(&drift.column_order, palette));
     text
-}
-
-impl Reporter for AdoptLines {
-    fn report(&mut self, event: &Event) {
-        let (out, err) = self.render(event);
-        printable::write_out(&out);
-        printable::write_err(&err);
-    }
 }

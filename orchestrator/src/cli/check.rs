@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use super::check_lines::human;
 use super::drift::ScratchArgs;
 use super::fix::{Wish, fix};
+use super::progress::with_progress;
 use crate::check::{
     Paths, Rehearsals, Report, Scope, allows, annotations, combine, job_summary, merged,
     rehearsals, sarif,
@@ -108,7 +109,16 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
     } else {
         let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
         let mut cancelled = watch_signals();
-        let rehearsals = rehearsals(&scratch_servers, &services, &selected, &scope, &rulebook);
+        let names = services
+            .iter()
+            .map(|service| service.name.clone())
+            .collect();
+        let (servers, services, selected) = (&scratch_servers, &services, &selected);
+        let (scope, rulebook) = (&scope, &rulebook);
+        let rehearsals =
+            with_progress(context, ("check", "checking"), names, |events| async move {
+                rehearsals(servers, services, selected, scope, rulebook, &events).await
+            });
         match scratch_servers
             .until_cancelled(&mut cancelled, rehearsals)
             .await

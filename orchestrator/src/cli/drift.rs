@@ -12,6 +12,7 @@ use service_cli::command::{
 };
 
 use super::differences::{column_orders, differences};
+use super::progress::with_progress;
 use drift::{AcceptedDrift, DriftReport, ServiceDrift, detect, refuse_existing};
 use scratch::{ScratchError, ScratchServerChoice, ScratchServers};
 
@@ -79,10 +80,20 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
-    let detections = stream::iter(targets.values())
-        .map(|target| detect(&scratch_servers, target, &accepted))
-        .buffered(REPLAYS.min(context.jobs()))
-        .collect::<Vec<_>>();
+    let (servers, accepted, replays) = (&scratch_servers, &accepted, REPLAYS.min(context.jobs()));
+    let (names, compared) = (targets.keys().cloned().collect(), &targets);
+    let detections = with_progress(
+        context,
+        ("drift", "comparing"),
+        names,
+        |events| async move {
+            stream::iter(compared)
+                .map(|(name, target)| events.within(name, detect(servers, target, accepted)))
+                .buffered(replays)
+                .collect::<Vec<_>>()
+                .await
+        },
+    );
     let mut cancelled = watch_signals();
     let Some(found) = scratch_servers
         .until_cancelled(&mut cancelled, detections)

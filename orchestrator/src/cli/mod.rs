@@ -22,6 +22,7 @@ mod local;
 mod lock_lines;
 mod man;
 mod plan;
+mod progress;
 mod psql;
 mod rehearse;
 mod rehearse_lines;

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Reporter;
 use domain::{ExitStatus, ServiceName, called};
 use service_cli::command::{CommandError, Context, Selected, select, watch_stops};
 
@@ -76,11 +75,8 @@ pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatu
         return Ok(ExitStatus::Cancelled);
     };
     let scope = scope?;
-    let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
-        Box::new(RehearseLines::new(context))
-    } else {
-        context.reporter()
-    };
+    let lines = RehearseLines::new(context);
+    let mut reporter = context.reporter_with(Some(Box::new(lines)));
     let rulebook = Rulebook::of(&context.configuration)?;
     let rehearsal = rehearse_services(
         &scratch_servers,

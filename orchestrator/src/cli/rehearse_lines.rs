@@ -3,37 +3,32 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::Reporter;
 use domain::{
     Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
 };
 use pg_sql::Lines;
-use report::failure::{kind, next};
 use report::units::{count, duration};
-use report::{Palette, Role, SameFailures, Terminal, clean, printable};
+use report::{CommandLines, LiveLine, Note, Palette, Role, Terminal, clean};
 use service_cli::command::Context;
 
 use super::check_lines::block;
 use super::differences::{column_orders, differences};
 use super::lock_lines::locks;
 
-/// The width of the first word of a line.
-const WORD: usize = 12;
-
-/// Prints a rehearsal for humans.
+/// The lines of a rehearsal.
+#[derive(Debug)]
 pub(super) struct RehearseLines {
     terminal: Terminal,
     quiet: bool,
     verbose: bool,
     /// The text of each file, by path.
     texts: BTreeMap<String, Arc<str>>,
-    names: usize,
     services: usize,
+    rehearsed: BTreeMap<ServiceName, usize>,
     proven: usize,
     allowed: usize,
     irreversible: usize,
     failed: usize,
-    failures: SameFailures,
 }
 
 impl RehearseLines {
@@ -50,68 +45,17 @@ impl RehearseLines {
             terminal: context.terminal,
             quiet: context.globals.quiet,
             verbose: context.globals.verbose > 0,
-            names: 0,
             services: 0,
+            rehearsed: BTreeMap::new(),
             proven: 0,
             allowed: 0,
             irreversible: 0,
             failed: 0,
-            failures: SameFailures::default(),
         }
     }
 
-    /// The text of an event for standard output and for standard error.
-    fn render(&mut self, event: &Event) -> (String, String) {
-        let nothing = (String::new(), String::new());
-        match (&event.kind, &event.service) {
-            (EventKind::RunStarted { services, .. }, _) => {
-                let names = services.iter().map(|name| name.as_str().len());
-                self.names = names.max().unwrap_or(0);
-                nothing
-            }
-            (EventKind::ServiceStarted { .. }, Some(_)) => {
-                self.services += 1;
-                nothing
-            }
-            (EventKind::MigrationRehearsed(rehearsed), Some(name)) => {
-                let version = event.version.unwrap_or(Version::new(0));
-                (self.rehearsed(name, version, rehearsed), String::new())
-            }
-            (EventKind::ServiceSkipped { because, steps }, Some(name)) => {
-                let text = format!("{} after it: {because}", count(*steps, "migration"));
-                (
-                    self.line(Role::Warning, "skipped", name, &text),
-                    String::new(),
-                )
-            }
-            (
-                EventKind::ServiceFailed {
-                    message,
-                    next,
-                    refusal,
-                    exit_code,
-                },
-                name,
-            ) => {
-                self.failed += 1;
-                let refused = kind(*exit_code, refusal.as_deref());
-                let text = self.failed(name.as_ref(), refused, message, next.as_deref());
-                (String::new(), text)
-            }
-            (
-                EventKind::RunFinished {
-                    exit_code,
-                    totals,
-                    next,
-                    ..
-                },
-                _,
-            ) => (self.summary(*exit_code, totals, next), self.others()),
-            _ => nothing,
-        }
-    }
-
-    fn rehearsed(&mut self, name: &ServiceName, version: Version, rehearsed: &Rehearsed) -> String {
+    fn rehearsed(&mut self, name: &ServiceName, version: Version, rehearsed: &Rehearsed) -> Note {
+        *self.rehearsed.entry(name.clone()).or_default() += 1;
         let counts = rehearsed.findings.iter().any(Finding::counts);
         self.allowed += rehearsed
             .findings
@@ -120,7 +64,7 @@ impl RehearseLines {
             .count();
         let (role, word) = match &rehearsed.reversibility {
             Reversibility::Proven if !counts => (Role::Good, "proven"),
-            Reversibility::Irreversible { .. } if !counts => (Role::Plain, "irreversible"),
+            Reversibility::Irreversible { .. } if !counts => (Role::Plain, "one-way"),
             Reversibility::Unknown => (Role::Bad, "fails"),
             _ if !counts => (Role::Warning, "allowed"),
             _ => (Role::Bad, "faulty"),
@@ -141,7 +85,7 @@ impl RehearseLines {
         let palette = self.terminal.out;
         let times = palette.paint(Role::Quiet, &times.join(", "));
         let migration = format!("{version} {}  {times}", rehearsed.name);
-        let mut text = self.line(role, word, name, migration.trim_end());
+        let mut text = String::new();
         for (index, finding) in rehearsed.findings.iter().enumerate() {
             text.push_str(&self.lines_of(finding));
             // Findings of one rule share a reason: it is printed after the last.
@@ -162,7 +106,7 @@ impl RehearseLines {
                 text.push_str(&palette.paint(Role::Quiet, &format!("  note: {}\n", clean(note))));
             }
         }
-        text
+        Note::new(word, role, migration.trim_end().to_owned()).above(text)
     }
 
     /// A note on tables whose columns are in another order; with -v also the columns.
@@ -179,44 +123,53 @@ impl RehearseLines {
             .out
             .paint(Role::Quiet, &lines.collect::<String>())
     }
+}
 
-    fn line(&self, role: Role, word: &str, name: &ServiceName, rest: &str) -> String {
-        if self.quiet && !matches!(role, Role::Bad) {
-            return String::new();
+impl CommandLines for RehearseLines {
+    fn announce(&self, services: usize, steps: usize) -> Option<String> {
+        let (migrations, services) = (count(steps, "migration"), count(services, "service"));
+        (steps > 0).then(|| format!("Rehearsing {migrations} of {services}."))
+    }
+
+    fn note(&mut self, event: &Event) -> Option<Note> {
+        let name = event.service.as_ref()?;
+        match &event.kind {
+            EventKind::ServiceStarted { .. } => {
+                self.services += 1;
+                None
+            }
+            EventKind::MigrationRehearsed(rehearsed) => {
+                let version = event.version.unwrap_or(Version::new(0));
+                Some(self.rehearsed(name, version, rehearsed))
+            }
+            EventKind::ServiceSkipped { because, steps } => {
+                let text = format!("{} after it: {because}", count(*steps, "migration"));
+                Some(Note::new("skipped", Role::Warning, clean(&text)))
+            }
+            EventKind::ServiceFailed { .. } => {
+                self.failed += 1;
+                None
+            }
+            _ => None,
         }
-        let names = self.names;
-        let word = self.terminal.out.paint(role, &format!("{word:<WORD$}"));
-        format!("{word}  {:names$}  {rest}\n", name.as_str())
     }
 
-    /// The failure and the next command.
-    fn failed(
-        &mut self,
-        name: Option<&ServiceName>,
-        kind: &str,
-        message: &str,
-        next_step: Option<&str>,
-    ) -> String {
-        let Some(head) = self.failures.show(name, kind, message, self.terminal) else {
-            return String::new();
-        };
-        let err = self.terminal.err;
-        let mut text = format!("{head}\n");
-        if let Some(step) = next_step {
-            text.push_str(&next(step, err).join("\n"));
-            text.push('\n');
+    fn activity(&self, service: &ServiceName, event: &EventKind) -> Option<LiveLine> {
+        match event {
+            EventKind::ServiceStarted { .. } | EventKind::MigrationRehearsed(_) => {
+                let done = self.rehearsed.get(service).copied().unwrap_or(0);
+                let text = format!("{} done", count(done, "migration"));
+                Some(LiveLine::new("running", text, done))
+            }
+            _ => None,
         }
-        text
     }
 
-    /// The services that failed for the same reason as another one.
-    fn others(&mut self) -> String {
-        let lines = self.failures.others(self.terminal);
-        lines.iter().map(|line| format!("{line}\n")).collect()
+    fn done(&self) -> usize {
+        self.rehearsed.values().sum()
     }
 
-    fn summary(&self, status: ExitStatus, totals: &Totals, steps: &[String]) -> String {
-        let palette = self.terminal.out;
+    fn summary(&mut self, status: ExitStatus, totals: &Totals) -> Option<String> {
         let mut parts = vec![format!("{} proven", self.proven)];
         let one_way = self.irreversible;
         parts.extend((one_way > 0).then(|| format!("{one_way} irreversible")));
@@ -230,7 +183,7 @@ impl RehearseLines {
             format!("{services} not rehearsed")
         }));
         let time = duration(totals.duration_ms);
-        let text = match (status, totals.rehearsed) {
+        Some(match (status, totals.rehearsed) {
             (ExitStatus::Done, 0) => "Nothing to rehearse: no pending migrations.".to_owned(),
             (_, rehearsed) => format!(
                 "{} of {}: {} ({time}{})",
@@ -243,21 +196,7 @@ impl RehearseLines {
                     ""
                 }
             ),
-        };
-        let role = match status {
-            ExitStatus::Done => Role::Good,
-            ExitStatus::Cancelled => Role::Warning,
-            _ => Role::Bad,
-        };
-        let mut text = format!("{}\n", palette.paint(role, &text));
-        // The next command of a failed service is already printed with its failure.
-        if totals.findings > 0
-            && let Some(step) = steps.last()
-        {
-            text.push_str(&next(step, palette).join("\n"));
-            text.push('\n');
-        }
-        text
+        })
     }
 }
 
@@ -292,13 +231,5 @@ fn reason(finding: &Finding, palette: Palette) -> String {
             palette.paint(Role::Quiet, &line)
         }
         None => String::new(),
-    }
-}
-
-impl Reporter for RehearseLines {
-    fn report(&mut self, event: &Event) {
-        let (out, err) = self.render(event);
-        printable::write_out(&out);
-        printable::write_err(&err);
     }
 }

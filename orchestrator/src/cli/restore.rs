@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::Reporter;
 use domain::{ExitStatus, called, commented};
 use report::units::{age, count};
 use service_cli::command::{CommandError, Context, confirm, select, watch_stops};
@@ -61,11 +60,8 @@ pub(super) struct Args {
 pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &args.services, false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
-    let mut reporter: Box<dyn Reporter> = if context.is_for_people() {
-        Box::new(RestoreLines::new(context, args.dry_run))
-    } else {
-        context.reporter()
-    };
+    let lines = RestoreLines::new(args.dry_run);
+    let mut reporter = context.reporter_with(Some(Box::new(lines)));
     let Some(from) = &args.from else {
         if !args.dry_run {
             let services = count(targets.len(), "service");

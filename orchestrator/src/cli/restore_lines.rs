@@ -1,151 +1,154 @@
 //! The human output of a restore.
 
-use domain::Reporter;
-use domain::{Event, EventKind, ExitStatus, PlannedRestore, ServiceName, suggest};
-use report::failure::{kind, next as step};
-use report::units;
-use report::units::{age, count, duration};
-use report::{Role, SameFailures, Terminal, clean, printable};
-use service_cli::command::Context;
+use domain::{
+    Event, EventKind, ExitStatus, PlannedRestore, ServiceName, Totals, commented, suggest,
+};
+use report::units::{self, age, count, duration};
+use report::{CommandLines, LiveLine, Note, Role, clean};
 
 /// The number of versions that are listed; the rest is counted.
 const NAMED: usize = 3;
 
-/// Prints a restore for humans.
+/// The lines of a restore.
+#[derive(Debug, Default)]
 pub(super) struct RestoreLines {
-    terminal: Terminal,
-    quiet: bool,
     dry_run: bool,
-    names: usize,
     planned: usize,
+    swapped: usize,
     kept: Vec<String>,
     found: usize,
     dropped: usize,
-    failures: SameFailures,
     /// The time from the first swap to the last, if there are several.
     window_ms: Option<u64>,
 }
 
 impl RestoreLines {
-    /// For the streams of this process.
-    pub(super) fn new(context: &Context, dry_run: bool) -> Self {
+    pub(super) fn new(dry_run: bool) -> Self {
         Self {
-            terminal: context.terminal,
-            quiet: context.globals.quiet,
             dry_run,
-            names: 0,
-            planned: 0,
-            kept: Vec::new(),
-            found: 0,
-            dropped: 0,
-            failures: SameFailures::default(),
-            window_ms: None,
+            ..Self::default()
         }
     }
 
-    fn line(&self, role: Role, word: &str, name: &ServiceName, rest: &str) -> String {
-        if self.quiet {
-            return String::new();
+    fn swapped(
+        &mut self,
+        name: &ServiceName,
+        (database, kept_as): (&str, Option<&String>),
+        window_ms: u64,
+        ended: usize,
+    ) -> Note {
+        self.swapped += 1;
+        let mut text = format!("{database} is restored");
+        if let Some(kept) = kept_as {
+            text.push_str(&format!("; the previous one is kept as {kept}"));
+            self.kept.push(name.to_string());
         }
-        let names = self.names;
-        let word = self.terminal.out.paint(role, &format!("{word:<9}"));
-        format!("{word}  {:names$}  {}\n", name.as_str(), clean(rest))
+        if ended > 0 {
+            text.push_str(&format!("; {} ended", count(ended, "session")));
+        }
+        let window = duration(window_ms);
+        text.push_str(&format!("; unavailable for {window}"));
+        Note::new("restored", Role::Good, clean(&text))
+    }
+}
+
+impl CommandLines for RestoreLines {
+    fn announce(&self, _services: usize, steps: usize) -> Option<String> {
+        let databases = count(steps, "database");
+        (steps > 0 && !self.dry_run).then(|| format!("Restoring {databases}."))
     }
 
-    /// The text of a service's event.
-    fn service(&mut self, name: &ServiceName, event: &EventKind) -> String {
-        match event {
+    fn note(&mut self, event: &Event) -> Option<Note> {
+        if let EventKind::DatabasesSwapped { window_ms, .. } = event.kind {
+            self.window_ms = Some(window_ms);
+        }
+        let name = event.service.as_ref()?;
+        let note = match &event.kind {
             EventKind::RestorePlanned(planned) => {
                 self.planned += 1;
-                self.line(Role::Plain, "checked", name, &what_it_means(planned))
+                Note::new("checked", Role::Plain, clean(&what_it_means(planned)))
             }
             EventKind::RestoreWarning { message } => {
-                self.line(Role::Warning, "warning", name, message)
+                Note::new("warning", Role::Warning, clean(message))
             }
-            EventKind::LockWaiting { holder } => {
-                let who = holder.as_ref().map_or_else(String::new, |holder| {
-                    format!(
-                        " (pid {}, {}, {})",
-                        holder.pid, holder.user, holder.application
-                    )
-                });
-                let text = format!("another session is using the database{who}");
-                self.line(Role::Warning, "waiting", name, &text)
+            EventKind::RestoreStarted { into, .. } => {
+                Note::new("filling", Role::Plain, clean(into))
             }
-            EventKind::RestoreStarted { into, .. } => self.line(Role::Plain, "filling", name, into),
             EventKind::RestoreVerified {
                 applied,
                 duration_ms,
                 ..
             } => {
-                let (applied, time) = (count(*applied, "migration"), duration(*duration_ms));
-                self.line(
-                    Role::Plain,
-                    "verified",
-                    name,
-                    &format!("{applied} applied ({time})"),
-                )
+                let text = format!("{} applied", count(*applied, "migration"));
+                Note::new("verified", Role::Plain, text).lasting(*duration_ms)
             }
             EventKind::DatabaseSwapped {
                 database,
                 kept_as,
                 window_ms,
                 ended,
-            } => {
-                let mut text = format!("{database} is restored");
-                if let Some(kept) = kept_as {
-                    text.push_str(&format!("; the previous one is kept as {kept}"));
-                    self.kept.push(name.to_string());
-                }
-                if *ended > 0 {
-                    text.push_str(&format!("; {} ended", count(*ended, "session")));
-                }
-                let window = duration(*window_ms);
-                text.push_str(&format!("; unavailable for {window}"));
-                self.line(Role::Good, "restored", name, &text)
-            }
+            } => self.swapped(name, (database, kept_as.as_ref()), *window_ms, *ended),
             EventKind::OldDatabaseKept { database, bytes } => {
                 self.found += 1;
-                let text = format!("{database}, {}", units::bytes(*bytes));
-                self.line(Role::Plain, "kept", name, &text)
+                let text = format!("{}, {}", clean(database), units::bytes(*bytes));
+                Note::new("kept", Role::Plain, text)
             }
             EventKind::OldDatabaseDropped { database, bytes } => {
                 self.dropped += 1;
                 self.kept.retain(|kept| kept != name.as_str());
-                let text = format!("{database}, {}", units::bytes(*bytes));
-                self.line(Role::Good, "dropped", name, &text)
+                let text = format!("{}, {}", clean(database), units::bytes(*bytes));
+                Note::new("dropped", Role::Good, text)
             }
             EventKind::ServiceSkipped { because, .. } => {
-                self.line(Role::Warning, "unchanged", name, because)
+                Note::new("unchanged", Role::Warning, clean(because))
             }
-            _ => String::new(),
+            _ => return None,
+        };
+        Some(note)
+    }
+
+    fn activity(&self, _service: &ServiceName, event: &EventKind) -> Option<LiveLine> {
+        match event {
+            EventKind::RunStarted { .. } => Some(LiveLine::new(
+                "checking",
+                "the backup".to_owned(),
+                "checking",
+            )),
+            EventKind::RestorePlanned(_) => Some(LiveLine::new(
+                "waiting",
+                "for the other databases".to_owned(),
+                "",
+            )),
+            EventKind::RestoreStarted { into, .. } => {
+                Some(LiveLine::new("filling", clean(into), "filling"))
+            }
+            EventKind::RestoreVerified { .. } => Some(LiveLine::new(
+                "waiting",
+                "for the other databases".to_owned(),
+                "",
+            )),
+            _ => None,
         }
     }
 
-    fn summary(
-        &self,
-        status: ExitStatus,
-        restored: usize,
-        milliseconds: u64,
-        next: &[String],
-    ) -> String {
-        let time = duration(milliseconds);
-        let text = match (self.dry_run, restored) {
+    fn done(&self) -> usize {
+        self.swapped
+    }
+
+    fn summary(&mut self, status: ExitStatus, totals: &Totals) -> Option<String> {
+        let time = duration(totals.duration_ms);
+        Some(match (self.dry_run, totals.restored) {
             (true, _) if self.planned > 0 => {
                 let databases = count(self.planned, "database");
                 format!("{databases} can be restored; nothing was written ({time})")
             }
             (true, _) => {
-                format!(
-                    "{} kept; nothing was dropped ({time})",
-                    count(self.found, "former database")
-                )
+                let found = count(self.found, "former database");
+                format!("{found} kept; nothing was dropped ({time})")
             }
             (false, 0) if self.dropped > 0 => {
-                format!(
-                    "{} dropped in {time}",
-                    count(self.dropped, "former database")
-                )
+                let dropped = count(self.dropped, "former database");
+                format!("{dropped} dropped in {time}")
             }
             (false, 0) if status == ExitStatus::Done => format!("nothing to drop ({time})"),
             (false, 0) => format!("no database was restored ({time})"),
@@ -156,32 +159,20 @@ impl RestoreLines {
                 }
                 text
             }
-        };
-        let role = match status {
-            ExitStatus::Done => Role::Good,
-            ExitStatus::Cancelled => Role::Warning,
-            _ => Role::Bad,
-        };
-        let mut text = format!("{}\n", self.terminal.out.paint(role, &text));
-        if !self.kept.is_empty() {
-            let services = self.kept.iter().map(String::as_str);
-            text.push_str(&format!(
-                "next: {}   # when the previous databases are no longer needed\n",
-                suggest(
-                    std::iter::once("restore")
-                        .chain(services)
-                        .chain(["--drop-old"])
-                )
-            ));
+        })
+    }
+
+    fn next(&self) -> Vec<String> {
+        if self.kept.is_empty() {
+            return Vec::new();
         }
-        // The failure of a single database is already printed with it.
-        for next in next
-            .iter()
-            .filter(|next| next.ends_with("# the others are restored"))
-        {
-            text.push_str(&format!("next: {next}\n"));
-        }
-        text
+        let services = self.kept.iter().map(String::as_str);
+        let words = std::iter::once("restore").chain(services);
+        let drop_old = suggest(words.chain(["--drop-old"]));
+        vec![commented(
+            drop_old,
+            "when the previous databases are no longer needed",
+        )]
     }
 }
 
@@ -214,57 +205,4 @@ fn what_it_means(planned: &PlannedRestore) -> String {
         text.push_str(&format!("; pending again: {}", named.join(", ")));
     }
     text
-}
-
-impl Reporter for RestoreLines {
-    fn report(&mut self, event: &Event) {
-        let text = match (&event.kind, &event.service) {
-            (EventKind::RunStarted { services, .. }, _) => {
-                let widths = services.iter().map(|name| name.as_str().len());
-                self.names = widths.max().unwrap_or(0);
-                String::new()
-            }
-            (
-                EventKind::ServiceFailed {
-                    message,
-                    next,
-                    refusal,
-                    exit_code,
-                },
-                name,
-            ) => {
-                let kind = kind(*exit_code, refusal.as_deref());
-                let shown = self
-                    .failures
-                    .show(name.as_ref(), kind, message, self.terminal);
-                if let Some(shown) = shown {
-                    let steps = next.iter().flat_map(|next| step(next, self.terminal.err));
-                    let lines: Vec<String> = std::iter::once(shown).chain(steps).collect();
-                    printable::write_err(&format!("{}\n", lines.join("\n")));
-                }
-                String::new()
-            }
-            (
-                EventKind::RunFinished {
-                    exit_code,
-                    totals,
-                    next,
-                    ..
-                },
-                _,
-            ) => {
-                for line in self.failures.others(self.terminal) {
-                    printable::write_err(&format!("{line}\n"));
-                }
-                self.summary(*exit_code, totals.restored, totals.duration_ms, next)
-            }
-            (EventKind::DatabasesSwapped { window_ms, .. }, _) => {
-                self.window_ms = Some(*window_ms);
-                String::new()
-            }
-            (kind, Some(name)) => self.service(name, kind),
-            _ => String::new(),
-        };
-        printable::write_out(&text);
-    }
 }

@@ -182,6 +182,8 @@ pub enum EventKind {
         /// How long it had waited, in milliseconds.
         waited_ms: u64,
     },
+    /// A statement has been running for long; repeated every ten seconds.
+    MigrationProgress(StatementProgress),
     /// A lock was not available in time. The attempt was rolled back and will be retried.
     MigrationRetrying {
         /// The attempt that failed, from 1.
@@ -586,6 +588,35 @@ pub struct Blocker {
     /// The PIDs that it waits for itself; these are listed as well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<i32>,
+}
+
+/// How far a statement is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatementProgress {
+    /// How long the statement has been running, in milliseconds.
+    pub running_ms: u64,
+    /// The statement, shortened.
+    pub statement: String,
+    /// Its phase, as `pg_stat_progress_*` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// What is done of this phase: blocks, rows or bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done: Option<u64>,
+    /// The whole of this phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// How long the rest of this phase takes at the same speed, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_ms: Option<u64>,
+}
+
+impl StatementProgress {
+    /// What is done of this phase, in percent.
+    pub fn percent(&self) -> Option<u64> {
+        let total = self.total.filter(|total| *total > 0)?;
+        Some((self.done? * 100 / total).min(100))
+    }
 }
 
 /// A failed step, with everything needed to fix it.

@@ -38,7 +38,7 @@ pub use difference::{ColumnOrder, FactDifference, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{
     Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, PlannedRestore, Proof,
-    Resolved, ServiceOutcome,
+    Resolved, ServiceOutcome, StatementProgress,
 };
 pub use exit::ExitStatus;
 pub use finding::{Finding, Place, Severity};

@@ -89,6 +89,51 @@ pub(super) async fn blockers_of_application(
     }
 }
 
+/// How far the current statement of a server process is, as the server sees it.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// How long it has been running.
+    pub running: Duration,
+    /// The statement, shortened.
+    pub statement: String,
+    /// Its phase, what is done of it, and the whole of it, if the server reports that.
+    pub phase: Option<(String, i64, i64)>,
+}
+
+/// How far the current statement of a server process is; `None` if it is idle.
+pub(super) async fn progress_of(
+    client: &Client,
+    pid: i32,
+) -> Result<Option<Progress>, tokio_postgres::Error> {
+    let rows = client
+        .query_typed(
+            "SELECT COALESCE(extract(epoch FROM pg_catalog.clock_timestamp() - a.query_start) * 1000, 0)::int8, \
+               pg_catalog.left(COALESCE(a.query, ''), 1000), p.phase, p.done, p.total \
+             FROM pg_catalog.pg_stat_activity a LEFT JOIN ( \
+               SELECT pid, phase, CASE WHEN blocks_total > 0 THEN blocks_done ELSE tuples_done END AS done, \
+                 CASE WHEN blocks_total > 0 THEN blocks_total ELSE tuples_total END AS total \
+               FROM pg_catalog.pg_stat_progress_create_index \
+               UNION ALL SELECT pid, phase, heap_blks_scanned, heap_blks_total FROM pg_catalog.pg_stat_progress_cluster \
+               UNION ALL SELECT pid, phase, heap_blks_scanned, heap_blks_total FROM pg_catalog.pg_stat_progress_vacuum \
+               UNION ALL SELECT pid, phase, sample_blks_scanned, sample_blks_total FROM pg_catalog.pg_stat_progress_analyze \
+               UNION ALL SELECT pid, 'copying', bytes_processed, bytes_total FROM pg_catalog.pg_stat_progress_copy) p \
+               ON p.pid = a.pid \
+             WHERE a.pid = $1 AND a.state = 'active' LIMIT 1",
+            &[(&pid, Type::INT4)],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let phase: Option<String> = row.try_get(2)?;
+    let (done, total): (Option<i64>, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
+    Ok(Some(Progress {
+        running: Duration::from_millis(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0)),
+        statement: shown_query(row.try_get(1)?),
+        phase: phase.map(|phase| (phase, done.unwrap_or(0), total.unwrap_or(0))),
+    }))
+}
+
 /// The columns of the holder of a lock `l` with session `a`, as [`read_holder`] reads them.
 pub(super) const HOLDER: &str = "l.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), \
     pg_catalog.host(a.client_addr), \

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::activity::{self, LockWait};
+use super::activity::{self, LockWait, Progress};
 use super::create_database::connect_to_maintenance;
 use super::stall::SessionHandle;
 use super::{ConnectOptions, Connection, connect};
@@ -57,6 +57,12 @@ impl SessionObserver {
             activity::blockers_of_application(&connection.client, application).await
         })
         .await
+    }
+
+    /// How far the current statement of a server process is; `Some(None)` if it is idle, `None` if that cannot be determined.
+    pub async fn progress(&self, pid: i32) -> Option<Option<Progress>> {
+        self.ask(async |connection| activity::progress_of(&connection.client, pid).await)
+            .await
     }
 
     /// Cancels the statement of a server process if it still waits for a lock in that transaction.

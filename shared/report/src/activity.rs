@@ -8,8 +8,8 @@ use super::tally::{Activity, Running, Standing};
 use super::words;
 
 /// A live line: `verb`, then (after the drawn time) `text`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct LiveLine {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveLine {
     /// The verb of the activity.
     pub verb: &'static str,
     /// The color of the verb.
@@ -18,6 +18,18 @@ pub(super) struct LiveLine {
     pub text: String,
     /// The subject that the clock of the line measures. A retry and the next statement of one migration keep the same clock.
     pub subject: String,
+}
+
+impl LiveLine {
+    /// The line of an activity that is part of a command; a new subject resets its clock.
+    pub fn new(verb: &'static str, text: String, subject: impl ToString) -> Self {
+        Self {
+            verb,
+            role: Role::Accent,
+            text,
+            subject: subject.to_string(),
+        }
+    }
 }
 
 /// The live line of a service; `None` if it is idle.
@@ -37,6 +49,7 @@ pub(super) fn words(standing: &Standing) -> Option<LiveLine> {
             subject: "lock".to_owned(),
         }),
         Activity::Dumping(dumping) => Some(backup::words(dumping)),
+        Activity::OfCommand(line) => Some(line.clone()),
         Activity::Ready => {
             let (step, steps) = standing.progress();
             Some(LiveLine {
@@ -88,6 +101,9 @@ fn step(standing: &Standing, running: &Running) -> LiveLine {
     }
     if let Some((done, all)) = running.statements {
         text.push_str(&format!("  statement {} of {all}", (done + 1).min(all)));
+    }
+    if let Some(progress) = &running.progress {
+        text.push_str(&format!("  {}", words::progress(progress)));
     }
     LiveLine {
         verb: match running.direction {

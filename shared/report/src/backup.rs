@@ -72,16 +72,6 @@ pub(super) fn note(kind: &EventKind, detail: Detail) -> Option<Note> {
             let text = format!("database {}, {}", clean(database), bytes(*database_bytes));
             Some(Note::new("dumping", Role::Quiet, text))
         }
-        EventKind::BackupProgress {
-            bytes,
-            of_bytes,
-            table,
-            tables,
-            of_tables,
-        } => {
-            let text = progress(*bytes, *of_bytes, table.as_deref(), *tables, *of_tables);
-            Some(Note::new("dumping", Role::Quiet, text))
-        }
         EventKind::BackupBlocked {
             waited_ms,
             blockers,

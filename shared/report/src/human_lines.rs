@@ -3,14 +3,18 @@
 //! A fold without output of its own, so that the plain and the live reporter print the same text.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
-use time::OffsetDateTime;
+use domain::{
+    Event, EventKind, ExitStatus, Failure, ServiceName, StopCause, Totals, Verdict, millis,
+};
 
-use domain::{Event, EventKind, Failure, ServiceName, StopCause, Totals, Verdict};
-
+use super::activity::LiveLine;
 use super::backup;
 use super::closing;
+use super::command_lines::{self, CommandLines};
 use super::failure::{self, FailedStep};
+use super::heartbeat::Heartbeats;
 use super::note::{Detail, Note, note};
 use super::reporter::Verbosity;
 use super::same_failure::SameFailures;
@@ -22,8 +26,6 @@ use super::units::duration;
 
 /// The width of the verb at the start of a line.
 pub(super) const VERB: usize = 9;
-/// The interval between two progress lines of one dump.
-const PROGRESS: time::Duration = time::Duration::seconds(10);
 /// The width of the time after it: `12 min 05 s`.
 pub(super) const TIME: usize = 11;
 
@@ -50,8 +52,9 @@ pub struct HumanLines {
     failures: SameFailures,
     /// The `next:` commands reported so far.
     advised: Vec<String>,
-    /// When the progress of a dump was last reported.
-    progressed: HashMap<Option<ServiceName>, OffsetDateTime>,
+    heartbeats: Heartbeats,
+    /// The lines of a command for its own events.
+    own: Option<Box<dyn CommandLines>>,
 }
 
 impl HumanLines {
@@ -65,13 +68,39 @@ impl HumanLines {
             waits: HashMap::new(),
             failures: SameFailures::default(),
             advised: Vec::new(),
-            progressed: HashMap::new(),
+            heartbeats: Heartbeats::default(),
+            own: None,
         }
+    }
+
+    /// Adds the lines of a command.
+    #[must_use]
+    pub fn with_own(mut self, own: Option<Box<dyn CommandLines>>) -> Self {
+        self.own = own;
+        self
+    }
+
+    /// Returns lines for what has lasted long. Call it regularly, unless the activities are drawn.
+    pub fn heartbeat(&mut self, now: Instant) -> Vec<Line> {
+        let due = self.heartbeats.due(&self.tally, now);
+        if self.verbosity == Verbosity::Quiet {
+            return Vec::new();
+        }
+        let line = |(name, line, lasted): (ServiceName, LiveLine, Duration)| {
+            let note = Note::new(line.verb, line.role, line.text).lasting(millis(lasted));
+            Line::Out(self.laid_out(Some(&name), &note))
+        };
+        due.into_iter().map(line).collect()
     }
 
     /// Returns the lines for an event. Call it with every event of the run, in order.
     pub fn report(&mut self, event: &Event) -> Vec<Line> {
         self.tally.absorb(event);
+        if let Some(note) = self.own_note(event) {
+            let is_shown = self.verbosity != Verbosity::Quiet || note.role == Role::Bad;
+            let line = is_shown.then(|| self.note(event, note)).flatten();
+            return line.into_iter().map(Line::Out).collect();
+        }
         let lines = match &event.kind {
             EventKind::MigrationFailed(failure) => return vec![self.failure(event, failure)],
             EventKind::ServiceFailed {
@@ -91,12 +120,13 @@ impl HumanLines {
             } => return vec![self.cancel(*times, *cause, *cancels_in_ms)],
             EventKind::RunFinished {
                 verdict,
+                exit_code,
                 totals,
                 next,
                 ..
             } => {
                 let mut lines = self.alike();
-                lines.push(self.close(*verdict, totals, next));
+                lines.extend(self.close((*verdict, *exit_code), totals, next));
                 return lines;
             }
             EventKind::CompensationStopped(stop) => {
@@ -116,7 +146,9 @@ impl HumanLines {
                     let text = format!("run {}, version {program_version}", event.run_id);
                     lines.push(self.terminal.out.paint(Role::Quiet, &text));
                 }
-                if self.tally.backs_up {
+                if let Some(own) = &self.own {
+                    lines.extend(own.announce(services.len(), *steps));
+                } else if self.tally.backs_up {
                     lines.push(backup::announce(services.len()));
                 } else if *steps > 0 {
                     let reverts = self.tally.reverts;
@@ -143,11 +175,8 @@ impl HumanLines {
             EventKind::CompensationFinished { of_run, .. } => {
                 self.paragraph(&undoing::finished(event.run_id, *of_run))
             }
-            EventKind::BackupStarted { .. } | EventKind::BackupProgress { .. }
-                if !self.is_progress_due(event) =>
-            {
-                Vec::new()
-            }
+            // What a service does is different in each command.
+            EventKind::ServiceStarted { .. } if self.own.is_some() => Vec::new(),
             kind => {
                 let note = note(kind, event.version, self.standing(event), self.detail());
                 note.and_then(|note| self.note(event, note))
@@ -186,21 +215,6 @@ impl HumanLines {
         }
     }
 
-    /// Whether the progress of a dump gets a permanent line: periodically, unless it is shown live.
-    fn is_progress_due(&mut self, event: &Event) -> bool {
-        if matches!(event.kind, EventKind::BackupStarted { .. }) {
-            self.progressed.insert(event.service.clone(), event.time);
-            return true;
-        }
-        let last = self.progressed.entry(event.service.clone());
-        let last = last.or_insert(event.time);
-        let is_due = !self.terminal.live && event.time - *last >= PROGRESS;
-        if is_due {
-            *last = event.time;
-        }
-        is_due
-    }
-
     fn failure(&mut self, event: &Event, failure: &Failure) -> Line {
         let step = FailedStep {
             service: event.service.as_ref(),
@@ -225,6 +239,12 @@ impl HumanLines {
         next: &Option<String>,
     ) -> Option<Line> {
         let mut text = self.failures.show(service, kind, message, self.terminal)?;
+        if let (Some(own), Some(service)) = (&mut self.own, service) {
+            for line in own.explanation(service).lines() {
+                text.push('\n');
+                text.push_str(line);
+            }
+        }
         if let Some(step) = next {
             self.advised.push(step.clone());
             for line in failure::next(step, self.terminal.err) {
@@ -242,7 +262,9 @@ impl HumanLines {
     }
 
     fn cancel(&self, times: u32, cause: StopCause, cancels_in_ms: Option<u64>) -> Line {
-        let text = if times < 2 {
+        let text = if self.own.is_some() {
+            "Stopping.".to_owned()
+        } else if times < 2 {
             let why = match cause {
                 StopCause::Hangup => "Terminal closed",
                 _ => "Stopping",
@@ -277,31 +299,67 @@ impl HumanLines {
         hanging("", text, self.terminal.width)
     }
 
-    fn close(&self, verdict: Verdict, totals: &Totals, next: &[String]) -> Line {
+    /// The line for an event of a command that has lines of its own.
+    fn own_note(&mut self, event: &Event) -> Option<Note> {
+        let own = self.own.as_mut()?;
+        let note = own.note(event);
+        let services = match (&event.kind, &event.service) {
+            (EventKind::RunStarted { services, .. }, _) => services.as_slice(),
+            (_, service) => service.as_slice(),
+        };
+        for name in services {
+            if let Some(line) = own.activity(name, &event.kind) {
+                self.tally.begin(name, line);
+            }
+        }
+        self.tally.done_by_command = Some(own.done());
+        note
+    }
+
+    fn close(
+        &mut self,
+        (verdict, status): (Verdict, ExitStatus),
+        totals: &Totals,
+        next: &[String],
+    ) -> Option<Line> {
         let quiet = self.verbosity == Verbosity::Quiet;
         let mut text = String::new();
-        if !quiet {
-            text.push_str(&closing::table(&self.tally, self.terminal));
-        }
-        let summary = closing::summary(&self.tally, verdict, totals);
-        let role = closing::role(verdict);
+        let mut next = next.to_vec();
+        let (summary, role) = match &mut self.own {
+            Some(own) => {
+                next.extend(own.next());
+                (own.summary(status, totals)?, command_lines::role(status))
+            }
+            None => {
+                if !quiet {
+                    text.push_str(&closing::table(&self.tally, self.terminal));
+                }
+                let summary = closing::summary(&self.tally, verdict, totals);
+                (summary, closing::role(verdict))
+            }
+        };
         for line in hanging("", &summary, self.terminal.width) {
             text.push_str(&self.terminal.out.paint(role, &line));
             text.push('\n');
         }
-        // On a shared terminal the advice is shown directly above, below its failure. Otherwise stdout and stderr go to
+        // On a shared terminal the advice is shown directly above, below its failure. Otherwise stdout and stderr of a run go to
         // different places, and both show it.
-        let said_above = quiet || self.terminal.live;
+        let said_above = quiet || self.terminal.live || self.own.is_some();
         let steps: Vec<&str> = next
             .iter()
-            .filter(|step| !(said_above && self.advised.contains(step)))
+            .filter(|step| !(said_above && self.is_advised(step)))
             .map(String::as_str)
             .collect();
         if !steps.is_empty() {
             let lines = failure::next(&steps.join("\n"), self.terminal.out);
             text.push_str(&lines.join("\n"));
         }
-        Line::Out(text.trim_end().to_owned())
+        Some(Line::Out(text.trim_end().to_owned()))
+    }
+
+    /// Whether a command was suggested with a failure, perhaps without the comment that names the service.
+    fn is_advised(&self, step: &str) -> bool {
+        self.advised.iter().any(|said| step.starts_with(said))
     }
 
     /// The line for a note, unless the same wait was already reported.
@@ -312,8 +370,17 @@ impl HumanLines {
                 return None;
             }
         }
+        let mut text = self.laid_out(event.service.as_ref(), &note);
+        for line in note.below.lines() {
+            text.push('\n');
+            text.push_str(line);
+        }
+        Some(text)
+    }
+
+    fn laid_out(&self, service: Option<&ServiceName>, note: &Note) -> String {
         let time = note.milliseconds.map(duration).unwrap_or_default();
-        let name = event.service.as_ref().map_or("", ServiceName::as_str);
+        let name = service.map_or("", ServiceName::as_str);
         let names = self.name_width();
         let gap = if names == 0 { "" } else { "  " };
         let prefix = format!("{:<VERB$} {time:>TIME$}{gap}{name:<names$}  ", note.verb);
@@ -322,7 +389,7 @@ impl HumanLines {
             let verb = self.terminal.out.paint(note.role, note.verb);
             lines[0] = format!("{verb}{rest}");
         }
-        Some(lines.join("\n"))
+        lines.join("\n")
     }
 
     fn standing(&self, event: &Event) -> Option<&Standing> {

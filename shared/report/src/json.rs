@@ -107,6 +107,7 @@ mod tests {
         story.restore("policy");
         story.rehearsed("policy", POLICY);
         story.terminate();
+        story.progress("policy", POLICY, 45);
         story.run_finished(
             ExitStatus::Failed,
             totals(1, 0, 1, 2, 510),
@@ -141,6 +142,7 @@ mod tests {
             EventKind::MigrationStarted { .. } => "migration_started",
             EventKind::StatementFinished { .. } => "statement_finished",
             EventKind::MigrationBlocked { .. } => "migration_blocked",
+            EventKind::MigrationProgress(_) => "migration_progress",
             EventKind::MigrationUnblocked { .. } => "migration_unblocked",
             EventKind::MigrationRetrying { .. } => "migration_retrying",
             EventKind::ConnectionLost { .. } => "connection_lost",
@@ -202,7 +204,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 53, "a kind of event has no sample");
+        assert_eq!(names.len(), 54, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -270,7 +272,8 @@ mod tests {
         {"seq":50,"service":"policy","version":1753250000000,"event":"migration_rehearsed","name":"add_status","reversible":"irreversible","reason":"rows are merged","findings":[],"locks":[],"column_order":[],"notes":[],"rows":3,"up_ms":12}
         {"seq":51,"event":"cancel_requested","times":1,"cause":"SIGTERM","cancels_in_ms":8000}
         {"seq":52,"event":"cancel_requested","times":2,"cause":"grace_over"}
-        {"seq":53,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
+        {"seq":53,"service":"policy","version":1753250000000,"event":"migration_progress","running_ms":90000,"statement":"CREATE INDEX policies_title","phase":"building index: scanning table","done":45,"total":100,"remaining_ms":110000}
+        {"seq":54,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
         "#);
     }
 

@@ -5,7 +5,9 @@
 mod activity;
 mod backup;
 mod closing;
+mod command_lines;
 pub mod failure;
+mod heartbeat;
 mod human_lines;
 mod json;
 mod live;
@@ -25,11 +27,14 @@ mod undoing;
 pub mod units;
 mod words;
 
+pub use activity::LiveLine;
+pub use command_lines::CommandLines;
 pub use human_lines::{HumanLines, Line};
 pub use json::JsonLines;
 pub use live::LiveProgress;
+pub use note::Note;
 pub use plain::PlainLines;
-pub use reporter::{Colored, Output, Verbosity, colored, reporter};
+pub use reporter::{Colored, Output, Verbosity, colored, progress, reporter};
 pub use same_failure::SameFailures;
 pub use snippet::Snippet;
 pub use style::{Colour, Palette, Role, Terminal};

@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use domain::{Event, EventKind, ServiceName};
 
 use super::activity;
+use super::command_lines::CommandLines;
 use super::human_lines::{HumanLines, Line, TIME, VERB};
 use super::plain::write_line;
 use super::printable::printable;
@@ -49,9 +50,10 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
         target: ProgressDrawTarget,
         out: Out,
         err: Err,
+        own: Option<Box<dyn CommandLines>>,
     ) -> Self {
         Self {
-            lines: HumanLines::new(verbosity, terminal, true),
+            lines: HumanLines::new(verbosity, terminal, true).with_own(own),
             screen: MultiProgress::with_draw_target(target),
             services: BTreeMap::new(),
             whole: None,
@@ -84,7 +86,7 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
     /// The bar of the whole run, if it has more than one service.
     fn start_whole(&mut self) {
         let tally = self.lines.tally();
-        if tally.services.len() < 2 {
+        if tally.services.len() < 2 || tally.steps == 0 {
             return;
         }
         let bar = self.screen.add(ProgressBar::new(
@@ -269,6 +271,7 @@ mod tests {
             target,
             &mut out,
             &mut err,
+            None,
         );
         for event in &story.events {
             live.report(event);

@@ -18,7 +18,7 @@ const SENTENCE: usize = 200;
 
 /// A line before it is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Note {
+pub struct Note {
     /// The verb.
     pub verb: &'static str,
     /// The color of the verb.
@@ -29,6 +29,8 @@ pub(super) struct Note {
     pub text: String,
     /// For a line about waiting: identifies the wait. The same wait is not reported twice.
     pub waits_for: Option<String>,
+    /// Lines below it, each with its line end, as they are printed.
+    pub below: String,
 }
 
 /// The level of detail.
@@ -45,18 +47,29 @@ pub(super) struct Detail {
 }
 
 impl Note {
-    pub(super) fn new(verb: &'static str, role: Role, text: String) -> Self {
+    /// A line with a verb.
+    pub fn new(verb: &'static str, role: Role, text: String) -> Self {
         Self {
             verb,
             role,
             milliseconds: None,
             text,
             waits_for: None,
+            below: String::new(),
         }
     }
 
-    pub(super) fn lasting(mut self, milliseconds: u64) -> Self {
+    /// Adds how long it took.
+    #[must_use]
+    pub fn lasting(mut self, milliseconds: u64) -> Self {
         self.milliseconds = Some(milliseconds);
+        self
+    }
+
+    /// Adds lines below it.
+    #[must_use]
+    pub fn above(mut self, lines: String) -> Self {
+        self.below = lines;
         self
     }
 
@@ -89,6 +102,7 @@ pub(super) fn note(
         EventKind::MigrationStarted { .. }
         | EventKind::StatementFinished { .. }
         | EventKind::MigrationBlocked { .. }
+        | EventKind::MigrationProgress(_)
         | EventKind::MigrationUnblocked { .. }
         | EventKind::MigrationRetrying { .. }
         | EventKind::ConnectionLost { .. }
@@ -106,7 +120,7 @@ pub(super) fn note(
         | EventKind::ServiceCommitted { .. }
         | EventKind::ReleaseCommitted { .. }
         | EventKind::ReleaseResolved(_) => of_a_release(kind, version, detail),
-        // `adopt` and `restore` have reporters of their own.
+        // `adopt`, `restore` and `rehearse` have lines of their own.
         EventKind::AdoptionProven(_)
         | EventKind::DriftFound(_)
         | EventKind::MigrationAdopted { .. }

@@ -1,9 +1,11 @@
 //! The reporter for logs and pipes: one line for every relevant event.
 
 use std::io::Write;
+use std::time::Instant;
 
 use domain::Event;
 
+use super::command_lines::CommandLines;
 use super::human_lines::{HumanLines, Line};
 use super::printable::printable;
 use super::reporter::Verbosity;
@@ -27,14 +29,34 @@ impl<Out: Write, Err: Write> PlainLines<Out, Err> {
             err,
         }
     }
+
+    /// Adds the lines of a command.
+    #[must_use]
+    pub fn with_own(mut self, own: Option<Box<dyn CommandLines>>) -> Self {
+        self.lines = self.lines.with_own(own);
+        self
+    }
+
+    /// Writes what has lasted long. Call it regularly.
+    pub fn tick(&mut self, now: Instant) {
+        let lines = self.lines.heartbeat(now);
+        self.write(&lines);
+    }
+
+    fn write(&mut self, lines: &[Line]) {
+        let terminal = self.lines.terminal();
+        for line in lines {
+            write_line(line, terminal, &mut self.out, &mut self.err);
+        }
+    }
 }
 
 impl<Out: Write + Send, Err: Write + Send> Reporter for PlainLines<Out, Err> {
     fn report(&mut self, event: &Event) {
-        for line in self.lines.report(event) {
-            let terminal = self.lines.terminal();
-            write_line(&line, terminal, &mut self.out, &mut self.err);
-        }
+        let lines = self.lines.report(event);
+        self.write(&lines);
+        // Resets the clocks of the activities that this event ends.
+        self.tick(Instant::now());
     }
 }
 

@@ -1,18 +1,25 @@
 //! The choice of a reporter.
 
 use std::io::Write;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anstream::{AutoStream, ColorChoice};
 
 use crate::output;
 use crate::output::Stream;
-use domain::Reporter;
+use domain::{Event, Reporter};
 
+use super::command_lines::CommandLines;
 use super::json::JsonLines;
 use super::live::LiveProgress;
 use super::plain::PlainLines;
 use super::screen::screen;
 use super::style::{Palette, Terminal};
+
+/// How often long activities are looked for.
+const TICK: Duration = Duration::from_secs(1);
 
 /// The output format of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +44,12 @@ pub enum Verbosity {
 }
 
 /// The reporter for the streams of this process. The terminal's facts are injected: `Terminal::of_process` finds them.
-pub fn reporter(output: Output, verbosity: Verbosity, terminal: Terminal) -> Box<dyn Reporter> {
+pub fn reporter(
+    output: Output,
+    verbosity: Verbosity,
+    terminal: Terminal,
+    own: Option<Box<dyn CommandLines>>,
+) -> Box<dyn Reporter> {
     match output {
         Output::Json => Box::new(JsonLines::new(output::stdout())),
         Output::Human => {
@@ -45,11 +57,69 @@ pub fn reporter(output: Output, verbosity: Verbosity, terminal: Terminal) -> Box
             // With `-q` there is nothing to redraw.
             if terminal.live && verbosity != Verbosity::Quiet {
                 let target = screen();
-                Box::new(LiveProgress::new(verbosity, terminal, target, out, err))
+                Box::new(LiveProgress::new(
+                    verbosity, terminal, target, out, err, own,
+                ))
             } else {
-                Box::new(PlainLines::new(verbosity, terminal, out, err))
+                Box::new(Ticking::start(
+                    PlainLines::new(verbosity, terminal, out, err).with_own(own),
+                ))
             }
         }
+    }
+}
+
+/// The reporter of a command that prints a document at its end: it shows on stderr what lasts long, and nothing else.
+pub fn progress(
+    verbosity: Verbosity,
+    terminal: Terminal,
+    own: Box<dyn CommandLines>,
+) -> Box<dyn Reporter> {
+    let stream = || colored(output::stderr(), terminal.err);
+    let own = Some(own);
+    if terminal.live && verbosity != Verbosity::Quiet {
+        Box::new(LiveProgress::new(
+            verbosity,
+            terminal,
+            screen(),
+            stream(),
+            stream(),
+            own,
+        ))
+    } else {
+        Box::new(Ticking::start(
+            PlainLines::new(verbosity, terminal, stream(), stream()).with_own(own),
+        ))
+    }
+}
+
+/// Plain lines that are also written when no event arrives for long.
+struct Ticking {
+    lines: Arc<Mutex<PlainLines<Colored, Colored>>>,
+    /// Ends the thread when it is dropped.
+    _stop: mpsc::Sender<()>,
+}
+
+impl Ticking {
+    fn start(lines: PlainLines<Colored, Colored>) -> Self {
+        let lines = Arc::new(Mutex::new(lines));
+        let (stop, stopped) = mpsc::channel();
+        let ticked = Arc::clone(&lines);
+        // A thread, because a task would stand still whenever the runtime is busy.
+        std::thread::spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TICK) {
+                let mut lines = ticked.lock().unwrap_or_else(PoisonError::into_inner);
+                lines.tick(Instant::now());
+            }
+        });
+        Self { lines, _stop: stop }
+    }
+}
+
+impl Reporter for Ticking {
+    fn report(&mut self, event: &Event) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.report(event);
     }
 }
 

@@ -3,13 +3,7 @@
 use time::macros::datetime;
 use uuid::Uuid;
 
-use domain::{
-    Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision,
-    Direction, Drift, Event, EventKind, ExitStatus, Failure, Finding, Gate, HeldLock, Holder,
-    Place, PlannedRestore, Proof, Refusal, RefusalKind, Rehearsed, Resolved, Reversibility,
-    SchemaDifference, SeenLock, ServiceName, ServiceOutcome, Severity, StopCause, Totals, Verdict,
-    Version,
-};
+use domain::{Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision, Direction, Drift, Event, EventKind, ExitStatus, Failure, Finding, Gate, HeldLock, Holder, Place, PlannedRestore, Proof, Refusal, RefusalKind, Rehearsed, Resolved, Reversibility, SchemaDifference, SeenLock, ServiceName, ServiceOutcome, Severity, StatementProgress, StopCause, Totals, Verdict, Version};
 
 /// The events of a run so far.
 #[derive(Debug)]
@@ -50,13 +44,6 @@ impl Story {
         self
     }
 
-    /// The last event was recorded some seconds after the first.
-    pub fn late(&mut self, seconds: i64) {
-        if let Some(event) = self.events.last_mut() {
-            event.time += time::Duration::seconds(seconds);
-        }
-    }
-
     pub fn run_started(&mut self, services: &[&str], unchanged: &[&str], steps: usize) {
         let kind = EventKind::RunStarted {
             schema: 1,
@@ -95,25 +82,6 @@ impl Story {
             state: "idle".to_owned(),
         });
         self.push(Some(service), None, EventKind::LockWaiting { holder });
-    }
-
-    pub fn dump_begins(&mut self, service: &str) {
-        let kind = EventKind::BackupStarted {
-            database: format!("soc_{service}"),
-            database_bytes: 80_000_000,
-        };
-        self.push(Some(service), None, kind);
-    }
-
-    pub fn dump_goes_on(&mut self, service: &str, megabytes: u64) {
-        let kind = EventKind::BackupProgress {
-            bytes: megabytes * 1_000_000,
-            of_bytes: 80_000_000,
-            table: None,
-            tables: 0,
-            of_tables: 12,
-        };
-        self.push(Some(service), None, kind);
     }
 
     /// Every event of a backup.
@@ -228,6 +196,19 @@ impl Story {
             waited_ms,
             blockers,
         };
+        self.push(Some(service), Some(version), kind);
+    }
+
+    pub fn progress(&mut self, service: &str, version: i64, done: u64) {
+        let progress = StatementProgress {
+            running_ms: 90_000,
+            statement: "CREATE INDEX policies_title".to_owned(),
+            phase: Some("building index: scanning table".to_owned()),
+            done: Some(done),
+            total: Some(100),
+            remaining_ms: Some(110_000),
+        };
+        let kind = EventKind::MigrationProgress(progress);
         self.push(Some(service), Some(version), kind);
     }
 

@@ -5,8 +5,11 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Blocker, Direction, Event, EventKind, Gate, Holder, ServiceName, ServiceOutcome, Version,
+    Blocker, Direction, Event, EventKind, Gate, Holder, ServiceName, ServiceOutcome,
+    StatementProgress, Version,
 };
+
+use super::activity::LiveLine;
 
 /// A run so far.
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub(super) struct Tally {
     pub backs_up: bool,
     /// The backup that was taken.
     pub backup: Option<Backup>,
+    /// The steps that a command with lines of its own has done.
+    pub done_by_command: Option<usize>,
 }
 
 /// The state of one service.
@@ -86,6 +91,8 @@ pub(super) enum Activity {
     Ready,
     /// A step is running.
     Running(Running),
+    /// Something that only one command does.
+    OfCommand(LiveLine),
 }
 
 /// A running step.
@@ -103,6 +110,8 @@ pub(super) struct Running {
     pub retry: Option<(u32, u32, Vec<Blocker>)>,
     /// The sessions that currently block it.
     pub blockers: Vec<Blocker>,
+    /// How far its current statement is, if it has run for long.
+    pub progress: Option<StatementProgress>,
 }
 
 /// A running dump.
@@ -233,6 +242,7 @@ impl Standing {
                     statements: statements.map(|all| (resumed_after.unwrap_or(0), all)),
                     retry: None,
                     blockers: Vec::new(),
+                    progress: None,
                 });
             }
             EventKind::StatementFinished {
@@ -244,11 +254,17 @@ impl Standing {
                     running.statements = Some((*statement, *statements));
                     running.retry = None;
                     running.blockers.clear();
+                    running.progress = None;
                 }
             }
             EventKind::MigrationBlocked { blockers, .. } => {
                 if let Activity::Running(running) = &mut self.activity {
                     running.blockers.clone_from(blockers);
+                }
+            }
+            EventKind::MigrationProgress(progress) => {
+                if let Activity::Running(running) = &mut self.activity {
+                    running.progress = Some(progress.clone());
                 }
             }
             EventKind::MigrationUnblocked { .. } => {
@@ -265,6 +281,7 @@ impl Standing {
                 if let Activity::Running(running) = &mut self.activity {
                     running.retry = Some((*attempt, *attempts, blockers.clone()));
                     running.blockers.clear();
+                    running.progress = None;
                 }
             }
             EventKind::MigrationExecuted { .. } => {
@@ -416,6 +433,11 @@ impl Tally {
         }
     }
 
+    /// Sets what a service does.
+    pub(super) fn begin(&mut self, name: &ServiceName, line: LiveLine) {
+        self.entry(name).activity = Activity::OfCommand(line);
+    }
+
     /// The state of a service.
     pub(super) fn service(&self, name: &ServiceName) -> Option<&Standing> {
         self.services.iter().find(|standing| standing.name == *name)
@@ -423,6 +445,9 @@ impl Tally {
 
     /// Steps that are done, here or by another run; of a backup: databases that are dumped.
     pub(super) fn done(&self) -> usize {
+        if let Some(done) = self.done_by_command {
+            return done;
+        }
         if self.backs_up {
             return self.services.iter().filter(|it| it.dumped).count();
         }

@@ -1,5 +1,7 @@
 //! Whole runs as users see them, line by line.
 
+use std::time::{Duration, Instant};
+
 use insta::assert_snapshot;
 
 use domain::{Direction, ExitStatus, Failure, RefusalKind, ServiceOutcome};
@@ -647,22 +649,22 @@ fn a_run_with_a_backup_names_it_before_the_first_step() {
 }
 
 #[test]
-fn in_a_log_the_progress_of_a_dump_is_told_now_and_then() {
-    let mut run = Story::new().backing_up();
-    run.run_started(&["policy"], &[], 1);
-    run.dump_begins("policy");
-    for (megabytes, seconds) in [(1, 1), (2, 9), (3, 10), (4, 19), (5, 20)] {
-        run.dump_goes_on("policy", megabytes);
-        run.late(seconds);
+fn in_a_log_a_long_activity_is_shown_with_its_progress() {
+    let mut run = Story::new();
+    run.run_started(&["policy"], &[], 3);
+    run.service_started("policy", 3);
+    run.started("policy", POLICY, "add_index", 2, None);
+    run.progress("policy", POLICY, 45);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut lines = PlainLines::new(Verbosity::Normal, Terminal::default(), &mut out, &mut err);
+    for event in &run.events {
+        lines.report(event);
     }
-    let (out, _) = streams(&run, Verbosity::Normal, None);
-    let dumped: Vec<&str> = out
-        .lines()
-        .filter(|line| line.contains("MB dumped"))
-        .collect();
-    assert_eq!(dumped.len(), 2, "{out}");
-    assert!(
-        dumped[0].contains("3.0 MB dumped") && dumped[1].contains("5.0 MB dumped"),
-        "{out}"
-    );
+    lines.tick(Instant::now() + Duration::from_secs(12));
+    lines.tick(Instant::now() + Duration::from_secs(13));
+    let out = String::from_utf8(out).unwrap();
+    let last = out.lines().last().unwrap();
+    let (_, text) = last.split_once("policy").unwrap();
+    assert_snapshot!(text.trim(), @"2/3  1753250000000 add_index  CREATE INDEX policies_title, building index: scanning table: 45 %, about 1 min 50 s left");
+    assert_eq!(out.matches("add_index").count(), 1, "{out}");
 }

@@ -4,12 +4,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use domain::{Blocker, Decision, Gate, HeldLock, Holder, Resolved, ServiceName};
+use domain::{Blocker, Decision, Gate, HeldLock, Holder, Resolved, ServiceName, StatementProgress};
 
 use super::tally::Migration;
 use super::text::{clean, one_line};
-use super::units::age;
+use super::units::{age, elapsed};
 
 /// The maximum width of another session's statement.
 const QUERY: usize = 60;
@@ -184,6 +185,24 @@ pub(super) fn resolved(resolved: &Resolved) -> String {
     };
     let id = resolved.release;
     format!("the interrupted atomic release {id} was {what}{place}{left}")
+}
+
+/// `CREATE INDEX policies_title, building index: 45 %, about 2 min left`.
+pub(super) fn progress(progress: &StatementProgress) -> String {
+    let mut text = one_line(&progress.statement, QUERY);
+    if let Some(phase) = &progress.phase {
+        text.push_str(&format!(", {}", one_line(phase, QUERY)));
+    }
+    if let Some(percent) = progress.percent() {
+        text.push_str(&format!(": {percent} %"));
+    }
+    if let Some(remaining) = progress.remaining_ms {
+        text.push_str(&format!(
+            ", about {} left",
+            elapsed(Duration::from_millis(remaining))
+        ));
+    }
+    text
 }
 
 /// `auth, client, policy`, or `auth, client and 5 more` when there are more than `most`.

@@ -16,7 +16,7 @@ use engine::source::EmbeddedService;
 use local_server::{LocalServer, Origin, Running};
 use pg_address::DatabaseAddress;
 use pg_session::{ConnectOptions, Connections};
-use report::{Output, Terminal, Verbosity, printable, reporter};
+use report::{CommandLines, Output, Terminal, Verbosity, printable, reporter};
 use settings::{Configuration, Location, Overrides, ProjectRoot, Selection};
 use store::DEFAULT_HISTORY_TABLE;
 
@@ -139,16 +139,33 @@ impl Context {
 
     /// The reporter of a run.
     pub fn reporter(&self) -> Box<dyn Reporter> {
+        self.reporter_with(None)
+    }
+
+    /// The reporter of a command with human output of its own.
+    pub fn reporter_with(&self, own: Option<Box<dyn CommandLines>>) -> Box<dyn Reporter> {
         let output = match self.globals.output {
             OutputChoice::Human => Output::Human,
             OutputChoice::Json => Output::Json,
         };
-        let verbosity = match (self.globals.quiet, self.globals.verbose) {
+        reporter(output, self.verbosity(), self.terminal, own)
+    }
+
+    /// The reporter of a command that prints a document at its end.
+    pub fn progress(&self, own: Box<dyn CommandLines>) -> Box<dyn Reporter> {
+        let verbosity = match self.globals.output {
+            OutputChoice::Human => self.verbosity(),
+            OutputChoice::Json => Verbosity::Quiet,
+        };
+        report::progress(verbosity, self.terminal, own)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        match (self.globals.quiet, self.globals.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, 0) => Verbosity::Normal,
             (false, _) => Verbosity::Verbose,
-        };
-        reporter(output, verbosity, self.terminal)
+        }
     }
 
     /// The databases of services. `DATABASE_URL` applies only if `selected` is one service.

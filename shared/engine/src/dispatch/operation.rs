@@ -329,6 +329,21 @@ impl Events {
         self.send(Some(service.clone()), kind);
     }
 
+    /// Awaits the work on a service, and reports its beginning and its end.
+    pub async fn within<T>(&self, service: &ServiceName, work: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        self.service(service, EventKind::ServiceStarted { steps: 1 });
+        let done = work.await;
+        let finished = EventKind::ServiceFinished {
+            outcome: ServiceOutcome::Done,
+            applied: 0,
+            reverted: 0,
+            duration_ms: millis(began.elapsed()),
+        };
+        self.service(service, finished);
+        done
+    }
+
     fn send(&self, service: Option<ServiceName>, kind: EventKind) {
         // Fails only after the work has ended, when the receiver is gone.
         let _ = self.0.send((service, kind));

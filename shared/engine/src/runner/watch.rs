@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
 use super::step::StepContext;
-use domain::{Blocker, EventKind, millis, with_causes};
+use domain::{Blocker, EventKind, StatementProgress, millis, with_causes};
 use pg_session::{CancelHandle, LockWait, NamedElsewhere, Session, SessionHandle, SessionObserver};
 
 /// The longest time before the first query: most migrations finish earlier, and need no second connection.
@@ -25,6 +25,15 @@ const LONGEST_PERIOD: Duration = Duration::from_millis(100);
 const REPORT_AFTER: Duration = Duration::from_secs(1);
 /// The interval between two queries for blockers.
 const BLOCKER_PERIOD: Duration = Duration::from_secs(2);
+
+/// The interval between two reports on a long statement, and the time before the first.
+const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
+
+/// How long the rest takes if it goes on as in the time `elapsed`, in which `done` was done.
+fn remaining(elapsed: Duration, done: i64, rest: i64) -> Option<Duration> {
+    let (done, rest) = (u32::try_from(done).ok()?, u32::try_from(rest).ok()?);
+    (done > 0).then(|| elapsed.mul_f64(f64::from(rest) / f64::from(done)))
+}
 
 /// Watches the attempts of one step.
 pub(super) struct Watch<'a> {
@@ -106,7 +115,11 @@ impl<'a> Watch<'a> {
         self.limit_reached.store(false, Ordering::Relaxed);
         let ended = {
             let watching = async {
-                tokio::join!(self.watch_waits(), self.watch_cancellation());
+                tokio::join!(
+                    self.watch_waits(),
+                    self.watch_cancellation(),
+                    self.watch_progress()
+                );
             };
             // `watching` must be dropped at the end of this block: it may hold the observer, which a cancel request below would wait for.
             tokio::pin!(attempt, watching);
@@ -227,6 +240,43 @@ impl<'a> Watch<'a> {
                 waited_ms: millis(since.elapsed()),
                 blockers,
             });
+        }
+    }
+
+    /// Reports how far a statement is that runs for long.
+    async fn watch_progress(&self) {
+        // The phase, and when it was first seen with what was done by then.
+        let mut phase: Option<(String, Instant, i64)> = None;
+        loop {
+            tokio::time::sleep(PROGRESS_PERIOD).await;
+            let Some(Some(progress)) = self.observer.progress(self.handle.pid()).await else {
+                continue;
+            };
+            // One that began just now is not the reason why the step takes long.
+            if progress.running < PROGRESS_PERIOD / 2 {
+                continue;
+            }
+            let measured = progress.phase.filter(|(_, _, total)| *total > 0);
+            let remaining = measured.as_ref().and_then(|(name, done, total)| {
+                let known = phase.take().filter(|(known, ..)| known == name);
+                let (_, since, before) =
+                    phase.insert(known.unwrap_or_else(|| (name.clone(), Instant::now(), *done)));
+                remaining(since.elapsed(), *done - *before, *total - *done)
+            });
+            let number = |number: i64| u64::try_from(number).ok();
+            let (name, done, total) = match measured {
+                Some((name, done, total)) => (Some(name), number(done), number(total)),
+                None => (None, None, None),
+            };
+            self.context
+                .report(EventKind::MigrationProgress(StatementProgress {
+                    running_ms: millis(progress.running),
+                    statement: progress.statement,
+                    phase: name,
+                    done,
+                    total,
+                    remaining_ms: remaining.map(millis),
+                }));
         }
     }
 
