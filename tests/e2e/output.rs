@@ -411,6 +411,13 @@ fn a_long_step_is_reported_in_logs_and_in_events() {
     assert!(progress["running_ms"].as_u64() >= Some(9_000), "{progress}");
     assert_eq!(progress["statement"], "DO");
     let logged = logged.end();
-    let line = logged.stdout.lines().find(|line| line.starts_with("applying"));
-    assert!(line.is_some_and(|line| line.contains("1 slow")), "{}", logged.stdout);
+    let line = logged
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("applying"));
+    assert!(
+        line.is_some_and(|line| line.contains("1 slow")),
+        "{}",
+        logged.stdout
+    );
 }

@@ -205,11 +205,14 @@ impl RowsFailure {
 }
 
 /// Whether a new column lacks a required value, which fails on any rows.
-/// PostgreSQL's message: column "a" of relation "t" contains null values.
 fn is_required_and_new(failure: &Failure, before: &Digests) -> bool {
-    let mut names = failure.message.split('"').skip(1).step_by(2);
-    match (failure.sqlstate.as_deref(), names.next(), names.next()) {
-        (Some("23502"), Some(column), Some(table)) => !before.has_column(None, table, column),
+    let object = failure.object.as_deref();
+    let names = object.and_then(|it| Some((it.table.as_ref()?, it.column.as_ref()?)));
+    match (failure.sqlstate.as_deref(), names) {
+        (Some("23502"), Some((table, column))) => {
+            let schema = object.and_then(|it| it.schema.as_deref());
+            !before.has_column(schema, table, column)
+        }
         _ => false,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Each serialized event is one line of `--output json`; `docs/json.md` describes every field.
 
+use std::fmt;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -590,6 +592,51 @@ pub struct Blocker {
     pub waits_for: Vec<i32>,
 }
 
+/// The object that an error of the server is about, as far as the server names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ErrorObject {
+    /// Its schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// The table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The data type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_type: Option<String>,
+    /// The constraint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<String>,
+}
+
+impl fmt::Display for ErrorObject {
+    /// `constraint users_email_key of table public.users`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("constraint", &self.constraint),
+            ("column", &self.column),
+            ("type", &self.data_type),
+            ("table", &self.table),
+        ];
+        let parts = parts
+            .iter()
+            .filter_map(|(kind, name)| Some((kind, name.as_ref()?)));
+        for (index, (kind, name)) in parts.enumerate() {
+            let of = if index == 0 { "" } else { " of " };
+            match &self.schema {
+                Some(schema) if matches!(*kind, "table" | "type") => {
+                    write!(f, "{of}{kind} {schema}.{name}")?;
+                }
+                _ => write!(f, "{of}{kind} {name}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How far a statement is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatementProgress {
@@ -633,6 +680,9 @@ pub struct Failure {
     /// PostgreSQL's DETAIL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The object that the error is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<Box<ErrorObject>>,
     /// PostgreSQL's HINT.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,

@@ -37,8 +37,8 @@ pub use diagnostic::Diagnostic;
 pub use difference::{ColumnOrder, FactDifference, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{
-    Blocker, Drift, EVENT_SCHEMA, Event, EventKind, Failure, Holder, PlannedRestore, Proof,
-    Resolved, ServiceOutcome, StatementProgress,
+    Blocker, Drift, EVENT_SCHEMA, ErrorObject, Event, EventKind, Failure, Holder, PlannedRestore,
+    Proof, Resolved, ServiceOutcome, StatementProgress,
 };
 pub use exit::ExitStatus;
 pub use finding::{Finding, Place, Severity};

@@ -8,11 +8,11 @@ use std::io;
 
 use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
 
-use domain::{mask_key, mask_row, mask_secrets};
+use domain::{ErrorObject, mask_key, mask_row, mask_secrets};
 
 /// An error or a notice of a PostgreSQL server. Source: PostgreSQL documentation, "Error and Notice Message Fields".
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
-#[error("{severity}: {message} (SQLSTATE {sqlstate})")]
+#[error("{severity}: {message} (SQLSTATE {sqlstate}){}", self.rest())]
 pub struct ServerError {
     /// `ERROR`, `FATAL`, `NOTICE` and so on, never translated.
     pub severity: String,
@@ -61,6 +61,27 @@ impl ServerError {
         self.sqlstate == SqlState::UNIQUE_VIOLATION.code()
             && self.schema.as_deref() == Some("orchestrator")
             && self.constraint.as_deref() == Some(CHAIN_CONSTRAINT)
+    }
+
+    /// The object that it is about, if the server names one.
+    #[must_use]
+    pub fn object(&self) -> Option<ErrorObject> {
+        let object = ErrorObject {
+            schema: self.schema.clone(),
+            table: self.table.clone(),
+            column: self.column.clone(),
+            data_type: self.data_type.clone(),
+            constraint: self.constraint.clone(),
+        };
+        let is_named = [&object.table, &object.data_type, &object.constraint];
+        is_named.iter().any(|it| it.is_some()).then_some(object)
+    }
+
+    /// The object and the detail, as the end of the message.
+    fn rest(&self) -> String {
+        let object = self.object().map(|object| format!("; {object}"));
+        let detail = self.detail.as_ref().map(|detail| format!("; {detail}"));
+        [object, detail].into_iter().flatten().collect()
     }
 
     /// The error of the server; `None` if it sent none, as when the connection was lost.

@@ -33,10 +33,12 @@ pub fn render(
     width: Option<usize>,
 ) -> String {
     let gutter = failure.line.map_or(1, |line| line.to_string().len());
+    let object = failure.object.as_ref().map(ToString::to_string);
     let mut lines = title(failure, palette, width);
     lines.extend(location(failure, gutter, palette, width));
     for (name, text) in [
         ("detail", &failure.detail),
+        ("object", &object),
         ("hint", &failure.hint),
         ("context", &failure.context),
     ] {

@@ -3,7 +3,13 @@
 use time::macros::datetime;
 use uuid::Uuid;
 
-use domain::{Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision, Direction, Drift, Event, EventKind, ExitStatus, Failure, Finding, Gate, HeldLock, Holder, Place, PlannedRestore, Proof, Refusal, RefusalKind, Rehearsed, Resolved, Reversibility, SchemaDifference, SeenLock, ServiceName, ServiceOutcome, Severity, StatementProgress, StopCause, Totals, Verdict, Version};
+use domain::{
+    Anchor, Blocker, CatalogState, ColumnOrder, CompensationStop, DatabaseState, Decision,
+    Direction, Drift, Event, EventKind, ExitStatus, Failure, Finding, Gate, HeldLock, Holder,
+    Place, PlannedRestore, Proof, Refusal, RefusalKind, Rehearsed, Resolved, Reversibility,
+    SchemaDifference, SeenLock, ServiceName, ServiceOutcome, Severity, StatementProgress,
+    StopCause, Totals, Verdict, Version,
+};
 
 /// The events of a run so far.
 #[derive(Debug)]
@@ -650,6 +656,7 @@ pub fn failure() -> Failure {
         sqlstate: Some("42703".to_owned()),
         message: "column \"titel\" does not exist".to_owned(),
         detail: None,
+        object: None,
         hint: Some("Perhaps you meant to reference the column \"policies.title\".".to_owned()),
         context: None,
         file: "services/policy/migrations/V1753260000000__add_policy_templates.sql".to_owned(),

@@ -257,6 +257,7 @@ impl FailureBuilder<'_> {
             sqlstate: None,
             message: String::new(),
             detail: None,
+            object: None,
             hint: None,
             context: None,
             file: self.script.path.clone(),
@@ -284,6 +285,7 @@ impl FailureBuilder<'_> {
                 failure.sqlstate = Some(error.sqlstate.clone());
                 failure.message.clone_from(&error.message);
                 failure.detail.clone_from(&error.detail);
+                failure.object = error.object().map(Box::new);
                 failure.hint.clone_from(&error.hint);
                 failure.context.clone_from(&error.where_);
                 self.point(&mut failure, *offset);

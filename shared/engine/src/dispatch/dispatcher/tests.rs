@@ -269,6 +269,7 @@ fn failure(exit_code: ExitStatus) -> Box<Failure> {
         sqlstate: None,
         message: "no".to_owned(),
         detail: None,
+        object: None,
         hint: None,
         context: None,
         file: "f.sql".to_owned(),
