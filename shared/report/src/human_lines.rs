@@ -142,7 +142,7 @@ impl HumanLines {
                 ..
             } => {
                 let mut lines = Vec::new();
-                if self.verbosity == Verbosity::Verbose {
+                if self.verbosity == Verbosity::Verbose && self.own.is_none() {
                     let text = format!("run {}, version {program_version}", event.run_id);
                     lines.push(self.terminal.out.paint(Role::Quiet, &text));
                 }

@@ -64,7 +64,13 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
 
     fn draw(&mut self, event: &Event) {
         match (&event.kind, &event.service) {
-            (EventKind::RunStarted { .. }, _) => self.start_whole(),
+            (EventKind::RunStarted { services, .. }, _) => {
+                self.start_whole();
+                // Some commands begin with all of their services at once.
+                for name in services {
+                    self.draw_service(name);
+                }
+            }
             (EventKind::RunFinished { .. }, _) => self.clear(),
             (EventKind::CompensationStarted { .. }, _) => {
                 if let Some(bar) = &self.whole {
