@@ -41,6 +41,10 @@ test-on major *options:
     scripts/install-postgres {{ major }}
     TEST_POSTGRES={{ major }} cargo test --workspace {{ options }}
 
+# Run the tests with a new seed, and the faults at all points, as every night: hours
+test-all *suite:
+    scripts/test-all {{ suite }}
+
 # Format the code
 format:
     cargo fmt --all

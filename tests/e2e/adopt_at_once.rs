@@ -188,17 +188,12 @@ fn killed_in_the_midst_of_writing_it_has_written_nothing() {
     orchestrator.expect(&["drift", "evidence"], 0);
 }
 
-/// The moments are random; the seed is printed by a test that fails, and `TESTS_SEED` repeats its choices.
+/// The moments are those of a fixed seed (see `tests::sample`).
 #[test]
 fn killed_at_random_moments_it_has_written_all_rows_or_none() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
-    let seed = std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("TESTS_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = tests::random();
     let database = server.legacy_database("policy", 3);
     let before = server.everything(&database);
     let started = Instant::now();

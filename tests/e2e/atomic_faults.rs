@@ -1,8 +1,8 @@
 //! A fault at every request of a release: afterwards all databases stand together at the old or at the new version, nothing is
 //! prepared any more, and one more run brings all of it to the new one.
 //!
-//! A point is one side of one request to the server, as in `faults`. The suite takes some of them, chosen by a seed;
-//! `TESTS_FAULTS=all` takes all, `TESTS_FAULTS=kill:release:db_s1.1.17:after` repeats the one that a failure names, with its seed.
+//! A point is one side of one request to the server, as in `faults`. The suite takes a sample in which each fault strikes in each
+//! phase (see `tests::sample`); `TESTS_FAULTS=kill:release:db_s1.1.17:after` repeats the one that a failure names, with its seed.
 
 pub(crate) mod fleet;
 pub(crate) mod world;
@@ -16,26 +16,21 @@ use fastrand::Rng;
 use crate::faults::fault::Fault;
 use crate::faults::undisturbed::Point;
 use fleet::Fleet;
+use tests::{Points, covering, part, seed};
 use world::{Recovery, World};
 
 const VARIABLE: &str = "TESTS_FAULTS";
 
-fn seed() -> u64 {
-    std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..1 << 32))
-}
-
-/// What of a release cannot be taken back by closing a connection.
-fn is_of_the_two_phases(point: &Point) -> bool {
+/// The phase of a release, from 1; 0 before and between, which closing a connection takes back.
+fn phase(point: &Point) -> usize {
     [
         "PREPARE TRANSACTION",
-        "COMMIT PREPARED",
         "orchestrator.releases",
+        "COMMIT PREPARED",
     ]
     .iter()
-    .any(|words| point.sql.contains(words))
+    .position(|words| point.sql.contains(words))
+    .map_or(0, |index| index + 1)
 }
 
 /// Tries a fault at `cases` points of a release over so many databases, half of them where it counts.
@@ -45,14 +40,13 @@ fn strike(fault: Fault, services: usize, cases: usize) {
     let fleet = Fleet::random(random, services, false);
     let worlds = [World::new(&fleet), World::new(&fleet)];
     let points = worlds[0].points(1);
-    let wanted = std::env::var(VARIABLE).unwrap_or_default();
+    let wanted = Points::wanted();
     let name = |point: &Point| format!("{}:release:{}:{}", fault.name(), point.place, point.side);
-    let chosen: Vec<&Point> = if wanted == "all" || wanted.contains(':') {
-        let all = points.iter().filter(|point| fault.matters_at(point));
-        all.filter(|point| wanted == "all" || name(point) == wanted)
-            .collect()
-    } else {
-        sample(&points, fault, random, cases)
+    let all = points.iter().filter(|point| fault.matters_at(point));
+    let chosen: Vec<&Point> = match &wanted {
+        Points::All => part(all.collect()),
+        Points::Named(wanted) => all.filter(|point| name(point) == *wanted).collect(),
+        Points::Sample => sample(all.collect(), random, cases),
     };
     let next = AtomicUsize::new(0);
     let missed = AtomicUsize::new(0);
@@ -103,17 +97,17 @@ fn strike(fault: Fault, services: usize, cases: usize) {
     );
 }
 
-fn sample<'a>(points: &'a [Point], fault: Fault, random: &mut Rng, cases: usize) -> Vec<&'a Point> {
-    let (mut later, mut others): (Vec<&Point>, Vec<&Point>) = points
-        .iter()
-        .filter(|point| fault.matters_at(point))
-        .partition(|point| is_of_the_two_phases(point));
-    random.shuffle(&mut later);
-    random.shuffle(&mut others);
-    later.truncate(cases.div_ceil(2));
-    others.truncate(cases / 2);
-    later.extend(others);
-    later
+/// One point of each phase, and further ones, of which half are of the phases.
+fn sample<'a>(mut points: Vec<&'a Point>, random: &mut Rng, cases: usize) -> Vec<&'a Point> {
+    random.shuffle(&mut points);
+    let mut chosen = covering(points.clone(), 0, points.len().max(1), |point| phase(point));
+    points.retain(|point| !chosen.contains(point));
+    let (later, others): (Vec<&Point>, Vec<&Point>) =
+        points.into_iter().partition(|point| phase(point) > 0);
+    let more = cases.saturating_sub(chosen.len());
+    chosen.extend(later.into_iter().take(more.div_ceil(2)));
+    chosen.extend(others.into_iter().take(more / 2));
+    chosen
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Releases over random graphs of 3, 11 and 30 databases: all commits, or with a failing migration at a random place nothing does.
 //!
-//! `TESTS_SEED` repeats what a failure names.
+//! The graphs are those of a fixed seed (see `tests::sample`); `TESTS_SEED` takes others.
 
-use fastrand::Rng;
 use tests::Server;
 
 use crate::atomic_faults::fleet::{Fleet, Side, prepared};
@@ -10,12 +9,7 @@ use crate::atomic_faults::fleet::{Fleet, Side, prepared};
 const ATOMIC: [&str; 4] = ["all", "--atomic", "--output", "json"];
 
 fn release(services: usize) {
-    let seed = std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
-    println!("TESTS_SEED={seed}");
-    let random = &mut Rng::with_seed(seed);
+    let random = &mut tests::random();
     let server = Server::start();
     let failing = Fleet::random(random, services, true);
     failing.begin(&server);

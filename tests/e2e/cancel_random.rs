@@ -1,6 +1,6 @@
 //! Signals at random moments: what a run says is what became of it, and the next run completes it.
 //!
-//! `TESTS_SEED` repeats a run of the test with the same moments.
+//! The moments are those of a fixed seed (see `tests::sample`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -192,19 +192,10 @@ impl Scene {
     }
 }
 
-fn random() -> fastrand::Rng {
-    let seed = std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("TESTS_SEED={seed}");
-    fastrand::Rng::with_seed(seed)
-}
-
 #[test]
 fn a_run() {
     let (scene, _services) = Scene::new();
-    let mut random = random();
+    let mut random = tests::random();
     for _ in 0..ROUNDS {
         for database in scene.server.databases() {
             scene.server.query(
@@ -224,7 +215,7 @@ fn a_run() {
 #[test]
 fn a_revert() {
     let (scene, _services) = Scene::new();
-    let mut random = random();
+    let mut random = tests::random();
     for _ in 0..ROUNDS {
         scene.orchestrator.expect(&["all"], 0);
         let before = scene.applied();

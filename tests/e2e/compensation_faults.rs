@@ -1,7 +1,7 @@
 //! SIGKILL at every request of a run that fails and undoes: whichever way it is taken up again, every database ends at its
 //! old catalog, with its old rows.
 //!
-//! Some points are tried, chosen by a seed; `TESTS_FAULTS=all` takes all of them, `TESTS_FAULTS=db_shop.1.17` the one that a
+//! The suite takes a sample with each kind of request (see `tests::sample`); `TESTS_FAULTS=db_shop.1.17` repeats the point that a
 //! failure names.
 
 use std::sync::Mutex;
@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tests::{Outcome, Place, Program, Proxy, Server, Services, Side};
+use tests::{
+    Outcome, Place, Points, Program, Proxy, Request, Server, Services, Side, covering, part, seed,
+};
 
 const UNDO: &[&str] = &["all", "--on-failure", "revert"];
 const NAMES: [&str; 2] = ["base", "shop"];
@@ -191,11 +193,8 @@ fn strike(world: &World, services: &Services, place: &Place, way: Way) -> Result
 
 #[test]
 fn sigkill_at_every_request_of_a_run_and_its_compensation() {
-    let wanted = std::env::var("TESTS_FAULTS").unwrap_or_default();
-    let seed: usize = std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| fastrand::usize(..1 << 32));
+    let wanted = Points::wanted();
+    let seed = usize::try_from(seed()).unwrap_or_default();
     let services = services();
     let world = World::new(&services);
     world.make_anew();
@@ -207,23 +206,24 @@ fn sigkill_at_every_request_of_a_run_and_its_compensation() {
     let reverted = outcome.events_of("migration_reverted").len();
     assert_eq!(reverted, 4, "{}", outcome.stdout);
     world.is_old().expect("undone");
-    let places: Vec<Place> = proxy.requests().into_iter().map(|it| it.place).collect();
+    let requests = proxy.requests();
     drop((proxy, world));
 
-    let step = if wanted == "all" { 1 } else { STEP };
-    let mut cases: Vec<(Place, Way)> = Vec::new();
-    if wanted.starts_with("db_") || wanted.starts_with("postgres.") {
-        let named = places.iter().filter(|place| place.to_string() == wanted);
-        cases.extend(named.flat_map(|it| [(it.clone(), Way::Revert), (it.clone(), Way::Run)]));
-    } else {
-        for (index, place) in places.iter().skip(seed % step).step_by(step).enumerate() {
-            match (step, index % 2) {
-                (1, _) => cases.extend([(place.clone(), Way::Revert), (place.clone(), Way::Run)]),
-                (_, 0) => cases.push((place.clone(), Way::Revert)),
-                _ => cases.push((place.clone(), Way::Run)),
-            }
+    let both = |request: Request| [Way::Revert, Way::Run].map(|way| (request.place.clone(), way));
+    let cases: Vec<(Place, Way)> = match &wanted {
+        Points::All => part(requests.into_iter().flat_map(both).collect()),
+        Points::Named(name) => {
+            let named = requests
+                .into_iter()
+                .filter(|it| it.place.to_string() == *name);
+            named.flat_map(both).collect()
         }
-    }
+        Points::Sample => {
+            let sample = covering(requests, seed, STEP, Request::kind);
+            let ways = [Way::Revert, Way::Run].into_iter().cycle();
+            sample.into_iter().map(|it| it.place).zip(ways).collect()
+        }
+    };
     let next = AtomicUsize::new(0);
     let missed = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
@@ -253,10 +253,7 @@ fn sigkill_at_every_request_of_a_run_and_its_compensation() {
         cases.len(),
         failures.join("\n\n")
     );
-    assert!(
-        !cases.is_empty(),
-        "TESTS_FAULTS={wanted}: there is no such point"
-    );
+    assert!(!cases.is_empty(), "{wanted:?}: there is no such point");
     // On a busy machine a look from another connection may come in between, and shift the numbers behind it.
     let missed = missed.into_inner();
     assert!(

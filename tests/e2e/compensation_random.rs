@@ -1,7 +1,8 @@
 //! Random fleets of 3, 11 and 30 databases with a migration that fails at a random place: every database ends at its old
 //! catalog, or is named with where it is, in the reverse order of the graph.
 //!
-//! `TESTS_SEED` repeats what a failure names, `TESTS_ROUNDS` makes more rounds than the suite has time for.
+//! The fleets are those of a fixed seed (see `tests::sample`); `TESTS_SEED` repeats the one that a failure names, and `TESTS_ROUNDS`
+//! makes more rounds than the suite has time for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -261,10 +262,8 @@ fn sorted(names: &BTreeSet<String>) -> Vec<&str> {
 
 /// Rounds with a seed of their own each, so that one of many can be repeated.
 fn rounds(rounds: u64, round: impl Fn(&mut Rng)) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let rounds = number("TESTS_ROUNDS").unwrap_or(rounds);
-    let first = number("TESTS_SEED").unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
-    for seed in first..first + rounds {
+    let first = tests::seed();
+    for seed in first..first + tests::rounds(rounds) {
         println!("TESTS_SEED={seed} TESTS_ROUNDS=1");
         round(&mut Rng::with_seed(seed));
     }

@@ -1,8 +1,8 @@
 //! After every fault at every point of a run, one more run gives the undisturbed result, and the first told the truth.
 //!
 //! A point is one side of one request to the server (see `Proxy`); every request of a run that is not disturbed is one.
-//! What takes long is done at some points only, chosen by the seed. `TESTS_FAULTS=all` takes all of them, `TESTS_FAULTS=sparse` a
-//! quarter of those; `TESTS_FAULTS=cut:up:db_base.1.17:after` repeats the one that a failure names.
+//! The suite takes a sample in which each fault strikes at each kind of request (see `tests::sample`);
+//! `TESTS_FAULTS=cut:up:db_base.1.17:after` repeats the point that a failure names.
 
 pub(crate) mod fault;
 mod fixture;
@@ -17,6 +17,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fault::Fault;
+use tests::{Points, RequestKind, covering, part, seed};
 use undisturbed::{Point, Undisturbed};
 use world::{Direction, World};
 
@@ -85,28 +86,28 @@ impl Case<'_> {
     }
 }
 
-/// Tries a fault at every `step`-th point, up and down, and tells all that went wrong.
+/// Tries a fault at every `step`-th point and at every kind of request, up and down, and tells all that went wrong.
 fn strike_everywhere(fault: Fault, step: usize) {
-    let wanted = std::env::var(VARIABLE).unwrap_or_default();
-    let step = match wanted.as_str() {
-        "all" => 1,
-        "sparse" => step * 4,
-        _ => step,
-    };
+    let wanted = Points::wanted();
     let undisturbed = undisturbed();
-    let seed = seed();
+    let seed = usize::try_from(seed()).unwrap_or_default();
     let chosen = |direction: Direction| -> Vec<&Point> {
         let points = undisturbed.points[&direction]
             .iter()
             .filter(|point| fault.matters_at(point));
-        if wanted.contains(':') {
-            let name = |point: &Point| {
-                let (fault, direction) = (fault.name(), direction.name());
-                format!("{fault}:{direction}:{}:{}", point.place, point.side)
-            };
-            return points.filter(|point| name(point) == wanted).collect();
+        match &wanted {
+            Points::All => part(points.collect()),
+            Points::Sample => covering(points.collect(), seed, step, |point| {
+                RequestKind::of(point.place.request, &point.sql)
+            }),
+            Points::Named(wanted) => {
+                let name = |point: &Point| {
+                    let (fault, direction) = (fault.name(), direction.name());
+                    format!("{fault}:{direction}:{}:{}", point.place, point.side)
+                };
+                points.filter(|point| name(point) == *wanted).collect()
+            }
         }
-        points.skip(seed % step).step_by(step).collect()
     };
     let (up, down) = (chosen(Direction::Up), chosen(Direction::Down));
     let cases: Vec<Case<'_>> = (0..up.len().max(down.len()))
@@ -119,8 +120,8 @@ fn strike_everywhere(fault: Fault, step: usize) {
         .collect();
     let ours = format!("{}:", fault.name());
     assert!(
-        !cases.is_empty() || (wanted.contains(':') && !wanted.starts_with(&ours)),
-        "{VARIABLE}={wanted}: there is no such point"
+        !cases.is_empty() || matches!(&wanted, Points::Named(name) if !name.starts_with(&ours)),
+        "{wanted:?}: there is no such point"
     );
     let (failures, missed) = run_all(&cases, fault.workers(), undisturbed);
     assert!(
@@ -200,13 +201,6 @@ fn words(panic: &(dyn Any + Send)) -> String {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
     format!("the test panicked: {}", text.unwrap_or_default())
-}
-
-fn seed() -> usize {
-    std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| fastrand::usize(..1 << 32))
 }
 
 #[test]

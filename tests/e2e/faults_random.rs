@@ -1,7 +1,8 @@
 //! Random fleets, random jobs, random faults at random points, several in a row; then one more run gives the undisturbed
 //! result, and every run told the truth.
 //!
-//! `TESTS_SEED` repeats what a failure names, `TESTS_ROUNDS` makes more rounds than the suite has time for.
+//! The fleets are those of a fixed seed (see `tests::sample`); `TESTS_SEED` repeats the one that a failure names, and `TESTS_ROUNDS`
+//! makes more rounds than the suite has time for.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,10 +32,8 @@ const FAULTS: [Fault; 7] = [
 
 #[test]
 fn random_faults_in_random_fleets_are_told_truly_and_converge() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let rounds = number("TESTS_ROUNDS").unwrap_or(ROUNDS);
-    let first = number("TESTS_SEED").unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
-    for seed in first..first + rounds {
+    let first = tests::seed();
+    for seed in first..first + tests::rounds(ROUNDS) {
         // A round of its own, so that one of many can be repeated.
         println!("TESTS_SEED={seed} TESTS_ROUNDS=1");
         if let Err(failure) = round(&mut Rng::with_seed(seed)) {

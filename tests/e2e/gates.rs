@@ -23,7 +23,7 @@ fn way_out(outcome: &Outcome) -> Vec<String> {
 fn eleven_processes_started_at_once_in_any_order_migrate_in_the_order_of_the_graph() {
     let server = Server::start();
     let mut services = SERVICES.to_vec();
-    fastrand::shuffle(&mut services);
+    tests::random().shuffle(&mut services);
     let programs: Vec<Program> = services
         .iter()
         .map(|(service, _)| binary(service, &server))

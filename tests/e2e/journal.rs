@@ -801,12 +801,7 @@ fn the_chain_is_whole_after_kills_cancellations_and_lost_sessions() {
         }
     }
     let orchestrator = Program::orchestrator(&server).services(&services);
-    let seed = std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("TESTS_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = tests::random();
     orchestrator.expect(&["run", "shop", "--to", "1"], 0);
     for round in 0..9 {
         let run = orchestrator.watch(&["all"]);

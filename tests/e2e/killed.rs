@@ -1,8 +1,8 @@
 //! After SIGKILL and server crashes at any moment, with all services of the platform at work at once, one more run gives the
 //! undisturbed catalog.
 //!
-//! `faults` and `faults_random` strike at chosen points of small fleets; here the moments are random. The seed is printed by a test that
-//! fails, and `TESTS_SEED` repeats its choices.
+//! `faults` and `faults_random` strike at chosen points of small fleets; here the moments are those of a fixed
+//! seed (see `tests::sample`).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -27,11 +27,6 @@ impl Fleet {
     fn new() -> Self {
         let server = Server::start();
         let orchestrator = Program::orchestrator(&server);
-        let seed = std::env::var("TESTS_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok())
-            .unwrap_or_else(|| fastrand::u64(..));
-        eprintln!("TESTS_SEED={seed}");
         let mut fleet = Self {
             server,
             orchestrator,
@@ -40,7 +35,7 @@ impl Fleet {
             reverted: BTreeMap::new(),
             versions: BTreeMap::new(),
             lasting: Duration::ZERO,
-            random: fastrand::Rng::with_seed(seed),
+            random: tests::random(),
         };
         fleet.orchestrator.expect(&["all"], 0);
         fleet.undisturbed = fleet.contents();

@@ -1,13 +1,13 @@
 //! After SIGKILL at any step of a restore, the old or the restored database stands under the name, whole; a second restore
 //! finishes, and leaves nothing half-done behind.
 //!
-//! The steps are the requests that a restore makes of the server on the connections from which it works. Some of them are
-//! taken, chosen by a seed that a failure prints, and always those of the swap; `TESTS_FAULTS=all` takes every one.
+//! The steps are the requests that a restore makes of the server on the connections from which it works. Those of the swap are
+//! always taken, and a sample of the others (see `tests::sample`).
 
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tests::{Place, Program, Proxy, Request, Side, wait_until};
+use tests::{Place, Points, Program, Proxy, Request, Side, part, random, wait_until};
 
 use crate::restore::world::{DATABASE, World};
 
@@ -96,12 +96,7 @@ fn kill_at(what: &str, aim: impl Fn(&World) -> Proxy) -> bool {
 
 #[test]
 fn at_any_request() {
-    let seed = std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("TESTS_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = random();
     let mut points: Vec<(Place, Side)> = requests()
         .into_iter()
         .filter(|request| !is_swap(request))
@@ -109,7 +104,10 @@ fn at_any_request() {
         .collect();
     assert!(points.len() > 40, "{points:?}");
     random.shuffle(&mut points);
-    if std::env::var("TESTS_FAULTS").as_deref() != Ok("all") {
+    if Points::wanted() == Points::All {
+        points.sort();
+        points = part(points);
+    } else {
         points.truncate(SAMPLE);
     }
     for (place, side) in points {

@@ -1,20 +1,24 @@
 //! No command waits forever for an answer that does not arrive: at any request of any command one connection, or the whole network,
 //! falls silent.
 //!
-//! Some commands and points are tried, chosen by a seed that a failure prints; `TESTS_FAULTS=all` takes every one, and
-//! `TESTS_FAULTS="doctor --fix --yes"` every point of one command.
+//! The suite takes a sample in which each kind of silence befalls each command, and each kind of request (see `tests::sample`);
+//! `TESTS_FAULTS="doctor --fix --yes"` takes every point of one command.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use tests::{Place, Program, Proxy, Server, Services, Side};
+use tests::{Points, Program, Proxy, Request, RequestKind, Server, Services, Side, part, seed};
 
-/// How many commands are tried, and how many points of each.
-const SAMPLE: (usize, usize) = (5, 3);
+/// Servers in each state. Most of the time is waited.
+const WORKERS: usize = 6;
+
+/// How often a point is tried that is not reached: what is asked now and then shifts the numbers of requests.
+const MOST_TRIES: usize = 3;
 
 /// What the databases are like before the command.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Two of three migrations are applied; there are a backup and an invalid index.
     Migrated,
@@ -121,6 +125,12 @@ impl World {
 
     /// Makes the databases what they were at first.
     fn reset(&self) {
+        // A database with a prepared transaction cannot be dropped.
+        let prepared = "SELECT database, gid FROM pg_prepared_xacts";
+        for row in self.server.query("postgres", prepared) {
+            let rollback = format!("ROLLBACK PREPARED '{}'", row[1]);
+            self.server.query(&row[0], &rollback);
+        }
         for database in self.server.databases() {
             if !database.starts_with("kept_") {
                 let drop = format!("DROP DATABASE IF EXISTS \"{database}\" WITH (FORCE)");
@@ -155,7 +165,7 @@ impl World {
 }
 
 /// What becomes silent, and what the user does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Harm {
     /// One connection, and the user waits.
     Connection,
@@ -177,119 +187,240 @@ impl Harm {
     }
 }
 
-/// Gives what went wrong at a point, if anything did.
-fn silence(world: &World, command: &str, place: &Place, side: Side, harm: Harm) -> Option<String> {
-    world.reset();
-    let proxy = Proxy::at(&world.server, place, side);
-    let patience = match harm {
-        Harm::Connection | Harm::Network => "1s",
-        Harm::Signals => "10min",
-    };
-    let program = world
-        .program(&proxy.url("postgres"))
-        .env("ORCHESTRATOR_STALL_TIMEOUT", patience);
-    let arguments = world.arguments(command);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut running = program.watch(&arguments);
-    // The numbers of requests may be shifted by what is asked now and then.
-    let reached = proxy.wait_until_reached(&mut running)?;
-    match harm {
-        Harm::Connection => {}
-        Harm::Network => proxy.hold_all(),
-        Harm::Signals => {
-            proxy.hold_all();
-            running.signal(Signal::SIGINT);
-            std::thread::sleep(Duration::from_millis(200));
-            running.signal(Signal::SIGTERM);
+/// A command at a point.
+#[derive(Clone, Debug)]
+struct Case {
+    command: &'static str,
+    request: Request,
+    side: Side,
+    harm: Harm,
+}
+
+impl Case {
+    /// What `TESTS_FAULTS` takes.
+    fn name(&self) -> String {
+        let (harm, place, side) = (self.harm, &self.request.place, self.side);
+        format!("{harm:?}:{place}:{side}:{}", self.command)
+    }
+
+    /// Gives whether the point was reached, or what went wrong at it.
+    fn run(&self, world: &World) -> Result<bool, String> {
+        let (command, harm) = (self.command, self.harm);
+        world.reset();
+        let proxy = Proxy::at(&world.server, &self.request.place, self.side);
+        let patience = match harm {
+            Harm::Connection | Harm::Network => "1s",
+            Harm::Signals => "10min",
+        };
+        let program = world
+            .program(&proxy.url("postgres"))
+            .env("ORCHESTRATOR_STALL_TIMEOUT", patience);
+        let arguments = world.arguments(command);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut running = program.watch(&arguments);
+        let Some(reached) = proxy.wait_until_reached(&mut running) else {
+            return Ok(false);
+        };
+        match harm {
+            Harm::Connection => {}
+            Harm::Network => proxy.hold_all(),
+            Harm::Signals => {
+                proxy.hold_all();
+                running.signal(Signal::SIGINT);
+                std::thread::sleep(Duration::from_millis(200));
+                running.signal(Signal::SIGTERM);
+            }
+        }
+        let began = Instant::now();
+        while !running.has_ended() && began.elapsed() < harm.longest() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let took = began.elapsed();
+        let what = format!(
+            "TESTS_FAULTS='{}' ({:.160})",
+            self.name(),
+            reached.request.sql
+        );
+        if !running.has_ended() {
+            return Err(format!("{what}: did not end"));
+        }
+        let outcome = running.end();
+        let right = match harm {
+            // What only reads may have asked again.
+            Harm::Connection | Harm::Network => &[0, 4, 5][..],
+            // Before anything is changed a signal ends the program (-1).
+            Harm::Signals => &[0, 4, 5, 130, -1],
+        };
+        if Points::wanted() != Points::Sample {
+            eprintln!("{:>6} ms {} {what}", took.as_millis(), outcome.code);
+        }
+        if right.contains(&outcome.code) {
+            return Ok(true);
+        }
+        let (code, out, err) = (outcome.code, outcome.stdout, outcome.stderr);
+        Err(format!("{what}: {code} after {took:?}\n{out}{err}"))
+    }
+}
+
+/// A server, its commands, and the requests that each makes when nothing disturbs it.
+struct Worker {
+    world: World,
+    commands: Vec<(&'static str, Vec<Request>)>,
+}
+
+impl Worker {
+    fn new(state: State, commands: &[&'static str]) -> Self {
+        let world = World::new(state);
+        let requests = |command| {
+            world.reset();
+            let proxy = Proxy::start(&world.server);
+            let program = world.program(&proxy.url("postgres"));
+            let undisturbed = program.run(&world.arguments(command));
+            let is_good = [0, 4].contains(&undisturbed.code);
+            assert!(is_good, "{command}: {undisturbed:#?}");
+            proxy.requests()
+        };
+        let commands = commands.iter().map(|it| (*it, requests(it))).collect();
+        Self { world, commands }
+    }
+}
+
+/// The commands of each worker: each has databases in one state.
+fn shares(wanted: &Points) -> Vec<(State, Vec<&'static str>)> {
+    let mut shares = Vec::new();
+    for state in [State::Migrated, State::Legacy, State::Adopted] {
+        let commands: Vec<&str> = COMMANDS
+            .iter()
+            .filter(|(command, its)| *its == state && is_wanted(wanted, command))
+            .map(|(command, _)| *command)
+            .collect();
+        for first in 0..WORKERS.min(commands.len()) {
+            let share = commands.iter().skip(first).step_by(WORKERS);
+            shares.push((state, share.copied().collect()));
         }
     }
-    let began = Instant::now();
-    while !running.has_ended() && began.elapsed() < harm.longest() {
-        std::thread::sleep(Duration::from_millis(20));
+    shares
+}
+
+/// A name is a command, or a case of it.
+fn is_wanted(wanted: &Points, command: &str) -> bool {
+    match wanted {
+        Points::Named(name) => name == command || name.ends_with(&format!(":{command}")),
+        _ => true,
     }
-    let what = format!(
-        "{command}: {harm:?} at {place} {side} ({:.160})",
-        reached.request.sql
-    );
-    let took = began.elapsed();
-    if !running.has_ended() {
-        return Some(format!("{what}: did not end"));
+}
+
+/// Every case of a command.
+fn all(command: &'static str, requests: &[Request]) -> Vec<Case> {
+    let cases = requests.iter().flat_map(|request| {
+        [Side::Before, Side::After]
+            .into_iter()
+            .flat_map(move |side| {
+                HARMS.map(|harm| Case {
+                    command,
+                    request: request.clone(),
+                    side,
+                    harm,
+                })
+            })
+    });
+    cases.collect()
+}
+
+/// Of each command one case of each harm, at the kind of request at which that harm was taken least.
+fn sample(commands: &[(&'static str, Vec<Request>)]) -> Vec<Case> {
+    let mut random = fastrand::Rng::with_seed(seed());
+    let mut taken: BTreeMap<(Harm, RequestKind), usize> = BTreeMap::new();
+    let mut sample = Vec::new();
+    for (command, requests) in commands {
+        // The numbers of requests vary a little; their texts do not.
+        let mut texts = BTreeSet::new();
+        let mut distinct: Vec<&Request> = requests
+            .iter()
+            .filter(|it| texts.insert(it.sql.replace(|c: char| c.is_ascii_digit(), "")))
+            .collect();
+        distinct.sort_by(|one, other| one.sql.cmp(&other.sql));
+        for harm in HARMS {
+            random.shuffle(&mut distinct);
+            let times = |it: &&&Request| taken.get(&(harm, it.kind())).copied().unwrap_or(0);
+            let Some(request) = distinct.iter().min_by_key(times).copied() else {
+                continue;
+            };
+            *taken.entry((harm, request.kind())).or_default() += 1;
+            sample.push(Case {
+                command,
+                request: request.clone(),
+                side: [Side::Before, Side::After][random.usize(..2)],
+                harm,
+            });
+        }
     }
-    let outcome = running.end();
-    let right = match harm {
-        // What only reads may have asked again.
-        Harm::Connection | Harm::Network => &[0, 4, 5][..],
-        // Before anything is changed a signal ends the program (-1).
-        Harm::Signals => &[0, 4, 5, 130, -1],
-    };
-    if std::env::var("TESTS_FAULTS").is_ok() {
-        eprintln!("{:>6} ms {} {what}", took.as_millis(), outcome.code);
-    }
-    if !right.contains(&outcome.code) {
-        let (out, err) = (outcome.stdout, outcome.stderr);
-        return Some(format!(
-            "{what}: {} after {took:?}\n{out}{err}",
-            outcome.code
-        ));
-    }
-    None
+    sample
 }
 
 #[test]
 fn every_command_ends_when_no_answer_arrives() {
-    let seed = std::env::var("TESTS_SEED")
-        .ok()
-        .and_then(|it| it.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    let wanted = std::env::var("TESTS_FAULTS").unwrap_or_default();
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut commands = COMMANDS.to_vec();
-    random.shuffle(&mut commands);
-    let is_sample = ["", "sparse"].contains(&wanted.as_str());
-    if is_sample {
-        commands.truncate(SAMPLE.0);
-    } else if wanted != "all" {
-        commands.retain(|(command, _)| *command == wanted);
-    }
-    let failures = Mutex::new(Vec::new());
-    for chunk in commands.chunks(SAMPLE.0) {
-        std::thread::scope(|scope| {
-            for (command, state) in chunk {
-                let mut random = random.fork();
-                let failures = &failures;
-                scope.spawn(move || {
-                    let world = World::new(*state);
-                    let proxy = Proxy::start(&world.server);
-                    let undisturbed = world
-                        .program(&proxy.url("postgres"))
-                        .run(&world.arguments(command));
-                    assert!(
-                        [0, 4].contains(&undisturbed.code),
-                        "{command}: {undisturbed:#?}"
-                    );
-                    let requests = proxy.requests();
-                    let mut points: Vec<_> = requests
-                        .iter()
-                        .flat_map(|request| [(request, Side::Before), (request, Side::After)])
-                        .flat_map(|(request, side)| HARMS.map(|harm| (request, side, harm)))
-                        .collect();
-                    random.shuffle(&mut points);
-                    if is_sample {
-                        points.truncate(SAMPLE.1);
+    let wanted = Points::wanted();
+    let workers: Vec<Worker> = std::thread::scope(|scope| {
+        let starting: Vec<_> = shares(&wanted)
+            .into_iter()
+            .map(|(state, commands)| scope.spawn(move || Worker::new(state, &commands)))
+            .collect();
+        starting
+            .into_iter()
+            .map(|it| it.join().expect("a worker"))
+            .collect()
+    });
+    let mut commands: Vec<_> = workers.iter().flat_map(|it| it.commands.clone()).collect();
+    commands.sort_by_key(|(command, _)| *command);
+    let every = || {
+        commands
+            .iter()
+            .flat_map(|(command, requests)| all(command, requests))
+    };
+    let cases: Vec<Case> = match &wanted {
+        Points::Sample => sample(&commands),
+        Points::All => part(every().collect()),
+        Points::Named(name) => {
+            let of_command = COMMANDS.iter().any(|(command, _)| command == name);
+            part(
+                every()
+                    .filter(|it| of_command || it.name() == *name)
+                    .collect(),
+            )
+        }
+    };
+    let (failures, missed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for worker in &workers {
+            let ours = |case: &&Case| worker.commands.iter().any(|(it, _)| *it == case.command);
+            let cases: Vec<&Case> = cases.iter().filter(ours).collect();
+            let (failures, missed) = (&failures, &missed);
+            scope.spawn(move || {
+                for case in cases {
+                    let mut tries = (0..MOST_TRIES).map(|_| case.run(&worker.world));
+                    match tries.find(|it| *it != Ok(false)) {
+                        Some(Ok(_)) => {}
+                        Some(Err(failure)) => failures.lock().expect("no panic").push(failure),
+                        None => missed.lock().expect("no panic").push(case.name()),
                     }
-                    for (request, side, harm) in points {
-                        let failure = silence(&world, command, &request.place, side, harm);
-                        failures.lock().expect("no panic").extend(failure);
-                    }
-                });
-            }
-        });
-    }
+                }
+            });
+        }
+    });
     let failures = failures.into_inner().expect("no panic");
+    let number = failures.len();
     assert!(
         failures.is_empty(),
-        "TESTS_SEED={seed}: {} failed:\n\n{}",
-        failures.len(),
+        "{number} failed:\n\n{}",
         failures.join("\n\n")
+    );
+    let missed = missed.into_inner().expect("no panic");
+    assert!(
+        missed.len() * 10 <= cases.len(),
+        "{} of {} points were not reached:\n{}",
+        missed.len(),
+        cases.len(),
+        missed.join("\n")
     );
 }

@@ -184,8 +184,7 @@ fn a_run_is_undone_as_a_whole_or_not_at_all_while_others_are_at_work() {
 
 #[test]
 fn commands_of_all_kinds_at_once_leave_a_prefix_after_every_step() {
-    let seed = fastrand::u64(..);
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = tests::random();
     let server = Server::with(&[
         ("max_connections", "100"),
         ("max_prepared_transactions", "10"),
@@ -223,7 +222,7 @@ fn commands_of_all_kinds_at_once_leave_a_prefix_after_every_step() {
             let outcome = run.end_within(Duration::from_secs(90));
             assert!(
                 [0, 2, 3, 5].contains(&outcome.code),
-                "seed {seed}: {command:?}: {}\n{}",
+                "{command:?}: {}\n{}",
                 outcome.stdout,
                 outcome.stderr
             );
@@ -242,13 +241,13 @@ fn commands_of_all_kinds_at_once_leave_a_prefix_after_every_step() {
                 assert_eq!(
                     version,
                     applied.last().copied().unwrap_or_default() + 1,
-                    "seed {seed}: {name}"
+                    "{name}"
                 );
                 applied.push(version);
             } else {
-                assert_eq!(applied.pop(), Some(version), "seed {seed}: {name}");
+                assert_eq!(applied.pop(), Some(version), "{name}");
             }
         }
-        assert_eq!(server.applied(&database), applied, "seed {seed}: {name}");
+        assert_eq!(server.applied(&database), applied, "{name}");
     }
 }

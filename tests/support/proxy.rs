@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// first connection to `db_shop`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The database of the startup message.
+    /// The database of the startup message; of a scratch database, or one that is being restored, `*` stands for its number.
     pub database: String,
     /// The connections to that database, from 1. Those that observe a slow request are counted by themselves: they come only
     /// when the machine is busy.
@@ -242,6 +242,15 @@ impl fmt::Display for Side {
     }
 }
 
+/// `db_shop_restoring_*` of `db_shop_restoring_8525b930`.
+fn without_number(database: &str) -> String {
+    let is_number = |word: &&str| word.len() >= 8 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let words = database
+        .split('_')
+        .map(|word| if is_number(&word) { "*" } else { word });
+    words.collect::<Vec<_>>().join("_")
+}
+
 /// At which request it stops.
 #[derive(Debug)]
 enum Aim {
@@ -352,7 +361,8 @@ impl Shared {
             state
                 .links
                 .insert(id, [client.try_clone()?, server.try_clone()?]);
-            let mut database = parameter(&startup, "database").unwrap_or_default();
+            let database = parameter(&startup, "database").unwrap_or_default();
+            let mut database = without_number(&database);
             if parameter(&startup, "application_name").is_some_and(|name| name.ends_with(OBSERVER))
             {
                 database.push_str(OBSERVER);
