@@ -47,6 +47,36 @@ fn a_search_path_does_not_leak() {
 }
 
 #[test]
+fn files_that_deallocate_prepared_statements_are_recorded() {
+    let server = Server::start();
+    let services = Services::new();
+    let texts = [
+        "SELECT 1",
+        "PREPARE mine AS SELECT 1; DO $$ BEGIN EXECUTE 'DEALLOCATE ' || 'ALL'; END $$",
+        "PREPARE mine AS SELECT 1",
+        "PREPARE mine AS SELECT 1; DEALLOCATE ALL; PREPARE mine AS SELECT 1",
+        "-- migration: no-transaction\nPREPARE mine AS SELECT 1; DEALLOCATE ALL; CREATE TABLE t (); DISCARD PLANS",
+        "PREPARE mine AS SELECT 1",
+    ];
+    let service = services.service("shop", &[]);
+    for (number, text) in (1..).zip(texts) {
+        service.migration(number, "file", text);
+    }
+    let outcome = Program::orchestrator(&server)
+        .services(&services)
+        .run(&["all"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(server.applied("db_shop"), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(
+        server.value(
+            "db_shop",
+            "SELECT count(*) FROM orchestrator.journal WHERE attempts = 1"
+        ),
+        "6"
+    );
+}
+
+#[test]
 fn a_role_does_not_leak() {
     let role = "DO $$ BEGIN IF to_regrole('guest') IS NULL THEN CREATE ROLE guest; END IF; END $$;";
     assert_fresh(&format!("{role} SET ROLE guest"), "current_user");

@@ -70,6 +70,23 @@ const RELEASE_OTHERS: &str = "SELECT CASE \
       FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid()) l \
     WHERE l.objsubid <> 1 OR l.key <> ALL ($1)";
 
+/// Whether this session holds the lock of the run, and whether it holds advisory locks that are not ours: an array of both.
+pub fn held_and_others() -> String {
+    let key = |key: i64| {
+        format!(
+            "(objsubid = 1 AND classid::int8 = {} AND objid::int8 = {})",
+            key >> 32,
+            key & 0xFFFF_FFFF
+        )
+    };
+    let (run, gate) = (key(ADVISORY_LOCK_KEY), key(GATE_LOCK_KEY));
+    format!(
+        "(SELECT ARRAY[COALESCE(pg_catalog.bool_or({run}), false), \
+            COALESCE(pg_catalog.bool_or(NOT {run} AND NOT {gate}), false)] \
+          FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid())"
+    )
+}
+
 /// How long to wait for the response when the lock is released.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 
@@ -111,6 +128,9 @@ impl LockedSession {
     /// Releases the session locks that a file acquired and kept, however often, and none of ours. Not in a transaction: transaction locks
     /// cannot be released. Returns whether none remains.
     pub async fn release_others(&self) -> Result<bool, tokio_postgres::Error> {
+        if !self.session.may_keep_locks() {
+            return Ok(true);
+        }
         let keys: [i64; 2] = [ADVISORY_LOCK_KEY, GATE_LOCK_KEY];
         for _ in 0..MOST_RELEASES {
             let rows = self

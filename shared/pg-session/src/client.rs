@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{CancelToken, Error, Row, SimpleQueryMessage, ToStatement};
+use tokio_postgres::{CancelToken, Error, Row, SimpleQueryMessage, Statement, ToStatement};
 
 use super::stall::{self, Watch};
 
@@ -98,6 +98,15 @@ impl Client {
     ) -> Result<u64, Error> {
         self.watched(self.beneath.execute_typed(sql, parameters))
             .await
+    }
+
+    /// As `tokio_postgres::Client::prepare_typed`.
+    pub(super) async fn prepare_typed(
+        &self,
+        sql: &str,
+        types: &[Type],
+    ) -> Result<Statement, Error> {
+        self.watched(self.beneath.prepare_typed(sql, types)).await
     }
 
     /// As `tokio_postgres::Client::query`.

@@ -58,12 +58,9 @@ pub async fn connect(
     let mut attempts = 1;
     loop {
         let begun = Instant::now();
-        let outcome = match connect_once(address, tls.as_ref(), options).await {
-            Ok(connection) => watched(address, connection, options).await,
-            Err(failure) => Err(failure),
-        };
-        let failure = match outcome {
-            Ok(connection) => {
+        let failure = match connect_once(address, tls.as_ref(), options).await {
+            Ok(mut connection) => {
+                stall::begin(&mut connection, options);
                 reachability::reached(address, begun.elapsed());
                 return Ok(connection);
             }
@@ -82,24 +79,6 @@ pub async fn connect(
         pause = (pause * 2).min(LONGEST_PAUSE);
         attempts += 1;
     }
-}
-
-/// Starts checking the requests of a connection for stalls.
-async fn watched(
-    address: &DatabaseAddress,
-    mut connection: Connection,
-    options: &Options,
-) -> Result<Connection, ConnectError> {
-    let beginning = stall::begin(&mut connection, options);
-    // Stalls cannot be detected before the server process is known, so a time limit is used.
-    let begun = match attempt::limit(address, options) {
-        Some(limit) => tokio::time::timeout(limit, beginning)
-            .await
-            .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
-        None => beginning.await,
-    };
-    begun.map_err(|error| ConnectError::classify(address, error))?;
-    Ok(connection)
 }
 
 /// Tries every host, and every IP address of a name, until one lets us in or refuses for a reason of its own.

@@ -19,6 +19,7 @@ mod exported_snapshot;
 mod foreign_code;
 mod hurry;
 mod own_session;
+mod own_statements;
 mod pooler;
 mod prepared;
 mod quote;
@@ -33,7 +34,8 @@ mod tls_failure;
 
 pub use activity::{LockWait, builder_on, end_orphan};
 pub use advisory_lock::{
-    ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession, held_keys,
+    ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession,
+    held_and_others, held_keys,
 };
 pub use blocked::recent_blockers;
 pub use client::Client;
@@ -54,7 +56,7 @@ pub use prepared::{
 };
 pub use quote::quote_identifier;
 pub use quote::split_name;
-pub use session::{IDLE_TIMEOUTS, OWN_BEGIN, Session, SessionSettings};
+pub use session::{IDLE_TIMEOUTS, Left, OWN_BEGIN, Session, SessionSettings};
 pub use session_observer::SessionObserver;
 pub use session_state::SessionState;
 pub use stall::{NamedElsewhere, ServerActivity, SessionHandle};

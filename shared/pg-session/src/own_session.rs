@@ -9,6 +9,7 @@
 use tokio_postgres::SimpleQueryMessage;
 
 use super::connection::no_answer;
+use super::stall::{SERVER_START, own_start};
 use super::{Client, ConnectError, ConnectOptions, Connection, attempt, pooler};
 use pg_address::DatabaseAddress;
 
@@ -21,7 +22,7 @@ const TRANSACTION_TIMEOUT: u32 = 17;
 /// Settings that control how our statements are parsed and how values are formatted. A file runs under those of its database.
 ///
 /// `pg_temp` is listed last: if it is not listed, it is searched first.
-const READING: [(&str, &str); 11] = [
+const READING: [(&str, &str); 12] = [
     ("search_path", "pg_catalog, pg_temp"),
     ("row_security", "off"),
     ("client_encoding", "'UTF8'"),
@@ -33,6 +34,8 @@ const READING: [(&str, &str); 11] = [
     ("intervalstyle", "'postgres'"),
     ("bytea_output", "'hex'"),
     ("extra_float_digits", "1"),
+    // Our prepared statements are planned once: their plan does not depend on the values.
+    ("plan_cache_mode", "force_generic_plan"),
 ];
 
 /// Limits that a role or a database sets for its application would abort our statements. Files have their own limits (`session`).
@@ -61,6 +64,10 @@ pub struct Login {
     pub(super) direct: bool,
     /// The server's major version.
     pub(super) major: u32,
+    /// When the server started.
+    pub(super) server_start: String,
+    /// When the server process started.
+    pub(super) backend_start: String,
     /// The schemas of the database's own `search_path`, without system schemas. An unqualified table would be created in the
     /// first.
     pub(super) schemas: Vec<String>,
@@ -71,18 +78,29 @@ pub struct Login {
 pub(super) enum Scope {
     /// Until the end of the session, or until it is set again.
     Session,
+    /// The same, without what [`crate::postgres::Session`] sets for the session of a file.
+    FileSession,
     /// Until the end of the transaction.
     Transaction,
 }
+
+/// The limits that the session of a file has instead.
+const OF_FILE_SESSION: [&str; 4] = [
+    "lock_timeout",
+    "statement_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+];
 
 /// Statements that pin the engine's settings. They name no function, operator or type, so they mean the same under any
 /// settings.
 pub(super) fn pin(major: u32, scope: Scope) -> String {
     let (set, silence) = match scope {
-        Scope::Session => ("SET", true),
+        Scope::Session | Scope::FileSession => ("SET", true),
         Scope::Transaction => ("SET LOCAL", false),
     };
     settings(major, silence)
+        .filter(|(name, _)| scope != Scope::FileSession || !OF_FILE_SESSION.contains(name))
         .map(|(name, value)| format!("{set} {name} = {value}; "))
         .collect()
 }
@@ -197,25 +215,28 @@ async fn first_message(
         .collect();
     // Two statements: the second is not parsed before the first has been answered.
     let message = format!(
-        "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)); SELECT pg_catalog.pg_backend_pid(){pins}"
+        "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)); \
+           SELECT pg_catalog.pg_backend_pid(), {SERVER_START}, COALESCE({}, ''){pins}",
+        own_start()
     );
     let mut login = Login::default();
     let rows = client.simple_query(&message).await?;
     let mut rows = rows.iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
+        SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    if let Some(schemas) = rows.next() {
+    if let Some(schemas) = rows.next().and_then(|row| row.get(0)) {
         let schemas: Vec<String> = serde_json::from_str(schemas).unwrap_or_default();
         login.schemas = schemas
             .into_iter()
             .filter(|schema| !schema.starts_with("pg_"))
             .collect();
     }
-    login.pid = rows
-        .next()
-        .and_then(|pid| pid.parse().ok())
-        .unwrap_or_default();
+    if let Some(row) = rows.next() {
+        let text = |index| row.get(index).unwrap_or_default().to_owned();
+        login.pid = text(0).parse().unwrap_or_default();
+        (login.server_start, login.backend_start) = (text(1), text(2));
+    }
     Ok(login)
 }
 

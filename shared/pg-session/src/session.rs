@@ -12,6 +12,7 @@ use super::bookkeeping::{Bookkeeping, Unusable};
 use super::connection::no_answer;
 use super::connections::Permit;
 use super::own_session::{Scope, pin, unpin};
+use super::own_statements::{OwnStatements, Parameter};
 use super::quote::{quote_identifier, split_name};
 use super::stall::SessionHandle;
 use super::{Client, ConnectError, ConnectOptions, Connection, connect};
@@ -44,8 +45,11 @@ const DEFERRABLE: &str = "SELECT pg_catalog.string_agg(name, ', '), pg_catalog.s
 /// Resets what a file may have set: role and settings.
 const RESET: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; ";
 
-/// Discards what a file may have created in its session, except advisory locks.
-const DISCARD: &str = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP; ";
+/// Discards what a file may have created in its session, except advisory locks and prepared statements.
+const DISCARD: &str = "CLOSE ALL; UNLISTEN *; DISCARD SEQUENCES; DISCARD TEMP; ";
+
+/// Discards prepared statements, ours too.
+const DEALLOCATE: &str = "DEALLOCATE ALL; ";
 
 /// The part of it that is allowed in a transaction that is to be prepared.
 const DISCARD_WITHIN: &str = "CLOSE ALL; DEALLOCATE ALL; DISCARD SEQUENCES; ";
@@ -65,10 +69,31 @@ pub struct Session {
     address: DatabaseAddress,
     facts: Facts,
     permit: Option<Permit>,
-    used: bool,
+    condition: Condition,
+    statements: OwnStatements,
     settings: SessionSettings,
     /// Whether the server supports `client_connection_check_interval`: on some platforms it refuses any value but 0.
     checks_client: bool,
+}
+
+/// What files have left in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    /// No file has run in it.
+    Fresh,
+    /// A file has run in it.
+    Used,
+    /// A file has run in it, and everything of it is gone, except possibly advisory locks.
+    Reset { keeps_locks: bool },
+}
+
+/// What a file has left in its session, as of the end of its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Whether it holds advisory locks that are not ours.
+    pub advisory_locks: bool,
+    /// Whether it has prepared statements.
+    pub statements: bool,
 }
 
 /// What is queried once, right after connecting.
@@ -111,7 +136,8 @@ impl Session {
             address: address.clone(),
             facts,
             permit,
-            used: false,
+            condition: Condition::Fresh,
+            statements: OwnStatements::default(),
             settings: SessionSettings {
                 lock_timeout: BOOKKEEPING_LOCK_TIMEOUT,
                 statement_timeout: Duration::ZERO,
@@ -303,19 +329,132 @@ impl Session {
         settings: &SessionSettings,
     ) -> Result<(), tokio_postgres::Error> {
         self.settings = *settings;
-        let discard = if self.used { DISCARD } else { "" };
-        match self.reset(discard, settings.statement_timeout).await {
-            Err(error)
-                if self.checks_client
-                    && error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) =>
-            {
-                self.checks_client = false;
-                self.reset(discard, settings.statement_timeout).await?;
+        let discard = self.discard();
+        match self.reset(&discard, settings.statement_timeout).await {
+            Err(error) if self.refuses_client_check(&error) => {
+                self.reset(&discard, settings.statement_timeout).await?;
             }
             set => set?,
         }
-        self.used = true;
+        self.condition = Condition::Used;
         Ok(())
+    }
+
+    /// The same as [`Self::prepare`] and [`Self::enter_file`], with the begin of the file's transaction, in one round trip. `kept` is a
+    /// statement of ours that stays prepared; without one, none does.
+    pub async fn begin_file(
+        &mut self,
+        settings: &SessionSettings,
+        kept: Option<(&str, &[Type])>,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.settings = *settings;
+        let discard = match self.condition {
+            Condition::Reset { .. } => None,
+            Condition::Fresh | Condition::Used => Some(self.discard()),
+        };
+        self.condition = Condition::Used;
+        let begun = self.reset_and_begin(discard.as_deref(), kept).await;
+        match begun {
+            Err(error) if self.refuses_client_check(&error) => {
+                self.client().batch_execute("ROLLBACK").await?;
+                self.reset_and_begin(discard.as_deref(), kept).await
+            }
+            begun => begun,
+        }
+    }
+
+    async fn reset_and_begin(
+        &self,
+        discard: Option<&str>,
+        kept: Option<(&str, &[Type])>,
+    ) -> Result<(), tokio_postgres::Error> {
+        // The limits of the file are set last: they count from then on.
+        let begin = format!(
+            "BEGIN; {}SET lock_timeout = {}; SET statement_timeout = {}",
+            unpin(),
+            self.settings.lock_timeout.as_millis(),
+            self.settings.statement_timeout.as_millis()
+        );
+        tokio::try_join!(
+            biased;
+            async {
+                match discard {
+                    Some(discard) => self.reset(discard, Duration::ZERO).await,
+                    None => Ok(()),
+                }
+            },
+            async {
+                match kept {
+                    Some((sql, types)) => self.statements.keep(self.client(), sql, types).await,
+                    None => {
+                        self.statements.forget();
+                        Ok(())
+                    }
+                }
+            },
+            self.client().batch_execute(&begin),
+        )
+        .map(drop)
+    }
+
+    /// Commits the transaction of a file and resets the session, in one round trip.
+    pub async fn commit_file(&mut self, left: Left) -> Result<(), tokio_postgres::Error> {
+        let discard = if left.statements {
+            self.discard()
+        } else {
+            DISCARD.to_owned()
+        };
+        let (committed, reset) = tokio::join!(
+            biased;
+            self.client().batch_execute("COMMIT"),
+            self.reset(&discard, Duration::ZERO),
+        );
+        committed?;
+        if reset.is_ok() {
+            self.condition = Condition::Reset {
+                keeps_locks: left.advisory_locks,
+            };
+        }
+        Ok(())
+    }
+
+    /// Whether a file may hold advisory locks in this session.
+    pub(super) fn may_keep_locks(&self) -> bool {
+        match self.condition {
+            Condition::Reset { keeps_locks } => keeps_locks,
+            Condition::Fresh | Condition::Used => true,
+        }
+    }
+
+    /// Runs one of our statements: the prepared one, if there is one.
+    pub async fn own_query(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+        self.statements.query(self.client(), sql, parameters).await
+    }
+
+    /// Whether a statement of ours failed since the last call because a file had deallocated it. The next attempt does without.
+    pub fn were_statements_deallocated(&self) -> bool {
+        self.statements.were_deallocated()
+    }
+
+    /// What discards everything that files have left, our own prepared statements too.
+    fn discard(&self) -> String {
+        match self.condition {
+            Condition::Fresh => String::new(),
+            Condition::Used | Condition::Reset { .. } => {
+                self.statements.forget();
+                format!("{DISCARD}{DEALLOCATE}")
+            }
+        }
+    }
+
+    /// Whether the server refused [`Self::checks_client`], which is not used again then.
+    fn refuses_client_check(&mut self, error: &tokio_postgres::Error) -> bool {
+        let is_code = error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE);
+        is_code && std::mem::replace(&mut self.checks_client, false)
     }
 
     /// The same before another attempt at a file that resumes: what it created in its session, temporary objects and prepared
@@ -335,6 +474,8 @@ impl Session {
         settings: &SessionSettings,
     ) -> Result<(), tokio_postgres::Error> {
         self.settings = *settings;
+        self.condition = Condition::Used;
+        self.statements.forget();
         self.reset(DISCARD_WITHIN, settings.statement_timeout).await
     }
 
@@ -371,7 +512,7 @@ impl Session {
         };
         format!(
             "{}SET lock_timeout = {}; SET statement_timeout = {}; {IDLE_TIMEOUTS}{check_client}",
-            pin(self.connection.login.major, Scope::Session),
+            pin(self.connection.login.major, Scope::FileSession),
             self.settings.lock_timeout.as_millis(),
             statement_timeout.as_millis(),
         )
@@ -386,13 +527,6 @@ impl Session {
     /// go through [`Self::aside`] and [`Self::aside_within`].
     pub async fn enter_file(&self) -> Result<(), tokio_postgres::Error> {
         self.client().batch_execute(&unpin()).await
-    }
-
-    /// Begins the transaction of a file, and enters the file.
-    pub async fn begin_file(&self) -> Result<(), tokio_postgres::Error> {
-        self.client()
-            .batch_execute(&format!("BEGIN; {}", unpin()))
-            .await
     }
 
     /// Restores our role and settings, whatever a file changed. In a transaction, this is undone if it is rolled

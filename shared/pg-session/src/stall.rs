@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::blocked::{MOMENT, name_blockers};
+use super::own_session::Login;
 use super::{Client, ConnectOptions, Connection, connect, hurry, reachability};
 use domain::with_causes;
 use pg_address::DatabaseAddress;
@@ -103,21 +104,16 @@ impl SessionHandle {
     }
 }
 
-/// Determines the server process of a new connection, and starts the stall checks.
-pub(super) async fn begin(
-    connection: &mut Connection,
-    options: &ConnectOptions,
-) -> Result<(), tokio_postgres::Error> {
-    let asked = format!(
-        "SELECT pg_catalog.pg_backend_pid(), {SERVER_START}, COALESCE({}, '')",
-        own_start()
-    );
-    let rows = connection.client.query_typed(&asked, &[]).await?;
-    if let Some(row) = rows.first() {
-        connection.handle.pid = row.get(0);
-        connection.handle.server_start = row.get(1);
-        connection.handle.backend_start = row.get(2);
-    }
+/// Starts the stall checks of a connection, whose server process is known from its login.
+pub(super) fn begin(connection: &mut Connection, options: &ConnectOptions) {
+    connection.handle.pid = connection.login.pid;
+    let Login {
+        server_start,
+        backend_start,
+        ..
+    } = &connection.login;
+    connection.handle.server_start.clone_from(server_start);
+    connection.handle.backend_start.clone_from(backend_start);
     connection.client.watch_with(Watch {
         handle: connection.handle.clone(),
         options: ConnectOptions {
@@ -125,7 +121,6 @@ pub(super) async fn begin(
             ..options.clone()
         },
     });
-    Ok(())
 }
 
 /// The result of a check from a second connection.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::chain::{insert_attempt, is_taken};
 use domain::{Checksum, Direction, ServiceName, Version};
 use pg_session::Client;
-use pg_session::Session;
+use pg_session::{Left, Session, held_and_others};
 
 /// Creates the journal if it does not exist. Constraints and defaults would double the time that this takes in each new
 /// database; only this module writes to the table.
@@ -148,7 +148,82 @@ pub struct Written {
     pub same_process: bool,
     /// Whether a row of the history was written or removed.
     pub in_history: bool,
+    /// Whether this session holds the lock of the run.
+    pub holds_lock: bool,
+    /// What the file has left in its session.
+    pub left: Left,
 }
+
+/// The statement of [`record_done`] and its parameters' types: 1 to 16 of [`insert_attempt`], then the time of the history row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordStatement {
+    sql: String,
+}
+
+impl RecordStatement {
+    /// The statement for a migration in this direction.
+    pub fn of(
+        session: &Session,
+        history_table: &str,
+        direction: Direction,
+        clear_progress: bool,
+    ) -> Self {
+        let table = session.qualified_history(history_table);
+        let history = match direction {
+            Direction::Up => format!(
+                "INSERT INTO {table} (version, name, applied_on, checksum) SELECT $3, $4, $17, $6 RETURNING version"
+            ),
+            Direction::Down => format!(
+                "DELETE FROM {table} WHERE version = $3 AND $17::text IS NOT NULL RETURNING version"
+            ),
+        };
+        let progress = if clear_progress {
+            ", progress AS (DELETE FROM orchestrator.progress WHERE service = $2 AND version = $3 RETURNING version)"
+        } else {
+            ""
+        };
+        // After a revert no compensation is pending; after a new apply, the rest of an earlier compensation is void.
+        let compensation = if session.has_compensation() {
+            ", compensation AS (DELETE FROM orchestrator.compensation WHERE service = $2 AND version = $3 RETURNING version)"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "WITH history AS ({history}){progress}{compensation} {} RETURNING pg_catalog.pg_backend_pid(), \
+               EXISTS (SELECT FROM history), {}, \
+               EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)",
+            insert_attempt(),
+            held_and_others()
+        );
+        Self { sql }
+    }
+
+    /// Its text and the types of its parameters.
+    pub fn text(&self) -> (&str, &'static [Type]) {
+        (&self.sql, &RECORD_TYPES)
+    }
+}
+
+/// The types of the parameters of [`RecordStatement`].
+const RECORD_TYPES: [Type; 17] = [
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+];
 
 /// Writes history row and journal row of a finished migration and clears its progress and its pending compensation, inside the caller's
 /// transaction and in one statement.
@@ -159,44 +234,21 @@ pub async fn record_done(
     attempt: &Attempt<'_>,
     clear_progress: bool,
 ) -> Result<Written, tokio_postgres::Error> {
-    let table = session.qualified_history(history_table);
-    let history = match attempt.direction {
-        Direction::Up => format!(
-            "INSERT INTO {table} (version, name, applied_on, checksum) SELECT $3, $4, $17, $6 RETURNING version"
-        ),
-        Direction::Down => format!(
-            "DELETE FROM {table} WHERE version = $3 AND $17::text IS NOT NULL RETURNING version"
-        ),
-    };
-    let progress = if clear_progress {
-        ", progress AS (DELETE FROM orchestrator.progress WHERE service = $2 AND version = $3 RETURNING version)"
-    } else {
-        ""
-    };
-    // After a revert no compensation is pending; after a new apply, the rest of an earlier compensation is void.
-    let compensation = if session.has_compensation() {
-        ", compensation AS (DELETE FROM orchestrator.compensation WHERE service = $2 AND version = $3 RETURNING version)"
-    } else {
-        ""
-    };
+    let statement = RecordStatement::of(session, history_table, attempt.direction, clear_progress);
     let values = Values::of(attempt);
     let mut parameters = values.parameters();
     parameters.push((&applied_on, Type::TEXT));
-    let rows = session
-        .client()
-        .query_typed(
-            &format!(
-                "WITH history AS ({history}){progress}{compensation} {} RETURNING pg_catalog.pg_backend_pid(), \
-                   EXISTS (SELECT FROM history)",
-                insert_attempt()
-            ),
-            &parameters,
-        )
-        .await?;
+    let rows = session.own_query(&statement.sql, &parameters).await?;
     let row = rows.first();
+    let locks: Vec<bool> = row.map(|row| row.get(2)).unwrap_or_default();
     Ok(Written {
         same_process: row.is_some_and(|row| row.get::<_, i32>(0) == session.pid()),
         in_history: row.is_some_and(|row| row.get(1)),
+        holds_lock: locks.first() == Some(&true),
+        left: Left {
+            advisory_locks: locks.get(1) != Some(&false),
+            statements: row.is_none_or(|row| row.get(3)),
+        },
     })
 }
 

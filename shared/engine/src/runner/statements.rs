@@ -176,7 +176,7 @@ async fn finish<'a>(
     let (table, applied_on) = (context.history_table, context.applied_on());
     let written = record_done(session, table, &applied_on, &attempt(), true).await;
     match context.check_written(written) {
-        Ok(()) => session
+        Ok(_) => session
             .client()
             .batch_execute("COMMIT")
             .await

@@ -19,7 +19,7 @@ use domain::{
     millis, suggest, with_causes,
 };
 use pg_session::Client;
-use pg_session::{Connections, GateHold, LockedSession, Session, SessionSettings};
+use pg_session::{Connections, GateHold, Left, LockedSession, Session, SessionSettings};
 use settings::EngineSettings;
 use store::{Attempt, AttemptOutcome, Progress, RunIdentity, Written, record_failed};
 
@@ -154,7 +154,7 @@ impl StepContext<'_> {
     pub(super) fn check_written(
         &self,
         written: Result<Written, tokio_postgres::Error>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Left, Fault> {
         let changed = |what: &str| {
             let message = format!(
                 "something else changed the history while the migration ran: {what}; the migration is rolled back"
@@ -163,12 +163,14 @@ impl StepContext<'_> {
             Fault::refused(message, commented(doctor, "shows the current state"))
         };
         match written.map_err(Fault::of) {
-            Ok(written) if !written.same_process => Err(Fault::LockGone { progress: None }),
+            Ok(written) if !written.same_process || !written.holds_lock => {
+                Err(Fault::LockGone { progress: None })
+            }
             // A half-done migration has no history row that its revert could remove.
             Ok(written) if !written.in_history && !self.has_progress => {
                 Err(changed("its row is missing"))
             }
-            Ok(_) => Ok(()),
+            Ok(written) => Ok(written.left),
             Err(Fault::Server { error, .. }) if error.is_of_a_changed_history() => {
                 Err(changed(&error.message))
             }
@@ -383,6 +385,10 @@ async fn try_until_done(
         };
         context.report_notices(locked.session_mut());
         let Err(fault) = tried else { return Ok(()) };
+        // Only the record of the file failed, and all of it is rolled back.
+        if locked.session().were_statements_deallocated() && !context.is_cancelled() {
+            continue;
+        }
         if !fault.is_retryable() || attempt >= most || context.is_cancelled() {
             return Err((fault, attempt));
         }
@@ -438,16 +444,22 @@ async fn try_once(
     started: Instant,
     attempt: u32,
 ) -> Result<(), Fault> {
-    // What failed in a no-transaction file was rolled back, so the session state is the one after the last completed statement.
     let settings = context.settings();
+    let up = &context.migration.script;
+    let cleans_up = context.direction == Direction::Down
+        && context.has_progress
+        && up.directives.no_transaction;
+    if !context.script().directives.no_transaction && !cleans_up {
+        let attempt = || context.done(started, attempt, None);
+        return transactional::attempt(locked, context, attempt).await;
+    }
+    // What failed in a no-transaction file was rolled back, so the session state is the one after the last completed statement.
     let prepared = match session {
         None => locked.session_mut().prepare(&settings).await,
         Some(_) => locked.session_mut().prepare_again(&settings).await,
     };
     prepared.map_err(Fault::of)?;
-    let up = &context.migration.script;
-    if context.direction == Direction::Down && context.has_progress && up.directives.no_transaction
-    {
+    if cleans_up {
         statements::clean_up(locked, context, watch, up).await?;
     }
     if context.script().directives.no_transaction {

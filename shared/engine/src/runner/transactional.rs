@@ -5,28 +5,31 @@ use super::observer::{Moment, observe, run_file_before};
 use super::reading::{CheckTime, check_reading};
 use super::step::StepContext;
 use domain::with_causes;
-use pg_session::LockedSession;
-use store::{Attempt, record_done};
+use pg_session::{Left, LockedSession};
+use pg_sql as sql;
+use store::{Attempt, RecordStatement, record_done};
 
 /// One attempt. After an error that the server reported, the transaction has been rolled back.
 pub(super) async fn attempt<'a>(
-    locked: &LockedSession,
+    locked: &mut LockedSession,
     context: &StepContext<'_>,
     attempt: impl Fn() -> Attempt<'a>,
 ) -> Result<(), Fault> {
-    let client = locked.session().client();
-    locked.session().begin_file().await.map_err(Fault::of)?;
     let ran = async {
-        inside(locked, context, attempt, Ending::Commits).await?;
+        begin(locked, context).await?;
+        let left = inside(locked, context, attempt, Ending::Commits).await?;
         context.check_gates().await?;
-        observe(context, locked.session(), Moment::BeforeCommit).await
+        observe(context, locked.session(), Moment::BeforeCommit).await?;
+        Ok(left)
     };
     match ran.await {
-        Ok(()) => client
-            .batch_execute("COMMIT")
+        Ok(left) => locked
+            .session_mut()
+            .commit_file(left)
             .await
             .map_err(Fault::while_committing),
         Err(fault) => {
+            let client = locked.session().client();
             if !matches!(fault, Fault::Lost { .. })
                 && let Err(error) = client.batch_execute("ROLLBACK").await
             {
@@ -35,6 +38,23 @@ pub(super) async fn attempt<'a>(
             Err(fault)
         }
     }
+}
+
+async fn begin(locked: &mut LockedSession, context: &StepContext<'_>) -> Result<(), Fault> {
+    let text = &context.script().text;
+    let deallocates = ["deallocate", "discard"]
+        .iter()
+        .any(|word| sql::mentions(text, word));
+    let record = RecordStatement::of(
+        locked.session(),
+        context.history_table,
+        context.direction,
+        context.clears_progress(),
+    );
+    let kept = (!deallocates).then(|| record.text());
+    let settings = context.settings();
+    let begun = locked.session_mut().begin_file(&settings, kept).await;
+    begun.map_err(Fault::of)
 }
 
 /// What follows a file in its transaction.
@@ -46,13 +66,15 @@ pub(super) enum Ending {
     Continues,
 }
 
-/// Runs a file and writes its history row and its journal row, in the current transaction.
+/// Runs a file and writes its history row and its journal row, in the current transaction. Returns what it has left in its session.
+///
+/// That the advisory lock is still held is checked with the record: the file may have released it.
 pub(super) async fn inside<'a>(
     locked: &LockedSession,
     context: &StepContext<'_>,
     attempt: impl Fn() -> Attempt<'a>,
     ending: Ending,
-) -> Result<(), Fault> {
+) -> Result<Left, Fault> {
     let session = locked.session();
     check_reading(session, context, CheckTime::BeforeFile).await?;
     run_file_before(context, session).await?;
@@ -61,7 +83,8 @@ pub(super) async fn inside<'a>(
     }
     let leave_file = async {
         match ending {
-            Ending::Commits => session.leave_file_in_transaction().await,
+            // Until the end of the transaction: the session is reset with its commit.
+            Ending::Commits => session.become_bookkeeper().await,
             Ending::Continues => Ok(()),
         }
     };
@@ -69,11 +92,10 @@ pub(super) async fn inside<'a>(
     let attempt = attempt();
     // One round trip: the client pipelines queries that are polled together, and the server answers in order. `biased`: of several
     // errors the first is the cause; the later ones only report that the transaction is aborted.
-    let ((), (), held, ()) = tokio::try_join!(
+    let ((), (), left) = tokio::try_join!(
         biased;
         check_reading(session, context, CheckTime::AfterFile),
         async { leave_file.await.map_err(Fault::of) },
-        async { still_held(locked, context).await.map_err(Fault::of) },
         async {
             let clears = context.clears_progress();
             let table = context.history_table;
@@ -81,27 +103,5 @@ pub(super) async fn inside<'a>(
             context.check_written(written)
         },
     )?;
-    if held {
-        Ok(())
-    } else {
-        Err(Fault::LockGone { progress: None })
-    }
-}
-
-/// Checks that the file has not released the advisory lock, if its text mentions such locks. A lock that is lost in another way
-/// is noticed when it is released.
-async fn still_held(
-    locked: &LockedSession,
-    context: &StepContext<'_>,
-) -> Result<bool, tokio_postgres::Error> {
-    if context
-        .script()
-        .text
-        .to_ascii_lowercase()
-        .contains("advisory")
-    {
-        locked.is_held().await
-    } else {
-        Ok(true)
-    }
+    Ok(left)
 }
