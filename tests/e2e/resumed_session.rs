@@ -61,6 +61,29 @@ fn what_blocks_functions_and_procedures_set_is_there_after_the_resume() {
 }
 
 #[test]
+fn what_a_trigger_sets_is_there_after_the_resume() {
+    let shop = Shop::new();
+    shop.file(
+        2,
+        &format!(
+            "CREATE TABLE log (a int, session text);
+             INSERT INTO log VALUES (1, current_setting('work_mem'));
+             CREATE FUNCTION tune() RETURNS trigger LANGUAGE plpgsql AS $$
+               BEGIN PERFORM set_config('work_mem', '7MB', false); RETURN NEW; END $$;
+             CREATE TRIGGER tune BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION tune();
+             INSERT INTO log VALUES (2);
+             {FAILS}
+             INSERT INTO log VALUES (3, current_setting('work_mem'));"
+        ),
+    );
+    resume(&shop);
+    assert_eq!(
+        shop.value("SELECT string_agg(session, ' ' ORDER BY a) FROM log"),
+        "4MB 7MB"
+    );
+}
+
+#[test]
 fn what_ended_with_the_session_is_refused_where_the_rest_needs_it() {
     for (made, used) in [
         (

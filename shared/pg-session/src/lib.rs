@@ -25,6 +25,7 @@ mod prepared;
 mod quote;
 mod reachability;
 mod session;
+mod session_effects;
 mod session_observer;
 mod session_state;
 mod stall;
@@ -57,6 +58,7 @@ pub use prepared::{
 pub use quote::quote_identifier;
 pub use quote::split_name;
 pub use session::{IDLE_TIMEOUTS, Left, OWN_BEGIN, Session, SessionSettings};
+pub use session_effects::{SessionEffects, read_session_effects};
 pub use session_observer::SessionObserver;
 pub use session_state::SessionState;
 pub use stall::{NamedElsewhere, ServerActivity, SessionHandle};

@@ -26,7 +26,7 @@ pub use legacy_history::{
 };
 pub use progress::{
     Progress, ProgressState, clear_intent, read_progress, read_session, record_intent,
-    record_statement,
+    record_statement, recording,
 };
 pub use refinery_format::{DEFAULT_HISTORY_TABLE, checksum, create_history_table};
 pub use release::{Participant, ReleaseRow, begin_release, decide, finish_release, read_release};

@@ -7,19 +7,20 @@ use domain::Interruption;
 use domain::{Checksum, Direction, ServiceName, Version};
 use pg_session::Client;
 
-/// Creates the table if it does not exist: most databases never need it.
+/// Creates the table if it does not exist: most databases never need it. It has no defaults and no checks, as the journal: a session
+/// recognizes such a table faster, and only this module writes to it.
 pub(super) const INSTALL_PROGRESS: &str = "
 CREATE TABLE IF NOT EXISTS orchestrator.progress (
     service          text        NOT NULL,
     version          bigint      NOT NULL,
-    direction        text        NOT NULL CHECK (direction IN ('up', 'down')),
+    direction        text        NOT NULL,
     statement        integer     NOT NULL,
     statements       integer     NOT NULL,
     checksum         text        NOT NULL,
-    state            text        NOT NULL CHECK (state IN ('intent', 'done')),
+    state            text        NOT NULL,
     note             text,
     run_id           uuid        NOT NULL,
-    recorded_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    recorded_at      timestamptz,
     PRIMARY KEY (service, version, direction, statement)
 );
 ";
@@ -126,6 +127,24 @@ pub async fn record_statement(
     write(client, progress, statement, "done", Some(session)).await
 }
 
+/// The SQL that records that a statement is done which has no row yet, for the same message as the statement itself. It looks up no
+/// function, operator or type by a name, so that it means the same under the settings of a file.
+pub fn recording(progress: &Progress<'_>, statement: usize, session: &str) -> String {
+    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    format!(
+        "INSERT INTO orchestrator.progress (service, version, direction, statement, statements, checksum, state, note, run_id, \
+           recorded_at) VALUES ({}, {}, {}, {}, {}, {}, 'done', {}, {}, 'now')",
+        literal(progress.service.as_str()),
+        progress.version.number(),
+        literal(progress.direction.as_str()),
+        int4(statement),
+        int4(progress.statements),
+        literal(&progress.checksum.to_string()),
+        literal(session),
+        literal(&progress.run_id.to_string()),
+    )
+}
+
 /// Records that a statement that cannot be rolled back is about to run, with what the catalog shows before: a JSON object.
 pub async fn record_intent(
     client: &Client,
@@ -166,9 +185,9 @@ async fn write(
 ) -> Result<(), tokio_postgres::Error> {
     client
         .execute_typed(
-            "INSERT INTO orchestrator.progress (service, version, direction, statement, statements, checksum, state, note, run_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, ($8::text::pg_catalog.jsonb || pg_catalog.jsonb_build_object('database', \
-               (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))::text, $9::text::uuid) \
+            "INSERT INTO orchestrator.progress (service, version, direction, statement, statements, checksum, state, note, run_id, \
+               recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, ($8::text::pg_catalog.jsonb || pg_catalog.jsonb_build_object('database', \
+               (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))::text, $9::text::uuid, pg_catalog.clock_timestamp()) \
              ON CONFLICT (service, version, direction, statement) DO UPDATE \
              SET state = excluded.state, note = excluded.note, run_id = excluded.run_id, \
                  recorded_at = pg_catalog.clock_timestamp()",

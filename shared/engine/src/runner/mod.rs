@@ -10,6 +10,7 @@ mod outcome_check;
 mod reading;
 mod remedy;
 mod resumption;
+mod rows_only;
 mod script;
 mod statements;
 mod step;

@@ -122,6 +122,26 @@ impl FileSession {
         })
     }
 
+    /// What to record after a statement that left the session as it was; `None` if the record itself must not run under the settings of
+    /// the file.
+    pub(super) fn unchanged(&self, database: &str) -> Option<String> {
+        let session = self.made().clone();
+        let hinders = ["role", "session_authorization", "statement_timeout"];
+        if hinders
+            .iter()
+            .any(|name| session.settings.contains_key(*name))
+        {
+            return None;
+        }
+        let note = Note {
+            session,
+            unless_local: None,
+        };
+        let mut note = serde_json::to_value(&note).ok()?;
+        note["database"] = database.into();
+        Some(note.to_string())
+    }
+
     /// Adopts what was recorded, once it is committed.
     pub(super) fn keep(&self, recorded: Recorded) {
         *self.made() = recorded.session;

@@ -4,6 +4,7 @@ use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
 use pg_session::{Client, IDLE_TIMEOUTS, ServerError};
+use pg_sql::Statement;
 
 /// Runs a whole file as one simple query, and points at the statement that failed.
 ///
@@ -38,6 +39,50 @@ pub(super) async fn run_statement(client: &Client, text: &str, offset: usize) ->
     ran.map_err(|error| {
         let within = error_offset(&error, text).unwrap_or(0);
         Fault::at(error, Some(offset + within))
+    })
+}
+
+/// Runs one statement and the SQL that records it, in one message and therefore in one transaction.
+pub(super) async fn run_recorded(
+    client: &Client,
+    statement: &Statement<'_>,
+    record: &str,
+) -> Result<(), Fault> {
+    let mut completed = 0;
+    // A new line: the statement may end with a comment.
+    let text = format!("{}\n; {record}", statement.text);
+    let ran = send(client, &text, &mut completed).await;
+    ran.map_err(|error| {
+        let within = match completed {
+            0 => error_offset(&error, statement.text),
+            // Its commit failed, for example because of a deferred constraint.
+            _ => None,
+        };
+        match Fault::while_committing(error) {
+            Fault::Server {
+                error,
+                progress,
+                once,
+                ..
+            } => Fault::Server {
+                error,
+                offset: Some(statement.offset + within.unwrap_or(0)),
+                progress,
+                once,
+            },
+            Fault::Lost {
+                source,
+                committing,
+                progress,
+                ..
+            } => Fault::Lost {
+                source,
+                offset: Some(statement.offset),
+                committing,
+                progress,
+            },
+            other => other,
+        }
     })
 }
 

@@ -9,6 +9,7 @@ use super::leftovers::{Before, CatalogCheck, Finding, remains};
 use super::observer::{Moment, observe, run_outside_before, run_statement_before};
 use super::reading::{CheckTime, check_reading};
 use super::resumption::FileSession;
+use super::rows_only::RowsOnly;
 use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
@@ -110,6 +111,7 @@ async fn run_units<'a>(
     let total = units.len();
     let progress = context.progress(total);
     let mut done = count_done(known);
+    let mut rows_only = RowsOnly::default();
     for (index, unit) in units.iter().enumerate() {
         let number = index + 1;
         let state = known
@@ -131,10 +133,20 @@ async fn run_units<'a>(
             number,
             file_session,
         };
-        let recovered = runner
-            .run(unit, state)
+        let running = async {
+            if let (Form::Inside(statement), None) = (&unit.form, state) {
+                let unit = (number, statement);
+                let ran = rows_only.run(locked, context, file_session, &progress, unit);
+                if ran.await? {
+                    return Ok(None);
+                }
+            }
+            rows_only.forget();
+            runner.run(unit, state).await
+        };
+        let recovered = running
             .await
-            .map_err(|fault| fault.after(done, total))?;
+            .map_err(|fault: Fault| fault.after(done, total))?;
         context.report_notices(locked.session_mut());
         done += 1;
         context.report(EventKind::StatementFinished {
