@@ -178,6 +178,7 @@ impl<'a> Replay<'a> {
         };
         let (sender, mut spare_sessions) = mpsc::unbounded_channel();
         let lane = LaneInput {
+            is_absent: false,
             target: Arc::new(target),
             session: Some(session),
             run_again: String::new(),

@@ -216,6 +216,7 @@ pub(super) async fn execute(
             let lane = LaneInput {
                 target,
                 session: gathered.sessions.remove(&name),
+                is_absent: gathered.absent.contains(&name),
                 run_again: run_again(&name),
                 held: None,
             };

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod compensate;
+mod create;
 mod finish;
 mod gates;
 mod service;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::compensate::Undoing;
+pub(super) use self::create::Creation;
 use self::tasks::{OnDatabases, Tasks};
 use super::atomic::{Release, enter};
 use super::board::Board;
@@ -82,6 +84,9 @@ fn begin_nothing(run: &mut Run<'_>, stopped: Stopped) {
 struct Lane {
     target: Arc<Target>,
     session: Option<Session>,
+    /// Whether its database did not exist when it was inspected.
+    is_absent: bool,
+    creation: Option<Creation>,
     held: Option<LockedDatabase>,
     run_again: String,
     starts: Option<mpsc::UnboundedSender<StartStep>>,
@@ -139,6 +144,8 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 let lane = Lane {
                     target: input.target,
                     session: input.session,
+                    is_absent: input.is_absent,
+                    creation: None,
                     held: input.held,
                     run_again: input.run_again,
                     starts: None,
@@ -200,6 +207,9 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
         // The user cancelled during planning: nothing is started.
         let asked_before = *self.cancelled.borrow_and_update();
         self.cancel(asked_before);
+        if *self.halt.borrow() == 0 {
+            self.create_databases();
+        }
         self.drive(&mut messages).await;
     }
 
@@ -251,6 +261,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             let task = LaneTask {
                 target: Arc::clone(&lane.target),
                 session: lane.session.take(),
+                creation: lane.creation.take(),
                 held: lane.held.take(),
                 connections: Arc::clone(&self.connections),
                 engine: self.engine,

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use super::dispatcher::Creation;
 use super::entrance::{Entrance, end_orphan_of};
 use super::locked_database::LockedDatabase;
 use super::ties::{GateWait, HeldGates, Ties};
@@ -91,6 +92,8 @@ pub(super) enum Work {
 pub(super) struct LaneTask {
     pub(super) target: Arc<Target>,
     pub(super) session: Option<Session>,
+    /// The creation of its database, if it was missing.
+    pub(super) creation: Option<Creation>,
     pub(super) held: Option<LockedDatabase>,
     pub(super) connections: Arc<Connections>,
     pub(super) engine: EngineSettings,
@@ -195,7 +198,10 @@ impl LaneTask {
 
     /// Obtains the lock, and reads the history again under it.
     async fn begin(&mut self) -> Result<(LockedSession, History), ServiceError> {
-        let session = self.session.take();
+        let session = match self.creation.take() {
+            Some(creation) => self.created(creation).await?,
+            None => self.session.take(),
+        };
         let entrance = Entrance {
             target: &self.target,
             connections: &self.connections,
@@ -204,6 +210,16 @@ impl LaneTask {
             say: &|kind| self.happened(None, kind),
         };
         entrance.enter(session, &mut self.halted.clone()).await
+    }
+
+    /// Waits until the database was created.
+    async fn created(&self, creation: Creation) -> Result<Option<Session>, ServiceError> {
+        let mut halted = self.halted.clone();
+        tokio::select! {
+            // Without an answer, the entrance looks for the database.
+            created = creation => Ok(created.unwrap_or(Ok(None))?),
+            Ok(_) = halted.wait_for(|halted| *halted > 0) => Err(ServiceError::Cancelled),
+        }
     }
 
     async fn steps(

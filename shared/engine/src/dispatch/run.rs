@@ -32,6 +32,8 @@ pub struct LaneInput {
     pub target: Arc<Target>,
     /// A session that is already open.
     pub session: Option<Session>,
+    /// Whether the database did not exist when it was inspected.
+    pub is_absent: bool,
     /// The command that continues after a failure.
     pub run_again: String,
     /// The database, if this run has locked it already.

@@ -113,6 +113,7 @@ pub async fn under_locks(
         .iter()
         .map(|(name, target)| {
             let lane = LaneInput {
+                is_absent: false,
                 target: Arc::clone(target),
                 session: None,
                 run_again: String::new(),

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use super::create::CreateTask;
 use super::tasks::Tasks;
 use super::{Dispatcher, start};
 use crate::dispatch::gate_watch::GateWatch;
@@ -104,6 +105,7 @@ fn run_of<'c>(plan: Plan, on_failure: OnFailure) -> Run<'c> {
         let lane = LaneInput {
             target: target(name.as_str()),
             session: None,
+            is_absent: false,
             run_again: format!("run {name}"),
             held: None,
         };
@@ -146,6 +148,10 @@ struct Played {
 impl Tasks for Played {
     fn lane(&self, task: LaneTask) -> BoxFuture<'static, ()> {
         let _ = self.lanes.send(task);
+        async {}.boxed()
+    }
+
+    fn create(&self, _task: CreateTask) -> BoxFuture<'static, ()> {
         async {}.boxed()
     }
 
