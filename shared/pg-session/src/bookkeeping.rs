@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::Client;
 use super::connect_error::ask_administrator;
 use super::own_session::Login;
 use super::quote::{quote_identifier, split_name};
@@ -27,11 +26,34 @@ const RELEASES: &str = "releases";
 /// Name fragments of databases that our commands create for themselves: no other role can connect to them, so owners do not matter.
 const OWN_DATABASES: [&str; 2] = ["orchestrator_scratch_", "_restoring_"];
 
+/// Whether a relation `c` has columns of types of this database, or generated ones.
+pub(super) const COLUMNS: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND (a.atttypid >= 16384 OR a.attgenerated <> ''))";
+
+/// Whether a relation `c` has computed defaults. Expressions are judged in stored form: printing them could wait for a lock on the table.
+/// Allowed are constants, and `now()` and `clock_timestamp()` (functions 1299 and 2649).
+const DEFAULTS: &str = r"EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE d.adrelid = c.oid AND NOT a.attisdropped
+          AND NOT (c.relnamespace <> pg_catalog.to_regnamespace('orchestrator') AND a.attname IN ('version', 'name', 'applied_on', 'checksum'))
+          AND d.adbin::text !~ '^\{(FUNCEXPR :funcid (1299|2649) |SQLVALUEFUNCTION )'
+          AND EXISTS (SELECT FROM pg_catalog.regexp_matches(d.adbin::text, '\{([A-Z_]+)', 'g') AS m (node)
+            WHERE m.node[1] <> ALL ('{CONST,RELABELTYPE}')))";
+
+/// Whether a relation `c` has constraints that call functions. Allowed are comparisons by operators of the system.
+const CONSTRAINTS: &str = r"EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND (k.contype IN ('x', 'f')
+        OR k.conbin::text ~ ':opno [0-9]{5,}'
+        OR EXISTS (SELECT FROM pg_catalog.regexp_matches(k.conbin::text, '\{([A-Z_]+)', 'g') AS m (node)
+          WHERE m.node[1] <> ALL ('{CONST,RELABELTYPE,VAR,SCALARARRAYOPEXPR,OPEXPR,BOOLEXPR,NULLTEST,ARRAY,ARRAYEXPR}'))))";
+
+/// Whether a relation `c` has indexes on expressions.
+pub(super) const INDEXES: &str =
+    "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+        AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))";
+
 /// Why a relation `c` is not an ordinary table; faults that would run code of another role come first.
-///
-/// Expressions are judged in stored form: printing them could wait for a lock on the table. Allowed are constants,
-/// `now()` and `clock_timestamp()` (functions 1299 and 2649), and comparisons by operators of the system.
-const FAULT: &str = r"CASE
+fn fault() -> String {
+    format!(
+        r"CASE
     WHEN c.relkind <> 'r' THEN 'it is ' || CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
         WHEN 'f' THEN 'a foreign table' WHEN 'p' THEN 'a partitioned table' ELSE 'not a table' END
     WHEN c.relpersistence <> 'p' THEN 'it is not permanent'
@@ -39,22 +61,14 @@ const FAULT: &str = r"CASE
     WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid) THEN 'it has triggers'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 'it has rules'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid)) THEN 'it is part of an inheritance tree'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        AND (a.atttypid >= 16384 OR a.attgenerated <> '')) THEN 'it has columns of types of this database, or generated ones'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-        WHERE d.adrelid = c.oid AND NOT a.attisdropped
-          AND NOT (c.relnamespace <> pg_catalog.to_regnamespace('orchestrator') AND a.attname IN ('version', 'name', 'applied_on', 'checksum'))
-          AND d.adbin::text !~ '^\{(FUNCEXPR :funcid (1299|2649) |SQLVALUEFUNCTION )'
-          AND EXISTS (SELECT FROM pg_catalog.regexp_matches(d.adbin::text, '\{([A-Z_]+)', 'g') AS m (node)
-            WHERE m.node[1] <> ALL ('{CONST,RELABELTYPE}'))) THEN 'it has computed defaults'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND (k.contype IN ('x', 'f')
-        OR k.conbin::text ~ ':opno [0-9]{5,}'
-        OR EXISTS (SELECT FROM pg_catalog.regexp_matches(k.conbin::text, '\{([A-Z_]+)', 'g') AS m (node)
-          WHERE m.node[1] <> ALL ('{CONST,RELABELTYPE,VAR,SCALARARRAYOPEXPR,OPEXPR,BOOLEXPR,NULLTEST,ARRAY,ARRAYEXPR}'))))
+    WHEN {COLUMNS} THEN 'it has columns of types of this database, or generated ones'
+    WHEN {DEFAULTS} THEN 'it has computed defaults'
+    WHEN {CONSTRAINTS}
       THEN 'it has constraints that call functions'
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
-        AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)) THEN 'it has indexes on expressions'
-    END";
+    WHEN {INDEXES} THEN 'it has indexes on expressions'
+    END"
+    )
+}
 
 /// The privileges that this role lacks on a relation `c`: those it has neither on the table nor on each of its columns.
 const LACKS: &str = "ARRAY(SELECT p.name FROM pg_catalog.unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p (name) \
@@ -113,7 +127,7 @@ pub(super) struct Bookkeeping {
 }
 
 impl Bookkeeping {
-    /// Queries the catalog. Takes no lock on any of the relations.
+    /// Queries the catalog: first whether everything is as usual. Takes no lock on any of the relations.
     pub(super) async fn read(
         client: &Client,
         login: &Login,
@@ -125,6 +139,9 @@ impl Bookkeeping {
             Some(schema) => vec![schema],
             None => login.schemas.iter().map(String::as_str).collect(),
         };
+        if let Some(found) = ordinary::read(client, &schemas, table, &TABLES).await? {
+            return Ok(found);
+        }
         let is_own = OWN_DATABASES.iter().any(|part| database.contains(part));
         let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
             (&schemas, Type::TEXT_ARRAY),
@@ -149,10 +166,10 @@ const TYPE: i64 = 1_000_000;
 /// Names are resolved by functions where possible: joins over the catalog cost a new session more. `to_regclass` requires USAGE
 /// on the schema.
 fn question(major: u32) -> String {
-    let trusted = format!("$5 OR {}", trusted(major));
+    let (trusted, fault) = (format!("$5 OR {}", trusted(major)), fault());
     format!(
         "SELECT f.place, n.nspname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), false, \
-           o.rolname::text, {trusted}, {FAULT}, CURRENT_USER::text, c.relname::text, \
+           o.rolname::text, {trusted}, {fault}, CURRENT_USER::text, c.relname::text, \
            pg_catalog.has_schema_privilege(n.oid, 'USAGE'), {LACKS} \
          FROM (SELECT p.place, CASE \
                  WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace(pg_catalog.quote_ident(p.name))::oid, 'USAGE') \

@@ -18,6 +18,7 @@ mod error;
 mod exported_snapshot;
 mod foreign_code;
 mod hurry;
+mod ordinary;
 mod own_session;
 mod own_statements;
 mod pooler;
