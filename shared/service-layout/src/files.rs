@@ -72,6 +72,8 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     let mut size = file.metadata().map_err(failed)?.len();
     let mut bytes = Vec::new();
     if size <= limit {
+        // One byte more than the file has: the end is found without another allocation.
+        bytes.reserve_exact(usize::try_from(size.saturating_add(1)).unwrap_or_default());
         // The file may grow while it is being read.
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
@@ -112,6 +114,12 @@ pub fn check_within(path: &Path, folder: &Path) -> Result<(), FileError> {
 
 /// The entries of a folder, sorted by name. Skips hidden files and editor backups (`x~`, `x.swp`, `.#x`).
 pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let entries = typed_entries(folder)?.into_iter();
+    Ok(entries.map(|(path, _)| path).collect())
+}
+
+/// The same, each with whether it is known to be a regular file, not a link to one.
+pub(crate) fn typed_entries(folder: &Path) -> Result<Vec<(PathBuf, bool)>, FileError> {
     let failed = |error| FileError::io(folder, error);
     if look(folder)? == Some(Found::File) {
         return Err(FileError::new(folder, FileProblem::NoFolder));
@@ -122,7 +130,8 @@ pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
         let name = entry.file_name();
         let name = name.as_encoded_bytes();
         if !(name.starts_with(b".") || name.ends_with(b"~") || name.ends_with(b".swp")) {
-            paths.push(entry.path());
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            paths.push((entry.path(), is_file));
         }
     }
     paths.sort();

@@ -60,7 +60,8 @@ impl Layout {
 
 fn read_folder(folder: &Path, service: &Path) -> Result<Vec<SqlFile>, LayoutError> {
     let mut files = Vec::new();
-    for path in files::entries(folder)? {
+    files::check_within(folder, service)?;
+    for (path, is_file) in files::typed_entries(folder)? {
         let misnamed = |problem| LayoutError::Misnamed {
             path: path.clone(),
             problem,
@@ -69,11 +70,14 @@ fn read_folder(folder: &Path, service: &Path) -> Result<Vec<SqlFile>, LayoutErro
             .file_name()
             .and_then(|name| name.to_str())
             .ok_or_else(|| misnamed(FileNameProblem::Form))?;
-        if files::look(&path)? == Some(Found::Folder) {
+        if !is_file && files::look(&path)? == Some(Found::Folder) {
             return Err(LayoutError::Folder { path });
         }
         let name = FileName::parse(file_name).map_err(misnamed)?;
-        files::check_within(&path, service)?;
+        // A file that is no link is where its folder is.
+        if !is_file {
+            files::check_within(&path, service)?;
+        }
         files.push(SqlFile { name, path });
     }
     files.sort_by(|a, b| (a.name.version, &a.path).cmp(&(b.name.version, &b.path)));

@@ -70,16 +70,36 @@ fn check_name(folder: &Path, path: &str, name: &ServiceName) -> Result<(), Sourc
     }
 }
 
+/// The fewest files for which another thread is worth its start.
+const FILES_PER_THREAD: usize = 500;
+
+/// Reads files, on several threads if there are many. Of several errors, the one of the first file counts.
 fn texts(files: Vec<SqlFile>) -> Result<Vec<Text>, SourceError> {
-    files
-        .into_iter()
-        .map(|file| {
-            Ok(Text {
-                version: Version::new(file.name.version),
-                path: file.path.display().to_string(),
-                sql: Arc::from(files::read_text(&file.path)?),
-                name: file.name.name,
-            })
-        })
-        .collect()
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = files.len().div_ceil(threads).max(FILES_PER_THREAD);
+    let read = |files: &[SqlFile]| files.iter().map(text).collect::<Result<Vec<_>, _>>();
+    let Some((first, others)) = files.split_at_checked(size) else {
+        return read(&files);
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = others
+            .chunks(size)
+            .map(|chunk| (chunk, scope.spawn(move || read(chunk))))
+            .collect();
+        let mut texts = read(first)?;
+        for (chunk, thread) in others {
+            // A thread that could not do its work leaves it to this one.
+            texts.extend(thread.join().unwrap_or_else(|_| read(chunk))?);
+        }
+        Ok(texts)
+    })
+}
+
+fn text(file: &SqlFile) -> Result<Text, SourceError> {
+    Ok(Text {
+        version: Version::new(file.name.version),
+        path: file.path.display().to_string(),
+        sql: Arc::from(files::read_text(&file.path)?),
+        name: file.name.name.clone(),
+    })
 }
