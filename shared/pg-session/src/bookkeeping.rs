@@ -15,6 +15,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::connect_error::ask_administrator;
 use super::own_session::Login;
 use super::quote::{quote_identifier, split_name};
+use super::{Client, ordinary};
 use domain::{in_sql, rerun};
 
 /// Our tables in schema `orchestrator`.
