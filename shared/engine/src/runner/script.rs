@@ -23,7 +23,15 @@ pub(super) async fn run_file(client: &Client, text: &str) -> Result<(), Fault> {
 /// Runs a part of a file as one simple query; it begins at `start`.
 pub(super) async fn run_part(client: &Client, sent: &str, start: usize) -> Result<(), Fault> {
     let mut completed = 0;
-    match send(client, sent, &mut completed).await {
+    // In a transaction the engine's own timeouts can follow in the same message: not even a moment of idleness is between the two.
+    let ran = match sets_idle_timeout(sent) {
+        true => {
+            let guarded = format!("{sent}\n; {IDLE_TIMEOUTS}");
+            client.run_script(&guarded, &mut completed).await
+        }
+        false => client.run_script(sent, &mut completed).await,
+    };
+    match ran {
         Ok(()) => Ok(()),
         Err(error) => {
             let offset = place(&error, sent, completed);
@@ -93,13 +101,7 @@ async fn send(
     text: &str,
     completed: &mut usize,
 ) -> Result<(), tokio_postgres::Error> {
-    let sets_timeout = [
-        "idle_session_timeout",
-        "idle_in_transaction_session_timeout",
-    ]
-    .iter()
-    .any(|setting| pg_sql::mentions(text, setting));
-    if !sets_timeout {
+    if !sets_idle_timeout(text) {
         return client.run_script(text, completed).await;
     }
     // The second message fails after an error in a transaction, which is rolled back with its timeouts.
@@ -109,6 +111,16 @@ async fn send(
         client.batch_execute(IDLE_TIMEOUTS),
     );
     ran
+}
+
+fn sets_idle_timeout(text: &str) -> bool {
+    let settings = [
+        "idle_session_timeout",
+        "idle_in_transaction_session_timeout",
+    ];
+    settings
+        .iter()
+        .any(|setting| pg_sql::mentions(text, setting))
 }
 
 /// The place of an error in a file of several statements.
