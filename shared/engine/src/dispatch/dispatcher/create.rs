@@ -32,10 +32,13 @@ impl Dispatcher<'_, '_> {
         // A session that waits for its turn occupies one of the connections, which another task may be waiting for.
         let opens = self.lanes.len() < self.connections.limit();
         for (service, lane) in &mut self.lanes {
+            let steps = &self.board.plan().steps;
+            let first = steps.iter().find(|step| step.service == *service);
+            // A gate may stay closed: then nothing of the service has begun.
             let is_due = lane.is_absent
                 && lane.target.may_create
                 && lane.held.is_none()
-                && self.board.step_count(service) > 0;
+                && first.is_some_and(|step| step.gates.is_empty());
             if !is_due {
                 continue;
             }
