@@ -405,12 +405,14 @@ fn a_long_step_is_reported_in_logs_and_in_events() {
         services.service(name, &[]).migration(1, "slow", slow);
     }
     let orchestrator = Program::orchestrator(&server).services(&services);
-    let logged = orchestrator.watch(&["run", "logged"]);
-    let parsed = orchestrator.run(&["run", "parsed", "--output", "json"]);
+    let (logged, parsed) = std::thread::scope(|scope| {
+        let logged = scope.spawn(|| orchestrator.run(&["run", "logged"]));
+        let parsed = orchestrator.run(&["run", "parsed", "--output", "json"]);
+        (logged.join().expect("a run"), parsed)
+    });
     let progress = &parsed.events_of("migration_progress")[0];
     assert!(progress["running_ms"].as_u64() >= Some(9_000), "{progress}");
     assert_eq!(progress["statement"], "DO");
-    let logged = logged.end();
     let line = logged
         .stdout
         .lines()

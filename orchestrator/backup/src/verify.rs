@@ -207,7 +207,7 @@ impl Dumped<'_> {
         let mut words = ProgramMessages::default();
         stderr.lines().for_each(|line| words.push_line(line));
         let said = words.or_how_it_ended(output.status);
-        // Only an error of the dump itself says something about the dump.
+        // Only an error of the dump itself is a fact about the dump.
         if exit_status_of(&said) != ExitStatus::Failed {
             return Err(BackupError::Restore {
                 database: self.database.to_owned(),

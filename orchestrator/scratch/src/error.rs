@@ -122,7 +122,7 @@ impl ScratchError {
         }
     }
 
-    /// What another error says about this one, its cause.
+    /// The diagnostic, for an error that this one causes.
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
             Self::Service(error) => error.diagnostic(),

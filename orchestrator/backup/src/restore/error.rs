@@ -132,7 +132,7 @@ impl RestoreError {
         with_causes(self)
     }
 
-    /// What another error says about this one, its cause.
+    /// The diagnostic, for an error that this one causes.
     pub fn diagnostic(&self) -> Diagnostic {
         Diagnostic {
             message: self.chain(),
