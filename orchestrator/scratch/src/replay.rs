@@ -167,7 +167,11 @@ impl<'a> Replay<'a> {
             legacy_table: None,
             may_create: false,
         };
-        let session = match self.spare_session() {
+        // The server ends a session that was idle for too long.
+        let kept = self
+            .spare_session()
+            .filter(|session| !session.client().is_closed());
+        let session = match kept {
             Some(session) => session,
             // Opened here, so that a server without free connections is reported as such.
             None => self
