@@ -24,12 +24,15 @@ pub fn are_alike(one: &Statement<'_>, other: &Statement<'_>) -> bool {
     }
 }
 
-/// The next token, without the sign of a number.
+/// The next token; a number is one token, without its sign.
 fn next<'a>(cursor: &mut Cursor<'a>) -> Option<Token<'a>> {
-    let token = cursor.next()?;
+    let number = |token: &Token<'_>| token.kind == TokenKind::Number;
+    let mut token = cursor.next()?;
     if token.kind == TokenKind::Operator && matches!(token.text, "-" | "+") {
-        let number = cursor.accept_if(|token| token.kind == TokenKind::Number);
-        return Some(number.unwrap_or(token));
+        token = cursor.accept_if(number).unwrap_or(token);
+    }
+    if number(&token) && cursor.accept_mark(b'.') {
+        cursor.accept_if(number);
     }
     Some(token)
 }
