@@ -10,7 +10,7 @@ use service_layout::files;
 
 use super::engine::Source;
 use super::environment::{PRODUCTION, environment};
-use super::layer::{FileLayer, ServiceSection, engine_variable};
+use super::layer::{FileLayer, ServiceSection, engine_variable, flag_of};
 use super::{ConfigError, EngineLayer, EngineSettings, Origin, ProjectRoot};
 use pg_address::DatabaseAddress;
 
@@ -245,7 +245,7 @@ fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&
 }
 
 fn flag(key: &str) -> Origin {
-    Origin::Flag(format!("--{}", key.replace('_', "-")))
+    Origin::Flag(flag_of(key))
 }
 
 fn files(
@@ -388,7 +388,7 @@ mod tests {
             environment: Some("staging".to_owned()),
             ..Overrides::default()
         };
-        overrides.engine.lock_timeout = Some("4s".to_owned());
+        overrides.engine.set("lock_timeout", Some("4s".to_owned()));
         let variables = [
             ("ORCHESTRATOR_LOCK_TIMEOUT", "3s"),
             ("ORCHESTRATOR_LOCK_RETRIES", "3"),

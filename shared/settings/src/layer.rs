@@ -1,7 +1,7 @@
 //! One source of settings: a file, the environment or the command line.
 //!
 //! Parses a configuration file strictly, and holds the engine's settings as text. `configuration` decides precedence,
-//! and `engine` interprets the values.
+//! and `engine` lists the settings and interprets their values.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,88 +10,62 @@ use ::config::{Config, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
 use service_layout::files;
 
-use super::{ConfigError, Origin};
+use super::{ConfigError, EngineSettings, Origin, Setting};
 
 /// The sections of a file with their keys; `services` contains a section with these keys for each service.
-const SECTIONS: [(&str, &[&str]); 6] = [
-    ("server", &["url", "max_connections"]),
-    ("engine", &EngineLayer::KEYS),
-    ("backup", &["folder"]),
-    ("check", &["postgres", "rules"]),
-    ("production", &["require_tls"]),
-    (
-        "services",
-        &["url", "database", "history_table", "legacy_table"],
-    ),
-];
+fn sections() -> [(&'static str, Vec<&'static str>); 6] {
+    [
+        ("server", vec!["url", "max_connections"]),
+        (
+            "engine",
+            EngineSettings::ALL.iter().map(|it| it.key).collect(),
+        ),
+        ("backup", vec!["folder"]),
+        ("check", vec!["postgres", "rules"]),
+        ("production", vec!["require_tls"]),
+        (
+            "services",
+            vec!["url", "database", "history_table", "legacy_table"],
+        ),
+    ]
+}
 
 /// The engine's settings of one source, as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct EngineLayer {
-    /// Lock timeout of a statement.
-    pub lock_timeout: Option<String>,
-    /// Number of retries after a lock timeout.
-    pub lock_retries: Option<String>,
-    /// Statement timeout; 0 disables it.
-    pub statement_timeout: Option<String>,
-    /// Lock timeout of a CONCURRENTLY statement; 0 disables it.
-    pub concurrently_timeout: Option<String>,
-    /// Maximum wait for another run on the same database.
-    pub advisory_lock_wait: Option<String>,
-    /// Connection timeout.
-    pub connect_timeout: Option<String>,
-    /// Time after which a silent connection is checked.
-    pub stall_timeout: Option<String>,
-    /// Grace period after SIGTERM before the current statement is canceled.
-    pub stop_grace: Option<String>,
-}
+#[serde(transparent)]
+pub struct EngineLayer(BTreeMap<String, String>);
 
 impl EngineLayer {
-    const KEYS: [&str; 8] = [
-        "lock_timeout",
-        "lock_retries",
-        "statement_timeout",
-        "concurrently_timeout",
-        "advisory_lock_wait",
-        "connect_timeout",
-        "stall_timeout",
-        "stop_grace",
-    ];
-
     pub(super) fn from_variables(variables: &BTreeMap<String, String>) -> Self {
-        let read = |key: &str| {
-            let name = engine_variable(key);
-            variables
-                .get(&name)
-                .filter(|value| !value.is_empty())
-                .cloned()
-        };
-        Self {
-            lock_timeout: read("lock_timeout"),
-            lock_retries: read("lock_retries"),
-            statement_timeout: read("statement_timeout"),
-            concurrently_timeout: read("concurrently_timeout"),
-            advisory_lock_wait: read("advisory_lock_wait"),
-            connect_timeout: read("connect_timeout"),
-            stall_timeout: read("stall_timeout"),
-            stop_grace: read("stop_grace"),
+        let mut layer = Self::default();
+        for Setting { key, .. } in EngineSettings::ALL {
+            let value = variables.get(&engine_variable(key));
+            layer.set(key, value.filter(|value| !value.is_empty()).cloned());
         }
+        layer
     }
 
-    pub(super) fn value(&self, key: &str) -> Option<&str> {
-        match key {
-            "lock_timeout" => self.lock_timeout.as_deref(),
-            "lock_retries" => self.lock_retries.as_deref(),
-            "statement_timeout" => self.statement_timeout.as_deref(),
-            "concurrently_timeout" => self.concurrently_timeout.as_deref(),
-            "advisory_lock_wait" => self.advisory_lock_wait.as_deref(),
-            "connect_timeout" => self.connect_timeout.as_deref(),
-            "stall_timeout" => self.stall_timeout.as_deref(),
-            "stop_grace" => self.stop_grace.as_deref(),
-            _ => None,
-        }
+    /// Sets the value of a key, if there is one.
+    pub fn set(&mut self, key: &str, value: Option<String>) {
+        self.0.extend(value.map(|value| (key.to_owned(), value)));
     }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The settings as flags with their values.
+    pub fn flags(&self) -> impl Iterator<Item = (String, &str)> {
+        let all = EngineSettings::ALL.iter();
+        all.filter_map(|it| Some((flag_of(it.key), self.value(it.key)?)))
+    }
+}
+
+/// The command-line flag of a setting.
+pub(super) fn flag_of(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
 }
 
 /// The environment variable of an engine or server setting.
@@ -262,9 +236,10 @@ fn check_keys(file: &Path, top: &BTreeMap<String, Value>) -> Result<(), ConfigEr
             known: known.join(", "),
         })
     };
+    let sections = sections();
     for (section, value) in top {
-        let Some((_, keys)) = SECTIONS.iter().find(|(name, _)| name == section) else {
-            return unknown(section.clone(), &SECTIONS.map(|(name, _)| name));
+        let Some((_, keys)) = sections.iter().find(|(name, _)| name == section) else {
+            return unknown(section.clone(), &sections.map(|(name, _)| name));
         };
         let ValueKind::Table(table) = &value.kind else {
             continue;
@@ -387,17 +362,5 @@ mod tests {
             "[server]\nurl='postgres://u:secret@h'\n[services.a]\nurl='postgres://u:secret@h'",
         );
         assert!(!format!("{:?}", layer.expect("valid")).contains("secret"));
-    }
-
-    #[test]
-    fn every_key_of_the_engine_can_be_read() {
-        let variables = EngineLayer::KEYS
-            .iter()
-            .map(|key| (engine_variable(key), (*key).to_owned()))
-            .collect();
-        let layer = EngineLayer::from_variables(&variables);
-        for key in EngineLayer::KEYS {
-            assert_eq!(layer.value(key), Some(key));
-        }
     }
 }

@@ -16,7 +16,7 @@ mod project_root;
 mod properties;
 
 pub use configuration::{Configuration, Overrides};
-pub use engine::{EngineSettings, UnknownOutcome};
+pub use engine::{EngineSettings, Setting, UnknownOutcome};
 pub use error::ConfigError;
 pub use layer::EngineLayer;
 pub use location::{Location, Selection};

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use uuid::Uuid;
 
 use domain::Version;
 use report::Colour;
+use settings::{EngineLayer, EngineSettings};
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -104,33 +105,45 @@ pub struct GlobalArgs {
         help_heading = "Global options"
     )]
     pub pg_bin: Option<PathBuf>,
-    /// Lock timeout of a statement, such as 2s
-    #[arg(
-        long,
-        value_name = "TIME",
-        global = true,
-        help_heading = "Global options"
-    )]
-    pub lock_timeout: Option<String>,
-    /// Retries of a step after a lock timeout
-    #[arg(long, value_name = "N", global = true, help_heading = "Global options")]
-    pub lock_retries: Option<String>,
-    /// How long to wait for another run on a database, such as 60s
-    #[arg(
-        long,
-        value_name = "TIME",
-        global = true,
-        help_heading = "Global options"
-    )]
-    pub advisory_lock_wait: Option<String>,
-    /// Grace period of the current step after SIGTERM, such as 25s
-    #[arg(
-        long,
-        value_name = "TIME",
-        global = true,
-        help_heading = "Global options"
-    )]
-    pub stop_grace: Option<String>,
+    /// The settings of the engine that have a flag.
+    #[command(flatten)]
+    pub engine: EngineFlags,
+}
+
+/// The flags of `EngineSettings`, from the table of the settings.
+#[derive(Clone, Debug, Default)]
+pub struct EngineFlags(pub EngineLayer);
+
+impl Args for EngineFlags {
+    fn augment_args(command: Command) -> Command {
+        let flags = EngineSettings::ALL.iter().filter_map(|setting| {
+            let (value, help) = setting.flag?;
+            let flag = Arg::new(setting.key).long(setting.key.replace('_', "-"));
+            let flag = flag.value_name(value).help(help).global(true);
+            Some(flag.help_heading("Global options"))
+        });
+        command.args(flags)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for EngineFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in EngineSettings::ALL.iter().filter(|it| it.flag.is_some()) {
+            self.0
+                .set(setting.key, matches.get_one::<String>(setting.key).cloned());
+        }
+        Ok(())
+    }
 }
 
 /// The output format.

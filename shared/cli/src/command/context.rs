@@ -358,19 +358,7 @@ fn overrides(globals: &GlobalArgs) -> Overrides {
     overrides.environment.clone_from(&globals.environment);
     overrides.server_url.clone_from(&globals.server_url);
     overrides.database_url.clone_from(&globals.database_url);
-    overrides
-        .engine
-        .lock_timeout
-        .clone_from(&globals.lock_timeout);
-    overrides
-        .engine
-        .lock_retries
-        .clone_from(&globals.lock_retries);
-    overrides
-        .engine
-        .advisory_lock_wait
-        .clone_from(&globals.advisory_lock_wait);
-    overrides.engine.stop_grace.clone_from(&globals.stop_grace);
+    overrides.engine.clone_from(&globals.engine.0);
     overrides
 }
 

@@ -23,16 +23,15 @@ pub fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>) {
         ("--database-url", url(&globals.database_url)),
         ("--pg-bin", path(&globals.pg_bin)),
         ("--jobs", globals.jobs.map(|jobs| jobs.to_string())),
-        ("--lock-timeout", globals.lock_timeout.clone()),
-        ("--lock-retries", globals.lock_retries.clone()),
-        ("--advisory-lock-wait", globals.advisory_lock_wait.clone()),
-        ("--stop-grace", globals.stop_grace.clone()),
     ];
+    let engine = globals.engine.0.flags();
+    let engine = engine.map(|(flag, value)| [flag, value.to_owned()]);
     begin(Invocation {
         own,
         flags: flags
             .into_iter()
             .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
+            .chain(engine)
             .flatten()
             .collect(),
         called: called(),
