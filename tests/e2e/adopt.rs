@@ -148,7 +148,7 @@ fn a_platform_is_adopted_and_migrated_at_once() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     let mut number = 0;
-    for (service, _) in tests::SERVICES {
+    for (service, _) in tests::SERVICES.iter().copied() {
         let legacy = legacy_facts(service).len();
         number += legacy;
         server.legacy_database(service, legacy);

@@ -30,7 +30,10 @@ impl Fleet {
         let mut fleet = Self {
             server,
             orchestrator,
-            databases: SERVICES.map(|(_, database)| database.to_owned()).into(),
+            databases: SERVICES
+                .iter()
+                .map(|(_, name)| (*name).to_owned())
+                .collect(),
             undisturbed: BTreeMap::new(),
             reverted: BTreeMap::new(),
             versions: BTreeMap::new(),

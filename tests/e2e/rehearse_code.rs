@@ -336,7 +336,7 @@ fn the_guides_own_update_trigger_is_found_in_every_service_and_mended() {
     let mut legacy = 0;
     let mut tables = 0;
     let mut server = server;
-    for (_, database) in SERVICES {
+    for (_, database) in SERVICES.iter().copied() {
         let mut ground = Ground::of(server, database);
         ground.runtime.block_on(async {
             let filled = Filler::default().fill(&ground.client).await.expect("rows");

@@ -445,10 +445,15 @@ fn the_whole_platform_goes_back_to_its_newest_backup() {
     let orchestrator = Program::orchestrator(&server);
     orchestrator.expect(&["all"], 0);
     orchestrator.expect(&["backup", "all"], 0);
-    let contents = || SERVICES.map(|(_, database)| server.contents(database));
+    let databases = || SERVICES.iter().map(|(_, database)| *database);
+    let contents = || {
+        databases()
+            .map(|name| server.contents(name))
+            .collect::<Vec<_>>()
+    };
     let before = contents();
     orchestrator.expect(&["revert", "all"], 0);
-    let users = SERVICES.map(|(_, database)| server.session(database));
+    let users: Vec<_> = databases().map(|name| server.session(name)).collect();
     let restored = orchestrator.expect(
         &[
             "restore",

@@ -16,7 +16,7 @@ fn schema_sql(service: &str) -> PathBuf {
 fn schema_sql_loaded_into_an_empty_database_is_what_the_migrations_make() {
     let server = Server::start();
     Program::orchestrator(&server).expect(&["all"], 0);
-    for (service, database) in SERVICES {
+    for (service, database) in SERVICES.iter().copied() {
         let loaded = format!("loaded_{service}");
         server.query(
             "postgres",
@@ -31,7 +31,7 @@ fn schema_sql_loaded_into_an_empty_database_is_what_the_migrations_make() {
 fn schema_dump_writes_schema_sql() {
     let server = Server::start();
     let orchestrator = Program::orchestrator(&server);
-    for (service, _) in SERVICES {
+    for (service, _) in SERVICES.iter().copied() {
         let dumped = orchestrator.expect(&["schema", "dump", service, "--stdout"], 0);
         let file = fs::read_to_string(schema_sql(service)).expect("schema.sql");
         assert_eq!(

@@ -105,7 +105,7 @@ fn crates_depend_only_on_lower_layers() {
 
 #[test]
 fn a_service_links_only_the_engine_and_its_command_line() {
-    for (service, _) in SERVICES {
+    for (service, _) in SERVICES.iter().copied() {
         let mut of = dependencies()
             .remove(&format!("{service}-migrations"))
             .expect("a service");
@@ -130,7 +130,7 @@ fn table(path: &Path) -> toml::Table {
 
 #[test]
 fn a_service_crate_depends_on_the_crates_of_what_its_service_needs() {
-    for (service, database) in SERVICES {
+    for (service, database) in SERVICES.iter().copied() {
         let folder = workspace().join("services").join(service);
         let cargo = table(&folder.join("Cargo.toml"));
         let definition = table(&folder.join("service.toml"));
@@ -174,17 +174,38 @@ fn required(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_folder_of_services_is_one_of_the_platform() {
+fn every_service_is_listed_everywhere() {
+    let known: BTreeSet<String> = SERVICES.iter().map(|(it, _)| (*it).to_owned()).collect();
     let folders: BTreeSet<String> = fs::read_dir(workspace().join("services"))
         .expect("a folder")
         .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let known: BTreeSet<String> = SERVICES
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
+    assert_eq!(folders, known, "services/, orchestrator/src/embedded.rs");
+
+    let workflow = read(&workspace().join(".github/workflows/ci.yml"));
+    let (_, matrix) = workflow
+        .split_once("\n        service:\n")
+        .expect("a matrix of services");
+    let jobs: BTreeSet<String> = matrix
+        .lines()
+        .map_while(|line| line.strip_prefix("          - "))
+        .map(str::to_owned)
         .collect();
-    assert_eq!(folders, known);
+    assert_eq!(jobs, known, ".github/workflows/ci.yml");
+
+    let page = read(&workspace().join("docs/services.md"));
+    for (service, database) in SERVICES.iter() {
+        let definition = table(&workspace().join(format!("services/{service}/service.toml")));
+        let depends_on = definition["depends_on"].as_array().expect("a list");
+        let names: Vec<&str> = depends_on.iter().filter_map(|name| name.as_str()).collect();
+        let row =
+            format!("| {service} | `{database}` | {} |", names.join(", ")).replace("|  |", "| |");
+        assert!(
+            page.lines().any(|line| line.starts_with(&row)),
+            "docs/services.md requires: {row}"
+        );
+    }
 }
 
 #[test]

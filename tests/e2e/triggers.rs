@@ -10,7 +10,7 @@ fn rows_of_every_table_with_a_trigger_can_be_inserted_updated_and_deleted() {
     Program::orchestrator(&server).expect(&["all"], 0);
 
     let mut triggers = 0;
-    for (service, database) in SERVICES {
+    for (service, database) in SERVICES.iter().copied() {
         let tables = tables_with_triggers(&server, database);
         for table in &tables {
             exercise(&server, database, table);

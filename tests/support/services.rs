@@ -2,23 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-/// The platform's services and their databases.
-pub const SERVICES: [(&str, &str); 11] = [
-    ("auth", "soc_auth"),
-    ("client", "soc_clients"),
-    ("policy", "soc_policies"),
-    ("control", "soc_controls"),
-    ("evidence", "soc_evidence"),
-    ("workflow", "soc_workflows"),
-    ("reporting", "soc_reporting"),
-    ("audit", "soc_audits"),
-    ("integration", "soc_integrations"),
-    ("notification", "soc_notifications"),
-    ("ai", "soc_ai"),
-];
+/// The platform's services and their databases, in the order of the orchestrator.
+pub static SERVICES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
+    let all = orchestrator::embedded::SERVICES.iter();
+    all.map(|service| {
+        let lines = &mut service.definition.lines();
+        let database = lines.find_map(|line| line.strip_prefix("database = \"")?.strip_suffix('"'));
+        (
+            service.folder,
+            database.expect("service.toml names a database"),
+        )
+    })
+    .collect()
+});
 
 /// A folder of services that ends with its test.
 pub struct Services {
