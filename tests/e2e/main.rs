@@ -68,6 +68,7 @@ mod pooler;
 mod postgres_version;
 mod read_only;
 mod recovery;
+mod reference;
 mod refinery_reads_us;
 mod rehearse;
 mod rehearse_code;

@@ -23,7 +23,7 @@ pub(super) fn parse() -> Result<Cli, clap::Error> {
 
 /// The command line with grouped help. Clap lists subcommands under a single heading, so they are hidden from its list and
 /// written into the template instead.
-fn command() -> clap::Command {
+pub(super) fn command() -> clap::Command {
     let command = Cli::command();
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{{all-args}}{{after-help}}",
@@ -34,7 +34,9 @@ fn command() -> clap::Command {
         .short('h')
         .long("help")
         .help("Print help")
-        .action(ArgAction::HelpShort);
+        .action(ArgAction::HelpShort)
+        // Clap disables the flag of the subcommands together with that of the program.
+        .global(true);
     command
         .mut_subcommands(|subcommand| subcommand.hide(true))
         .help_template(template)
@@ -71,6 +73,8 @@ fn groups(command: &clap::Command) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use clap::error::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -87,6 +91,22 @@ mod tests {
             .collect();
         assert_eq!(grouped.iter().copied().collect::<BTreeSet<_>>(), all);
         assert_eq!(grouped.len(), all.len());
+    }
+
+    #[test]
+    fn every_command_prints_its_help() {
+        let help = |arguments: &[&str]| {
+            let error = command().try_get_matches_from(arguments).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{arguments:?}");
+            assert!(error.to_string().contains(&arguments[..2].join(" ")));
+        };
+        for (_, names) in GROUPS {
+            for name in names {
+                help(&["orchestrator", name, "--help"]);
+                help(&["orchestrator", name, "-h"]);
+            }
+        }
+        help(&["orchestrator", "local", "start", "--help"]);
     }
 
     #[test]

@@ -132,6 +132,12 @@ pub fn accepts(arguments: &[String]) -> Result<(), String> {
     }
 }
 
+/// The command line, as the reference in `docs/` describes it.
+#[must_use]
+pub fn command() -> clap::Command {
+    help::command()
+}
+
 /// The stack size for parsing SQL: enough for the deepest text that `pg_sql::too_deep` accepts, regardless of `ulimit -s`. Unused
 /// stack takes no memory.
 const STACK: usize = 512 << 20;

@@ -4,4 +4,4 @@ pub mod command;
 pub mod logging;
 mod service_main;
 
-pub use service_main::{accepts, service_main};
+pub use service_main::{accepts, service_command, service_main};

@@ -71,13 +71,20 @@ pub fn accepts(arguments: &[String]) -> Result<(), String> {
     }
 }
 
-fn parse(program: &str, arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    use clap::{CommandFactory, FromArgMatches};
+/// The command line of a service binary.
+#[must_use]
+pub fn service_command(program: &str) -> clap::Command {
+    use clap::CommandFactory;
     let help = Cli::command()
         .get_after_help()
         .map(|help| help.to_string().replace("{bin}", program))
         .unwrap_or_default();
-    let mut command = Cli::command().name(program.to_owned()).after_help(help);
+    Cli::command().name(program.to_owned()).after_help(help)
+}
+
+fn parse(program: &str, arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    use clap::FromArgMatches;
+    let mut command = service_command(program);
     let matches = command.try_get_matches_from_mut(arguments)?;
     refuse_flags_of_another(&mut command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))

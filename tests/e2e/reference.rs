@@ -1,0 +1,107 @@
+//! Reference documentation is generated from the code.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use clap::{Arg, Command};
+
+/// Compares a page with what the code produces, or writes it if `UPDATE_DOCS` is set.
+#[track_caller]
+fn assert_generated(page: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, text).unwrap_or_else(|error| panic!("{page}: {error}"));
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == text,
+        "{page} is stale; next: UPDATE_DOCS=1 cargo test -p tests --test e2e reference::"
+    );
+}
+
+#[test]
+fn the_command_line_is_described() {
+    let mut page = "\
+# Command line
+
+Generated from the programs: `UPDATE_DOCS=1 cargo test -p tests --test e2e reference::`. Options of the program are accepted
+before and after the command. A service program such as `policy-migrations` is described [at the end](#policy-migrations).
+"
+    .to_owned();
+    for mut program in [
+        orchestrator::cli::command(),
+        service_cli::service_command("policy-migrations"),
+    ] {
+        program.build();
+        describe(&mut page, &program, 2);
+    }
+    assert_generated("docs/cli.md", &page);
+}
+
+/// A section for a command, and one for each of its subcommands.
+fn describe(page: &mut String, command: &Command, level: usize) {
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    let about = command.get_about().cloned().unwrap_or_default();
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ");
+    let _ = write!(page, "\n{} {name}\n\n{about}.\n", "#".repeat(level));
+    let _ = write!(page, "\n```text\n{usage}\n```\n");
+    // Options of the program are described once, with the program.
+    let is_program = level == 2;
+    let arguments: Vec<String> = command
+        .get_arguments()
+        .filter(|it| !it.is_hide_set() && (is_program || !it.is_global_set()))
+        .filter(|it| !["help", "version"].contains(&it.get_id().as_str()))
+        .map(row)
+        .collect();
+    if !arguments.is_empty() {
+        let _ = write!(
+            page,
+            "\n| | default | |\n|---|---|---|\n{}",
+            arguments.concat()
+        );
+    }
+    if let Some(more) = command.get_after_help() {
+        let _ = write!(page, "\n```text\n{more}\n```\n");
+    }
+    for subcommand in command.get_subcommands() {
+        describe(page, subcommand, level + 1);
+    }
+}
+
+fn row(argument: &Arg) -> String {
+    let short = argument.get_short().map(|short| format!("`-{short}`, "));
+    let defaults: Vec<String> = argument
+        .get_default_values()
+        .iter()
+        .map(|value| format!("`{}`", value.to_string_lossy()))
+        .collect();
+    let mut help = argument
+        .get_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    if let Some(variable) = argument.get_env() {
+        let _ = write!(help, " [also: {}]", variable.to_string_lossy());
+    }
+    let mut help = help.replace('<', "\\<").replace('|', "\\|");
+    let takes_value = argument.get_action().takes_values();
+    for value in argument
+        .get_possible_values()
+        .iter()
+        .filter(|_| takes_value)
+    {
+        let meaning = value.get_help().map(|help| format!(": {help}"));
+        let _ = write!(
+            help,
+            "<br>`{}`{}",
+            value.get_name(),
+            meaning.unwrap_or_default()
+        );
+    }
+    format!(
+        "| {}`{argument}` | {} | {help} |\n",
+        short.unwrap_or_default(),
+        defaults.join(", ")
+    )
+}
