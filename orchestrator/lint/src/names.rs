@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use pg_sql::Name;
+pub(super) use pg_sql::quoted;
 use squawk_syntax::ast::{self, AstNode, NameLike};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
@@ -53,15 +54,6 @@ pub(super) fn shown(name: &Name) -> String {
         .to_string(),
         _ => name.to_string(),
     }
-}
-
-/// The name of a column or constraint for messages: quoted if necessary.
-pub(super) fn quoted(name: &str) -> String {
-    Name {
-        schema: None,
-        name: name.to_owned(),
-    }
-    .to_string()
 }
 
 /// The range of a node, without surrounding blanks, comments and semicolon.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::with_causes;
 use futures_util::future::join_all;
 use pg_address::DatabaseAddress;
-use pg_session::{ConnectError, Connection, Connections};
+use pg_session::{ConnectError, Connection, Connections, advisory_unlock, try_advisory_lock};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -241,24 +241,17 @@ impl ScratchServer {
     }
 
     async fn try_lock(&self, owner: Uuid) -> Result<bool, ScratchError> {
-        let key = name::lock_key(owner);
-        let rows = self
-            .query(
-                "SELECT pg_catalog.pg_try_advisory_lock($1)",
-                &[(&key, Type::INT8)],
-            )
-            .await?;
-        Ok(rows.first().is_some_and(|row| row.get(0)))
+        let locked = try_advisory_lock(&self.admin.client, name::lock_key(owner)).await;
+        locked.map_err(|error| self.failed(&error))
     }
 
     async fn unlock(&self, owner: Uuid) -> Result<(), ScratchError> {
-        let key = name::lock_key(owner);
-        self.query(
-            "SELECT pg_catalog.pg_advisory_unlock($1)",
-            &[(&key, Type::INT8)],
-        )
-        .await
-        .map(drop)
+        let unlocked = advisory_unlock(&self.admin.client, name::lock_key(owner)).await;
+        unlocked.map(drop).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error) -> ScratchError {
+        ScratchError::query(&self.address.server_key(), error)
     }
 
     async fn query(
@@ -270,7 +263,7 @@ impl ScratchServer {
             .client
             .query_typed(sql, parameters)
             .await
-            .map_err(|error| ScratchError::query(&self.address.server_key(), &error))
+            .map_err(|error| self.failed(&error))
     }
 
     fn discarded(&self) -> std::sync::MutexGuard<'_, Vec<DatabaseAddress>> {

@@ -3,7 +3,7 @@
 //! Responsible for the parts of a statement: those that stay in the file, those that move to later files, and what undoes each. Not for
 //! files (`rewrite`), nor for the proof (`prove`). Pure.
 
-use pg_sql::Name;
+use pg_sql::{Name, quoted};
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxNode, SyntaxToken};
 
@@ -480,14 +480,6 @@ fn body<'o>(own: &'o str, constraint: &Constraint) -> Result<&'o str, NoForm> {
         })
         .map(|(at, _)| &own[at..])
         .ok_or("no safe form is known")
-}
-
-fn quoted(name: &str) -> String {
-    Name {
-        schema: None,
-        name: name.to_owned(),
-    }
-    .to_string()
 }
 
 /// The source text of a node.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 use super::Client;
 use super::activity::{HOLDER, read_holder};
@@ -284,23 +284,36 @@ async fn poll(
 }
 
 async fn try_lock(session: &Session, lock: Lock) -> Result<bool, tokio_postgres::Error> {
-    let rows = session
-        .client()
-        .query_typed(lock.attempt(), &[(&lock.key(), Type::INT8)])
-        .await?;
+    ask(session.client(), lock.attempt(), lock.key()).await
+}
+
+/// Acquires the exclusive session lock with a key, or returns false at once.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn try_advisory_lock(client: &Client, key: i64) -> Result<bool, tokio_postgres::Error> {
+    ask(client, Lock::ExclusiveGate.attempt(), key).await
+}
+
+/// Releases the exclusive session lock with a key, and returns whether it was held.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn advisory_unlock(client: &Client, key: i64) -> Result<bool, tokio_postgres::Error> {
+    ask(client, "SELECT pg_catalog.pg_advisory_unlock($1)", key).await
+}
+
+async fn ask(client: &Client, query: &str, key: i64) -> Result<bool, tokio_postgres::Error> {
+    let rows = client.query_typed(query, &[(&key, Type::INT8)]).await?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Releases a lock, and returns whether it was held. An error means that the connection, and with it the lock, is gone; a server
 /// that does not respond releases the lock when the connection is closed.
 async fn unlock(session: &Session, lock: Lock) -> bool {
-    let key = lock.key();
-    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&key, Type::INT8)];
-    let unlocking = session
-        .client()
-        .query_typed("SELECT pg_catalog.pg_advisory_unlock($1)", &parameters);
+    let unlocking = advisory_unlock(session.client(), lock.key());
     match tokio::time::timeout(hurry::hurried(LONGEST_RELEASE), unlocking).await {
-        Ok(Ok(rows)) => rows.first().is_some_and(|row| row.get(0)),
+        Ok(Ok(held)) => held,
         Ok(Err(error)) => {
             tracing::debug!(error = %with_causes(&error), "the lock was released with its connection");
             true

@@ -29,7 +29,7 @@ pub use depth::too_deep;
 pub use hazard::{Hazard, file_hazards, hazards};
 pub use lasting::{Lasting, LastingChange, is_repeatable, lasting_change};
 pub use lexer::{Problem, SplitError};
-pub use name::Name;
+pub use name::{Name, quoted};
 pub use position::{Lines, Position, leading_comment_lines, position_at, position_of_character};
 pub use reading::{ReadingSetting, changes_reading};
 pub use setting::{changed_setting, dotted_names, mentions};

@@ -36,6 +36,12 @@ pub(super) fn truncate(mut identifier: String) -> String {
     identifier
 }
 
+/// The identifier as SQL: in double quotes only if needed.
+#[must_use]
+pub fn quoted(identifier: &str) -> String {
+    Quoted(identifier).to_string()
+}
+
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {

@@ -6,7 +6,7 @@ use domain::History;
 use domain::{Anchor, EventKind, Holder, with_causes};
 use engine::dispatch::{Events, LockedDatabase};
 use engine::inspect::{ServiceError, Target};
-use pg_session::{Connection, LockedSession};
+use pg_session::{Connection, LockedSession, try_advisory_lock};
 use service_cli::command::Context;
 use store::read_anchor;
 use tokio::sync::watch;
@@ -130,15 +130,8 @@ async fn lock_restore(
     let deadline = Instant::now() + wait;
     let mut named = None;
     loop {
-        let rows = keeper
-            .client
-            .query_typed(
-                "SELECT pg_catalog.pg_try_advisory_lock($1)",
-                &[(&key, Type::INT8)],
-            )
-            .await
-            .map_err(failed)?;
-        if rows.first().is_some_and(|row| row.get(0)) {
+        let locked = try_advisory_lock(&keeper.client, key).await;
+        if locked.map_err(failed)? {
             return Ok(());
         }
         let holder = holder(keeper, key).await.map_err(failed)?;
