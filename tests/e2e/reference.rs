@@ -25,8 +25,9 @@ fn the_command_line_is_described() {
     let mut page = "\
 # Command line
 
-Generated from the programs: `UPDATE_DOCS=1 cargo test -p tests --test e2e reference::`. Options of the program are accepted
-before and after the command. A service program such as `policy-migrations` is described [at the end](#policy-migrations).
+Generated from the programs: `UPDATE_DOCS=1 cargo test -p tests --test e2e reference::`. The options of `orchestrator` itself are
+global: every command and every service program accepts them, before and after the command. A service program such as
+`policy-migrations` is described [at the end](#policy-migrations).
 "
     .to_owned();
     for mut program in [
@@ -45,13 +46,21 @@ fn describe(page: &mut String, command: &Command, level: usize) {
     let about = command.get_about().cloned().unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
-    let _ = write!(page, "\n{} {name}\n\n{about}.\n", "#".repeat(level));
+    let aliases: String = command
+        .get_visible_aliases()
+        .map(|alias| format!(" Also: `{alias}`."))
+        .collect();
+    let _ = write!(
+        page,
+        "\n{} {name}\n\n{about}.{aliases}\n",
+        "#".repeat(level)
+    );
     let _ = write!(page, "\n```text\n{usage}\n```\n");
-    // Options of the program are described once, with the program.
-    let is_program = level == 2;
+    // Global options are described once, with the orchestrator.
+    let is_orchestrator = name == "orchestrator";
     let arguments: Vec<String> = command
         .get_arguments()
-        .filter(|it| !it.is_hide_set() && (is_program || !it.is_global_set()))
+        .filter(|it| !it.is_hide_set() && (is_orchestrator || !it.is_global_set()))
         .filter(|it| !["help", "version"].contains(&it.get_id().as_str()))
         .map(row)
         .collect();
@@ -72,10 +81,11 @@ fn describe(page: &mut String, command: &Command, level: usize) {
 
 fn row(argument: &Arg) -> String {
     let short = argument.get_short().map(|short| format!("`-{short}`, "));
-    let defaults: Vec<String> = argument
-        .get_default_values()
-        .iter()
-        .map(|value| format!("`{}`", value.to_string_lossy()))
+    let short = short.unwrap_or_default();
+    let takes_value = argument.get_action().takes_values();
+    let values = argument.get_default_values().iter().filter(|_| takes_value);
+    let default: String = values
+        .map(|value| format!("`{}` ", value.to_string_lossy()))
         .collect();
     let mut help = argument
         .get_help()
@@ -84,24 +94,18 @@ fn row(argument: &Arg) -> String {
     if let Some(variable) = argument.get_env() {
         let _ = write!(help, " [also: {}]", variable.to_string_lossy());
     }
-    let mut help = help.replace('<', "\\<").replace('|', "\\|");
-    let takes_value = argument.get_action().takes_values();
+    let mut help = help.replace('<', "\\<");
     for value in argument
         .get_possible_values()
         .iter()
         .filter(|_| takes_value)
     {
         let meaning = value.get_help().map(|help| format!(": {help}"));
-        let _ = write!(
-            help,
-            "<br>`{}`{}",
-            value.get_name(),
-            meaning.unwrap_or_default()
-        );
+        let meaning = meaning.unwrap_or_default();
+        let _ = write!(help, "<br>`{}`{meaning}", value.get_name());
     }
-    format!(
-        "| {}`{argument}` | {} | {help} |\n",
-        short.unwrap_or_default(),
-        defaults.join(", ")
-    )
+    // Within a table, `|` is escaped even in code.
+    let name = argument.to_string().replace('|', "\\|");
+    let help = help.replace('|', "\\|");
+    format!("| {short}`{name}` | {default}| {help} |\n")
 }
