@@ -7,11 +7,11 @@ use catalog::quote;
 use domain::Reporter;
 use domain::{
     EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, called, commented,
-    suggest,
+    rerun, suggest,
 };
 use engine::dispatch::{Operation, Start, Stops};
 use engine::inspect::{ServiceError, Target};
-use pg_session::Client;
+use pg_session::{Client, ServerError};
 use service_cli::command::Context;
 use tokio_postgres::error::SqlState;
 
@@ -131,11 +131,20 @@ pub(super) async fn drop_one(
                 .await
                 .unwrap_or_default();
             let users: Vec<String> = users.into_iter().map(|user| user.text).collect();
+            // A subscription or a replication slot, which `--terminate` does not end.
+            let other = ServerError::from_error(&error).filter(|_| users.is_empty());
+            let (who, next) = match other {
+                Some(error) => (
+                    error.detail.unwrap_or(error.message),
+                    rerun("first drop that in the database"),
+                ),
+                None => (users.join(", "), called().with(["--terminate"]).to_string()),
+            };
             Err(Refusal {
                 kind: RefusalKind::InUse,
                 service: Some(target.service.name.clone()),
-                message: format!("{database} is in use: {}", users.join(", ")),
-                next: called().with(["--terminate"]).to_string(),
+                message: format!("{database} is in use: {who}"),
+                next,
             }
             .into())
         }

@@ -118,10 +118,16 @@ async fn locked(
             biased;
             repaired = &mut repairing => repaired,
             Ok(_) = cancelled.wait_for(|times| *times > 0) => {
-                if let Err(error) = cancel.cancel().await {
-                    tracing::warn!(error = %with_causes(&error), "cannot cancel the repair");
+                let cancelling = async {
+                    if let Err(error) = cancel.cancel().await {
+                        tracing::warn!(error = %with_causes(&error), "cannot cancel the repair");
+                    }
+                };
+                // The repair is awaited meanwhile: only then is a server that no longer responds given up.
+                tokio::select! {
+                    repaired = &mut repairing => repaired,
+                    () = cancelling => repairing.await,
                 }
-                repairing.await
             }
         }
     }
