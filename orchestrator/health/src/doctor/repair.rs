@@ -114,10 +114,12 @@ async fn locked(
         let cancel = locked.session().cancel_handle();
         let repairing = locked.session().client().batch_execute(sql);
         tokio::pin!(repairing);
+        // The count is read-locked as long as its value is kept, and the next signal could not be counted.
+        let signal = async { cancelled.wait_for(|times| *times > 0).await.map(drop) };
         tokio::select! {
             biased;
             repaired = &mut repairing => repaired,
-            Ok(_) = cancelled.wait_for(|times| *times > 0) => {
+            Ok(()) = signal => {
                 let cancelling = async {
                     if let Err(error) = cancel.cancel().await {
                         tracing::warn!(error = %with_causes(&error), "cannot cancel the repair");
