@@ -2,7 +2,7 @@
 //! spends most of its time on planning.
 //!
 //! Responsible for the answer "all of them are ordinary tables of this role". Anything else is judged by
-//! `bookkeeping`, which also says what is wrong.
+//! `bookkeeping`, which also reports what is wrong.
 
 use tokio_postgres::types::{ToSql, Type};
 

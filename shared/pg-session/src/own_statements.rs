@@ -1,7 +1,7 @@
 //! The engine's own statements that stay prepared in a session, so that they are parsed and planned once, not once per migration.
 //!
 //! They are prepared under our settings and run under our settings, so that they keep their meaning. A file can deallocate them: the
-//! error of the server then says so, and from then on nothing is kept.
+//! error of the server then reports that, and from then on nothing is kept.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
