@@ -59,11 +59,11 @@ fn an_empty_database_and_none_are_told_to_run() {
 fn every_service_without_a_legacy_migration_is_told_to_run() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
-    for (service, _) in SERVICES.iter().copied() {
+    for (service, _) in SERVICES.iter() {
         server.legacy_database(service, 0);
     }
     let outcome = orchestrator.expect(&["adopt", "all"], 3);
-    for (service, _) in SERVICES.iter().copied() {
+    for (service, _) in SERVICES.iter() {
         let next = format!("next: orchestrator run {service} ");
         assert!(outcome.stderr.contains(&next), "{next}: {}", outcome.stderr);
     }

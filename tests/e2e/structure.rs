@@ -105,7 +105,7 @@ fn crates_depend_only_on_lower_layers() {
 
 #[test]
 fn a_service_links_only_the_engine_and_its_command_line() {
-    for (service, _) in SERVICES.iter().copied() {
+    for (service, _) in SERVICES.iter() {
         let mut of = dependencies()
             .remove(&format!("{service}-migrations"))
             .expect("a service");
