@@ -207,7 +207,7 @@ fn workflow_keeps_its_rows_in_the_table_of_its_application_or_of_its_command_lin
 }
 
 #[test]
-fn the_legacy_table_is_where_the_configuration_says() {
+fn the_legacy_table_is_where_it_is_configured() {
     let server = Server::start();
     for (table, configured) in [
         ("typeorm_history", "typeorm_history"),
@@ -261,7 +261,7 @@ fn a_dry_run_proves_and_writes_nothing() {
 }
 
 #[test]
-fn the_journal_says_what_was_adopted_and_on_what_it_rests() {
+fn the_journal_records_what_was_adopted_and_its_proof() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     server.legacy_database("policy", 2);

@@ -662,7 +662,7 @@ fn assert_shown(what: &str, found: &Found) {
 }
 
 #[test]
-fn people_are_shown_the_object_and_both_definitions() {
+fn the_text_shows_the_object_and_both_definitions() {
     let legacy = Legacy::of(&["workflow"]);
     let (database, orchestrator) = legacy.copy("workflow");
     legacy.server.query(
@@ -772,7 +772,7 @@ fn a_file_that_was_edited_lets_nothing_else_pass() {
 }
 
 #[test]
-fn the_order_of_columns_is_told_and_hinders_nothing() {
+fn the_order_of_columns_is_reported_and_does_not_refuse() {
     let legacy = Legacy::of(&["workflow"]);
     let (database, orchestrator) = legacy.copy("workflow");
     legacy.server.query(

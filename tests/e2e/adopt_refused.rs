@@ -28,13 +28,13 @@ fn refusal(server: &Server, orchestrator: &Program, arguments: &[&str], kind: &s
 }
 
 #[track_caller]
-fn assert_says(refusal: &Value, field: &str, words: &str) {
+fn assert_message(refusal: &Value, field: &str, words: &str) {
     let text = refusal[field].as_str().unwrap_or_default();
     assert!(text.contains(words), "{words}: {refusal}");
 }
 
 #[test]
-fn an_empty_database_and_none_are_told_to_run() {
+fn an_empty_database_and_a_missing_one_are_to_be_run() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     server.query("postgres", "CREATE DATABASE soc_auth");
@@ -48,15 +48,15 @@ fn an_empty_database_and_none_are_told_to_run() {
         ("control", "does not exist"),
     ] {
         let refusal = refusal(&server, &orchestrator, &["adopt", service], "empty");
-        assert_says(&refusal, "message", how);
-        assert_says(&refusal, "next", &format!("orchestrator run {service}"));
+        assert_message(&refusal, "message", how);
+        assert_message(&refusal, "next", &format!("orchestrator run {service}"));
     }
     assert_eq!(server.databases().len(), 3);
     orchestrator.expect(&["run", "auth", "client", "policy"], 0);
 }
 
 #[test]
-fn every_service_without_a_legacy_migration_is_told_to_run() {
+fn every_service_without_a_legacy_migration_is_to_be_run() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     for (service, _) in SERVICES.iter() {
@@ -95,8 +95,8 @@ fn rows_that_are_no_migration_of_ours_are_named() {
             &["adopt", "evidence"],
             "legacy_history",
         );
-        assert_says(&refusal, "message", "rows that match no migration");
-        assert_says(&refusal, "message", row);
+        assert_message(&refusal, "message", "rows that match no migration");
+        assert_message(&refusal, "message", row);
     }
 }
 
@@ -112,13 +112,13 @@ fn a_gap_between_the_rows_is_named() {
         &["adopt", "client"],
         "legacy_history",
     );
-    assert_says(&refusal, "message", "it has a row for 1754267758986");
-    assert_says(
+    assert_message(&refusal, "message", "it has a row for 1754267758986");
+    assert_message(
         &refusal,
         "message",
         "1754267619669 add_missing_client_user_fields",
     );
-    assert_says(
+    assert_message(
         &refusal,
         "message",
         "1754267675006 add_remaining_client_user_fields",
@@ -126,7 +126,7 @@ fn a_gap_between_the_rows_is_named() {
 }
 
 #[test]
-fn a_row_that_stands_there_twice_is_one_migration_and_both_are_told() {
+fn a_repeated_row_is_one_migration_and_both_are_reported() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     let database = server.legacy_database("evidence", 1);
@@ -149,7 +149,7 @@ fn a_row_without_its_schema_is_no_proof() {
     let database = server.legacy_database("notification", 1);
     server.insert_legacy_row(&database, "migrations", &legacy_facts("notification")[1]);
     let refusal = refusal(&server, &orchestrator, &["adopt", "notification"], "drift");
-    assert_says(&refusal, "message", "from the nearest one, 1706205000000");
+    assert_message(&refusal, "message", "from the nearest one, 1706205000000");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn adopting_again_adopts_the_rest_and_leaves_what_has_a_history() {
     orchestrator.expect(&["adopt", "workflow", "--baseline", "1706200000000"], 0);
     let other = ["adopt", "workflow", "--baseline", "1795345200000"];
     let refusal = refusal(&server, &orchestrator, &other, "history_present");
-    assert_says(&refusal, "next", "orchestrator status workflow");
+    assert_message(&refusal, "next", "orchestrator status workflow");
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn a_database_with_a_half_done_migration_of_ours_is_refused() {
     let orchestrator = orchestrator(&server).services(&services);
     orchestrator.expect(&["run", "one"], 1);
     let refusal = refusal(&server, &orchestrator, &["adopt", "one"], "history_present");
-    assert_says(&refusal, "message", "half done");
-    assert_says(&refusal, "next", "orchestrator run one");
+    assert_message(&refusal, "message", "half done");
+    assert_message(&refusal, "next", "orchestrator run one");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_server_that_takes_no_writes_is_proven_on_and_refused() {
     );
     orchestrator.expect(&["adopt", "evidence", "--dry-run"], 0);
     let refusal = refusal(&server, &orchestrator, &["adopt", "evidence"], "read_only");
-    assert_says(&refusal, "next", "primary");
+    assert_message(&refusal, "next", "primary");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_baseline_is_for_one_service_and_a_known_version_beyond_the_legacy_history()
     }
     let baseline = ["adopt", "evidence", "--baseline", "1753252000000"];
     let present = refusal(&server, &orchestrator, &baseline, "legacy_history");
-    assert_says(
+    assert_message(
         &present,
         "message",
         "the legacy history, which ends at 1753252000000",
@@ -297,7 +297,7 @@ fn of_several_services_the_others_are_adopted() {
 }
 
 #[test]
-fn production_wants_a_confirmation() {
+fn production_requires_a_confirmation() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
     let database = server.legacy_database("evidence", 1);
@@ -325,7 +325,7 @@ fn production_wants_a_confirmation() {
 }
 
 #[test]
-fn an_unknown_service_is_a_mistake_and_an_unreachable_server_says_so() {
+fn an_unknown_service_exits_2_and_an_unreachable_server_5() {
     let server = Server::start();
     let unknown = orchestrator(&server).expect(&["adopt", "auht"], 2);
     assert!(unknown.stderr.contains("auth"), "{}", unknown.stderr);
@@ -348,8 +348,8 @@ fn a_run_before_the_takeover_is_refused_and_names_it() {
         &["run", "policy", "--wait", "1s"],
     ] {
         let refusal = refusal(&server, &orchestrator, arguments, "legacy_history");
-        assert_says(&refusal, "message", &newest);
-        assert_says(&refusal, "next", "orchestrator adopt policy");
+        assert_message(&refusal, "message", &newest);
+        assert_message(&refusal, "next", "orchestrator adopt policy");
     }
     let plan = orchestrator.expect(&["plan", "policy"], 3);
     assert!(

@@ -32,7 +32,7 @@ fn a_failing_migration_leaves_nothing_and_earlier_ones_stay() {
 }
 
 #[test]
-fn the_failed_attempt_stands_in_the_journal_with_its_sqlstate() {
+fn the_failed_attempt_is_in_the_journal_with_its_sqlstate() {
     let server = Server::start();
     run_second(&server, BROKEN, 1);
     let journal = server.query(
@@ -84,7 +84,7 @@ fn the_error_points_at_the_position_that_the_server_names() {
 }
 
 #[test]
-fn people_see_file_line_column_the_line_and_a_caret() {
+fn humans_see_file_line_column_the_line_and_a_caret() {
     let server = Server::start();
     let services = Services::new();
     services.service("shop", &[]).migration(

@@ -137,7 +137,7 @@ fn doctor_finds_it_and_finishes_it() {
 }
 
 #[test]
-fn those_who_only_look_say_so_and_write_nothing() {
+fn read_only_commands_report_it_and_write_nothing() {
     let fleet = fleet();
     let world = World::new(&fleet);
     held_at(&world, DECISION, Moment::Before).kill(&world);
@@ -247,7 +247,7 @@ fn a_database_that_cannot_be_reached_for_its_commit_is_named() {
 }
 
 #[test]
-fn the_locks_that_are_told_are_those_that_were_held() {
+fn the_reported_locks_are_those_that_were_held() {
     let (server, services) = (Server::start(), Services::new());
     for name in ["one", "two"] {
         services.service(name, &[]).migration(
@@ -368,7 +368,7 @@ fn a_service_binary_that_knows_it_follows_the_decision() {
 }
 
 #[test]
-fn without_the_record_of_the_release_nobody_guesses() {
+fn without_the_record_of_the_release_nothing_is_guessed() {
     let fleet = fleet();
     let world = World::new(&fleet);
     let server = &world.server;

@@ -225,7 +225,7 @@ fn where_nothing_changes_nothing_is_dumped_and_it_is_said() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_dump_and_writes_nothing() {
+fn a_dry_run_lists_what_it_would_dump_and_writes_nothing() {
     let (server, services) = (Server::start(), shop());
     let orchestrator = Program::orchestrator(&server).services(&services);
     orchestrator.expect(&["run", "one"], 0);
@@ -320,7 +320,7 @@ fn the_platform_has_one_manifest() {
 }
 
 #[test]
-fn what_a_dump_lacks_stands_in_the_manifest() {
+fn what_a_dump_lacks_is_in_the_manifest() {
     let (server, services) = (Server::start(), shop());
     server.query("postgres", "CREATE ROLE keeper; CREATE ROLE reader");
     server.query(

@@ -136,7 +136,7 @@ fn what_another_run_did_meanwhile_is_not_dumped() {
 }
 
 #[test]
-fn a_table_that_somebody_holds_is_waited_for_and_its_holder_is_named() {
+fn a_locked_table_is_waited_for_and_the_holder_is_named() {
     let (server, _services, orchestrator) = with_pending();
     let holder = server.session("db_two");
     holder.run("BEGIN; LOCK TABLE b");
@@ -150,7 +150,7 @@ fn a_table_that_somebody_holds_is_waited_for_and_its_holder_is_named() {
 }
 
 #[test]
-fn a_table_that_somebody_holds_for_too_long_keeps_the_run_from_beginning() {
+fn a_table_that_is_locked_for_too_long_keeps_the_run_from_starting() {
     let (server, _services, orchestrator) = with_pending();
     let holder = server.session("db_two");
     holder.run("BEGIN; LOCK TABLE b");
@@ -213,7 +213,7 @@ fn ctrl_c_ends_the_dump_and_leaves_nothing() {
 }
 
 #[test]
-fn the_password_stands_on_no_command_line() {
+fn the_password_is_on_no_command_line() {
     let (server, _services, orchestrator) = with_pending();
     server.query(
         "postgres",

@@ -676,7 +676,7 @@ fn an_environment_without_a_file_is_refused() {
 }
 
 #[test]
-fn production_wants_a_confirmation() {
+fn production_requires_a_confirmation() {
     let server = Server::start();
     let services = with_mistake(|_, _| {});
     let production = Program::orchestrator(&server)

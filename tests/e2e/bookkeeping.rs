@@ -95,7 +95,7 @@ fn what_is_planted_is_refused_and_named() {
 }
 
 #[test]
-fn what_is_ours_is_found_and_nobody_else_can_write_it() {
+fn our_tables_are_found_and_only_we_can_write_them() {
     let server = Server::start();
     let services = services();
     server.query(

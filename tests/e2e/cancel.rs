@@ -215,7 +215,7 @@ fn sigterm_gives_the_step_its_grace_and_then_cancels_it() {
 }
 
 #[test]
-fn in_a_pipeline_people_are_told_of_the_grace_and_not_of_keys() {
+fn in_a_pipeline_the_grace_period_is_reported_instead_of_keys() {
     let server = Server::start();
     let services = two_services("SELECT pg_sleep(0.7); CREATE TABLE first (id int)");
     let orchestrator = Program::orchestrator(&server).services(&services);

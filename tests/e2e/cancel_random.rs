@@ -93,7 +93,7 @@ impl Scene {
     }
 
     /// The exit code is that of the last event, and every event agrees with the databases.
-    fn assert_told_the_truth(&self, outcome: &Outcome, before: &BTreeMap<&str, usize>) {
+    fn assert_reported_correctly(&self, outcome: &Outcome, before: &BTreeMap<&str, usize>) {
         let events = outcome.events();
         let last = events.last().cloned().unwrap_or_default();
         assert_eq!(last["event"], "run_finished", "{}", outcome.stderr);
@@ -206,7 +206,7 @@ fn a_run() {
         let run = scene.orchestrator.watch(&["all"]);
         scene.disturb(&mut random, &run);
         let outcome = run.end_within(Duration::from_secs(25));
-        scene.assert_told_the_truth(&outcome, &SERVICES.map(|name| (name, 0)).into());
+        scene.assert_reported_correctly(&outcome, &SERVICES.map(|name| (name, 0)).into());
         scene.orchestrator.expect(&["all"], 0);
         scene.assert_complete(usize::try_from(LAST).unwrap());
     }
@@ -222,7 +222,7 @@ fn a_revert() {
         let run = scene.orchestrator.watch(&["revert", "all", "--all"]);
         scene.disturb(&mut random, &run);
         let outcome = run.end_within(Duration::from_secs(25));
-        scene.assert_told_the_truth(&outcome, &before);
+        scene.assert_reported_correctly(&outcome, &before);
         scene.orchestrator.expect(&["revert", "all", "--all"], 0);
         scene.assert_complete(0);
     }

@@ -137,7 +137,7 @@ fn the_spot_is_underlined_with_the_reason_and_the_safe_form() {
 }
 
 #[test]
-fn how_grave_a_rule_is_stands_in_the_configuration_of_the_environment() {
+fn the_severity_of_a_rule_is_configured_per_environment() {
     let services = Services::new();
     shop(&services).reversible(
         2,

@@ -71,7 +71,7 @@ fn each_finding_is_a_workflow_command() {
 }
 
 #[test]
-fn a_job_summary_is_appended_where_github_wants_one() {
+fn a_job_summary_is_appended_to_the_file_of_github() {
     let services = services();
     let summary = services.path().join("summary.md");
     fs::write(&summary, "# Before\n").expect("a file");

@@ -286,7 +286,7 @@ fn annotations_stand_on_new_lines_only() {
 }
 
 #[test]
-fn without_an_answer_of_git_nothing_is_checked_and_one_line_says_why() {
+fn without_an_answer_from_git_nothing_is_checked_and_one_line_explains_why() {
     let refused = |outcome: &Outcome, words: &[&str]| {
         assert_eq!(outcome.code, 2, "{}{}", outcome.stdout, outcome.stderr);
         assert!(outcome.stdout.is_empty(), "{}", outcome.stdout);

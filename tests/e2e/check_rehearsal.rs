@@ -76,7 +76,7 @@ fn what_only_a_database_tells_is_found_unless_it_is_not_asked() {
 }
 
 #[test]
-fn what_both_see_is_told_once() {
+fn what_both_find_is_reported_once() {
     let server = Server::start();
     let services = Services::new();
     shop(&services)
@@ -231,7 +231,7 @@ fn what_the_engine_refuses_is_held_against_its_file_and_all_else_is_rehearsed() 
 }
 
 #[test]
-fn what_cannot_be_run_is_told_and_what_is_behind_it_is_left_out() {
+fn a_file_that_does_not_run_is_reported_and_later_ones_are_left_out() {
     let server = Server::start();
     let services = Services::new();
     shop(&services)

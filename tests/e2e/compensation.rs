@@ -28,7 +28,7 @@ fn everything_is_undone_in_the_reverse_order() {
 }
 
 #[test]
-fn the_journal_says_of_which_run_and_why() {
+fn the_journal_records_the_run_and_the_reason() {
     let scene = Scene::new();
     let run = run_id(&scene.run(UNDO, 1));
     let rows = scene.server.query(
@@ -222,7 +222,7 @@ fn a_gate_and_a_database_that_is_away_count_as_failures() {
 }
 
 #[test]
-fn people_read_what_is_undone_and_how_every_database_stands() {
+fn the_text_lists_what_is_undone_and_the_state_of_each_database() {
     let scene = Scene::new();
     let whole = scene.orchestrator.expect(UNDO, 1);
     for words in [
@@ -302,7 +302,7 @@ fn killed_it_goes_on_with_the_next_run_that_undoes() {
 }
 
 #[test]
-fn killed_it_is_nothing_to_build_on_and_everybody_says_so() {
+fn after_a_kill_every_command_reports_the_interruption() {
     let scene = Scene::new();
     let run = scene.interrupted();
     let go_on = format!("orchestrator revert all --run {run}");
@@ -436,7 +436,7 @@ fn what_cannot_be_undone_can_be_kept() {
 }
 
 #[test]
-fn a_run_that_nobody_knows_and_flags_that_make_no_sense_are_refused() {
+fn an_unknown_run_and_contradictory_flags_are_refused() {
     let scene = Scene::new();
     let unknown = "01a2069b-f5e2-725d-9e6b-fdc9b1cb688a";
     let outcome = scene.run(&["revert", "all", "--run", unknown], 2);

@@ -32,7 +32,7 @@ fn assert_nothing_undone(scene: &Scene, outcome: &Outcome) {
 }
 
 #[test]
-fn a_newer_migration_of_another_run_stays_and_so_does_what_it_stands_on() {
+fn a_newer_migration_of_another_run_stays_with_what_it_depends_on() {
     let scene = Scene::new();
     let (session, run) = waiting_to_fail(&scene, UNDO);
     scene.services.service("auth", &[]).reversible(

@@ -89,7 +89,7 @@ impl World {
         world
     }
 
-    fn make_anew(&self) {
+    fn recreate(&self) {
         for name in NAMES {
             let drop = format!("DROP DATABASE IF EXISTS db_{name} WITH (FORCE)");
             let create = format!("CREATE DATABASE db_{name} TEMPLATE template_{name}");
@@ -160,7 +160,7 @@ enum Way {
 
 /// One kill at one request, before it reaches the server or (`Side::After`) its answer us.
 fn strike(world: &World, services: &Services, place: &Place, way: Way) -> Result<bool, String> {
-    world.make_anew();
+    world.recreate();
     let proxy = Proxy::at(&world.server, place, Side::After);
     let orchestrator = world.orchestrator(services);
     let through = world
@@ -197,7 +197,7 @@ fn sigkill_at_every_request_of_a_run_and_its_compensation() {
     let seed = usize::try_from(seed()).unwrap_or_default();
     let services = services();
     let world = World::new(&services);
-    world.make_anew();
+    world.recreate();
     let proxy = Proxy::start(&world.server);
     let undisturbed = world
         .orchestrator(&services)

@@ -304,7 +304,7 @@ fn services_that_share_a_database_find_what_is_in_it_once_and_keep_each_others_i
 }
 
 #[test]
-fn an_index_that_somebody_builds_is_left_alone_also_by_a_user_who_may_not_see_who() {
+fn an_index_that_another_session_builds_is_left_alone_even_without_the_right_to_see_the_session() {
     let server = Server::start();
     server.query("postgres", "CREATE ROLE limited LOGIN PASSWORD 'limited'");
     server.query("postgres", "CREATE DATABASE db_one OWNER limited");
@@ -693,7 +693,7 @@ fn an_unreachable_server_is_exit_5_and_yes_without_fix_is_none_of_our_flags() {
 }
 
 #[test]
-fn people_read_what_where_and_what_next() {
+fn the_text_states_what_where_and_what_next() {
     let (server, services, orchestrator) = migrated();
     break_index(&server, "t_once");
     server.query(

@@ -138,7 +138,7 @@ fn only_what_is_applied_is_expected() {
 }
 
 #[test]
-fn the_order_of_columns_is_told_and_no_drift() {
+fn the_order_of_columns_is_reported_but_is_not_drift() {
     let (server, _services, orchestrator) = migrated();
     server.query(
         "db_shop",
@@ -158,7 +158,7 @@ fn the_order_of_columns_is_told_and_no_drift() {
 }
 
 #[test]
-fn an_invalid_index_is_told() {
+fn an_invalid_index_is_reported() {
     let (server, _services, orchestrator) = migrated();
     server.query(
         "db_shop",
@@ -238,7 +238,7 @@ fn a_pending_migration_between_applied_ones_is_not_expected() {
 }
 
 #[test]
-fn what_it_is_asked_wrongly_is_a_mistake_and_an_unreachable_server_says_so() {
+fn wrong_usage_exits_2_and_an_unreachable_server_5() {
     let (_server, services, orchestrator) = migrated();
     let unknown = orchestrator.expect(&["drift", "shoop"], 2);
     assert!(unknown.stderr.contains("shop"), "{}", unknown.stderr);

@@ -31,7 +31,7 @@ const FAULTS: [Fault; 7] = [
 ];
 
 #[test]
-fn random_faults_in_random_fleets_are_told_truly_and_converge() {
+fn random_faults_in_random_fleets_are_reported_correctly_and_converge() {
     let first = tests::seed();
     for seed in first..first + tests::rounds(ROUNDS) {
         // A round of its own, so that one of many can be repeated.

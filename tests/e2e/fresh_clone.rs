@@ -41,7 +41,7 @@ impl Drop for Project {
 }
 
 #[test]
-fn one_command_migrates_everything_and_says_where_the_server_listens() {
+fn one_command_migrates_everything_and_prints_the_address_of_the_server() {
     let project = Project::new();
     let first = project.expect(&["all"], 0);
     let text = first.stdout + &first.stderr;
@@ -184,7 +184,7 @@ fn a_folder_of_others_is_neither_used_nor_removed() {
 }
 
 #[test]
-fn without_server_programs_one_clear_error_says_what_to_do() {
+fn without_server_programs_one_clear_error_explains_what_to_do() {
     let nowhere = tempfile::tempdir().unwrap();
     let project = Project::new();
     let outcome = project.expect(

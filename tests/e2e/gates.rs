@@ -297,7 +297,7 @@ fn what_a_dependent_needs_stays_when_the_dependent_cannot_be_undone() {
 }
 
 #[test]
-fn what_is_required_stays_when_nobody_can_say_whether_the_dependent_is_applied() {
+fn what_is_required_stays_if_the_state_of_the_dependent_is_unknown() {
     let server = Server::start();
     let services = Services::new();
     services.service("base", &[]).reversible(

@@ -125,7 +125,7 @@ impl Fixture {
     }
 
     /// What a superuser does who knows how it works: all hashes anew.
-    fn compute_anew(&self) {
+    fn recompute(&self) {
         self.sql(
             "DO $$ DECLARE r record; last bytea := ''; BEGIN
                FOR r IN SELECT * FROM orchestrator.journal ORDER BY id LOOP
@@ -272,21 +272,21 @@ fn rows_that_changed_places_are_found() {
 }
 
 #[test]
-fn hashes_that_were_computed_anew_are_found_with_an_anchor() {
+fn recomputed_hashes_are_found_with_an_anchor() {
     let fixture = Fixture::new();
     let before = fixture.anchor("before.json");
-    fixture.compute_anew();
+    fixture.recompute();
     assert_eq!(
         fixture.verify_with(&before, 0),
         Vec::<String>::new(),
         "nothing was changed"
     );
     fixture.sql("DELETE FROM orchestrator.journal WHERE id = 5; UPDATE orchestrator.journal SET id = 5 WHERE id = 6");
-    fixture.compute_anew();
+    fixture.recompute();
     assert_eq!(fixture.verify(0), Vec::<String>::new());
     assert_eq!(fixture.verify_with(&before, 4), ["removed 6-6"]);
     fixture.sql("UPDATE orchestrator.journal SET client_user = 'somebody else' WHERE id = 2");
-    fixture.compute_anew();
+    fixture.recompute();
     fixture
         .orchestrator
         .expect(&["revert", "shop", "--to", "1"], 3);

@@ -62,7 +62,7 @@ fn assert_clean(orchestrator: &Program, name: &str) {
 }
 
 #[test]
-fn a_history_that_the_journal_contradicts_is_refused_until_somebody_says_which_is_right() {
+fn a_history_that_contradicts_the_journal_is_refused_until_the_user_decides() {
     let server = Server::with(&[("max_prepared_transactions", "10")]);
     let services = services();
     let orchestrator = Program::orchestrator(&server).services(&services);

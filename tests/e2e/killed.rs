@@ -189,7 +189,7 @@ fn sigkill_at_random_moments_converges_up_and_down() {
 }
 
 #[test]
-fn crashes_of_the_server_at_random_moments_are_told_truly_and_converge() {
+fn crashes_of_the_server_at_random_moments_are_reported_correctly_and_converge() {
     let mut fleet = Fleet::new();
     for _ in 0..2 {
         for _ in 0..2 {

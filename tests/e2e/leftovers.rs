@@ -103,37 +103,37 @@ fn stopped_in_each_phase(how: How) {
 }
 
 #[test]
-fn an_index_whose_program_is_killed_in_any_phase_is_built_anew() {
+fn an_index_whose_program_is_killed_in_any_phase_is_rebuilt() {
     stopped_in_each_phase(How::Kill);
 }
 
 #[test]
-fn an_index_whose_session_is_terminated_in_any_phase_is_built_anew() {
+fn an_index_whose_session_is_terminated_in_any_phase_is_rebuilt() {
     stopped_in_each_phase(How::Terminate);
 }
 
 #[test]
-fn an_index_whose_server_crashes_in_any_phase_is_built_anew() {
+fn an_index_whose_server_crashes_in_any_phase_is_rebuilt() {
     stopped_in_each_phase(How::Crash);
 }
 
 #[test]
-fn an_index_that_is_cancelled_in_any_phase_is_built_anew() {
+fn an_index_that_is_cancelled_in_any_phase_is_rebuilt() {
     stopped_in_each_phase(How::Cancel);
 }
 
 #[test]
-fn an_index_that_runs_out_of_time_in_any_phase_is_built_anew() {
+fn an_index_that_runs_out_of_time_in_any_phase_is_rebuilt() {
     stopped_in_each_phase(How::StatementTimeout);
 }
 
 #[test]
-fn an_index_that_waits_too_long_in_any_phase_is_built_anew() {
+fn an_index_that_waits_too_long_in_any_phase_is_rebuilt() {
     stopped_in_each_phase(How::LockTimeout);
 }
 
 #[test]
-fn a_failure_says_what_is_left_and_what_becomes_of_it() {
+fn a_failure_reports_what_is_left_behind() {
     let shop = Shop::new();
     shop.file(2, "CREATE UNIQUE INDEX CONCURRENTLY t_one ON t ((1))");
     let outcome = shop.orchestrator.expect(&["all"], 1);
@@ -237,7 +237,7 @@ fn an_index_without_a_name_leaves_the_invalid_ones_of_others_alone() {
 }
 
 #[test]
-fn an_index_that_somebody_else_built_meanwhile_is_not_taken_for_the_one_that_was_interrupted() {
+fn an_index_that_another_user_built_meanwhile_is_not_mistaken_for_the_interrupted_one() {
     let shop = Shop::new();
     shop.server.query("db_shop", HELD);
     shop.file(2, "CREATE INDEX CONCURRENTLY ON t (held(a))");
@@ -369,7 +369,7 @@ fn the_indexes_of_partitions_are_built_one_by_one_and_attached() {
 }
 
 #[test]
-fn an_index_that_somebody_is_building_by_hand_is_waited_for_and_named() {
+fn an_index_that_another_session_is_building_is_waited_for_and_named() {
     let shop = Shop::new();
     shop.file(2, "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a)");
     let writer = shop.server.session("db_shop");
@@ -393,7 +393,7 @@ fn an_index_that_somebody_is_building_by_hand_is_waited_for_and_named() {
 }
 
 #[test]
-fn an_index_of_a_revert_that_is_interrupted_is_built_anew() {
+fn an_index_of_an_interrupted_revert_is_rebuilt() {
     let shop = Shop::new();
     shop.server.query("db_shop", HELD);
     shop.reversible(

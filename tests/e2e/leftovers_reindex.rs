@@ -28,7 +28,7 @@ fn stop_with_copies(shop: &Shop, hold: &str, phase: &str, how: How) -> Vec<Strin
 }
 
 #[track_caller]
-fn assert_mended(shop: &Shop) {
+fn assert_fixed(shop: &Shop) {
     assert!(shop.invalid().is_empty(), "{:?}", shop.invalid());
     assert_eq!(
         shop.value("SELECT count(*) FROM pg_class WHERE relname ~ '_cc(new|old)'"),
@@ -77,7 +77,7 @@ fn copies_are_dropped_when_stopped_by(how: How) {
         let left = shop.left(version);
         assert_eq!(left.len(), 3, "{left:?}");
         shop.all(0);
-        assert_mended(&shop);
+        assert_fixed(&shop);
     }
 }
 
@@ -102,7 +102,7 @@ fn copies_of_a_cancelled_reindex_are_dropped_in_any_phase() {
 }
 
 #[test]
-fn a_reindex_of_a_schema_or_database_that_stopped_half_way_begins_anew() {
+fn an_interrupted_reindex_of_a_schema_or_database_starts_over() {
     let targets = [
         "REINDEX (CONCURRENTLY) SCHEMA public",
         "REINDEX (CONCURRENTLY TRUE) DATABASE db_shop",
@@ -119,12 +119,12 @@ fn a_reindex_of_a_schema_or_database_that_stopped_half_way_begins_anew() {
         );
         assert!(!copies.is_empty(), "{target}");
         shop.all(0);
-        assert_mended(&shop);
+        assert_fixed(&shop);
     }
 }
 
 #[test]
-fn copies_that_somebody_else_left_stay() {
+fn copies_of_other_users_remain() {
     let shop = with_indexes();
     // REINDEX by hand that fails, on this table and on another.
     shop.server.query(
@@ -185,7 +185,7 @@ fn a_revert_ends_what_the_interrupted_reindex_and_detachment_left() {
     let copies = stop_with_copies(&shop, HOLDS[1].0, HOLDS[1].1, How::Terminate);
     assert_eq!(copies.len(), 3);
     shop.orchestrator.expect(&["revert", "shop"], 0);
-    assert_mended(&shop);
+    assert_fixed(&shop);
 
     partitioned(&shop);
     shop.reversible(
@@ -288,7 +288,7 @@ fn a_detachment_that_the_orphaned_server_process_finished_counts_as_done() {
 }
 
 #[test]
-fn a_detachment_that_somebody_else_began_is_finished() {
+fn a_detachment_that_another_session_began_is_finished() {
     let shop = Shop::new();
     partitioned(&shop);
     let reader = shop.server.session("db_shop");

@@ -274,7 +274,7 @@ fn a_cancelled_reindex_leaves_no_copy_behind() {
 }
 
 #[test]
-fn a_cancelled_index_is_interrupted_and_built_anew() {
+fn a_cancelled_index_is_interrupted_and_rebuilt() {
     for statement in [
         "CREATE INDEX CONCURRENTLY t_a_idx ON t (a)",
         "CREATE INDEX CONCURRENTLY ON t (a)",
@@ -384,7 +384,7 @@ fn an_index_that_the_orphaned_server_process_finished_counts_as_done() {
 }
 
 #[test]
-fn an_index_that_the_orphaned_server_process_left_invalid_is_built_anew() {
+fn an_index_that_an_orphaned_server_process_left_invalid_is_rebuilt() {
     for statement in [
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a_idx ON t (a)",
         "CREATE INDEX CONCURRENTLY ON t (a)",

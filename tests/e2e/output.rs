@@ -218,7 +218,7 @@ fn paste(program: &Program, command: &str) -> Outcome {
 }
 
 #[test]
-fn a_suggested_command_goes_where_it_says() {
+fn a_suggested_command_leads_to_its_place() {
     let server = Server::start();
     server.query(
         "postgres",

@@ -157,7 +157,7 @@ fn a_deadlock_and_a_serialisation_failure_are_tried_again() {
 }
 
 #[test]
-fn a_waiting_concurrently_statement_blocks_nobody_and_is_not_given_up() {
+fn a_waiting_concurrently_statement_blocks_no_session_and_is_not_abandoned() {
     let server = Server::start();
     let services = shop();
     let orchestrator = migrated(&server, &services);

@@ -10,7 +10,7 @@ const PASSWORD: &str = "secret";
 const POLICIES: &str = "soc_policies";
 
 #[test]
-fn every_command_of_the_page_does_what_the_page_says() {
+fn every_command_of_the_page_works_as_described() {
     let server = Server::with(&[("max_prepared_transactions", "5")]);
     let user = PageUser::migrator(&server);
     let orchestrator = user.orchestrator(&server);

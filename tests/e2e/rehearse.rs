@@ -125,7 +125,7 @@ fn timeless(text: &str, services: &Services) -> String {
 }
 
 #[test]
-fn each_migration_is_told_with_what_is_wrong_with_it() {
+fn each_migration_is_reported_with_its_findings() {
     let server = Server::start();
     let services = shop();
     let orchestrator = orchestrator(&server, &services);
@@ -280,7 +280,7 @@ fn after_a_faulty_revert_the_next_one_begins_where_it_would() {
 }
 
 #[test]
-fn a_revert_that_refuses_on_purpose_is_told_as_that() {
+fn a_revert_that_refuses_on_purpose_is_reported_as_such() {
     let server = Server::start();
     let services = one(
         "ALTER TABLE t ADD c int;\n",
@@ -488,7 +488,7 @@ fn one_connection_is_enough() {
 }
 
 #[test]
-fn many_migrations_are_told_in_their_order_and_none_after_one_that_does_not_run() {
+fn many_migrations_are_reported_in_order_and_none_after_one_that_does_not_run() {
     let server = Server::start();
     let services = Services::new();
     let many = services.service("many", &[]);

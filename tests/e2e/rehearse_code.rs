@@ -48,7 +48,7 @@ impl Ground {
     }
 
     /// Empties the database.
-    fn begin_anew(&mut self, sql: &str) {
+    fn start_over(&mut self, sql: &str) {
         self.run(&format!(
             "DROP SCHEMA public CASCADE; CREATE SCHEMA public; {sql}"
         ));
@@ -79,7 +79,7 @@ const BROKEN_UPDATE: &str = "CREATE TABLE policies (id serial PRIMARY KEY, name 
     CREATE TRIGGER touch_policies BEFORE UPDATE ON policies FOR EACH ROW EXECUTE FUNCTION touch();";
 
 #[test]
-fn a_broken_trigger_is_told_once_and_not_after_it_was_mended() {
+fn a_broken_trigger_is_reported_once_and_not_after_it_was_fixed() {
     let mut ground = Ground::new(BROKEN_UPDATE);
     ground.told(&[
         "every UPDATE of policies fails: trigger touch_policies: record \"new\" has no field \"updatedat\" (42703)",
@@ -228,23 +228,23 @@ fn with_trigger(body: &str, on: &str) -> String {
 }
 
 #[test]
-fn every_kind_of_code_that_cannot_work_is_told() {
+fn every_kind_of_broken_code_is_reported() {
     let mut ground = Ground::new("SELECT 1");
     for (body, on, told) in BROKEN {
-        ground.begin_anew(&with_trigger(body, on));
+        ground.start_over(&with_trigger(body, on));
         ground.told(&[told]);
     }
 }
 
 #[test]
-fn what_works_or_refuses_on_purpose_is_not_told() {
+fn code_that_works_or_refuses_on_purpose_is_not_reported() {
     let mut ground = Ground::new("SELECT 1");
     for (body, on) in SOUND {
-        ground.begin_anew(&with_trigger(body, on));
+        ground.start_over(&with_trigger(body, on));
         ground.told(&[]);
     }
     for (body, on) in VALUES {
-        ground.begin_anew(&with_trigger(body, on));
+        ground.start_over(&with_trigger(body, on));
         let examined = ground.examined();
         assert_eq!(examined.broken, [], "{body}");
         assert_eq!(examined.notes.len(), 1, "{body}: {:?}", examined.notes);
@@ -305,7 +305,7 @@ fn triggers_with_conditions_on_partitions_and_put_off_are_tried() {
 }
 
 #[test]
-fn functions_that_name_what_is_gone_are_told() {
+fn functions_that_refer_to_dropped_objects_are_reported() {
     let mut ground = Ground::new(
         "CREATE TABLE users (id integer, name text);
          CREATE FUNCTION user_name(integer) RETURNS text LANGUAGE sql AS 'SELECT name FROM users WHERE id = $1';
@@ -329,7 +329,7 @@ fn functions_that_name_what_is_gone_are_told() {
 
 /// The platform as the guide left it, and as it is.
 #[test]
-fn the_guides_own_update_trigger_is_found_in_every_service_and_mended() {
+fn the_update_trigger_of_the_guide_is_found_in_every_service_and_fixed() {
     let server = Server::start();
     let orchestrator = Program::orchestrator(&server);
     orchestrator.expect(&["all"], 0);

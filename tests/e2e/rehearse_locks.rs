@@ -452,7 +452,7 @@ fn a_rehearsal_tells_locks_and_holds_them_against_the_file() {
 }
 
 #[test]
-fn who_says_why_may_lock_and_who_builds_it_apart_need_not() {
+fn a_stated_reason_permits_a_lock_and_a_separate_build_needs_none() {
     let server = Server::start();
     for up in [
         "-- migration: allow scans-under-lock \"some hundred rows\"\nCREATE INDEX owners ON controls (owner);\n",

@@ -41,7 +41,7 @@ impl Ground {
     }
 
     /// Empties the database.
-    fn begin_anew(&mut self, sql: &str) {
+    fn start_over(&mut self, sql: &str) {
         self.run(&format!(
             "DROP SCHEMA public CASCADE; CREATE SCHEMA public; {sql}"
         ));
@@ -876,7 +876,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn exactly_what_is_lost_is_told() {
+fn exactly_what_is_lost_is_reported() {
     let mut losing = 0;
     let mut ground = Ground::new("SELECT 1");
     for Case {
@@ -887,7 +887,7 @@ fn exactly_what_is_lost_is_told() {
         told,
     } in CASES
     {
-        ground.begin_anew(&format!("{GROUND}{before}"));
+        ground.start_over(&format!("{GROUND}{before}"));
         ground.fill();
         let truth = ground.truth();
         let losses = ground.told(up, down);
@@ -919,7 +919,7 @@ fn exactly_what_is_lost_is_told() {
 }
 
 #[test]
-fn names_are_told_as_sql_writes_them() {
+fn names_are_printed_as_in_sql() {
     let mut ground = Ground::new(
         "CREATE SCHEMA \"My schema\"; CREATE TABLE \"My schema\".\"Order\" (key serial PRIMARY KEY, \"Total\" integer)",
     );

@@ -126,7 +126,7 @@ fn what_was_lost_is_pending_and_the_next_run_applies_it_again() {
 }
 
 #[test]
-fn the_journal_says_so_and_its_chain_holds() {
+fn the_journal_records_it_and_its_chain_is_intact() {
     let world = World::new();
     world.orchestrator.expect(&world.restore(&[]), 0);
     let kept = world.beside().remove(0);
@@ -151,7 +151,7 @@ fn the_journal_says_so_and_its_chain_holds() {
 }
 
 #[test]
-fn an_anchor_from_before_is_told_that_the_database_was_restored() {
+fn an_older_anchor_reports_that_the_database_was_restored() {
     let world = World::new();
     let anchor = world.backups.path().join("anchor.json");
     let anchor = anchor.to_str().expect("a path");
@@ -192,7 +192,7 @@ fn an_anchor_from_before_the_backup_still_holds() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_means_and_writes_nothing() {
+fn a_dry_run_explains_itself_and_writes_nothing() {
     let world = World::new();
     let _user = world.server.session(DATABASE);
     let dry = world.orchestrator.expect(&world.restore(&["--dry-run"]), 0);
@@ -375,7 +375,7 @@ fn encoding_and_locale_are_those_of_the_old_database() {
 }
 
 #[test]
-fn people_are_told_in_lines() {
+fn human_output_is_in_lines() {
     let world = World::new();
     let told = world.orchestrator.expect(&world.restore(&[]), 0).stdout;
     let mut words: Vec<&str> = told

@@ -415,7 +415,7 @@ fn an_edited_migration_is_named() {
 }
 
 #[test]
-fn a_backup_that_somebody_removes_is_let_be_and_one_that_is_read_is_not_removed() {
+fn a_backup_being_removed_is_ignored_and_one_being_read_is_kept() {
     let world = World::new();
     let lock = fs::File::create(world.manifest.with_file_name("lock")).expect("a file");
     lock.lock().expect("locked");

@@ -70,7 +70,7 @@ fn clients_that_connect_again_and_again_see_one_whole_database() {
     let (mut before, mut after, mut between) = (0, 0, 0);
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| look_again_and_again(&url, &stop)))
+            .map(|_| scope.spawn(|| check_repeatedly(&url, &stop)))
             .collect();
         world
             .orchestrator
@@ -97,7 +97,7 @@ fn clients_that_connect_again_and_again_see_one_whole_database() {
     world.assert_restored();
 }
 
-fn look_again_and_again(url: &str, stop: &AtomicBool) -> Vec<String> {
+fn check_repeatedly(url: &str, stop: &AtomicBool) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -5,7 +5,7 @@ use tests::{Page, PageUser, Server, Session};
 const PAGE: &str = include_str!("../../docs/rollback.md");
 
 #[test]
-fn every_command_of_the_page_does_what_the_page_says() {
+fn every_command_of_the_page_works_as_described() {
     let server = Server::start();
     let user = PageUser::migrator(&server);
     let orchestrator = user.orchestrator(&server);

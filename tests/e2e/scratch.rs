@@ -167,7 +167,7 @@ fn on_another_server_the_live_one_gets_no_database() {
 }
 
 #[test]
-fn without_the_right_to_create_databases_it_says_what_to_choose() {
+fn without_the_privilege_to_create_databases_the_alternatives_are_listed() {
     let server = Server::start();
     server.query("postgres", "CREATE ROLE app LOGIN PASSWORD 'app'");
     server.query("postgres", "CREATE DATABASE db_one OWNER app");

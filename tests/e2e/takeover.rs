@@ -12,7 +12,7 @@ const USER: &str = "migrator";
 const PASSWORD: &str = "secret";
 
 #[test]
-fn every_command_of_the_page_does_what_the_page_says() {
+fn every_command_of_the_page_works_as_described() {
     let server = Server::start();
     the_databases_of_the_page(&server);
     let before: BTreeMap<_, _> = server

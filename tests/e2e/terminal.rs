@@ -63,7 +63,7 @@ fn each_service_at_work_has_a_line_of_its_own() {
 }
 
 #[test]
-fn ctrl_c_once_says_what_happens_and_what_another_would_do() {
+fn the_first_ctrl_c_explains_what_a_second_one_does() {
     let server = Server::start();
     let services = two_steps("SELECT pg_sleep(1.5); CREATE TABLE first (id int)");
     let orchestrator = Program::orchestrator(&server).services(&services);

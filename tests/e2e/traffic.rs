@@ -265,7 +265,7 @@ fn a_transaction_in_a_no_transaction_file() {
 }
 
 #[test]
-fn a_statement_that_wants_no_transaction_and_locks_all_the_same() {
+fn a_statement_that_needs_no_transaction_but_still_locks() {
     let shop = Shop::with("-- migration: no-transaction\nVACUUM FULL orders");
     let longest = under_traffic(&shop.server, || {
         let holder = shop.holder("SELECT FROM orders");
@@ -293,7 +293,7 @@ fn a_revert() {
 }
 
 #[test]
-fn an_index_built_concurrently_blocks_nobody_and_says_whom_it_waits_for() {
+fn an_index_built_concurrently_blocks_no_session_and_names_the_one_it_waits_for() {
     let shop = Shop::with(
         "-- migration: no-transaction\nCREATE INDEX CONCURRENTLY orders_customer ON orders (customer); SELECT pg_sleep(0.5)",
     );
@@ -416,7 +416,7 @@ fn a_prepared_transaction_is_named_by_its_identifier() {
 }
 
 #[test]
-fn whoever_waits_names_the_blocker_also_where_no_connection_is_left() {
+fn the_blocker_is_named_even_if_no_connection_is_left() {
     let shop = Shop::with("ALTER TABLE orders ADD COLUMN note text");
     let holder = shop.holder("SELECT FROM orders");
     let orchestrator = Program::orchestrator(&shop.server)

@@ -55,7 +55,7 @@ fn a_procedure_whose_outcome_is_unknown_is_not_run_twice_in_silence() {
 }
 
 #[test]
-fn the_user_says_what_became_of_it() {
+fn the_user_states_the_outcome() {
     let shop = stop_while_filling(How::Terminate);
     shop.orchestrator
         .expect(&["run", "shop", "--unknown-outcome", "done"], 0);

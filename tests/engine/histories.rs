@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn a_run_applies_what_is_pending_in_order_or_says_why_not(
+    fn a_run_applies_what_is_pending_in_order_or_reports_why_not(
         service in services(),
         history in histories(),
         to in prop::option::of(versions()),
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn a_revert_takes_back_what_is_applied_newest_first_or_says_why_not(
+    fn a_revert_undoes_what_is_applied_newest_first_or_reports_why_not(
         service in services(),
         history in histories(),
         scope in scopes(),

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_that_somebody_reads_stays() {
+    fn a_backup_that_is_being_read_stays() {
         let root = tempfile::tempdir().unwrap();
         let old = backup(root.path(), 1, &["auth"]);
         let newest = backup(root.path(), 2, &["auth"]);
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_go_once_nobody_works_on_them() {
+    fn leftovers_are_removed_once_no_session_uses_them() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("half");
         fs::create_dir(&folder).unwrap();

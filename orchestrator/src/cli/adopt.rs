@@ -103,7 +103,7 @@ pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, 
         && !drift.is_empty()
     {
         drift.write(file)?;
-        if context.is_for_people() {
+        if context.is_human() {
             super::print(&format!(
                 "wrote {}: review it, then adopt with --accept-drift {}\n",
                 file.display(),

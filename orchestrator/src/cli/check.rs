@@ -76,7 +76,7 @@ enum Format {
 }
 
 pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
-    if args.format != Format::Human && !context.is_for_people() {
+    if args.format != Format::Human && !context.is_human() {
         super::refuse_json(&context.globals, "--format")?;
     }
     let rulebook = Rulebook::of(&context.configuration)?;
@@ -233,7 +233,7 @@ fn show(
     scope: &Scope,
     paths: &Paths,
 ) -> Result<(), CommandError> {
-    if !context.is_for_people() {
+    if !context.is_human() {
         return print_document(report);
     }
     let texts = texts(services);

@@ -77,7 +77,7 @@ pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus,
             examination.findings.retain(is_left);
         }
     }
-    if context.is_for_people() {
+    if context.is_human() {
         super::print(&human(&examination, &fixed, context.terminal.out))?;
     } else {
         print_document(&Document {

@@ -106,7 +106,7 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
     if let Some(file) = &args.write_drift {
         write_drift(file, &found)?;
     }
-    if context.is_for_people() {
+    if context.is_human() {
         super::print(&human(&named, context.terminal.out))?;
     } else {
         let services = named.iter().map(|(name, found)| entry(name, found));

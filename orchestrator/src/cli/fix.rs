@@ -88,7 +88,7 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
             fix::write(changes(one)).map_err(as_command_error)?;
         }
     }
-    if context.is_for_people() {
+    if context.is_human() {
         super::print(&human(&fixed, &failed, wish.dry_run, context.terminal.out))?;
     } else {
         print_document(&Document {

@@ -55,7 +55,7 @@ pub(super) fn generate(context: &Context, args: &Args) -> Result<ExitStatus, Com
         skeleton.write().map_err(as_command_error)?;
     }
     let (migration, revert) = (&skeleton.migration, &skeleton.revert);
-    if !context.is_for_people() {
+    if !context.is_human() {
         print_document(&Document {
             schema: 1,
             written: !args.dry_run,

@@ -21,7 +21,7 @@ pub(super) fn graph(context: &Context, args: &Args) -> Result<ExitStatus, Comman
     if args.format.is_some_and(|shape| shape != Shape::Json) {
         super::refuse_json(&context.globals, "--format")?;
     }
-    let fallback = if context.is_for_people() {
+    let fallback = if context.is_human() {
         Shape::Text
     } else {
         Shape::Json

@@ -95,7 +95,7 @@ pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus
         .iter()
         .fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code));
     attempts.sort_by(|a, b| (&a.started_at, a.id).cmp(&(&b.started_at, b.id)));
-    if context.is_for_people() {
+    if context.is_human() {
         let mut text = match attempts.is_empty() && !unreachable.is_empty() {
             true => String::new(),
             false => human(context, &attempts),

@@ -44,7 +44,7 @@ pub(super) async fn believe_one(
     };
     confirm(context, yes, &format!("change {side}")).await?;
     let recorded = believe(context, target, believed, &mut watch_signals()).await?;
-    if context.is_for_people() {
+    if context.is_human() {
         let mut text = String::new();
         for disagreement in &recorded {
             text.push_str(&format!(

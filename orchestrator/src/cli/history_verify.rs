@@ -94,7 +94,7 @@ pub(super) async fn verify_journals(
     if let (Some(out), Some(taken), ExitStatus::Done) = (out, taken, status) {
         taken.write(out)?;
     }
-    if context.is_for_people() {
+    if context.is_human() {
         let taken_at = anchors.as_ref().map(AnchorFile::taken_at);
         super::print(&human(&verified, taken_at, context.terminal.out))?;
     } else {
@@ -116,7 +116,7 @@ pub(super) async fn take_anchors(
     let targets = targets(context, services).await?;
     let taken = anchors_now(&context.connections(), &targets).await?;
     taken.write(out)?;
-    if context.is_for_people() {
+    if context.is_human() {
         let journals = count(taken.len(), "anchor");
         super::print(&format!(
             "wrote {journals} to {}: store it where no database user can change it\n",

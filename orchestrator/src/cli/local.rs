@@ -112,7 +112,7 @@ async fn on_server<T: Send + 'static>(
 }
 
 async fn report(context: &Context, text: &str) -> Result<ExitStatus, CommandError> {
-    if context.is_for_people() {
+    if context.is_human() {
         super::print(text)?;
         Ok(ExitStatus::Done)
     } else {
@@ -134,7 +134,7 @@ async fn show(context: &Context) -> Result<ExitStatus, CommandError> {
         ),
     };
     let data = data.map(|folder| folder.display().to_string());
-    if !context.is_for_people() {
+    if !context.is_human() {
         print_document_exact(&Document {
             schema: 1,
             state,

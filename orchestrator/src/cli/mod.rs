@@ -117,7 +117,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match help::parse() {
         Ok(cli) => cli,
-        Err(error) => return logging::say_usage(&error),
+        Err(error) => return logging::print_usage_error(&error),
     };
     logging::start(&cli.globals);
     let palette = Terminal::of_process(cli.globals.color).err;

@@ -45,7 +45,7 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     let mut gathered = gather(&context.connections(), &targets).await?;
     warn_in_doubt(&gathered);
     let planned = planned_run(context, &selected, &mut gathered, args.to, &GraphOrder).await?;
-    if context.is_for_people() {
+    if context.is_human() {
         // The state of an unreachable service is unknown.
         if planned.stopped.is_empty() || !planned.plan.steps.is_empty() {
             super::print(&human(context, &planned.plan))?;

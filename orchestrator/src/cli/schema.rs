@@ -77,12 +77,12 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
             what: format!("cannot write {}", path.display()),
             source,
         })?;
-        if context.is_for_people() {
+        if context.is_human() {
             super::print(&format!("wrote {}\n", path.display()))?;
         }
         written.push(path.display().to_string());
     }
-    if !context.is_for_people() {
+    if !context.is_human() {
         print_document(&Document { schema: 1, written })?;
     }
     Ok(ExitStatus::Done)

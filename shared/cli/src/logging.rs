@@ -83,7 +83,7 @@ fn failed(error: &CommandError, palette: Palette) -> ExitStatus {
 }
 
 /// Prints a usage error, or help and version, which clap also returns as errors.
-pub fn say_usage(error: &clap::Error) -> ExitCode {
+pub fn print_usage_error(error: &clap::Error) -> ExitCode {
     // `--color` is not known, because the arguments could not be parsed.
     let terminal = Terminal::of_process(Colour::Auto);
     let text = |palette: Palette| {

@@ -55,7 +55,7 @@ pub fn service_main(service: &'static EmbeddedService) -> ExitCode {
     let program = format!("{}-migrations", service.folder);
     let cli = match parse(&program, std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return logging::say_usage(&error),
+        Err(error) => return logging::print_usage_error(&error),
     };
     logging::start(&cli.globals);
     let palette = report::Terminal::of_process(cli.globals.color).err;

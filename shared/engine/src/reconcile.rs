@@ -13,7 +13,7 @@ use domain::{
 use serde::Serialize;
 use store::checksum;
 
-pub use agreement::{Disagreement, JournalSays, disagreements};
+pub use agreement::{Disagreement, JournalState, disagreements};
 
 /// The state of one migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

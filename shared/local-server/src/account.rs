@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_process_that_nobody_collected_is_not_alive() {
+    fn an_ended_process_that_was_not_reaped_is_not_alive() {
         let mut child = Command::new("/bin/sh")
             .args(["-c", "exit 0"])
             .spawn()

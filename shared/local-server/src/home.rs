@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prepared_name_of_somebody_else_is_not_taken() {
+    fn a_foreign_prepared_transaction_is_not_used() {
         let parent = tempfile::tempdir().unwrap();
         let (link, target) = (parent.path().join("link"), parent.path().join("target"));
         fs::create_dir(&target).unwrap();

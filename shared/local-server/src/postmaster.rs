@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_start_is_told_by_its_cause() {
+    fn a_failed_start_reports_its_cause() {
         let log = "2026 [1] LOG:  could not bind IPv4 address \"127.0.0.1\": Address already in use\n\
                    2026 [1] HINT:  Is another postmaster already running?\n\
                    2026 [1] FATAL:  could not create any TCP/IP sockets\n\

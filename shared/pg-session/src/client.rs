@@ -39,7 +39,7 @@ impl Client {
         let work = Box::pin(work);
         async move {
             match self.watch.get() {
-                Some(watch) => stall::look_after(watch, work).await,
+                Some(watch) => stall::check_after(watch, work).await,
                 None => work.await,
             }
         }

@@ -57,7 +57,7 @@ pub(super) fn connect_limit(address: &DatabaseAddress, limit: Duration) -> Durat
 }
 
 /// The limit for one check, connecting included.
-pub(super) fn look_limit(address: &DatabaseAddress) -> Duration {
+pub(super) fn limit_of_check(address: &DatabaseAddress) -> Duration {
     let slowest = with(address, |server| server.slowest);
     hurry::hurried(LONGEST_LOOK.max(slowest * SLOWER))
 }
@@ -74,10 +74,10 @@ mod tests {
         };
         let (slow, other) = (address("slow.test"), address("other.test"));
         let second = Duration::from_secs(1);
-        assert_eq!(look_limit(&slow), LONGEST_LOOK);
+        assert_eq!(limit_of_check(&slow), LONGEST_LOOK);
         reached(&slow, second * 5);
         reached(&slow, second);
-        assert_eq!(look_limit(&slow), second * 15);
+        assert_eq!(limit_of_check(&slow), second * 15);
 
         fell_silent(&slow);
         assert_eq!(connect_limit(&slow, second * 20), second * 15);

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_told_by_what_a_fresh_session_does_not_have() {
+    fn a_state_is_what_a_fresh_session_does_not_have() {
         let fresh = state(&[("lock_timeout", "2000"), ("role", "none")], &[]);
         let now = state(&[("role", "app"), ("search_path", "a")], &["work"]);
         let since = now.since(&fresh);

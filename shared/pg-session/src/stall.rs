@@ -138,7 +138,7 @@ enum StallCheck {
 
 /// Awaits one request. After a moment it is checked from a second connection: who holds the lock that it waits for, and whether a
 /// response will arrive. `work` is never dropped.
-pub(super) async fn look_after<T>(watch: &Watch, work: impl Future<Output = T>) -> T {
+pub(super) async fn check_after<T>(watch: &Watch, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Ok(done) = tokio::time::timeout(MOMENT, work.as_mut()).await {
         return done;
@@ -215,7 +215,7 @@ async fn look(handle: &SessionHandle, options: &ConnectOptions, patience: Durati
         }
     };
     // The new connection may stall as well.
-    tokio::time::timeout(reachability::look_limit(&handle.address), asked)
+    tokio::time::timeout(reachability::limit_of_check(&handle.address), asked)
         .await
         .unwrap_or(StallCheck::Unreachable)
 }
@@ -303,7 +303,7 @@ pub(super) async fn sight(
             Err(_) => ServerActivity::Unreachable,
         }
     };
-    tokio::time::timeout(reachability::look_limit(address), asked)
+    tokio::time::timeout(reachability::limit_of_check(address), asked)
         .await
         .unwrap_or(ServerActivity::Unreachable)
 }

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn auto_wants_a_terminal_and_no_objection() {
+    fn auto_requires_a_terminal_and_no_objection() {
         let no = |value: &'static str| Some(OsStr::new(value));
         assert!(Colour::Auto.applies(true, None, no("xterm-256color")));
         assert!(Colour::Auto.applies(true, no(""), None));

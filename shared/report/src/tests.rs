@@ -63,10 +63,10 @@ fn colours_change_nothing_but_colours() {
 
 /// Both streams, what is on stderr marked.
 fn rendered(run: &Story, verbosity: Verbosity) -> String {
-    told_within(run, verbosity, None)
+    reported_within(run, verbosity, None)
 }
 
-fn told_within(run: &Story, verbosity: Verbosity, width: Option<usize>) -> String {
+fn reported_within(run: &Story, verbosity: Verbosity, width: Option<usize>) -> String {
     let (out, err) = streams(run, verbosity, width);
     assert!(
         out.lines()
@@ -203,7 +203,7 @@ fn a_narrow_terminal_gets_shorter_lines() {
     let mut run = Story::new();
     auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
     policy_fails(&mut run, failure());
-    assert_snapshot!(told_within(&run, Verbosity::Normal, Some(60)), @r#"
+    assert_snapshot!(reported_within(&run, Verbosity::Normal, Some(60)), @r#"
     Applying 5 migrations to 3 services, 1 is up to date.
     created                auth      database soc_auth
     applied        0.42 s  auth      1707500000000
@@ -266,7 +266,7 @@ fn a_failure_without_a_position_names_the_file() {
 }
 
 #[test]
-fn a_failure_half_way_through_a_no_transaction_file_says_what_stays() {
+fn a_failure_within_a_no_transaction_file_reports_what_stays() {
     let mut run = Story::new();
     auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
     let half = Failure {
@@ -304,7 +304,7 @@ fn a_failure_half_way_through_a_no_transaction_file_says_what_stays() {
 }
 
 #[test]
-fn a_failed_revert_says_that_the_migration_stays() {
+fn a_failed_revert_reports_that_the_migration_stays() {
     let mut run = Story::new().reverting();
     run.run_started(&["policy"], &[], 1);
     run.service_started("policy", 1);
@@ -413,7 +413,7 @@ fn a_gate_is_waited_for_in_one_line() {
 }
 
 #[test]
-fn a_refusal_says_the_way_out() {
+fn a_refusal_names_the_way_out() {
     let mut run = Story::new();
     run.run_started(&["policy", "evidence"], &["auth"], 2);
     run.refused(
@@ -469,7 +469,7 @@ fn a_server_that_is_down_is_explained_once() {
 }
 
 #[test]
-fn a_cancelled_run_says_what_was_left_out() {
+fn a_cancelled_run_lists_what_was_left_out() {
     let mut run = Story::new();
     auth_and_policy(&mut run, &["auth", "policy", "evidence"], 5);
     run.cancel(1);
@@ -613,7 +613,7 @@ fn verbosely_statements_and_notices_are_said() {
 }
 
 #[test]
-fn a_backup_says_what_it_dumped_and_where() {
+fn a_backup_reports_what_it_dumped_and_where() {
     let mut run = Story::new().backing_up();
     run.run_started(&["policy"], &[], 1);
     run.backup("policy");

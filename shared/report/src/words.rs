@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_leaves_out_what_it_does_not_say() {
+    fn a_session_omits_unset_values() {
         let blocker = Blocker {
             pid: 991,
             user: "app".to_owned(),

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn other_databases_belong_to_nobody() {
+    fn other_databases_belong_to_no_service() {
         for other in [
             "soc_auth",
             "_restoring_00000000",

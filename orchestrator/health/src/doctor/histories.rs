@@ -1,7 +1,7 @@
 //! Disagreement of history and journal, which the engine always writes in one transaction.
 
 use domain::{commented, suggest};
-use engine::reconcile::{Disagreement, JournalSays, disagreements};
+use engine::reconcile::{Disagreement, JournalState, disagreements};
 
 use super::checks::Database;
 use super::{Finding, Severity};
@@ -16,8 +16,8 @@ pub(super) fn check(database: &Database<'_>) -> Vec<Finding> {
 /// Only the schema shows which of the two is right.
 fn finding(database: &Database<'_>, disagreement: &Disagreement) -> Finding {
     let (present, absent) = match disagreement.journal {
-        JournalSays::Applied => ("journal", "history"),
-        JournalSays::Reverted | JournalSays::Nothing => ("history", "journal"),
+        JournalState::Applied => ("journal", "history"),
+        JournalState::Reverted | JournalState::Nothing => ("history", "journal"),
     };
     let name = database.name().as_str();
     let believe = |side: &str| suggest(["history", name, "--believe", side]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::History;
 use domain::{Checksum, Direction, Refusal, RefusalKind, rerun};
 use engine::inspect::{ServiceError, Target};
-use engine::reconcile::{Disagreement, JournalSays, disagreements};
+use engine::reconcile::{Disagreement, JournalState, disagreements};
 use pg_session::{LockedSession, SessionSettings};
 use service_cli::command::Context;
 use store::{
@@ -121,7 +121,7 @@ async fn record(
     disagreement: &Disagreement,
     believed: Believed,
 ) -> Result<(), tokio_postgres::Error> {
-    let is_in_history = disagreement.journal != JournalSays::Applied;
+    let is_in_history = disagreement.journal != JournalState::Applied;
     let is_applied = match believed {
         Believed::History => is_in_history,
         Believed::Journal => !is_in_history,

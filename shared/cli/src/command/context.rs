@@ -133,7 +133,7 @@ impl Context {
     }
 
     /// Whether the output is human text, not JSON.
-    pub fn is_for_people(&self) -> bool {
+    pub fn is_human(&self) -> bool {
         self.globals.output == OutputChoice::Human
     }
 

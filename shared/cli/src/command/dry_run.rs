@@ -33,7 +33,7 @@ pub fn print_sql(
     plan: &Plan,
     stopped: &[(ServiceName, ServiceError)],
 ) -> Result<(), CommandError> {
-    if !context.is_for_people() {
+    if !context.is_human() {
         return print_plan(plan);
     }
     let mut text = String::new();

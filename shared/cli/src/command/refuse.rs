@@ -12,7 +12,7 @@ pub(super) fn refuse_run(
     command: &'static str,
     error: CommandError,
 ) -> Result<ExitStatus, CommandError> {
-    if context.is_for_people() {
+    if context.is_human() {
         return Err(error);
     }
     let next = match &error {

@@ -446,7 +446,7 @@ fn dry_run(
     pre_run_check: Option<&dyn PreRunCheck>,
 ) -> Result<ExitStatus, CommandError> {
     if let Some(pre_run_check) = pre_run_check
-        && context.is_for_people()
+        && context.is_human()
     {
         let mut databases: Vec<&str> = planned
             .plan

@@ -216,7 +216,7 @@ pub async fn status(
 ) -> Result<ExitStatus, CommandError> {
     let targets = context.targets(&selected.names, selected, false).await?;
     let found = read_status(&context.connections(), &targets).await?;
-    if context.is_for_people() {
+    if context.is_human() {
         print_text(&human(&found, context))?;
     } else {
         print_document(&Document {

@@ -11,7 +11,7 @@ use domain::{Service, Version};
 /// The last journal entry of a version that contradicts history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum JournalSays {
+pub enum JournalState {
     /// It is applied; history lacks it.
     Applied,
     /// It is reverted; history has it.
@@ -28,13 +28,13 @@ pub struct Disagreement {
     /// Its name; empty if neither history nor source has it.
     pub name: String,
     /// The last journal entry.
-    pub journal: JournalSays,
+    pub journal: JournalState,
 }
 
 impl Disagreement {
     /// Whether a run is refused.
     pub fn is_contradiction(&self) -> bool {
-        self.journal != JournalSays::Nothing
+        self.journal != JournalState::Nothing
     }
 
     /// The difference in one sentence.
@@ -42,13 +42,13 @@ impl Disagreement {
         let migration = format!("{} {}", self.version, self.name);
         let migration = migration.trim_end();
         match self.journal {
-            JournalSays::Applied => {
+            JournalState::Applied => {
                 format!("{migration} is applied according to the journal, but missing in history")
             }
-            JournalSays::Reverted => {
+            JournalState::Reverted => {
                 format!("{migration} is in history, but was reverted according to the journal")
             }
-            JournalSays::Nothing => {
+            JournalState::Nothing => {
                 format!("{migration} is in history, but the journal has no record of it")
             }
         }
@@ -66,9 +66,9 @@ pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> 
     for AppliedMigration { version, name, .. } in &history.applied {
         let journal = match journal.get(version) {
             Some(true) => continue,
-            Some(false) => JournalSays::Reverted,
+            Some(false) => JournalState::Reverted,
             None if oldest.is_none_or(|oldest| version < oldest) => continue,
-            None => JournalSays::Nothing,
+            None => JournalState::Nothing,
         };
         let disagreement = Disagreement {
             version: *version,
@@ -84,7 +84,7 @@ pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> 
             let disagreement = Disagreement {
                 version: *version,
                 name: migration.map(|it| it.name.clone()).unwrap_or_default(),
-                journal: JournalSays::Applied,
+                journal: JournalState::Applied,
             };
             found.insert(*version, disagreement);
         }
@@ -94,11 +94,11 @@ pub fn disagreements(service: &Service, history: &History) -> Vec<Disagreement> 
 
 #[cfg(test)]
 mod tests {
-    use super::{JournalSays, disagreements};
+    use super::{JournalState, disagreements};
     use domain::{AppliedMigration, History};
     use domain::{Service, Version};
 
-    fn found(rows: &[i64], journal: Option<&[(i64, bool)]>) -> Vec<(i64, JournalSays)> {
+    fn found(rows: &[i64], journal: Option<&[(i64, bool)]>) -> Vec<(i64, JournalState)> {
         let service = Service {
             name: "a".parse().unwrap(),
             database: "a".to_owned(),
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn history_and_journal_are_held_against_each_other() {
-        use JournalSays::{Applied, Nothing, Reverted};
+        use JournalState::{Applied, Nothing, Reverted};
         assert_eq!(found(&[1, 2], None), [], "refinery alone");
         assert_eq!(found(&[1, 2], Some(&[])), [], "nothing was tried yet");
         assert_eq!(found(&[1], Some(&[(1, true), (2, false)])), []);

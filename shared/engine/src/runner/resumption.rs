@@ -104,7 +104,7 @@ impl FileSession {
         let (session, is_certain) = if statements.is_empty() {
             (now, true)
         } else {
-            match told_apart(&before, &now, statements) {
+            match reported_apart(&before, &now, statements) {
                 // `ON COMMIT DROP` takes effect only afterwards.
                 Some(session) if session.objects == before.objects => (session, true),
                 Some(session) => (session, false),
@@ -153,7 +153,7 @@ impl FileSession {
 }
 
 /// The state of the session after the commit, if the text of the statements shows which settings end with it.
-fn told_apart(
+fn reported_apart(
     before: &SessionState,
     now: &SessionState,
     statements: &[Statement<'_>],
@@ -289,7 +289,7 @@ mod tests {
             .iter()
             .map(|text| Statement { text, offset: 0 })
             .collect();
-        told_apart(&state(before), &state(now), &statements)
+        reported_apart(&state(before), &state(now), &statements)
     }
 
     #[test]
