@@ -418,7 +418,7 @@ fn what_remains_after_a_swap_is_named_and_leads_to_the_end() {
     let before = world.server.databases();
     let restore = ["restore", "all", "--from", &manifest, "--drop-old"];
     // The server becomes unreachable for the check after the first swap, and then before the first database is dropped.
-    let check = Proxy::at_sql_after(&world.server, "RENAME TO", "SELECT f.place");
+    let check = Proxy::at_sql_after(&world.server, "RENAME TO", "h.present");
     let drop = Proxy::at_sql(&world.server, "DROP DATABASE db_", Side::Before);
     for (proxy, restored) in [(check, 1), (drop, 3)] {
         let through = Program::named("orchestrator")

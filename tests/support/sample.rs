@@ -170,7 +170,7 @@ mod tests {
         let items = vec!["a1", "a2", "b1", "a3", "c1", "a4", "c2"];
         let kind = |item: &&str| item.chars().next();
         let sample = |first, step| covering(items.clone(), first, step, kind);
-        assert_eq!(sample(0, 3), ["a1", "b1", "a3", "c1", "c2"]);
+        assert_eq!(sample(0, 3), ["a1", "b1", "a3", "c2"]);
         assert_eq!(sample(7, 7), ["a1", "b1", "c1"]);
         assert_eq!(sample(1, 1), items);
         assert_eq!(covering(Vec::<&str>::new(), 5, 2, kind), Vec::<&str>::new());
