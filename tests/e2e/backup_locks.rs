@@ -246,7 +246,7 @@ fn the_password_is_on_no_command_line() {
             dumps += 1;
         }
     }
-    assert_eq!(dumps, 1, "pg_dump was looked at");
+    assert_ne!(dumps, 0, "pg_dump was looked at");
     gate.open();
     let outcome = running.end();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);

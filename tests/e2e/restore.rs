@@ -383,7 +383,7 @@ fn human_output_is_in_lines() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     words.dedup();
-    assert_snapshot!(words.join(" "), @"checked filling verified restored 1 next:");
+    assert_snapshot!(words.join(" "), @"Restoring checked filling verified restored 1 next:");
 }
 
 #[test]

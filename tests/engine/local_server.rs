@@ -229,7 +229,7 @@ fn child_process() {
 fn child(server: &LocalServer) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", "child_process", "--nocapture"])
+        .args(["--exact", "local_server::child_process", "--nocapture"])
         .env(CHILD, server.folder());
     command
 }

@@ -191,7 +191,7 @@ fn servers_of_killed_processes_are_removed_by_the_next_start() {
         .unwrap();
     fs::set_permissions(own.path(), fs::Permissions::from_mode(0o711)).unwrap();
     let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_process", "--nocapture"])
+        .args(["--exact", "throwaway::child_process", "--nocapture"])
         .env(CHILD, own.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -19,7 +19,7 @@ use service_cli::command::Context;
 use tokio::time::Instant;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::RestoreOptions;
 use super::enter::Entered;
@@ -186,8 +186,9 @@ async fn watch(
             None => true,
         };
         if closed {
+            // Ended by the server: an answer on the session itself may never arrive, and until then it blocks the rename.
             if let Some(locked) = locked.take() {
-                drop(locked.release().await);
+                end(client, locked.session().pid()).await?;
             }
             if options.terminate {
                 let others = terminate(client, database).await?;
@@ -222,14 +223,8 @@ async fn is_closed(client: &Client, oid: u32) -> Result<bool, Error> {
 async fn terminate(client: &Client, database: &str) -> Result<Vec<i32>, Error> {
     let mut ended = Vec::new();
     for user in surroundings::users(client, database, &[]).await? {
-        let asked = client
-            .query_typed(
-                "SELECT pg_catalog.pg_terminate_backend($1)",
-                &[(&user.pid, Type::INT4)],
-            )
-            .await;
-        match asked {
-            Ok(_) => ended.push(user.pid),
+        match end(client, user.pid).await {
+            Ok(()) => ended.push(user.pid),
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                 tracing::debug!(pid = user.pid, "insufficient privilege to end this session");
             }
@@ -237,6 +232,13 @@ async fn terminate(client: &Client, database: &str) -> Result<Vec<i32>, Error> {
         }
     }
     Ok(ended)
+}
+
+async fn end(client: &Client, pid: i32) -> Result<(), Error> {
+    let statement = "SELECT pg_catalog.pg_terminate_backend($1)";
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&pid, Type::INT4)];
+    client.query_typed(statement, &parameters).await?;
+    Ok(())
 }
 
 /// The outcome of a swap whose statement failed: no change, unless the connection was lost.
