@@ -56,8 +56,7 @@ pub use prepared::{
     Gid, KnownRelations, PreparedSlots, finish_prepared, is_in_doubt, is_prepared,
     prepare_transaction, read_in_doubt, read_locks, read_prepared_slots, read_relations,
 };
-pub use quote::quote_identifier;
-pub use quote::split_name;
+pub use quote::{quote_identifier, quote_literal, split_name};
 pub use session::{IDLE_TIMEOUTS, Left, OWN_BEGIN, Session, SessionSettings};
 pub use session_effects::{SessionEffects, read_session_effects};
 pub use session_observer::SessionObserver;

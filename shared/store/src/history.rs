@@ -12,8 +12,7 @@ use super::refinery_format::create_history_table;
 use super::{compensation, progress};
 use domain::{AppliedMigration, History};
 use domain::{Checksum, ServiceName, Version};
-use pg_session::Session;
-use pg_session::quote_identifier;
+use pg_session::{Session, quote_identifier, quote_literal};
 
 /// Reads the state of a service from the database. Writes nothing; a database without our tables has an empty history.
 pub async fn read_history(
@@ -169,8 +168,8 @@ pub(super) const CREATE_SCHEMA: &str = "DO $orchestrator$ BEGIN \
 pub(super) fn create_absent(table: &str, create: &str) -> String {
     let create = create.trim().trim_end_matches(';');
     format!(
-        "DO $orchestrator$ BEGIN IF pg_catalog.to_regclass('{}') IS NULL THEN {create}; END IF; END $orchestrator$;",
-        table.replace('\'', "''")
+        "DO $orchestrator$ BEGIN IF pg_catalog.to_regclass({}) IS NULL THEN {create}; END IF; END $orchestrator$;",
+        quote_literal(table)
     )
 }
 

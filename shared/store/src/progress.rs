@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use domain::Interruption;
 use domain::{Checksum, Direction, ServiceName, Version};
-use pg_session::Client;
+use pg_session::{Client, quote_literal};
 
 /// Creates the table if it does not exist: most databases never need it. It has no defaults and no checks, as the journal: a session
 /// recognizes such a table faster, and only this module writes to it.
@@ -130,18 +130,17 @@ pub async fn record_statement(
 /// The SQL that records that a statement is done which has no row yet, for the same message as the statement itself. It looks up no
 /// function, operator or type by a name, so that it means the same under the settings of a file.
 pub fn recording(progress: &Progress<'_>, statement: usize, session: &str) -> String {
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     format!(
         "INSERT INTO orchestrator.progress (service, version, direction, statement, statements, checksum, state, note, run_id, \
            recorded_at) VALUES ({}, {}, {}, {}, {}, {}, 'done', {}, {}, 'now')",
-        literal(progress.service.as_str()),
+        quote_literal(progress.service.as_str()),
         progress.version.number(),
-        literal(progress.direction.as_str()),
+        quote_literal(progress.direction.as_str()),
         int4(statement),
         int4(progress.statements),
-        literal(&progress.checksum.to_string()),
-        literal(session),
-        literal(&progress.run_id.to_string()),
+        quote_literal(&progress.checksum.to_string()),
+        quote_literal(session),
+        quote_literal(&progress.run_id.to_string()),
     )
 }
 

@@ -1,6 +1,7 @@
 //! What an engineer does about the sessions that block a lock.
 
 use domain::Blocker;
+use pg_session::quote_literal;
 
 /// How to end the blockers, as the beginning of a sentence.
 pub(super) fn remedy(blockers: &[Blocker]) -> String {
@@ -19,7 +20,7 @@ pub(super) fn remedy(blockers: &[Blocker]) -> String {
     let prepared: Vec<String> = roots
         .iter()
         .filter_map(|blocker| blocker.prepared.as_deref())
-        .map(quoted)
+        .map(quote_literal)
         .collect();
     if let Some(first) = prepared.first() {
         return format!(
@@ -43,10 +44,6 @@ pub(super) fn remedy(blockers: &[Blocker]) -> String {
             many.join(", ")
         ),
     }
-}
-
-fn quoted(identifier: &str) -> String {
-    format!("'{}'", identifier.replace('\'', "''"))
 }
 
 #[cfg(test)]
