@@ -1,33 +1,23 @@
-//! The command line: one file per command.
+//! The command line: a file or folder per command, with its arguments and its human output.
 
 mod adopt;
-mod adopt_lines;
 mod backup;
-mod backup_args;
 mod check;
-mod check_lines;
 mod completions;
 mod differences;
 mod doctor;
 mod drift;
-mod fix;
-mod fix_lines;
 mod generate;
 mod graph;
 mod help;
 mod history;
-mod history_believe;
-mod history_verify;
 mod local;
-mod lock_lines;
 mod man;
 mod plan;
 mod progress;
 mod psql;
 mod rehearse;
-mod rehearse_lines;
 mod restore;
-mod restore_lines;
 mod revert;
 mod run;
 mod schema;

@@ -6,7 +6,7 @@ use domain::{ExitStatus, called};
 use engine::dispatch::PreRunCheck;
 use service_cli::command::{CommandError, Context, RunArgs, run as run_services, select};
 
-use super::backup_args::BackupArgs;
+use super::backup::BackupArgs;
 use crate::graph::GraphOrder;
 
 #[derive(clap::Args, Debug)]

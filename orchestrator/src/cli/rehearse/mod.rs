@@ -1,5 +1,8 @@
 //! The `rehearse` command.
 
+mod lines;
+mod lock_lines;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -11,8 +14,8 @@ use domain::{ExitStatus, ServiceName, called};
 use service_cli::command::{CommandError, Context, Selected, select, watch_stops};
 
 use super::drift::ScratchArgs;
-use super::rehearse_lines::RehearseLines;
 use backup::restore::{Source, choose};
+use lines::RehearseLines;
 use lint::rules::Rulebook;
 use rehearsal::{Archive, Origin, Scope, rehearse as rehearse_services};
 use scratch::ScratchServers;

@@ -11,9 +11,9 @@ use report::units::{count, duration};
 use report::{CommandLines, LiveLine, Note, Palette, Role, Terminal, clean};
 use service_cli::command::Context;
 
-use super::check_lines::block;
-use super::differences::{column_orders, differences};
 use super::lock_lines::locks;
+use crate::cli::check::block;
+use crate::cli::differences::{column_orders, differences};
 
 /// The lines of a rehearsal.
 #[derive(Debug)]

@@ -96,7 +96,7 @@ pub(super) async fn verify_journals(
     }
     if context.is_human() {
         let taken_at = anchors.as_ref().map(AnchorFile::taken_at);
-        super::print(&human(&verified, taken_at, context.terminal.out))?;
+        crate::cli::print(&human(&verified, taken_at, context.terminal.out))?;
     } else {
         print_document(&Document {
             schema: 1,
@@ -118,7 +118,7 @@ pub(super) async fn take_anchors(
     taken.write(out)?;
     if context.is_human() {
         let journals = count(taken.len(), "anchor");
-        super::print(&format!(
+        crate::cli::print(&format!(
             "wrote {journals} to {}: store it where no database user can change it\n",
             out.display()
         ))?;

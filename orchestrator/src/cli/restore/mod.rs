@@ -1,5 +1,7 @@
 //! The `restore` command.
 
+mod lines;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,11 +11,11 @@ use report::units::{age, count};
 use service_cli::command::{CommandError, Context, confirm, select, watch_stops};
 use time::OffsetDateTime;
 
-use super::backup_args::backup_folder;
-use super::restore_lines::RestoreLines;
+use super::backup::backup_folder;
 use backup::restore::{
     Restoration, RestoreOptions, Source, choose, drop_old, restore as restore_databases,
 };
+use lines::RestoreLines;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

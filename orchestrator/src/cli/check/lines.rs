@@ -8,8 +8,8 @@ use report::units::count;
 use report::{Palette, Role, Snippet, clean, hanging};
 use service_cli::command::Context;
 
-use super::differences::differences;
 use crate::check::{Report, Summary, Unrehearsed};
+use crate::cli::differences::differences;
 
 /// Columns for a line of SQL where the terminal does not limit them.
 const WIDTH: usize = 120;
@@ -111,7 +111,7 @@ fn not_rehearsed(report: &Report, palette: Palette) -> String {
 }
 
 /// One finding: the place, the SQL, the reason.
-pub(super) fn block(
+pub(crate) fn block(
     finding: &Finding,
     source: Option<&Lines<'_>>,
     palette: Palette,

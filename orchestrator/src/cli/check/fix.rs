@@ -89,7 +89,7 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
         }
     }
     if context.is_human() {
-        super::print(&human(&fixed, &failed, wish.dry_run, context.terminal.out))?;
+        crate::cli::print(&human(&fixed, &failed, wish.dry_run, context.terminal.out))?;
     } else {
         print_document(&Document {
             schema: 1,

@@ -1,5 +1,7 @@
 //! The `backup` command.
 
+mod args;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use engine::dispatch::{Operation, Start, Stopped, under_locks};
 use engine::inspect::{ServiceError, Target};
 use service_cli::command::{CommandError, Context, gather, select, watch_stops};
 
-use super::backup_args::BackupArgs;
+pub(super) use args::{BackupArgs, backup_folder};
 use backup::Backup;
 
 #[derive(clap::Args, Debug)]

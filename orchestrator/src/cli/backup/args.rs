@@ -16,7 +16,7 @@ const DUMP_JOBS: u16 = 4;
 /// The flags of a backup.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Backup options")]
-pub(super) struct BackupArgs {
+pub(crate) struct BackupArgs {
     /// The directory that holds all backups [default: backups] [also: ORCHESTRATOR_BACKUP_FOLDER]
     #[arg(long, value_name = "DIR")]
     pub backup_folder: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub(super) struct BackupArgs {
 
 impl BackupArgs {
     /// The first given flag that has no effect without a backup.
-    pub(super) fn first_given(&self) -> Option<&'static str> {
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
         [
             ("--backup-folder", self.backup_folder.is_some()),
             ("--backup-format", self.backup_format.is_some()),
@@ -58,7 +58,7 @@ impl BackupArgs {
     }
 
     /// The backup options that these flags specify.
-    pub(super) async fn backup(&self, context: &Context) -> Result<Backup, CommandError> {
+    pub(crate) async fn backup(&self, context: &Context) -> Result<Backup, CommandError> {
         let format = self.backup_format.unwrap_or_default();
         if self.dump_jobs.is_some() && format != DumpFormat::Directory {
             return Err(CommandError::usage(
@@ -107,7 +107,7 @@ impl BackupArgs {
 }
 
 /// The folder of backups: from the flag, else the configuration, else the project.
-pub(super) fn backup_folder(context: &Context, given: Option<&PathBuf>) -> PathBuf {
+pub(crate) fn backup_folder(context: &Context, given: Option<&PathBuf>) -> PathBuf {
     match given {
         Some(folder) => folder.clone(),
         None => {

@@ -4,7 +4,7 @@ use domain::{called, suggest};
 use report::units::count;
 use report::{Palette, Role, clean};
 
-use super::check_lines::unrehearsed;
+use super::lines::unrehearsed;
 use crate::check::Unrehearsed;
 use crate::fix::{FileChange, Fixed, Outcome};
 

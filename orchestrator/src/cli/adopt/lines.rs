@@ -9,7 +9,7 @@ use report::units::{count, duration};
 use report::{CommandLines, LiveLine, Note, Palette, Role, Terminal};
 use service_cli::command::Context;
 
-use super::differences::{column_orders, differences};
+use crate::cli::differences::{column_orders, differences};
 
 /// The lines of an adoption.
 #[derive(Debug)]

@@ -57,7 +57,7 @@ pub(super) async fn believe_one(
                 "{name}: history and journal agree; nothing was changed\n"
             ));
         }
-        super::print(&text)?;
+        crate::cli::print(&text)?;
     } else {
         print_document(&Document {
             schema: 1,

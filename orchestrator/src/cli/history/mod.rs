@@ -1,5 +1,8 @@
 //! The `history` command: every attempt, read from the journals.
 
+mod believe;
+mod verify;
+
 use std::path::PathBuf;
 
 use domain::ExitStatus;
@@ -14,7 +17,6 @@ use service_cli::command::{
 };
 use store::{JournalRow, read_journal};
 
-use super::{history_believe, history_verify};
 use health::journal::Believed;
 
 #[derive(clap::Args, Debug)]
@@ -64,13 +66,13 @@ pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus
     if args.verify {
         let services = super::or_all(&args.services);
         let (anchor, out) = (args.anchor.as_deref(), args.anchor_out.as_deref());
-        return history_verify::verify_journals(context, &services, anchor, out).await;
+        return verify::verify_journals(context, &services, anchor, out).await;
     }
     if let Some(file) = &args.anchor_out {
-        return history_verify::take_anchors(context, &super::or_all(&args.services), file).await;
+        return verify::take_anchors(context, &super::or_all(&args.services), file).await;
     }
     if let Some(believed) = args.believe {
-        return history_believe::believe_one(context, &args.services, believed, args.yes).await;
+        return believe::believe_one(context, &args.services, believed, args.yes).await;
     }
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;

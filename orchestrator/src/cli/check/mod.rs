@@ -1,5 +1,9 @@
 //! The `check` command.
 
+mod fix;
+mod fix_lines;
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -12,15 +16,16 @@ use service_cli::command::{
 };
 use time::OffsetDateTime;
 
-use super::check_lines::human;
+use self::fix::{Wish, fix};
 use super::drift::ScratchArgs;
-use super::fix::{Wish, fix};
 use super::progress::with_progress;
 use crate::check::{
     Paths, Rehearsals, Report, Scope, allows, annotations, combine, job_summary, merged,
     rehearsals, sarif,
 };
 use crate::git::{Changes, GitError};
+pub(super) use lines::block;
+use lines::human;
 use lint::lint;
 use lint::rules::{Rule, Rulebook, is_proven, slugs};
 use scratch::ScratchServers;

@@ -1,5 +1,7 @@
 //! The `adopt` command.
 
+mod lines;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,10 +11,10 @@ use service_cli::command::{
     CommandError, Context, Selected, confirm, one_service, select, watch_stops,
 };
 
-use super::adopt_lines::AdoptLines;
 use super::drift::{ScratchArgs, accepted_drift};
 use adopt::{Adoption, adopt as adopt_targets, undo_adoption};
 use drift::refuse_existing;
+use lines::AdoptLines;
 use scratch::ScratchServers;
 
 #[derive(clap::Args, Debug)]
