@@ -58,6 +58,7 @@ struct Cli {
     command: Command,
 }
 
+/// The commands, in the order of the help.
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Apply what is pending in every service (same as `run all`)
@@ -67,16 +68,16 @@ enum Command {
     /// Show what is applied, pending, interrupted, divergent, or missing
     #[command(visible_alias = "show")]
     Status(status::Args),
-    /// Undo applied migrations, newest first
-    Revert(revert::Args),
     /// Show the steps of a run and their order
     Plan(plan::Args),
-    /// Show how services depend on each other
-    Graph(graph::Args),
+    /// Undo applied migrations, newest first
+    Revert(revert::Args),
     /// Write an empty migration and its revert
     Generate(generate::Args),
-    /// Show every attempt to apply or revert a migration
-    History(history::Args),
+    /// Write the schema that a service's migrations produce
+    Schema(schema::Args),
+    /// Show how services depend on each other
+    Graph(graph::Args),
     /// Check migrations and reverts against the rules
     Check(check::Args),
     /// Apply, revert, and reapply migrations on a scratch database
@@ -85,18 +86,18 @@ enum Command {
     Drift(drift::Args),
     /// Find what is wrong with the databases and how to fix it
     Doctor(doctor::Args),
-    /// Take over databases that TypeORM migrated
-    Adopt(adopt::Args),
+    /// Show every attempt to apply or revert a migration
+    History(history::Args),
     /// Dump databases and verify the dumps
     Backup(backup::Args),
     /// Restore databases from a backup
     Restore(restore::Args),
-    /// Write the schema that a service's migrations produce
-    Schema(schema::Args),
-    /// Manage the project's own PostgreSQL
-    Local(local::Args),
+    /// Take over databases that TypeORM migrated
+    Adopt(adopt::Args),
     /// Open psql on a service's database
     Psql(psql::Args),
+    /// Manage the project's own PostgreSQL
+    Local(local::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page of the program or of a command
@@ -173,19 +174,19 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
         Command::All(args) => Box::pin(run::all(&context, &args)).await,
         Command::Run(args) => Box::pin(run::run(&context, &args)).await,
         Command::Status(args) => Box::pin(status::status(&context, &args)).await,
-        Command::Revert(args) => Box::pin(revert::revert(&context, &args)).await,
         Command::Plan(args) => Box::pin(plan::plan(&context, &args)).await,
-        Command::Graph(args) => graph::graph(&context, &args),
+        Command::Revert(args) => Box::pin(revert::revert(&context, &args)).await,
         Command::Generate(args) => generate::generate(&context, &args),
-        Command::History(args) => Box::pin(history::history(&context, &args)).await,
+        Command::Schema(args) => Box::pin(schema::schema(&context, &args)).await,
+        Command::Graph(args) => graph::graph(&context, &args),
         Command::Check(args) => Box::pin(check::check(&context, &args)).await,
         Command::Rehearse(args) => Box::pin(rehearse::rehearse(&context, &args)).await,
         Command::Drift(args) => Box::pin(drift::drift(&context, &args)).await,
         Command::Doctor(args) => Box::pin(doctor::doctor(&context, &args)).await,
-        Command::Adopt(args) => Box::pin(adopt::adopt(&context, &args)).await,
+        Command::History(args) => Box::pin(history::history(&context, &args)).await,
         Command::Backup(args) => Box::pin(backup::backup(&context, &args)).await,
         Command::Restore(args) => Box::pin(restore::restore(&context, &args)).await,
-        Command::Schema(args) => Box::pin(schema::schema(&context, &args)).await,
+        Command::Adopt(args) => Box::pin(adopt::adopt(&context, &args)).await,
         Command::Psql(args) => Box::pin(psql::psql(&context, &args)).await,
         Command::Local(_) | Command::Completions(_) | Command::Man(_) => Ok(ExitStatus::Done),
     }

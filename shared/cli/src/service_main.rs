@@ -32,9 +32,10 @@ if nothing is configured, from the project's local PostgreSQL."
 )]
 struct Cli {
     #[command(flatten)]
-    globals: GlobalArgs,
-    #[command(flatten)]
     run: RunArgs,
+    // Last, because the heading of its options applies to all that follow.
+    #[command(flatten)]
+    globals: GlobalArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::gather::gather_histories;
-use super::plan_revert::{inspect_more, refuse_required, requiring_services};
+use super::revert::{inspect_more, refuse_required, requiring_services};
 use super::{CommandError, Context, Gathered, Selected, invocation};
 use domain::{Direction, Plan, ServiceName, rerun};
 use engine::dispatch::{Compensation, Migrations, PlanReverts, Reverts};

@@ -4,32 +4,24 @@
 //! between services (the caller provides an [`Order`](engine::planning::Order)) and not for executing the plan (`dispatch`).
 
 mod args;
-mod atomic;
 mod compensation;
 mod confirm;
 mod context;
 mod dry_run;
 mod error;
 mod gather;
-mod give_up;
 mod in_doubt;
 mod interrupt;
 mod invocation;
-mod plan_revert;
-mod plan_run;
 mod print;
 mod refuse;
 mod revert;
-mod revert_run;
 mod run;
 mod selection;
 mod status;
 mod unreachable;
 
-pub use args::{
-    CheckedRevert, FailureChoice, GlobalArgs, LogFormat, OutcomeChoice, OutputChoice, RevertArgs,
-    RunArgs, StatusArgs,
-};
+pub use args::{GlobalArgs, LogFormat, OutputChoice};
 pub use confirm::{answer_is_yes, confirm};
 pub use context::Context;
 pub use dry_run::{print_plan, print_sql};
@@ -38,11 +30,12 @@ pub use gather::{Gathered, gather, warn_in_doubt};
 pub use in_doubt::resolve_in_doubt;
 pub use interrupt::{watch_signals, watch_stops};
 pub use invocation::{meet, remember};
-pub use plan_revert::planned_revert;
-pub use plan_run::{Planned, planned_run};
 pub use print::{print_document, print_document_exact, print_exact, print_text};
-pub use revert::revert;
-pub use run::{named_version, one_service, refused, run};
+pub use revert::{CheckedRevert, RevertArgs, planned_revert, revert};
+pub use run::{
+    FailureChoice, OutcomeChoice, Planned, RunArgs, named_version, one_service, planned_run,
+    refused, run,
+};
 pub use selection::{Selected, select};
-pub use status::status;
+pub use status::{StatusArgs, status};
 pub use unreachable::{Unreachable, refuse_stopped, unreachable_lines};

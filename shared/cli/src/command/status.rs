@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use clap::Args;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::print::print_text;
-use super::{
-    CommandError, Context, Selected, StatusArgs, Unreachable, print_document, unreachable_lines,
-};
+use super::{CommandError, Context, Selected, Unreachable, print_document, unreachable_lines};
 use domain::History;
 use domain::{ExitStatus, RefusalKind, ServiceName, Version, suggest};
 use engine::inspect::{Inspection, ServiceError, Target, inspect};
@@ -22,6 +21,14 @@ use report::table::{Align, Cell, columns_without};
 use report::units::{count, duration};
 use report::{Palette, Role, clean};
 use store::durations;
+
+/// Flags of `status`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusArgs {
+    /// Exit with 4 when migrations are pending
+    #[arg(long)]
+    pub exit_code: bool,
+}
 
 /// `status` of one service.
 #[derive(Debug, Serialize)]

@@ -1,19 +1,29 @@
 //! `revert`: undoes applied migrations, newest first.
 
+mod args;
+mod give_up;
+mod of_run;
+mod plan;
+
 use super::gather::{gather_resolved, warn_in_doubt};
-use super::give_up::give_up;
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
-use super::revert_run::revert_run;
 use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version};
 use super::{
-    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
-    planned_revert, print_sql, refuse_stopped,
+    CommandError, Context, FailureChoice, Selected, confirm, gather, invocation, print_sql,
+    refuse_stopped,
 };
 use domain::{ExitStatus, called};
 use engine::planning::Order;
 use engine::revert::Scope;
 use report::units::count;
+
+use give_up::give_up;
+use of_run::revert_run;
+
+pub use args::{CheckedRevert, RevertArgs};
+pub use plan::planned_revert;
+pub(super) use plan::{inspect_more, refuse_required, requiring_services};
 
 /// Undoes applied migrations of the selected services.
 pub async fn revert(

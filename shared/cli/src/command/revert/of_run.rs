@@ -2,15 +2,16 @@
 
 use uuid::Uuid;
 
-use super::compensation::{compensation, left_by};
-use super::gather::{gather_resolved, warn_in_doubt};
-use super::interrupt::watch_stops;
-use super::plan_run::Planned;
-use super::refuse::refuse_run;
-use super::run::{Asked, execute, hold_everything_back};
-use super::{
-    CheckedRevert, CommandError, Context, FailureChoice, Selected, confirm, gather, invocation,
-    print_sql, refuse_stopped,
+use super::CheckedRevert;
+use crate::command::compensation::{compensation, left_by};
+use crate::command::gather::{gather_resolved, warn_in_doubt};
+use crate::command::interrupt::watch_stops;
+use crate::command::refuse::refuse_run;
+use crate::command::run::Planned;
+use crate::command::run::{Asked, execute, hold_everything_back};
+use crate::command::{
+    CommandError, Context, FailureChoice, Selected, confirm, gather, invocation, print_sql,
+    refuse_stopped,
 };
 use domain::{ExitStatus, Plan, commented, suggest};
 use engine::planning::Order;

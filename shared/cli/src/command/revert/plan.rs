@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::gather::gather_histories;
-use super::plan_run::Planned;
-use super::{CommandError, Context, Gathered, Selected, invocation};
+use crate::command::gather::gather_histories;
+use crate::command::run::Planned;
+use crate::command::{CommandError, Context, Gathered, Selected, invocation};
 use domain::{
     Diagnostic, Direction, ExitStatus, Migration, Refusal, RefusalKind, Requirement, Service,
     ServiceName, Version, commented, suggest,
@@ -99,7 +99,7 @@ pub async fn planned_revert(
 }
 
 /// The services with a migration that requires one of these services.
-pub(super) fn requiring_services<'n>(
+pub(crate) fn requiring_services<'n>(
     context: &Context,
     names: impl Iterator<Item = &'n ServiceName>,
 ) -> BTreeSet<ServiceName> {
@@ -119,7 +119,7 @@ pub(super) fn requiring_services<'n>(
         .collect()
 }
 
-pub(super) async fn inspect_more(
+pub(crate) async fn inspect_more(
     context: &Context,
     selected: &Selected,
     gathered: &mut Gathered,
@@ -228,7 +228,7 @@ fn next_dependent(
 }
 
 /// Refuses, service by service, to undo what migrations of other services still require.
-pub(super) fn refuse_required(
+pub(crate) fn refuse_required(
     context: &Context,
     gathered: &Gathered,
     undone: &BTreeMap<&ServiceName, BTreeSet<Version>>,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::interrupt::watch_stops;
-use super::refuse::refuse_run;
-use super::run::refused;
-use super::{CheckedRevert, CommandError, Context, Selected, confirm, gather};
+use super::CheckedRevert;
+use crate::command::interrupt::watch_stops;
+use crate::command::refuse::refuse_run;
+use crate::command::run::refused;
+use crate::command::{CommandError, Context, Selected, confirm, gather};
 use domain::{Direction, EventKind, ExitStatus, ServiceName, Version, commented, suggest};
 use engine::dispatch::{Operation, Start, Stops};
 use engine::inspect::{ServiceError, Target};

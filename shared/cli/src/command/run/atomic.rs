@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{CommandError, Context, FailureChoice, RunArgs, Selected};
+use super::{FailureChoice, RunArgs};
+use crate::command::{CommandError, Context, Selected};
 use domain::{Plan, Refusal, RefusalKind, Script, ServiceName, called, commented, suggest};
 use engine::inspect::{ServiceError, Target};
 use engine::planning;

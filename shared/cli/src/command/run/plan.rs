@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{CommandError, Context, Gathered, Selected};
+use crate::command::{CommandError, Context, Gathered, Selected};
 use domain::{Direction, Gate, Migration, Plan, Requirement, ServiceName, Step, Version};
 use engine::gates;
 use engine::inspect::{ServiceError, Target};

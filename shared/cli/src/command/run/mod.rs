@@ -1,5 +1,9 @@
 //! `run`: applies pending migrations.
 
+mod args;
+mod atomic;
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +11,11 @@ use std::time::Duration;
 use super::compensation::{reverts, undone_first};
 use super::gather::{gather_resolved, warn_in_doubt};
 use super::interrupt::watch_stops;
-use super::plan_revert::requiring_services;
-use super::plan_run::Planned;
 use super::refuse::refuse_run;
+use super::revert::requiring_services;
 use super::{
-    CommandError, Context, FailureChoice, Gathered, OutcomeChoice, RunArgs, Selected, atomic,
-    confirm, gather, invocation, planned_run, print_sql, print_text, refuse_stopped,
+    CommandError, Context, Gathered, Selected, confirm, gather, invocation, print_sql, print_text,
+    refuse_stopped,
 };
 use domain::{
     Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step, commented,
@@ -26,6 +29,9 @@ use engine::inspect::{ServiceError, Target};
 use engine::planning::Order;
 use report::units::count;
 use settings::EngineSettings;
+
+pub use args::{FailureChoice, OutcomeChoice, RunArgs};
+pub use plan::{Planned, planned_run};
 
 /// Applies the pending migrations of the selected services, after the pre-run check if there is one.
 pub async fn run(
