@@ -545,7 +545,7 @@ fn a_revert_without_a_statement_counts_as_absent() {
     });
     let orchestrator = Program::orchestrator(&server).services(&services);
     let plan = orchestrator.expect(&["plan", "--output", "json"], 0).json();
-    assert_eq!(plan["steps"][0]["hazards"][0]["hazard"], "irreversible");
+    assert_eq!(plan["steps"][0]["reversible"], false);
     orchestrator.expect(&["all"], 0);
     let status = orchestrator
         .expect(&["status", "--output", "json"], 0)

@@ -48,6 +48,7 @@ mod fresh_clone;
 mod fresh_platform;
 mod gates;
 mod gates_held;
+mod hazards;
 mod histories;
 mod hostile;
 mod isolation;

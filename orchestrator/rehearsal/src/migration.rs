@@ -7,7 +7,6 @@ use catalog::Snapshot;
 use domain::{
     ColumnOrder, Direction, Failure, Finding, Migration, Rehearsed, Reversibility, Script, SeenLock,
 };
-use engine::planning;
 use engine::runner::StepObserver;
 
 use super::pending::Work;
@@ -263,7 +262,7 @@ impl<'a> RehearsalStep<'a> {
 
     /// Whether the engine runs the file for a direction; otherwise records a finding with the reason.
     fn is_runnable(&mut self, direction: Direction) -> bool {
-        match runnable(&self.work.service, self.migration, direction) {
+        match runnable(self.migration, direction) {
             Ok(_) => true,
             Err(draft) => {
                 self.record(draft);
@@ -315,18 +314,18 @@ impl<'a> RehearsalStep<'a> {
         subject: &str,
         failure: &Failure,
     ) {
-        let script = planning::script(self.migration, direction);
+        let script = self.migration.script(direction);
         let draft = does_not_run(rule, script, subject, failure);
         self.disproven |= self.record(draft);
     }
 
     fn revert(&self) -> &'a Script {
-        planning::script(self.migration, Direction::Down)
+        self.migration.script(Direction::Down)
     }
 
     fn judge(&mut self, verdict: &Verdict, [rule, extensions]: Rules, direction: Direction) {
         self.notes.extend(verdict.notes());
-        let script = planning::script(self.migration, direction);
+        let script = self.migration.script(direction);
         for draft in verdict.drafts(rule, extensions, script) {
             self.disproven |= self.record(draft);
         }

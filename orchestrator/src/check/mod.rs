@@ -3,7 +3,6 @@
 //! Responsible for combining the findings of the text (`lint`), of a rehearsal, of the directives and of git, and for the formats that other
 //! programs read. Not for the rules, nor for the human output (`cli`).
 
-mod allows;
 mod combine;
 mod github;
 mod markdown;
@@ -14,7 +13,6 @@ mod report;
 mod sarif;
 mod scope;
 
-pub use allows::allows;
 pub use combine::combine;
 pub use github::annotations;
 pub use markdown::job_summary;

@@ -1,11 +1,11 @@
 //! The `plan` command: the steps of a run, without running them.
 
-use domain::{ExitStatus, Plan, Version};
+use domain::{ExitStatus, Plan, Step, Version};
 use report::Role;
 use report::table::{Align, Cell, columns_without};
 use report::units::count;
 use service_cli::command::{
-    CommandError, Context, gather, meet, planned_run, print_plan, refuse_stopped, select,
+    CommandError, Context, Hazards, gather, meet, planned_run, print_plan, refuse_stopped, select,
     warn_in_doubt,
 };
 
@@ -48,35 +48,25 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     if context.is_human() {
         // The state of an unreachable service is unknown.
         if planned.stopped.is_empty() || !planned.plan.steps.is_empty() {
-            super::print(&human(context, &planned.plan))?;
+            super::print(&human(context, &planned.plan)?)?;
         }
     } else {
-        print_plan(&planned.plan)?;
+        print_plan(context, &planned.plan)?;
     }
     refuse_stopped(&planned.stopped)?;
     Ok(ExitStatus::Done)
 }
 
-fn human(context: &Context, plan: &Plan) -> String {
+fn human(context: &Context, plan: &Plan) -> Result<String, CommandError> {
     if plan.steps.is_empty() {
-        return "nothing to do\n".to_owned();
+        return Ok("nothing to do\n".to_owned());
     }
+    let hazards = Hazards::of(context, &plan.steps)?;
     let rows: Vec<Vec<Cell>> = plan
         .steps
         .iter()
         .map(|step| {
-            let mut notes: Vec<String> = step
-                .requires
-                .iter()
-                .map(|requirement| format!("requires {requirement}"))
-                .collect();
-            let mut hazards: Vec<&str> = step
-                .hazards
-                .iter()
-                .map(|hazard| hazard.hazard.as_str())
-                .collect();
-            hazards.dedup();
-            notes.extend(hazards.into_iter().map(str::to_owned));
+            let notes = notes(context, step, &hazards);
             vec![
                 step.wave.to_string().into(),
                 step.service.to_string().into(),
@@ -115,5 +105,27 @@ fn human(context: &Context, plan: &Plan) -> String {
             meet(&gate.service)
         ));
     }
-    text
+    Ok(text)
+}
+
+/// What a reviewer should know about a step: its requirements, the properties of its file, and its hazards, each rule once.
+fn notes(context: &Context, step: &Step, hazards: &Hazards) -> Vec<String> {
+    let required = step.requires.iter();
+    let mut notes: Vec<String> = required.map(|it| format!("requires {it}")).collect();
+    let service = context.fleet.service(&step.service);
+    if let Some(migration) = service.and_then(|service| service.migration(step.version)) {
+        if migration.script(step.direction).directives.no_transaction {
+            notes.push("no-transaction".to_owned());
+        }
+        if !migration.is_reversible() {
+            notes.push("irreversible".to_owned());
+        }
+        for finding in hazards.of_file(migration, step.direction) {
+            let note = format!("{} {}", finding.severity, finding.rule);
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
 }

@@ -50,7 +50,7 @@ pub use invocation::{
 pub use migration::{Migration, Script};
 pub use millis::millis;
 pub use outcome::{Totals, Verdict};
-pub use plan::{Direction, Gate, Hazard, Plan, Step};
+pub use plan::{Direction, Gate, Plan, Step};
 pub use query::shown_query;
 pub use refusal::{Refusal, RefusalKind};
 pub use rehearsal::{Rehearsed, Reversibility, SeenLock};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Checksum, Directives, Version};
+use super::{Checksum, Direction, Directives, Version};
 
 /// The text of one SQL file and its directives.
 #[derive(Clone, Debug)]
@@ -34,5 +34,13 @@ impl Migration {
     /// Whether it has a revert file and is not marked irreversible.
     pub fn is_reversible(&self) -> bool {
         self.revert.is_some() && self.script.directives.irreversible.is_none()
+    }
+
+    /// The file for one direction; the migration itself if it has no revert file.
+    pub fn script(&self, direction: Direction) -> &Script {
+        match direction {
+            Direction::Up => &self.script,
+            Direction::Down => self.revert.as_ref().unwrap_or(&self.script),
+        }
     }
 }

@@ -32,18 +32,6 @@ impl fmt::Display for Direction {
     }
 }
 
-/// A property of a step that a reviewer should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Hazard {
-    /// The slug of the hazard: `drops-table`, `no-transaction`, …
-    pub hazard: String,
-    /// The explanation, one sentence.
-    pub detail: String,
-    /// The line in the file, 1-based; `None` if the hazard concerns the whole file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
-}
-
 /// One migration to apply or to undo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -59,8 +47,6 @@ pub struct Step {
     pub wave: usize,
     /// The cross-service requirements of its file.
     pub requires: Vec<Requirement>,
-    /// What a reviewer should know about it.
-    pub hazards: Vec<Hazard>,
     /// Indices of the steps that must be done before it.
     #[serde(skip)]
     pub after: Vec<usize>,

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::lexer::{Lexer, TokenKind};
 use super::{
-    Name, Statement, StatementKind, classify, file_hazards, hazards, leading_comment_lines,
-    position_at, position_of_character, split,
+    Name, Statement, StatementKind, classify, leading_comment_lines, position_at,
+    position_of_character, split,
 };
 
 /// Fragments that open, close and end constructs, in any order.
@@ -210,10 +210,8 @@ proptest! {
                     end = statement.offset + statement.text.len();
                     prop_assert_eq!(&text[statement.offset..end], statement.text);
                     has_data = classify(statement) == StatementKind::CopyFromStdin;
-                    hazards(statement);
                 }
                 prop_assert!(has_data || is_blank(&text[end..]));
-                file_hazards(&statements);
             }
             Err(error) => prop_assert!(text.is_char_boundary(error.offset) && error.offset < text.len()),
         }
@@ -223,7 +221,6 @@ proptest! {
     fn classification_accepts_any_text(text in texts()) {
         let statement = Statement { text: &text, offset: 0 };
         classify(&statement);
-        hazards(&statement);
     }
 
     #[test]
@@ -273,7 +270,6 @@ proptest! {
         }
         let (one, other) = (Statement { text, offset: 0 }, split(&other).unwrap()[0]);
         prop_assert_eq!(kind_alone(&other), kind_alone(&one), "{}", other.text);
-        prop_assert_eq!(hazards(&other), hazards(&one), "{}", other.text);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Splits a file into statements.
 //!
 //! Determines which semicolons end a statement: not those in parentheses (`CREATE RULE … DO (a; b)`) or in a `BEGIN ATOMIC`
-//! body. Recognizes psql commands and the data of `COPY … FROM STDIN` so that they can be refused. `classify` and `hazard`
-//! interpret the statements.
+//! body. Recognizes psql commands and the data of `COPY … FROM STDIN` so that they can be refused. `classify` interprets
+//! the statements.
 
 use super::classify::classify;
 use super::lexer::{Lexer, Problem, SplitError, Token, TokenKind, line_end};

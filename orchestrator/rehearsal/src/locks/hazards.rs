@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::Script;
-use pg_sql::{Hazard, Statement};
+use pg_sql::Statement;
 
 use super::observed::{BlockingLock, BlockingLocks, ObservedStatement, truncates};
 use super::{LockMode, ObservedLocks};
@@ -59,11 +59,7 @@ enum Order {
 
 impl Order {
     fn of(text: &str) -> Self {
-        let words: Vec<String> = text
-            .split(|character: char| !(character.is_alphanumeric() || character == '_'))
-            .filter(|word| !word.is_empty())
-            .map(str::to_ascii_uppercase)
-            .collect();
+        let words = words(text);
         // `FOR UPDATE`, `ON DELETE CASCADE` and trigger events change no rows.
         let is_event = |word: &String| {
             matches!(
@@ -100,6 +96,14 @@ impl Order {
             _ => Self::LocksFirst,
         }
     }
+}
+
+/// The words of a statement in upper case, including those in its texts and comments.
+fn words(text: &str) -> Vec<String> {
+    text.split(|character: char| !(character.is_alphanumeric() || character == '_'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_uppercase)
+        .collect()
 }
 
 impl ObservedLocks {
@@ -269,7 +273,7 @@ impl ObservedLocks {
                 .filter(|relation| relation.kind == 'p');
             relation.is_some_and(|relation| mode.blocks(relation.kind).is_some())
         });
-        safe_form(pg_sql::hazards(statement)?, on_partitions)
+        safe_form(statement.text, on_partitions)
     }
 
     fn line(&self, script: &Script, lock: &BlockingLock) -> u32 {
@@ -352,30 +356,48 @@ fn time(took: Duration) -> String {
     format!("{} ms", took.as_micros().div_ceil(1_000).max(1))
 }
 
-fn safe_form(hazard: Hazard, on_partitions: bool) -> Option<&'static str> {
-    Some(match hazard {
-        // On partitioned tables PostgreSQL refuses CONCURRENTLY, and a key that uses an existing index.
-        Hazard::BlockingIndex if on_partitions => {
-            "CREATE INDEX … ON ONLY the partitioned table, or ALTER TABLE ONLY … ADD CONSTRAINT for a key; then CREATE INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX … ATTACH PARTITION for each"
-        }
-        Hazard::BlockingIndex => {
-            "CREATE INDEX CONCURRENTLY, in a no-transaction migration; a key then by ADD CONSTRAINT … USING INDEX"
-        }
-        Hazard::BlockingReindex => "REINDEX … CONCURRENTLY, in a no-transaction migration",
-        Hazard::BlockingRefresh => {
-            "REFRESH MATERIALIZED VIEW CONCURRENTLY, with a unique index on the view"
-        }
-        Hazard::SetsNotNull => {
-            "ADD CHECK (column IS NOT NULL) NOT VALID; in the next migration VALIDATE CONSTRAINT; in the one after it SET NOT NULL and DROP CONSTRAINT"
-        }
-        Hazard::ValidatesConstraint => {
-            "ADD CONSTRAINT … NOT VALID, and VALIDATE CONSTRAINT in a migration after it"
-        }
-        Hazard::ChangesColumnType => {
-            "a new column of the new type, filled in batches, then swapped by name"
-        }
-        _ => return None,
-    })
+/// The safe form of a schema change, given that it was observed to read or rewrite a table under a lock.
+fn safe_form(text: &str, on_partitions: bool) -> Option<&'static str> {
+    let words = words(text);
+    let has = |phrase: &str| {
+        let phrase: Vec<&str> = phrase.split(' ').collect();
+        words.windows(phrase.len()).any(|window| window == phrase)
+    };
+    let forms: [(&[&str], &str); 6] = [
+        (
+            &["TYPE"],
+            "a new column of the new type, filled in batches, then swapped by name",
+        ),
+        (
+            &["SET NOT NULL"],
+            "ADD CHECK (column IS NOT NULL) NOT VALID; in the next migration VALIDATE CONSTRAINT; in the one after it SET NOT NULL and DROP CONSTRAINT",
+        ),
+        (
+            &["CHECK", "FOREIGN KEY"],
+            "ADD CONSTRAINT … NOT VALID, and VALIDATE CONSTRAINT in a migration after it",
+        ),
+        (
+            &["REINDEX"],
+            "REINDEX … CONCURRENTLY, in a no-transaction migration",
+        ),
+        (
+            &["REFRESH"],
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY, with a unique index on the view",
+        ),
+        (
+            &["INDEX", "PRIMARY KEY", "UNIQUE", "EXCLUDE"],
+            // On partitioned tables PostgreSQL refuses CONCURRENTLY, and a key that uses an existing index.
+            if on_partitions {
+                "CREATE INDEX … ON ONLY the partitioned table, or ALTER TABLE ONLY … ADD CONSTRAINT for a key; then CREATE INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX … ATTACH PARTITION for each"
+            } else {
+                "CREATE INDEX CONCURRENTLY, in a no-transaction migration; a key then by ADD CONSTRAINT … USING INDEX"
+            },
+        ),
+    ];
+    let known = forms
+        .iter()
+        .find(|(phrases, _)| phrases.iter().any(|phrase| has(phrase)));
+    known.map(|(_, form)| *form)
 }
 
 #[cfg(test)]
@@ -424,6 +446,26 @@ mod tests {
         ] {
             assert_eq!(Order::of(text), order, "{text}");
         }
+    }
+
+    #[test]
+    fn the_words_of_a_statement_select_its_safe_form() {
+        for (text, part) in [
+            ("alter table t alter c type bigint", Some("new type")),
+            ("ALTER TABLE t ALTER c SET  NOT NULL", Some("IS NOT NULL")),
+            (
+                "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u",
+                Some("NOT VALID"),
+            ),
+            ("CREATE UNIQUE INDEX ON t (a)", Some("USING INDEX")),
+            ("REFRESH MATERIALIZED VIEW v", Some("REFRESH")),
+            ("ALTER TABLE t SET TABLESPACE s", None),
+        ] {
+            let form = safe_form(text, false);
+            assert_eq!(form.is_some(), part.is_some(), "{text}");
+            assert!(part.is_none_or(|part| form.is_some_and(|form| form.contains(part))));
+        }
+        assert!(safe_form("CREATE INDEX ON t (a)", true).is_some_and(|it| it.contains("ATTACH")));
     }
 
     #[test]

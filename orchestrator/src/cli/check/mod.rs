@@ -20,14 +20,13 @@ use self::fix::{Wish, fix};
 use super::drift::ScratchArgs;
 use super::progress::with_progress;
 use crate::check::{
-    Paths, Rehearsals, Report, Scope, allows, annotations, combine, job_summary, merged,
-    rehearsals, sarif,
+    Paths, Rehearsals, Report, Scope, annotations, combine, job_summary, merged, rehearsals, sarif,
 };
 use crate::git::{Changes, GitError};
 pub(super) use lines::block;
 use lines::human;
-use lint::lint;
-use lint::rules::{Rule, Rulebook, is_proven, slugs};
+use lint::rules::{Rule, Rulebook, is_proven, is_textual, slugs};
+use lint::{allows, lint};
 use scratch::ScratchServers;
 
 /// The variable with the path of GitHub's job summary.
@@ -106,7 +105,8 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
         .iter()
         .map(|service| {
             let is_new = |version| scope.is_new(&service.name, version);
-            lint(service, &rulebook, now, is_new)
+            let is_asked = |version| scope.has(&service.name, version);
+            lint(service, &rulebook, now, is_new, is_asked)
         })
         .collect();
     let rehearsals = if args.no_rehearsal {
@@ -162,11 +162,8 @@ fn of_service(
                 && proof.reversibility != Reversibility::Unknown
         })
     };
-    // Merged migrations are compared separately, and only with --changed-since.
-    let is_asked = |version, rule: &Rule| {
-        rule.slug != slugs::MERGED_MIGRATION_EDITED.slug
-            && (!is_proven(rule) || is_rehearsed(version))
-    };
+    let is_asked =
+        |version, rule: &Rule| is_textual(rule) || (is_proven(rule) && is_rehearsed(version));
     let raw = [text.as_slice(), &seen].concat();
     let allows = allows(service, rulebook, &raw, is_asked);
     let mut findings = combine(service, text, seen, &rehearsals.proofs);

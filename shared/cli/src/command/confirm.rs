@@ -11,6 +11,16 @@ use report::printable::write_err;
 /// Confirms a change in production: with `--yes`, or with an answer on the terminal; refuses it otherwise. Does nothing
 /// outside production.
 pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
+    confirm_reviewed(context, yes, what, || Ok(String::new())).await
+}
+
+/// The same, after showing a review of the change to a human who has not confirmed it yet.
+pub(super) async fn confirm_reviewed(
+    context: &Context,
+    yes: bool,
+    what: &str,
+    review: impl FnOnce() -> Result<String, CommandError>,
+) -> Result<(), CommandError> {
     if !context.configuration.is_production() {
         return Ok(());
     }
@@ -21,6 +31,9 @@ pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), Com
     }
     if yes {
         return Ok(());
+    }
+    if context.is_human() {
+        write_err(&review()?);
     }
     let question = format!("This will {what} in production. Continue? [y/N] ");
     if answer_is_yes(context, &question).await? {

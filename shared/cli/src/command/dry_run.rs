@@ -6,24 +6,67 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::hazards::line;
 use super::print::print_text;
-use super::{CommandError, Context, print_document};
-use domain::{Direction, Plan, ServiceName};
+use super::{CommandError, Context, Hazards, print_document};
+use domain::{Direction, Gate, Place, Plan, ServiceName, Severity, Step};
 use engine::inspect::{ServiceError, Target};
-use engine::planning;
 use engine::revert;
 
 /// A plan as a JSON document.
 #[derive(Serialize)]
 struct PlanDocument<'a> {
     schema: u32,
+    steps: Vec<StepDocument<'a>>,
+    gates: &'a [Gate],
+}
+
+#[derive(Serialize)]
+struct StepDocument<'a> {
     #[serde(flatten)]
-    plan: &'a Plan,
+    step: &'a Step,
+    reversible: bool,
+    no_transaction: bool,
+    hazards: Vec<HazardDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct HazardDocument<'a> {
+    hazard: &'a str,
+    severity: Severity,
+    detail: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safe_form: Option<&'a str>,
 }
 
 /// Prints a plan as JSON.
-pub fn print_plan(plan: &Plan) -> Result<(), CommandError> {
-    print_document(&PlanDocument { schema: 1, plan })
+pub fn print_plan(context: &Context, plan: &Plan) -> Result<(), CommandError> {
+    let hazards = Hazards::of(context, &plan.steps)?;
+    let steps = plan.steps.iter().filter_map(|step| {
+        let migration = context.service(&step.service)?.migration(step.version)?;
+        let found = hazards.of_file(migration, step.direction).iter();
+        let found = found.map(|finding| HazardDocument {
+            hazard: &finding.rule,
+            severity: finding.severity,
+            detail: &finding.message,
+            place: finding.place,
+            safe_form: finding.safe_form.as_deref(),
+        });
+        let script = migration.script(step.direction);
+        Some(StepDocument {
+            step,
+            reversible: migration.is_reversible(),
+            no_transaction: script.directives.no_transaction,
+            hazards: found.collect(),
+        })
+    });
+    print_document(&PlanDocument {
+        schema: 1,
+        steps: steps.collect(),
+        gates: &plan.gates,
+    })
 }
 
 /// Prints the SQL of every step in a possible order of the run, or the plan with `--output json`.
@@ -34,8 +77,9 @@ pub fn print_sql(
     stopped: &[(ServiceName, ServiceError)],
 ) -> Result<(), CommandError> {
     if !context.is_human() {
-        return print_plan(plan);
+        return print_plan(context, plan);
     }
+    let hazards = Hazards::of(context, &plan.steps)?;
     let mut text = String::new();
     for (index, step) in plan.steps.iter().enumerate() {
         let Some(target) = targets.get(&step.service) else {
@@ -44,7 +88,7 @@ pub fn print_sql(
         let Some(migration) = target.service.migration(step.version) else {
             continue;
         };
-        let script = planning::script(migration, step.direction);
+        let script = migration.script(step.direction);
         if step.direction == Direction::Down
             && let Err(refusal) = revert::refuse_irreversible(&target.service, migration)
         {
@@ -71,7 +115,11 @@ pub fn print_sql(
             target.address,
             step.wave
         );
-        let _ = writeln!(text, "-- {}\n{}\n", script.path, script.text.trim_end());
+        let _ = writeln!(text, "-- {}", script.path);
+        for finding in hazards.of_file(migration, step.direction) {
+            let _ = writeln!(text, "-- {}", line(finding));
+        }
+        let _ = writeln!(text, "{}\n", script.text.trim_end());
     }
     if !plan.steps.is_empty() {
         text.push_str("-- dry run: nothing was written\n");

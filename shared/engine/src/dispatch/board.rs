@@ -297,7 +297,6 @@ mod tests {
             direction: Direction::Up,
             wave: 0,
             requires: Vec::new(),
-            hazards: Vec::new(),
             after: after.to_vec(),
             gates: Vec::new(),
             remaining: 0,

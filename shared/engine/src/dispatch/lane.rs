@@ -19,7 +19,6 @@ use super::locked_database::LockedDatabase;
 use super::ties::{GateWait, HeldGates, Ties};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
-use crate::planning;
 use crate::runner::{StepContext, StepDone, StepObserver, execute};
 use crate::succession::{Due, Succession};
 use domain::History;
@@ -254,9 +253,7 @@ impl LaneTask {
                 self.send(Message::Unchanged { step: start.step });
                 continue;
             }
-            let with_progress = planning::script(migration, start.direction)
-                .directives
-                .no_transaction;
+            let with_progress = migration.script(start.direction).directives.no_transaction;
             // Checked before the file runs, because afterwards its outcome could not be recorded.
             locked.session().refuse_unwritable()?;
             if !locked.session().is_installed(with_progress) {

@@ -13,7 +13,6 @@ use super::remedy::remedy;
 use super::resumption::FileSession;
 use super::watch::Watch;
 use super::{leftovers, statements, transactional, units};
-use crate::planning;
 use domain::{
     Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, commented,
     millis, suggest, with_causes,
@@ -77,7 +76,7 @@ pub enum StepDone {
 
 impl StepContext<'_> {
     pub(super) fn script(&self) -> &Script {
-        planning::script(self.migration, self.direction)
+        self.migration.script(self.direction)
     }
 
     pub(super) fn observed<'s>(&'s self, session: &'s Session) -> ObservedStep<'s> {

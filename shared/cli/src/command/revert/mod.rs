@@ -5,15 +5,16 @@ mod give_up;
 mod of_run;
 mod plan;
 
+use super::confirm::confirm_reviewed;
 use super::gather::{gather_resolved, warn_in_doubt};
+use super::hazards::review;
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version};
 use super::{
-    CommandError, Context, FailureChoice, Selected, confirm, gather, invocation, print_sql,
-    refuse_stopped,
+    CommandError, Context, FailureChoice, Selected, gather, invocation, print_sql, refuse_stopped,
 };
-use domain::{ExitStatus, called};
+use domain::{ExitStatus, Step, called};
 use engine::planning::Order;
 use engine::revert::Scope;
 use report::units::count;
@@ -93,7 +94,9 @@ pub async fn revert(
     }
     if !planned.plan.steps.is_empty() {
         let what = format!("undo {}", count(planned.plan.steps.len(), "migration"));
-        if let Err(error) = confirm(context, args.yes, &what).await {
+        let steps: Vec<&Step> = planned.plan.steps.iter().collect();
+        let review = || review(context, &targets, &steps);
+        if let Err(error) = confirm_reviewed(context, args.yes, &what, review).await {
             return refuse_run(context, "revert", error);
         }
     }

@@ -4,16 +4,17 @@ use uuid::Uuid;
 
 use super::CheckedRevert;
 use crate::command::compensation::{compensation, left_by};
+use crate::command::confirm::confirm_reviewed;
 use crate::command::gather::{gather_resolved, warn_in_doubt};
+use crate::command::hazards::review;
 use crate::command::interrupt::watch_stops;
 use crate::command::refuse::refuse_run;
 use crate::command::run::Planned;
 use crate::command::run::{Asked, execute, hold_everything_back};
 use crate::command::{
-    CommandError, Context, FailureChoice, Selected, confirm, gather, invocation, print_sql,
-    refuse_stopped,
+    CommandError, Context, FailureChoice, Selected, gather, invocation, print_sql, refuse_stopped,
 };
-use domain::{ExitStatus, Plan, commented, suggest};
+use domain::{ExitStatus, Plan, Step, commented, suggest};
 use engine::planning::Order;
 use report::units::count;
 
@@ -89,7 +90,9 @@ pub(super) async fn revert_run(
     if let Some(compensation) = first.first() {
         let migrations = count(compensation.plan.steps.len(), "migration");
         let what = format!("undo {migrations} of run {run_id}");
-        if let Err(error) = confirm(context, args.yes, &what).await {
+        let steps: Vec<&Step> = compensation.plan.steps.iter().collect();
+        let review = || review(context, &targets, &steps);
+        if let Err(error) = confirm_reviewed(context, args.yes, &what, review).await {
             return refuse_run(context, "revert", error);
         }
     }

@@ -7,7 +7,6 @@ use super::{FailureChoice, RunArgs};
 use crate::command::{CommandError, Context, Selected};
 use domain::{Plan, Refusal, RefusalKind, Script, ServiceName, called, commented, suggest};
 use engine::inspect::{ServiceError, Target};
-use engine::planning;
 use pg_address::DatabaseAddress;
 use pg_session::{PreparedSlots, read_prepared_slots};
 
@@ -36,7 +35,7 @@ pub(super) async fn check_plan(
             .get(&step.service)
             .and_then(|target| target.service.migration(step.version));
         if let Some(migration) = migration
-            && let Some(problem) = problem(planning::script(migration, step.direction))
+            && let Some(problem) = problem(migration.script(step.direction))
         {
             return Err(refusal(Some(&step.service), problem, OTHERWISE).into());
         }

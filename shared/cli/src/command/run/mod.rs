@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compensation::{reverts, undone_first};
+use super::confirm::confirm_reviewed;
 use super::gather::{gather_resolved, warn_in_doubt};
+use super::hazards::review;
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::revert::requiring_services;
 use super::{
-    CommandError, Context, Gathered, Selected, confirm, gather, invocation, print_sql, print_text,
+    CommandError, Context, Gathered, Selected, gather, invocation, print_sql, print_text,
     refuse_stopped,
 };
 use domain::{
@@ -119,7 +121,10 @@ pub async fn run(
             count(planned.plan.steps.len(), "migration"),
             count(services, "database")
         );
-        if let Err(error) = confirm(context, args.yes, &what).await {
+        let undone = first.iter().flat_map(|it| &it.plan.steps);
+        let steps: Vec<&Step> = undone.chain(&planned.plan.steps).collect();
+        let review = || review(context, &targets, &steps);
+        if let Err(error) = confirm_reviewed(context, args.yes, &what, review).await {
             return refuse_run(context, "run", error);
         }
     }

@@ -44,7 +44,6 @@ fn step(service: &str, version: i64, after: &[usize]) -> Step {
         direction: Direction::Up,
         wave: 0,
         requires: Vec::new(),
-        hazards: Vec::new(),
         after: after.to_vec(),
         gates: Vec::new(),
         remaining: 0,

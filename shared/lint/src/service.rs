@@ -13,20 +13,23 @@ use super::remaining_keys::RemainingKeys;
 use super::{guide, read};
 use crate::rules::Rulebook;
 
-/// The findings in the files of a service, in their order.
-/// `is_new` is whether a migration certainly has not run anywhere yet.
+/// The findings in the files of the migrations that `is_asked` selects, in their order, given all files of the service.
+/// `is_new` is whether a migration certainly has not run yet.
 pub fn lint(
     service: &Service,
     rulebook: &Rulebook,
     now: OffsetDateTime,
     is_new: impl Fn(Version) -> bool,
+    is_asked: impl Fn(Version) -> bool,
 ) -> Vec<Finding> {
     let files: Vec<_> = service
         .migrations
         .iter()
         .filter_map(|migration| {
             let up = LintedFile::read(service, migration, Direction::Up)?;
-            let down = LintedFile::read(service, migration, Direction::Down);
+            let down = is_asked(migration.version)
+                .then(|| LintedFile::read(service, migration, Direction::Down))
+                .flatten();
             let up_steps = read::steps(&up);
             let down_steps = down.as_ref().map(read::steps);
             Some((up, up_steps, down, down_steps))
@@ -45,6 +48,11 @@ pub fn lint(
     let mut existing = ExistingRelations::default();
     let mut findings = Vec::new();
     for (number, (up, up_steps, down, down_steps)) in files.iter().enumerate() {
+        if !is_asked(up.migration.version) {
+            existing.take(&up.unfolded);
+            before.apply_all(up_steps);
+            continue;
+        }
         let context = LintContext {
             file: up,
             steps: up_steps,

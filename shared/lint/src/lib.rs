@@ -3,6 +3,7 @@
 //! Responsible for parsing a service's files once and applying the rules. Not for what only a database can show
 //! (`rehearsal`), nor for the output of findings (`cli`).
 
+mod allows;
 #[cfg(test)]
 mod cases;
 mod change;
@@ -31,6 +32,7 @@ mod size;
 mod squawk;
 mod unfold;
 
+pub use allows::allows;
 pub use change::{
     Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition,
     RowChange, RowKind, Step, Unknown,

@@ -1,7 +1,6 @@
 //! A file in the form that the rules read.
 
 use domain::{Direction, Migration, Script, Service};
-use engine::planning;
 use pg_sql::Statement;
 use squawk_syntax::{Parse, SourceFile};
 
@@ -37,7 +36,7 @@ impl<'a> LintedFile<'a> {
         if direction == Direction::Down && migration.revert.is_none() {
             return None;
         }
-        let script = planning::script(migration, direction);
+        let script = migration.script(direction);
         let too_deep = pg_sql::too_deep(&script.text, false);
         let parsed = too_deep.map_or(&*script.text, |_| "");
         let syntax = SourceFile::parse(parsed);

@@ -31,6 +31,11 @@ pub fn rule(slug: &str) -> Option<&'static Rule> {
         .copied()
 }
 
+/// Whether the text of a service's files shows violations: neither a rehearsal nor the merged state is required.
+pub fn is_textual(rule: &Rule) -> bool {
+    !is_proven(rule) && rule != &files::MERGED_MIGRATION_EDITED
+}
+
 /// Whether only a rehearsal can detect a violation.
 pub fn is_proven(rule: &Rule) -> bool {
     proof::ALL.contains(&rule)

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use domain::{Finding, Migration, Script, Service, Version};
 
-use lint::line;
-use lint::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
+use crate::line::line;
+use crate::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
 
 /// The findings about the directives of a service. `found` are its other findings; `asked` is whether a rule was checked on a
 /// migration.

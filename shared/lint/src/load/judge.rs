@@ -521,6 +521,7 @@ impl<'s, 'a> Judge<'s, 'a> {
         let mut drafts = Vec::new();
         for at in &self.statements {
             let ast::Stmt::AlterTable(table) = &at.statement else {
+                drafts.extend(self.missed_statement(at));
                 continue;
             };
             if !self.applies(Concern::Load, &slugs::STORAGE_CHANGE, at) {
@@ -577,6 +578,40 @@ impl<'s, 'a> Judge<'s, 'a> {
             }
         }
         drafts
+    }
+
+    /// Statements other than `ALTER TABLE` that squawk does not check.
+    fn missed_statement(&self, at: &At) -> Option<Draft<'a>> {
+        let (rule, message, safe_form) = match &at.statement {
+            ast::Stmt::Truncate(it) if below::<ast::Cascade>(it.syntax()).is_none() => (
+                &slugs::TRUNCATE,
+                "every row of {} is deleted",
+                "give the reason: -- migration: allow truncate \"…\"",
+            ),
+            ast::Stmt::Refresh(it)
+                if it.concurrently_token().is_none()
+                    && below::<ast::WithNoData>(it.syntax()).is_none() =>
+            {
+                (
+                    &slugs::REFRESH_NOT_CONCURRENT,
+                    "reads of {} are blocked while it is refreshed",
+                    "REFRESH MATERIALIZED VIEW CONCURRENTLY, which requires a unique index on the view",
+                )
+            }
+            ast::Stmt::DropOwned(_) => (
+                &slugs::DROP_SCHEMA,
+                "everything that the role owns is lost, even if it is in use",
+                "drop each object by name",
+            ),
+            _ => return None,
+        };
+        let applies = self.applies(Concern::Load, rule, at);
+        applies.then(|| {
+            let subject = at.subjects.first().map(Name::to_string).unwrap_or_default();
+            Draft::new(rule, self.file.script, message.replace("{}", &subject))
+                .at(span(at.statement.syntax()))
+                .safe_form(safe_form)
+        })
     }
 
     /// The range without the semicolon and trailing blanks; for a type change the whole action.

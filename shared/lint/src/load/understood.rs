@@ -1,7 +1,6 @@
 //! Whether a file can be checked at all: the linter can parse it, and the engine can run it.
 
-use domain::{Direction, Hazard, Migration, Script, Service};
-use engine::planning;
+use domain::{Direction, Migration, Script};
 use pg_sql::Lines;
 
 use crate::line::trimmed_line;
@@ -16,24 +15,11 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
         let line = trimmed_line(&lines, lines.position_at(at).line);
         return vec![too_deep(file.script).at(line)];
     }
-    match runnable(file.service, file.migration, file.direction) {
+    match runnable(file.migration, file.direction) {
         // The refusal of the engine is more precise than a syntax error of the linter.
         Err(refused) => vec![refused],
-        Ok(hazards) => {
-            let lines = Lines::of(text);
-            let outside = hazards
-                .into_iter()
-                .filter(|hazard| hazard.hazard == "needs-no-transaction");
-            let mut drafts: Vec<Draft<'a>> = outside
-                .map(|hazard| {
-                    let draft =
-                        Draft::new(&slugs::NEEDS_NO_TRANSACTION, file.script, hazard.detail);
-                    match hazard.line {
-                        Some(number) => draft.at(trimmed_line(&lines, number)),
-                        None => draft,
-                    }
-                })
-                .collect();
+        Ok(outside) => {
+            let mut drafts = outside;
             drafts.extend(not_understood(file));
             drafts.extend(unread(file));
             drafts
@@ -57,21 +43,24 @@ pub(crate) fn too_deep_within<'a>(script: &'a Script, steps: &[Step]) -> Vec<Dra
         .collect()
 }
 
-/// The hazards of a file that the engine runs.
+/// The findings about the statements of a file that cannot run in its transaction.
 ///
 /// # Errors
 /// The finding about a file that the engine refuses to run.
-pub fn runnable<'a>(
-    service: &Service,
-    migration: &'a Migration,
-    direction: Direction,
-) -> Result<Vec<Hazard>, Draft<'a>> {
-    let step = planning::step(service, migration, direction);
-    step.map(|step| step.hazards).map_err(|refused| {
-        let script = planning::script(migration, direction);
-        let place = trimmed_line(&Lines::of(&script.text), refused.line);
-        Draft::new(&slugs::ENGINE_REFUSES, script, refused.problem).at(place)
-    })
+pub fn runnable(migration: &Migration, direction: Direction) -> Result<Vec<Draft<'_>>, Draft<'_>> {
+    let script = migration.script(direction);
+    let lines = Lines::of(&script.text);
+    let line = |offset| trimmed_line(&lines, lines.position_at(offset).line);
+    let outside =
+        pg_sql::runnable(&script.text, script.directives.no_transaction).map_err(|refused| {
+            Draft::new(&slugs::ENGINE_REFUSES, script, refused.problem).at(line(refused.offset))
+        })?;
+    let drafts = outside.into_iter().map(|(offset, what)| {
+        let message =
+            format!("{what} cannot run in a transaction: add `-- migration: no-transaction`");
+        Draft::new(&slugs::NEEDS_NO_TRANSACTION, script, message).at(line(offset))
+    });
+    Ok(drafts.collect())
 }
 
 /// The findings about SQL in blocks that is not in their text.

@@ -10,6 +10,8 @@ rules! {
     INDEX_DROP_NOT_CONCURRENT = Warning "index-drop-not-concurrent" from "require-concurrent-index-deletion": "Drop indexes of existing tables CONCURRENTLY, in a no-transaction migration.";
     /// An index is rebuilt while writes are blocked.
     REINDEX_NOT_CONCURRENT = Error "reindex-not-concurrent" from "require-concurrent-reindex": "Rebuild indexes CONCURRENTLY, in a no-transaction migration.";
+    /// A materialized view is refreshed while reads are blocked.
+    REFRESH_NOT_CONCURRENT = Warning "refresh-not-concurrent": "Refresh existing materialized views CONCURRENTLY.";
     /// A check is validated in the statement that adds it.
     CONSTRAINT_NOT_VALID = Error "constraint-not-valid" from "constraint-missing-not-valid": "Add constraints on existing tables NOT VALID and validate them in a later migration.";
     /// A unique or primary key builds its index under a lock.
@@ -39,9 +41,11 @@ rules! {
     /// A table is dropped.
     DROP_TABLE = Error "drop-table" from "ban-drop-table": "Drop a table only when no running program uses it and its rows are no longer needed.";
     /// A schema or database is dropped.
-    DROP_SCHEMA = Error "drop-schema" from "ban-drop-schema", "ban-drop-database": "Do not drop schemas or databases that existed before the migration.";
+    DROP_SCHEMA = Error "drop-schema" from "ban-drop-schema", "ban-drop-database": "Do not drop schemas, databases, or everything that a role owns.";
     /// A view, function, type, sequence or extension is dropped.
     DROP_OBJECT = Warning "drop-object" from "ban-drop-view", "ban-drop-function", "ban-drop-type", "ban-drop-sequence", "ban-drop-domain", "ban-drop-extension": "Drop a view, function, type, sequence or extension only when no running program uses it.";
+    /// TRUNCATE empties a table.
+    TRUNCATE = Warning "truncate": "Empty an existing table only when its rows are no longer needed.";
     /// TRUNCATE empties tables that it does not name.
     TRUNCATE_CASCADE = Error "truncate-cascade" from "ban-truncate-cascade": "Name every table that TRUNCATE empties, instead of using CASCADE.";
     /// A column is specified twice.

@@ -112,7 +112,7 @@ pub(super) fn findings(fixture: &Fixture) -> Vec<Finding> {
     let now = datetime!(2026-11-23 12:00 UTC);
     let (service, merged) = (&fixture.service, &fixture.merged);
     let is_new = |version| !merged.is_empty() && !merged.contains(&version);
-    let mut findings = lint(service, &book, now, is_new);
+    let mut findings = lint(service, &book, now, is_new, |_| true);
     findings.extend(order_against(&fixture.service, &book, &fixture.merged));
     findings
 }

@@ -9,7 +9,7 @@ mod proof;
 mod rule;
 mod rulebook;
 
-pub use rule::{RULES, Rule, is_proven, nearest, rule};
+pub use rule::{RULES, Rule, is_proven, is_textual, nearest, rule};
 pub use rulebook::{ConfiguredSeverity, Draft, Rulebook};
 
 /// The rules of each family.
