@@ -314,6 +314,51 @@ fn the_events_of_a_revert_come_in_their_order() {
 }
 
 #[test]
+fn timings_name_the_phases_of_a_command() {
+    let (server, services) = started();
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let count = |outcome: &Outcome, phase: &str| {
+        let events = outcome.events();
+        let timings = &events.last().expect("an event")["timings"];
+        let phases = timings["phases"].as_array().expect("phases");
+        let found = phases.iter().find(|it| it["phase"] == phase);
+        for it in phases {
+            assert!(it["longest_us"].as_u64() <= it["total_us"].as_u64(), "{it}");
+            assert!(
+                it["longest_us"].as_u64() <= timings["elapsed_us"].as_u64(),
+                "{it}"
+            );
+        }
+        found.map_or(0, |it| it["count"].as_u64().unwrap_or_default())
+    };
+    let run = orchestrator.expect(&["all", "--timings", "--output", "json"], 0);
+    assert_eq!(count(&run, "lock"), 2, "{}", run.stdout);
+    assert_eq!(count(&run, "begin"), 2, "{}", run.stdout);
+    // The whole files, and each statement of the one without a transaction.
+    assert_eq!(count(&run, "execute"), 4, "{}", run.stdout);
+    for phase in ["parse", "login", "session", "create", "history", "record"] {
+        assert!(count(&run, phase) > 0, "{phase}: {}", run.stdout);
+    }
+
+    let revert = ["revert", "one", "--all", "--timings", "--output", "json"];
+    let refused = orchestrator.expect(&revert, 3);
+    assert!(count(&refused, "history") > 0, "{}", refused.stdout);
+    let again = orchestrator.expect(&["all", "--output", "json"], 0);
+    assert_eq!(
+        again.events().last().expect("an event").get("timings"),
+        None
+    );
+    let human = orchestrator.expect(&["all", "--timings"], 0).stdout;
+    let phases: Vec<&str> = human
+        .lines()
+        .skip_while(|line| !line.starts_with("phase "))
+        .filter_map(|line| line.split("  ").next())
+        .collect();
+    assert!(phases.contains(&"log in"), "{human}");
+    assert!(!phases.contains(&"execute"), "{human}");
+}
+
+#[test]
 fn a_run_that_is_refused_or_fails_ends_with_run_finished_too() {
     let (server, services) = started();
     let orchestrator = Program::orchestrator(&server).services(&services);

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::{
     Anchor, ColumnOrder, CompensationStop, Decision, Direction, ExitStatus, Gate, HeldLock,
-    Refusal, Rehearsed, SchemaDifference, ServiceName, StopCause, Totals, Verdict, Version,
+    Refusal, Rehearsed, SchemaDifference, ServiceName, StopCause, Timings, Totals, Verdict,
+    Version,
 };
 
 /// The version of the event schema, which `docs/json.md` describes. It is incremented when a field is removed or changes its meaning.
@@ -435,6 +436,9 @@ pub enum EventKind {
         /// The manifest of the backup that was taken before the first step.
         #[serde(skip_serializing_if = "Option::is_none")]
         backup: Option<String>,
+        /// How long the phases took, with `--timings`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timings: Option<Timings>,
     },
 }
 

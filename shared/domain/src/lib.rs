@@ -27,6 +27,7 @@ mod reporter;
 mod secrets;
 mod service;
 mod stop;
+mod timings;
 mod version;
 
 pub use anchor::Anchor;
@@ -59,4 +60,5 @@ pub use reporter::Reporter;
 pub use secrets::{MASK, is_secret_name, mask_key, mask_row, mask_secrets};
 pub use service::{Service, ServiceName, ServiceNameError};
 pub use stop::StopCause;
+pub use timings::{MeasuredPhase, Phase, PhaseTime, Timings, request_timings, timings};
 pub use version::Version;

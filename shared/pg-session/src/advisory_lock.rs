@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 use super::Client;
 use super::activity::{HOLDER, read_holder};
 use super::{Session, hurry};
-use domain::{Holder, with_causes};
+use domain::{Holder, Phase, with_causes};
 
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
 pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
@@ -105,6 +105,7 @@ impl LockedSession {
         cancelled: &mut watch::Receiver<u32>,
         waiting: impl FnMut(Option<Holder>) + Send,
     ) -> Result<Self, LockError> {
+        let _measured = Phase::Lock.begin();
         poll(&session, Lock::Run, wait, cancelled, waiting).await?;
         Ok(Self { session })
     }

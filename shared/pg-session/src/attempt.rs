@@ -13,6 +13,7 @@ use tokio_postgres::{Config, NoTls};
 use super::connection::{Connection, no_answer};
 use super::tls::TlsClient;
 use super::{ConnectError, ConnectOptions, reachability};
+use domain::Phase;
 use pg_address::DatabaseAddress;
 use pg_address::{ChannelBinding, Endpoint, SslMode};
 
@@ -31,6 +32,7 @@ pub(super) async fn log_in(
     tls: Option<&TlsClient>,
     options: &ConnectOptions,
 ) -> Result<Connection, ConnectError> {
+    let _measured = Phase::Login.begin();
     let direct = address.tls().direct;
     let mut config = config(address, endpoint, place, options);
     let mode = match place {

@@ -10,6 +10,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Error, Row, SimpleQueryMessage, Statement, ToStatement};
 
 use super::stall::{self, Watch};
+use domain::Phase;
 
 /// Sends statements, and checks each for stalls.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl Client {
 
     /// Runs a text of several statements, and counts in `completed` those that the server has completed.
     pub async fn run_script(&self, sql: &str, completed: &mut usize) -> Result<(), Error> {
+        let _measured = Phase::Execute.begin();
         self.watched(async {
             let stream = self.beneath.simple_query_raw(sql).await?;
             pin_mut!(stream);

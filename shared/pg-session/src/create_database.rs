@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use super::quote::quote_identifier;
 use super::{ConnectError, ConnectOptions, Connection, connect, hurry};
-use domain::with_causes;
+use domain::{Phase, with_causes};
 use pg_address::DatabaseAddress;
 
 /// How long a database that is being dropped may still be used by ending sessions.
@@ -44,7 +44,9 @@ pub(super) async fn create_database(
         "CREATE DATABASE {} TEMPLATE template0",
         quote_identifier(address.database())
     );
+    let measured = Phase::Create.begin();
     let created = connection.client.batch_execute(&statement).await;
+    drop(measured);
     match created {
         Ok(()) => {
             if connection.login.major < 15 {

@@ -16,6 +16,7 @@ use super::own_statements::{OwnStatements, Parameter};
 use super::quote::{quote_identifier, split_name};
 use super::stall::SessionHandle;
 use super::{Client, ConnectError, ConnectOptions, Connection, connect};
+use domain::Phase;
 use pg_address::DatabaseAddress;
 
 /// Idle timeouts in milliseconds after which the server ends a session that runs files: a stopped or disconnected program
@@ -122,6 +123,7 @@ impl Session {
         permit: Option<Permit>,
     ) -> Result<Self, ConnectError> {
         let connection = connect(address, options).await?;
+        let _measured = Phase::Session.begin();
         // A server that accepts the login and then stays silent must not hang us.
         let looking = Facts::read(&connection, address, history_table);
         let facts = match super::attempt::limit(address, options) {
@@ -347,6 +349,7 @@ impl Session {
         settings: &SessionSettings,
         kept: Option<(&str, &[Type])>,
     ) -> Result<(), tokio_postgres::Error> {
+        let _measured = Phase::Begin.begin();
         self.settings = *settings;
         let discard = match self.condition {
             Condition::Reset { .. } => None,
@@ -399,6 +402,7 @@ impl Session {
 
     /// Commits the transaction of a file and resets the session, in one round trip.
     pub async fn commit_file(&mut self, left: Left) -> Result<(), tokio_postgres::Error> {
+        let _measured = Phase::Commit.begin();
         let discard = if left.statements {
             self.discard()
         } else {

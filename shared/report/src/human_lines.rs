@@ -21,6 +21,7 @@ use super::same_failure::SameFailures;
 use super::style::{Role, Terminal};
 use super::tally::{Standing, Tally};
 use super::text::{hanging, width};
+use super::timings;
 use super::undoing;
 use super::units::duration;
 
@@ -123,10 +124,13 @@ impl HumanLines {
                 exit_code,
                 totals,
                 next,
+                timings,
                 ..
             } => {
                 let mut lines = self.alike();
                 lines.extend(self.close((*verdict, *exit_code), totals, next));
+                let timings = timings.as_ref();
+                lines.extend(timings.map(|it| Line::Out(timings::table(it, self.terminal))));
                 return lines;
             }
             EventKind::CompensationStopped(stop) => {

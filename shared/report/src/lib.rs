@@ -23,6 +23,7 @@ pub mod style;
 pub mod table;
 mod tally;
 mod text;
+mod timings;
 mod undoing;
 pub mod units;
 mod words;

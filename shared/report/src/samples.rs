@@ -619,6 +619,7 @@ impl Story {
                 hash: Some("5feceb66".to_owned()),
             }],
             backup: self.backup.clone(),
+            timings: None,
         };
         self.push(None, None, kind);
     }

@@ -10,7 +10,7 @@ use super::journal::INSTALL_JOURNAL;
 use super::progress::INSTALL_PROGRESS;
 use super::refinery_format::create_history_table;
 use super::{compensation, progress};
-use domain::{AppliedMigration, History};
+use domain::{AppliedMigration, History, Phase};
 use domain::{Checksum, ServiceName, Version};
 use pg_session::{Session, quote_identifier, quote_literal};
 
@@ -20,6 +20,7 @@ pub async fn read_history(
     service: &ServiceName,
     history_table: &str,
 ) -> Result<History, tokio_postgres::Error> {
+    let _measured = Phase::History.begin();
     let (applied, journal) = read_rows(session, service, history_table).await?;
     let interrupted = match session.has_progress() {
         true => progress::interruptions(session.client(), service).await?,
@@ -118,6 +119,7 @@ pub async fn install(
     history_table: &str,
     with_progress: bool,
 ) -> Result<(), tokio_postgres::Error> {
+    let _measured = Phase::Create.begin();
     let create = create_bookkeeping(session, history_table);
     let progress = match session.has_progress() {
         false if with_progress => only_new(INSTALL_PROGRESS),

@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use domain::Interruption;
-use domain::{Checksum, Direction, ServiceName, Version};
+use domain::{Checksum, Direction, Phase, ServiceName, Version};
 use pg_session::{Client, quote_literal};
 
 /// Creates the table if it does not exist: most databases never need it. It has no defaults and no checks, as the journal: a session
@@ -182,6 +182,7 @@ async fn write(
     state: &str,
     note: Option<&str>,
 ) -> Result<(), tokio_postgres::Error> {
+    let _measured = Phase::Record.begin();
     client
         .execute_typed(
             "INSERT INTO orchestrator.progress (service, version, direction, statement, statements, checksum, state, note, run_id, \

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
 use super::{CommandError, GlobalArgs, OutputChoice, Selected, invocation};
 use domain::Reporter;
-use domain::{Fleet, Service, ServiceName, rerun, suggest};
+use domain::{Fleet, Phase, Service, ServiceName, request_timings, rerun, suggest};
 use engine::inspect::Target;
 use engine::source;
 use engine::source::EmbeddedService;
@@ -37,6 +37,8 @@ pub struct Context {
     pub project_root: PathBuf,
     /// The streams of this process.
     pub terminal: Terminal,
+    /// When the command started.
+    pub(super) began: Instant,
     connections: Arc<Connections>,
     local: OnceCell<Running>,
     /// Remote servers whose certificate is not verified.
@@ -50,6 +52,7 @@ impl Context {
         embedded: &[&'static EmbeddedService],
         program: &str,
     ) -> Result<Self, CommandError> {
+        let began = Instant::now();
         let own = match embedded {
             [only] => only.folder.parse().ok(),
             _ => None,
@@ -70,6 +73,7 @@ impl Context {
             })
             .collect();
         let configuration = Configuration::load(&overrides(&globals), &variables, &project)?;
+        let measured = Phase::Parse.begin();
         let fleet = match &globals.services_dir {
             Some(folder) => source::load_folder(folder)?,
             None => EmbeddedService::fleet(embedded)?,
@@ -78,6 +82,7 @@ impl Context {
             Some(_) => Vec::new(),
             None => dependents(embedded, &fleet)?,
         };
+        drop(measured);
         let options = ConnectOptions {
             application_name: format!("{program} {}", env!("CARGO_PKG_VERSION")),
             connect_timeout: configuration.engine().connect_timeout,
@@ -90,6 +95,7 @@ impl Context {
                 configuration.max_connections().get(),
             )),
             terminal: Terminal::of_process(globals.color),
+            began,
             local: OnceCell::new(),
             unverified: Mutex::default(),
             globals,
@@ -103,6 +109,13 @@ impl Context {
             context.refuse_unknown_services()?;
         }
         Ok(context)
+    }
+
+    /// Asks for the timings of this command, if its flag was given.
+    pub(super) fn request_timings(&self, requested: bool) {
+        if requested {
+            request_timings(self.began);
+        }
     }
 
     /// A service of the fleet, or one of its dependents.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Stops;
 use domain::Reporter;
 use domain::{
-    Anchor, Diagnostic, Direction, EVENT_SCHEMA, Event, EventKind, ExitStatus, ServiceName,
+    Anchor, Diagnostic, Direction, EVENT_SCHEMA, Event, EventKind, ExitStatus, Phase, ServiceName,
     ServiceOutcome, StopCause, Totals, Verdict, Version, commented, millis,
 };
 use store::RunIdentity;
@@ -296,6 +296,7 @@ impl<'r> Operation<'r> {
             next: std::mem::take(&mut self.next),
             anchors: std::mem::take(&mut self.anchors),
             backup: self.backup.take(),
+            timings: domain::timings(),
         };
         self.run(finished);
         self.status
@@ -303,6 +304,7 @@ impl<'r> Operation<'r> {
 
     fn record(&mut self, service: Option<ServiceName>, version: Option<Version>, kind: EventKind) {
         self.seq += 1;
+        let _measured = Phase::Report.begin();
         self.reporter.report(&Event {
             run_id: self.identity.run_id,
             seq: self.seq,

@@ -14,7 +14,7 @@ use super::script::run_statement;
 use super::step::StepContext;
 use super::units::{Block, BlockEnd, Form, Unit, units};
 use super::watch::Watch;
-use domain::{Direction, EventKind, Script, millis, with_causes};
+use domain::{Direction, EventKind, Phase, Script, millis, with_causes};
 use pg_session::{LockedSession, OWN_BEGIN};
 use pg_sql::{Statement, StatementKind};
 use store::{
@@ -188,11 +188,14 @@ async fn finish<'a>(
     let (table, applied_on) = (context.history_table, context.applied_on());
     let written = record_done(session, table, &applied_on, &attempt(), true).await;
     match context.check_written(written) {
-        Ok(_) => session
-            .client()
-            .batch_execute("COMMIT")
-            .await
-            .map_err(Fault::while_committing),
+        Ok(_) => {
+            let _measured = Phase::Commit.begin();
+            session
+                .client()
+                .batch_execute("COMMIT")
+                .await
+                .map_err(Fault::while_committing)
+        }
         Err(fault) => {
             rollback(locked).await;
             Err(fault)
@@ -351,6 +354,7 @@ impl UnitRunner<'_> {
         .await;
         let recorded = match ran {
             Ok(recorded) => {
+                let _measured = Phase::Commit.begin();
                 session
                     .client()
                     .batch_execute("COMMIT")
@@ -497,6 +501,7 @@ impl UnitRunner<'_> {
         let worked = async {
             session.become_bookkeeper().await?;
             work().await?;
+            let _measured = Phase::Commit.begin();
             session.client().batch_execute("COMMIT").await
         };
         match worked.await.map_err(Fault::of) {

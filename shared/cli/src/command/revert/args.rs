@@ -33,6 +33,9 @@ pub struct RevertArgs {
     /// Outcome of an interrupted statement that commits by itself, where a run refuses to guess
     #[arg(long, value_enum, value_name = "WHAT")]
     pub unknown_outcome: Option<OutcomeChoice>,
+    /// Print how long each phase took; with --output json in run_finished
+    #[arg(long)]
+    pub timings: bool,
     /// Do not ask for confirmation in production
     #[arg(long, short)]
     pub yes: bool,

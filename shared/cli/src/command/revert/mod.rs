@@ -34,6 +34,7 @@ pub async fn revert(
     order: &dyn Order,
 ) -> Result<ExitStatus, CommandError> {
     let args = &asked.args;
+    context.request_timings(args.timings);
     if args.on_failure == FailureChoice::Revert {
         return Err(CommandError::usage(
             "--on-failure revert is not available for revert, which applies nothing",

@@ -43,6 +43,7 @@ pub async fn run(
     order: &dyn Order,
     pre_run_check: Option<Arc<dyn PreRunCheck>>,
 ) -> Result<ExitStatus, CommandError> {
+    context.request_timings(args.timings);
     check_version(context, selected, args)?;
     check_outcome(selected, args.unknown_outcome)?;
     atomic::check_flags(args)?;
