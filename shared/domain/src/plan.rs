@@ -53,9 +53,12 @@ pub struct Step {
     /// Indices of the gates that must be met before it.
     #[serde(skip)]
     pub gates: Vec<usize>,
-    /// The number of steps on the longest path to the end. Steps with longer paths start first.
+    /// How long it took last time, in milliseconds; `None` if it is unknown.
     #[serde(skip)]
-    pub remaining: usize,
+    pub expected_ms: Option<u64>,
+    /// How long the longest path from this step to the end is expected to take, in milliseconds. Steps with longer paths start first.
+    #[serde(skip)]
+    pub remaining_ms: u64,
 }
 
 /// A requirement on a database that this run does not migrate.
@@ -77,7 +80,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Computes the waves and the longest remaining paths from the order of the steps.
+    /// Computes the waves and the longest remaining paths from the order of the steps. A step of unknown duration counts as the mean of
+    /// the others; if all are unknown, the number of steps decides.
     #[must_use]
     pub fn ranked(mut self) -> Self {
         for index in 0..self.steps.len() {
@@ -89,14 +93,24 @@ impl Plan {
                 .unwrap_or(0);
             self.steps[index].wave = wave + 1;
         }
-        for index in (0..self.steps.len()).rev() {
-            let remaining = self.steps[index].remaining + 1;
-            for before in self.steps[index].after.clone() {
-                let step = &mut self.steps[before];
-                step.remaining = step.remaining.max(remaining);
+        let mean = self.mean_ms();
+        let mut after_it = vec![0_u64; self.steps.len()];
+        for (index, step) in self.steps.iter_mut().enumerate().rev() {
+            let expected = step.expected_ms.unwrap_or(mean).max(1);
+            step.remaining_ms = after_it[index].saturating_add(expected);
+            for &before in &step.after {
+                after_it[before] = after_it[before].max(step.remaining_ms);
             }
         }
         self
+    }
+
+    fn mean_ms(&self) -> u64 {
+        let known = self.steps.iter().filter_map(|step| step.expected_ms);
+        let (count, sum) = known.fold((0_u64, 0_u64), |(count, sum), it| {
+            (count + 1, sum.saturating_add(it))
+        });
+        sum.checked_div(count).unwrap_or(1)
     }
 
     /// The services that have steps, in the order of their first step.

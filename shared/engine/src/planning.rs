@@ -50,7 +50,8 @@ pub fn step(
         requires: migration.script.directives.requires.clone(),
         after: Vec::new(),
         gates: Vec::new(),
-        remaining: 0,
+        expected_ms: None,
+        remaining_ms: 0,
     })
 }
 

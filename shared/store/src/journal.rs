@@ -8,7 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::chain::{insert_attempt, is_taken};
-use domain::{Checksum, Direction, ServiceName, Version};
+use domain::{Checksum, Direction, Phase, ServiceName, Version};
 use pg_session::Client;
 use pg_session::{Left, Session, held_and_others};
 
@@ -95,6 +95,14 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
+    /// The outcome of a step that did what it should.
+    pub const fn of(direction: Direction) -> Self {
+        match direction {
+            Direction::Up => Self::Applied,
+            Direction::Down => Self::Reverted,
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -234,6 +242,7 @@ pub async fn record_done(
     attempt: &Attempt<'_>,
     clear_progress: bool,
 ) -> Result<Written, tokio_postgres::Error> {
+    let _measured = Phase::Record.begin();
     let statement = RecordStatement::of(session, history_table, attempt.direction, clear_progress);
     let values = Values::of(attempt);
     let mut parameters = values.parameters();
@@ -552,10 +561,11 @@ pub async fn read_journal(
         .collect()
 }
 
-/// The duration of each applied migration in milliseconds, as far as the journal records it.
+/// How long each migration took when it was last applied or undone, in milliseconds, as far as the journal records it.
 pub async fn durations(
     session: &Session,
     service: &ServiceName,
+    direction: Direction,
 ) -> Result<HashMap<Version, i64>, tokio_postgres::Error> {
     if !session.has_journal() {
         return Ok(HashMap::new());
@@ -564,9 +574,12 @@ pub async fn durations(
         .client()
         .query_typed(
             "SELECT DISTINCT ON (version) version::int8, duration_ms::int8 FROM orchestrator.journal \
-             WHERE service = $1 AND outcome = 'applied' AND version IS NOT NULL AND duration_ms IS NOT NULL \
+             WHERE service = $1 AND outcome = $2 AND version IS NOT NULL AND duration_ms IS NOT NULL \
              ORDER BY version, id DESC",
-            &[(&service.as_str(), Type::TEXT)],
+            &[
+                (&service.as_str(), Type::TEXT),
+                (&AttemptOutcome::of(direction).as_str(), Type::TEXT),
+            ],
         )
         .await?;
     rows.iter()

@@ -9,6 +9,7 @@ mod confirm;
 mod context;
 mod dry_run;
 mod error;
+mod expected;
 mod gather;
 mod hazards;
 mod in_doubt;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::print::print_text;
 use super::{CommandError, Context, Selected, Unreachable, print_document, unreachable_lines};
 use domain::History;
-use domain::{ExitStatus, RefusalKind, ServiceName, Version, suggest};
+use domain::{Direction, ExitStatus, RefusalKind, ServiceName, Version, suggest};
 use engine::inspect::{Inspection, ServiceError, Target, inspect};
 use engine::reconcile::{Disagreement, State, disagreements, reconcile};
 use engine::runner::left_behind;
@@ -120,7 +120,7 @@ async fn read_one(
 ) -> Result<ServiceStatus, ServiceError> {
     let inspection = inspect(connections, target).await?;
     let took = match &inspection.session {
-        Some(session) => durations(session, &target.service.name)
+        Some(session) => durations(session, &target.service.name, Direction::Up)
             .await
             .map_err(|source| ServiceError::query(&target.address, source))?,
         None => HashMap::new(),

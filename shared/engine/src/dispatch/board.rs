@@ -1,8 +1,15 @@
 //! The state of a run as a pure state machine: which step may start, and which service is skipped because of which failure.
 
+#[cfg(test)]
+mod simulation;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Plan, ServiceName};
+
+/// How much longer the path of another service must be, in milliseconds, before a service makes way for it: the next step needs another
+/// session and the lock again.
+const MAKES_WAY_MS: u64 = 500;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StepState {
@@ -70,33 +77,61 @@ impl Board {
     }
 
     /// The services to start now: their next step is ready, their database is free, and a job is left.
-    /// The one with the longest remaining chain of steps comes first.
+    /// The one with the longest remaining path comes first.
     pub(super) fn startable(&self) -> Vec<ServiceName> {
-        if self.stopping {
-            return Vec::new();
-        }
-        let mut busy: BTreeSet<&str> = BTreeSet::new();
-        let mut running = 0;
-        for lane in self.lanes.values().filter(|lane| lane.active) {
-            busy.insert(&lane.database);
-            running += 1;
-        }
-        let mut ready: Vec<(&ServiceName, &Lane, usize)> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| !lane.active)
-            .filter_map(|(name, lane)| Some((name, lane, self.ready_step(lane)?)))
-            .collect();
-        ready.sort_by_key(|(_, _, step)| {
-            (std::cmp::Reverse(self.plan.steps[*step].remaining), *step)
-        });
+        let mut busy = self.busy();
+        let mut left = self.jobs.saturating_sub(self.active());
         let mut starting = Vec::new();
-        for (name, lane, _) in ready {
-            if running + starting.len() < self.jobs && busy.insert(&lane.database) {
+        for (name, lane, _) in self.waiting() {
+            if left > 0 && busy.insert(&lane.database) {
                 starting.push(name.clone());
+                left -= 1;
             }
         }
         starting
+    }
+
+    /// Whether an active service should end its task between two steps, because all jobs are in use and a service that waits for one has a
+    /// clearly longer path ahead of it.
+    pub(super) fn makes_way(&self, service: &ServiceName) -> bool {
+        let Some(step) = self.ready(service) else {
+            return false;
+        };
+        let ahead = self.plan.steps[step].remaining_ms;
+        let busy = self.busy();
+        self.active() >= self.jobs
+            && self.waiting().into_iter().any(|(_, lane, other)| {
+                !busy.contains(lane.database.as_str())
+                    && self.plan.steps[other].remaining_ms > ahead.saturating_add(MAKES_WAY_MS)
+            })
+    }
+
+    /// The services without a task whose next step is ready, those with the longest remaining path first.
+    fn waiting(&self) -> Vec<(&ServiceName, &Lane, usize)> {
+        if self.stopping {
+            return Vec::new();
+        }
+        let lanes = self.lanes.iter().filter(|(_, lane)| !lane.active);
+        let mut waiting: Vec<_> = lanes
+            .filter_map(|(name, lane)| Some((name, lane, self.ready_step(lane)?)))
+            .collect();
+        waiting.sort_by_key(|(_, _, step)| {
+            (
+                std::cmp::Reverse(self.plan.steps[*step].remaining_ms),
+                *step,
+            )
+        });
+        waiting
+    }
+
+    fn active(&self) -> usize {
+        self.lanes.values().filter(|lane| lane.active).count()
+    }
+
+    /// The databases that a task is working on.
+    fn busy(&self) -> BTreeSet<&str> {
+        let active = self.lanes.values().filter(|lane| lane.active);
+        active.map(|lane| lane.database.as_str()).collect()
     }
 
     /// A task for a service starts.
@@ -299,7 +334,8 @@ mod tests {
             requires: Vec::new(),
             after: after.to_vec(),
             gates: Vec::new(),
-            remaining: 0,
+            expected_ms: None,
+            remaining_ms: 0,
         }
     }
 
@@ -348,6 +384,34 @@ mod tests {
             step("d", 1, &[2]),
         ];
         assert_eq!(board(steps, 1).startable(), [name("b")]);
+    }
+
+    #[test]
+    fn a_service_makes_way_for_a_clearly_longer_path_between_its_steps() {
+        let lasting = |service: &str, version, after: &[usize], expected_ms| Step {
+            expected_ms: Some(expected_ms),
+            ..step(service, version, after)
+        };
+        let steps = |expected_ms| {
+            vec![
+                lasting("a", 1, &[], 100_000),
+                lasting("a", 2, &[0], 100),
+                lasting("b", 1, &[], expected_ms),
+            ]
+        };
+        for (expected_ms, makes_way) in [(60_000, true), (200, false)] {
+            let mut one_job = board(steps(expected_ms), 1);
+            assert_eq!(one_job.startable(), [name("a")]);
+            one_job.activate(&name("a"));
+            let first = one_job.next_step(&name("a")).unwrap();
+            one_job.done(first);
+            assert_eq!(one_job.makes_way(&name("a")), makes_way, "{expected_ms}");
+        }
+        let mut two_jobs = board(steps(60_000), 2);
+        two_jobs.activate(&name("a"));
+        let first = two_jobs.next_step(&name("a")).unwrap();
+        two_jobs.done(first);
+        assert!(!two_jobs.makes_way(&name("a")), "a job is free");
     }
 
     #[test]

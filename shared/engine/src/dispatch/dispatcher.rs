@@ -376,6 +376,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 self.board.done(step);
                 self.operation.count(&service, direction);
                 match done {
+                    StepDone::Done if self.board.makes_way(&service) => self.end_task(&service),
                     StepDone::Done => self.let_go_on(&service),
                     // The next step begins with a new session.
                     StepDone::SessionSpent => self.end_task(&service),

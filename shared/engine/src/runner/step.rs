@@ -214,10 +214,7 @@ impl StepContext<'_> {
             name: &self.migration.name,
             direction: self.direction,
             checksum: self.migration.checksum,
-            outcome: match self.direction {
-                Direction::Up => AttemptOutcome::Applied,
-                Direction::Down => AttemptOutcome::Reverted,
-            },
+            outcome: AttemptOutcome::of(self.direction),
             duration: started.elapsed(),
             attempts,
             statements,

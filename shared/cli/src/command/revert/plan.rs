@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::command::expected::expect_durations;
 use crate::command::gather::gather_histories;
 use crate::command::run::Planned;
 use crate::command::{CommandError, Context, Gathered, Selected, invocation};
@@ -90,6 +91,7 @@ pub async fn planned_revert(
             Err(refusal) => stopped.push((name.clone(), refusal.into())),
         }
     }
+    expect_durations(gathered, &mut steps).await;
     Ok(Planned {
         plan: order.arrange(&context.fleet, steps, Direction::Down),
         stopped,

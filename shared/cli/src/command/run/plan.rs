@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::command::expected::expect_durations;
 use crate::command::{CommandError, Context, Gathered, Selected};
 use domain::{Direction, Gate, Migration, Plan, Requirement, ServiceName, Step, Version};
 use engine::gates;
@@ -48,7 +49,8 @@ pub async fn planned_run(
         }
     }
     let held_back = hold_back(context, &mut chosen, &stopped);
-    let (steps, gates) = steps_up(context, selected, &chosen)?;
+    let (mut steps, gates) = steps_up(context, selected, &chosen)?;
+    expect_durations(gathered, &mut steps).await;
     let plan = order.arrange(&context.fleet, steps, Direction::Up);
     let (plan, gate_targets) = with_gates(context, selected, plan, gates, &mut stopped).await?;
     Ok(Planned {

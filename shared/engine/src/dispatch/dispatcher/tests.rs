@@ -46,7 +46,8 @@ fn step(service: &str, version: i64, after: &[usize]) -> Step {
         requires: Vec::new(),
         after: after.to_vec(),
         gates: Vec::new(),
-        remaining: 0,
+        expected_ms: None,
+        remaining_ms: 0,
     }
 }
 
