@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Checksum, Direction, Directives, Migration, Script, SeenLock, Version};
+use domain::{Checksum, Direction, Directives, Migration, Script, Version};
 use engine::runner::{Moment, ObservedStep, StepObserver};
 use pg_address::DatabaseAddress;
 use pg_session::{ConnectOptions, Connections, Session};
-use rehearsal::{LockMode, LockObserver, ObservedLocks};
+use rehearsal::{LockMode, LockObserver, ObservedLocks, SeenLock};
 use seeded::{BEFORE, OUTSIDE, Seeded, TRANSACTIONAL};
 
 use tests::{Program, Server, Services};

@@ -4,10 +4,12 @@
 //! Runs no migration on a live database and does not change the legacy tool's table.
 
 mod candidates;
+mod event;
 mod legacy;
 mod prove;
 mod record;
 mod run;
 mod undo;
 
+pub use event::{AdoptEvent, Drift, Proof};
 pub use run::{Adoption, adopt, undo_adoption};

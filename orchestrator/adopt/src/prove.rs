@@ -3,8 +3,7 @@
 use catalog::Snapshot;
 use domain::History;
 use domain::{
-    Drift, Migration, Proof, Refusal, RefusalKind, SchemaDifference, Service, Version, commented,
-    suggest,
+    Migration, Refusal, RefusalKind, SchemaDifference, Service, Version, commented, suggest,
 };
 use engine::inspect::{ServiceError, Target, inspect};
 use pg_session::Session;
@@ -12,6 +11,7 @@ use report::units::count;
 use store::{LegacyTable, read_legacy_tables};
 
 use super::candidates::{Candidate, nearest, proven};
+use super::event::{Drift, Proof};
 use super::legacy::{LegacyHistory, match_rows};
 use drift::{
     AcceptedDrift, CohostedService, Live, differences, other_major, read_live, read_replayed,

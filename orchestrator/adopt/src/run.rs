@@ -17,6 +17,7 @@ use pg_session::LockedSession;
 use report::units::count;
 use store::read_anchor;
 
+use super::event::{AdoptEvent, Drift};
 use super::prove::{ProofInputs, ProofOutcome, Proven, prove};
 use super::record::{Adopted, lock, record};
 use super::undo::{nothing_to_undo, undo};
@@ -142,7 +143,7 @@ pub async fn undo_adoption(
             Ok((0, _)) => operation.service_finished(name, ServiceOutcome::Unchanged),
             Ok((migrations, anchor)) => {
                 operation.anchors.extend(anchor);
-                operation.service(name, EventKind::AdoptionUndone { migrations });
+                operation.service(name, AdoptEvent::AdoptionUndone { migrations });
                 all_undone += migrations;
                 operation.service_finished(name, ServiceOutcome::Done);
             }
@@ -181,7 +182,7 @@ fn report_proof(
     let name = &target.service.name;
     let refusal = match finding {
         Ok(ProofOutcome::Proven(proven)) => {
-            let kind = EventKind::AdoptionProven(Box::new(proven.proof.clone()));
+            let kind = AdoptEvent::AdoptionProven(proven.proof.clone());
             operation.migration(name, proven.version, kind);
             return Some(proven);
         }
@@ -204,7 +205,7 @@ fn report_proof(
                 differences: drift.differences.clone(),
             };
             drifts.insert(name.clone(), service_drift);
-            operation.migration(name, version, EventKind::DriftFound(drift));
+            operation.migration(name, version, AdoptEvent::DriftFound(drift));
             refusal
         }
         Ok(ProofOutcome::Unvouched(version)) => unvouched(name, version),
@@ -220,7 +221,7 @@ fn report_proof(
 fn report_adopted(operation: &mut Operation<'_>, name: &ServiceName, adopted: Vec<Adopted>) {
     operation.totals.adopted += adopted.len();
     for migration in adopted {
-        let kind = EventKind::MigrationAdopted {
+        let kind = AdoptEvent::MigrationAdopted {
             name: migration.name,
             stands_for: migration.stands_for,
         };
@@ -242,12 +243,7 @@ fn cancel(operation: &mut Operation<'_>, name: &ServiceName) {
     operation.service_finished(name, ServiceOutcome::Cancelled);
 }
 
-fn drifted(
-    name: &ServiceName,
-    version: Version,
-    is_vouched: bool,
-    drift: &domain::Drift,
-) -> Refusal {
+fn drifted(name: &ServiceName, version: Version, is_vouched: bool, drift: &Drift) -> Refusal {
     let objects = count(drift.differences.len(), "object");
     let beyond = if is_vouched {
         ""

@@ -5,6 +5,7 @@
 
 mod archive;
 pub mod code;
+mod event;
 mod layout;
 mod locks;
 mod migration;
@@ -18,6 +19,7 @@ mod trouble;
 mod verdict;
 
 pub use archive::Archive;
+pub use event::{Rehearsed, Reversibility, SeenLock};
 pub use locks::{Blocks, Burden, LockMode, LockObserver, ObservedLocks};
 pub use pending::{Origin, Scope, Work};
 pub use run::rehearse;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::Snapshot;
-use domain::{
-    ColumnOrder, Direction, Failure, Finding, Migration, Rehearsed, Reversibility, Script, SeenLock,
-};
+use domain::{ColumnOrder, Direction, Failure, Finding, Migration, Script};
 use engine::runner::StepObserver;
 
+use super::event::{Rehearsed, Reversibility, SeenLock};
 use super::pending::Work;
 use super::row_probe::{RowProbe, Rows, RowsFailure};
 use super::scratch_database::ScratchDatabase;

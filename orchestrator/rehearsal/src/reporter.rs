@@ -1,9 +1,10 @@
 //! Turns messages of a rehearsal into events and an exit status.
 
-use domain::{EventKind, ExitStatus, Rehearsed, ServiceName, ServiceOutcome, Version, rerun};
+use domain::{EventKind, ExitStatus, ServiceName, ServiceOutcome, Version, rerun};
 use engine::dispatch::Operation;
 use tokio::sync::mpsc;
 
+use super::event::Rehearsed;
 use super::service::Rehearsal;
 use scratch::ScratchError;
 
@@ -47,8 +48,7 @@ fn rehearsed(
     if counting > 0 {
         operation.worsen(ExitStatus::Findings);
     }
-    let kind = EventKind::MigrationRehearsed(Box::new(rehearsed));
-    operation.migration(service, version, kind);
+    operation.migration(service, version, rehearsed);
 }
 
 fn finished(operation: &mut Operation<'_>, service: &ServiceName, rehearsal: &Rehearsal) {

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use domain::{Rehearsed, Reversibility, Version};
+use domain::Version;
 
+use super::event::{Rehearsed, Reversibility};
 use super::migration::{Continuation, RehearsalStep};
 use super::pending::Work;
 use super::row_probe::RowProbe;

@@ -118,11 +118,10 @@ fn is_disproven(service: &Service, finding: &Finding, proofs: &[Proof]) -> bool 
 mod tests {
     use std::sync::Arc;
 
-    use domain::{
-        Checksum, Directives, Migration, Place, Reversibility, Script, SeenLock, Severity, Version,
-    };
+    use domain::{Checksum, Directives, Migration, Place, Script, Severity, Version};
 
     use super::*;
+    use rehearsal::{Reversibility, SeenLock};
 
     fn service() -> Service {
         let script = |path: &str| Script {

@@ -1,8 +1,6 @@
 //! Rehearses the selected migrations, without events.
 
-use domain::{
-    ExitStatus, Finding, Rehearsed, Reversibility, SeenLock, Service, ServiceName, Version,
-};
+use domain::{ExitStatus, Finding, Service, ServiceName, Version};
 use engine::dispatch::Events;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -10,7 +8,9 @@ use service_cli::command::Selected;
 
 use super::Scope;
 use lint::rules::Rulebook;
-use rehearsal::{Rehearsal, Scope as Which, Work, rehearse_service};
+use rehearsal::{
+    Rehearsal, Rehearsed, Reversibility, Scope as Which, SeenLock, Work, rehearse_service,
+};
 use scratch::{ScratchError, ScratchServers};
 
 /// At most this many services are rehearsed at a time: each keeps a processor busy.

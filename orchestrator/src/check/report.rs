@@ -1,9 +1,10 @@
 //! The findings in order, and their counts.
 
-use domain::{ExitStatus, Finding, Reversibility, ServiceName, Severity, Version};
+use domain::{ExitStatus, Finding, ServiceName, Severity, Version};
 use serde::Serialize;
 
 use super::{Proof, Rehearsals, Unrehearsed};
+use rehearsal::Reversibility;
 
 /// The counts of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

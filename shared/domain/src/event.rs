@@ -2,16 +2,17 @@
 //!
 //! Each serialized event is one line of `--output json`; `docs/json.md` describes every field.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Anchor, ColumnOrder, CompensationStop, Decision, Direction, ExitStatus, Gate, HeldLock,
-    Refusal, Rehearsed, SchemaDifference, ServiceName, StopCause, Timings, Totals, Verdict,
-    Version,
+    Anchor, CompensationStop, Decision, Direction, ExitStatus, Gate, HeldLock, Refusal,
+    ServiceName, StopCause, Timings, Totals, Verdict, Version,
 };
 
 /// The version of the event schema, which `docs/json.md` describes. It is incremented when a field is removed or changes its meaning.
@@ -273,22 +274,6 @@ pub enum EventKind {
     },
     /// The prepared transactions of an earlier, interrupted atomic release were finished as decided, or rolled back.
     ReleaseResolved(Box<Resolved>),
-    /// The live schema matches this version: it and all older ones count as applied.
-    AdoptionProven(Box<Proof>),
-    /// The live schema matches no version that could be adopted; this one is the nearest.
-    DriftFound(Box<Drift>),
-    /// A migration was adopted: it counts as applied without having been run.
-    MigrationAdopted {
-        /// The name of the migration.
-        name: String,
-        /// The legacy rows that it replaces; empty if only the schema proves it.
-        stands_for: Vec<String>,
-    },
-    /// An adoption was undone.
-    AdoptionUndone {
-        /// The number of migrations that no longer count as applied.
-        migrations: usize,
-    },
     /// A step failed.
     MigrationFailed(Box<Failure>),
     /// The compensation of a run started.
@@ -353,63 +338,6 @@ pub enum EventKind {
         /// From its first lock to its last, in milliseconds.
         duration_ms: u64,
     },
-    /// A backup is complete and fits the server. Describes what restoring it means.
-    RestorePlanned(Box<PlannedRestore>),
-    /// A warning about a restore, which does not prevent it.
-    RestoreWarning {
-        /// The warning text.
-        message: String,
-    },
-    /// A new database is being restored next to the old one.
-    RestoreStarted {
-        /// The database that is restored.
-        database: String,
-        /// The name of the new database until it replaces the old one.
-        into: String,
-    },
-    /// The new database is complete and matches the manifest.
-    RestoreVerified {
-        /// Its temporary name.
-        into: String,
-        /// The number of migrations that are applied in it.
-        applied: usize,
-        /// How long restoring and verifying took, in milliseconds.
-        duration_ms: u64,
-    },
-    /// The new database has replaced the old one.
-    DatabaseSwapped {
-        /// The name of the database.
-        database: String,
-        /// The new name of the old database; `None` if there was none.
-        kept_as: Option<String>,
-        /// How long connections were impossible, in milliseconds.
-        window_ms: u64,
-        /// The number of sessions that were terminated.
-        ended: usize,
-    },
-    /// Several databases have been swapped.
-    DatabasesSwapped {
-        /// The number of databases.
-        databases: usize,
-        /// From the start of the first swap to the end of the last, in milliseconds. In this window the fleet is inconsistent.
-        window_ms: u64,
-    },
-    /// A migration was rehearsed on a scratch database.
-    MigrationRehearsed(Box<Rehearsed>),
-    /// A replaced database still exists.
-    OldDatabaseKept {
-        /// The name of the database.
-        database: String,
-        /// Its size, in bytes.
-        bytes: u64,
-    },
-    /// A replaced database was dropped.
-    OldDatabaseDropped {
-        /// The name of the database.
-        database: String,
-        /// Its size before, in bytes.
-        bytes: u64,
-    },
     /// The user asked to stop.
     CancelRequested {
         /// 1: finish the current step. 2: cancel it on the server.
@@ -440,6 +368,30 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none")]
         timings: Option<Timings>,
     },
+    /// An event that only one command emits.
+    #[serde(untagged)]
+    OfCommand(Arc<dyn CommandEvent>),
+}
+
+/// The events of one command: an enum with the tag `event`, in the crate of the command.
+pub trait CommandEvent: Any + fmt::Debug + Send + Sync + erased_serde::Serialize {}
+
+erased_serde::serialize_trait_object!(CommandEvent);
+
+impl<E: CommandEvent> From<E> for EventKind {
+    fn from(event: E) -> Self {
+        Self::OfCommand(Arc::new(event))
+    }
+}
+
+impl EventKind {
+    /// The event as one of a certain command.
+    pub fn of_command<E: CommandEvent>(&self) -> Option<&E> {
+        match self {
+            Self::OfCommand(event) => (event.as_ref() as &dyn Any).downcast_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// The outcome of an interrupted atomic release.
@@ -455,68 +407,6 @@ pub struct Resolved {
     pub finished: Vec<ServiceName>,
     /// The services whose databases were unreachable; their next run finishes it there.
     pub left: Vec<ServiceName>,
-}
-
-/// What restoring a backup means.
-#[derive(Clone, Debug, Serialize)]
-pub struct PlannedRestore {
-    /// The database that is restored.
-    pub database: String,
-    /// Whether the database exists; the old one is kept.
-    pub exists: bool,
-    /// The name of the backup.
-    pub backup: String,
-    /// The path of its manifest.
-    pub manifest: String,
-    /// The time of the backup.
-    #[serde(with = "time::serde::rfc3339")]
-    pub taken_at: OffsetDateTime,
-    /// The age of the backup, in seconds. It does not contain later writes.
-    pub age_s: i64,
-    /// The size of the database at that time, in bytes.
-    pub bytes: u64,
-    /// The number of migrations applied at that time.
-    pub applied: usize,
-    /// The newest applied migration at that time.
-    pub head: Option<Version>,
-    /// Migrations that were applied later and will be pending again.
-    pub loses: Vec<Version>,
-}
-
-/// The evidence for an adoption.
-#[derive(Clone, Debug, Serialize)]
-pub struct Proof {
-    /// The name of the newest adopted migration.
-    pub name: String,
-    /// The number of adopted migrations.
-    pub adopted: usize,
-    /// The number of newer migrations, which stay pending.
-    pub pending: usize,
-    /// The legacy rows, in order; empty with a baseline.
-    pub legacy_rows: Vec<String>,
-    /// Differences that the user accepted in advance.
-    pub accepted: Vec<SchemaDifference>,
-    /// Tables whose columns are in a different order.
-    pub column_order: Vec<ColumnOrder>,
-    /// The version of the live server, such as `15.18`.
-    pub server_version: String,
-    /// The version of the server on which the migrations were replayed.
-    pub scratch_server_version: String,
-}
-
-/// The differences between a live schema and a version.
-#[derive(Clone, Debug, Serialize)]
-pub struct Drift {
-    /// The name of the migration.
-    pub name: String,
-    /// The objects that differ.
-    pub differences: Vec<SchemaDifference>,
-    /// Tables whose columns are in a different order, which is not drift.
-    pub column_order: Vec<ColumnOrder>,
-    /// The version of the live server, such as `15.18`.
-    pub server_version: String,
-    /// The version of the server on which the migrations were replayed.
-    pub scratch_server_version: String,
 }
 
 /// The outcome of a service in a run.

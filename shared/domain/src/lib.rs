@@ -21,7 +21,6 @@ mod outcome;
 mod plan;
 mod query;
 mod refusal;
-mod rehearsal;
 mod release;
 mod reporter;
 mod secrets;
@@ -38,8 +37,8 @@ pub use diagnostic::Diagnostic;
 pub use difference::{ColumnOrder, FactDifference, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
 pub use event::{
-    Blocker, Drift, EVENT_SCHEMA, ErrorObject, Event, EventKind, Failure, Holder, PlannedRestore,
-    Proof, Resolved, ServiceOutcome, StatementProgress,
+    Blocker, CommandEvent, EVENT_SCHEMA, ErrorObject, Event, EventKind, Failure, Holder, Resolved,
+    ServiceOutcome, StatementProgress,
 };
 pub use exit::ExitStatus;
 pub use finding::{Finding, Place, Severity};
@@ -54,7 +53,6 @@ pub use outcome::{Totals, Verdict};
 pub use plan::{Direction, Gate, Plan, Step};
 pub use query::shown_query;
 pub use refusal::{Refusal, RefusalKind};
-pub use rehearsal::{Rehearsed, Reversibility, SeenLock};
 pub use release::{Decision, HeldLock};
 pub use reporter::Reporter;
 pub use secrets::{MASK, is_secret_name, mask_key, mask_row, mask_secrets};

@@ -79,70 +79,18 @@ impl Note {
     }
 }
 
-/// The note for an event; `None` if it gets no line.
+/// The note for an event; `None` if it gets no line, or one elsewhere.
 pub(super) fn note(
     kind: &EventKind,
     version: Option<Version>,
     standing: Option<&Standing>,
     detail: Detail,
 ) -> Option<Note> {
-    match kind {
-        EventKind::DatabaseCreated { .. }
-        | EventKind::GateWaiting { .. }
-        | EventKind::GateMet { .. }
-        | EventKind::LockWaiting { .. }
-        | EventKind::ServiceStarted { .. } => before_the_steps(kind, detail),
-        EventKind::BackupStarted { .. }
-        | EventKind::BackupProgress { .. }
-        | EventKind::BackupBlocked { .. }
-        | EventKind::BackupFinished { .. }
-        | EventKind::BackupSkipped { .. }
-        | EventKind::BackupTaken { .. }
-        | EventKind::BackupRemoved { .. } => backup::note(kind, detail),
-        EventKind::MigrationStarted { .. }
-        | EventKind::StatementFinished { .. }
-        | EventKind::MigrationBlocked { .. }
-        | EventKind::MigrationProgress(_)
-        | EventKind::MigrationUnblocked { .. }
-        | EventKind::MigrationRetrying { .. }
-        | EventKind::ConnectionLost { .. }
-        | EventKind::ServerNotice { .. } => within_a_step(kind, version, standing, detail),
-        EventKind::MigrationApplied { .. }
-        | EventKind::MigrationReverted { .. }
-        | EventKind::MigrationUnchanged { .. }
-        | EventKind::CompensationGivenUp { .. }
-        | EventKind::ServiceSkipped { .. }
-        | EventKind::ServiceFinished { .. } => after_a_step(kind, version, standing, detail),
-        EventKind::MigrationExecuted { .. }
-        | EventKind::MigrationRolledBack { .. }
-        | EventKind::ServicePrepared { .. }
-        | EventKind::ReleaseDecided { .. }
-        | EventKind::ServiceCommitted { .. }
-        | EventKind::ReleaseCommitted { .. }
-        | EventKind::ReleaseResolved(_) => of_a_release(kind, version, detail),
-        // `adopt`, `restore` and `rehearse` have lines of their own.
-        EventKind::AdoptionProven(_)
-        | EventKind::DriftFound(_)
-        | EventKind::MigrationAdopted { .. }
-        | EventKind::AdoptionUndone { .. }
-        | EventKind::RestorePlanned(_)
-        | EventKind::RestoreWarning { .. }
-        | EventKind::RestoreStarted { .. }
-        | EventKind::RestoreVerified { .. }
-        | EventKind::DatabaseSwapped { .. }
-        | EventKind::DatabasesSwapped { .. }
-        | EventKind::MigrationRehearsed(_)
-        | EventKind::OldDatabaseKept { .. }
-        | EventKind::OldDatabaseDropped { .. }
-        | EventKind::RunStarted { .. }
-        | EventKind::MigrationFailed(_)
-        | EventKind::ServiceFailed { .. }
-        | EventKind::CompensationStarted { .. }
-        | EventKind::CompensationFinished { .. }
-        | EventKind::CompensationStopped(_)
-        | EventKind::CancelRequested { .. }
-        | EventKind::RunFinished { .. } => None,
-    }
+    before_the_steps(kind, detail)
+        .or_else(|| backup::note(kind, detail))
+        .or_else(|| within_a_step(kind, version, standing, detail))
+        .or_else(|| after_a_step(kind, version, standing, detail))
+        .or_else(|| of_a_release(kind, version, detail))
 }
 
 fn before_the_steps(kind: &EventKind, detail: Detail) -> Option<Note> {

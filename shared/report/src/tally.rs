@@ -338,37 +338,7 @@ impl Standing {
                 self.dumped = true;
                 self.activity = Activity::Idle;
             }
-            EventKind::RunStarted { .. }
-            | EventKind::DatabaseCreated { .. }
-            | EventKind::BackupSkipped { .. }
-            | EventKind::BackupTaken { .. }
-            | EventKind::BackupRemoved { .. }
-            | EventKind::ServerNotice { .. }
-            | EventKind::ConnectionLost { .. }
-            | EventKind::ServicePrepared { .. }
-            | EventKind::ReleaseDecided { .. }
-            | EventKind::ServiceCommitted { .. }
-            | EventKind::ReleaseCommitted { .. }
-            | EventKind::ReleaseResolved(_)
-            | EventKind::AdoptionProven(_)
-            | EventKind::DriftFound(_)
-            | EventKind::MigrationAdopted { .. }
-            | EventKind::AdoptionUndone { .. }
-            | EventKind::CompensationStarted { .. }
-            | EventKind::CompensationFinished { .. }
-            | EventKind::CompensationGivenUp { .. }
-            | EventKind::CompensationStopped(_)
-            | EventKind::RestorePlanned(_)
-            | EventKind::RestoreWarning { .. }
-            | EventKind::RestoreStarted { .. }
-            | EventKind::RestoreVerified { .. }
-            | EventKind::DatabaseSwapped { .. }
-            | EventKind::DatabasesSwapped { .. }
-            | EventKind::MigrationRehearsed(_)
-            | EventKind::OldDatabaseKept { .. }
-            | EventKind::OldDatabaseDropped { .. }
-            | EventKind::CancelRequested { .. }
-            | EventKind::RunFinished { .. } => {}
+            _ => {}
         }
     }
 

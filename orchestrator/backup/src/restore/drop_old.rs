@@ -6,8 +6,8 @@ use std::sync::Arc;
 use catalog::quote;
 use domain::Reporter;
 use domain::{
-    EventKind, ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, called, commented,
-    rerun, suggest,
+    ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, called, commented, rerun,
+    suggest,
 };
 use engine::dispatch::{Operation, Start, Stops};
 use engine::inspect::{ServiceError, Target};
@@ -16,6 +16,7 @@ use service_cli::command::Context;
 use tokio_postgres::error::SqlState;
 
 use super::error::RestoreError;
+use super::event::RestoreEvent;
 use super::leftovers::kept_databases;
 use super::surroundings;
 
@@ -76,7 +77,7 @@ async fn drop_of(
     let service = &target.service.name;
     if dry_run {
         for kept in kept {
-            let event = EventKind::OldDatabaseKept {
+            let event = RestoreEvent::OldDatabaseKept {
                 database: kept.name,
                 bytes: kept.bytes,
             };
@@ -106,7 +107,7 @@ async fn drop_of(
     let number = kept.len();
     for kept in kept {
         drop_one(client, target, &kept.name, terminate).await?;
-        let event = EventKind::OldDatabaseDropped {
+        let event = RestoreEvent::OldDatabaseDropped {
             database: kept.name,
             bytes: kept.bytes,
         };

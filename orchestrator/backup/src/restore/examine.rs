@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use catalog::quote;
-use domain::{PlannedRestore, Refusal, RefusalKind, Version, called, commented, rerun};
+use domain::{Refusal, RefusalKind, Version, called, commented, rerun};
 use engine::inspect::{ServiceError, inspect};
 use pg_session::ask_administrator;
 use report::units::count;
@@ -14,6 +14,7 @@ use super::RestoreOptions;
 use super::check;
 use super::choice::Restoration;
 use super::error::RestoreError;
+use super::event::PlannedRestore;
 use super::program::{self, Contents};
 use super::surroundings::{self, Database, ServerFacts};
 use client_program::ClientProgram;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catalog::quote;
-use domain::{Anchor, Checksum, Direction, EventKind, Version};
+use domain::{Anchor, Checksum, Direction, Version};
 use engine::dispatch::Events;
 use engine::inspect::ServiceError;
 use pg_session::{Connection, SessionSettings};
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::RestoreOptions;
 use super::enter::Entered;
 use super::error::RestoreError;
+use super::event::RestoreEvent;
 use super::reporter::warn;
 use super::verify::{self, Verified};
 use super::{name, program, properties, surroundings};
@@ -77,7 +78,7 @@ async fn fill(
     drop_leftovers(entered).await.map_err(failed)?;
     events.service(
         restoration.service(),
-        EventKind::RestoreStarted {
+        RestoreEvent::RestoreStarted {
             database: address.database().to_owned(),
             into: into.clone(),
         },
@@ -165,7 +166,7 @@ async fn fill(
         .map_err(failed)?;
     events.service(
         restoration.service(),
-        EventKind::RestoreVerified {
+        RestoreEvent::RestoreVerified {
             into: into.clone(),
             applied,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

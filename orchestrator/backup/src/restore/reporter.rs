@@ -5,10 +5,11 @@ use engine::dispatch::{Events, Operation};
 
 use super::choice::Restoration;
 use super::error::RestoreError;
+use super::event::RestoreEvent;
 
 /// Sends a warning.
 pub(super) fn warn(events: &Events, service: &ServiceName, message: String) {
-    events.service(service, EventKind::RestoreWarning { message });
+    events.service(service, RestoreEvent::RestoreWarning { message });
 }
 
 /// Reports the end of a database.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::Reporter;
 use domain::{
-    EventKind, ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, commented, millis, suggest,
+    ExitStatus, Fleet, ServiceName, ServiceOutcome, Version, commented, millis, suggest,
     with_causes,
 };
 use engine::dispatch::{Events, Operation, Start, Stops};
@@ -20,6 +20,7 @@ use super::choice::Restoration;
 use super::drop_old::drop_one;
 use super::enter::{Entered, enter};
 use super::error::RestoreError;
+use super::event::RestoreEvent;
 use super::examine::{Examined, examine};
 use super::prepare::{Prepared, drop_statement, prepare};
 use super::reporter::{cancel, fail, finish, skip, warn};
@@ -142,11 +143,11 @@ impl Work<'_> {
             match found {
                 Ok(found) => {
                     let service = restoration.service();
-                    let planned = Box::new(found.planned.clone());
-                    operation.service(service, EventKind::RestorePlanned(planned));
+                    let planned = found.planned.clone();
+                    operation.service(service, RestoreEvent::RestorePlanned(planned));
                     for message in &found.warnings {
                         let message = message.clone();
-                        operation.service(service, EventKind::RestoreWarning { message });
+                        operation.service(service, RestoreEvent::RestoreWarning { message });
                     }
                     examined.push((restoration, found));
                 }
@@ -370,7 +371,7 @@ impl Work<'_> {
             }
         }
         if let [first, .., last] = windows[..] {
-            operation.run(EventKind::DatabasesSwapped {
+            operation.run(RestoreEvent::DatabasesSwapped {
                 databases: windows.len(),
                 window_ms: millis(last.to - first.from),
             });
@@ -409,7 +410,7 @@ impl Work<'_> {
         match drop_one(&one.keeper.client, target, kept, true).await {
             Ok(()) => operation.service(
                 service,
-                EventKind::OldDatabaseDropped {
+                RestoreEvent::OldDatabaseDropped {
                     database: kept.to_owned(),
                     bytes: live.bytes,
                 },

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use catalog::quote;
-use domain::{Diagnostic, EventKind, ExitStatus, commented, in_sql, millis, suggest, with_causes};
+use domain::{Diagnostic, ExitStatus, commented, in_sql, millis, suggest, with_causes};
 use engine::dispatch::Events;
 use engine::inspect::{ServiceError, inspect};
 use pg_session::Client;
@@ -24,6 +24,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::RestoreOptions;
 use super::enter::Entered;
 use super::error::RestoreError;
+use super::event::RestoreEvent;
 use super::examine::in_use;
 use super::prepare::Prepared;
 use super::surroundings;
@@ -93,7 +94,7 @@ pub(super) async fn swap(
     };
     events.service(
         entered.restoration.service(),
-        EventKind::DatabaseSwapped {
+        RestoreEvent::DatabaseSwapped {
             database,
             kept_as: entered.examined.live.map(|_| prepared.kept.clone()),
             window_ms: millis(window.to - window.from),

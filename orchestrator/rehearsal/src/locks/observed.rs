@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use domain::{Script, SeenLock};
+use domain::Script;
 
 use super::LockMode;
 use super::mode::Blocks;
 use super::relations::{Counts, Hold, Relation, Standing};
+use crate::event::SeenLock;
 
 /// The locks observed during one migration.
 #[derive(Clone, Debug, Default)]

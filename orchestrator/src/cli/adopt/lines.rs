@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::{
-    Drift, Event, EventKind, ExitStatus, Proof, ServiceName, ServiceOutcome, Totals, Version,
-};
+use adopt::{AdoptEvent, Drift, Proof};
+use domain::{Event, EventKind, ExitStatus, ServiceName, ServiceOutcome, Totals, Version};
 use report::units::{count, duration};
 use report::{CommandLines, LiveLine, Note, Palette, Role, Terminal};
 use service_cli::command::Context;
@@ -61,6 +60,37 @@ impl AdoptLines {
             .above(column_orders(&proof.column_order, self.terminal.out))
     }
 
+    fn own(
+        &mut self,
+        name: &ServiceName,
+        version: Option<Version>,
+        event: &AdoptEvent,
+    ) -> Option<Note> {
+        match event {
+            AdoptEvent::AdoptionProven(proof) => {
+                let version = version.unwrap_or(Version::new(0));
+                let note = self.proven(version, proof);
+                self.proofs.insert(name.clone(), (version, proof.clone()));
+                Some(note)
+            }
+            AdoptEvent::MigrationAdopted { .. } => {
+                *self.adopted.entry(name.clone()).or_default() += 1;
+                None
+            }
+            AdoptEvent::AdoptionUndone { migrations } => {
+                self.undone += migrations;
+                let migrations = count(*migrations, "migration");
+                let text = format!("{migrations} returned to the former tool");
+                Some(Note::new("undone", Role::Good, text))
+            }
+            AdoptEvent::DriftFound(drift) => {
+                let text = drifted(drift, self.terminal.err);
+                self.drifts.insert(name.clone(), text);
+                None
+            }
+        }
+    }
+
     fn finished(&mut self, name: &ServiceName, outcome: ServiceOutcome) -> Option<Note> {
         let Some((_, proof)) = self.proofs.get(name) else {
             if outcome != ServiceOutcome::Unchanged {
@@ -95,29 +125,10 @@ impl AdoptLines {
 impl CommandLines for AdoptLines {
     fn note(&mut self, event: &Event) -> Option<Note> {
         let name = event.service.as_ref()?;
+        if let Some(own) = event.kind.of_command() {
+            return self.own(name, event.version, own);
+        }
         match &event.kind {
-            EventKind::AdoptionProven(proof) => {
-                let version = event.version.unwrap_or(Version::new(0));
-                let note = self.proven(version, proof);
-                self.proofs
-                    .insert(name.clone(), (version, proof.as_ref().clone()));
-                Some(note)
-            }
-            EventKind::MigrationAdopted { .. } => {
-                *self.adopted.entry(name.clone()).or_default() += 1;
-                None
-            }
-            EventKind::AdoptionUndone { migrations } => {
-                self.undone += migrations;
-                let migrations = count(*migrations, "migration");
-                let text = format!("{migrations} returned to the former tool");
-                Some(Note::new("undone", Role::Good, text))
-            }
-            EventKind::DriftFound(drift) => {
-                let text = drifted(drift, self.terminal.err);
-                self.drifts.insert(name.clone(), text);
-                None
-            }
             EventKind::ServiceFailed { .. } => {
                 self.failed += 1;
                 None
@@ -131,11 +142,13 @@ impl CommandLines for AdoptLines {
     }
 
     fn activity(&self, _service: &ServiceName, event: &EventKind) -> Option<LiveLine> {
-        match event {
-            EventKind::RunStarted { .. } if !self.undo => {
+        match (event, event.of_command()) {
+            (EventKind::RunStarted { .. }, _) if !self.undo => {
                 Some(LiveLine::new("proving", String::new(), "proving"))
             }
-            EventKind::AdoptionProven(_) => Some(LiveLine::new("adopting", String::new(), "")),
+            (_, Some(AdoptEvent::AdoptionProven(_))) => {
+                Some(LiveLine::new("adopting", String::new(), ""))
+            }
             _ => None,
         }
     }

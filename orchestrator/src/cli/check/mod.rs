@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use domain::{ExitStatus, Finding, Reversibility, Service};
+use domain::{ExitStatus, Finding, Service};
 use service_cli::command::{
     CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
 };
@@ -27,6 +27,7 @@ pub(super) use lines::block;
 use lines::human;
 use lint::rules::{Rule, Rulebook, is_proven, is_textual, slugs};
 use lint::{allows, lint};
+use rehearsal::Reversibility;
 use scratch::ScratchServers;
 
 /// The variable with the path of GitHub's job summary.

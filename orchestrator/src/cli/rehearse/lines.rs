@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{
-    Event, EventKind, ExitStatus, Finding, Rehearsed, Reversibility, ServiceName, Totals, Version,
-};
+use domain::{Event, EventKind, ExitStatus, Finding, ServiceName, Totals, Version};
 use pg_sql::Lines;
+use rehearsal::{Rehearsed, Reversibility};
 use report::units::{count, duration};
 use report::{CommandLines, LiveLine, Note, Palette, Role, Terminal, clean};
 use service_cli::command::Context;
@@ -133,14 +132,14 @@ impl CommandLines for RehearseLines {
 
     fn note(&mut self, event: &Event) -> Option<Note> {
         let name = event.service.as_ref()?;
+        if let Some(rehearsed) = event.kind.of_command() {
+            let version = event.version.unwrap_or(Version::new(0));
+            return Some(self.rehearsed(name, version, rehearsed));
+        }
         match &event.kind {
             EventKind::ServiceStarted { .. } => {
                 self.services += 1;
                 None
-            }
-            EventKind::MigrationRehearsed(rehearsed) => {
-                let version = event.version.unwrap_or(Version::new(0));
-                Some(self.rehearsed(name, version, rehearsed))
             }
             EventKind::ServiceSkipped { because, steps } => {
                 let text = format!("{} after it: {because}", count(*steps, "migration"));
@@ -156,7 +155,7 @@ impl CommandLines for RehearseLines {
 
     fn activity(&self, service: &ServiceName, event: &EventKind) -> Option<LiveLine> {
         match event {
-            EventKind::ServiceStarted { .. } | EventKind::MigrationRehearsed(_) => {
+            EventKind::ServiceStarted { .. } | EventKind::OfCommand(_) => {
                 let done = self.rehearsed.get(service).copied().unwrap_or(0);
                 let text = format!("{} done", count(done, "migration"));
                 Some(LiveLine::new("running", text, done))

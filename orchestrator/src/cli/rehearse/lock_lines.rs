@@ -1,6 +1,6 @@
 //! The human output of the locks that a rehearsal observed.
 
-use domain::SeenLock;
+use rehearsal::SeenLock;
 use report::{Palette, Role, clean};
 
 /// The locks that block applications; with `all` also the others.
@@ -47,7 +47,7 @@ fn time(micros: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::SeenLock;
+    use rehearsal::SeenLock;
     use report::Palette;
 
     use super::locks;

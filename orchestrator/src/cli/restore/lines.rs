@@ -1,8 +1,7 @@
 //! The human output of a restore.
 
-use domain::{
-    Event, EventKind, ExitStatus, PlannedRestore, ServiceName, Totals, commented, suggest,
-};
+use backup::restore::{PlannedRestore, RestoreEvent};
+use domain::{Event, EventKind, ExitStatus, ServiceName, Totals, commented, suggest};
 use report::units::{self, age, count, duration};
 use report::{CommandLines, LiveLine, Note, Role, clean};
 
@@ -59,22 +58,26 @@ impl CommandLines for RestoreLines {
     }
 
     fn note(&mut self, event: &Event) -> Option<Note> {
-        if let EventKind::DatabasesSwapped { window_ms, .. } = event.kind {
-            self.window_ms = Some(window_ms);
+        if let EventKind::ServiceSkipped { because, .. } = &event.kind {
+            return Some(Note::new("unchanged", Role::Warning, clean(because)));
+        }
+        let own = event.kind.of_command()?;
+        if let RestoreEvent::DatabasesSwapped { window_ms, .. } = own {
+            self.window_ms = Some(*window_ms);
         }
         let name = event.service.as_ref()?;
-        let note = match &event.kind {
-            EventKind::RestorePlanned(planned) => {
+        let note = match own {
+            RestoreEvent::RestorePlanned(planned) => {
                 self.planned += 1;
                 Note::new("checked", Role::Plain, clean(&what_it_means(planned)))
             }
-            EventKind::RestoreWarning { message } => {
+            RestoreEvent::RestoreWarning { message } => {
                 Note::new("warning", Role::Warning, clean(message))
             }
-            EventKind::RestoreStarted { into, .. } => {
+            RestoreEvent::RestoreStarted { into, .. } => {
                 Note::new("filling", Role::Plain, clean(into))
             }
-            EventKind::RestoreVerified {
+            RestoreEvent::RestoreVerified {
                 applied,
                 duration_ms,
                 ..
@@ -82,53 +85,40 @@ impl CommandLines for RestoreLines {
                 let text = format!("{} applied", count(*applied, "migration"));
                 Note::new("verified", Role::Plain, text).lasting(*duration_ms)
             }
-            EventKind::DatabaseSwapped {
+            RestoreEvent::DatabaseSwapped {
                 database,
                 kept_as,
                 window_ms,
                 ended,
             } => self.swapped(name, (database, kept_as.as_ref()), *window_ms, *ended),
-            EventKind::OldDatabaseKept { database, bytes } => {
+            RestoreEvent::OldDatabaseKept { database, bytes } => {
                 self.found += 1;
                 let text = format!("{}, {}", clean(database), units::bytes(*bytes));
                 Note::new("kept", Role::Plain, text)
             }
-            EventKind::OldDatabaseDropped { database, bytes } => {
+            RestoreEvent::OldDatabaseDropped { database, bytes } => {
                 self.dropped += 1;
                 self.kept.retain(|kept| kept != name.as_str());
                 let text = format!("{}, {}", clean(database), units::bytes(*bytes));
                 Note::new("dropped", Role::Good, text)
             }
-            EventKind::ServiceSkipped { because, .. } => {
-                Note::new("unchanged", Role::Warning, clean(because))
-            }
-            _ => return None,
+            RestoreEvent::DatabasesSwapped { .. } => return None,
         };
         Some(note)
     }
 
     fn activity(&self, _service: &ServiceName, event: &EventKind) -> Option<LiveLine> {
-        match event {
-            EventKind::RunStarted { .. } => Some(LiveLine::new(
-                "checking",
-                "the backup".to_owned(),
-                "checking",
-            )),
-            EventKind::RestorePlanned(_) => Some(LiveLine::new(
-                "waiting",
-                "for the other databases".to_owned(),
-                "",
-            )),
-            EventKind::RestoreStarted { into, .. } => {
-                Some(LiveLine::new("filling", clean(into), "filling"))
+        let (verb, text, subject) = match (event, event.of_command()) {
+            (EventKind::RunStarted { .. }, _) => ("checking", "the backup".to_owned(), "checking"),
+            (_, Some(RestoreEvent::RestorePlanned(_) | RestoreEvent::RestoreVerified { .. })) => {
+                ("waiting", "for the other databases".to_owned(), "")
             }
-            EventKind::RestoreVerified { .. } => Some(LiveLine::new(
-                "waiting",
-                "for the other databases".to_owned(),
-                "",
-            )),
-            _ => None,
-        }
+            (_, Some(RestoreEvent::RestoreStarted { into, .. })) => {
+                ("filling", clean(into), "filling")
+            }
+            _ => return None,
+        };
+        Some(LiveLine::new(verb, text, subject))
     }
 
     fn done(&self) -> usize {

@@ -144,18 +144,23 @@ impl<'r> Operation<'r> {
     }
 
     /// Records an event of the whole operation.
-    pub fn run(&mut self, kind: EventKind) {
-        self.record(None, None, kind);
+    pub fn run(&mut self, kind: impl Into<EventKind>) {
+        self.record(None, None, kind.into());
     }
 
     /// Records an event of a service.
-    pub fn service(&mut self, service: &ServiceName, kind: EventKind) {
-        self.record(Some(service.clone()), None, kind);
+    pub fn service(&mut self, service: &ServiceName, kind: impl Into<EventKind>) {
+        self.record(Some(service.clone()), None, kind.into());
     }
 
     /// Records an event of a migration.
-    pub fn migration(&mut self, service: &ServiceName, version: Version, kind: EventKind) {
-        self.record(Some(service.clone()), Some(version), kind);
+    pub fn migration(
+        &mut self,
+        service: &ServiceName,
+        version: Version,
+        kind: impl Into<EventKind>,
+    ) {
+        self.record(Some(service.clone()), Some(version), kind.into());
     }
 
     /// Starts the clock of a service, unless it runs already.
@@ -322,13 +327,13 @@ pub struct Events(mpsc::UnboundedSender<(Option<ServiceName>, EventKind)>);
 
 impl Events {
     /// Sends an event of the whole operation.
-    pub fn run(&self, kind: EventKind) {
-        self.send(None, kind);
+    pub fn run(&self, kind: impl Into<EventKind>) {
+        self.send(None, kind.into());
     }
 
     /// Sends an event of a service.
-    pub fn service(&self, service: &ServiceName, kind: EventKind) {
-        self.send(Some(service.clone()), kind);
+    pub fn service(&self, service: &ServiceName, kind: impl Into<EventKind>) {
+        self.send(Some(service.clone()), kind.into());
     }
 
     /// Awaits the work on a service, and reports its beginning and its end.
