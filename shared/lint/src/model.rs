@@ -3,6 +3,8 @@
 //! Responsible for tracking what is created, altered, renamed and dropped, and what is uncertain. Not for
 //! findings.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 mod follow;
 mod indexes;
 mod partitions;
@@ -32,7 +34,6 @@ pub struct Model {
     blurred: bool,
 }
 
-/// A table.
 #[derive(Clone, Debug)]
 pub struct Table {
     /// Its columns, in the order of their creation.
@@ -43,32 +44,25 @@ pub struct Table {
     pub triggers: Vec<(String, Mentions)>,
     /// Whether the table is fully known.
     pub certain: bool,
-    /// Whether it is partitioned.
     pub partitioned: bool,
     /// The table that it is a partition of.
     pub partition: Option<Partition>,
 }
 
-/// An enum type.
 #[derive(Clone, Debug)]
 pub struct Enum {
-    /// Its values.
     pub labels: Vec<String>,
-    /// Whether it certainly exists.
     pub certain: bool,
 }
 
-/// A view.
 #[derive(Clone, Debug)]
 pub struct View {
     /// What it reads.
     pub reads: Mentions,
-    /// Whether it certainly exists.
     pub certain: bool,
 }
 
 impl Table {
-    /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -79,7 +73,6 @@ impl Table {
 }
 
 impl Model {
-    /// The table with this name.
     pub fn table(&self, name: &Name) -> Option<&Table> {
         self.tables.get(name)
     }
@@ -112,7 +105,6 @@ impl Model {
             && !self.indexes.has_in_any_schema(name)
     }
 
-    /// All tables.
     pub fn tables(&self) -> impl Iterator<Item = (&Name, &Table)> {
         self.tables.iter()
     }
@@ -122,7 +114,6 @@ impl Model {
         self.indexes.of(table)
     }
 
-    /// The index with this name.
     pub fn index(&self, name: &Name) -> Option<&Index> {
         self.indexes.named(name)
     }
