@@ -49,7 +49,7 @@ impl Hazards {
             }
         }
         for findings in by_file.values_mut() {
-            findings.sort_by_key(|finding| finding.place);
+            findings.sort_by(|one, other| (one.place, &one.rule).cmp(&(other.place, &other.rule)));
         }
         Ok(Self { by_file })
     }
