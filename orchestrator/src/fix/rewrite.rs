@@ -59,10 +59,10 @@ pub(super) fn rewrite(
     migration: &Migration,
     hazards: &BTreeSet<usize>,
 ) -> Result<Rewrite, NoRewrite> {
-    let Some(up) = LintedFile::read(service, migration, Direction::Up) else {
+    let Some(up) = LintedFile::read(migration, Direction::Up) else {
         return Ok(Rewrite::nothing(Vec::new()));
     };
-    let down = LintedFile::read(service, migration, Direction::Down);
+    let down = LintedFile::read(migration, Direction::Down);
     let deep = [Some(&up), down.as_ref()].into_iter().flatten();
     if let Some(file) = deep.into_iter().find(|file| file.too_deep.is_some()) {
         let path = file.script.path.clone();
@@ -146,7 +146,7 @@ impl Around<'_> {
         let mut model = Model::default();
         for earlier in &self.service.migrations {
             if earlier.version < self.migration.version
-                && let Some(file) = LintedFile::read(self.service, earlier, Direction::Up)
+                && let Some(file) = LintedFile::read(earlier, Direction::Up)
             {
                 model.apply_all(&steps(&file));
             }

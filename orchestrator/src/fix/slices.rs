@@ -145,7 +145,7 @@ mod tests {
             migrations: vec![migration],
         };
         let migration = &service.migrations[0];
-        let file = LintedFile::read(&service, migration, Direction::Up).unwrap();
+        let file = LintedFile::read(migration, Direction::Up).unwrap();
         let steps = steps(&file);
         let slices = Slices::of(text, &steps);
         let statements = slices.statements.iter().map(|slice| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pg_sql::Name;
+use time::OffsetDateTime;
 
 use super::change::{Change, RowKind, Step, Unknown};
 use super::file::LintedFile;
@@ -28,6 +29,8 @@ pub struct LintContext<'a> {
     pub number: usize,
     /// The place where each word first occurs in the migrations.
     pub first_mentions: &'a FirstMentions,
+    /// The current time.
+    pub now: OffsetDateTime,
 }
 
 impl LintContext<'_> {

@@ -1,6 +1,6 @@
 //! A file in the form that the rules read.
 
-use domain::{Direction, Migration, Script, Service};
+use domain::{Direction, Migration, Script};
 use pg_sql::Statement;
 use squawk_syntax::{Parse, SourceFile};
 
@@ -8,8 +8,6 @@ use super::unfold::Unfolded;
 
 /// A file in the form that the rules read, parsed once.
 pub struct LintedFile<'a> {
-    /// Its service.
-    pub service: &'a Service,
     /// Its migration.
     pub migration: &'a Migration,
     /// Whether it is the migration or its revert.
@@ -28,11 +26,7 @@ pub struct LintedFile<'a> {
 
 impl<'a> LintedFile<'a> {
     /// Parses a file; `None` if there is no revert.
-    pub fn read(
-        service: &'a Service,
-        migration: &'a Migration,
-        direction: Direction,
-    ) -> Option<Self> {
+    pub fn read(migration: &'a Migration, direction: Direction) -> Option<Self> {
         if direction == Direction::Down && migration.revert.is_none() {
             return None;
         }
@@ -42,7 +36,6 @@ impl<'a> LintedFile<'a> {
         let syntax = SourceFile::parse(parsed);
         let unfolded = Unfolded::of(parsed, &syntax);
         Some(Self {
-            service,
             migration,
             direction,
             script,

@@ -3,7 +3,6 @@
 //! Responsible for parsing a service's files once and applying the rules. Not for what only a database can show
 //! (`rehearsal`), nor for the output of findings (`cli`).
 
-mod allows;
 #[cfg(test)]
 mod cases;
 mod change;
@@ -11,7 +10,6 @@ mod context;
 mod dynamic;
 mod file;
 mod first_mentions;
-mod guide;
 mod lifetimes;
 mod line;
 mod load;
@@ -20,7 +18,6 @@ mod model;
 mod names;
 #[cfg(test)]
 mod pages;
-mod partitions;
 #[cfg(test)]
 mod properties;
 mod read;
@@ -32,7 +29,6 @@ mod size;
 mod squawk;
 mod unfold;
 
-pub use allows::allows;
 pub use change::{
     Act, Change, Column, Compared, Comparison, Constraint, ConstraintKind, Index, Partition,
     RowChange, RowKind, Step, Unknown,
@@ -40,12 +36,11 @@ pub use change::{
 pub use context::{LintContext, Now};
 pub use file::LintedFile;
 pub use first_mentions::{FirstMentions, Place};
-pub use guide::order_against;
 pub use line::line;
-pub use load::runnable;
 pub use mentions::Mentions;
 pub use model::{Enum, Model, Table, View};
 pub use names::span;
 pub use read::steps;
 pub use remaining_keys::RemainingKeys;
+pub use rules::{allows, order_against, runnable};
 pub use service::lint;

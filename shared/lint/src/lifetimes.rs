@@ -8,36 +8,7 @@ use std::ops::Range;
 use pg_sql::Name;
 
 use super::change::{Act, Change, Step};
-use crate::rules::{Draft, Rule, slugs};
-
-/// The rules about the locks that a change takes on a table.
-static LOAD: &[&Rule] = &[
-    &slugs::INDEX_NOT_CONCURRENT,
-    &slugs::INDEX_DROP_NOT_CONCURRENT,
-    &slugs::REINDEX_NOT_CONCURRENT,
-    &slugs::CONSTRAINT_NOT_VALID,
-    &slugs::UNIQUE_CONSTRAINT,
-    &slugs::COLUMN_TYPE_CHANGE,
-    &slugs::VOLATILE_DEFAULT,
-    &slugs::STORED_GENERATED_COLUMN,
-    &slugs::STORAGE_CHANGE,
-    &slugs::NOT_NULL_STEPS,
-];
-
-/// The rules about the shape of a table. Like the load on it, the shape no longer matters once the table is dropped.
-static SHAPE: &[&Rule] = &[
-    &slugs::COLUMN_RENAME,
-    &slugs::DROP_COLUMN,
-    &slugs::CHAR_TYPE,
-    &slugs::TIMESTAMP_WITHOUT_ZONE,
-    &slugs::INT_KEY,
-    &slugs::IDENTIFIER_TOO_LONG,
-    &slugs::INDEX_NAME,
-    &slugs::FOREIGN_KEY_NAME,
-    &slugs::NAMING_STYLE,
-    &slugs::FOREIGN_KEY_UNINDEXED,
-    &slugs::UNQUOTED_MIXED_CASE,
-];
+use crate::rules::{Draft, OnceDropped};
 
 /// The event that ends the name of a table or column.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,8 +68,8 @@ impl TableLifetimes {
 
     /// Whether a finding of a migration is about a table, or a new column, that a later one drops.
     pub(super) fn is_moot(&self, number: usize, steps: &[Step], draft: &Draft<'_>) -> bool {
-        let is_load = LOAD.contains(&draft.rule);
-        let is_moot = is_load || SHAPE.contains(&draft.rule);
+        let is_load = draft.rule.once_dropped == OnceDropped::MootIfApplied;
+        let is_moot = draft.rule.once_dropped != OnceDropped::Matters;
         let Some(range) = draft.range.as_ref().filter(|_| is_moot) else {
             return false;
         };
@@ -162,5 +133,47 @@ fn column<'a>(act: &'a Act, range: &Range<usize>) -> Option<&'a String> {
         Change::AddsColumn { column, .. } => Some(&column.name),
         Change::ChangesType { column, .. } | Change::SetsNotNull { column, .. } => Some(column),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cases::{TABLE, found, found_each, silent};
+
+    #[test]
+    fn tables_that_are_dropped_later_have_no_findings() {
+        silent(&[
+            "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY, at timestamp);\nCREATE INDEX odd ON u (at);\n-- migration V3\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;",
+            "-- migration V2\nALTER TABLE t ADD COLUMN x timestamp;\n-- migration V3\n-- migration: allow drop-column \"not used\"\nALTER TABLE t DROP COLUMN x;",
+        ]);
+        // A migration that may be applied already does not matter. The lock of a new one is real if the table existed before.
+        let rest = "CREATE INDEX \"IDX_t_b\" ON t (b);\n-- migration V4\n-- migration: allow drop-table \"not used\"\nDROP TABLE t;";
+        silent(&[&format!("-- migration V3\n{rest}")]);
+        let merged = TABLE.replace("-- migration V1", "-- merged V1");
+        let found_after = |block: &str| -> Vec<String> {
+            let found = found(&format!("{merged}{block}"));
+            found.into_iter().collect()
+        };
+        let nothing: [&str; 0] = [];
+        assert_eq!(found_after(&format!("-- merged V3\n{rest}")), nothing);
+        assert_eq!(
+            found_after(
+                "-- migration V3\nCREATE TABLE u (id bigint, c char(3));\n-- migration V4\nCREATE INDEX \"IDX_u_id\" ON u (id);\n\
+                 -- migration V5\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;"
+            ),
+            nothing
+        );
+        assert_eq!(
+            found_after(&format!("-- migration V3\n{rest}")),
+            ["index-not-concurrent V3:1"]
+        );
+        found_each(
+            "int-key V2:1",
+            &[
+                "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY);",
+                // Later the name belongs to another table.
+                "-- migration V2\nCREATE TABLE u (id serial PRIMARY KEY);\n-- migration V3\n-- migration: allow table-rename \"not used\"\nALTER TABLE u RENAME TO w;\nCREATE TABLE u (id bigint);\n-- migration V4\n-- migration: allow drop-table \"not used\"\nDROP TABLE u;",
+            ],
+        );
     }
 }

@@ -179,3 +179,19 @@ fn messages_of_the_wrong_files() {
     }
     insta::assert_snapshot!(lines);
 }
+
+/// No guide rule finds anything in these blocks.
+pub(crate) fn silent(cases: &[&str]) {
+    for case in cases {
+        let found = found(case);
+        assert!(found.is_empty(), "{case}\n{found:#?}");
+    }
+}
+
+/// Of the guide rules, only this one finds something in each block.
+pub(crate) fn found_each(slug: &str, cases: &[&str]) {
+    for case in cases {
+        let found: Vec<String> = found(case).into_keys().collect();
+        assert_eq!(found, [slug], "{case}");
+    }
+}

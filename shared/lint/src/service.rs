@@ -9,9 +9,10 @@ use super::first_mentions::FirstMentions;
 use super::lifetimes::TableLifetimes;
 use super::load::{self, ExistingRelations};
 use super::model::Model;
+use super::read;
 use super::remaining_keys::RemainingKeys;
-use super::{guide, read};
-use crate::rules::Rulebook;
+use crate::context::Now;
+use crate::rules::{Draft, Rulebook, all_rules, too_deep_within};
 
 /// The findings in the files of the migrations that `is_asked` selects, in their order, given all files of the service.
 /// `is_new` is whether a migration certainly has not run yet.
@@ -26,9 +27,9 @@ pub fn lint(
         .migrations
         .iter()
         .filter_map(|migration| {
-            let up = LintedFile::read(service, migration, Direction::Up)?;
+            let up = LintedFile::read(migration, Direction::Up)?;
             let down = is_asked(migration.version)
-                .then(|| LintedFile::read(service, migration, Direction::Down))
+                .then(|| LintedFile::read(migration, Direction::Down))
                 .flatten();
             let up_steps = read::steps(&up);
             let down_steps = down.as_ref().map(read::steps);
@@ -62,13 +63,14 @@ pub fn lint(
             remaining_keys: &remaining_keys,
             number,
             first_mentions: &first_mentions,
+            now,
         };
         let mut drafts = load::findings(&context, down.as_ref(), &mut existing, rulebook.postgres);
-        drafts.extend(load::too_deep_within(up.script, up_steps));
+        drafts.extend(too_deep_within(up.script, up_steps));
         if let (Some(down), Some(steps)) = (down, down_steps) {
-            drafts.extend(load::too_deep_within(down.script, steps));
+            drafts.extend(too_deep_within(down.script, steps));
         }
-        drafts.extend(guide::drafts(&context, down.as_ref(), now));
+        drafts.extend(of_migration(&context));
         drafts.retain(|draft| {
             let is_up = std::ptr::eq(draft.script, up.script);
             !(is_up && lifetimes.is_moot(number, up_steps, draft))
@@ -77,4 +79,22 @@ pub fn lint(
         before.apply_all(up_steps);
     }
     findings
+}
+
+/// The findings of the rules about a migration as a whole, and about each of its statements given the schema before it.
+fn of_migration<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
+    let file_rules = all_rules().filter_map(|rule| rule.file);
+    let mut drafts: Vec<Draft<'a>> = file_rules.flat_map(|rule| rule(context)).collect();
+    let statement_rules: Vec<_> = all_rules().filter_map(|rule| rule.statement).collect();
+    let mut state = Now::new(context.before);
+    for step in context.steps {
+        drafts.extend(
+            statement_rules
+                .iter()
+                .flat_map(|rule| rule(context, &state, step)),
+        );
+        state.apply(step);
+    }
+    drafts.sort_by_key(|draft| draft.range.as_ref().map(|range| range.start));
+    drafts
 }

@@ -29,7 +29,7 @@ enum Thing {
 
 /// The objects that the statements of a file create, each with the number of its statement.
 #[derive(Debug, Default)]
-pub(super) struct Made {
+pub(crate) struct Made {
     things: Vec<(usize, Thing)>,
     /// The indexes into `things`, by name.
     by_name: HashMap<String, Vec<usize>>,
@@ -167,14 +167,14 @@ impl Made {
     }
 
     /// Whether an earlier statement created the relation.
-    pub(super) fn has_relation(&self, name: &Name, before: usize) -> bool {
+    pub(crate) fn has_relation(&self, name: &Name, before: usize) -> bool {
         self.named(&name.name).any(|(at, thing)| {
             *at < before && matches!(thing, Thing::Relation(made) if is_same(made, name))
         })
     }
 
     /// Whether the file created the table, or renamed it to this name.
-    pub(super) fn has_table_name(&self, name: &Name) -> bool {
+    pub(crate) fn has_table_name(&self, name: &Name) -> bool {
         self.named(&name.name).any(|(_, thing)| {
             matches!(thing, Thing::Relation(made) | Thing::TableName(made) if is_same(made, name))
         })
@@ -189,14 +189,14 @@ impl Made {
     }
 
     /// Whether the file added the column.
-    pub(super) fn has_column(&self, table: &Name, column: &str) -> bool {
+    pub(crate) fn has_column(&self, table: &Name, column: &str) -> bool {
         self.named(column).any(|(_, thing)| {
             matches!(thing, Thing::Column(made, of) if made == column && is_same(of, table))
         })
     }
 
     /// Whether the file creates any object of this name.
-    pub(super) fn has_any(&self, name: &Name) -> bool {
+    pub(crate) fn has_any(&self, name: &Name) -> bool {
         self.named(&name.name).any(|(_, thing)| {
             matches!(
                 thing,

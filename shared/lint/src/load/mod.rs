@@ -1,20 +1,18 @@
-//! The effects of a file on live traffic and running programs: squawk's rules, with information that squawk does not have.
+//! The effects of a file on live traffic and running programs: finds violations in the syntax of its statements.
 //!
-//! Responsible for which tables are not in use yet, what a revert merely undoes, and our texts. Not for what only a database
-//! can show (`rehearsal`), nor for the migration guide.
+//! Responsible for which objects are not in use yet, and for squawk's linter. Not for the decisions (`rules`), nor for what only
+//! a database can show (`rehearsal`).
 
 mod adopted;
-mod defaults;
 mod judge;
 mod made;
 mod names;
+mod place;
 #[cfg(test)]
 mod properties;
-mod refine;
-mod types;
-mod understood;
 
-pub(super) use judge::findings;
-pub(super) use made::ExistingRelations;
-pub use understood::runnable;
-pub(super) use understood::too_deep_within;
+pub(super) use adopted::{Adopted, Advice, Case, Scope};
+pub(super) use judge::{At, Judge, findings};
+pub use made::ExistingRelations;
+pub(super) use names::{first_made, is_same, used};
+pub(super) use place::{action, around};

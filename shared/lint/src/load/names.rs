@@ -5,7 +5,7 @@ use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 /// The name of a reference.
-pub(super) fn used(path: &ast::PathRef) -> Option<Name> {
+pub(crate) fn used(path: &ast::PathRef) -> Option<Name> {
     let qualifier = path.qualifier().and_then(|it| it.segment());
     Some(Name {
         schema: qualifier.map(|segment| segment.text()),
@@ -23,7 +23,7 @@ pub(super) fn made(path: &ast::Path) -> Option<Name> {
 }
 
 /// The first new name in a part of the syntax tree.
-pub(super) fn first_made(node: &SyntaxNode) -> Option<Name> {
+pub(crate) fn first_made(node: &SyntaxNode) -> Option<Name> {
     made(&node.descendants().find_map(ast::Path::cast)?)
 }
 
@@ -33,7 +33,7 @@ pub(super) fn first_used(node: &SyntaxNode) -> Option<Name> {
 }
 
 /// Whether two names may mean the same object; a name without a schema matches any schema.
-pub(super) fn is_same(one: &Name, other: &Name) -> bool {
+pub(crate) fn is_same(one: &Name, other: &Name) -> bool {
     one.name == other.name
         && (one.schema == other.schema || one.schema.is_none() || other.schema.is_none())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::{Checksum, Direction, Directives, Migration, Script, Service, Version};
 use proptest::prelude::*;
+use time::OffsetDateTime;
 
 use super::{ExistingRelations, findings};
 use crate::rules::RULES;
@@ -40,8 +41,8 @@ fn read(up: &str, down: &str) {
     };
     let mut existing = ExistingRelations::default();
     for migration in &service.migrations {
-        let up = LintedFile::read(&service, migration, Direction::Up).expect("a file");
-        let down = LintedFile::read(&service, migration, Direction::Down);
+        let up = LintedFile::read(migration, Direction::Up).expect("a file");
+        let down = LintedFile::read(migration, Direction::Down);
         let steps_of = steps;
         let steps = steps_of(&up);
         let revert = down.as_ref().map(steps_of);
@@ -54,6 +55,7 @@ fn read(up: &str, down: &str) {
             remaining_keys: &RemainingKeys::default(),
             number: 0,
             first_mentions: &FirstMentions::default(),
+            now: OffsetDateTime::UNIX_EPOCH,
         };
         for draft in findings(&context, down.as_ref(), &mut existing, 14) {
             let Some(range) = draft.range else { continue };
@@ -71,72 +73,11 @@ fn read(up: &str, down: &str) {
 }
 
 /// Pieces of SQL, complete and truncated.
-const PIECES: [&str; 64] = [
-    "ALTER",
-    "TABLE",
-    "CREATE",
-    "INDEX",
-    "DROP",
-    "ADD",
-    "COLUMN",
-    "CONSTRAINT",
-    "CHECK",
-    "NOT",
-    "VALID",
-    "NULL",
-    "DEFAULT",
-    "UNIQUE",
-    "PRIMARY",
-    "KEY",
-    "FOREIGN",
-    "REFERENCES",
-    "ON",
-    "IF",
-    "EXISTS",
-    "CONCURRENTLY",
-    "RENAME",
-    "TO",
-    "TYPE",
-    "DOMAIN",
-    "VIEW",
-    "AS",
-    "SELECT",
-    "INTO",
-    "FROM",
-    "SET",
-    "UPDATE",
-    "TRUNCATE",
-    "CASCADE",
-    "DO",
-    "FUNCTION",
-    "LANGUAGE",
-    "plpgsql",
-    "BEGIN",
-    "END",
-    "VALIDATE",
-    "GENERATED",
-    "ALWAYS",
-    "STORED",
-    "IDENTITY",
-    "PARTITION",
-    "DETACH",
-    "serial",
-    "int",
-    "users",
-    "\"Ü b\"",
-    "U&\"\\00e9\"",
-    "'it''s'",
-    "E'\\",
-    "$$",
-    "$a$",
-    "(",
-    ")",
-    ",",
-    ";",
-    "--",
-    "/*",
-    "\u{1F600}é",
-];
+const PIECES: &str = "ALTER|TABLE|CREATE|INDEX|DROP|ADD|COLUMN|CONSTRAINT|CHECK|NOT|VALID|NULL|DEFAULT|UNIQUE|PRIMARY|\
+    KEY|FOREIGN|REFERENCES|ON|IF|EXISTS|CONCURRENTLY|RENAME|TO|TYPE|DOMAIN|VIEW|AS|SELECT|INTO|FROM|\
+    SET|UPDATE|TRUNCATE|CASCADE|DO|FUNCTION|LANGUAGE|plpgsql|BEGIN|END|VALIDATE|GENERATED|ALWAYS|\
+    STORED|IDENTITY|PARTITION|DETACH|serial|int|users|\"Ü b\"|U&\"\\00e9\"|'it''s'|E'\\|$$|$a$|(|)|\
+    ,|;|--|/*|\u{1F600}é";
 
 proptest! {
     #[test]
@@ -145,8 +86,8 @@ proptest! {
     }
 
     #[test]
-    fn any_order_of_words_is_read(words in prop::collection::vec((0..PIECES.len(), prop::sample::select(vec![" ", "\n", "", "\t"])), 0..60)) {
-        let text: String = words.into_iter().flat_map(|(piece, blank)| [PIECES[piece], blank]).collect();
+    fn any_order_of_words_is_read(words in prop::collection::vec((prop::sample::select(PIECES.split('|').collect::<Vec<_>>()), prop::sample::select(vec![" ", "\n", "", "\t"])), 0..60)) {
+        let text: String = words.into_iter().flat_map(|(piece, blank)| [piece, blank]).collect();
         read(&text, &text);
     }
 

@@ -1,11 +1,34 @@
-//! The type of a rule, and the list of all rules.
+//! The type of a rule, and lookups in the table of rules.
 
 use domain::Severity;
 
-use super::{files, guide, load, proof};
+use super::{Draft, RULES, slugs};
+use crate::change::Step;
+use crate::context::{LintContext, Now};
+use crate::load::{Adopted, At, Judge};
+
+/// Checks a statement of a migration, given the schema before it.
+pub(crate) type StatementRule = for<'a> fn(&LintContext<'a>, &Now, &Step) -> Vec<Draft<'a>>;
+
+/// Checks a migration as a whole.
+pub(crate) type FileRule = for<'a> fn(&LintContext<'a>) -> Vec<Draft<'a>>;
+
+/// Checks the syntax of a statement on objects that existed before, in a migration or a revert.
+pub(crate) type SyntaxRule = for<'a> fn(&Judge<'_, 'a>, &At) -> Vec<Draft<'a>>;
+
+/// What becomes of a finding about a table or column that a later migration drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnceDropped {
+    /// It remains.
+    Matters,
+    /// The shape of what is dropped does not matter.
+    Moot,
+    /// The locks matter until the migration has run.
+    MootIfApplied,
+}
 
 /// A rule that migrations are checked against.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Rule {
     /// The name in `allow` directives, in the configuration, and of the page `docs/rules/<slug>.md`.
     pub slug: &'static str,
@@ -13,32 +36,56 @@ pub struct Rule {
     pub severity: Severity,
     /// The rule in one sentence.
     pub summary: &'static str,
-    /// The rules of squawk's linter that detect violations, if any.
-    pub linter: &'static [&'static str],
     /// The text of the rule's page.
     pub page: &'static str,
+    /// The rules of squawk's linter that detect violations.
+    pub(crate) adopted: &'static [Adopted],
+    pub(crate) syntax: Option<SyntaxRule>,
+    pub(crate) statement: Option<StatementRule>,
+    pub(crate) file: Option<FileRule>,
+    pub(crate) once_dropped: OnceDropped,
 }
 
-/// The rules of all families.
-pub static RULES: [&[&Rule]; 4] = [proof::ALL, guide::ALL, load::ALL, files::ALL];
+impl Rule {
+    pub(super) const UNDETECTED: Self = Self {
+        slug: "",
+        severity: Severity::Error,
+        summary: "",
+        page: "",
+        adopted: &[],
+        syntax: None,
+        statement: None,
+        file: None,
+        once_dropped: OnceDropped::Matters,
+    };
+}
 
-/// Returns the rule with this slug.
-pub fn rule(slug: &str) -> Option<&'static Rule> {
-    RULES
-        .iter()
-        .flat_map(|family| family.iter())
-        .find(|rule| rule.slug == slug)
-        .copied()
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.slug == other.slug
+    }
+}
+
+impl Eq for Rule {}
+
+/// All rules.
+pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().flat_map(|family| family.iter()).copied()
+}
+
+/// The rule with this slug.
+pub fn rule_named(slug: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.slug == slug)
 }
 
 /// Whether the text of a service's files shows violations: neither a rehearsal nor the merged state is required.
 pub fn is_textual(rule: &Rule) -> bool {
-    !is_proven(rule) && rule != &files::MERGED_MIGRATION_EDITED
+    !is_proven(rule) && rule != &slugs::MERGED_MIGRATION_EDITED
 }
 
 /// Whether only a rehearsal can detect a violation.
 pub fn is_proven(rule: &Rule) -> bool {
-    proof::ALL.contains(&rule)
+    RULES[0].contains(&rule)
 }
 
 /// The least similarity of a suggestion.
@@ -46,43 +93,49 @@ const SIMILAR: f64 = 0.6;
 
 /// The rule that a misspelled slug most likely means.
 pub fn nearest(slug: &str) -> Option<&'static Rule> {
-    let rules = RULES.iter().flat_map(|family| family.iter());
-    rules
-        .map(|rule| {
-            (
-                strsim::normalized_damerau_levenshtein(rule.slug, slug),
-                *rule,
-            )
-        })
+    let similarity = |rule: &Rule| strsim::normalized_damerau_levenshtein(rule.slug, slug);
+    all()
+        .map(|rule| (similarity(rule), rule))
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, rule)| rule)
 }
 
-/// Declares rules and includes their pages.
-macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $severity:ident $slug:literal $(from $($linter:literal),+)?: $summary:literal;)*) => {
-        $(
-            $(#[$doc])*
-            pub static $name: $crate::rules::Rule = $crate::rules::Rule {
-                slug: $slug,
-                severity: domain::Severity::$severity,
-                summary: $summary,
-                linter: &[$($($linter),+)?],
-                page: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules/", $slug, ".md")),
-            };
-        )*
-        /// All rules of this family.
-        pub(super) static ALL: &[&$crate::rules::Rule] = &[$(&$name),*];
+/// Declares rules, each with its page: name, severity, slug, summary, and what detects it.
+macro_rules! rule {
+    ($($name:ident = $severity:ident $slug:literal: $summary:literal $({ $($field:ident: $value:expr,)+ })?;)+) => {$(
+        #[doc = $summary]
+        pub static $name: $crate::rules::Rule = $crate::rules::Rule {
+            slug: $slug,
+            severity: domain::Severity::$severity,
+            summary: $summary,
+            page: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules/", $slug, ".md")),
+            $($($field: $value,)+)?
+            ..$crate::rules::Rule::UNDETECTED
+        };
+    )+};
+}
+pub(super) use rule;
+
+/// Declares the table of all rules, by family and module, in the order of the documentation.
+macro_rules! table {
+    ($($family:ident { $($module:ident: $($name:ident),+;)+ })+) => {
+        /// The rules by name.
+        pub mod slugs {
+            $($(pub use super::$module::{$($name),+};)+)+
+        }
+
+        /// The rules of each family.
+        pub static RULES: [&[&Rule]; 4] = [$(&[$($(&$module::$name),+),+]),+];
     };
 }
-pub(super) use rules;
+pub(super) use table;
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{RULES, files, load, nearest};
+    use super::{RULES, all, nearest};
 
     #[test]
     fn a_misspelled_slug_suggests_the_nearest_rule() {
@@ -110,8 +163,9 @@ mod tests {
             .filter_map(|row| row.split('|').nth(1))
             .flat_map(|cell| cell.split('`').skip(1).step_by(2))
             .collect();
-        let rules = RULES.iter().flat_map(|family| family.iter());
-        let adopted: BTreeSet<&str> = rules.flat_map(|rule| rule.linter).copied().collect();
+        let codes = all().flat_map(|rule| rule.adopted).flat_map(|it| it.codes);
+        let adopted: BTreeSet<String> = codes.map(ToString::to_string).collect();
+        let adopted: BTreeSet<&str> = adopted.iter().map(String::as_str).collect();
         assert!(adopted.is_disjoint(&omitted), "{omitted:?}");
         let all: BTreeSet<&str> = adopted.union(&omitted).copied().collect();
         // squawk does not parse the name of that one.
@@ -127,7 +181,7 @@ mod tests {
     #[test]
     fn the_index_lists_every_rule_with_severity_and_summary() {
         let index = include_str!("../../../../docs/rules/README.md");
-        for rule in RULES.iter().flat_map(|family| family.iter()) {
+        for rule in all() {
             let row = format!(
                 "| [{0}]({0}.md) | {1} | {2} |",
                 rule.slug, rule.severity, rule.summary
@@ -138,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_page_has_wrong_right_and_allowing_sections() {
-        for rule in load::ALL.iter().chain(files::ALL) {
+        for rule in RULES[2].iter().chain(RULES[3]) {
             let heads: Vec<&str> = rule
                 .page
                 .lines()
@@ -150,7 +204,7 @@ mod tests {
                 "{}",
                 rule.slug
             );
-            for linter in rule.linter {
+            for linter in rule.adopted.iter().flat_map(|it| it.codes) {
                 assert!(
                     rule.page.contains(&format!("`{linter}`")),
                     "{}: {linter}",
@@ -163,7 +217,7 @@ mod tests {
     #[test]
     fn slugs_are_unique_and_title_their_pages() {
         let mut seen = BTreeSet::new();
-        for rule in RULES.iter().flat_map(|family| family.iter()) {
+        for rule in all() {
             assert!(seen.insert(rule.slug), "{} is used twice", rule.slug);
             assert!(
                 rule.page.starts_with(&format!("# {}\n", rule.slug)),
@@ -177,5 +231,17 @@ mod tests {
                 rule.slug
             );
         }
+    }
+
+    #[test]
+    fn every_page_belongs_to_a_rule_in_the_table() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules");
+        let pages: BTreeSet<String> = std::fs::read_dir(folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name())
+            .filter_map(|name| Some(name.to_str()?.strip_suffix(".md")?.to_owned()))
+            .filter(|name| name != "README")
+            .collect();
+        assert_eq!(pages, all().map(|rule| rule.slug.to_owned()).collect());
     }
 }

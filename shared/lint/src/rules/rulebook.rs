@@ -7,7 +7,7 @@ use domain::{Finding, Migration, Place, SchemaDifference, Script, Service, Sever
 use pg_sql::Lines;
 use settings::{ConfigError, Configuration, Origin};
 
-use super::{Rule, nearest, rule, slugs};
+use super::{Rule, nearest, rule_named, slugs};
 
 /// The severity that the configuration gives a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Rulebook {
     pub fn of(configuration: &Configuration) -> Result<Self, ConfigError> {
         let mut severities = BTreeMap::new();
         for (slug, (value, origin)) in configuration.check_rules() {
-            let Some(rule) = rule(slug) else {
+            let Some(rule) = rule_named(slug) else {
                 return Err(unknown(slug, &origin));
             };
             let known = match value {
@@ -144,8 +144,7 @@ impl Rulebook {
         migration: &Migration,
         draft: Draft<'_>,
     ) -> Option<Finding> {
-        let lines = draft.range.as_ref().map(|_| Lines::of(&draft.script.text));
-        self.finding_at(service, migration, draft, lines.as_ref())
+        self.findings(service, migration, vec![draft]).pop()
     }
 
     /// The findings of many drafts.
@@ -161,42 +160,28 @@ impl Rulebook {
             .flatten()
             .map(|script| (&script.path, Lines::of(&script.text)))
             .collect();
-        let found = drafts.into_iter().filter_map(|draft| {
+        let finding = |draft: Draft<'_>| {
+            let severity = self.severity(draft.rule)?;
+            let mut allows = scripts.iter().flatten().flat_map(|it| &it.directives.allow);
+            let allowed = allows
+                .find(|allow| allow.rule == draft.rule.slug && !is_fixed(draft.rule))
+                .map(|allow| allow.reason.clone());
             let lines = known.iter().find(|(path, _)| **path == draft.script.path);
-            self.finding_at(service, migration, draft, lines.map(|(_, lines)| lines))
-        });
-        found.collect()
-    }
-
-    fn finding_at(
-        &self,
-        service: &Service,
-        migration: &Migration,
-        draft: Draft<'_>,
-        lines: Option<&Lines<'_>>,
-    ) -> Option<Finding> {
-        let severity = self.severity(draft.rule)?;
-        let allowed = [Some(&migration.script), migration.revert.as_ref()]
-            .into_iter()
-            .flatten()
-            .flat_map(|script| &script.directives.allow)
-            .find(|allow| allow.rule == draft.rule.slug && !is_fixed(draft.rule))
-            .map(|allow| allow.reason.clone());
-        Some(Finding {
-            rule: draft.rule.slug.to_owned(),
-            severity,
-            service: service.name.clone(),
-            version: Some(migration.version),
-            file: draft.script.path.clone(),
-            place: draft
-                .range
-                .zip(lines)
-                .map(|(range, lines)| place(lines, &range)),
-            message: draft.message,
-            safe_form: draft.safe_form,
-            differences: draft.differences,
-            allowed,
-        })
+            let place = draft.range.zip(lines);
+            Some(Finding {
+                rule: draft.rule.slug.to_owned(),
+                severity,
+                service: service.name.clone(),
+                version: Some(migration.version),
+                file: draft.script.path.clone(),
+                place: place.map(|(range, (_, lines))| self::place(lines, &range)),
+                message: draft.message,
+                safe_form: draft.safe_form,
+                differences: draft.differences,
+                allowed,
+            })
+        };
+        drafts.into_iter().filter_map(finding).collect()
     }
 }
 

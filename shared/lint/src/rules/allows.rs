@@ -4,8 +4,13 @@ use std::ops::Range;
 
 use domain::{Finding, Migration, Script, Service, Version};
 
+use super::{Draft, Rule, Rulebook, nearest, rule, rule_named};
 use crate::line::line;
-use crate::rules::{Draft, Rule, Rulebook, nearest, rule, slugs};
+
+rule! {
+    UNKNOWN_RULE = Error "unknown-rule": "An `allow` directive names a known rule.";
+    UNUSED_ALLOW = Warning "unused-allow": "An `allow` directive silences a finding.";
+}
 
 /// The findings about the directives of a service. `found` are its other findings; `asked` is whether a rule was checked on a
 /// migration.
@@ -20,7 +25,7 @@ pub fn allows(
         let scripts = [Some(&migration.script), migration.revert.as_ref()];
         for script in scripts.into_iter().flatten() {
             for allow in &script.directives.allow {
-                let draft = match rule(&allow.rule) {
+                let draft = match rule_named(&allow.rule) {
                     None => Some(unknown(script, &allow.rule)),
                     Some(known) => {
                         let is_asked =
@@ -52,12 +57,12 @@ fn unknown<'a>(script: &'a Script, slug: &str) -> Draft<'a> {
         Some(meant) => format!("unknown rule {slug}; did you mean {}?", meant.slug),
         None => format!("unknown rule {slug}; docs/rules lists all rules"),
     };
-    Draft::new(&slugs::UNKNOWN_RULE, script, message)
+    Draft::new(&UNKNOWN_RULE, script, message)
 }
 
 fn unused<'a>(script: &'a Script, rule: &Rule) -> Draft<'a> {
     let message = format!("nothing violates {} here: remove the directive", rule.slug);
-    Draft::new(&slugs::UNUSED_ALLOW, script, message)
+    Draft::new(&UNUSED_ALLOW, script, message)
 }
 
 /// The line of the directive.

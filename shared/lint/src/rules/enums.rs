@@ -4,14 +4,23 @@ use pg_sql::Name;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::{Draft, rule};
 use crate::change::{Change, Step};
 use crate::context::{LintContext, Now};
 use crate::model::Model;
 use crate::names::{shown, span};
-use crate::rules::{Draft, slugs};
+
+rule! {
+    UNGUARDED_ENUM = Error "unguarded-enum": "Guard the creation of an enum type that may already exist." {
+        statement: Some(unguarded),
+    };
+    ENUM_VALUE_USED = Error "enum-value-used": "Use a new enum value only after the transaction that adds it has committed." {
+        file: Some(value_used),
+    };
+}
 
 /// Detects the creation of an enum type without a guard if the type may already exist.
-pub(super) fn unguarded<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+fn unguarded<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let Change::MakesEnum { name, .. } = &act.change else {
@@ -44,7 +53,7 @@ pub(super) fn unguarded<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -
             continue;
         };
         drafts.push(
-            Draft::new(&slugs::UNGUARDED_ENUM, context.file.script, message)
+            Draft::new(&UNGUARDED_ENUM, context.file.script, message)
                 .at(act.range.clone())
                 .safe_form(safe_form),
         );
@@ -68,7 +77,7 @@ fn is_left_by_revert(context: &LintContext<'_>, name: &Name) -> bool {
 }
 
 /// Detects the use of a value from ALTER TYPE … ADD VALUE before the commit, which the server refuses (55P04).
-pub(super) fn value_used<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
+fn value_used<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut added: Vec<(usize, &Name, &str)> = Vec::new();
     let mut made: Vec<(usize, &Name)> = Vec::new();
@@ -89,7 +98,7 @@ pub(super) fn value_used<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
             }
             drafts.push(
                 Draft::new(
-                    &slugs::ENUM_VALUE_USED,
+                    &ENUM_VALUE_USED,
                     context.file.script,
                     format!(
                         "'{label}' is new in {} and cannot be used before the transaction that adds it commits",
@@ -142,4 +151,33 @@ fn concerns(step: &Step, now: &Now, name: &Name) -> bool {
                 ty.rsplit('.').next() == Some(name.name.as_str())
             }) && text.names(&table.name)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pages::{found_each, silent};
+
+    #[test]
+    fn an_enum_type_is_followed_through_renames_and_drops() {
+        silent(&[
+            // Renamed away, dropped with its schema, dropped by CASCADE: the name is free.
+            "-- migration V1\nCREATE TYPE s AS ENUM ('a');\n-- revert V1\nDROP TYPE s;\n-- migration V2\nALTER TYPE s RENAME TO old_s;\nCREATE TYPE s AS ENUM ('b');\n-- revert V2\nDROP TYPE s;\nALTER TYPE old_s RENAME TO s;",
+            "-- migration V1\nCREATE SCHEMA app;\nCREATE TYPE app.s AS ENUM ('a');\n-- revert V1\nDROP SCHEMA app CASCADE;",
+            "-- migration V1\nCREATE TYPE s AS ENUM ('a');\n-- revert V1\nDO $$ BEGIN EXECUTE format('DROP TYPE %I', 's'); END $$;",
+            "-- migration V1\n-- migration: irreversible \"the type is shared\"\nCREATE TYPE s AS ENUM ('a');\n-- no revert V1",
+            // The value is in a text column.
+            "-- migration V1\nCREATE TYPE s AS ENUM ('a');\nCREATE TABLE t (id bigint PRIMARY KEY, name text);\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;\n-- migration V2\nALTER TYPE s ADD VALUE 'b';\nINSERT INTO t VALUES (1, 'b');",
+            // Created by the same transaction: usable at once.
+            "CREATE TYPE s AS ENUM ('a');\nALTER TYPE s ADD VALUE 'b';\nCREATE TABLE t (s s DEFAULT 'b');\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;",
+            // The body of a function does not run.
+            "-- migration V1\nCREATE TYPE s AS ENUM ('a');\nCREATE TABLE t (s s);\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;\n-- migration V2\nALTER TYPE s ADD VALUE 'b';\nCREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM t WHERE s = 'b' $$;",
+        ]);
+        found_each(
+            "enum-value-used",
+            &[
+                "-- migration V1\nCREATE TYPE s AS ENUM ('a');\nCREATE TABLE t (id bigint PRIMARY KEY, s s);\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;\n-- migration V2\nALTER TYPE s ADD VALUE 'b';\nUPDATE t SET s = 'b' WHERE id = 1;",
+                "-- migration V1\nCREATE TYPE s AS ENUM ('a');\nCREATE TABLE t (id bigint PRIMARY KEY, s s);\n-- revert V1\nDROP TABLE t;\nDROP TYPE s;\n-- migration V2\n-- migration: no-transaction\nBEGIN;\nALTER TYPE s ADD VALUE 'b';\nINSERT INTO t VALUES (1, 'b');\nCOMMIT;",
+            ],
+        );
+    }
 }

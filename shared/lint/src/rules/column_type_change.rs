@@ -1,14 +1,45 @@
-//! Type changes that leave every row unchanged.
+//! The type of a column changes.
 //!
 //! PostgreSQL neither rewrites nor scans the table when a limit is raised or removed, and between `varchar` and `text` (`ATColumnChangeRequiresRewrite`;
 //! the length coercions of `varchar`, `varbit`, `numeric` and the time types have support functions for this).
 
+use squawk_linter::Rule as Squawk;
 use squawk_syntax::ast::{self, AstNode, NameLike};
 
+use super::{OnceDropped, rule};
+use crate::load::{Adopted, Advice, Case, Scope, action};
 use crate::names::type_name;
 
+rule! {
+    COLUMN_TYPE_CHANGE = Error "column-type-change": "Change a column's type with a second column, not with ALTER COLUMN TYPE." {
+        once_dropped: OnceDropped::MootIfApplied,
+        adopted: &[Adopted::new(
+            &[Squawk::ChangingColumnType], Scope::Existing,
+            "{} is inaccessible while it is rewritten, and running programs may not handle the new type",
+            "add a second column, fill it in batches and sync it with a trigger; drop the old column when no program uses it",
+        ).decided_by(decide)],
+    };
+}
+
+fn decide(case: &Case<'_, '_, '_>, advice: Advice) -> Option<Advice> {
+    let widens = || {
+        let Some(ast::AlterTableAction::AlterColumn(column)) =
+            action(case.violation, &case.at.statement)
+        else {
+            return None;
+        };
+        let name = column.column_name_ref()?.text();
+        let table = case.at.subjects.first()?;
+        let old = case.judge.with_model(case.violation, |model| {
+            Some(model.find(table)?.column(&name)?.ty.clone())
+        });
+        Some(is_wider(&old?, &new_type(&column)?))
+    };
+    (widens() != Some(true)).then_some(advice)
+}
+
 /// The new type of `ALTER COLUMN … TYPE`; `None` if an expression converts the values or the collation changes.
-pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
+fn new_type(column: &ast::AlterColumn) -> Option<String> {
     let Some(ast::AlterColumnOption::SetType(change)) = column.option() else {
         return None;
     };
@@ -39,7 +70,7 @@ pub(super) fn new_type(column: &ast::AlterColumn) -> Option<String> {
 }
 
 /// Whether every value of one type is a value of the other without conversion.
-pub(super) fn is_wider(old: &str, new: &str) -> bool {
+fn is_wider(old: &str, new: &str) -> bool {
     if normalized(old) == normalized(new) {
         return true;
     }
@@ -164,6 +195,8 @@ impl Type {
 
 #[cfg(test)]
 mod tests {
+    use crate::cases::{found_each, silent};
+
     use super::is_wider;
 
     #[test]
@@ -211,5 +244,38 @@ mod tests {
         ] {
             assert!(!is_wider(old, new), "{old} to {new}");
         }
+    }
+
+    #[test]
+    fn a_type_that_is_only_widened_costs_nothing() {
+        silent(&[
+            "-- migration V2\nALTER TABLE t ALTER a TYPE varchar(60);\nALTER TABLE t ALTER a TYPE text;",
+            "-- migration V2\nALTER TABLE t ALTER a TYPE varchar(60) USING (a::varchar(60));\nALTER TABLE t ALTER a TYPE text USING CAST(a AS text);",
+            "-- migration V2\nALTER TABLE t ALTER a TYPE text USING a;",
+            "-- migration V2\nALTER TABLE t ALTER b TYPE numeric(9, 2), ALTER c TYPE timestamptz;",
+            "-- migration V2\nALTER TABLE t ALTER \"M\" TYPE \"Mood\" USING \"M\"::\"Mood\";",
+            "-- migration V2\n-- migration: allow column-rename \"x\"\nALTER TABLE t RENAME a TO z;\n-- migration V3\nALTER TABLE t ALTER z TYPE text;",
+            // A revert starts from the schema that the migration leaves.
+            "-- migration V2\n-- migration: allow column-type-change \"few rows\"\nALTER TABLE t ALTER a TYPE varchar(10);\n-- revert V2\nALTER TABLE t ALTER a TYPE varchar(50);",
+        ]);
+        found_each(
+            "column-type-change V2:2",
+            &[
+                "-- migration V2\nALTER TABLE t ALTER a TYPE varchar(60);\nALTER TABLE t ALTER a TYPE varchar(50);",
+                "-- migration V2\nALTER TABLE t ALTER b TYPE numeric;\nALTER TABLE t ALTER b TYPE numeric(8, 2);",
+            ],
+        );
+        found_each(
+            "column-type-change V2:1",
+            &[
+                "-- migration V2\nALTER TABLE t ALTER a TYPE varchar(10);\n-- revert V2\nALTER TABLE t ALTER a TYPE varchar(50);",
+            ],
+        );
+        found_each(
+            "column-type-change revert V2:1",
+            &[
+                "-- migration V2\nALTER TABLE t ALTER a TYPE text;\n-- revert V2\nALTER TABLE t ALTER a TYPE varchar(50);",
+            ],
+        );
     }
 }

@@ -3,12 +3,19 @@
 use domain::{Direction, Migration, Script};
 use pg_sql::Lines;
 
+use super::{Draft, rule};
 use crate::line::trimmed_line;
-use crate::rules::{Draft, slugs};
 use crate::{Change, LintedFile, Step};
 
+rule! {
+    NOT_UNDERSTOOD = Warning "not-understood": "The linter can parse the file.";
+    TOO_DEEP = Error "too-deep": "No statement is nested too deeply to be analyzed.";
+    ENGINE_REFUSES = Error "engine-refuses": "The engine can run the file: no transaction control, no COPY FROM STDIN and no psql commands.";
+    NEEDS_NO_TRANSACTION = Error "needs-no-transaction": "A statement that cannot run in a transaction is in a file with `-- migration: no-transaction`.";
+}
+
 /// The findings about a file that the engine refuses or the linter cannot parse.
-pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
+pub(crate) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
     let text = &file.script.text;
     if let Some(at) = file.too_deep {
         let lines = Lines::of(text);
@@ -30,7 +37,7 @@ pub(super) fn drafts<'a>(file: &LintedFile<'a>) -> Vec<Draft<'a>> {
 /// The finding about a file that is not fully analyzed.
 fn too_deep(script: &Script) -> Draft<'_> {
     let message = "this is nested too deeply to be analyzed: no rule was checked on it";
-    Draft::new(&slugs::TOO_DEEP, script, message).safe_form(
+    Draft::new(&TOO_DEEP, script, message).safe_form(
         "use lists such as IN (…) and VALUES (…), … instead of thousands of operators or levels",
     )
 }
@@ -53,12 +60,12 @@ pub fn runnable(migration: &Migration, direction: Direction) -> Result<Vec<Draft
     let line = |offset| trimmed_line(&lines, lines.position_at(offset).line);
     let outside =
         pg_sql::runnable(&script.text, script.directives.no_transaction).map_err(|refused| {
-            Draft::new(&slugs::ENGINE_REFUSES, script, refused.problem).at(line(refused.offset))
+            Draft::new(&ENGINE_REFUSES, script, refused.problem).at(line(refused.offset))
         })?;
     let drafts = outside.into_iter().map(|(offset, what)| {
         let message =
             format!("{what} cannot run in a transaction: add `-- migration: no-transaction`");
-        Draft::new(&slugs::NEEDS_NO_TRANSACTION, script, message).at(line(offset))
+        Draft::new(&NEEDS_NO_TRANSACTION, script, message).at(line(offset))
     });
     Ok(drafts.collect())
 }
@@ -70,7 +77,7 @@ fn unread<'a>(file: &LintedFile<'a>) -> impl Iterator<Item = Draft<'a>> {
         let message = format!(
             "the linter cannot read the SQL that this runs, so no rule was checked on it: {what}"
         );
-        Draft::new(&slugs::NOT_UNDERSTOOD, file.script, message)
+        Draft::new(&NOT_UNDERSTOOD, file.script, message)
             .at(range.clone())
             .safe_form("write the statements out where they are known; a rehearsal runs the others")
     })
@@ -99,5 +106,5 @@ fn not_understood<'a>(file: &LintedFile<'a>) -> Option<Draft<'a>> {
         errors = errors.len(),
         "not understood"
     );
-    Some(Draft::new(&slugs::NOT_UNDERSTOOD, file.script, message).at(start..end))
+    Some(Draft::new(&NOT_UNDERSTOOD, file.script, message).at(start..end))
 }

@@ -2,17 +2,20 @@
 
 use pg_sql::Name;
 
+use super::{Draft, OnceDropped, rule};
 use crate::change::{Change, ConstraintKind, Step};
 use crate::context::{LintContext, Now};
 use crate::names::{quoted, shown};
-use crate::rules::{Draft, slugs};
+
+rule! {
+    NOT_NULL_STEPS = Error "not-null-steps": "Make a column of an existing table NOT NULL in three steps." {
+        statement: Some(not_null_steps),
+        once_dropped: OnceDropped::MootIfApplied,
+    };
+}
 
 /// Detects SET NOT NULL without a valid CHECK that implies it, and ADD COLUMN … NOT NULL without a default.
-pub(super) fn not_null_steps<'a>(
-    context: &LintContext<'a>,
-    now: &Now,
-    step: &Step,
-) -> Vec<Draft<'a>> {
+fn not_null_steps<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     // A statement that converts a column rewrites every row anyway, under the same lock.
     let rewrites = step
         .acts
@@ -32,8 +35,8 @@ pub(super) fn not_null_steps<'a>(
                 && !is_proven(now, table, column) =>
             {
                 let (draft, columns) = filled.get_or_insert_with(|| {
-                    let draft = Draft::new(&slugs::NOT_NULL_STEPS, context.file.script, "")
-                        .at(act.range.clone());
+                    let draft =
+                        Draft::new(&NOT_NULL_STEPS, context.file.script, "").at(act.range.clone());
                     (draft, Vec::new())
                 });
                 columns.push(quoted(column));
@@ -60,7 +63,7 @@ pub(super) fn not_null_steps<'a>(
             {
                 drafts.push(
                     Draft::new(
-                        &slugs::NOT_NULL_STEPS,
+                        &NOT_NULL_STEPS,
                         context.file.script,
                         format!(
                             "{} is NOT NULL and has no default: this fails if {} has a row",
@@ -90,4 +93,38 @@ fn is_proven(now: &Now, table: &Name, column: &str) -> bool {
                         if not_null.iter().any(|name| name == column))
             })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pages::{found_each, silent};
+
+    #[test]
+    fn not_null_is_proven_in_many_ways() {
+        let table =
+            "-- migration V1\nCREATE TABLE t (id bigint PRIMARY KEY, a bigint);\n-- migration V2\n";
+        let silent_after = [
+            "ALTER TABLE t ALTER COLUMN id SET NOT NULL;",
+            "ALTER TABLE t ADD COLUMN b bigint GENERATED ALWAYS AS IDENTITY;",
+            "ALTER TABLE t ADD COLUMN b bigserial NOT NULL;",
+            "ALTER TABLE t ADD COLUMN b bigint NOT NULL GENERATED ALWAYS AS (id * 2) STORED;",
+            "ALTER TABLE t ADD COLUMN IF NOT EXISTS a bigint NOT NULL;",
+            "ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL AND a > 0) NOT VALID;\n-- migration V3\nALTER TABLE t VALIDATE CONSTRAINT c;\n-- migration V4\nALTER TABLE t ALTER COLUMN a SET NOT NULL;",
+            "ALTER TABLE t ADD CONSTRAINT c NOT NULL a NOT VALID;\n-- migration V3\nALTER TABLE t VALIDATE CONSTRAINT c;",
+            "ALTER TABLE t ALTER COLUMN a DROP NOT NULL;",
+            "TRUNCATE TABLE t;\nALTER TABLE t ADD COLUMN b bigint NOT NULL;",
+        ];
+        for case in silent_after {
+            silent(&[&format!("{table}{case}")]);
+        }
+        let found_after = [
+            "ALTER TABLE t ADD COLUMN b bigint NOT NULL DEFAULT NULL;",
+            "ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL) NOT VALID;\n-- migration V3\nALTER TABLE t ALTER COLUMN a SET NOT NULL;",
+            "ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL OR id > 5);\n-- migration V3\nALTER TABLE t ALTER a SET NOT NULL;",
+            "ALTER TABLE t RENAME TO u;\n-- migration V3\nALTER TABLE ONLY public.u ALTER COLUMN a SET NOT NULL;",
+        ];
+        for case in found_after {
+            found_each("not-null-steps", &[&format!("{table}{case}")]);
+        }
+    }
 }

@@ -3,20 +3,27 @@
 use domain::{Finding, Service, Version};
 use time::{Date, Duration, Month, OffsetDateTime, Time};
 
+use super::{Draft, Rulebook, rule};
 use crate::context::LintContext;
-use crate::rules::{Draft, Rulebook, slugs};
+
+rule! {
+    VERSION_IN_FUTURE = Error "version-in-future": "Do not use a version later than tomorrow." {
+        file: Some(in_future),
+    };
+    VERSION_ORDER = Error "version-order": "Give a new migration a later version than all merged ones.";
+}
 
 /// A day, because clocks and time zones differ.
 const GRACE: Duration = Duration::days(1);
 
 /// Detects a version later than tomorrow: the next migration would sort before it.
-pub(super) fn in_future<'a>(context: &LintContext<'a>, now: OffsetDateTime) -> Vec<Draft<'a>> {
+fn in_future<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
     let version = context.file.migration.version;
-    if !is_in_future(version, now + GRACE) {
+    if !is_in_future(version, context.now + GRACE) {
         return Vec::new();
     }
     let draft = Draft::new(
-        &slugs::VERSION_IN_FUTURE,
+        &VERSION_IN_FUTURE,
         context.file.script,
         format!(
             "the version {version} is in the future: a migration written tomorrow would come before it"
@@ -73,7 +80,7 @@ pub fn order_against(service: &Service, rulebook: &Rulebook, base: &[Version]) -
         .filter(|migration| migration.version < *newest && !base.contains(&migration.version))
         .filter_map(|migration| {
             let draft = Draft::new(
-                &slugs::VERSION_ORDER,
+                &VERSION_ORDER,
                 &migration.script,
                 format!(
                     "{} is earlier than the merged {newest}: wherever {newest} is applied, this migration is out of order",

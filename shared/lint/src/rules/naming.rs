@@ -2,14 +2,29 @@
 
 use pg_sql::Name;
 
+use super::{Draft, OnceDropped, rule};
 use crate::change::{Act, Change, Column, Constraint, ConstraintKind, Index, Step};
 use crate::context::{LintContext, Now};
 use crate::model::{Model, Table};
 use crate::names::{quoted, shown};
-use crate::rules::{Draft, slugs};
+
+rule! {
+    INDEX_NAME = Error "index-name": "Name indexes explicitly, with the prefix IDX_." {
+        statement: Some(index),
+        once_dropped: OnceDropped::Moot,
+    };
+    FOREIGN_KEY_NAME = Error "foreign-key-name": "Name foreign keys explicitly, with the prefix FK_." {
+        statement: Some(foreign_key),
+        once_dropped: OnceDropped::Moot,
+    };
+    NAMING_STYLE = Warning "naming-style": "Follow the naming style of the table's other columns: camelCase or snake_case." {
+        statement: Some(style),
+        once_dropped: OnceDropped::Moot,
+    };
+}
 
 /// Detects indexes without an explicit name that starts with IDX_; a unique index may be named like its key.
-pub(super) fn index<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
+fn index<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let Change::MakesIndex(index) = &act.change else {
@@ -30,7 +45,7 @@ pub(super) fn index<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> V
             ),
         };
         drafts.push(
-            Draft::new(&slugs::INDEX_NAME, context.file.script, message)
+            Draft::new(&INDEX_NAME, context.file.script, message)
                 .at(act.range.clone())
                 .safe_form(format!("name it {}", index_name(index))),
         );
@@ -59,11 +74,7 @@ fn index_name(index: &Index) -> String {
 }
 
 /// Detects foreign keys without an explicit name that starts with FK_.
-pub(super) fn foreign_key<'a>(
-    context: &LintContext<'a>,
-    _now: &Now,
-    step: &Step,
-) -> Vec<Draft<'a>> {
+fn foreign_key<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (table, constraint) in constraints(act) {
@@ -87,7 +98,7 @@ pub(super) fn foreign_key<'a>(
             };
             let name = quoted(&format!("FK_{}_{columns}", table.name));
             drafts.push(
-                Draft::new(&slugs::FOREIGN_KEY_NAME, context.file.script, message)
+                Draft::new(&FOREIGN_KEY_NAME, context.file.script, message)
                     .at(constraint.range.clone())
                     .safe_form(format!("CONSTRAINT {name}")),
             );
@@ -179,7 +190,7 @@ fn clear<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<Style> {
 }
 
 /// Detects new columns that do not follow the style of the others.
-pub(super) fn style<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+fn style<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let (table, columns) = match &act.change {
@@ -200,7 +211,7 @@ pub(super) fn style<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Ve
             };
             drafts.push(
                 Draft::new(
-                    &slugs::NAMING_STYLE,
+                    &NAMING_STYLE,
                     context.file.script,
                     format!(
                         "{} is not {}, unlike {others}",
@@ -239,6 +250,7 @@ fn in_style(name: &str, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Style, in_style};
+    use crate::pages::{found_each, silent};
 
     #[test]
     fn styles_of_names() {
@@ -255,5 +267,41 @@ mod tests {
         }
         assert_eq!(in_style("createdAt", Style::Snake), "created_at");
         assert_eq!(in_style("created_at", Style::Camel), "createdAt");
+    }
+
+    #[test]
+    fn prefixes_are_compared_with_the_catalog_spelling() {
+        silent(&[
+            // The unquoted prefix is folded to lower case.
+            "CREATE TABLE t (a bigint); CREATE INDEX IDX_t_a ON t (a); CREATE INDEX idx_t_b ON t (a DESC);",
+            "CREATE TABLE t (a bigint); CREATE UNIQUE INDEX \"PK_t\" ON t (a);
+             ALTER TABLE t ADD CONSTRAINT \"PK_t\" PRIMARY KEY USING INDEX \"PK_t\";",
+            "CREATE TEMP TABLE w (a bigint); CREATE INDEX ON w (a);",
+            "CREATE TABLE p (id bigint PRIMARY KEY);
+             CREATE TABLE t (p bigint UNIQUE CONSTRAINT fk_t_p REFERENCES p);",
+        ]);
+        found_each(
+            "index-name",
+            &[
+                "CREATE TABLE t (a bigint); CREATE INDEX \"UQ_t_a\" ON t (a);",
+                "CREATE TABLE t (a bigint); CREATE INDEX IF NOT EXISTS t_a ON t (lower(a::text));",
+                "DO $$ BEGIN EXECUTE 'CREATE INDEX t_a ON pg_temp_t (a)'; END $$;",
+            ],
+        );
+    }
+
+    #[test]
+    fn one_style_needs_a_habit() {
+        silent(&[
+            "CREATE TABLE t (id bigint, \"createdAt\" date, updated_at date);",
+            "-- migration V1\nCREATE TABLE t (id bigint, created_at date, updated_at date);\n-- migration V2\nALTER TABLE t ADD COLUMN \"deletedAt\" date;",
+            "-- migration V1\nCREATE TABLE t (id bigint, created_at date, updated_at date, owner_id bigint);\n-- migration V2\nALTER TABLE t ADD COLUMN version bigint;",
+        ]);
+        found_each(
+            "naming-style",
+            &[
+                "-- migration V1\nCREATE TABLE t (id bigint, created_at date, updated_at date, owner_id bigint);\n-- migration V2\nCREATE TABLE u (id bigint, \"createdAt\" date);",
+            ],
+        );
     }
 }

@@ -2,27 +2,25 @@
 
 use pg_sql::Name;
 
+use super::{Draft, rule};
 use crate::change::{Change, ConstraintKind, Step};
 use crate::context::{LintContext, Now};
 use crate::names::{quoted, shown};
-use crate::rules::{Draft, slugs};
+
+rule! {
+    DROPPED_WITH_DEPENDANTS = Error "dropped-with-dependants": "Drop dependent objects by name before the object that they depend on." {
+        statement: Some(with_dependants),
+    };
+}
 
 /// Detects the drop of a column with dependent objects, and CASCADE.
-pub(super) fn with_dependants<'a>(
-    context: &LintContext<'a>,
-    now: &Now,
-    step: &Step,
-) -> Vec<Draft<'a>> {
+fn with_dependants<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let draft = |message: String, safe: String| {
-            Draft::new(
-                &slugs::DROPPED_WITH_DEPENDANTS,
-                context.file.script,
-                message,
-            )
-            .at(act.range.clone())
-            .safe_form(safe)
+            Draft::new(&DROPPED_WITH_DEPENDANTS, context.file.script, message)
+                .at(act.range.clone())
+                .safe_form(safe)
         };
         if let Change::DropsColumn { table, column, .. } = &act.change
             && now.existed(table)
@@ -188,4 +186,35 @@ fn reads_column(now: &Now, table: &Name, column: &str, view: &crate::model::View
     !now.model.tables().any(|(other, known)| {
         other != table && known.column(column).is_some() && view.reads.names(&other.name)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pages::{found_each, silent};
+
+    #[test]
+    fn what_a_column_is_used_by() {
+        let table = "-- migration V1\nCREATE TABLE t (id bigint PRIMARY KEY, a bigint CONSTRAINT \"UQ_t_a\" UNIQUE, b bigint UNIQUE, c bigint, d bigint);\nCREATE VIEW v AS SELECT t.c, count(*) FROM t GROUP BY t.c;\nCREATE TABLE u (id bigint PRIMARY KEY, d bigint);\nCREATE VIEW w AS SELECT u.d FROM u JOIN t USING (id);\n-- migration V2\n";
+        for case in [
+            // An unnamed key in the column's definition is a part of the column.
+            "ALTER TABLE t DROP COLUMN b;",
+            // The name exists in two tables: which one the view means is unknown.
+            "ALTER TABLE t DROP COLUMN d;",
+            "ALTER TABLE t DROP CONSTRAINT \"UQ_t_a\", DROP COLUMN a;",
+            "DROP VIEW v;\nALTER TABLE t DROP COLUMN c;",
+            "ALTER TABLE t DROP COLUMN IF EXISTS z;",
+            "CREATE TABLE x (id bigint);\nDROP TABLE x CASCADE;",
+        ] {
+            silent(&[&format!("{table}{case}")]);
+        }
+        for case in [
+            "ALTER TABLE t DROP COLUMN a;",
+            "ALTER TABLE t DROP COLUMN c;",
+            "DROP VIEW v CASCADE;",
+            "ALTER TABLE t DROP COLUMN id CASCADE;",
+            "DROP SEQUENCE IF EXISTS s CASCADE;",
+        ] {
+            found_each("dropped-with-dependants", &[&format!("{table}{case}")]);
+        }
+    }
 }

@@ -5,14 +5,21 @@ use std::ops::Range;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::{Draft, OnceDropped, rule};
 use crate::change::Step;
 use crate::context::{LintContext, Now};
 use crate::model::Model;
 use crate::names::span;
-use crate::rules::{Draft, slugs};
+
+rule! {
+    UNQUOTED_MIXED_CASE = Error "unquoted-mixed-case": "Quote names with capital letters." {
+        statement: Some(unquoted),
+        once_dropped: OnceDropped::Moot,
+    };
+}
 
 /// Detects names that are folded to another name.
-pub(super) fn unquoted<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+fn unquoted<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let may_be = step
         .node
         .text()
@@ -33,7 +40,7 @@ pub(super) fn unquoted<'a>(context: &LintContext<'a>, now: &Now, step: &Step) ->
         .into_iter()
         .map(|(word, range)| {
             Draft::new(
-                &slugs::UNQUOTED_MIXED_CASE,
+                &UNQUOTED_MIXED_CASE,
                 context.file.script,
                 format!(
                     "{word} is folded to {} without quotes",
@@ -190,4 +197,29 @@ fn is_folded_known(model: &Model, word: &str) -> bool {
 
 fn is_only_quoted(model: &Model, word: &str) -> bool {
     is_mixed(word) && has_name(model, word) && !is_folded_known(model, word)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pages::{found_each, silent};
+
+    #[test]
+    fn unquoted_capital_letters() {
+        silent(&[
+            "CREATE TABLE USERS (ID bigint PRIMARY KEY, Name text);\nSELECT Count(*) FROM Users;",
+            "CREATE TABLE t (\"createdAt\" date);\nCREATE VIEW v AS SELECT \"createdAt\" AS createdOn FROM t;",
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE vCount bigint; BEGIN vCount := 1; NEW.created_at := now(); RETURN NEW; END $$;",
+            "CREATE TABLE t (note text DEFAULT 'createdAt');\nCOMMENT ON TABLE t IS 'createdAt';",
+            // The column was created without quotes: both are createdat.
+            "-- migration V1\n-- migration: allow unquoted-mixed-case \"both spellings mean one\"\nCREATE TABLE t (createdAt date);\n-- migration V2\nCREATE INDEX idx_t_created ON t (createdAt);",
+        ]);
+        found_each(
+            "unquoted-mixed-case",
+            &[
+                "-- migration V1\nCREATE TABLE t (\"createdAt\" date);\n-- migration V2\nCREATE INDEX idx_t_created ON t (createdAt);",
+                "CREATE TYPE noteStatus AS ENUM ('a');\n-- revert V1\nDROP TYPE noteStatus;",
+                "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF OLD.ownerId IS NULL THEN RETURN NULL; END IF; RETURN NEW; END $$;",
+            ],
+        );
+    }
 }

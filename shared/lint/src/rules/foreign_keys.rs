@@ -2,15 +2,32 @@
 
 use pg_sql::Name;
 
+use super::indexes::index_on_partitions;
+use super::naming::constraints;
+use super::{Draft, OnceDropped, rule};
 use crate::change::{Act, Change, Constraint, ConstraintKind, Step};
 use crate::context::{LintContext, Now};
-use crate::guide::naming::constraints;
 use crate::names::{quoted, shown};
-use crate::partitions;
-use crate::rules::{Draft, slugs};
+
+rule! {
+    FOREIGN_KEY_ORDER = Error "foreign-key-order": "Create a foreign key only after both of its tables." {
+        statement: Some(order),
+    };
+    FOREIGN_KEY_NOT_VALID = Error "foreign-key-not-valid": "Add foreign keys on existing tables NOT VALID and validate them in a later transaction." {
+        file: Some(not_valid),
+    };
+    FOREIGN_KEY_UNINDEXED = Error "foreign-key-unindexed": "Index the columns of a foreign key, as the leading columns of an index." {
+        statement: Some(unindexed),
+        once_dropped: OnceDropped::Moot,
+    };
+}
+
+/// The safe form on a partitioned table: `NOT VALID` is refused before PostgreSQL 18.
+const ON_PARTITIONS: &str = "ADD CONSTRAINT … NOT VALID on each partition; VALIDATE CONSTRAINT for each in the next migration; then ADD CONSTRAINT on \
+    the partitioned table, which reuses theirs";
 
 /// Detects a foreign key to a table that no earlier statement creates.
-pub(super) fn order<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+fn order<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (table, constraint) in constraints(act) {
@@ -38,7 +55,7 @@ pub(super) fn order<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Ve
                 false => format!("no earlier migration creates the table {}", shown(to)),
             };
             drafts.push(
-                Draft::new(&slugs::FOREIGN_KEY_ORDER, context.file.script, message)
+                Draft::new(&FOREIGN_KEY_ORDER, context.file.script, message)
                     .at(to_range.clone())
                     .safe_form("create both tables first, then the foreign key"),
             );
@@ -48,7 +65,7 @@ pub(super) fn order<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Ve
 }
 
 /// Detects the validation of a foreign key while writes are blocked: at once, or by VALIDATE under the lock of ADD.
-pub(super) fn not_valid<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
+fn not_valid<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     let mut now = Now::new(context.before);
     let mut added: Vec<(usize, &Name, &str)> = Vec::new();
@@ -67,7 +84,7 @@ pub(super) fn not_valid<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
                         (true, None) => {}
                         (false, _) => drafts.push(
                             Draft::new(
-                                &slugs::FOREIGN_KEY_NOT_VALID,
+                                &FOREIGN_KEY_NOT_VALID,
                                 context.file.script,
                                 format!(
                                     "writes to {} are blocked while each of its rows is looked up in {}",
@@ -77,7 +94,7 @@ pub(super) fn not_valid<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
                             )
                             .at(act.range.clone())
                             .safe_form(match now.model.is_partitioned(table) {
-                                Some(true) => partitions::FOREIGN_KEY,
+                                Some(true) => ON_PARTITIONS,
                                 _ => "ADD CONSTRAINT … NOT VALID here, VALIDATE CONSTRAINT in the next migration",
                             }),
                         ),
@@ -88,7 +105,7 @@ pub(super) fn not_valid<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
                 {
                     drafts.push(
                         Draft::new(
-                            &slugs::FOREIGN_KEY_NOT_VALID,
+                            &FOREIGN_KEY_NOT_VALID,
                             context.file.script,
                             format!(
                                 "the lock on {} that adding {} acquired is held while the rows are checked",
@@ -134,7 +151,7 @@ fn target(constraint: &Constraint) -> String {
 }
 
 /// Detects a foreign key without an index after all migrations: a later migration may create the index.
-pub(super) fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
+fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         for (_, constraint) in constraints(act) {
@@ -160,7 +177,7 @@ pub(super) fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -
             let is_partitioned = now.model.is_partitioned(table) == Some(true);
             let safe_form = match (context.before.table(table).is_some(), is_partitioned) {
                 (true, true) => {
-                    partitions::index(&on(&format!(" {name} ON ONLY")), false, Some(&name))
+                    index_on_partitions(&on(&format!(" {name} ON ONLY")), false, Some(&name))
                 }
                 (true, false) => format!(
                     "{}   -- in a separate migration with `-- migration: no-transaction`",
@@ -170,7 +187,7 @@ pub(super) fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -
             };
             drafts.push(
                 Draft::new(
-                    &slugs::FOREIGN_KEY_UNINDEXED,
+                    &FOREIGN_KEY_UNINDEXED,
                     context.file.script,
                     format!(
                         "no index of {} starts with {}: each delete from {} scans the whole table",
@@ -185,4 +202,42 @@ pub(super) fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -
         }
     }
     drafts
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pages::{found_each, silent};
+
+    #[test]
+    fn foreign_keys_to_unknown_tables_are_not_findings() {
+        silent(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, u uuid CONSTRAINT \"FK_t_u\" REFERENCES auth.users UNIQUE);",
+            "DO $$ BEGIN EXECUTE format('CREATE TABLE %I (id bigint PRIMARY KEY)', 'p'); END $$;\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\nCREATE INDEX \"IDX_t_p\" ON t (p);",
+            "DO $$ BEGIN IF to_regclass('p') IS NULL THEN CREATE TABLE p (id bigint PRIMARY KEY); END IF; END $$;\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\nCREATE INDEX \"IDX_t_p\" ON t (p);",
+            // Emptied first, created here, or a key column.
+            "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint);\nCREATE INDEX \"IDX_t_p\" ON t (p);\n-- migration V2\nTRUNCATE t;\nALTER TABLE t ADD CONSTRAINT \"FK_t_p\" FOREIGN KEY (p) REFERENCES p;",
+            "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint);\nCREATE INDEX \"IDX_t_p\" ON t (p);\nALTER TABLE t ADD CONSTRAINT \"FK_t_p\" FOREIGN KEY (p) REFERENCES p;",
+            "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint PRIMARY KEY CONSTRAINT \"FK_t_p\" REFERENCES p);",
+            // A new column without a value: no row is looked up.
+            "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (id bigint);\n-- migration V2\nALTER TABLE t ADD COLUMN p bigint CONSTRAINT \"FK_t_p\" REFERENCES p;\nCREATE INDEX \"IDX_t_p\" ON t (p);",
+            // Two columns in the other order, a renamed table, a dropped key.
+            "CREATE TABLE p (a bigint, b bigint, PRIMARY KEY (a, b));\nCREATE TABLE t (a bigint, b bigint, c bigint, CONSTRAINT \"FK_t_p\" FOREIGN KEY (a, b) REFERENCES p);\nCREATE INDEX \"IDX_t_b_a\" ON t (b, a, c);",
+            "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\n-- migration V2\nALTER TABLE t RENAME TO u;\nALTER TABLE u RENAME COLUMN p TO parent;\n-- migration V3\n-- migration: no-transaction\nCREATE INDEX CONCURRENTLY \"IDX_u_parent\" ON u (parent);",
+            "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\n-- migration V2\nALTER TABLE t DROP CONSTRAINT \"FK_t_p\";",
+        ]);
+        found_each(
+            "foreign-key-unindexed",
+            &[
+                "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p, gone date);\nCREATE INDEX \"IDX_t_p\" ON t (p) WHERE gone IS NULL;",
+                "CREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\nCREATE INDEX \"IDX_t_p\" ON t USING gin (p);",
+                "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (p bigint CONSTRAINT \"FK_t_p\" REFERENCES p);\nCREATE INDEX \"IDX_t_p\" ON t (p);\n-- migration V2\n-- migration: no-transaction\nDROP INDEX CONCURRENTLY \"IDX_t_p\";",
+            ],
+        );
+        found_each(
+            "foreign-key-not-valid",
+            &[
+                "-- migration V1\nCREATE TABLE p (id bigint PRIMARY KEY);\nCREATE TABLE t (id bigint);\n-- migration V2\nALTER TABLE t ADD COLUMN p bigint DEFAULT 1 CONSTRAINT \"FK_t_p\" REFERENCES p;\nCREATE INDEX \"IDX_t_p\" ON t (p);",
+            ],
+        );
+    }
 }
