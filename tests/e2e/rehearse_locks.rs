@@ -456,6 +456,8 @@ fn a_stated_reason_permits_a_lock_and_a_separate_build_needs_none() {
     let server = Server::start();
     for up in [
         "-- migration: allow scans-under-lock \"some hundred rows\"\nCREATE INDEX owners ON controls (owner);\n",
+        // The rule of the text that predicts it.
+        "-- migration: allow index-not-concurrent \"some hundred rows\"\nCREATE INDEX owners ON controls (owner);\n",
         "-- migration: no-transaction\nCREATE INDEX CONCURRENTLY owners ON controls (owner);\n",
     ] {
         let services = indexed(up, "DROP INDEX owners;\n");

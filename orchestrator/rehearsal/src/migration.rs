@@ -18,7 +18,7 @@ use lint::rules::slugs::{
     SECOND_UP_DIFFERS, SECOND_UP_FAILS, UP_FAILS,
 };
 use lint::rules::{Draft, Rule, Rulebook};
-use lint::runnable;
+use lint::{overlap, runnable};
 use row_generator::Digests;
 use scratch::ScratchError;
 
@@ -44,6 +44,8 @@ pub(super) struct RehearsalStep<'a> {
     scratch_database: &'a ScratchDatabase<'a>,
     work: &'a Work,
     rulebook: &'a Rulebook,
+    /// The findings in the text of the service's files.
+    predicted: &'a [Finding],
     migration: &'a Migration,
     probe: &'a mut RowProbe,
     /// The earlier failure on generated rows, if this run is without them.
@@ -64,7 +66,7 @@ impl<'a> RehearsalStep<'a> {
     pub(super) fn new(
         scratch_database: &'a ScratchDatabase<'a>,
         work: &'a Work,
-        rulebook: &'a Rulebook,
+        (rulebook, predicted): (&'a Rulebook, &'a [Finding]),
         migration: &'a Migration,
         probe: &'a mut RowProbe,
         rows_failure: Option<RowsFailure>,
@@ -73,6 +75,7 @@ impl<'a> RehearsalStep<'a> {
             scratch_database,
             work,
             rulebook,
+            predicted,
             migration,
             probe,
             rows_failure,
@@ -340,7 +343,10 @@ impl<'a> RehearsalStep<'a> {
         is_recorded
     }
 
-    fn rehearsed(self, reversibility: Reversibility) -> Rehearsed {
+    fn rehearsed(mut self, reversibility: Reversibility) -> Rehearsed {
+        for seen in &mut self.findings {
+            overlap(self.predicted, seen);
+        }
         Rehearsed {
             name: self.migration.name.clone(),
             reversibility,

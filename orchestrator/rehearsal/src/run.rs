@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::Reporter;
-use domain::{ExitStatus, ServiceName};
+use domain::{ExitStatus, Reporter, ServiceName};
 use engine::dispatch::{Operation, Start, Stops};
 use futures_util::{StreamExt, stream};
 use service_cli::command::Selected;
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::event::Rehearsed;
 use super::pending::{Scope, Work};
 use super::reporter::{Message, MessageSender, end, fail, receive};
 use super::service::rehearse_service;
+use lint::lint;
 use lint::rules::Rulebook;
 use scratch::{ScratchError, ScratchServers};
 
@@ -106,15 +108,19 @@ async fn one(
         let _ = sender.send((name.clone(), message));
     };
     send(Message::Started(work.pending.len()));
+    let is_pending = |version| work.pending.contains(&version);
+    let now = OffsetDateTime::now_utc();
+    let predicted = lint(&work.service, rulebook, now, is_pending, is_pending);
     let mut reported = BTreeSet::new();
     let mut attempt = 0;
     let rehearsal = loop {
-        let rehearsal = rehearse_service(scratch_servers, work, rulebook, |version, rehearsed| {
+        let report = |version, rehearsed: &Rehearsed| {
             // An earlier attempt may have reported it.
             if reported.insert(version) {
                 send(Message::Rehearsed(version, rehearsed.clone()));
             }
-        });
+        };
+        let rehearsal = rehearse_service(scratch_servers, work, rulebook, &predicted, report);
         match Box::pin(rehearsal).await {
             // Rehearsals that hold connections while they wait for more would deadlock: this one has closed its own.
             Err(error) if error.requires_connections() && attempt < MOST_ATTEMPTS => {

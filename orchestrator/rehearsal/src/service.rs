@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use domain::Version;
+use domain::{Finding, Version};
 
 use super::event::{Rehearsed, Reversibility};
 use super::migration::{Continuation, RehearsalStep};
@@ -27,7 +27,8 @@ const MIN_FOR_TWO_PARTS: usize = 40;
 /// Words of statements about roles. Roles belong to the whole server, so two databases would conflict.
 const OF_ROLES: [&str; 3] = ["role ", "user ", "group "];
 
-/// Rehearses a service's migrations, and reports each as soon as it and all before it are done.
+/// Rehearses a service's migrations, and reports each as soon as it and all before it are done. `predicted` are the findings in the
+/// text of its files.
 ///
 /// # Errors
 /// When the scratch database cannot be used. A fault of the files is a finding.
@@ -35,17 +36,19 @@ pub async fn rehearse_service(
     scratch_servers: &ScratchServers<'_>,
     work: &Work,
     rulebook: &Rulebook,
+    predicted: &[Finding],
     mut report: impl FnMut(Version, &Rehearsed),
 ) -> Result<Rehearsal, ScratchError> {
+    let rules = (rulebook, predicted);
     let number = work.pending.len();
     if !is_parted(scratch_servers, work) {
-        return part(scratch_servers, work, rulebook, 0..number, report).await;
+        return part(scratch_servers, work, rules, 0..number, report).await;
     }
     // The older part is larger: checks take longer the more tables exist.
     let middle = number * 3 / 5;
     let (older, newer) = tokio::join!(
-        part(scratch_servers, work, rulebook, 0..middle, &mut report),
-        part(scratch_servers, work, rulebook, middle..number, |_, _| {}),
+        part(scratch_servers, work, rules, 0..middle, &mut report),
+        part(scratch_servers, work, rules, middle..number, |_, _| {}),
     );
     let mut rehearsal = older?;
     let last = rehearsal.migrations.last();
@@ -87,7 +90,7 @@ fn is_parted(scratch_servers: &ScratchServers<'_>, work: &Work) -> bool {
 async fn part(
     scratch_servers: &ScratchServers<'_>,
     work: &Work,
-    rulebook: &Rulebook,
+    rules: (&Rulebook, &[Finding]),
     indices: Range<usize>,
     mut report: impl FnMut(Version, &Rehearsed),
 ) -> Result<Rehearsal, ScratchError> {
@@ -109,7 +112,7 @@ async fn part(
             let step = RehearsalStep::new(
                 &scratch_database,
                 work,
-                rulebook,
+                rules,
                 migration,
                 &mut probe,
                 rows_failure.take(),

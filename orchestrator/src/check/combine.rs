@@ -3,56 +3,8 @@
 use domain::{Finding, Service};
 
 use super::Proof;
-use lint::rules::{Rule, slugs};
-
-/// The rules of a rehearsal, each with the text rules that predict the same problem.
-static OVERLAPPING_RULES: [(&Rule, &[&Rule]); 7] = [
-    (
-        &slugs::REWRITES_TABLE,
-        &[
-            &slugs::COLUMN_TYPE_CHANGE,
-            &slugs::VOLATILE_DEFAULT,
-            &slugs::STORED_GENERATED_COLUMN,
-            &slugs::VACUUM_FULL,
-        ],
-    ),
-    (
-        &slugs::SCANS_UNDER_LOCK,
-        &[
-            &slugs::INDEX_NOT_CONCURRENT,
-            &slugs::REINDEX_NOT_CONCURRENT,
-            &slugs::CONSTRAINT_NOT_VALID,
-            &slugs::UNIQUE_CONSTRAINT,
-            &slugs::DOMAIN_CONSTRAINT,
-            &slugs::FOREIGN_KEY_NOT_VALID,
-            &slugs::NOT_NULL_STEPS,
-        ],
-    ),
-    (
-        &slugs::UP_FAILS,
-        &[
-            &slugs::NEEDS_NO_TRANSACTION,
-            &slugs::NOT_UNDERSTOOD,
-            &slugs::DUPLICATE_ASSIGNMENT,
-            &slugs::FOREIGN_KEY_ORDER,
-            &slugs::ENUM_VALUE_USED,
-        ],
-    ),
-    (
-        &slugs::REVERT_FAILS,
-        &[
-            &slugs::NEEDS_NO_TRANSACTION,
-            &slugs::NOT_UNDERSTOOD,
-            &slugs::DUPLICATE_ASSIGNMENT,
-        ],
-    ),
-    (&slugs::REVERT_MISSING, &[&slugs::REVERT_MISSING]),
-    (&slugs::ENGINE_REFUSES, &[&slugs::ENGINE_REFUSES]),
-    (
-        &slugs::LOCK_HELD_OVER_DATA_CHANGE,
-        &[&slugs::MIXED_SCHEMA_AND_DATA],
-    ),
-];
+use lint::rules::slugs;
+use lint::{is_same, overlap};
 
 /// Combines both lists. Where both report the same statement, the finding of the rehearsal is kept, with the safe form of the
 /// text; a finding of the text that the rehearsal disproves is dropped.
@@ -62,40 +14,14 @@ pub fn combine(
     mut seen: Vec<Finding>,
     proofs: &[Proof],
 ) -> Vec<Finding> {
-    let mut kept = Vec::new();
-    for finding in text {
-        if is_disproven(service, &finding, proofs) {
-            continue;
-        }
-        match seen.iter_mut().find(|other| is_same(&finding, other)) {
-            Some(other) => {
-                // A reason for one covers both, so that a file that passes without a rehearsal also passes with one.
-                other.allowed = other.allowed.take().or(finding.allowed);
-                other.safe_form = finding.safe_form.or(other.safe_form.take());
-                other.place = other.place.or(finding.place);
-            }
-            None => kept.push(finding),
-        }
+    let mut kept = text;
+    kept.retain(|finding| !is_disproven(service, finding, proofs));
+    for finding in &mut seen {
+        overlap(&kept, finding);
     }
+    kept.retain(|text| !seen.iter().any(|seen| is_same(text, seen)));
     kept.extend(seen);
     kept
-}
-
-/// Whether both findings report the same problem of the same statement.
-fn is_same(text: &Finding, seen: &Finding) -> bool {
-    let is_there = match (text.place, seen.place) {
-        (Some(one), Some(other)) => one.line <= other.end_line && other.line <= one.end_line,
-        _ => true,
-    };
-    let pair = || {
-        OVERLAPPING_RULES
-            .iter()
-            .find(|(rule, _)| rule.slug == seen.rule)
-    };
-    is_there
-        && text.version == seen.version
-        && pair().is_some_and(|(_, predicted)| predicted.iter().any(|rule| rule.slug == text.rule))
-        && (&text.service, &text.file) == (&seen.service, &seen.file)
 }
 
 /// A type change that rewrites nothing, such as a longer `varchar`, is harmless. The locks of reverts are not observed.
@@ -119,6 +45,8 @@ mod tests {
     use std::sync::Arc;
 
     use domain::{Checksum, Directives, Migration, Place, Script, Severity, Version};
+
+    use lint::rules::Rule;
 
     use super::*;
     use rehearsal::{Reversibility, SeenLock};

@@ -58,10 +58,10 @@ pub struct Rehearsals {
     pub unrehearsed: Vec<Unrehearsed>,
 }
 
-/// Rehearses the selected migrations, several services at a time.
+/// Rehearses the selected migrations, several services at a time; each service with the findings in the text of its files.
 pub async fn rehearsals(
     scratch_servers: &ScratchServers<'_>,
-    services: &[&Service],
+    services: &[(&Service, &[Finding])],
     selected: &Selected,
     scope: &Scope,
     rulebook: &Rulebook,
@@ -69,8 +69,9 @@ pub async fn rehearsals(
 ) -> Rehearsals {
     let at_a_time = REHEARSALS.min(scratch_servers.context().jobs());
     let done = stream::iter(services)
-        .map(|service| async move {
-            let rehearsing = one(scratch_servers, service, selected, scope, rulebook);
+        .map(|(service, predicted)| async move {
+            let rules = (rulebook, *predicted);
+            let rehearsing = one(scratch_servers, service, selected, scope, rules);
             (
                 &service.name,
                 events.within(&service.name, rehearsing).await,
@@ -127,7 +128,7 @@ async fn one(
     service: &Service,
     selected: &Selected,
     scope: &Scope,
-    rulebook: &Rulebook,
+    (rulebook, predicted): (&Rulebook, &[Finding]),
 ) -> Vec<Result<Rehearsal, ScratchError>> {
     let stretches = stretches(service, scope);
     if stretches.is_empty() {
@@ -145,7 +146,8 @@ async fn one(
             pending,
             ..every.clone()
         };
-        let rehearsal = rehearse_service(scratch_servers, &work, rulebook, |_, _| {}).await;
+        let rehearsal =
+            rehearse_service(scratch_servers, &work, rulebook, predicted, |_, _| {}).await;
         let is_stopped = rehearsal.is_err();
         rehearsals.push(rehearsal);
         if is_stopped {

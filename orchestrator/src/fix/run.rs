@@ -6,15 +6,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use domain::{Direction, Migration, Service, ServiceName, Version};
+use domain::{Direction, Finding, Migration, Service, ServiceName, Version};
 use engine::source::{SourceError, migration_of};
 use pg_address::DatabaseAddress;
+use pg_sql::Lines;
 use service_layout::files;
+use time::OffsetDateTime;
 
 use super::files::FileChange;
 use super::prove::{Before, Gain, ProofDatabase, prove};
 use super::rewrite::{Left, Part, Rewrite, rewrite};
 use lint::rules::{Rulebook, slugs};
+use lint::{lint, overlap};
 use rehearsal::ObservedLocks;
 use scratch::{ScratchError, ScratchServers};
 
@@ -92,6 +95,14 @@ pub async fn fix(
         request.history_table,
     )
     .await?;
+    let is_wanted = |version| request.wanted.contains(&version);
+    let text = lint(
+        service,
+        rulebook,
+        OffsetDateTime::now_utc(),
+        is_wanted,
+        is_wanted,
+    );
     let mut fixed = Vec::new();
     let last = request.wanted.iter().max();
     for migration in &service.migrations {
@@ -105,7 +116,13 @@ pub async fn fix(
         let observed = proof_database
             .take(service, migration, Direction::Up)
             .await?;
-        let hazards = hazards(service, migration, &observed, rulebook);
+        let version = Some(migration.version);
+        let text: Vec<Finding> = text
+            .iter()
+            .filter(|it| it.version == version)
+            .cloned()
+            .collect();
+        let hazards = hazards(service, migration, &observed, rulebook, &text);
         if hazards.is_empty() {
             continue;
         }
@@ -198,70 +215,39 @@ async fn proven(
     Ok(proven.map_err(|not_proven| not_proven.to_string()))
 }
 
-/// The offsets of the statements to rewrite, in bytes: those with findings that are not allowed.
+/// The offsets of the statements to rewrite, in bytes: those with findings that are not allowed. `text` are the findings in the
+/// text of the file.
 fn hazards(
     service: &Service,
     migration: &Migration,
     observed: &ObservedLocks,
     rulebook: &Rulebook,
+    text: &[Finding],
 ) -> BTreeSet<usize> {
-    let allows = |slug: &str| {
-        [Some(&migration.script), migration.revert.as_ref()]
-            .into_iter()
-            .flatten()
-            .flat_map(|script| &script.directives.allow)
-            .any(|allow| allow.rule == slug)
-    };
-    let statements = pg_sql::split(&migration.script.text).unwrap_or_default();
-    let text = |offset: usize| {
-        let statement = statements.iter().find(|it| it.offset == offset);
-        statement.map_or(String::new(), |it| it.text.to_ascii_lowercase())
-    };
-    let mut hazards = BTreeSet::new();
-    for draft in observed.drafts(&migration.script) {
-        let is_work =
-            draft.rule == &slugs::SCANS_UNDER_LOCK || draft.rule == &slugs::REWRITES_TABLE;
-        let Some(range) = draft.range.clone().filter(|_| is_work) else {
-            continue;
-        };
-        let finding = rulebook.finding(service, migration, draft);
-        let is_allowed = finding.is_none_or(|finding| finding.allowed.is_some())
-            || twins(&text(range.start)).any(allows);
-        if !is_allowed {
-            hazards.insert(range.start);
-        }
+    let script = &migration.script;
+    let mut drafts = observed.drafts(script);
+    drafts.retain(|it| it.rule == &slugs::SCANS_UNDER_LOCK || it.rule == &slugs::REWRITES_TABLE);
+    let mut findings = rulebook.findings(service, migration, drafts);
+    for seen in &mut findings {
+        overlap(text, seen);
     }
-    for statement in &statements {
-        if observed.blocks_at(statement.offset)
-            && is_index(&statement.text.to_ascii_lowercase(), "drop")
-            && !allows(slugs::INDEX_DROP_NOT_CONCURRENT.slug)
-        {
-            hazards.insert(statement.offset);
-        }
-    }
-    hazards
-}
-
-/// The text rules that report the same problem: an `allow` of one of them covers it.
-fn twins(text: &str) -> impl Iterator<Item = &'static str> {
-    let twins = [
-        (is_index(text, "create"), &slugs::INDEX_NOT_CONCURRENT),
-        (text.contains("foreign key"), &slugs::FOREIGN_KEY_NOT_VALID),
-        (text.contains("check"), &slugs::CONSTRAINT_NOT_VALID),
-        (text.contains("foreign key"), &slugs::CONSTRAINT_NOT_VALID),
-        (text.contains("not null"), &slugs::NOT_NULL_STEPS),
-        (text.contains("unique"), &slugs::UNIQUE_CONSTRAINT),
-        (text.contains("primary key"), &slugs::UNIQUE_CONSTRAINT),
-    ];
-    twins
-        .into_iter()
-        .filter_map(|(is_one, rule)| is_one.then_some(rule.slug))
-}
-
-/// Whether a statement creates or drops an index.
-fn is_index(text: &str, verb: &str) -> bool {
-    let mut words = text.split_whitespace();
-    words.next() == Some(verb) && words.find(|word| *word != "unique") == Some("index")
+    let is_drop = |it: &&Finding| it.rule == slugs::INDEX_DROP_NOT_CONCURRENT.slug;
+    let drops = text.iter().filter(is_drop).cloned();
+    findings.extend(drops.filter(|it| it.file == script.path));
+    findings.retain(|finding| finding.allowed.is_none());
+    let lines = Lines::of(&script.text);
+    let statements = pg_sql::split(&script.text).unwrap_or_default();
+    let offsets = statements.iter().map(|statement| statement.offset);
+    offsets
+        .filter(|offset| {
+            let start = lines.position_at(*offset);
+            let mut here = findings.iter().filter(|finding| {
+                let place = finding.place;
+                place.is_some_and(|it| (it.line, it.column) == (start.line, start.column))
+            });
+            here.any(|finding| !is_drop(&finding) || observed.blocks_at(*offset))
+        })
+        .collect()
 }
 
 /// Why a migration must not change.

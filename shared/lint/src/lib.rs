@@ -16,6 +16,7 @@ mod load;
 mod mentions;
 mod model;
 mod names;
+mod overlap;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use line::line;
 pub use mentions::Mentions;
 pub use model::{Enum, Model, Table, View};
 pub use names::span;
+pub use overlap::{is_same, overlap};
 pub use read::steps;
 pub use remaining_keys::RemainingKeys;
 pub use rules::{allows, order_against, runnable};

@@ -59,7 +59,11 @@ enum Order {
 
 impl Order {
     fn of(text: &str) -> Self {
-        let words = words(text);
+        let words: Vec<String> = text
+            .split(|character: char| !(character.is_alphanumeric() || character == '_'))
+            .filter(|word| !word.is_empty())
+            .map(str::to_ascii_uppercase)
+            .collect();
         // `FOR UPDATE`, `ON DELETE CASCADE` and trigger events change no rows.
         let is_event = |word: &String| {
             matches!(
@@ -96,14 +100,6 @@ impl Order {
             _ => Self::LocksFirst,
         }
     }
-}
-
-/// The words of a statement in upper case, including those in its texts and comments.
-fn words(text: &str) -> Vec<String> {
-    text.split(|character: char| !(character.is_alphanumeric() || character == '_'))
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_uppercase)
-        .collect()
 }
 
 impl ObservedLocks {
@@ -150,14 +146,8 @@ impl ObservedLocks {
             } else {
                 None
             };
-            drafts.extend(draft.map(|draft| {
-                let range = statement.offset..statement.offset + statement.text.len();
-                let draft = draft.at(range);
-                match self.safe_form(statement, seen) {
-                    Some(safe_form) if about == About::Schema => draft.safe_form(safe_form),
-                    _ => draft,
-                }
-            }));
+            let range = statement.offset..statement.offset + statement.text.len();
+            drafts.extend(draft.map(|draft| draft.at(range)));
         }
         drafts
     }
@@ -262,20 +252,6 @@ impl ObservedLocks {
         )
     }
 
-    fn safe_form(
-        &self,
-        statement: &Statement<'_>,
-        seen: &ObservedStatement,
-    ) -> Option<&'static str> {
-        let on_partitions = seen.took_locks.iter().any(|(number, mode)| {
-            let relation = self
-                .relation(*number)
-                .filter(|relation| relation.kind == 'p');
-            relation.is_some_and(|relation| mode.blocks(relation.kind).is_some())
-        });
-        safe_form(statement.text, on_partitions)
-    }
-
     fn line(&self, script: &Script, lock: &BlockingLock) -> u32 {
         let statement = self.statements.get(lock.taken_by);
         statement.map_or(1, |statement| {
@@ -356,50 +332,6 @@ fn time(took: Duration) -> String {
     format!("{} ms", took.as_micros().div_ceil(1_000).max(1))
 }
 
-/// The safe form of a schema change, given that it was observed to read or rewrite a table under a lock.
-fn safe_form(text: &str, on_partitions: bool) -> Option<&'static str> {
-    let words = words(text);
-    let has = |phrase: &str| {
-        let phrase: Vec<&str> = phrase.split(' ').collect();
-        words.windows(phrase.len()).any(|window| window == phrase)
-    };
-    let forms: [(&[&str], &str); 6] = [
-        (
-            &["TYPE"],
-            "a new column of the new type, filled in batches, then swapped by name",
-        ),
-        (
-            &["SET NOT NULL"],
-            "ADD CHECK (column IS NOT NULL) NOT VALID; in the next migration VALIDATE CONSTRAINT; in the one after it SET NOT NULL and DROP CONSTRAINT",
-        ),
-        (
-            &["CHECK", "FOREIGN KEY"],
-            "ADD CONSTRAINT … NOT VALID, and VALIDATE CONSTRAINT in a migration after it",
-        ),
-        (
-            &["REINDEX"],
-            "REINDEX … CONCURRENTLY, in a no-transaction migration",
-        ),
-        (
-            &["REFRESH"],
-            "REFRESH MATERIALIZED VIEW CONCURRENTLY, with a unique index on the view",
-        ),
-        (
-            &["INDEX", "PRIMARY KEY", "UNIQUE", "EXCLUDE"],
-            // On partitioned tables PostgreSQL refuses CONCURRENTLY, and a key that uses an existing index.
-            if on_partitions {
-                "CREATE INDEX … ON ONLY the partitioned table, or ALTER TABLE ONLY … ADD CONSTRAINT for a key; then CREATE INDEX CONCURRENTLY on each partition, in a no-transaction migration; then ALTER INDEX … ATTACH PARTITION for each"
-            } else {
-                "CREATE INDEX CONCURRENTLY, in a no-transaction migration; a key then by ADD CONSTRAINT … USING INDEX"
-            },
-        ),
-    ];
-    let known = forms
-        .iter()
-        .find(|(phrases, _)| phrases.iter().any(|phrase| has(phrase)));
-    known.map(|(_, form)| *form)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -446,26 +378,6 @@ mod tests {
         ] {
             assert_eq!(Order::of(text), order, "{text}");
         }
-    }
-
-    #[test]
-    fn the_words_of_a_statement_select_its_safe_form() {
-        for (text, part) in [
-            ("alter table t alter c type bigint", Some("new type")),
-            ("ALTER TABLE t ALTER c SET  NOT NULL", Some("IS NOT NULL")),
-            (
-                "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u",
-                Some("NOT VALID"),
-            ),
-            ("CREATE UNIQUE INDEX ON t (a)", Some("USING INDEX")),
-            ("REFRESH MATERIALIZED VIEW v", Some("REFRESH")),
-            ("ALTER TABLE t SET TABLESPACE s", None),
-        ] {
-            let form = safe_form(text, false);
-            assert_eq!(form.is_some(), part.is_some(), "{text}");
-            assert!(part.is_none_or(|part| form.is_some_and(|form| form.contains(part))));
-        }
-        assert!(safe_form("CREATE INDEX ON t (a)", true).is_some_and(|it| it.contains("ATTACH")));
     }
 
     #[test]

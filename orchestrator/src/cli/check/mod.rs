@@ -119,7 +119,9 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
             .iter()
             .map(|service| service.name.clone())
             .collect();
-        let (servers, services, selected) = (&scratch_servers, &services, &selected);
+        let texts = texts.iter().map(Vec::as_slice);
+        let predicted: Vec<(&Service, &[Finding])> = services.iter().copied().zip(texts).collect();
+        let (servers, services, selected) = (&scratch_servers, &predicted, &selected);
         let (scope, rulebook) = (&scope, &rulebook);
         let rehearsals =
             with_progress(context, ("check", "checking"), names, |events| async move {
