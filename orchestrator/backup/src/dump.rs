@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Blocker, EventKind};
+use domain::Blocker;
 use engine::inspect::ServiceError;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -17,6 +17,7 @@ use pg_session::SessionObserver;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr};
 
+use super::event::BackupEvent;
 use super::folder::written;
 use super::{BackupError, DumpFormat};
 use client_program::ClientWatch;
@@ -58,7 +59,7 @@ pub(super) struct DumpOrder<'a> {
 /// Dumps a database. Retries for a while if the server has no free connection.
 pub(super) async fn dump(
     order: DumpOrder<'_>,
-    emit: &(dyn Fn(EventKind) + Send + Sync),
+    emit: &(dyn Fn(BackupEvent) + Send + Sync),
 ) -> Result<(), BackupError> {
     let deadline = Instant::now() + RETRY_FOR;
     let mut pause = FIRST_PAUSE;
@@ -80,7 +81,7 @@ pub(super) async fn dump(
 
 async fn dump_once(
     order: &DumpOrder<'_>,
-    emit: &(dyn Fn(EventKind) + Send + Sync),
+    emit: &(dyn Fn(BackupEvent) + Send + Sync),
 ) -> Result<(), BackupError> {
     let (child, stderr) = start(order)?;
     let leader = child.0.id();
@@ -96,7 +97,7 @@ async fn follow(
     order: &DumpOrder<'_>,
     mut child: Running,
     stderr: ChildStderr,
-    emit: &(dyn Fn(EventKind) + Send + Sync),
+    emit: &(dyn Fn(BackupEvent) + Send + Sync),
 ) -> Result<(), BackupError> {
     let mut stderr = BufReader::new(stderr);
     let mut progress = Progress::new(order);
@@ -247,11 +248,14 @@ impl<'a> Progress<'a> {
     }
 
     /// Reports progress and blockers; a wait that exceeds the limit is an error.
-    async fn look(&mut self, emit: &(dyn Fn(EventKind) + Send + Sync)) -> Result<(), BackupError> {
+    async fn look(
+        &mut self,
+        emit: &(dyn Fn(BackupEvent) + Send + Sync),
+    ) -> Result<(), BackupError> {
         let bytes = written(self.order.path);
         if self.reported != Some((bytes, self.tables)) {
             self.reported = Some((bytes, self.tables));
-            emit(EventKind::BackupProgress {
+            emit(BackupEvent::BackupProgress {
                 bytes,
                 of_bytes: self.order.of_bytes,
                 table: self.table.clone(),
@@ -287,7 +291,7 @@ impl<'a> Progress<'a> {
         let pids = |blockers: &[Blocker]| blockers.iter().map(|it| it.pid).collect::<Vec<_>>();
         if pids(&blockers) != pids(&self.blockers) {
             self.blockers.clone_from(&blockers);
-            emit(EventKind::BackupBlocked {
+            emit(BackupEvent::BackupBlocked {
                 waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
                 blockers,
             });

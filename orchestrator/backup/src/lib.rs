@@ -5,6 +5,7 @@
 
 mod dump;
 mod error;
+mod event;
 mod facts;
 mod folder;
 mod manifest;
@@ -17,6 +18,7 @@ mod test_restore_servers;
 mod verify;
 
 pub use error::BackupError;
+pub use event::BackupEvent;
 pub use facts::{Facts, moment};
 pub use manifest::{
     DatabaseProperties, DumpFile, DumpFormat, Head, MANIFEST, Manifest, ManifestError, RoleSetting,

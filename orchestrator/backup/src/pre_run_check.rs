@@ -1,12 +1,12 @@
 //! The backup before a run, of exactly the databases that will change.
 
-use domain::EventKind;
 use engine::dispatch::{Events, PreRunCheck, Secured, Stopped, Stops};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::Backup;
+use super::event::BackupEvent;
 
 impl PreRunCheck for Backup {
     fn take<'a>(
@@ -63,7 +63,7 @@ fn worth_a_dump(secured: Vec<Secured>, events: &Events) -> Vec<Secured> {
 
 fn skip(events: &Events, secured: Option<&Secured>, because: &str) {
     let because = because.to_owned();
-    let skipped = EventKind::BackupSkipped { because };
+    let skipped = BackupEvent::BackupSkipped { because };
     match secured {
         Some(it) => events.service(&it.target.service.name, skipped),
         None => events.run(skipped),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{EventKind, ServiceName};
+use domain::ServiceName;
 use engine::dispatch::{Events, Secured, Stopped, Stops};
 use engine::inspect::ServiceError;
 use futures_util::future::BoxFuture;
@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::dump::{DumpOrder, dump};
+use super::event::BackupEvent;
 use super::facts::{Facts, count_rows};
 use super::folder::{BackupFolder, seal};
 use super::retention::{remove_leftovers, retain};
@@ -136,7 +137,7 @@ impl Backup {
         let path = folder
             .finish(&manifest)
             .map_err(|error| (service, error.into()))?;
-        events.run(EventKind::BackupTaken {
+        events.run(BackupEvent::BackupTaken {
             manifest: path.display().to_string(),
             services: names,
             bytes,
@@ -161,7 +162,7 @@ impl Backup {
         let retained = tokio::task::spawn_blocking(move || retain(&root, keep, &newest)).await;
         for path in retained.unwrap_or_default() {
             let path = path.display().to_string();
-            events.run(EventKind::BackupRemoved { path });
+            events.run(BackupEvent::BackupRemoved { path });
         }
     }
 
@@ -173,9 +174,9 @@ impl Backup {
         folder: &BackupFolder,
         events: &Events,
     ) -> Result<Vec<ServiceBackup>, BackupError> {
-        let emit_event = |kind| events.service(database.service(), kind);
+        let emit_event = |event| events.service(database.service(), event);
         let dump = self.write(database, run_id, folder, &emit_event).await?;
-        emit_event(EventKind::BackupFinished {
+        emit_event(BackupEvent::BackupFinished {
             path: folder.path().join(&dump.path).display().to_string(),
             bytes: dump.files.iter().map(|file| file.bytes).sum(),
             duration_ms: dump.duration_ms,
@@ -188,7 +189,7 @@ impl Backup {
         database: &Database,
         run_id: Uuid,
         folder: &BackupFolder,
-        emit_event: &(dyn Fn(EventKind) + Send + Sync),
+        emit_event: &(dyn Fn(BackupEvent) + Send + Sync),
     ) -> Result<Dump, BackupError> {
         let started = Instant::now();
         let target = &database.first.target;
@@ -209,7 +210,7 @@ impl Backup {
             Verification::List => None,
         };
         let (snapshot, facts) = self.look(&session).await.map_err(query)?;
-        emit_event(EventKind::BackupStarted {
+        emit_event(BackupEvent::BackupStarted {
             database: database.name().to_owned(),
             database_bytes: facts.bytes,
         });

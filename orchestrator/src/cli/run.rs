@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use domain::{ExitStatus, called};
-use engine::dispatch::PreRunCheck;
-use service_cli::command::{CommandError, Context, RunArgs, run as run_services, select};
+use service_cli::command::{CommandError, Context, PreRun, RunArgs, run as run_services, select};
 
-use super::backup::BackupArgs;
+use super::backup::{BackupArgs, BackupLines};
 use crate::graph::GraphOrder;
 
 #[derive(clap::Args, Debug)]
@@ -58,12 +57,12 @@ struct PreRunArgs {
 }
 
 impl PreRunArgs {
-    async fn pre_run_check(
-        &self,
-        context: &Context,
-    ) -> Result<Option<Arc<dyn PreRunCheck>>, CommandError> {
+    async fn pre_run(&self, context: &Context) -> Result<Option<PreRun>, CommandError> {
         if self.backup {
-            return Ok(Some(Arc::new(self.args.backup(context).await?)));
+            return Ok(Some(PreRun {
+                check: Arc::new(self.args.backup(context).await?),
+                lines: Box::new(BackupLines::before_run(context)),
+            }));
         }
         match self.args.first_given() {
             None => Ok(None),
@@ -77,12 +76,12 @@ impl PreRunArgs {
 
 pub(super) async fn all(context: &Context, args: &AllArgs) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &["all".to_owned()], false)?;
-    let pre_run_check = args.backup.pre_run_check(context).await?;
-    run_services(context, &selected, &args.run, &GraphOrder, pre_run_check).await
+    let pre_run = args.backup.pre_run(context).await?;
+    run_services(context, &selected, &args.run, &GraphOrder, pre_run).await
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
     let selected = select(&context.fleet, &args.services, args.with_dependencies)?;
-    let pre_run_check = args.backup.pre_run_check(context).await?;
-    run_services(context, &selected, &args.run, &GraphOrder, pre_run_check).await
+    let pre_run = args.backup.pre_run(context).await?;
+    run_services(context, &selected, &args.run, &GraphOrder, pre_run).await
 }

@@ -84,64 +84,6 @@ pub enum EventKind {
         /// The holder, if the server reports it.
         holder: Option<Holder>,
     },
-    /// The dump of a service's database started, under its lock.
-    BackupStarted {
-        /// The name of the database.
-        database: String,
-        /// Its size, in bytes.
-        database_bytes: u64,
-    },
-    /// The progress of a dump, at most once per second.
-    BackupProgress {
-        /// The compressed bytes written so far.
-        bytes: u64,
-        /// The size of the database, in bytes.
-        of_bytes: u64,
-        /// The current table, as `pg_dump` names it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        table: Option<String>,
-        /// Tables started.
-        tables: usize,
-        /// The total number of tables.
-        of_tables: usize,
-    },
-    /// A dump is waiting for a lock that another session holds.
-    BackupBlocked {
-        /// How long it has waited, in milliseconds.
-        waited_ms: u64,
-        /// The sessions that block it; reported again when they change.
-        blockers: Vec<Blocker>,
-    },
-    /// A dump is written and verified.
-    BackupFinished {
-        /// The path of the dump.
-        path: String,
-        /// Its size, in bytes.
-        bytes: u64,
-        /// How long it took, in milliseconds.
-        duration_ms: u64,
-    },
-    /// A database is not dumped; without a service, none is.
-    BackupSkipped {
-        /// The reason.
-        because: String,
-    },
-    /// A backup is complete: its manifest is written.
-    BackupTaken {
-        /// The path of the manifest.
-        manifest: String,
-        /// The services whose databases it contains.
-        services: Vec<ServiceName>,
-        /// The total size of the dumps, in bytes.
-        bytes: u64,
-        /// How long it took, in milliseconds.
-        duration_ms: u64,
-    },
-    /// An older backup was removed, because enough newer ones exist.
-    BackupRemoved {
-        /// The path of its folder.
-        path: String,
-    },
     /// A service acquired its lock and starts its steps.
     ServiceStarted {
         /// The number of its steps in this run.

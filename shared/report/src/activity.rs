@@ -2,7 +2,6 @@
 
 use domain::Direction;
 
-use super::backup;
 use super::style::Role;
 use super::tally::{Activity, Running, Standing};
 use super::words;
@@ -48,7 +47,6 @@ pub(super) fn words(standing: &Standing) -> Option<LiveLine> {
             text: format!("for the lock held by {}", words::holder(holder.as_ref())),
             subject: "lock".to_owned(),
         }),
-        Activity::Dumping(dumping) => Some(backup::words(dumping)),
         Activity::OfCommand(line) => Some(line.clone()),
         Activity::Ready => {
             let (step, steps) = standing.progress();

@@ -2,7 +2,6 @@
 
 use domain::{ServiceName, ServiceOutcome, Totals, Verdict};
 
-use super::backup;
 use super::style::{Role, Terminal};
 use super::table::{Align, Cell, columns};
 use super::tally::{Standing, Tally};
@@ -47,7 +46,7 @@ pub(super) fn table(tally: &Tally, terminal: Terminal) -> String {
         .involved()
         .map(|standing| row(standing, tally, undid))
         .collect();
-    if rows.is_empty() || tally.services.len() < 2 || tally.backs_up {
+    if rows.is_empty() || tally.services.len() < 2 {
         return String::new();
     }
     let done = if tally.reverts { "reverted" } else { "applied" };
@@ -140,9 +139,6 @@ fn state(standing: &Standing, is_left: bool) -> Cell {
 
 /// The last line.
 pub(super) fn summary(tally: &Tally, verdict: Verdict, totals: &Totals) -> String {
-    if tally.backs_up {
-        return backup::summary(tally, verdict, totals.duration_ms);
-    }
     let time = duration(totals.duration_ms);
     let up_to_date = tally.up_to_date();
     match verdict {

@@ -8,6 +8,11 @@ use super::style::Role;
 
 /// The lines of a command for its own events.
 pub trait CommandLines: Send + std::fmt::Debug {
+    /// Whether the command is part of a run, which has the first and the last line.
+    fn is_part(&self) -> bool {
+        false
+    }
+
     /// The first line; `None` if there is none.
     fn announce(&self, _services: usize, _steps: usize) -> Option<String> {
         None
@@ -19,6 +24,11 @@ pub trait CommandLines: Send + std::fmt::Debug {
     /// What a service does from an event on, its own or one of the whole command; `None` if that does not change.
     fn activity(&self, _service: &ServiceName, _event: &EventKind) -> Option<LiveLine> {
         None
+    }
+
+    /// Whether an event ends what its service does.
+    fn ends_activity(&self, _event: &EventKind) -> bool {
+        false
     }
 
     /// The number of steps that are done.

@@ -10,7 +10,6 @@ use domain::{
 };
 
 use super::activity::LiveLine;
-use super::backup;
 use super::closing;
 use super::command_lines::{self, CommandLines};
 use super::failure::{self, FailedStep};
@@ -19,7 +18,7 @@ use super::note::{Detail, Note, note};
 use super::reporter::Verbosity;
 use super::same_failure::SameFailures;
 use super::style::{Role, Terminal};
-use super::tally::{Standing, Tally};
+use super::tally::{Activity, Standing, Tally};
 use super::text::{hanging, width};
 use super::timings;
 use super::undoing;
@@ -56,6 +55,8 @@ pub struct HumanLines {
     heartbeats: Heartbeats,
     /// The lines of a command for its own events.
     own: Option<Box<dyn CommandLines>>,
+    /// The lines of a command that is part of this one.
+    part: Option<Box<dyn CommandLines>>,
 }
 
 impl HumanLines {
@@ -71,13 +72,17 @@ impl HumanLines {
             advised: Vec::new(),
             heartbeats: Heartbeats::default(),
             own: None,
+            part: None,
         }
     }
 
     /// Adds the lines of a command.
     #[must_use]
     pub fn with_own(mut self, own: Option<Box<dyn CommandLines>>) -> Self {
-        self.own = own;
+        match own {
+            Some(lines) if lines.is_part() => self.part = Some(lines),
+            own => self.own = own,
+        }
         self
     }
 
@@ -152,8 +157,6 @@ impl HumanLines {
                 }
                 if let Some(own) = &self.own {
                     lines.extend(own.announce(services.len(), *steps));
-                } else if self.tally.backs_up {
-                    lines.push(backup::announce(services.len()));
                 } else if *steps > 0 {
                     let reverts = self.tally.reverts;
                     lines.push(closing::announce(
@@ -215,7 +218,6 @@ impl HumanLines {
             // With only one service, its migrations are shown.
             by_service: self.by_service && self.tally.services.len() > 1,
             tabled: self.tally.services.len() > 1,
-            backs_up: self.tally.backs_up,
         }
     }
 
@@ -305,7 +307,7 @@ impl HumanLines {
 
     /// The line for an event of a command that has lines of its own.
     fn own_note(&mut self, event: &Event) -> Option<Note> {
-        let own = self.own.as_mut()?;
+        let own = self.own.as_mut().or(self.part.as_mut())?;
         let note = own.note(event);
         let services = match (&event.kind, &event.service) {
             (EventKind::RunStarted { services, .. }, _) => services.as_slice(),
@@ -313,10 +315,12 @@ impl HumanLines {
         };
         for name in services {
             if let Some(line) = own.activity(name, &event.kind) {
-                self.tally.begin(name, line);
+                self.tally.begin(name, Activity::OfCommand(line));
+            } else if own.ends_activity(&event.kind) {
+                self.tally.begin(name, Activity::Idle);
             }
         }
-        self.tally.done_by_command = Some(own.done());
+        self.tally.done_by_command = (!own.is_part()).then(|| own.done());
         note
     }
 

@@ -125,13 +125,6 @@ mod tests {
         story
     }
 
-    fn backup() -> Story {
-        let mut story = Story::new();
-        story.backup("policy");
-        story.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 510), &[]);
-        story
-    }
-
     /// The name of an event in JSON. A new kind of event makes this fail to compile: give it a sample above.
     fn name(kind: &EventKind) -> &'static str {
         match kind {
@@ -141,13 +134,6 @@ mod tests {
             EventKind::GateMet { .. } => "gate_met",
             EventKind::LockWaiting { .. } => "lock_waiting",
             EventKind::ServiceStarted { .. } => "service_started",
-            EventKind::BackupStarted { .. } => "backup_started",
-            EventKind::BackupProgress { .. } => "backup_progress",
-            EventKind::BackupBlocked { .. } => "backup_blocked",
-            EventKind::BackupFinished { .. } => "backup_finished",
-            EventKind::BackupSkipped { .. } => "backup_skipped",
-            EventKind::BackupTaken { .. } => "backup_taken",
-            EventKind::BackupRemoved { .. } => "backup_removed",
             EventKind::MigrationStarted { .. } => "migration_started",
             EventKind::StatementFinished { .. } => "statement_finished",
             EventKind::MigrationBlocked { .. } => "migration_blocked",
@@ -191,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_event_is_one_line_with_its_name() {
-        let events = [everything().events, backup().events].concat();
+        let events = everything().events;
         let text = lines(&events);
         assert_eq!(text.lines().count(), events.len());
         let mut names = BTreeSet::new();
@@ -201,7 +187,7 @@ mod tests {
             assert_eq!(value["seq"], event.seq);
             names.insert(name(&event.kind));
         }
-        assert_eq!(names.len(), 42, "a kind of event has no sample");
+        assert_eq!(names.len(), 35, "a kind of event has no sample");
     }
 
     /// The schema, version 1: a changed or missing field is a change that users notice.
@@ -258,27 +244,6 @@ mod tests {
         {"seq":39,"event":"cancel_requested","times":2,"cause":"grace_over"}
         {"seq":40,"service":"policy","version":1753250000000,"event":"migration_progress","running_ms":90000,"statement":"CREATE INDEX policies_title","phase":"building index: scanning table","done":45,"total":100,"remaining_ms":110000}
         {"seq":41,"event":"run_finished","verdict":"failed","exit_code":1,"applied":1,"reverted":0,"failed":1,"cancelled":0,"skipped":2,"duration_ms":510,"next":["orchestrator all"],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}]}
-        "#);
-    }
-
-    #[test]
-    fn fields_of_a_backup_keep_their_names_and_types() {
-        let text = lines(&backup().events);
-        let short: String = text
-            .lines()
-            .filter_map(|line| line.split_once("\"event\":"))
-            .map(|(_, rest)| format!("{rest}\n"))
-            .collect();
-        insta::assert_snapshot!(short, @r#"
-        "backup_skipped","because":"it was created just now, and is empty"}
-        "backup_started","database":"soc_policies","database_bytes":80000000}
-        "backup_blocked","waited_ms":500,"blockers":[{"pid":991,"user":"app","application":"psql","state":"idle in transaction","transaction_age_s":300,"query":"UPDATE policies\n   SET title = 'x'"}]}
-        "backup_progress","bytes":5000000,"of_bytes":80000000,"tables":0,"of_tables":12}
-        "backup_progress","bytes":12000000,"of_bytes":80000000,"table":"public.policies","tables":3,"of_tables":12}
-        "backup_finished","path":"backups/20261122T180000Z-00000001/policy.dump","bytes":20000000,"duration_ms":2400}
-        "backup_taken","manifest":"backups/20261122T180000Z-00000001/manifest.json","services":["policy"],"bytes":20000000,"duration_ms":2500}
-        "backup_removed","path":"backups/20261101T180000Z-00000001"}
-        "run_finished","verdict":"done","exit_code":0,"applied":1,"reverted":0,"failed":0,"cancelled":0,"skipped":0,"duration_ms":510,"next":[],"anchors":[{"service":"policy","database":"soc_policies","rows":3,"id":3,"hash":"5feceb66"}],"backup":"backups/20261122T180000Z-00000001/manifest.json"}
         "#);
     }
 

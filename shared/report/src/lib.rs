@@ -3,7 +3,6 @@
 //! Responsible for lines, tables, progress bars and JSON Lines. Not for decisions: a reporter only receives events.
 
 mod activity;
-mod backup;
 mod closing;
 mod command_lines;
 pub mod failure;
@@ -39,8 +38,8 @@ pub use reporter::{Colored, Output, Verbosity, colored, progress, reporter};
 pub use same_failure::SameFailures;
 pub use snippet::Snippet;
 pub use style::{Colour, Palette, Role, Terminal};
-pub use text::{clean, hanging};
-pub use words::blockers;
+pub use text::{clean, hanging, one_line};
+pub use words::{blockers, identities};
 
 #[cfg(test)]
 mod samples;

@@ -4,7 +4,6 @@
 
 use domain::{Blocker, Decision, EventKind, ServiceOutcome, Version};
 
-use super::backup;
 use super::style::Role;
 use super::tally::{Activity, Migration, Standing};
 use super::text::{clean, one_line};
@@ -42,8 +41,6 @@ pub(super) struct Detail {
     pub by_service: bool,
     /// A final table follows, which shows the skipped services and the reasons.
     pub tabled: bool,
-    /// It is only a backup: the last line names it.
-    pub backs_up: bool,
 }
 
 impl Note {
@@ -73,7 +70,9 @@ impl Note {
         self
     }
 
-    pub(super) fn waiting_for(mut self, subject: String) -> Self {
+    /// Marks a line about waiting: the same wait is not reported again.
+    #[must_use]
+    pub fn waiting_for(mut self, subject: String) -> Self {
         self.waits_for = Some(format!("{} {subject}", self.verb));
         self
     }
@@ -87,7 +86,6 @@ pub(super) fn note(
     detail: Detail,
 ) -> Option<Note> {
     before_the_steps(kind, detail)
-        .or_else(|| backup::note(kind, detail))
         .or_else(|| within_a_step(kind, version, standing, detail))
         .or_else(|| after_a_step(kind, version, standing, detail))
         .or_else(|| of_a_release(kind, version, detail))

@@ -14,7 +14,6 @@ use domain::{
 pub struct Story {
     pub events: Vec<Event>,
     command: &'static str,
-    backup: Option<String>,
 }
 
 impl Story {
@@ -22,7 +21,6 @@ impl Story {
         Self {
             events: Vec::new(),
             command: "run",
-            backup: None,
         }
     }
 
@@ -40,11 +38,6 @@ impl Story {
 
     pub fn reverting(mut self) -> Self {
         self.command = "revert";
-        self
-    }
-
-    pub fn backing_up(mut self) -> Self {
-        self.command = "backup";
         self
     }
 
@@ -86,57 +79,6 @@ impl Story {
             state: "idle".to_owned(),
         });
         self.push(Some(service), None, EventKind::LockWaiting { holder });
-    }
-
-    /// Every event of a backup.
-    pub fn backup(&mut self, service: &str) {
-        let path = "backups/20261122T180000Z-00000001";
-        let kinds = [
-            EventKind::BackupSkipped {
-                because: "it was created just now, and is empty".to_owned(),
-            },
-            EventKind::BackupStarted {
-                database: "soc_policies".to_owned(),
-                database_bytes: 80_000_000,
-            },
-            EventKind::BackupBlocked {
-                waited_ms: 500,
-                blockers: vec![blocker(991, 300)],
-            },
-            EventKind::BackupProgress {
-                bytes: 5_000_000,
-                of_bytes: 80_000_000,
-                table: None,
-                tables: 0,
-                of_tables: 12,
-            },
-            EventKind::BackupProgress {
-                bytes: 12_000_000,
-                of_bytes: 80_000_000,
-                table: Some("public.policies".to_owned()),
-                tables: 3,
-                of_tables: 12,
-            },
-            EventKind::BackupFinished {
-                path: format!("{path}/policy.dump"),
-                bytes: 20_000_000,
-                duration_ms: 2_400,
-            },
-        ];
-        for kind in kinds {
-            self.push(Some(service), None, kind);
-        }
-        let manifest = format!("{path}/manifest.json");
-        let taken = EventKind::BackupTaken {
-            manifest: manifest.clone(),
-            services: vec![name(service)],
-            bytes: 20_000_000,
-            duration_ms: 2_500,
-        };
-        self.push(None, None, taken);
-        let path = "backups/20261101T180000Z-00000001".to_owned();
-        self.push(None, None, EventKind::BackupRemoved { path });
-        self.backup = Some(manifest);
     }
 
     pub fn service_started(&mut self, service: &str, steps: usize) {
@@ -448,7 +390,7 @@ impl Story {
                 id: 3,
                 hash: Some("5feceb66".to_owned()),
             }],
-            backup: self.backup.clone(),
+            backup: None,
             timings: None,
         };
         self.push(None, None, kind);

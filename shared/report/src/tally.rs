@@ -26,10 +26,6 @@ pub(super) struct Tally {
     pub services: Vec<Standing>,
     /// Services that had nothing to do from the start.
     pub unchanged: BTreeSet<ServiceName>,
-    /// Whether it is only a backup.
-    pub backs_up: bool,
-    /// The backup that was taken.
-    pub backup: Option<Backup>,
     /// The steps that a command with lines of its own has done.
     pub done_by_command: Option<usize>,
 }
@@ -51,8 +47,6 @@ pub(super) struct Standing {
     pub executed: usize,
     /// Steps that another run did in the meantime.
     pub elsewhere: usize,
-    /// Whether its database was dumped.
-    pub dumped: bool,
     /// Its current activity.
     pub activity: Activity,
     /// The last migration applied or undone.
@@ -85,8 +79,6 @@ pub(super) enum Activity {
     AtGate(Gate),
     /// It waits for its advisory lock.
     ForLock(Option<Holder>),
-    /// Its database is being dumped.
-    Dumping(Dumping),
     /// It has its lock; no step has started.
     Ready,
     /// A step is running.
@@ -114,59 +106,6 @@ pub(super) struct Running {
     pub progress: Option<StatementProgress>,
 }
 
-/// A running dump.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Dumping {
-    /// Written so far, in bytes.
-    pub bytes: u64,
-    /// The size of the database, in bytes.
-    pub of_bytes: u64,
-    /// The current table.
-    pub table: Option<String>,
-    /// Tables begun.
-    pub tables: usize,
-    /// Tables in all.
-    pub of_tables: usize,
-    /// The sessions that currently block it.
-    pub blockers: Vec<Blocker>,
-}
-
-impl Dumping {
-    fn absorb(&mut self, kind: &EventKind) {
-        match kind {
-            EventKind::BackupProgress {
-                bytes,
-                of_bytes,
-                table,
-                tables,
-                of_tables,
-            } => {
-                *self = Self {
-                    bytes: *bytes,
-                    of_bytes: *of_bytes,
-                    table: table.clone(),
-                    tables: *tables,
-                    of_tables: *of_tables,
-                    blockers: Vec::new(),
-                };
-            }
-            EventKind::BackupBlocked { blockers, .. } => self.blockers.clone_from(blockers),
-            _ => {}
-        }
-    }
-}
-
-/// A backup that was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Backup {
-    /// Its manifest.
-    pub manifest: String,
-    /// How many services it holds.
-    pub services: usize,
-    /// Their dumps, in bytes.
-    pub bytes: u64,
-}
-
 impl Standing {
     fn new(name: ServiceName) -> Self {
         Self {
@@ -177,7 +116,6 @@ impl Standing {
             undo_steps: None,
             executed: 0,
             elsewhere: 0,
-            dumped: false,
             activity: Activity::Idle,
             newest: None,
             failed: None,
@@ -323,21 +261,6 @@ impl Standing {
                 self.duration_ms = *duration_ms;
                 self.activity = Activity::Idle;
             }
-            EventKind::BackupStarted { database_bytes, .. } => {
-                self.activity = Activity::Dumping(Dumping {
-                    of_bytes: *database_bytes,
-                    ..Dumping::default()
-                });
-            }
-            EventKind::BackupProgress { .. } | EventKind::BackupBlocked { .. } => {
-                if let Activity::Dumping(dumping) = &mut self.activity {
-                    dumping.absorb(kind);
-                }
-            }
-            EventKind::BackupFinished { .. } => {
-                self.dumped = true;
-                self.activity = Activity::Idle;
-            }
             _ => {}
         }
     }
@@ -362,7 +285,6 @@ impl Tally {
         {
             self.undoes_on_failure = *undoes_on_failure;
             self.reverts = *command == "revert";
-            self.backs_up = *command == "backup";
             self.steps = *steps;
             self.services = services.iter().cloned().map(Standing::new).collect();
             self.unchanged = unchanged.iter().cloned().collect();
@@ -385,27 +307,14 @@ impl Tally {
             }
             _ => {}
         }
-        if let EventKind::BackupTaken {
-            manifest,
-            services,
-            bytes,
-            ..
-        } = &event.kind
-        {
-            self.backup = Some(Backup {
-                manifest: manifest.clone(),
-                services: services.len(),
-                bytes: *bytes,
-            });
-        }
         if let Some(name) = &event.service {
             self.entry(name).absorb(event.version, &event.kind);
         }
     }
 
     /// Sets what a service does.
-    pub(super) fn begin(&mut self, name: &ServiceName, line: LiveLine) {
-        self.entry(name).activity = Activity::OfCommand(line);
+    pub(super) fn begin(&mut self, name: &ServiceName, activity: Activity) {
+        self.entry(name).activity = activity;
     }
 
     /// The state of a service.
@@ -413,13 +322,10 @@ impl Tally {
         self.services.iter().find(|standing| standing.name == *name)
     }
 
-    /// Steps that are done, here or by another run; of a backup: databases that are dumped.
+    /// Steps that are done, here or by another run.
     pub(super) fn done(&self) -> usize {
         if let Some(done) = self.done_by_command {
             return done;
-        }
-        if self.backs_up {
-            return self.services.iter().filter(|it| it.dumped).count();
         }
         self.services
             .iter()

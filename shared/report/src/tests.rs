@@ -613,42 +613,6 @@ fn verbosely_statements_and_notices_are_said() {
 }
 
 #[test]
-fn a_backup_reports_what_it_dumped_and_where() {
-    let mut run = Story::new().backing_up();
-    run.run_started(&["policy"], &[], 1);
-    run.backup("policy");
-    run.run_finished(ExitStatus::Done, totals(0, 0, 0, 0, 2_600), &[]);
-    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
-    Backing up 1 service.
-    skipped                policy  no backup: it was created just now, and is empty
-    blocked        0.50 s  policy  the dump is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
-    dumped         2.40 s  policy  20.0 MB: policy.dump
-    removed                        the older backup backups/20261101T180000Z-00000001
-    1 service backed up (20.0 MB) in 2.60 s: backups/20261122T180000Z-00000001/manifest.json
-    ");
-}
-
-#[test]
-fn a_run_with_a_backup_names_it_before_the_first_step() {
-    let mut run = Story::new();
-    run.run_started(&["policy"], &[], 1);
-    run.backup("policy");
-    run.applied("policy", POLICY, "initial_schema", 20);
-    run.finished("policy", ServiceOutcome::Done, 1, 0, 30);
-    run.run_finished(ExitStatus::Done, totals(1, 0, 0, 0, 2_600), &[]);
-    assert_snapshot!(rendered(&run, Verbosity::Normal), @r"
-    Applying 1 migration to policy.
-    skipped                policy  no backup: it was created just now, and is empty
-    blocked        0.50 s  policy  the dump is waiting for pid 991 (app, psql, idle in transaction for 5 min 00 s): UPDATE policies SET title = 'x'
-    dumped         2.40 s  policy  20.0 MB: policy.dump
-    backed up      2.50 s          1 service, 20.0 MB: backups/20261122T180000Z-00000001/manifest.json
-    removed                        the older backup backups/20261101T180000Z-00000001
-    applied        0.02 s  policy  1753250000000 initial_schema
-    1 service, 1 migration applied in 2.60 s
-    ");
-}
-
-#[test]
 fn in_a_log_a_long_activity_is_shown_with_its_progress() {
     let mut run = Story::new();
     run.run_started(&["policy"], &[], 3);

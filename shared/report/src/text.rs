@@ -33,7 +33,7 @@ pub fn clean(text: &str) -> String {
 }
 
 /// Foreign text as one line of at most `most` columns; what does not fit becomes `…`.
-pub(super) fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let words: Vec<_> = text.split_whitespace().collect();
     cut(&clean(&words.join(" ")), most)
 }

@@ -99,7 +99,7 @@ pub fn blockers(blockers: &[Blocker]) -> String {
 }
 
 /// `pid 991, pid 992 and 3 more`; `None` if there is none.
-pub(super) fn identities(blockers: &[Blocker]) -> Option<String> {
+pub fn identities(blockers: &[Blocker]) -> Option<String> {
     let (last, others) = blockers.split_last()?;
     let named: Vec<String> = others.iter().take(PIDS).map(identity).collect();
     Some(match others.len().saturating_sub(PIDS) {

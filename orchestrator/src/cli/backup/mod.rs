@@ -1,6 +1,7 @@
 //! The `backup` command.
 
 mod args;
+mod lines;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use service_cli::command::{CommandError, Context, gather, select, watch_stops};
 
 pub(super) use args::{BackupArgs, backup_folder};
 use backup::Backup;
+pub(super) use lines::BackupLines;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -42,7 +44,7 @@ pub(super) async fn backup(context: &Context, args: &Args) -> Result<ExitStatus,
         labels_next: false,
         ..Start::of("backup", targets.keys().cloned().collect())
     };
-    let mut reporter = context.reporter();
+    let mut reporter = context.reporter_with(Some(Box::new(BackupLines::new(context))));
     let stops = watch_stops(Duration::ZERO);
     let mut operation = Operation::begin(reporter.as_mut(), stops, start);
     let taken = take(context, &backup, &targets, &mut operation).await;

@@ -36,8 +36,8 @@ pub use invocation::{meet, remember};
 pub use print::{print_document, print_document_exact, print_exact, print_text};
 pub use revert::{CheckedRevert, RevertArgs, planned_revert, revert};
 pub use run::{
-    FailureChoice, OutcomeChoice, Planned, RunArgs, named_version, one_service, planned_run,
-    refused, run,
+    FailureChoice, OutcomeChoice, Planned, PreRun, RunArgs, named_version, one_service,
+    planned_run, refused, run,
 };
 pub use selection::{Selected, select};
 pub use status::{StatusArgs, status};

@@ -107,7 +107,7 @@ pub async fn revert(
         wait: std::time::Duration::ZERO,
         stops,
         unknown_outcome: args.unknown_outcome,
-        pre_run_check: None,
+        pre_run: None,
         first: Vec::new(),
         order,
         atomic: false,

@@ -102,7 +102,7 @@ pub(super) async fn revert_run(
         wait: std::time::Duration::ZERO,
         stops,
         unknown_outcome: args.unknown_outcome,
-        pre_run_check: None,
+        pre_run: None,
         atomic: false,
         resolved,
         first,

@@ -29,11 +29,20 @@ use engine::dispatch::{
 use engine::gates;
 use engine::inspect::{ServiceError, Target};
 use engine::planning::Order;
+use report::CommandLines;
 use report::units::count;
 use settings::EngineSettings;
 
 pub use args::{FailureChoice, OutcomeChoice, RunArgs};
 pub use plan::{Planned, planned_run};
+
+/// What runs before the first step of a run, and the lines for its events.
+pub struct PreRun {
+    /// The check.
+    pub check: Arc<dyn PreRunCheck>,
+    /// The lines.
+    pub lines: Box<dyn CommandLines>,
+}
 
 /// Applies the pending migrations of the selected services, after the pre-run check if there is one.
 pub async fn run(
@@ -41,7 +50,7 @@ pub async fn run(
     selected: &Selected,
     args: &RunArgs,
     order: &dyn Order,
-    pre_run_check: Option<Arc<dyn PreRunCheck>>,
+    pre_run: Option<PreRun>,
 ) -> Result<ExitStatus, CommandError> {
     context.request_timings(args.timings);
     check_version(context, selected, args)?;
@@ -90,7 +99,7 @@ pub async fn run(
             &first,
             planned,
             args,
-            pre_run_check.as_deref(),
+            pre_run.as_ref().map(|it| it.check.as_ref()),
         );
     }
     if args.wait.is_none() {
@@ -103,7 +112,7 @@ pub async fn run(
         first.clear();
     }
     first.retain(|compensation| !compensation.plan.steps.is_empty());
-    if let (Some(compensation), true) = (first.first(), pre_run_check.is_some()) {
+    if let (Some(compensation), true) = (first.first(), pre_run.is_some()) {
         let error = finish_first(selected, compensation).into();
         return refuse_run(context, "run", error);
     }
@@ -135,7 +144,7 @@ pub async fn run(
         wait: args.wait.unwrap_or_default(),
         stops,
         unknown_outcome: args.unknown_outcome,
-        pre_run_check,
+        pre_run,
         first,
         order,
         atomic: args.atomic,
@@ -182,7 +191,7 @@ pub(super) struct Asked<'c> {
     pub(super) wait: Duration,
     pub(super) stops: Stops,
     pub(super) unknown_outcome: Option<OutcomeChoice>,
-    pub(super) pre_run_check: Option<Arc<dyn PreRunCheck>>,
+    pub(super) pre_run: Option<PreRun>,
     /// Compensations of earlier runs, executed first.
     pub(super) first: Vec<Compensation>,
     pub(super) order: &'c dyn Order,
@@ -236,6 +245,7 @@ pub(super) async fn execute(
         })
         .collect();
     drop(gathered);
+    let (pre_run_check, lines) = asked.pre_run.map(|it| (it.check, it.lines)).unzip();
     let run = Run {
         command: asked.command,
         plan: planned.plan,
@@ -250,7 +260,7 @@ pub(super) async fn execute(
             FailureChoice::Revert => OnFailure::Revert,
         },
         wait: asked.wait,
-        pre_run_check: asked.pre_run_check,
+        pre_run_check,
         observer: None,
         spare_session: None,
         ties: Some(Arc::new(ties)),
@@ -263,7 +273,7 @@ pub(super) async fn execute(
         connections: context.connections(),
         reverts: Some(reverts(context, selected, asked.first, asked.order)),
     };
-    let mut reporter = context.reporter();
+    let mut reporter = context.reporter_with(lines);
     Ok(dispatch(run, reporter.as_mut(), asked.stops).await)
 }
 
