@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use tests::{Outcome, Program, Server, Session, legacy_facts, wait_until};
+use tests::{Outcome, Program, Server, Session, by_depth, legacy_facts, wait_until};
 
 /// The lock of every run: "SOC migr" in ASCII.
 const LOCK: &str = "SELECT pg_advisory_lock(x'534F43206D696772'::bigint)";
@@ -202,7 +202,7 @@ fn killed_at_random_moments_it_has_written_all_rows_or_none() {
     let adopted = server.applied(&database);
     orchestrator.expect(&["adopt", "policy", "--undo"], 0);
 
-    for round in 0..16 {
+    for round in 0..by_depth(4, 16) {
         // The rows are written at the very end: half of the kills aim there.
         let share = match round % 2 {
             0 => random.f64(),

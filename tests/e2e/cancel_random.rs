@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::{Outcome, Program, Running, Server, Services};
 
-const ROUNDS: usize = 5;
+const ROUNDS: u64 = 2;
 const SERVICES: [&str; 4] = ["auth", "client", "policy", "audit"];
 const LAST: i64 = 3;
 
@@ -196,7 +196,7 @@ impl Scene {
 fn a_run() {
     let (scene, _services) = Scene::new();
     let mut random = tests::random();
-    for _ in 0..ROUNDS {
+    for _ in 0..tests::rounds(ROUNDS) {
         for database in scene.server.databases() {
             scene.server.query(
                 "postgres",
@@ -216,7 +216,7 @@ fn a_run() {
 fn a_revert() {
     let (scene, _services) = Scene::new();
     let mut random = tests::random();
-    for _ in 0..ROUNDS {
+    for _ in 0..tests::rounds(ROUNDS) {
         scene.orchestrator.expect(&["all"], 0);
         let before = scene.applied();
         let run = scene.orchestrator.watch(&["revert", "all", "--all"]);

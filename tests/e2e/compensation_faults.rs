@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tests::{
-    Outcome, Place, Points, Program, Proxy, Request, Server, Services, Side, covering, part, seed,
+    Outcome, Place, Points, Program, Proxy, Request, Server, Services, Side, part, random, seed,
+    some_of_each,
 };
 
 const UNDO: &[&str] = &["all", "--on-failure", "revert"];
 const NAMES: [&str; 2] = ["base", "shop"];
-/// Of so many points one is tried.
-const STEP: usize = 5;
 /// Servers to work on at a time.
 const WORKERS: usize = 2;
 const LONGEST: Duration = Duration::from_secs(60);
@@ -194,7 +193,7 @@ fn strike(world: &World, services: &Services, place: &Place, way: Way) -> Result
 #[test]
 fn sigkill_at_every_request_of_a_run_and_its_compensation() {
     let wanted = Points::wanted();
-    let seed = usize::try_from(seed()).unwrap_or_default();
+    let seed = seed();
     let services = services();
     let world = World::new(&services);
     world.recreate();
@@ -219,7 +218,7 @@ fn sigkill_at_every_request_of_a_run_and_its_compensation() {
             named.flat_map(both).collect()
         }
         Points::Sample => {
-            let sample = covering(requests, seed, STEP, Request::kind);
+            let sample = some_of_each(requests, 2, &mut random(), Request::kind);
             let ways = [Way::Revert, Way::Run].into_iter().cycle();
             sample.into_iter().map(|it| it.place).zip(ways).collect()
         }

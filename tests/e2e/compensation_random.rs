@@ -11,7 +11,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tests::{Outcome, Program, Server, Services};
+use tests::{Outcome, Program, Server, Services, by_depth};
 
 const UNDO: &[&str] = &["all", "--on-failure", "revert"];
 
@@ -292,22 +292,19 @@ fn everything_is_undone(random: &mut Rng, size: usize) {
 
 #[test]
 fn fleets_of_3() {
-    rounds(3, |random| everything_is_undone(random, 3));
+    rounds(1, |random| everything_is_undone(random, 3));
 }
 
 #[test]
-fn fleets_of_11() {
-    rounds(1, |random| everything_is_undone(random, 11));
-}
-
-#[test]
-fn fleets_of_30() {
-    rounds(1, |random| everything_is_undone(random, 30));
+fn fleets_of_11_or_30() {
+    rounds(1, |random| {
+        everything_is_undone(random, by_depth(11, 30));
+    });
 }
 
 #[test]
 fn with_something_in_the_way_every_database_is_named() {
-    rounds(3, |random| {
+    rounds(1, |random| {
         let obstacle = *random
             .choice(&[Obstacle::Irreversible, Obstacle::Failing])
             .expect("one of two");
@@ -325,7 +322,7 @@ fn with_something_in_the_way_every_database_is_named() {
 
 #[test]
 fn killed_at_random_moments_again_and_again_everything_is_undone() {
-    rounds(2, |random| {
+    rounds(1, |random| {
         let fleet = Fleet::new(random, 8, Obstacle::None);
         let run = fleet.orchestrator.watch(UNDO);
         let first = run.wait_for_event("run_started");

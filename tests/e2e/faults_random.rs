@@ -15,7 +15,7 @@ use crate::faults::undisturbed::Undisturbed;
 use crate::faults::world::{Direction, World};
 
 /// In the suite.
-const ROUNDS: u64 = 3;
+const ROUNDS: u64 = 1;
 
 /// Up and down this many times in a round, each on new databases.
 const CYCLES: usize = 3;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use tests::{Outcome, Program, Running, SERVICES, Server, database_of};
+use tests::{Outcome, Program, Running, SERVICES, Server, by_depth, database_of};
 
 /// The platform's databases, and how they look undisturbed.
 struct Fleet {
@@ -185,13 +185,13 @@ impl Fleet {
 
 #[test]
 fn sigkill_at_random_moments_converges_up_and_down() {
-    Fleet::new().kill_up_and_down(2, 3);
+    Fleet::new().kill_up_and_down(by_depth(1, 2), 3);
 }
 
 #[test]
 fn crashes_of_the_server_at_random_moments_are_reported_correctly_and_converge() {
     let mut fleet = Fleet::new();
-    for _ in 0..2 {
+    for _ in 0..by_depth(1, 2) {
         for _ in 0..2 {
             let run = fleet.start_for_a_while(&["all"]);
             fleet.server.cluster().stop_immediate().unwrap();

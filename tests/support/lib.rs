@@ -30,7 +30,7 @@ pub use pooler::Pooler;
 pub use programs::{Outcome, Program};
 pub use proxy::{Place, Proxy, Reached, Request, Side};
 pub use running::Running;
-pub use sample::{Points, RequestKind, covering, part, random, rounds, seed};
+pub use sample::{Points, RequestKind, by_depth, part, random, rounds, seed, some_of_each};
 pub use server::Server;
 pub use services::{SERVICES, ServiceFolder, Services};
 pub use session::Session;

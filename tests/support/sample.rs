@@ -6,9 +6,9 @@
 //! - `TESTS_SEED=7` takes the choices of another seed. A failure prints it.
 //! - `TESTS_FAULTS=all` takes all points, and a name from a failure takes one.
 //! - `TESTS_PART=2/8` takes the second of eight parts of all points.
-//! - `TESTS_ROUNDS=20` makes more rounds of random fleets.
+//! - `TESTS_ROUNDS=20` makes so many rounds of random fleets, and of everything else as many as a thorough run does.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::Request;
 
@@ -25,6 +25,13 @@ pub fn seed() -> u64 {
 /// The random choices.
 pub fn random() -> fastrand::Rng {
     fastrand::Rng::with_seed(seed())
+}
+
+/// What each run of the suite takes, or what a thorough run takes: one that asks for rounds or for all points.
+pub fn by_depth<T>(usual: T, thorough: T) -> T {
+    let is_thorough = number("TESTS_ROUNDS").is_some()
+        || std::env::var("TESTS_FAULTS").is_ok_and(|it| it == "all");
+    if is_thorough { thorough } else { usual }
 }
 
 /// The number of rounds, of which a suite makes so many by itself. Each has the next seed.
@@ -74,25 +81,21 @@ pub fn part<T>(all: Vec<T>) -> Vec<T> {
     all.into_iter().skip(number - 1).step_by(parts).collect()
 }
 
-/// A sample: every `step`-th item from `first` on, and in addition one of each kind that is not among them.
-pub fn covering<T, K: Ord>(
-    items: Vec<T>,
-    first: usize,
-    step: usize,
+/// At random, up to `count` items of each kind.
+pub fn some_of_each<T, K: Ord>(
+    mut items: Vec<T>,
+    count: usize,
+    random: &mut fastrand::Rng,
     kind: impl Fn(&T) -> K,
 ) -> Vec<T> {
-    let is_taken =
-        |index: usize| index >= first % step && (index - first % step).is_multiple_of(step);
-    let indexed = items.iter().enumerate();
-    let taken = indexed.filter(|(index, _)| is_taken(*index));
-    let mut covered: BTreeSet<K> = taken.map(|(_, item)| kind(item)).collect();
-    let mut sample = Vec::new();
-    for (index, item) in items.into_iter().enumerate() {
-        if is_taken(index) || covered.insert(kind(&item)) {
-            sample.push(item);
-        }
-    }
-    sample
+    random.shuffle(&mut items);
+    let mut taken: BTreeMap<K, usize> = BTreeMap::new();
+    items.retain(|item| {
+        let times = taken.entry(kind(item)).or_default();
+        *times += 1;
+        *times <= count
+    });
+    items
 }
 
 /// What a request is for: a fault at one has other effects than at one of another kind.
@@ -168,12 +171,18 @@ mod tests {
     #[test]
     fn a_sample_has_every_kind() {
         let items = vec!["a1", "a2", "b1", "a3", "c1", "a4", "c2"];
-        let kind = |item: &&str| item.chars().next();
-        let sample = |first, step| covering(items.clone(), first, step, kind);
-        assert_eq!(sample(0, 3), ["a1", "b1", "a3", "c2"]);
-        assert_eq!(sample(7, 7), ["a1", "b1", "c1"]);
-        assert_eq!(sample(1, 1), items);
-        assert_eq!(covering(Vec::<&str>::new(), 5, 2, kind), Vec::<&str>::new());
+        let sample = |count| {
+            let random = &mut fastrand::Rng::with_seed(1);
+            let kind = |item: &&str| item.chars().next();
+            let mut sample = some_of_each(items.clone(), count, random, kind);
+            sample.sort_unstable();
+            sample
+        };
+        let kinds: String = sample(1).iter().map(|item| &item[..1]).collect();
+        assert_eq!(kinds, "abc");
+        let kinds: String = sample(2).iter().map(|item| &item[..1]).collect();
+        assert_eq!(kinds, "aabcc");
+        assert_eq!(sample(9).len(), items.len());
     }
 
     #[test]
