@@ -163,13 +163,17 @@ BEGIN
         END;
     END LOOP;
     FOR f IN
-        SELECT DISTINCT o.oprname AS name, format_type(l.oid, NULL) AS l, format_type(r.oid, NULL) AS r, format_type(o.oprresult, NULL) AS result
-        FROM pg_operator o, pg_type l, pg_type r
-        WHERE o.oprnamespace = 'pg_catalog'::regnamespace AND o.oprname = ANY ({operators}) AND o.oprkind = 'b'
-          AND (o.oprleft = l.oid AND o.oprright = r.oid
-            OR o.oprresult = 'bool'::regtype AND l.typname IN ('oid', 'regclass', 'regtype', 'regnamespace', 'name', 'text', 'char', 'varchar')
-              AND r.typname IN ('oid', 'regclass', 'regtype', 'regnamespace', 'name', 'text', 'char', 'varchar')
-              AND l.typnamespace = 'pg_catalog'::regnamespace AND r.typnamespace = 'pg_catalog'::regnamespace)
+        WITH operators AS (
+            SELECT * FROM pg_operator
+            WHERE oprnamespace = 'pg_catalog'::regnamespace AND oprname = ANY ({operators}) AND oprkind = 'b'
+        ), types AS (
+            SELECT oid FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace
+                AND typname IN ('oid', 'regclass', 'regtype', 'regnamespace', 'name', 'text', 'char', 'varchar')
+        ), fitting AS (
+            SELECT oprname, oprleft AS l, oprright AS r, oprresult FROM operators
+            UNION SELECT oprname, l.oid, r.oid, oprresult FROM operators, types l, types r WHERE oprresult = 'bool'::regtype
+        )
+        SELECT oprname AS name, format_type(l, NULL) AS l, format_type(r, NULL) AS r, format_type(oprresult, NULL) AS result FROM fitting
     LOOP
         BEGIN
             EXECUTE format('CREATE FUNCTION {schema}.%I(a %s, b %s) RETURNS %s LANGUAGE plpgsql AS %L', 'planted_' || md5(f.name || f.result), f.l, f.r, f.result,
