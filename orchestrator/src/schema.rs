@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use domain::{Diagnostic, Migration, Service, rerun};
 use engine::inspect::ServiceError;
 use pg_address::DatabaseAddress;
-use service_cli::command::CommandError;
 use store::DEFAULT_HISTORY_TABLE;
 
 use client_program::ClientWatch;
@@ -32,7 +31,7 @@ pub async fn dump(
     Ok(normalize(&text))
 }
 
-async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<String, CommandError> {
+async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<String, Diagnostic> {
     let mut command = pg_dump.against(watch);
     command
         .args([
@@ -49,10 +48,7 @@ async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<Str
     let output = watch
         .output(&mut command)
         .await
-        .map_err(|source| CommandError::Io {
-            what: format!("cannot run {pg_dump}"),
-            source,
-        })?
+        .map_err(|source| Diagnostic::failed(format!("cannot run {pg_dump}"), &source))?
         .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -60,8 +56,7 @@ async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<Str
             exit_status_of(&said),
             format!("pg_dump failed: {}", said.trim()),
             rerun("after correcting that"),
-        )
-        .into());
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -7,10 +7,11 @@
     reason = "a test that cannot continue fails"
 )]
 
+use domain::ServerError;
 use std::time::{Duration, Instant};
 
 use crate::support::{Server, address, try_connect};
-use pg_session::{ServerError, is_connection_lost};
+use pg_session::is_connection_lost;
 
 fn server() -> Server {
     let server = Server::start(

@@ -59,7 +59,10 @@ async fn refusals_of_the_server_are_distinguished() {
         "{error:?}"
     );
     assert!(
-        error.next().is_some_and(|next| next.contains("PGPASSWORD")),
+        error
+            .diagnostic()
+            .next
+            .is_some_and(|next| next.contains("PGPASSWORD")),
         "{error:?}"
     );
 
@@ -105,7 +108,8 @@ async fn refusals_of_the_server_are_distinguished() {
     assert!(matches!(error, ConnectError::Tls { .. }), "{error:?}");
     assert!(
         error
-            .next()
+            .diagnostic()
+            .next
             .is_some_and(|next| next.contains("sslrootcert")),
         "{error:?}"
     );
@@ -121,7 +125,8 @@ async fn refusals_of_the_server_are_distinguished() {
     .await;
     assert!(
         error
-            .next()
+            .diagnostic()
+            .next
             .is_some_and(|next| next.contains("sslmode=verify-ca")),
         "{error:?}"
     );
@@ -213,9 +218,12 @@ async fn only_what_may_pass_by_itself_is_worth_waiting_for() {
             server.port
         );
         let error = failure(&text).await;
-        assert_eq!(error.exit_status(), wanted, "{text}: {error:?}");
+        assert_eq!(error.diagnostic().exit_code, wanted, "{text}: {error:?}");
         assert!(
-            error.next().is_some_and(|next| !next.contains('\n')),
+            error
+                .diagnostic()
+                .next
+                .is_some_and(|next| !next.contains('\n')),
             "{text}"
         );
     }

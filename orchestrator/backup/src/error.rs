@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::{Blocker, Diagnostic, ExitStatus, rerun, with_causes};
+use domain::{Blocker, Diagnostic, ExitStatus, rerun};
 use engine::inspect::ServiceError;
 use report::blockers;
 
@@ -93,60 +93,9 @@ pub enum BackupError {
 }
 
 impl BackupError {
-    /// The exit code of the error.
-    pub fn exit_status(&self) -> ExitStatus {
-        match self {
-            Self::Program(_) | Self::Folder { .. } => ExitStatus::Usage,
-            Self::Blocked { .. } => ExitStatus::Unavailable,
-            Self::Dump { said, .. } | Self::Restore { said, .. } => exit_status_of(said),
-            Self::Service(error) => error.exit_status(),
-            Self::Scratch { source, .. } => source.exit_status(),
-            Self::NotRun { .. } | Self::Unsound { .. } | Self::Manifest(_) => ExitStatus::Failed,
-        }
-    }
-
     /// Whether the server had no free connection for `pg_dump`.
     pub(super) fn is_of_full_server(&self) -> bool {
         matches!(self, Self::Dump { said, .. } if is_of_full_server(said))
-    }
-
-    /// The next command.
-    pub fn next(&self) -> String {
-        match self {
-            Self::Program(ClientProgramError::Absent { name, .. }) => rerun(format!(
-                "first install {name}, or specify its directory with --pg-bin"
-            )),
-            Self::Program(ClientProgramError::TooOld { major, .. }) => rerun(format!(
-                "first install the client programs of PostgreSQL {major} or newer, or specify their directory with --pg-bin"
-            )),
-            Self::Folder { source, .. } if is_full(&source.to_string()) => rerun(MAKE_ROOM),
-            Self::Folder { .. } => rerun("with a writable directory: --backup-folder DIR"),
-            Self::NotRun { .. } => rerun(
-                "first make the program executable, or specify another directory with --pg-bin",
-            ),
-            Self::Dump {
-                forbidden: Some(next),
-                ..
-            } => next.clone(),
-            Self::Dump { said, .. } => rerun(after_dump(said)),
-            Self::Restore { .. } => {
-                rerun("when the server is reachable, or with another --scratch-server")
-            }
-            Self::Blocked { .. } => rerun(
-                "when those sessions have ended, or with a longer --lock-timeout or more --lock-retries",
-            ),
-            Self::Unsound { database, .. } => rerun(format!(
-                "if it fails again, fix the object in {database} (rows that violate a constraint cannot be restored), or \
-                 check the disk"
-            )),
-            Self::Scratch { source, .. } => source.next().unwrap_or_else(|| {
-                rerun("first fix the error of pg_restore, or use another --scratch-server")
-            }),
-            Self::Manifest(_) => rerun(MAKE_ROOM),
-            Self::Service(error) => error
-                .next()
-                .unwrap_or_else(|| rerun("when the database is reachable")),
-        }
     }
 }
 
@@ -154,8 +103,69 @@ impl From<BackupError> for ServiceError {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Service(error) => error,
-            error => Diagnostic::new(error.exit_status(), with_causes(&error), error.next()).into(),
+            error => Diagnostic::from(error).into(),
         }
+    }
+}
+
+impl From<BackupError> for Diagnostic {
+    fn from(error: BackupError) -> Self {
+        let error = match error {
+            BackupError::Program(error) => return error.into(),
+            BackupError::Service(error) => return error.into(),
+            BackupError::Scratch { database, source } => {
+                let cause = Self::from(source);
+                return cause
+                    .within(format!("{database}: test restore of the dump failed"))
+                    .or_next(|| {
+                        rerun("first fix the error of pg_restore, or use another --scratch-server")
+                    });
+            }
+            error => error,
+        };
+        let (exit_code, next) = match &error {
+            BackupError::Folder { source, .. } if is_full(&source.to_string()) => {
+                (ExitStatus::Usage, rerun(MAKE_ROOM))
+            }
+            BackupError::Folder { .. } => (
+                ExitStatus::Usage,
+                rerun("with a writable directory: --backup-folder DIR"),
+            ),
+            BackupError::NotRun { .. } => (
+                ExitStatus::Failed,
+                rerun(
+                    "first make the program executable, or specify another directory with --pg-bin",
+                ),
+            ),
+            BackupError::Dump {
+                said, forbidden, ..
+            } => (
+                exit_status_of(said),
+                forbidden.clone().unwrap_or_else(|| rerun(after_dump(said))),
+            ),
+            BackupError::Restore { said, .. } => (
+                exit_status_of(said),
+                rerun("when the server is reachable, or with another --scratch-server"),
+            ),
+            BackupError::Blocked { .. } => (
+                ExitStatus::Unavailable,
+                rerun(
+                    "when those sessions have ended, or with a longer --lock-timeout or more --lock-retries",
+                ),
+            ),
+            BackupError::Unsound { database, .. } => (
+                ExitStatus::Failed,
+                rerun(format!(
+                    "if it fails again, fix the object in {database} (rows that violate a constraint cannot be restored), or \
+                     check the disk"
+                )),
+            ),
+            BackupError::Manifest(_)
+            | BackupError::Program(_)
+            | BackupError::Scratch { .. }
+            | BackupError::Service(_) => (ExitStatus::Failed, rerun(MAKE_ROOM)),
+        };
+        Self::of(exit_code, &error, Some(next))
     }
 }
 
@@ -199,24 +209,28 @@ mod tests {
 
     #[test]
     fn messages_of_pg_dump_are_mapped_to_next_commands() {
-        let full = dump("could not write to output file: No space left on device");
-        assert_eq!(full.exit_status(), ExitStatus::Failed);
-        assert!(full.next().contains("free disk space"), "{}", full.next());
-        let locked = dump(
+        let diagnosed = |said: &str| {
+            let error = Diagnostic::from(dump(said));
+            (error.exit_code, error.next.unwrap_or_default())
+        };
+        let (exit_code, next) =
+            diagnosed("could not write to output file: No space left on device");
+        assert_eq!(exit_code, ExitStatus::Failed);
+        assert!(next.contains("free disk space"), "{next}");
+        let (exit_code, next) = diagnosed(
             "query failed: ERROR:  canceling statement due to statement timeout; query was: LOCK TABLE a",
         );
-        assert_eq!(locked.exit_status(), ExitStatus::Unavailable);
-        assert!(locked.next().contains("table lock"), "{}", locked.next());
-        let forbidden = dump("query failed: ERROR:  permission denied for table a");
-        assert_eq!(forbidden.exit_status(), ExitStatus::Refused);
-        assert!(forbidden.next().contains("pg_read_all_data"));
-        let full = dump(
-            "connection to server at \"h\", port 1 failed: FATAL:  sorry, too many clients already",
-        );
-        assert!(full.is_of_full_server());
-        assert_eq!(full.exit_status(), ExitStatus::Unavailable);
-        let gone = dump("connection to server at \"h\", port 1 failed");
-        assert_eq!(gone.exit_status(), ExitStatus::Unavailable);
-        assert!(!gone.is_of_full_server());
+        assert_eq!(exit_code, ExitStatus::Unavailable);
+        assert!(next.contains("table lock"), "{next}");
+        let (exit_code, next) = diagnosed("query failed: ERROR:  permission denied for table a");
+        assert_eq!(exit_code, ExitStatus::Refused);
+        assert!(next.contains("pg_read_all_data"), "{next}");
+        let full =
+            "connection to server at \"h\", port 1 failed: FATAL:  sorry, too many clients already";
+        assert!(dump(full).is_of_full_server());
+        assert_eq!(diagnosed(full).0, ExitStatus::Unavailable);
+        let gone = "connection to server at \"h\", port 1 failed";
+        assert!(!dump(gone).is_of_full_server());
+        assert_eq!(diagnosed(gone).0, ExitStatus::Unavailable);
     }
 }

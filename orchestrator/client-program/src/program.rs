@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use domain::ExitStatus;
+use domain::{Diagnostic, ExitStatus, rerun};
 use local_server::folders_with;
 use pg_address::{DatabaseAddress, clean_command};
 use pg_session::{ask_administrator, quote_identifier};
@@ -43,6 +43,20 @@ pub enum ClientProgramError {
         /// The major version of the server.
         major: i32,
     },
+}
+
+impl From<ClientProgramError> for Diagnostic {
+    fn from(error: ClientProgramError) -> Self {
+        let first = match &error {
+            ClientProgramError::Absent { name, .. } => {
+                format!("first install {name}, or specify its directory with --pg-bin")
+            }
+            ClientProgramError::TooOld { major, .. } => format!(
+                "first install the client programs of PostgreSQL {major} or newer, or specify their directory with --pg-bin"
+            ),
+        };
+        Self::of(ExitStatus::Usage, &error, Some(rerun(first)))
+    }
 }
 
 impl ClientProgram {

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use domain::{FactDifference, SchemaDifference, ServiceName, Version, rerun};
+use domain::{Diagnostic, FactDifference, SchemaDifference, ServiceName, Version, rerun};
 use serde::{Deserialize, Serialize};
-use service_cli::command::CommandError;
 use service_layout::files;
 
 use super::{AcceptedDrift, ServiceDrift};
@@ -76,15 +75,15 @@ impl AcceptedDrift {
     ///
     /// # Errors
     /// When it cannot be read or is invalid.
-    pub fn read(path: &Path) -> Result<Self, CommandError> {
+    pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let text = files::read_text(path).map_err(|error| {
-            CommandError::usage(
+            Diagnostic::usage(
                 error.to_string(),
                 rerun("with a reviewed file that was written by --write-drift FILE"),
             )
         })?;
         let broken = |what: String| {
-            CommandError::usage(
+            Diagnostic::usage(
                 format!("{}: {what}", path.display()),
                 rerun(
                     "first undo the edit, or write and review another file with --write-drift FILE",
@@ -125,7 +124,7 @@ impl AcceptedDrift {
     ///
     /// # Errors
     /// When the file exists: it may have been reviewed.
-    pub fn write(&self, path: &Path) -> Result<(), CommandError> {
+    pub fn write(&self, path: &Path) -> Result<(), Diagnostic> {
         let document = Document {
             schema: SCHEMA,
             services: self
@@ -133,9 +132,8 @@ impl AcceptedDrift {
                 .map(|(name, drift)| Section::of(name, drift))
                 .collect(),
         };
-        let failed = |source| CommandError::Io {
-            what: format!("cannot write {}", path.display()),
-            source,
+        let failed = |source: std::io::Error| {
+            Diagnostic::failed(format!("cannot write {}", path.display()), &source)
         };
         let text = toml::to_string_pretty(&document)
             .map_err(|error| failed(std::io::Error::other(error)))?;
@@ -150,9 +148,9 @@ impl AcceptedDrift {
 ///
 /// # Errors
 /// When the file exists.
-pub fn refuse_existing(path: &Path) -> Result<(), CommandError> {
+pub fn refuse_existing(path: &Path) -> Result<(), Diagnostic> {
     if files::look(path).map_or(true, |found| found.is_some()) {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!(
                 "{} already exists; it is not overwritten, because it may have been reviewed",
                 path.display()

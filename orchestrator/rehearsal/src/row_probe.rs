@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Diagnostic, Failure, Script, with_causes};
-use engine::inspect::ServiceError;
+use domain::{Diagnostic, Failure, Script};
 use pg_session::Client;
 
 use super::code::{Broken, BrokenCode, Examiner};
@@ -30,13 +29,9 @@ pub(super) struct RowProbe {
 }
 
 fn unreadable(error: RowsError) -> ScratchError {
-    let cause = Diagnostic {
-        message: with_causes(&error),
-        next: None,
-        refusal: None,
-        exit_code: error.exit_status(),
-    };
-    ServiceError::from(cause.within("cannot inspect the scratch database")).into()
+    Diagnostic::from(error)
+        .within("cannot inspect the scratch database")
+        .into()
 }
 
 impl RowProbe {

@@ -69,7 +69,7 @@ impl<'a> ScratchDatabase<'a> {
         let connections = replay.connections();
         let open = || connections.open_beside(replay.database());
         let (connection, catalog) =
-            tokio::try_join!(open(), open()).map_err(ScratchError::Connect)?;
+            tokio::try_join!(open(), open()).map_err(|error| ScratchError::connect(&error))?;
         let locks = LockObserver::new(replay.connections(), replay.database().clone());
         Ok(Self {
             locks,

@@ -1,7 +1,7 @@
 //! Errors of reading and generating rows.
 
-use domain::ExitStatus;
-use pg_session::{ServerError, is_connection_lost};
+use domain::{Diagnostic, ExitStatus, ServerError};
+use pg_session::is_connection_lost;
 
 /// Why rows could not be read or generated.
 #[derive(Debug, thiserror::Error)]
@@ -29,21 +29,20 @@ impl From<tokio_postgres::Error> for RowsError {
     }
 }
 
-impl RowsError {
-    /// The exit code of the error.
-    pub fn exit_status(&self) -> ExitStatus {
+impl From<RowsError> for Diagnostic {
+    fn from(error: RowsError) -> Self {
         // Lock timeout, out of resources.
         const LATER: [&str; 2] = ["55P03", "53"];
-        let passes = match self {
-            Self::Query(error) => LATER.iter().any(|class| error.sqlstate.starts_with(class)),
+        let passes = match &error {
+            RowsError::Query(error) => LATER.iter().any(|class| error.sqlstate.starts_with(class)),
             // Without a lost connection, the response could not be decoded.
-            Self::Connection(error) => is_connection_lost(error),
-            Self::Unreadable(_) => false,
+            RowsError::Connection(error) => is_connection_lost(error),
+            RowsError::Unreadable(_) => false,
         };
-        if passes {
-            ExitStatus::Unavailable
-        } else {
-            ExitStatus::Failed
-        }
+        let exit_code = match passes {
+            true => ExitStatus::Unavailable,
+            false => ExitStatus::Failed,
+        };
+        Self::of(exit_code, &error, None)
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Chooses a value for every column, and tries others when the server rejects a row.
 
+use domain::ServerError;
 use std::collections::BTreeSet;
 
 use catalog::{literal, quote};
 use pg_session::Client;
-use pg_session::ServerError;
 
 use super::RowsError;
 use super::search::Group;

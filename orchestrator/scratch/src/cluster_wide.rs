@@ -17,11 +17,11 @@ pub(super) fn refuse<'s>(
         let statements = pg_sql::split(&script.text).unwrap_or_default();
         for statement in &statements {
             if let Some(words) = first_words(statement.text) {
-                return Err(ScratchError::ClusterWide {
-                    path: script.path.clone(),
-                    line: pg_sql::position_at(&script.text, statement.offset).line,
-                    statement: words,
-                });
+                return Err(ScratchError::cluster_wide(
+                    &script.path,
+                    pg_sql::position_at(&script.text, statement.offset).line,
+                    &words,
+                ));
             }
         }
     }

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::Reporter;
-use domain::{Direction, Event, EventKind, ExitStatus, Failure, Migration, Script, Service};
+use domain::{
+    Diagnostic, Direction, Event, EventKind, ExitStatus, Failure, Migration, Script, Service,
+};
 use engine::dispatch::{LaneInput, OnFailure, Run, Stops, dispatch};
 use engine::inspect::{ServiceError, Target};
 use engine::planning;
@@ -158,7 +160,7 @@ impl<'a> Replay<'a> {
             .iter()
             .map(|migration| planning::step(service, migration, direction))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(service_cli::command::CommandError::from)?;
+            .map_err(Diagnostic::from)?;
         let mut outcome = ReplayOutcome::default();
         let target = Target {
             service: Arc::new(service.clone()),
@@ -255,8 +257,8 @@ impl Reporter for ReplayOutcome {
                 self.trouble = Some(format!("{}:{line}: {}", failure.file, failure.message));
                 self.failure = Some(failure.clone());
             }
-            EventKind::ServiceFailed { message, .. } if self.trouble.is_none() => {
-                self.trouble = Some(message.clone());
+            EventKind::ServiceFailed(diagnostic) if self.trouble.is_none() => {
+                self.trouble = Some(diagnostic.to_string());
             }
             EventKind::MigrationApplied { duration_ms, .. }
             | EventKind::MigrationReverted { duration_ms, .. } => self.took_ms += duration_ms,

@@ -39,7 +39,7 @@ impl ScratchServer {
         let admin = connections
             .keep(&address)
             .await
-            .map_err(ScratchError::Connect)?;
+            .map_err(|error| ScratchError::connect(&error))?;
         let owner = Uuid::now_v7();
         let server = Self {
             connections,
@@ -70,7 +70,7 @@ impl ScratchServer {
             }
             Err(error) => {
                 self.databases().remove(address.database());
-                Err(ScratchError::creating(&self.address.server_key(), error))
+                Err(ScratchError::creating(&self.address.server_key(), &error))
             }
         }
     }
@@ -138,7 +138,7 @@ impl ScratchServer {
             }
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                 self.databases().remove(address.database());
-                Err(ScratchError::Connect(ConnectError::creating(
+                Err(ScratchError::connect(&ConnectError::creating(
                     &address, error,
                 )))
             }

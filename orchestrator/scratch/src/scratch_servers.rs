@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, PoisonError};
 
-use domain::Service;
+use domain::{Diagnostic, Service};
 use pg_address::DatabaseAddress;
-use service_cli::command::{CommandError, Context, Selected};
+use service_cli::command::{Context, Selected};
 use tokio::sync::{Mutex, watch};
 
 use super::{ScratchError, ScratchServer, ScratchServerChoice};
@@ -31,7 +31,7 @@ impl<'a> ScratchServers<'a> {
     ///
     /// # Errors
     /// When the choice is an invalid address.
-    pub fn new(context: &'a Context, choice: &ScratchServerChoice) -> Result<Self, CommandError> {
+    pub fn new(context: &'a Context, choice: &ScratchServerChoice) -> Result<Self, Diagnostic> {
         let location = match choice {
             ScratchServerChoice::Local => ScratchLocation::Local,
             ScratchServerChoice::Same => ScratchLocation::Same,
@@ -72,7 +72,7 @@ impl<'a> ScratchServers<'a> {
         &self,
         service: &Service,
         selected: &Selected,
-    ) -> Result<DatabaseAddress, CommandError> {
+    ) -> Result<DatabaseAddress, Diagnostic> {
         match &self.location {
             ScratchLocation::Local => self.context.local_address(&service.database).await,
             ScratchLocation::Same => self.context.address(service, selected).await,

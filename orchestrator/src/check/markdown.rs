@@ -39,7 +39,7 @@ pub fn job_summary(report: &Report, paths: &Paths) -> String {
         text.push_str(&format!(
             "\n{} was not rehearsed: {}\n",
             failed.service,
-            cell(&failed.error)
+            cell(&failed.error.0.to_string())
         ));
     }
     text.push_str(&per_service(report));

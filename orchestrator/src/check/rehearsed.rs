@@ -1,6 +1,6 @@
 //! Rehearses the selected migrations, without events.
 
-use domain::{ExitStatus, Finding, Service, ServiceName, Version};
+use domain::{ErrorEntry, Finding, Service, ServiceName, Version};
 use engine::dispatch::Events;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -38,11 +38,8 @@ pub struct Unrehearsed {
     /// The service.
     pub service: ServiceName,
     /// Why.
-    pub error: String,
-    /// What to do next.
-    pub next: Option<String>,
-    /// The exit code.
-    pub exit_code: ExitStatus,
+    #[serde(flatten)]
+    pub error: ErrorEntry,
 }
 
 /// The results of rehearsals.
@@ -87,9 +84,7 @@ pub async fn rehearsals(
                 Ok(rehearsal) => all.add(name, rehearsal),
                 Err(error) => all.unrehearsed.push(Unrehearsed {
                     service: name.clone(),
-                    error: error.chain(),
-                    next: error.next(),
-                    exit_code: error.exit_status(),
+                    error: ErrorEntry(error.into()),
                 }),
             }
         }

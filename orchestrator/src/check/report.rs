@@ -102,8 +102,8 @@ impl Report {
         } else {
             ExitStatus::Done
         };
-        self.failed
-            .iter()
-            .fold(found, |worst, failed| worst.or_worse(failed.exit_code))
+        self.failed.iter().fold(found, |worst, failed| {
+            worst.or_worse(failed.error.0.exit_code)
+        })
     }
 }

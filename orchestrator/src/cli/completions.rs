@@ -2,8 +2,8 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use domain::ExitStatus;
-use service_cli::command::{CommandError, print_exact};
+use domain::{Diagnostic, ExitStatus};
+use service_cli::command::print_exact;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -16,7 +16,7 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) fn print(args: &Args) -> Result<ExitStatus, Diagnostic> {
     let mut script = Vec::new();
     clap_complete::generate(
         args.shell,

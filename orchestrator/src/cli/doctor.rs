@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ExitStatus, ServiceName, suggest};
+use domain::{Diagnostic, ExitStatus, ServiceName, suggest};
 use engine::inspect::Target;
 use report::units::count;
 use report::{Palette, Role, clean};
 use serde::Serialize;
 use service_cli::command::{
-    CommandError, Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines,
-    watch_signals,
+    Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines, watch_signals,
 };
 use tokio::sync::watch;
 
@@ -53,7 +52,7 @@ struct Document<'a> {
     unreachable: &'a [Unreachable],
 }
 
-pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let mut examination = examine(context, &targets, args.idle_after).await?;
@@ -104,7 +103,7 @@ fn status(examination: &Examination, failed: ExitStatus) -> ExitStatus {
         ExitStatus::Done
     };
     let unreachable = examination.unreachable.iter();
-    unreachable.fold(found, |worst, one| worst.or_worse(one.exit_code))
+    unreachable.fold(found, |worst, one| worst.or_worse(one.error.0.exit_code))
 }
 
 /// Makes the repairs that are possible, asking where required, until `cancelled`. Returns the repaired findings, and the exit code of
@@ -115,7 +114,7 @@ async fn fix(
     examination: &Examination,
     yes: bool,
     cancelled: &mut watch::Receiver<u32>,
-) -> Result<(Vec<Finding>, ExitStatus), CommandError> {
+) -> Result<(Vec<Finding>, ExitStatus), Diagnostic> {
     let (mut fixed, mut failed) = (Vec::new(), ExitStatus::Done);
     for finding in &examination.findings {
         if *cancelled.borrow() > 0 {
@@ -150,7 +149,7 @@ async fn consent(
     finding: &Finding,
     remedy: &Remedy,
     yes: bool,
-) -> Result<bool, CommandError> {
+) -> Result<bool, Diagnostic> {
     let asks = remedy.asks || context.configuration.is_production();
     if !asks || yes {
         return Ok(true);

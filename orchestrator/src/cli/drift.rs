@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{ExitStatus, ServiceName, rerun};
+use domain::{Diagnostic, ExitStatus, ServiceName, rerun};
 use futures_util::{StreamExt, stream};
 use report::units::count;
 use report::{Palette, Role, clean};
 use serde::Serialize;
 use service_cli::command::{
-    CommandError, Context, Unreachable, print_document, select, unreachable_lines, watch_signals,
+    Context, Unreachable, print_document, select, unreachable_lines, watch_signals,
 };
 
 use super::differences::{column_orders, differences};
@@ -72,7 +72,7 @@ enum Entry<'a> {
     Failed(Unreachable),
 }
 
-pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let accepted = accepted_drift(context, args.accept_drift.as_deref())?;
     if let Some(file) = &args.write_drift {
         refuse_existing(file)?;
@@ -122,14 +122,14 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
 pub(super) fn accepted_drift(
     context: &Context,
     file: Option<&Path>,
-) -> Result<AcceptedDrift, CommandError> {
+) -> Result<AcceptedDrift, Diagnostic> {
     let Some(file) = file else {
         return Ok(AcceptedDrift::default());
     };
     let accepted = AcceptedDrift::read(file)?;
     for name in accepted.services() {
         if context.fleet.service(name).is_none() {
-            return Err(CommandError::usage(
+            return Err(Diagnostic::usage(
                 format!("{}: unknown service {name}", file.display()),
                 rerun(format!("first remove the section from {}", file.display())),
             ));
@@ -143,7 +143,7 @@ fn status(found: &[Result<DriftReport, ScratchError>]) -> ExitStatus {
         worst.or_worse(match one {
             Ok(report) if report.has_drift() => ExitStatus::Findings,
             Ok(_) => ExitStatus::Done,
-            Err(error) => error.exit_status(),
+            Err(error) => error.diagnostic().exit_code,
         })
     })
 }
@@ -151,23 +151,11 @@ fn status(found: &[Result<DriftReport, ScratchError>]) -> ExitStatus {
 fn entry<'a>(name: &'a ServiceName, found: &'a Result<DriftReport, ScratchError>) -> Entry<'a> {
     match found {
         Ok(report) => Entry::Compared(report),
-        Err(error) => Entry::Failed(unreachable(name, error)),
+        Err(error) => Entry::Failed(Unreachable::new(name, error.diagnostic())),
     }
 }
 
-fn unreachable(name: &ServiceName, error: &ScratchError) -> Unreachable {
-    Unreachable {
-        name: name.clone(),
-        error: error.chain(),
-        next: error.next(),
-        exit_code: error.exit_status(),
-    }
-}
-
-fn write_drift(
-    file: &Path,
-    found: &[Result<DriftReport, ScratchError>],
-) -> Result<(), CommandError> {
+fn write_drift(file: &Path, found: &[Result<DriftReport, ScratchError>]) -> Result<(), Diagnostic> {
     let mut all = AcceptedDrift::default();
     for report in found.iter().flatten() {
         if let Some(version) = report.version
@@ -205,7 +193,7 @@ fn human(found: &[(&ServiceName, &Result<DriftReport, ScratchError>)], palette: 
         let padded = format!("{:names$}", name.as_str());
         match one {
             Ok(report) => text.push_str(&lines(&padded, report, palette)),
-            Err(error) => failed.push(unreachable(name, error)),
+            Err(error) => failed.push(Unreachable::new(name, error.diagnostic())),
         }
     }
     text.push_str(&unreachable_lines(&failed, palette));

@@ -1,7 +1,7 @@
 //! The `generate` command.
 
-use domain::{ExitStatus, suggest};
-use service_cli::command::{CommandError, Context, one_service, print_document, select};
+use domain::{Diagnostic, ExitStatus, suggest};
+use service_cli::command::{Context, one_service, print_document, select};
 
 use crate::generate::{GenerateError, Skeleton};
 
@@ -34,10 +34,10 @@ struct Document {
     revert: String,
 }
 
-pub(super) fn generate(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) fn generate(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, std::slice::from_ref(&args.service), false)?;
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "generate requires exactly one service",
             one_service(),
         ));
@@ -86,12 +86,11 @@ fn indented(text: &str) -> String {
         .collect()
 }
 
-fn as_command_error(error: GenerateError) -> CommandError {
+fn as_command_error(error: GenerateError) -> Diagnostic {
     match error {
-        GenerateError::Write { path, source } => CommandError::Io {
-            what: format!("cannot write {}", path.display()),
-            source,
-        },
-        other => CommandError::usage(other.to_string(), suggest(["generate", "--help"])),
+        GenerateError::Write { path, source } => {
+            Diagnostic::failed(format!("cannot write {}", path.display()), &source)
+        }
+        other => Diagnostic::usage(other.to_string(), suggest(["generate", "--help"])),
     }
 }

@@ -1,7 +1,7 @@
 //! The `graph` command.
 
-use domain::ExitStatus;
-use service_cli::command::{CommandError, Context, print_document, print_exact};
+use domain::{Diagnostic, ExitStatus};
+use service_cli::command::{Context, print_document, print_exact};
 
 use crate::graph::{Shape, document, render};
 
@@ -17,7 +17,7 @@ pub(super) struct Args {
     format: Option<Shape>,
 }
 
-pub(super) fn graph(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) fn graph(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     if args.format.is_some_and(|shape| shape != Shape::Json) {
         super::refuse_json(&context.globals, "--format")?;
     }

@@ -1,9 +1,9 @@
 //! The `local` command: the project's own PostgreSQL.
 
-use domain::{ExitStatus, Refusal, RefusalKind, suggest};
+use domain::{Diagnostic, ExitStatus, Refusal, RefusalKind, suggest};
 use local_server::{LocalServer, LocalServerError, Status};
 use report::clean;
-use service_cli::command::{CommandError, Context, print_document_exact, print_exact};
+use service_cli::command::{Context, print_document_exact, print_exact};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -50,7 +50,7 @@ struct Document {
     url: Option<String>,
 }
 
-pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     match &args.command {
         LocalCommand::Start => {
             context.local_server().await?;
@@ -83,7 +83,7 @@ pub(super) async fn local(context: &Context, args: &Args) -> Result<ExitStatus, 
 }
 
 /// Deletes databases without confirmation, but never when the environment is production.
-fn refuse_in_production(context: &Context) -> Result<(), CommandError> {
+fn refuse_in_production(context: &Context) -> Result<(), Diagnostic> {
     if !context.configuration.is_production() {
         return Ok(());
     }
@@ -101,17 +101,15 @@ fn refuse_in_production(context: &Context) -> Result<(), CommandError> {
 async fn on_server<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce(&LocalServer) -> Result<T, LocalServerError> + Send + 'static,
-) -> Result<T, CommandError> {
+) -> Result<T, Diagnostic> {
     let server = context.local_place()?;
     let done = tokio::task::spawn_blocking(move || work(&server))
         .await
-        .map_err(|error| CommandError::Program {
-            message: format!("the local server was not changed: {error}"),
-        })?;
+        .map_err(|error| Diagnostic::failed("the local server was not changed", &error))?;
     Ok(done?)
 }
 
-async fn report(context: &Context, text: &str) -> Result<ExitStatus, CommandError> {
+async fn report(context: &Context, text: &str) -> Result<ExitStatus, Diagnostic> {
     if context.is_human() {
         super::print(text)?;
         Ok(ExitStatus::Done)
@@ -120,7 +118,7 @@ async fn report(context: &Context, text: &str) -> Result<ExitStatus, CommandErro
     }
 }
 
-async fn show(context: &Context) -> Result<ExitStatus, CommandError> {
+async fn show(context: &Context) -> Result<ExitStatus, Diagnostic> {
     let status = on_server(context, |server| server.status()).await?;
     let (state, port, data, url) = match &status {
         Status::NotCreated => ("not created", None, None, None),

@@ -4,8 +4,8 @@ use std::io;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
-use domain::ExitStatus;
-use service_cli::command::{CommandError, print_exact};
+use domain::{Diagnostic, ExitStatus};
+use service_cli::command::print_exact;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -18,7 +18,7 @@ pub(super) struct Args {
     command: Option<String>,
 }
 
-pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) fn print(args: &Args) -> Result<ExitStatus, Diagnostic> {
     let mut program = super::Cli::command();
     program.build();
     let command = match &args.command {
@@ -30,17 +30,15 @@ pub(super) fn print(args: &Args) -> Result<ExitStatus, CommandError> {
             })
             .cloned()
             .ok_or_else(|| {
-                CommandError::usage(
+                Diagnostic::usage(
                     format!("unknown command `{name}`"),
                     "orchestrator --help   # lists the commands",
                 )
             })?,
     };
     let mut page = Vec::new();
-    render(command, &mut page).map_err(|source| CommandError::Io {
-        what: "cannot write the page".to_owned(),
-        source,
-    })?;
+    render(command, &mut page)
+        .map_err(|source| Diagnostic::failed("cannot write the page", &source))?;
     print_exact(&String::from_utf8_lossy(&page))?;
     Ok(ExitStatus::Done)
 }

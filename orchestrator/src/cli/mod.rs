@@ -27,9 +27,9 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, Subcommand};
-use domain::{ExitStatus, called, rerun};
+use domain::{Diagnostic, ExitStatus, called, rerun};
 use report::Terminal;
-use service_cli::command::{CommandError, Context, GlobalArgs, OutputChoice, remember};
+use service_cli::command::{Context, GlobalArgs, OutputChoice, remember};
 use service_cli::logging;
 
 use crate::embedded::SERVICES;
@@ -151,7 +151,7 @@ fn with_deep_stack(work: impl FnOnce() -> ExitCode + Send) -> ExitCode {
     done.unwrap_or_else(|_| take()).unwrap_or(ExitCode::FAILURE)
 }
 
-async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
+async fn serve(cli: Cli) -> Result<ExitStatus, Diagnostic> {
     remember(&cli.globals, None);
     if let Command::Completions(args) = &cli.command {
         refuse_json(&cli.globals, "a completion script")?;
@@ -165,10 +165,8 @@ async fn serve(cli: Cli) -> Result<ExitStatus, CommandError> {
     if let Command::Local(args) = &cli.command {
         return local::local(&context, args).await;
     }
-    refuse_cycles(&context.fleet).map_err(|error| CommandError::Graph {
-        message: error.to_string(),
-        next: rerun(CycleError::NEXT),
-    })?;
+    refuse_cycles(&context.fleet)
+        .map_err(|error| Diagnostic::usage(error.to_string(), rerun(CycleError::NEXT)))?;
     // Boxed: the futures are large, and the stack would hold the largest one several times.
     match cli.command {
         Command::All(args) => Box::pin(run::all(&context, &args)).await,
@@ -202,15 +200,15 @@ fn or_all(names: &[String]) -> Vec<String> {
 }
 
 /// Prints human text on standard output.
-fn print(text: &str) -> Result<(), CommandError> {
+fn print(text: &str) -> Result<(), Diagnostic> {
     service_cli::command::print_text(text)
 }
 
 /// Refuses `--output json` for a command that prints another format.
-fn refuse_json(globals: &GlobalArgs, printed: &str) -> Result<(), CommandError> {
+fn refuse_json(globals: &GlobalArgs, printed: &str) -> Result<(), Diagnostic> {
     match globals.output {
         OutputChoice::Human => Ok(()),
-        OutputChoice::Json => Err(CommandError::usage(
+        OutputChoice::Json => Err(Diagnostic::usage(
             format!("--output json conflicts with {printed}"),
             called()
                 .without_option("--output")

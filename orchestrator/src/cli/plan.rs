@@ -1,12 +1,11 @@
 //! The `plan` command: the steps of a run, without running them.
 
-use domain::{ExitStatus, Plan, Step, Version};
+use domain::{Diagnostic, ExitStatus, Plan, Step, Version};
 use report::Role;
 use report::table::{Align, Cell, columns_without};
 use report::units::count;
 use service_cli::command::{
-    CommandError, Context, Hazards, gather, meet, planned_run, print_plan, refuse_stopped, select,
-    warn_in_doubt,
+    Context, Hazards, gather, meet, planned_run, print_plan, refuse_stopped, select, warn_in_doubt,
 };
 
 use crate::graph::GraphOrder;
@@ -32,7 +31,7 @@ pub(super) struct Args {
     to: Option<Version>,
 }
 
-pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(
         &context.fleet,
         &super::or_all(&args.services),
@@ -57,7 +56,7 @@ pub(super) async fn plan(context: &Context, args: &Args) -> Result<ExitStatus, C
     Ok(ExitStatus::Done)
 }
 
-fn human(context: &Context, plan: &Plan) -> Result<String, CommandError> {
+fn human(context: &Context, plan: &Plan) -> Result<String, Diagnostic> {
     if plan.steps.is_empty() {
         return Ok("nothing to do\n".to_owned());
     }

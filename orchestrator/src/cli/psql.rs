@@ -3,11 +3,11 @@
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
-use domain::ExitStatus;
+use domain::{Diagnostic, ExitStatus};
 use local_server::Binaries;
 use pg_address::{DatabaseAddress, clean_command};
 use report::output;
-use service_cli::command::{CommandError, Context, one_service, select};
+use service_cli::command::{Context, one_service, select};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -23,11 +23,11 @@ pub(super) struct Args {
     args: Vec<String>,
 }
 
-pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn psql(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     super::refuse_json(&context.globals, "psql")?;
     let selected = select(&context.fleet, std::slice::from_ref(&args.service), false)?;
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "psql requires exactly one service",
             one_service(),
         ));
@@ -41,7 +41,7 @@ pub(super) async fn exec(
     context: &Context,
     address: &DatabaseAddress,
     args: &[String],
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let program = Binaries::find(context.globals.pg_bin.as_deref())
         .ok()
         .and_then(|binaries| binaries.program("psql"))
@@ -56,13 +56,13 @@ pub(super) async fn exec(
         command.arg(format!("--dbname={}", address.libpq_connection_string()));
     }
     let failed = command.args(args).exec();
-    Err(CommandError::Io {
-        what: format!(
+    Err(Diagnostic::failed(
+        format!(
             "cannot run {}; install the PostgreSQL client programs, or specify their directory with --pg-bin",
             program.display()
         ),
-        source: failed,
-    })
+        &failed,
+    ))
 }
 
 /// Whether the arguments of psql name a database, which would override that of the service.

@@ -1,9 +1,7 @@
 //! The `revert` command.
 
-use domain::ExitStatus;
-use service_cli::command::{
-    CheckedRevert, CommandError, Context, RevertArgs, revert as revert_services, select,
-};
+use domain::{Diagnostic, ExitStatus};
+use service_cli::command::{CheckedRevert, Context, RevertArgs, revert as revert_services, select};
 
 use crate::graph::GraphOrder;
 
@@ -29,7 +27,7 @@ pub(super) struct Args {
     revert: RevertArgs,
 }
 
-pub(super) async fn revert(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn revert(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &args.services, false)?;
     let asked = CheckedRevert {
         args: args.revert.clone(),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::{ExitStatus, called};
-use service_cli::command::{CommandError, Context, PreRun, RunArgs, run as run_services, select};
+use domain::{Diagnostic, ExitStatus, called};
+use service_cli::command::{Context, PreRun, RunArgs, run as run_services, select};
 
 use super::backup::{BackupArgs, BackupLines};
 use crate::graph::GraphOrder;
@@ -57,7 +57,7 @@ struct PreRunArgs {
 }
 
 impl PreRunArgs {
-    async fn pre_run(&self, context: &Context) -> Result<Option<PreRun>, CommandError> {
+    async fn pre_run(&self, context: &Context) -> Result<Option<PreRun>, Diagnostic> {
         if self.backup {
             return Ok(Some(PreRun {
                 check: Arc::new(self.args.backup(context).await?),
@@ -66,7 +66,7 @@ impl PreRunArgs {
         }
         match self.args.first_given() {
             None => Ok(None),
-            Some(flag) => Err(CommandError::usage(
+            Some(flag) => Err(Diagnostic::usage(
                 format!("{flag} requires --backup"),
                 called().with(["--backup"]).to_string(),
             )),
@@ -74,13 +74,13 @@ impl PreRunArgs {
     }
 }
 
-pub(super) async fn all(context: &Context, args: &AllArgs) -> Result<ExitStatus, CommandError> {
+pub(super) async fn all(context: &Context, args: &AllArgs) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &["all".to_owned()], false)?;
     let pre_run = args.backup.pre_run(context).await?;
     run_services(context, &selected, &args.run, &GraphOrder, pre_run).await
 }
 
-pub(super) async fn run(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn run(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &args.services, args.with_dependencies)?;
     let pre_run = args.backup.pre_run(context).await?;
     run_services(context, &selected, &args.run, &GraphOrder, pre_run).await

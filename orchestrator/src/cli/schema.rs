@@ -1,10 +1,8 @@
 //! The `schema dump` command.
 
-use domain::{ExitStatus, Service};
+use domain::{Diagnostic, ExitStatus, Service};
 use pg_address::DatabaseAddress;
-use service_cli::command::{
-    CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
-};
+use service_cli::command::{Context, Selected, print_document, print_exact, select, watch_signals};
 
 use client_program::ClientProgram;
 use scratch::{ScratchServerChoice, ScratchServers};
@@ -48,7 +46,7 @@ struct Document {
     written: Vec<String>,
 }
 
-pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let SchemaCommand::Dump(args) = &args.command;
     if args.stdout {
         super::refuse_json(&context.globals, "--stdout")?;
@@ -73,9 +71,8 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
             continue;
         }
         let path = crate::schema::path(&context.services_folder(), service);
-        std::fs::write(&path, text).map_err(|source| CommandError::Io {
-            what: format!("cannot write {}", path.display()),
-            source,
+        std::fs::write(&path, text).map_err(|source| {
+            Diagnostic::failed(format!("cannot write {}", path.display()), &source)
         })?;
         if context.is_human() {
             super::print(&format!("wrote {}\n", path.display()))?;
@@ -94,7 +91,7 @@ async fn server(
     service: &Service,
     selected: &Selected,
     args: &DumpArgs,
-) -> Result<(DatabaseAddress, ScratchServerChoice), CommandError> {
+) -> Result<(DatabaseAddress, ScratchServerChoice), Diagnostic> {
     if let Some(choice) = &args.scratch_server {
         return Ok((context.address(service, selected).await?, choice.clone()));
     }
@@ -108,11 +105,7 @@ async fn server(
     Ok((local, ScratchServerChoice::Local))
 }
 
-fn pg_dump(context: &Context) -> Result<ClientProgram, CommandError> {
+fn pg_dump(context: &Context) -> Result<ClientProgram, Diagnostic> {
     let folder = context.globals.pg_bin.as_deref();
-    ClientProgram::find("pg_dump", folder, 0).map_err(|error| CommandError::Program {
-        message: format!(
-            "{error}; install the PostgreSQL client programs, or specify their directory with --pg-bin"
-        ),
-    })
+    Ok(ClientProgram::find("pg_dump", folder, 0)?)
 }

@@ -1,7 +1,7 @@
 //! The `status` command.
 
-use domain::ExitStatus;
-use service_cli::command::{CommandError, Context, StatusArgs, select, status as show};
+use domain::{Diagnostic, ExitStatus};
+use service_cli::command::{Context, StatusArgs, select, status as show};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -18,7 +18,7 @@ pub(super) struct Args {
     status: StatusArgs,
 }
 
-pub(super) async fn status(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn status(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     show(context, &selected, &args.status).await
 }

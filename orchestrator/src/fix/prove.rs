@@ -115,7 +115,7 @@ impl<'a> ProofDatabase<'a> {
             .connections()
             .open_beside(self.replay.database())
             .await
-            .map_err(ScratchError::Connect)?;
+            .map_err(|error| ScratchError::connect(&error))?;
         let client = &connection.client;
         let snapshot = Box::pin(client.lend(async |client| catalog::read(client).await))
             .await

@@ -1,6 +1,6 @@
 //! Errors of the git queries.
 
-use domain::{called, commented};
+use domain::{Diagnostic, ExitStatus, called, commented};
 use std::io;
 
 /// Why a git query failed.
@@ -46,25 +46,25 @@ pub enum GitError {
     },
 }
 
-impl GitError {
-    /// The command that helps.
-    pub fn next(&self) -> String {
+impl From<GitError> for Diagnostic {
+    fn from(error: GitError) -> Self {
         let without = || called().without_option("--changed-since").to_string();
-        match self {
-            Self::Absent | Self::Start(_) => commented(without(), "checks everything; or install git"),
-            Self::NoRepository { .. } => {
+        let next = match &error {
+            GitError::Absent | GitError::Start(_) => commented(without(), "checks everything; or install git"),
+            GitError::NoRepository { .. } => {
                 commented(without(), "checks everything; or run it in a clone, or with --services-dir in one")
             }
-            Self::UnknownRevision { shallow: true, .. }
-            | Self::NoMergeBase { shallow: true, .. } => {
+            GitError::UnknownRevision { shallow: true, .. }
+            | GitError::NoMergeBase { shallow: true, .. } => {
                 "git fetch --unshallow   # the clone is shallow; in a workflow, set fetch-depth: 0 for actions/checkout"
                     .to_owned()
             }
-            Self::UnknownRevision { .. } => "git branch --all   # lists the branches, such as origin/main".to_owned(),
-            Self::NoMergeBase { .. } => {
+            GitError::UnknownRevision { .. } => "git branch --all   # lists the branches, such as origin/main".to_owned(),
+            GitError::NoMergeBase { .. } => {
                 "git branch --all   # lists the branches; specify the one that this branch started from, such as origin/main".to_owned()
             }
-            Self::Failed { .. } => "git status   # shows the state of the clone".to_owned(),
-        }
+            GitError::Failed { .. } => "git status   # shows the state of the clone".to_owned(),
+        };
+        Self::of(ExitStatus::Usage, &error, Some(next))
     }
 }

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::command::{CommandError, GlobalArgs, LogFormat, report_error};
-use domain::ExitStatus;
+use crate::command::{GlobalArgs, LogFormat};
+use domain::{Diagnostic, ExitStatus};
+use report::failure;
 use report::output;
 use report::printable;
 use report::printable::{Log, printable};
@@ -44,7 +45,7 @@ pub fn start(globals: &GlobalArgs) {
 /// Runs a program, prints the error that ended it, and waits until its output is written.
 pub fn run(
     palette: Palette,
-    work: impl Future<Output = Result<ExitStatus, CommandError>>,
+    work: impl Future<Output = Result<ExitStatus, Diagnostic>>,
 ) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -52,12 +53,12 @@ pub fn run(
     {
         Ok(runtime) => runtime,
         Err(source) => {
-            let what = "cannot start the threads of the program".to_owned();
-            let error = CommandError::Io { what, source };
+            let what = "cannot start the threads of the program";
+            let error = Diagnostic::failed(what, &source);
             // Written directly: the output queue requires a thread.
-            let text = format!("{}\n", report_error(&error, palette));
+            let text = format!("{}\n", failure::command_error(&error, palette));
             write_at_once(std::io::stderr(), &printable(&text, palette));
-            return error.exit_status().into();
+            return error.exit_code.into();
         }
     };
     let status = runtime.block_on(async {
@@ -65,8 +66,8 @@ pub fn run(
         match output::deliver().await {
             Ok(()) => status,
             Err(source) => {
-                let what = "cannot write the result to standard output".to_owned();
-                let status = failed(&CommandError::Io { what, source }, palette);
+                let what = "cannot write the result to standard output";
+                let status = failed(&Diagnostic::failed(what, &source), palette);
                 // Standard output is closed now; this delivers the error on standard error.
                 let _ = output::deliver().await;
                 status
@@ -77,9 +78,9 @@ pub fn run(
 }
 
 /// Prints the error that ended a program.
-fn failed(error: &CommandError, palette: Palette) -> ExitStatus {
-    printable::write_err(&format!("{}\n", report_error(error, palette)));
-    error.exit_status()
+fn failed(error: &Diagnostic, palette: Palette) -> ExitStatus {
+    printable::write_err(&format!("{}\n", failure::command_error(error, palette)));
+    error.exit_code
 }
 
 /// Prints a usage error, or help and version, which clap also returns as errors.

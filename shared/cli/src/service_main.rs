@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    CheckedRevert, CommandError, Context, GlobalArgs, RevertArgs, RunArgs, Selected, StatusArgs,
-    revert, run, status,
+    CheckedRevert, Context, GlobalArgs, RevertArgs, RunArgs, Selected, StatusArgs, revert, run,
+    status,
 };
 use crate::logging;
-use domain::{ExitStatus, called, commented, rerun};
+use domain::{Diagnostic, ExitStatus, called, commented, rerun};
 use engine::planning::Chain;
 use engine::source::EmbeddedService;
 
@@ -119,13 +119,13 @@ async fn serve(
     service: &'static EmbeddedService,
     cli: Cli,
     program: &str,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let context = Context::new(cli.globals, &[service], program)?;
     let name = service.folder.parse().map_err(|error| {
-        CommandError::usage(format!("{error}"), rerun("after renaming the folder"))
+        Diagnostic::usage(format!("{error}"), rerun("after renaming the folder"))
     })?;
     if context.fleet.service(&name).is_none() {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!("unknown service `{name}`: it is not in the folder of --services-dir"),
             commented(
                 called().without_option("--services-dir").to_string(),

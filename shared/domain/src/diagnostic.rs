@@ -1,15 +1,24 @@
-//! An error as it is reported: message, next command and exit code.
+//! An error as it is reported: what is wrong, why, the next command, and the exit code.
 
+use std::error::Error;
 use std::fmt::Display;
 
-use super::{ExitStatus, Refusal};
+use serde::{Serialize, Serializer};
 
-/// An error as it is reported. Whatever wraps an error wraps its diagnostic, and thereby keeps the exit code of the cause.
+use super::causes::layers;
+use super::{ErrorObject, ExitStatus, Refusal, ServerError, rerun};
+
+/// An error as it is reported. Each error type is converted to it once, beside its code; whatever wraps an error wraps its
+/// diagnostic, and thereby keeps its cause, its next command and its exit code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}{}", causes.iter().map(|cause| format!(": {cause}")).collect::<String>())]
 pub struct Diagnostic {
-    /// What is wrong, where, and why, in one line.
+    /// What is wrong, and where.
     pub message: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// The error of the server, if it sent one.
+    pub server_error: Option<Box<ServerError>>,
     /// What to do next, if the message does not already imply it.
     pub next: Option<String>,
     /// The refusal, if it is one.
@@ -19,41 +28,170 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// Creates the diagnostic of an error without a cause of its own.
-    pub fn new(exit_code: ExitStatus, message: impl Into<String>, next: impl Into<String>) -> Self {
+    /// Creates the diagnostic of an error without a cause and a next command of its own.
+    pub fn bare(exit_code: ExitStatus, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            next: Some(next.into()),
+            causes: Vec::new(),
+            server_error: None,
+            next: None,
             refusal: None,
             exit_code,
         }
     }
 
+    /// Creates the diagnostic of an error without a cause of its own.
+    pub fn new(exit_code: ExitStatus, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::bare(exit_code, message).with_next(next)
+    }
+
+    /// Creates the diagnostic of an error with its causes.
+    pub fn of(exit_code: ExitStatus, error: &dyn Error, next: Option<String>) -> Self {
+        let (message, causes, server_error) = layers(error);
+        Self {
+            causes,
+            server_error,
+            next,
+            ..Self::bare(exit_code, message)
+        }
+    }
+
+    /// The arguments, or the configuration or the files that they name, are wrong.
+    pub fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Usage, message, next)
+    }
+
+    /// The configuration or the files are wrong, as the error describes.
+    pub fn invalid(error: &dyn Error) -> Self {
+        Self::of(ExitStatus::Usage, error, Some(rerun(CORRECTED)))
+    }
+
+    /// A file, a stream, a task or a program of this command failed.
+    pub fn failed(what: impl Into<String>, cause: &dyn Error) -> Self {
+        Self::of(ExitStatus::Failed, cause, Some(rerun(CORRECTED))).within(what.into())
+    }
+
+    /// The user cancelled before anything started.
+    pub fn cancelled() -> Self {
+        Self::bare(
+            ExitStatus::Cancelled,
+            "cancelled before the run started; nothing was changed",
+        )
+    }
+
+    /// The SQLSTATE, if the server sent an error.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.server_error.as_ref().map(|it| it.sqlstate.as_str())
+    }
+
+    /// Whether the user cancelled, which is not an error.
+    pub fn is_cancelled(&self) -> bool {
+        self.exit_code == ExitStatus::Cancelled
+    }
+
     /// Puts what failed before the cause.
     #[must_use]
-    pub fn within(self, what: impl Display) -> Self {
-        Self {
-            message: format!("{what}: {}", self.message),
-            ..self
-        }
+    pub fn within(mut self, what: impl Display) -> Self {
+        let cause = std::mem::replace(&mut self.message, what.to_string());
+        self.causes.insert(0, cause);
+        self
     }
 
     /// Replaces the next command, where the one of the cause would not lead to the end.
     #[must_use]
-    pub fn with_next(self, next: impl Into<String>) -> Self {
-        Self {
-            next: Some(next.into()),
-            ..self
-        }
+    pub fn with_next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
     }
 
     /// Sets the next command, if the cause has none.
     #[must_use]
-    pub fn or_next(self, next: impl FnOnce() -> String) -> Self {
+    pub fn or_next(mut self, next: impl FnOnce() -> String) -> Self {
+        self.next.get_or_insert_with(next);
+        self
+    }
+}
+
+/// What the user does before a rerun, if the message already names it.
+const CORRECTED: &str = "after correcting that";
+
+impl From<Refusal> for Diagnostic {
+    fn from(refusal: Refusal) -> Self {
         Self {
-            next: self.next.or_else(|| Some(next())),
-            ..self
+            refusal: Some(Box::new(refusal.clone())),
+            ..Self::new(ExitStatus::Refused, refusal.to_string(), refusal.next)
         }
+    }
+}
+
+/// The error of the server in JSON, as in `migration_failed`.
+#[derive(Serialize)]
+struct ServerErrorFields<'a> {
+    sqlstate: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<ErrorObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl<'a> From<&'a ServerError> for ServerErrorFields<'a> {
+    fn from(error: &'a ServerError) -> Self {
+        Self {
+            sqlstate: &error.sqlstate,
+            detail: error.detail.as_deref(),
+            object: error.object(),
+            hint: error.hint.as_deref(),
+        }
+    }
+}
+
+impl Serialize for Diagnostic {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            message: String,
+            #[serde(flatten)]
+            server_error: Option<ServerErrorFields<'a>>,
+            next: &'a Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            refusal: &'a Option<Box<Refusal>>,
+            exit_code: ExitStatus,
+        }
+        let fields = Fields {
+            message: self.to_string(),
+            server_error: self.server_error.as_deref().map(Into::into),
+            next: &self.next,
+            refusal: &self.refusal,
+            exit_code: self.exit_code,
+        };
+        fields.serialize(serializer)
+    }
+}
+
+/// The diagnostic of an entry in a JSON document, where the message is named `error`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorEntry(pub Diagnostic);
+
+impl Serialize for ErrorEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            error: String,
+            #[serde(flatten)]
+            server_error: Option<ServerErrorFields<'a>>,
+            next: &'a Option<String>,
+            exit_code: ExitStatus,
+        }
+        let Self(error) = self;
+        let fields = Fields {
+            error: error.to_string(),
+            server_error: error.server_error.as_deref().map(Into::into),
+            next: &error.next,
+            exit_code: error.exit_code,
+        };
+        fields.serialize(serializer)
     }
 }
 

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Anchor, CompensationStop, Decision, Direction, ExitStatus, Gate, HeldLock, Refusal,
+    Anchor, CompensationStop, Decision, Diagnostic, Direction, ExitStatus, Gate, HeldLock,
     ServiceName, StopCause, Timings, Totals, Verdict, Version,
 };
 
@@ -251,17 +251,7 @@ pub enum EventKind {
         message: String,
     },
     /// Something other than a step stopped a service: a refusal, a server that cannot be reached.
-    ServiceFailed {
-        /// What is wrong, and where.
-        message: String,
-        /// What to do next.
-        next: Option<String>,
-        /// The refusal, if it is one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        refusal: Option<Box<Refusal>>,
-        /// The exit code for this failure.
-        exit_code: ExitStatus,
-    },
+    ServiceFailed(Box<Diagnostic>),
     /// The remaining steps of a service are not started.
     ServiceSkipped {
         /// The reason.

@@ -138,7 +138,7 @@ pub async fn wait(
                 GateEnd::TimedOut(missing)
             }
             // A database that answered before is probably unavailable only temporarily: the server restarts, or the network was down.
-            Err(error) if has_answered && error.exit_status() == ExitStatus::Unavailable => {
+            Err(error) if has_answered && error.exit_code() == ExitStatus::Unavailable => {
                 GateEnd::Failed(error)
             }
             Err(error) => return GateEnd::Failed(error),

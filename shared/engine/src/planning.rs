@@ -2,7 +2,7 @@
 //!
 //! Pure. The caller decides the order between services (the orchestrator's graph, or a chain in a service binary).
 
-use domain::{Direction, Fleet, Migration, Plan, Script, Service, Step};
+use domain::{Diagnostic, Direction, Fleet, Migration, Plan, Script, Service, Step};
 
 /// The error of a file that the engine refuses to run.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,12 @@ pub struct ScriptError {
     pub column: u32,
     /// What is wrong, and how to fix it.
     pub problem: String,
+}
+
+impl From<ScriptError> for Diagnostic {
+    fn from(error: ScriptError) -> Self {
+        Self::invalid(&error)
+    }
 }
 
 impl ScriptError {

@@ -3,7 +3,7 @@
 //! Responsible for: one case per failure, with the data to act on it. Not for: failing to find
 //! server binaries ([`BinariesError`]), which is detected before any server is touched.
 
-use domain::suggest;
+use domain::{Diagnostic, ExitStatus, rerun, suggest};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -245,4 +245,15 @@ fn list(paths: &[PathBuf]) -> String {
         .map(|path| path.display().to_string())
         .collect();
     paths.join(", ")
+}
+
+impl From<LocalServerError> for Diagnostic {
+    fn from(error: LocalServerError) -> Self {
+        let exit_code = match error {
+            // The programs are missing, or the server belongs to another project: the user must configure or install something.
+            LocalServerError::Binaries(_) | LocalServerError::NotOurs { .. } => ExitStatus::Usage,
+            _ => ExitStatus::Unavailable,
+        };
+        Self::of(exit_code, &error, Some(rerun("after correcting that")))
+    }
 }

@@ -1,21 +1,21 @@
-//! Why a connection could not be opened.
-//!
-//! Responsible for: telling the causes apart, each in one line with the address and the next step. Not for: exit
-//! codes.
+//! Why a connection could not be opened: the causes, each with its exit code and the next step.
 
 use std::error::Error;
 use std::io;
 
+use super::OLDEST_SUPPORTED;
 use super::quote::quote_identifier;
 use super::tls::TlsSetupError;
 use super::tls_failure::TlsFailure;
-use super::{OLDEST_SUPPORTED, ServerError};
-use domain::{ExitStatus, in_sql, rerun};
+use domain::{Diagnostic, ExitStatus, Refusal, RefusalKind, ServerError, in_sql, rerun};
 use pg_address::DatabaseAddress;
 
 /// Why a transaction-mode pooler is refused.
 const POOLED: &str = "connected through a transaction-mode pooler, which reassigns the server process between transactions: \
     session locks and settings do not hold; nothing was changed";
+
+/// What to do about a transaction-mode pooler.
+const POOLER_NEXT: &str = "with the address of the server itself, or of a session-mode pooler";
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -197,65 +197,61 @@ impl ConnectError {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// The exit code: a wrong setting, a refusal, or a transient condition.
-    #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
-        match self {
-            Self::Configuration { .. }
-            | Self::TooOld { .. }
-            | Self::DatabaseMissing { .. }
-            | Self::Authentication { .. }
-            | Self::Tls { .. } => ExitStatus::Usage,
-            Self::Pooled { .. } | Self::Bookkeeping { .. } | Self::Right { .. } => {
-                ExitStatus::Refused
-            }
-            Self::Other { source, .. } => source
-                .downcast_ref::<ServerError>()
-                .map_or(ExitStatus::Unavailable, what_waiting_helps),
-            Self::Unreachable { .. }
-            | Self::TooManyConnections { .. }
-            | Self::NotReady { .. }
-            | Self::WrongServer { .. } => ExitStatus::Unavailable,
-        }
-    }
-
-    /// What to do next.
-    #[must_use]
-    pub fn next(&self) -> Option<String> {
-        Some(match self {
-            Self::Unreachable { .. } => rerun(
-                "first check host and port, and that the server is running and accepts connections from this machine",
+    /// The diagnostic: a wrong setting, a refusal, or a transient condition.
+    pub fn diagnostic(&self) -> Diagnostic {
+        use ExitStatus::{Refused, Unavailable, Usage};
+        let (exit_code, next) = match self {
+            Self::Unreachable { .. } => (
+                Unavailable,
+                rerun(
+                    "first check host and port, and that the server is running and accepts connections from this machine",
+                ),
             ),
-            Self::TooManyConnections { .. } => {
-                rerun("first end other sessions there, or raise the limit that the server names")
-            }
-            Self::NotReady { .. } => rerun("when the server is up"),
-            Self::DatabaseMissing { database, .. } => in_sql(
-                format!("CREATE DATABASE {}", quote_identifier(database)),
-                "as an administrator, unless its name is wrong",
+            Self::TooManyConnections { .. } => (
+                Unavailable,
+                rerun("first end other sessions there, or raise the limit that the server names"),
+            ),
+            Self::NotReady { .. } => (Unavailable, rerun("when the server is up")),
+            Self::DatabaseMissing { database, .. } => (
+                Usage,
+                in_sql(
+                    format!("CREATE DATABASE {}", quote_identifier(database)),
+                    "as an administrator, unless its name is wrong",
+                ),
             ),
             Self::Authentication { advice, .. } | Self::Tls { advice, .. } => {
-                rerun(format!("first {advice}"))
+                (Usage, rerun(format!("first {advice}")))
             }
-            Self::Configuration { .. } => {
-                rerun("first correct the address, or the files that it names")
+            Self::Configuration { .. } => (
+                Usage,
+                rerun("first correct the address, or the files that it names"),
+            ),
+            Self::WrongServer { .. } => (
+                Unavailable,
+                rerun("first add the right host to the address, or change target_session_attrs"),
+            ),
+            Self::TooOld { .. } => (Usage, rerun("after an upgrade of the server")),
+            Self::Right { next, .. } => (Refused, next.clone()),
+            Self::Pooled { .. } => return self.refusal(RefusalKind::Pooler, rerun(POOLER_NEXT)),
+            Self::Bookkeeping { next, .. } => {
+                return self.refusal(RefusalKind::Bookkeeping, next.clone());
             }
-            Self::WrongServer { .. } => {
-                rerun("first add the right host to the address, or change target_session_attrs")
-            }
-            Self::Right { next, .. } => next.clone(),
-            Self::TooOld { .. } => rerun("after an upgrade of the server"),
-            Self::Pooled { .. } => return None,
-            Self::Other { .. } if self.exit_status() == ExitStatus::Unavailable => {
-                rerun("first check the server log")
-            }
-            Self::Bookkeeping { next, .. } => next.clone(),
-            Self::Other { database, .. } if self.sqlstate() == Some("55000") => {
-                let database = quote_identifier(database);
-                ask_administrator(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true"))
-            }
-            Self::Other { .. } => rerun("first correct the address, or what the server names"),
-        })
+            Self::Other {
+                source, database, ..
+            } => other(source.downcast_ref(), database),
+        };
+        Diagnostic::of(exit_code, self, Some(next))
+    }
+
+    fn refusal(&self, kind: RefusalKind, next: String) -> Diagnostic {
+        let message = self.to_string();
+        let refusal = Refusal {
+            kind,
+            service: None,
+            message,
+            next,
+        };
+        refusal.into()
     }
 
     /// Classifies the error of a statement that creates a database.
@@ -424,20 +420,33 @@ pub fn ask_for_right(user: &str) -> String {
     ))
 }
 
-/// Whether waiting may help with this error.
-fn what_waiting_helps(said: &ServerError) -> ExitStatus {
-    match said.sqlstate.as_str() {
+/// Whether waiting may help with an error of the server, and the next step.
+fn other(said: Option<&ServerError>, database: &str) -> (ExitStatus, String) {
+    let correct = || {
+        let next = rerun("first correct the address, or what the server names");
+        (ExitStatus::Usage, next)
+    };
+    match said.map(|it| it.sqlstate.as_str()) {
         // A pooler uses this code for every error: only this text, which is the same in all versions of pgbouncer, is permanent.
-        "08P01" if said.message.starts_with("unsupported startup parameter") => ExitStatus::Usage,
-        // The database accepts no connections (ALLOW_CONNECTIONS false).
-        "55000" => ExitStatus::Refused,
-        code if ["0A", "22", "26", "3D", "3F", "42"]
-            .iter()
-            .any(|class| code.starts_with(class)) =>
+        Some("08P01")
+            if said.is_some_and(|it| it.message.starts_with("unsupported startup parameter")) =>
         {
-            ExitStatus::Usage
+            correct()
         }
-        _ => ExitStatus::Unavailable,
+        // The database accepts no connections (ALLOW_CONNECTIONS false).
+        Some("55000") => {
+            let database = quote_identifier(database);
+            let sql = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true");
+            (ExitStatus::Refused, ask_administrator(&sql))
+        }
+        Some(code)
+            if ["0A", "22", "26", "3D", "3F", "42"]
+                .iter()
+                .any(|class| code.starts_with(class)) =>
+        {
+            correct()
+        }
+        _ => (ExitStatus::Unavailable, rerun("first check the server log")),
     }
 }
 

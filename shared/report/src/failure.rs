@@ -1,6 +1,8 @@
 //! The human output of a failed step: PostgreSQL's error, its place in the file, the state of the database, the next command.
 
-use domain::{Direction, ExitStatus, Failure, MASK, Refusal, RefusalKind, ServiceName, Version};
+use domain::{
+    Diagnostic, Direction, ExitStatus, Failure, MASK, Refusal, RefusalKind, ServiceName, Version,
+};
 
 use super::snippet::Snippet;
 use super::style::{Palette, Role};
@@ -95,19 +97,35 @@ pub fn without_databases(message: &str) -> String {
     shown
 }
 
-/// An error outside of any step: `refused: policy: …` with the next command.
-pub fn render_refusal(
-    kind: &str,
+/// An error that ends a command: what is wrong, why, and the next command.
+pub fn command_error(error: &Diagnostic, palette: Palette) -> String {
+    // A cancellation is not an error: the user asked for it.
+    if error.is_cancelled() {
+        return palette.paint(Role::Warning, &clean(&error.to_string()));
+    }
+    let mut lines = what_and_why("error", &error.message, error, palette, None);
+    lines.extend(error.next.iter().flat_map(|text| next(text, palette)));
+    lines.join("\n")
+}
+
+/// The lines of an error outside of any step, with its causes and the hint of the server.
+pub(super) fn what_and_why(
+    head: &str,
     message: &str,
-    next_step: Option<&str>,
+    error: &Diagnostic,
     palette: Palette,
     width: Option<usize>,
-) -> String {
-    let mut lines = headed(kind, message, palette, width);
-    if let Some(text) = next_step {
-        lines.extend(next(text, palette));
-    }
-    lines.join("\n")
+) -> Vec<String> {
+    let hint = error.server_error.as_ref().and_then(|it| it.hint.as_ref());
+    let causes = error.causes.iter().map(|cause| ("  because: ", cause));
+    let hint = hint.map(|hint| ("  hint: ", hint));
+    let mut lines = headed(head, message, palette, width);
+    lines.extend(
+        causes
+            .chain(hint)
+            .flat_map(|(name, text)| hanging(name, &clean(text), width)),
+    );
+    lines
 }
 
 fn title(failure: &Failure, palette: Palette, width: Option<usize>) -> Vec<String> {
@@ -120,7 +138,12 @@ fn title(failure: &Failure, palette: Palette, width: Option<usize>) -> Vec<Strin
 }
 
 /// A red heading, and a bold text with a hanging indent.
-fn headed(head: &str, text: &str, palette: Palette, width: Option<usize>) -> Vec<String> {
+pub(super) fn headed(
+    head: &str,
+    text: &str,
+    palette: Palette,
+    width: Option<usize>,
+) -> Vec<String> {
     let first = format!("{head}: ");
     hanging(&first, &clean(text), width)
         .into_iter()

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use domain::{
-    Event, EventKind, ExitStatus, Failure, ServiceName, StopCause, Totals, Verdict, millis,
+    Diagnostic, Event, EventKind, ExitStatus, Failure, ServiceName, StopCause, Totals, Verdict,
+    millis,
 };
 
 use super::activity::LiveLine;
@@ -109,15 +110,8 @@ impl HumanLines {
         }
         let lines = match &event.kind {
             EventKind::MigrationFailed(failure) => return vec![self.failure(event, failure)],
-            EventKind::ServiceFailed {
-                message,
-                next,
-                refusal,
-                exit_code,
-            } => {
-                let kind = failure::kind(*exit_code, refusal.as_deref());
-                let service = event.service.as_ref();
-                return Vec::from_iter(self.service_failure(service, kind, message, next));
+            EventKind::ServiceFailed(error) => {
+                return Vec::from_iter(self.service_failure(event.service.as_ref(), error));
             }
             EventKind::CancelRequested {
                 times,
@@ -240,18 +234,16 @@ impl HumanLines {
     fn service_failure(
         &mut self,
         service: Option<&ServiceName>,
-        kind: &str,
-        message: &str,
-        next: &Option<String>,
+        error: &Diagnostic,
     ) -> Option<Line> {
-        let mut text = self.failures.show(service, kind, message, self.terminal)?;
+        let mut text = self.failures.show(service, error, self.terminal)?;
         if let (Some(own), Some(service)) = (&mut self.own, service) {
             for line in own.explanation(service).lines() {
                 text.push('\n');
                 text.push_str(line);
             }
         }
-        if let Some(step) = next {
+        if let Some(step) = &error.next {
             self.advised.push(step.clone());
             for line in failure::next(step, self.terminal.err) {
                 text.push('\n');

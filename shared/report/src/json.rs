@@ -153,7 +153,7 @@ mod tests {
             EventKind::ReleaseResolved(_) => "release_resolved",
             EventKind::MigrationFailed(_) => "migration_failed",
             EventKind::ServerNotice { .. } => "server_notice",
-            EventKind::ServiceFailed { .. } => "service_failed",
+            EventKind::ServiceFailed(_) => "service_failed",
             EventKind::ServiceSkipped { .. } => "service_skipped",
             EventKind::ServiceFinished { .. } => "service_finished",
             EventKind::CompensationStarted { .. } => "compensation_started",

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::style::Terminal;
 use super::{failure, words};
-use domain::ServiceName;
+use domain::{Diagnostic, ServiceName};
 
 /// The failures of a run so far.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub struct SameFailures(HashMap<String, Shown>);
 #[derive(Debug)]
 struct Shown {
     first: ServiceName,
-    kind: String,
+    kind: &'static str,
     others: Vec<ServiceName>,
 }
 
@@ -24,12 +24,13 @@ impl SameFailures {
     pub fn show(
         &mut self,
         service: Option<&ServiceName>,
-        kind: &str,
-        message: &str,
+        error: &Diagnostic,
         terminal: Terminal,
     ) -> Option<String> {
+        let kind = failure::kind(error.exit_code, error.refusal.as_deref());
         let prefix = service.map(|name| format!("{name}: ")).unwrap_or_default();
-        let bare = message.strip_prefix(&prefix).unwrap_or(message);
+        let whole = error.to_string();
+        let bare = whole.strip_prefix(&prefix).unwrap_or(&whole);
         if let Some(service) = service {
             match self.0.entry(failure::without_databases(bare)) {
                 Entry::Occupied(mut shown) => {
@@ -39,13 +40,15 @@ impl SameFailures {
                 Entry::Vacant(place) => {
                     place.insert(Shown {
                         first: service.clone(),
-                        kind: kind.to_owned(),
+                        kind,
                         others: Vec::new(),
                     });
                 }
             }
         }
-        Some(render(kind, &format!("{prefix}{bare}"), terminal))
+        let message = error.message.strip_prefix(&prefix);
+        let message = format!("{prefix}{}", message.unwrap_or(&error.message));
+        Some(failure::what_and_why(kind, &message, error, terminal.err, terminal.width).join("\n"))
     }
 
     /// Returns a line for each failure that several services share, and clears all failures.
@@ -58,12 +61,8 @@ impl SameFailures {
         let line = |shown: Shown| {
             let others = words::names(&shown.others, usize::MAX);
             let text = format!("{others}: same error as {}", shown.first);
-            render(&shown.kind, &text, terminal)
+            failure::headed(shown.kind, &text, terminal.err, terminal.width).join("\n")
         };
         shared.into_iter().map(line).collect()
     }
-}
-
-fn render(kind: &str, text: &str, terminal: Terminal) -> String {
-    failure::render_refusal(kind, text, None, terminal.err, terminal.width)
 }

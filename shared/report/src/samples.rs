@@ -4,9 +4,9 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use domain::{
-    Anchor, Blocker, CatalogState, CompensationStop, DatabaseState, Decision, Direction, Event,
-    EventKind, ExitStatus, Failure, Gate, HeldLock, Holder, Refusal, RefusalKind, Resolved,
-    ServiceName, ServiceOutcome, StatementProgress, StopCause, Totals, Verdict, Version,
+    Anchor, Blocker, CatalogState, CompensationStop, DatabaseState, Decision, Diagnostic,
+    Direction, Event, EventKind, ExitStatus, Failure, Gate, HeldLock, Holder, Refusal, RefusalKind,
+    Resolved, ServiceName, ServiceOutcome, StatementProgress, StopCause, Totals, Verdict, Version,
 };
 
 /// The events of a run so far.
@@ -277,22 +277,14 @@ impl Story {
             message: message.to_owned(),
             next: next.to_owned(),
         };
-        let kind = EventKind::ServiceFailed {
-            message: refusal.to_string(),
-            next: Some(next.to_owned()),
-            refusal: Some(Box::new(refusal)),
-            exit_code: ExitStatus::Refused,
-        };
+        let kind = EventKind::ServiceFailed(Box::new(refusal.into()));
         self.push(Some(service), None, kind);
     }
 
     pub fn unavailable(&mut self, service: &str, message: &str) {
-        let kind = EventKind::ServiceFailed {
-            message: message.to_owned(),
-            next: Some("orchestrator run policy   # first start the server".to_owned()),
-            refusal: None,
-            exit_code: ExitStatus::Unavailable,
-        };
+        let next = "orchestrator run policy   # first start the server";
+        let diagnostic = Diagnostic::new(ExitStatus::Unavailable, message, next);
+        let kind = EventKind::ServiceFailed(Box::new(diagnostic));
         self.push(Some(service), None, kind);
     }
 

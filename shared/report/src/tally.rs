@@ -246,7 +246,7 @@ impl Standing {
                 self.failed = Some(migration(&failure.name));
                 self.activity = Activity::Idle;
             }
-            EventKind::ServiceFailed { .. } => self.activity = Activity::Idle,
+            EventKind::ServiceFailed(_) => self.activity = Activity::Idle,
             EventKind::ServiceSkipped { because, steps } => {
                 self.because = Some(because.clone());
                 self.steps = self.steps.max(self.done() + self.elsewhere + steps);

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::failure::render_refusal;
+use super::failure::headed;
 use super::style::{Palette, Role};
 use super::table::{Align, Cell, columns};
 use super::text::one_line;
@@ -65,6 +65,6 @@ pub(super) fn stopped(stop: &CompensationStop, palette: Palette, width: Option<u
         palette,
         width,
     );
-    let head = render_refusal("error", &head, None, palette, width);
+    let head = headed("error", &head, palette, width).join("\n");
     format!("{head}\n{}", table.trim_end())
 }

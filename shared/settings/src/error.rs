@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use service_layout::files::FileError;
 
 use super::Origin;
+use domain::Diagnostic;
 use pg_address::AddressError;
 
 /// A configuration error.
@@ -144,5 +145,11 @@ impl ConfigError {
             file: error.path.clone(),
             source: error.into(),
         }
+    }
+}
+
+impl From<ConfigError> for Diagnostic {
+    fn from(error: ConfigError) -> Self {
+        Self::invalid(&error)
     }
 }

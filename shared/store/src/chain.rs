@@ -4,9 +4,8 @@
 //! them, which only the orchestrator does. The hash is computed by the server in the statement that adds the row, which
 //! costs no round trip; it is checked by the client, from the values.
 
-use domain::{Anchor, ServiceName};
-use pg_session::CHAIN_CONSTRAINT;
-use pg_session::{ServerError, Session};
+use domain::{Anchor, CHAIN_CONSTRAINT, ServerError, ServiceName};
+use pg_session::Session;
 
 /// The first element of what is hashed. It changes with the columns or their form.
 pub const FORMAT: &str = "1";

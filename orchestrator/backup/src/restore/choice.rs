@@ -12,7 +12,7 @@ use domain::{
 };
 use engine::inspect::Target;
 use pg_address::DatabaseAddress;
-use service_cli::command::{CommandError, Selected};
+use service_cli::command::Selected;
 use service_layout::files::{self, FileError};
 
 use crate::{MANIFEST, Manifest, ManifestError, ServiceBackup};
@@ -93,7 +93,7 @@ pub fn choose(
     source: &Source,
     selected: &Selected,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-) -> Result<Chosen, CommandError> {
+) -> Result<Chosen, Diagnostic> {
     let manifests = match source {
         Source::Manifest(path) => {
             let manifest = Manifest::read(path).map_err(|error| unreadable(&error))?;
@@ -131,7 +131,7 @@ pub fn choose(
         };
         // Services that share a database can only be restored to the same point in time.
         if restoration.manifest.backup != manifest.backup {
-            return Err(CommandError::usage(
+            return Err(Diagnostic::usage(
                 format!(
                     "{name} and {} share {}, but their newest backups differ",
                     restoration.service(),
@@ -149,10 +149,10 @@ pub fn choose(
 }
 
 /// Locks a backup for reading, if it has a lock file.
-fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
+fn lock(folder: &Path) -> Result<Option<File>, Diagnostic> {
     let path = folder.join(LOCK);
     let failed = |why: String| {
-        CommandError::usage(
+        Diagnostic::usage(
             why,
             rerun("first repair the file, or specify another backup"),
         )
@@ -179,9 +179,9 @@ fn lock(folder: &Path) -> Result<Option<File>, CommandError> {
 }
 
 /// The manifests below a directory. An unreadable one is an error, because it may be the newest.
-fn below(folder: &Path) -> Result<Vec<Found>, CommandError> {
+fn below(folder: &Path) -> Result<Vec<Found>, Diagnostic> {
     let unlooked = |error: &FileError| {
-        CommandError::usage(
+        Diagnostic::usage(
             error.to_string(),
             rerun("first repair or remove it, or specify a manifest with --from"),
         )
@@ -212,9 +212,9 @@ fn newest(manifests: &[Found], name: &ServiceName) -> Option<(ServiceBackup, Fou
 }
 
 /// The error for an unusable manifest.
-fn unreadable(error: &ManifestError) -> CommandError {
+fn unreadable(error: &ManifestError) -> Diagnostic {
     match error {
-        ManifestError::Io { source, .. } => CommandError::usage(
+        ManifestError::Io { source, .. } => Diagnostic::usage(
             format!("{error}: {source}"),
             rerun("with --from and a manifest, its directory, or `latest`"),
         ),
@@ -223,12 +223,11 @@ fn unreadable(error: &ManifestError) -> CommandError {
             ExitStatus::Refused,
             error.to_string(),
             rerun("with the version of the orchestrator that wrote it, or a newer one"),
-        )
-        .into(),
+        ),
     }
 }
 
-fn refused(message: String) -> CommandError {
+fn refused(message: String) -> Diagnostic {
     Refusal {
         kind: RefusalKind::Backup,
         service: None,
@@ -238,23 +237,23 @@ fn refused(message: String) -> CommandError {
     .into()
 }
 
-fn none_of(name: &ServiceName, source: &Source) -> CommandError {
+fn none_of(name: &ServiceName, source: &Source) -> Diagnostic {
     match source {
-        Source::Latest(folder) => CommandError::usage(
+        Source::Latest(folder) => Diagnostic::usage(
             format!("no backup of {name} in {}", folder.display()),
             commented(
                 suggest(["backup", name.as_str()]),
                 "creates one; or specify a manifest with --from, or another directory with --backup-folder",
             ),
         ),
-        Source::Manifest(path) => CommandError::usage(
+        Source::Manifest(path) => Diagnostic::usage(
             format!("{}: the backup does not include {name}", path.display()),
             rerun("with the services in the backup, or with another manifest"),
         ),
     }
 }
 
-fn none_at_all(source: &Source) -> CommandError {
+fn none_at_all(source: &Source) -> Diagnostic {
     let (place, next) = match source {
         Source::Latest(folder) => (
             format!("no backup of any service in {}", folder.display()),
@@ -271,5 +270,5 @@ fn none_at_all(source: &Source) -> CommandError {
             rerun("with another manifest"),
         ),
     };
-    CommandError::usage(place, next)
+    Diagnostic::usage(place, next)
 }

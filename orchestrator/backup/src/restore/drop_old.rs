@@ -6,12 +6,12 @@ use std::sync::Arc;
 use catalog::quote;
 use domain::Reporter;
 use domain::{
-    ExitStatus, Refusal, RefusalKind, ServiceName, ServiceOutcome, called, commented, rerun,
-    suggest,
+    ExitStatus, Refusal, RefusalKind, ServerError, ServiceName, ServiceOutcome, called, commented,
+    rerun, suggest,
 };
 use engine::dispatch::{Operation, Start, Stops};
 use engine::inspect::{ServiceError, Target};
-use pg_session::{Client, ServerError};
+use pg_session::Client;
 use service_cli::command::Context;
 use tokio_postgres::error::SqlState;
 

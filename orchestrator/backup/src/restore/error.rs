@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use domain::{Diagnostic, ExitStatus, Refusal, commented, rerun, suggest, with_causes};
+use domain::{Diagnostic, ExitStatus, Refusal, commented, rerun, suggest};
 use engine::inspect::ServiceError;
 
 use client_program::{ClientProgramError, exit_status_of};
@@ -14,8 +14,8 @@ pub enum RestoreError {
     #[error(transparent)]
     Service(#[from] ServiceError),
     /// No `pg_restore` can read the backup.
-    #[error("cannot read the backup")]
-    Program(#[from] ClientProgramError),
+    #[error(transparent)]
+    Program(Diagnostic),
     /// `pg_restore` cannot be started.
     #[error("cannot run {}", path.display())]
     Start {
@@ -51,11 +51,12 @@ pub enum RestoreError {
         database: String,
     },
     /// The database could not be renamed.
-    #[error("cannot rename {database}: {cause}")]
+    #[error("cannot rename {database}")]
     NotRenamed {
         /// The database.
         database: String,
         /// The server's error.
+        #[source]
         cause: Diagnostic,
     },
     /// The connection was lost during the swap, and its outcome is unknown.
@@ -76,6 +77,12 @@ pub enum RestoreError {
     Cancelled,
 }
 
+impl From<ClientProgramError> for RestoreError {
+    fn from(error: ClientProgramError) -> Self {
+        Self::Program(Diagnostic::from(error).within("cannot read the backup"))
+    }
+}
+
 impl From<Refusal> for RestoreError {
     fn from(refusal: Refusal) -> Self {
         Self::Service(refusal.into())
@@ -83,65 +90,41 @@ impl From<Refusal> for RestoreError {
 }
 
 impl RestoreError {
-    /// The exit code of the error.
-    pub fn exit_status(&self) -> ExitStatus {
-        match self {
-            Self::Service(error) => error.exit_status(),
-            Self::Program(_) => ExitStatus::Usage,
-            Self::Failed { said } => exit_status_of(said),
-            Self::Start { .. } | Self::NotTheSame { .. } => ExitStatus::Failed,
-            Self::NotRenamed { cause, .. } | Self::AfterSwap(cause) => cause.exit_code,
-            Self::AtWork { .. } | Self::LockLost { .. } | Self::Unknown { .. } => {
-                ExitStatus::Unavailable
-            }
-            Self::Cancelled => ExitStatus::Cancelled,
-        }
-    }
-
-    /// The next command.
-    pub fn next(&self) -> Option<String> {
-        let next = match self {
-            Self::Service(error) => return error.next(),
-            Self::Program(_) => {
-                "first install the client programs of that PostgreSQL, or specify their directory with --pg-bin"
-            }
-            Self::Start { .. } => "with another directory of client programs: --pg-bin DIR",
-            Self::Failed { said } if exit_status_of(said) == ExitStatus::Unavailable => {
-                "nothing was swapped: when the server is reachable"
-            }
-            Self::Failed { .. } => {
-                "nothing was swapped: first fix the cause (such as a missing role, extension or privilege)"
-            }
-            Self::NotTheSame { .. } => "nothing was swapped: use another backup with --from DIR",
-            Self::AtWork { .. } => "when it has ended",
-            Self::LockLost { .. } | Self::NotRenamed { .. } => "the database is unchanged",
+    /// The diagnostic.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let (exit_code, next) = match self {
+            Self::Service(error) => return error.diagnostic(),
+            Self::AfterSwap(diagnostic) | Self::Program(diagnostic) => return diagnostic.clone(),
+            Self::NotRenamed { cause, .. } => (cause.exit_code, "the database is unchanged"),
+            Self::Cancelled => return Diagnostic::of(ExitStatus::Cancelled, self, None),
             Self::Unknown { .. } => {
-                return Some(commented(
+                let next = commented(
                     suggest(["history"]),
                     "when the server is reachable: the newest row shows whether the database was restored",
-                ));
+                );
+                return Diagnostic::of(ExitStatus::Unavailable, self, Some(next));
             }
-            Self::AfterSwap(cause) => return cause.next.clone(),
-            Self::Cancelled => return None,
-        };
-        Some(rerun(next))
-    }
-
-    /// The error and its causes in one line.
-    pub fn chain(&self) -> String {
-        with_causes(self)
-    }
-
-    /// The diagnostic, for an error that this one causes.
-    pub fn diagnostic(&self) -> Diagnostic {
-        Diagnostic {
-            message: self.chain(),
-            next: self.next(),
-            refusal: match self {
-                Self::Service(error) => error.diagnostic().refusal,
-                _ => None,
+            Self::Start { .. } => (
+                ExitStatus::Failed,
+                "with another directory of client programs: --pg-bin DIR",
+            ),
+            Self::Failed { said } => match exit_status_of(said) {
+                ExitStatus::Unavailable => (
+                    ExitStatus::Unavailable,
+                    "nothing was swapped: when the server is reachable",
+                ),
+                exit_code => (
+                    exit_code,
+                    "nothing was swapped: first fix the cause (such as a missing role, extension or privilege)",
+                ),
             },
-            exit_code: self.exit_status(),
-        }
+            Self::NotTheSame { .. } => (
+                ExitStatus::Failed,
+                "nothing was swapped: use another backup with --from DIR",
+            ),
+            Self::AtWork { .. } => (ExitStatus::Unavailable, "when it has ended"),
+            Self::LockLost { .. } => (ExitStatus::Unavailable, "the database is unchanged"),
+        };
+        Diagnostic::of(exit_code, self, Some(rerun(next)))
     }
 }

@@ -70,7 +70,7 @@ pub(super) async fn examine(
                 // Only a warning: a damaged history may be the reason for the restore.
                 Err(error) => warnings.push(format!(
                     "cannot read the applied migrations: {}",
-                    error.chain()
+                    error.diagnostic()
                 )),
             }
         }

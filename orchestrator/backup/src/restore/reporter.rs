@@ -1,6 +1,6 @@
 //! Reports the outcome of a restored database for all of its services.
 
-use domain::{EventKind, ExitStatus, ServiceName, ServiceOutcome};
+use domain::{EventKind, ServiceName, ServiceOutcome};
 use engine::dispatch::{Events, Operation};
 
 use super::choice::Restoration;
@@ -26,7 +26,7 @@ pub(super) fn finish(
 /// Reports a failed database.
 pub(super) fn fail(operation: &mut Operation<'_>, restoration: &Restoration, error: &RestoreError) {
     let is_swapped = matches!(error, RestoreError::AfterSwap(_));
-    if error.exit_status() == ExitStatus::Cancelled && !is_swapped {
+    if error.diagnostic().is_cancelled() && !is_swapped {
         return cancel(operation, restoration);
     }
     operation.totals.restored += usize::from(is_swapped);

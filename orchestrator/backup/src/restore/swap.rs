@@ -14,7 +14,7 @@ use domain::{Diagnostic, ExitStatus, commented, in_sql, millis, suggest, with_ca
 use engine::dispatch::Events;
 use engine::inspect::{ServiceError, inspect};
 use pg_session::Client;
-use pg_session::{Connection, LockedSession, ServerError, is_connection_lost, quote_identifier};
+use pg_session::{Connection, LockedSession, is_connection_lost, quote_identifier};
 use service_cli::command::Context;
 use tokio::time::Instant;
 use tokio_postgres::Error;
@@ -293,15 +293,7 @@ async fn judge(
     ]
     .iter()
     .any(|code| error.code() == Some(code));
-    let message = match ServerError::from_error(&error) {
-        Some(error) => match error.detail {
-            Some(detail) => format!("{}: {detail}", error.message),
-            None => error.message,
-        },
-        None => with_causes(&error),
-    };
     let mut cause = ServiceError::query(address, error).diagnostic();
-    cause.message = message;
     if passes {
         cause.exit_code = ExitStatus::Unavailable;
     }
@@ -350,17 +342,14 @@ async fn lost(
             Ok(Some(_)) => {
                 return Err(RestoreError::NotRenamed {
                     database: address.database().to_owned(),
-                    cause: Diagnostic {
-                        message: "the connection was lost during the swap, and it was rolled back"
-                            .to_owned(),
-                        next: None,
-                        refusal: None,
-                        exit_code: ExitStatus::Unavailable,
-                    },
+                    cause: Diagnostic::bare(
+                        ExitStatus::Unavailable,
+                        "the connection was lost during the swap, and it was rolled back",
+                    ),
                 });
             }
             Ok(None) => {}
-            Err(error) => message = ServiceError::chain(&error),
+            Err(error) => message = error.diagnostic().to_string(),
         }
     }
     Err(RestoreError::Unknown {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Refusal, RefusalKind, Service, ServiceName, suggest};
+use domain::{Diagnostic, Refusal, RefusalKind, Service, ServiceName, suggest};
 use engine::inspect::{ServiceError, Target, inspect};
 use futures_util::{StreamExt, stream};
 use pg_session::Client;
-use service_cli::command::{CommandError, Context, Unreachable};
+use service_cli::command::{Context, Unreachable};
 use tokio_postgres::Error;
 
 use super::checks::{Database, ServerFacts};
@@ -41,7 +41,7 @@ pub async fn examine(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     idle_after: Duration,
-) -> Result<Examination, CommandError> {
+) -> Result<Examination, Diagnostic> {
     let mut examination = Examination::default();
     let mut servers: BTreeMap<String, &Target> = BTreeMap::new();
     let mut databases = Vec::new();
@@ -67,7 +67,7 @@ pub async fn examine(
             }
             Err(error) => {
                 let name = &target.service.name;
-                examination.unreachable.push(Unreachable::new(name, &error));
+                examination.unreachable.push(Unreachable::new(name, error));
             }
         }
     }
@@ -76,7 +76,7 @@ pub async fn examine(
             Ok(findings) => examination.findings.extend(findings),
             Err(error) => {
                 let name = &target.service.name;
-                examination.unreachable.push(Unreachable::new(name, &error));
+                examination.unreachable.push(Unreachable::new(name, error));
             }
         }
     }

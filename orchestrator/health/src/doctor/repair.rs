@@ -42,7 +42,7 @@ pub async fn repair(
     };
     match done {
         Ok(()) => Repaired::Done,
-        Err(error) => Repaired::Failed(error.diagnostic()),
+        Err(error) => Repaired::Failed(error.into()),
     }
 }
 
@@ -68,7 +68,7 @@ async fn release(
             )),
             None => Repaired::Done,
         },
-        Err(error) => Repaired::Failed(error.diagnostic()),
+        Err(error) => Repaired::Failed(error),
     }
 }
 

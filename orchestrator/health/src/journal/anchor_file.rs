@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use domain::{Anchor, Fleet, ServiceName, rerun};
+use domain::{Anchor, Diagnostic, Fleet, ServiceName, rerun};
 use serde::{Deserialize, Serialize};
-use service_cli::command::CommandError;
 use service_layout::files;
 use time::OffsetDateTime;
 
@@ -43,9 +42,9 @@ impl AnchorFile {
     ///
     /// # Errors
     /// When it cannot be read, has another format, or has an unknown service.
-    pub fn read(path: &Path, fleet: &Fleet) -> Result<Self, CommandError> {
+    pub fn read(path: &Path, fleet: &Fleet) -> Result<Self, Diagnostic> {
         let wrong = |what: String| {
-            CommandError::usage(
+            Diagnostic::usage(
                 format!("{}: {what}", path.display()),
                 rerun(
                     "with a file from `history --anchor-out`, or with the events of a run with --output json",
@@ -96,14 +95,10 @@ impl AnchorFile {
     ///
     /// # Errors
     /// When it is for another database.
-    pub fn of(
-        &self,
-        service: &ServiceName,
-        database: &str,
-    ) -> Result<Option<&Anchor>, CommandError> {
+    pub fn of(&self, service: &ServiceName, database: &str) -> Result<Option<&Anchor>, Diagnostic> {
         let anchor = self.anchors.iter().find(|it| it.service == *service);
         match anchor {
-            Some(anchor) if anchor.database != database => Err(CommandError::usage(
+            Some(anchor) if anchor.database != database => Err(Diagnostic::usage(
                 format!(
                     "{}: the anchor of {service} is for database {}, but {service} uses {database}",
                     self.path.display(),
@@ -129,11 +124,10 @@ impl AnchorFile {
     ///
     /// # Errors
     /// When the file exists or cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), CommandError> {
+    pub fn write(&self, path: &Path) -> Result<(), Diagnostic> {
         refuse_existing_anchor(path)?;
-        let failed = |source: std::io::Error| CommandError::Io {
-            what: format!("cannot write {}", path.display()),
-            source,
+        let failed = |source: std::io::Error| {
+            Diagnostic::failed(format!("cannot write {}", path.display()), &source)
         };
         let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
         let mut file = std::fs::File::create_new(path).map_err(failed)?;
@@ -151,9 +145,9 @@ fn is_lower_hexadecimal(byte: u8) -> bool {
 ///
 /// # Errors
 /// When the file exists.
-pub fn refuse_existing_anchor(path: &Path) -> Result<(), CommandError> {
+pub fn refuse_existing_anchor(path: &Path) -> Result<(), Diagnostic> {
     if files::look(path).map_or(true, |found| found.is_some()) {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!("{} exists: anchors are never overwritten", path.display()),
             rerun("with another file name, for example with a date"),
         ));

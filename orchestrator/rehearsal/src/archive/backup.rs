@@ -1,10 +1,9 @@
 //! Reads a backup, rows included.
 
-use domain::{AppliedMigration, History};
-use domain::{Checksum, Version};
+use domain::{AppliedMigration, Checksum, Diagnostic, History, Version};
 use service_cli::command::Context;
 
-use super::{Archive, Dump, FIX_CAUSE, failed, interrupted, no_program};
+use super::{Archive, Dump, FIX_CAUSE, failed, interrupted};
 use backup::restore::{Restoration, check_files, find_pg_restore};
 use scratch::ScratchError;
 
@@ -21,7 +20,7 @@ impl Archive {
         let examined = tokio::task::spawn_blocking(move || {
             check_files(&restoration)?;
             let found = find_pg_restore(&restoration, folder.as_deref());
-            let pg_restore = found.map_err(|error| no_program(&error))?;
+            let pg_restore = found.map_err(Diagnostic::from)?;
             Ok::<_, ScratchError>((restoration, pg_restore))
         });
         let (restoration, pg_restore) = examined.await.map_err(|error| interrupted(&error))??;

@@ -2,12 +2,12 @@
 //!
 //! Only the rows of our own tables are dumped, never application data.
 
-use domain::{ExitStatus, Refusal, RefusalKind, suggest};
+use domain::{Diagnostic, ExitStatus, Refusal, RefusalKind, suggest};
 use engine::inspect::{ServiceError, Target};
 use pg_session::{ForeignCode, Session, read_foreign_code, recent_blockers};
 use service_cli::command::Context;
 
-use super::{Archive, Dump, ended, failed, interrupted, next_after, no_program};
+use super::{Archive, Dump, ended, failed, interrupted, next_after};
 use backup::Facts;
 use client_program::ClientWatch;
 use client_program::{ClientProgram, exit_status_of, without_right};
@@ -48,12 +48,9 @@ impl Archive {
         let found = tokio::task::spawn_blocking(move || {
             let pg_dump = ClientProgram::find("pg_dump", folder.as_deref(), facts.major)?;
             let pg_restore = ClientProgram::find("pg_restore", folder.as_deref(), pg_dump.major)?;
-            Ok((pg_dump, pg_restore))
+            Ok::<_, Diagnostic>((pg_dump, pg_restore))
         });
-        let (pg_dump, pg_restore) = found
-            .await
-            .map_err(|error| interrupted(&error))?
-            .map_err(|error| no_program(&error))?;
+        let (pg_dump, pg_restore) = found.await.map_err(|error| interrupted(&error))??;
         let watch = ClientWatch::new(context.connections(), &target.address, "rehearsal");
         let mut dumps = vec![dump(&pg_dump, &watch, &["--schema-only".to_owned()]).await?];
         if !own.is_empty() {

@@ -8,10 +8,9 @@ mod pour;
 use std::path::PathBuf;
 
 use domain::{Diagnostic, ExitStatus, rerun};
-use engine::inspect::ServiceError;
 
 use ::backup::restore::Restoration;
-use client_program::{ClientProgram, ClientProgramError};
+use client_program::ClientProgram;
 use scratch::ScratchError;
 
 pub(super) use pour::PourError;
@@ -59,15 +58,7 @@ fn failed(message: String, next: &str) -> ScratchError {
 }
 
 fn ended(message: String, next: &str, exit_code: ExitStatus) -> ScratchError {
-    ServiceError::from(Diagnostic::new(exit_code, message, rerun(next))).into()
-}
-
-fn no_program(error: &ClientProgramError) -> ScratchError {
-    ended(
-        error.to_string(),
-        "first install the client programs of that PostgreSQL version, or give their folder with --pg-bin",
-        ExitStatus::Usage,
-    )
+    Diagnostic::new(exit_code, message, rerun(next)).into()
 }
 
 fn interrupted(error: &tokio::task::JoinError) -> ScratchError {

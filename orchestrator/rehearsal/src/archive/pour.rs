@@ -1,6 +1,6 @@
 //! Restores an archive into a scratch database.
 
-use domain::ExitStatus;
+use domain::{ExitStatus, rerun};
 
 use super::{Archive, Dump, ended, next_after};
 use backup::restore::{Poured, major, pour};
@@ -54,14 +54,12 @@ impl Archive {
             let into = ClientWatch::new(replay.connections(), replay.database(), "rehearsal");
             let poured = pour(&self.pg_restore, from, &into, major(&scratch), &arguments).await;
             if let Err(error) = poured {
-                let chain = error.chain();
-                let message = format!(
-                    "cannot restore {} into a scratch database: {chain}",
-                    self.what
-                );
-                let status = error.exit_status();
-                let error = ended(message, next_after(status), status);
-                return Err(match missing_role(&chain) {
+                let cause = error.diagnostic();
+                let role = missing_role(&cause.to_string());
+                let next = rerun(next_after(cause.exit_code));
+                let what = format!("cannot restore {} into a scratch database", self.what);
+                let error = cause.within(what).with_next(next).into();
+                return Err(match role {
                     Some(role) => PourError::RoleMissing(role, error),
                     None => PourError::Other(error),
                 });

@@ -1,8 +1,7 @@
 //! Recognizes code that cannot work from the errors of the server.
 
+use domain::ServerError;
 use std::fmt;
-
-use pg_session::ServerError;
 
 use super::state::Trigger;
 

@@ -2,11 +2,11 @@
 //!
 //! Selects what to test, and reports each fault once, at the migration that first causes it.
 
+use domain::ServerError;
 use std::collections::BTreeMap;
 
 use catalog::literal;
 use pg_session::Client;
-use pg_session::ServerError;
 
 use super::broken::{Broken, BrokenCode};
 use super::exercise::{exercise, trial};

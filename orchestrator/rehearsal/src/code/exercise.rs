@@ -3,8 +3,8 @@
 //! Runs an insert, an update and a delete, each rolled back at once. The rows come from `rows`.
 
 use catalog::{literal, quote};
+use domain::ServerError;
 use pg_session::Client;
-use pg_session::ServerError;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::broken::{

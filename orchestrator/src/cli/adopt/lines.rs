@@ -129,7 +129,7 @@ impl CommandLines for AdoptLines {
             return self.own(name, event.version, own);
         }
         match &event.kind {
-            EventKind::ServiceFailed { .. } => {
+            EventKind::ServiceFailed(_) => {
                 self.failed += 1;
                 None
             }

@@ -5,11 +5,9 @@ mod lines;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::{ExitStatus, Version, commented, suggest};
+use domain::{Diagnostic, ExitStatus, Version, commented, suggest};
 use report::units::count;
-use service_cli::command::{
-    CommandError, Context, Selected, confirm, one_service, select, watch_stops,
-};
+use service_cli::command::{Context, Selected, confirm, one_service, select, watch_stops};
 
 use super::drift::{ScratchArgs, accepted_drift};
 use adopt::{Adoption, adopt as adopt_targets, undo_adoption};
@@ -55,7 +53,7 @@ pub(super) struct Args {
     yes: bool,
 }
 
-pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn adopt(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &args.services, false)?;
     let accepted = accepted_drift(context, args.accept_drift.as_deref())?;
     if let Some(file) = &args.write_drift {
@@ -120,15 +118,15 @@ fn refuse_unknown_baseline(
     context: &Context,
     selected: &Selected,
     version: Version,
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "--baseline requires exactly one service",
             one_service(),
         ));
     };
     if service.migration(version).is_none() {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!("{} has no migration {version}", service.name),
             commented(
                 suggest(["status", service.name.as_str()]),

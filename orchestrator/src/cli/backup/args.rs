@@ -1,9 +1,9 @@
 //! The flags of backups, the same for `backup` and `run --backup`.
 
-use domain::called;
+use domain::{Diagnostic, called};
 use std::path::PathBuf;
 
-use service_cli::command::{CommandError, Context};
+use service_cli::command::Context;
 
 use backup::{Backup, DumpFormat, TestRestoreServers, Verification};
 use scratch::ScratchServerChoice;
@@ -58,10 +58,10 @@ impl BackupArgs {
     }
 
     /// The backup options that these flags specify.
-    pub(crate) async fn backup(&self, context: &Context) -> Result<Backup, CommandError> {
+    pub(crate) async fn backup(&self, context: &Context) -> Result<Backup, Diagnostic> {
         let format = self.backup_format.unwrap_or_default();
         if self.dump_jobs.is_some() && format != DumpFormat::Directory {
-            return Err(CommandError::usage(
+            return Err(Diagnostic::usage(
                 "--dump-jobs requires --backup-format directory: only one job can write the custom format",
                 called()
                     .without_option("--backup-format")
@@ -93,7 +93,7 @@ impl BackupArgs {
     async fn test_restore_servers(
         &self,
         context: &Context,
-    ) -> Result<TestRestoreServers, CommandError> {
+    ) -> Result<TestRestoreServers, Diagnostic> {
         Ok(match &self.scratch_server {
             None | Some(ScratchServerChoice::Same) => TestRestoreServers::beside(),
             Some(ScratchServerChoice::Local) => {

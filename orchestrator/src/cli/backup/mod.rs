@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ExitStatus, Refusal, RefusalKind, ServiceName, commented, suggest};
+use domain::{Diagnostic, ExitStatus, Refusal, RefusalKind, ServiceName, commented, suggest};
 use engine::dispatch::{Operation, Start, Stopped, under_locks};
 use engine::inspect::{ServiceError, Target};
-use service_cli::command::{CommandError, Context, gather, select, watch_stops};
+use service_cli::command::{Context, gather, select, watch_stops};
 
 pub(super) use args::{BackupArgs, backup_folder};
 use backup::Backup;
@@ -36,7 +36,7 @@ pub(super) struct Args {
     backup: BackupArgs,
 }
 
-pub(super) async fn backup(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn backup(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &args.services, false)?;
     let backup = args.backup.backup(context).await?;
     let targets = context.targets(&selected.names, &selected, false).await?;
@@ -54,7 +54,7 @@ pub(super) async fn backup(context: &Context, args: &Args) -> Result<ExitStatus,
             done = manifest.as_ref().map_or(0, |_| targets.len());
             operation.backup = manifest;
         }
-        Err((_, error)) if error.exit_status() == ExitStatus::Cancelled => operation.cancelled(),
+        Err((_, error)) if error.exit_code() == ExitStatus::Cancelled => operation.cancelled(),
         Err((service, error)) => {
             let outcome = operation.service_failed(&service, error.diagnostic());
             operation.service_finished(&service, outcome);
@@ -80,7 +80,7 @@ async fn take(
     {
         None => return Err((name.clone(), ServiceError::Cancelled)),
         Some(Err(error)) => {
-            return Err((name.clone(), error.diagnostic().into()));
+            return Err((name.clone(), error.into()));
         }
         Some(Ok(gathered)) => {
             if let Some(stopped) = gathered.stopped.into_iter().next() {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Diagnostic, ExitStatus, ServiceName, Version};
+use domain::{Diagnostic, ErrorEntry, ExitStatus, ServiceName, Version};
 use engine::inspect::{Target, inspect};
 use engine::reconcile::reconcile;
 use serde::Serialize;
-use service_cli::command::{CommandError, Context, Selected, print_document, watch_signals};
+use service_cli::command::{Context, Selected, print_document, watch_signals};
 
 use super::fix_lines::human;
 use crate::check::{Scope, Unrehearsed};
@@ -57,7 +57,7 @@ struct File<'a> {
 }
 
 /// Rewrites the migrations with a proven safe form, and reports the outcome of each.
-pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus, CommandError> {
+pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus, Diagnostic> {
     let scratch_servers = ScratchServers::new(context, wish.scratch_server)?;
     let names = &wish.selected.names;
     let targets = context.targets(names, wish.selected, false).await?;
@@ -68,9 +68,7 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
                 Ok(of_service) => fixed.extend(of_service),
                 Err(error) => failed.push(Unrehearsed {
                     service: name.clone(),
-                    error: error.chain(),
-                    next: error.next(),
-                    exit_code: error.exit_status(),
+                    error: ErrorEntry(error.into()),
                 }),
             }
         }
@@ -101,7 +99,7 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
     let worst = status(&fixed);
     Ok(failed
         .iter()
-        .fold(worst, |worst, one| worst.or_worse(one.exit_code)))
+        .fold(worst, |worst, one| worst.or_worse(one.error.0.exit_code)))
 }
 
 async fn of_service(
@@ -180,18 +178,11 @@ fn entry(fixed: &Fixed) -> Entry<'_> {
     }
 }
 
-fn as_command_error(error: WriteError) -> CommandError {
+fn as_command_error(error: WriteError) -> Diagnostic {
     match error {
-        WriteError::Io { path, source } => CommandError::Io {
-            what: format!("cannot write {}", path.display()),
-            source,
-        },
-        other => Diagnostic {
-            message: other.to_string(),
-            next: None,
-            refusal: None,
-            exit_code: ExitStatus::Refused,
+        WriteError::Io { path, source } => {
+            Diagnostic::failed(format!("cannot write {}", path.display()), &source)
         }
-        .into(),
+        other => Diagnostic::of(ExitStatus::Refused, &other, None),
     }
 }

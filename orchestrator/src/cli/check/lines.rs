@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Finding, Severity, rerun};
 use pg_sql::Lines;
+use report::failure::command_error;
 use report::units::count;
 use report::{Palette, Role, Snippet, clean, hanging};
 use service_cli::command::Context;
@@ -82,19 +83,14 @@ fn alike(report: &Report) -> BTreeMap<Kind<'_>, usize> {
 
 /// Services that could not be rehearsed, with the cause.
 pub(super) fn unrehearsed(failed: &[Unrehearsed], palette: Palette) -> String {
-    let mut text = String::new();
-    for failed in failed {
-        let word = palette.paint(Role::Bad, "error");
-        text.push_str(&format!(
-            "{word}  cannot rehearse {}: {}\n",
-            failed.service,
-            clean(&failed.error)
-        ));
-        if let Some(next) = &failed.next {
-            text.push_str(&format!("  next: {}\n", clean(next)));
-        }
-    }
-    text
+    let lines = failed.iter().map(|failed| {
+        let error = failed.error.0.clone();
+        command_error(
+            &error.within(format!("cannot rehearse {}", failed.service)),
+            palette,
+        ) + "\n"
+    });
+    lines.collect()
 }
 
 /// Migrations that were not rehearsed, with the cause.

@@ -10,10 +10,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use domain::{ExitStatus, Finding, Service};
-use service_cli::command::{
-    CommandError, Context, Selected, print_document, print_exact, select, watch_signals,
-};
+use domain::{Diagnostic, ExitStatus, Finding, Service};
+use service_cli::command::{Context, Selected, print_document, print_exact, select, watch_signals};
 use time::OffsetDateTime;
 
 use self::fix::{Wish, fix};
@@ -80,7 +78,7 @@ enum Format {
     Sarif,
 }
 
-pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     if args.format != Format::Human && !context.is_human() {
         super::refuse_json(&context.globals, "--format")?;
     }
@@ -93,9 +91,7 @@ pub(super) async fn check(context: &Context, args: &Args) -> Result<ExitStatus, 
         .collect();
     let paths = paths(context);
     let (scope, mut findings) = match &args.changed_since {
-        Some(revision) => {
-            against(revision, context, &services, &selected, &rulebook, &paths).map_err(refused)?
-        }
+        Some(revision) => against(revision, context, &services, &selected, &rulebook, &paths)?,
         None => (Scope::everything(), Vec::new()),
     };
     if args.fix {
@@ -183,7 +179,7 @@ async fn fix_in(
     rulebook: &Rulebook,
     scope: &Scope,
     findings: &[Finding],
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let merged: BTreeSet<_> = findings
         .iter()
         .filter(|finding| finding.rule == slugs::MERGED_MIGRATION_EDITED.slug)
@@ -215,11 +211,6 @@ fn against(
     Ok((scope, findings))
 }
 
-fn refused(error: GitError) -> CommandError {
-    let next = error.next();
-    CommandError::usage(error.to_string(), next)
-}
-
 /// Paths of embedded files are relative to the project, those of `--services-dir` to the current directory.
 fn paths(context: &Context) -> Paths {
     let from = match &context.globals.services_dir {
@@ -237,7 +228,7 @@ fn show(
     rulebook: &Rulebook,
     scope: &Scope,
     paths: &Paths,
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     if !context.is_human() {
         return print_document(report);
     }
@@ -255,15 +246,17 @@ fn show(
     }
 }
 
-fn append(file: &PathBuf, text: &str) -> Result<(), CommandError> {
+fn append(file: &PathBuf, text: &str) -> Result<(), Diagnostic> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     let written = options
         .open(file)
         .and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|source| CommandError::Io {
-        what: format!("cannot write {} ({JOB_SUMMARY})", file.display()),
-        source,
+    written.map_err(|source| {
+        Diagnostic::failed(
+            format!("cannot write {} ({JOB_SUMMARY})", file.display()),
+            &source,
+        )
     })
 }
 

@@ -1,12 +1,10 @@
 //! The `history --believe` command.
 
-use domain::{ExitStatus, ServiceName};
+use domain::{Diagnostic, ExitStatus, ServiceName};
 use engine::reconcile::Disagreement;
 use report::clean;
 use serde::Serialize;
-use service_cli::command::{
-    CommandError, Context, confirm, one_service, print_document, select, watch_signals,
-};
+use service_cli::command::{Context, confirm, one_service, print_document, select, watch_signals};
 
 use health::journal::{Believed, believe};
 
@@ -23,17 +21,17 @@ pub(super) async fn believe_one(
     services: &[String],
     believed: Believed,
     yes: bool,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, services, false)?;
     let Some(name) = selected.only().filter(|_| services.len() == 1) else {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "--believe requires exactly one service",
             one_service(),
         ));
     };
     let targets = context.targets([name], &selected, false).await?;
     let Some(target) = targets.get(name) else {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!("unknown service {name}"),
             one_service(),
         ));

@@ -5,16 +5,14 @@ mod verify;
 
 use std::path::PathBuf;
 
-use domain::ExitStatus;
+use domain::{Diagnostic, ExitStatus};
 use engine::inspect::{ServiceError, Target, inspect};
 use futures_util::{StreamExt, stream};
 use pg_session::Connections;
 use report::Role;
 use report::table::{Align, Cell, columns_without};
 use report::units::duration;
-use service_cli::command::{
-    CommandError, Context, Unreachable, print_document, select, unreachable_lines,
-};
+use service_cli::command::{Context, Unreachable, print_document, select, unreachable_lines};
 use store::{JournalRow, read_journal};
 
 use health::journal::Believed;
@@ -62,7 +60,7 @@ struct Document {
     unreachable: Vec<Unreachable>,
 }
 
-pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     if args.verify {
         let services = super::or_all(&args.services);
         let (anchor, out) = (args.anchor.as_deref(), args.anchor_out.as_deref());
@@ -90,12 +88,12 @@ pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus
     for (name, rows) in read {
         match rows {
             Ok(rows) => attempts.extend(rows),
-            Err(error) => unreachable.push(Unreachable::new(name, &error)),
+            Err(error) => unreachable.push(Unreachable::new(name, error)),
         }
     }
-    let status = unreachable
-        .iter()
-        .fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code));
+    let status = unreachable.iter().fold(ExitStatus::Done, |worst, one| {
+        worst.or_worse(one.error.0.exit_code)
+    });
     attempts.sort_by(|a, b| (&a.started_at, a.id).cmp(&(&b.started_at, b.id)));
     if context.is_human() {
         let mut text = match attempts.is_empty() && !unreachable.is_empty() {

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::{Anchor, ExitStatus, ServiceName, commented, suggest};
+use domain::{Anchor, Diagnostic, ExitStatus, ServiceName, commented, suggest};
 use engine::inspect::{ServiceError, Target};
 use futures_util::{StreamExt, stream};
 use pg_session::{ConnectError, Connections};
 use report::units::count;
 use report::{Palette, Role, clean};
 use serde::Serialize;
-use service_cli::command::{
-    CommandError, Context, Unreachable, print_document, select, unreachable_lines,
-};
+use service_cli::command::{Context, Unreachable, print_document, select, unreachable_lines};
 use store::read_anchor;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -42,7 +40,7 @@ pub(super) async fn verify_journals(
     services: &[String],
     anchor: Option<&Path>,
     out: Option<&Path>,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     if let Some(out) = out {
         refuse_existing_anchor(out)?;
     }
@@ -58,7 +56,7 @@ pub(super) async fn verify_journals(
             }
         }
         if wanted.is_empty() {
-            return Err(CommandError::usage(
+            return Err(Diagnostic::usage(
                 format!(
                     "{}: has no anchor of a verified service",
                     anchor.unwrap_or(Path::new("")).display()
@@ -89,7 +87,7 @@ pub(super) async fn verify_journals(
         .fold(ExitStatus::Done, |worst, (_, one)| match one {
             Ok(found) if found.findings.is_empty() => worst,
             Ok(_) => worst.or_worse(ExitStatus::Findings),
-            Err(error) => worst.or_worse(error.exit_status()),
+            Err(error) => worst.or_worse(error.exit_code()),
         });
     if let (Some(out), Some(taken), ExitStatus::Done) = (out, taken, status) {
         taken.write(out)?;
@@ -111,7 +109,7 @@ pub(super) async fn take_anchors(
     context: &Context,
     services: &[String],
     out: &Path,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     refuse_existing_anchor(out)?;
     let targets = targets(context, services).await?;
     let taken = anchors_now(&context.connections(), &targets).await?;
@@ -131,7 +129,7 @@ pub(super) async fn take_anchors(
 async fn targets(
     context: &Context,
     services: &[String],
-) -> Result<BTreeMap<ServiceName, Arc<Target>>, CommandError> {
+) -> Result<BTreeMap<ServiceName, Arc<Target>>, Diagnostic> {
     let selected = select(&context.fleet, services, false)?;
     context.targets(&selected.names, &selected, false).await
 }
@@ -139,7 +137,7 @@ async fn targets(
 async fn anchors_now(
     connections: &Connections,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-) -> Result<AnchorFile, CommandError> {
+) -> Result<AnchorFile, Diagnostic> {
     let mut anchors = Vec::new();
     for (name, target) in targets {
         let opened = connections
@@ -166,7 +164,7 @@ async fn anchors_now(
 fn entry<'a>((name, verified): &'a Verified<'a>) -> Entry<'a> {
     match verified {
         Ok(found) => Entry::Read(found),
-        Err(error) => Entry::Failed(Unreachable::new(name, error)),
+        Err(error) => Entry::Failed(Unreachable::new(name, error.diagnostic())),
     }
 }
 
@@ -182,7 +180,7 @@ fn human(verified: &[Verified<'_>], taken_at: Option<OffsetDateTime>, palette: P
         let padded = format!("{:names$}", name.as_str());
         match one {
             Ok(found) => text.push_str(&lines(&padded, found, taken_at, palette)),
-            Err(error) => failed.push(Unreachable::new(name, error)),
+            Err(error) => failed.push(Unreachable::new(name, error.diagnostic())),
         }
     }
     text.push_str(&unreachable_lines(&failed, palette));

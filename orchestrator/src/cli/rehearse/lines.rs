@@ -145,7 +145,7 @@ impl CommandLines for RehearseLines {
                 let text = format!("{} after it: {because}", count(*steps, "migration"));
                 Some(Note::new("skipped", Role::Warning, clean(&text)))
             }
-            EventKind::ServiceFailed { .. } => {
+            EventKind::ServiceFailed(_) => {
                 self.failed += 1;
                 None
             }

@@ -10,8 +10,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ExitStatus, ServiceName, called};
-use service_cli::command::{CommandError, Context, Selected, select, watch_stops};
+use domain::{Diagnostic, ExitStatus, ServiceName, called};
+use service_cli::command::{Context, Selected, select, watch_stops};
 
 use super::drift::ScratchArgs;
 use backup::restore::{Source, choose};
@@ -68,7 +68,7 @@ impl FromStr for SchemaSource {
     }
 }
 
-pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &super::or_all(&args.services), false)?;
     let scratch_servers = ScratchServers::new(context, &args.scratch.scratch_server)?;
     let stops = watch_stops(Duration::ZERO);
@@ -93,11 +93,11 @@ pub(super) async fn rehearse(context: &Context, args: &Args) -> Result<ExitStatu
 }
 
 /// Which migrations are rehearsed, and from which schema.
-async fn scope(context: &Context, args: &Args, selected: &Selected) -> Result<Scope, CommandError> {
+async fn scope(context: &Context, args: &Args, selected: &Selected) -> Result<Scope, Diagnostic> {
     if args.every {
         return match args.from {
             SchemaSource::Empty => Ok(Scope::Every),
-            SchemaSource::Live | SchemaSource::File(_) => Err(CommandError::usage(
+            SchemaSource::Live | SchemaSource::File(_) => Err(Diagnostic::usage(
                 "--every conflicts with --from: applied migrations cannot be rehearsed on a schema that has them",
                 called().without_flag("--every").to_string(),
             )),

@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::{ExitStatus, called, commented};
+use domain::{Diagnostic, ExitStatus, called, commented};
 use report::units::{age, count};
-use service_cli::command::{CommandError, Context, confirm, select, watch_stops};
+use service_cli::command::{Context, confirm, select, watch_stops};
 use time::OffsetDateTime;
 
 use super::backup::backup_folder;
@@ -59,7 +59,7 @@ pub(super) struct Args {
     yes: bool,
 }
 
-pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus, CommandError> {
+pub(super) async fn restore(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, &args.services, false)?;
     let targets = context.targets(&selected.names, &selected, false).await?;
     let lines = RestoreLines::new(args.dry_run);
@@ -135,7 +135,7 @@ fn what_it_does(restorations: &[Restoration], drop_old: bool) -> String {
 }
 
 /// A database is restored as a whole, with all services in it.
-fn refuse_neighbours(context: &Context, restorations: &[Restoration]) -> Result<(), CommandError> {
+fn refuse_neighbours(context: &Context, restorations: &[Restoration]) -> Result<(), Diagnostic> {
     for restoration in restorations {
         let members = &restoration.members;
         let database = &members[0].target.service.database;
@@ -146,7 +146,7 @@ fn refuse_neighbours(context: &Context, restorations: &[Restoration]) -> Result<
                     .all(|member| member.target.service.name != service.name)
         });
         if let Some(neighbour) = neighbour {
-            return Err(CommandError::usage(
+            return Err(Diagnostic::usage(
                 format!(
                     "{} and {} share {}, which can only be restored as a whole",
                     restoration.service(),

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::gather::gather_histories;
 use super::revert::{inspect_more, refuse_required, requiring_services};
-use super::{CommandError, Context, Gathered, Selected, invocation};
-use domain::{Direction, Plan, ServiceName, rerun};
+use super::{Context, Gathered, Selected, invocation};
+use domain::{Diagnostic, Direction, Plan, ServiceName, rerun};
 use engine::dispatch::{Compensation, Migrations, PlanReverts, Reverts};
 use engine::inspect::{ServiceError, Target};
 use engine::planning;
@@ -48,7 +48,7 @@ pub(super) async fn left_by(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     gathered: &mut Gathered,
     run_id: Uuid,
-) -> Result<Left, CommandError> {
+) -> Result<Left, Diagnostic> {
     let mut left = Left {
         known: false,
         migrations: Migrations::new(),
@@ -71,9 +71,8 @@ pub(super) async fn left_by(
         }
     }
     while let Some(joined) = reading.join_next().await {
-        let (name, traces) = joined.map_err(|error| CommandError::Program {
-            message: format!("inspecting a database was interrupted: {error}"),
-        })?;
+        let (name, traces) = joined
+            .map_err(|error| Diagnostic::failed("inspecting a database was interrupted", &error))?;
         match traces {
             Ok(traces) => {
                 left.known |= traces.known;
@@ -112,7 +111,7 @@ pub(super) async fn planned_compensation(
     targets: &mut BTreeMap<ServiceName, Arc<Target>>,
     migrations: &Migrations,
     order: &dyn Order,
-) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), CommandError> {
+) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), Diagnostic> {
     let mut stopped = Vec::new();
     let needed = requiring_services(context, migrations.keys());
     inspect_more(context, selected, gathered, targets, &mut stopped, &needed).await?;
@@ -147,7 +146,7 @@ pub(super) async fn compensation(
     targets: &mut BTreeMap<ServiceName, Arc<Target>>,
     (of_run, left): (Uuid, &Left),
     order: &dyn Order,
-) -> Result<(Compensation, Vec<(ServiceName, ServiceError)>), CommandError> {
+) -> Result<(Compensation, Vec<(ServiceName, ServiceError)>), Diagnostic> {
     let migrations = &left.migrations;
     let (plan, stopped) =
         planned_compensation(context, selected, gathered, targets, migrations, order).await?;
@@ -168,7 +167,7 @@ pub(super) async fn undone_first(
     gathered: &mut Gathered,
     targets: &mut BTreeMap<ServiceName, Arc<Target>>,
     order: &dyn Order,
-) -> Result<(Vec<Compensation>, Vec<(ServiceName, ServiceError)>), CommandError> {
+) -> Result<(Vec<Compensation>, Vec<(ServiceName, ServiceError)>), Diagnostic> {
     let mut first = Vec::new();
     let mut stopped = Vec::new();
     for of_run in owed_runs(selected, gathered) {
@@ -218,7 +217,7 @@ async fn plan_now(
     selected: &Selected,
     migrations: &Migrations,
     order: &dyn Order,
-) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), CommandError> {
+) -> Result<(Plan, Vec<(ServiceName, ServiceError)>), Diagnostic> {
     let mut targets = context.targets(migrations.keys(), selected, false).await?;
     let mut gathered = gather_histories(&context.connections(), &targets).await?;
     let unreachable = std::mem::take(&mut gathered.stopped);
@@ -236,9 +235,9 @@ async fn plan_now(
     .await
 }
 
-fn unplanned(migrations: &Migrations, error: &CommandError) -> Vec<(ServiceName, ServiceError)> {
+fn unplanned(migrations: &Migrations, error: &Diagnostic) -> Vec<(ServiceName, ServiceError)> {
     let error = || {
-        let cause = error.diagnostic().within("cannot plan the reverts");
+        let cause = error.clone().within("cannot plan the reverts");
         cause.or_next(|| rerun("after fixing that")).into()
     };
     let first = migrations.keys().next();

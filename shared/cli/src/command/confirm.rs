@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 
 use tokio::sync::oneshot;
 
-use super::{CommandError, Context, OutputChoice, watch_signals};
-use domain::{Refusal, RefusalKind, called, commented};
+use super::{Context, OutputChoice, watch_signals};
+use domain::{Diagnostic, Refusal, RefusalKind, called, commented};
 use report::printable::write_err;
 
 /// Confirms a change in production: with `--yes`, or with an answer on the terminal; refuses it otherwise. Does nothing
 /// outside production.
-pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), CommandError> {
+pub async fn confirm(context: &Context, yes: bool, what: &str) -> Result<(), Diagnostic> {
     confirm_reviewed(context, yes, what, || Ok(String::new())).await
 }
 
@@ -19,8 +19,8 @@ pub(super) async fn confirm_reviewed(
     context: &Context,
     yes: bool,
     what: &str,
-    review: impl FnOnce() -> Result<String, CommandError>,
-) -> Result<(), CommandError> {
+    review: impl FnOnce() -> Result<String, Diagnostic>,
+) -> Result<(), Diagnostic> {
     if !context.configuration.is_production() {
         return Ok(());
     }
@@ -54,16 +54,15 @@ pub(super) async fn confirm_reviewed(
 }
 
 /// Asks on the terminal. The answer is no if there is no terminal.
-pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, CommandError> {
+pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Diagnostic> {
     let asks = std::io::stdin().is_terminal()
         && std::io::stderr().is_terminal()
         && context.globals.output == OutputChoice::Human;
     if !asks {
         return Ok(false);
     }
-    let failed = |source| CommandError::Io {
-        what: "cannot ask for confirmation on this terminal".to_owned(),
-        source,
+    let failed = |source: std::io::Error| {
+        Diagnostic::failed("cannot ask for confirmation on this terminal", &source)
     };
     let mut stops = watch_signals();
     write_err(question);
@@ -83,7 +82,7 @@ pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Co
         Ok(_) = stops.wait_for(|times| *times > 0) => {
             // The next output starts on a new line.
             write_err("\n");
-            Err(CommandError::Cancelled)
+            Err(Diagnostic::cancelled())
         }
         else => Ok(false),
     }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
-use super::{CommandError, GlobalArgs, OutputChoice, Selected, invocation};
+use super::{GlobalArgs, OutputChoice, Selected, invocation};
 use domain::Reporter;
-use domain::{Fleet, Phase, Service, ServiceName, request_timings, rerun, suggest};
+use domain::{Diagnostic, Fleet, Phase, Service, ServiceName, request_timings, rerun, suggest};
 use engine::inspect::Target;
 use engine::source;
 use engine::source::EmbeddedService;
@@ -51,17 +51,15 @@ impl Context {
         globals: GlobalArgs,
         embedded: &[&'static EmbeddedService],
         program: &str,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Self, Diagnostic> {
         let began = Instant::now();
         let own = match embedded {
             [only] => only.folder.parse().ok(),
             _ => None,
         };
         invocation::remember(&globals, own.map(|name| (program.to_owned(), name)));
-        let here = std::env::current_dir().map_err(|source| CommandError::Io {
-            what: "cannot determine the current folder".to_owned(),
-            source,
-        })?;
+        let here = std::env::current_dir()
+            .map_err(|source| Diagnostic::failed("cannot determine the current folder", &source))?;
         let project = ProjectRoot::of(&here, globals.services_dir.as_deref());
         // A value that is not UTF-8 is kept, so that it fails where it is used; omitted, it would count as unset.
         let variables: BTreeMap<String, String> = std::env::vars_os()
@@ -187,7 +185,7 @@ impl Context {
         names: impl IntoIterator<Item = &'n ServiceName>,
         selected: &Selected,
         create_databases: bool,
-    ) -> Result<BTreeMap<ServiceName, Arc<Target>>, CommandError> {
+    ) -> Result<BTreeMap<ServiceName, Arc<Target>>, Diagnostic> {
         let mut targets = BTreeMap::new();
         for name in names {
             let Some(service) = self.service(name) else {
@@ -222,7 +220,7 @@ impl Context {
         &self,
         service: &Service,
         selected: &Selected,
-    ) -> Result<DatabaseAddress, CommandError> {
+    ) -> Result<DatabaseAddress, Diagnostic> {
         let selection = match selected.only() {
             Some(only) => Selection::One(only.as_str()),
             None => Selection::Many,
@@ -259,10 +257,10 @@ impl Context {
     }
 
     /// The address of a database on the local server. Starts the server if it is not running.
-    pub async fn local_address(&self, database: &str) -> Result<DatabaseAddress, CommandError> {
+    pub async fn local_address(&self, database: &str) -> Result<DatabaseAddress, Diagnostic> {
         let url = self.local_server().await?.url(database);
         DatabaseAddress::parse(&url, &BTreeMap::new()).map_err(|source| {
-            CommandError::usage(
+            Diagnostic::usage(
                 format!("the address of the local server is invalid: {source}"),
                 suggest(["local", "reset"]),
             )
@@ -281,9 +279,9 @@ impl Context {
     ///
     /// # Errors
     /// Outside a project, because the server's files belong to a project.
-    pub fn local_place(&self) -> Result<LocalServer, CommandError> {
+    pub fn local_place(&self) -> Result<LocalServer, Diagnostic> {
         if !self.configuration.is_in_project() {
-            return Err(CommandError::usage(
+            return Err(Diagnostic::usage(
                 format!(
                     "{} is not in a project (a folder with services/ or config/), so there is no local server",
                     self.project_root.display()
@@ -297,7 +295,7 @@ impl Context {
     }
 
     /// The local server. Starts it if it is not running.
-    pub async fn local_server(&self) -> Result<&Running, CommandError> {
+    pub async fn local_server(&self) -> Result<&Running, Diagnostic> {
         self.local
             .get_or_try_init(|| async {
                 let server = self.local_place()?;
@@ -305,8 +303,8 @@ impl Context {
                 let started =
                     tokio::task::spawn_blocking(move || server.ensure_running(pg_bin.as_deref()))
                         .await
-                        .map_err(|error| CommandError::Program {
-                            message: format!("starting the local server was interrupted: {error}"),
+                        .map_err(|error| {
+                            Diagnostic::failed("starting the local server was interrupted", &error)
                         })??;
                 if started.origin() != Origin::AlreadyRunning {
                     self.print_started(&started);
@@ -328,14 +326,14 @@ impl Context {
     }
 
     /// A misspelled service in a configuration file would silently leave the real service with its defaults.
-    fn refuse_unknown_services(&self) -> Result<(), CommandError> {
+    fn refuse_unknown_services(&self) -> Result<(), Diagnostic> {
         let known: BTreeSet<&str> = self.fleet.names().map(ServiceName::as_str).collect();
         let unknown = self
             .configuration
             .mentioned_services()
             .find(|(name, _)| !known.contains(name));
         match unknown {
-            Some((name, file)) => Err(CommandError::usage(
+            Some((name, file)) => Err(Diagnostic::usage(
                 format!(
                     "{}: unknown service {name} in [services.{name}]",
                     file.display()
@@ -354,7 +352,7 @@ impl Context {
 fn dependents(
     embedded: &[&'static EmbeddedService],
     fleet: &Fleet,
-) -> Result<Vec<Service>, CommandError> {
+) -> Result<Vec<Service>, Diagnostic> {
     let mut found = Vec::new();
     for dependent in embedded.iter().flat_map(|service| service.dependents) {
         let service = dependent.load()?;
@@ -376,14 +374,12 @@ fn overrides(globals: &GlobalArgs) -> Overrides {
 }
 
 /// Refuses services that share a database and a history table.
-fn refuse_shared_histories(
-    targets: &BTreeMap<ServiceName, Arc<Target>>,
-) -> Result<(), CommandError> {
+fn refuse_shared_histories(targets: &BTreeMap<ServiceName, Arc<Target>>) -> Result<(), Diagnostic> {
     let mut seen: BTreeMap<(String, &str), &ServiceName> = BTreeMap::new();
     for (name, target) in targets {
         let key = (target.address.database_key(), target.history_table.as_str());
         if let Some(other) = seen.insert(key, name) {
-            return Err(CommandError::usage(
+            return Err(Diagnostic::usage(
                 format!(
                     "{other} and {name} would share the history table {} of {}",
                     target.history_table, target.address

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::hazards::line;
 use super::print::print_text;
-use super::{CommandError, Context, Hazards, print_document};
-use domain::{Direction, Gate, Place, Plan, ServiceName, Severity, Step};
+use super::{Context, Hazards, print_document};
+use domain::{Diagnostic, Direction, Gate, Place, Plan, ServiceName, Severity, Step};
 use engine::inspect::{ServiceError, Target};
 use engine::revert;
 
@@ -42,7 +42,7 @@ struct HazardDocument<'a> {
 }
 
 /// Prints a plan as JSON.
-pub fn print_plan(context: &Context, plan: &Plan) -> Result<(), CommandError> {
+pub fn print_plan(context: &Context, plan: &Plan) -> Result<(), Diagnostic> {
     let hazards = Hazards::of(context, &plan.steps)?;
     let steps = plan.steps.iter().filter_map(|step| {
         let migration = context.service(&step.service)?.migration(step.version)?;
@@ -75,7 +75,7 @@ pub fn print_sql(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     plan: &Plan,
     stopped: &[(ServiceName, ServiceError)],
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     if !context.is_human() {
         return print_plan(context, plan);
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{CommandError, Context, Selected, resolve_in_doubt};
+use super::{Context, Selected, resolve_in_doubt};
 use domain::History;
-use domain::{Resolved, ServiceName, suggest};
+use domain::{Diagnostic, Resolved, ServiceName, suggest};
 use engine::dispatch::Stops;
 use engine::inspect::{Inspection, ServiceError, Target, inspect};
 use pg_session::{Connections, Session};
@@ -31,7 +31,7 @@ pub struct Gathered {
 pub async fn gather(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-) -> Result<Gathered, CommandError> {
+) -> Result<Gathered, Diagnostic> {
     // A kept session occupies one of the connections, which another task may be waiting for.
     inspect_all(connections, targets, targets.len() < connections.limit()).await
 }
@@ -42,7 +42,7 @@ pub(super) async fn gather_resolved(
     selected: &Selected,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     stops: &Stops,
-) -> Result<(Gathered, Vec<Resolved>), CommandError> {
+) -> Result<(Gathered, Vec<Resolved>), Diagnostic> {
     let gathered = gather(&context.connections(), targets).await?;
     if gathered.in_doubt.is_empty() {
         return Ok((gathered, Vec::new()));
@@ -76,7 +76,7 @@ pub fn warn_in_doubt(gathered: &Gathered) {
 pub(super) async fn gather_histories(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-) -> Result<Gathered, CommandError> {
+) -> Result<Gathered, Diagnostic> {
     inspect_all(connections, targets, false).await
 }
 
@@ -84,7 +84,7 @@ async fn inspect_all(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     keep: bool,
-) -> Result<Gathered, CommandError> {
+) -> Result<Gathered, Diagnostic> {
     let mut tasks: JoinSet<(ServiceName, Result<Inspection, ServiceError>)> = JoinSet::new();
     for (name, target) in targets {
         let (name, target, connections) =
@@ -99,9 +99,8 @@ async fn inspect_all(
     }
     let mut gathered = Gathered::default();
     while let Some(joined) = tasks.join_next().await {
-        let (name, inspection) = joined.map_err(|error| CommandError::Program {
-            message: format!("inspecting a database was interrupted: {error}"),
-        })?;
+        let (name, inspection) = joined
+            .map_err(|error| Diagnostic::failed("inspecting a database was interrupted", &error))?;
         match inspection {
             Ok(inspection) => {
                 if !inspection.exists {

@@ -8,8 +8,8 @@ use lint::rules::{Rulebook, is_textual};
 use lint::{allows, lint};
 use time::OffsetDateTime;
 
-use super::{CommandError, Context};
-use domain::{Direction, Finding, Migration, ServiceName, Step, Version};
+use super::Context;
+use domain::{Diagnostic, Direction, Finding, Migration, ServiceName, Step, Version};
 use engine::inspect::Target;
 
 /// The findings in the files of some steps, without those that a directive allows.
@@ -23,7 +23,7 @@ impl Hazards {
     pub fn of<'s>(
         context: &Context,
         steps: impl IntoIterator<Item = &'s Step>,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Self, Diagnostic> {
         let rulebook = Rulebook::of(&context.configuration)?;
         let now = OffsetDateTime::now_utc();
         let mut planned: BTreeMap<&ServiceName, BTreeSet<(Version, bool)>> = BTreeMap::new();
@@ -74,7 +74,7 @@ pub(super) fn review(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     steps: &[&Step],
-) -> Result<String, CommandError> {
+) -> Result<String, Diagnostic> {
     let hazards = Hazards::of(context, steps.iter().copied())?;
     let mut text = String::new();
     let mut last = None;

@@ -11,8 +11,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{CommandError, Context, Selected};
-use domain::{Decision, Refusal, RefusalKind, Resolved, ServiceName, rerun, suggest, with_causes};
+use super::{Context, Selected};
+use domain::{
+    Decision, Diagnostic, Refusal, RefusalKind, Resolved, ServiceName, rerun, suggest, with_causes,
+};
 use engine::dispatch::finish_elsewhere;
 use engine::inspect::{ServiceError, Target};
 use pg_session::{Gid, LockedSession, read_in_doubt};
@@ -41,7 +43,7 @@ pub async fn resolve_in_doubt(
     targets: impl IntoIterator<Item = &Arc<Target>>,
     wait: Duration,
     halted: watch::Receiver<u32>,
-) -> Result<Vec<Resolved>, CommandError> {
+) -> Result<Vec<Resolved>, Diagnostic> {
     let mut search = Search {
         context,
         selected,
@@ -79,7 +81,7 @@ impl Search<'_> {
         run_id: Uuid,
         coordinator: ServiceName,
         found: Places,
-    ) -> Result<Resolved, CommandError> {
+    ) -> Result<Resolved, Diagnostic> {
         let Some(home) = self.target_of(&coordinator).await else {
             return Err(unknown_coordinator(&coordinator, &found).into());
         };
@@ -122,7 +124,7 @@ impl Search<'_> {
                 Ok(false) => {}
                 Err(error) if error.is_of_the_server() => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(database = participant.database, error = %error.chain(), "the transaction is still prepared");
+                    tracing::warn!(database = participant.database, error = %error.diagnostic(), "the transaction is still prepared");
                     resolved.left.extend(services);
                 }
             }
@@ -176,7 +178,7 @@ impl Search<'_> {
             Ok(session) => session,
             Err(error) => {
                 let error = ServiceError::from(error);
-                tracing::warn!(service = %target.service.name, error = %error.chain(), "skipped");
+                tracing::warn!(service = %target.service.name, error = %error.diagnostic(), "skipped");
                 return Ok(());
             }
         };

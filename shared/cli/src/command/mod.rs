@@ -8,7 +8,6 @@ mod compensation;
 mod confirm;
 mod context;
 mod dry_run;
-mod error;
 mod expected;
 mod gather;
 mod hazards;
@@ -27,7 +26,6 @@ pub use args::{GlobalArgs, LogFormat, OutputChoice};
 pub use confirm::{answer_is_yes, confirm};
 pub use context::Context;
 pub use dry_run::{print_plan, print_sql};
-pub use error::{CommandError, report_error};
 pub use gather::{Gathered, gather, warn_in_doubt};
 pub use hazards::Hazards;
 pub use in_doubt::resolve_in_doubt;
@@ -37,7 +35,7 @@ pub use print::{print_document, print_document_exact, print_exact, print_text};
 pub use revert::{CheckedRevert, RevertArgs, planned_revert, revert};
 pub use run::{
     FailureChoice, OutcomeChoice, Planned, PreRun, RunArgs, named_version, one_service,
-    planned_run, refused, run,
+    planned_run, run,
 };
 pub use selection::{Selected, select};
 pub use status::{StatusArgs, status};

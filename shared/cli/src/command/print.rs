@@ -1,8 +1,8 @@
 //! Prints a command's result on standard output.
 
+use domain::Diagnostic;
 use serde::Serialize;
 
-use super::CommandError;
 use report::output;
 use report::printable;
 use report::printable::printable_json;
@@ -12,7 +12,7 @@ use report::printable::printable_json;
     clippy::unnecessary_wraps,
     reason = "same signature as the other print functions"
 )]
-pub fn print_text(text: &str) -> Result<(), CommandError> {
+pub fn print_text(text: &str) -> Result<(), Diagnostic> {
     printable::print_result(text);
     Ok(())
 }
@@ -22,26 +22,24 @@ pub fn print_text(text: &str) -> Result<(), CommandError> {
     clippy::unnecessary_wraps,
     reason = "same signature as the other print functions"
 )]
-pub fn print_exact(text: &str) -> Result<(), CommandError> {
+pub fn print_exact(text: &str) -> Result<(), Diagnostic> {
     output::print_result(text);
     Ok(())
 }
 
 /// Prints one JSON document.
-pub fn print_document(document: &impl Serialize) -> Result<(), CommandError> {
+pub fn print_document(document: &impl Serialize) -> Result<(), Diagnostic> {
     print_exact(&printable_json(&json(document)?))
 }
 
 /// Prints one JSON document without masking secrets, for values that the user requested explicitly.
-pub fn print_document_exact(document: &impl Serialize) -> Result<(), CommandError> {
+pub fn print_document_exact(document: &impl Serialize) -> Result<(), Diagnostic> {
     print_exact(&json(document)?)
 }
 
-fn json(document: &impl Serialize) -> Result<String, CommandError> {
-    let mut text = serde_json::to_string_pretty(document).map_err(|error| CommandError::Io {
-        what: "cannot serialize the result as JSON".to_owned(),
-        source: error.into(),
-    })?;
+fn json(document: &impl Serialize) -> Result<String, Diagnostic> {
+    let mut text = serde_json::to_string_pretty(document)
+        .map_err(|error| Diagnostic::failed("cannot serialize the result as JSON", &error))?;
     text.push('\n');
     Ok(text)
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::CommandError;
-use domain::{Fleet, ServiceName, commented, suggest};
+use domain::{Diagnostic, Fleet, ServiceName, commented, suggest};
 
 /// The services that a command applies to.
 #[derive(Clone, Debug)]
@@ -31,7 +30,7 @@ pub fn select(
     fleet: &Fleet,
     names: &[String],
     with_dependencies: bool,
-) -> Result<Selected, CommandError> {
+) -> Result<Selected, Diagnostic> {
     let all = names.iter().any(|name| name == "all");
     let known = || {
         let names: Vec<_> = fleet.names().map(ServiceName::as_str).collect();
@@ -41,7 +40,7 @@ pub fn select(
         )
     };
     if names.is_empty() {
-        return Err(CommandError::usage("no service specified", known()));
+        return Err(Diagnostic::usage("no service specified", known()));
     }
     let mut named = BTreeSet::new();
     for name in names.iter().filter(|name| *name != "all") {
@@ -49,10 +48,10 @@ pub fn select(
             .parse()
             .ok()
             .filter(|parsed| fleet.service(parsed).is_some());
-        named
-            .insert(parsed.ok_or_else(|| {
-                CommandError::usage(format!("unknown service `{name}`"), known())
-            })?);
+        named.insert(
+            parsed
+                .ok_or_else(|| Diagnostic::usage(format!("unknown service `{name}`"), known()))?,
+        );
     }
     if all {
         named.extend(fleet.names().cloned());

@@ -9,9 +9,11 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::print::print_text;
-use super::{CommandError, Context, Selected, Unreachable, print_document, unreachable_lines};
+use super::{Context, Selected, Unreachable, print_document, unreachable_lines};
 use domain::History;
-use domain::{Direction, ExitStatus, RefusalKind, ServiceName, Version, suggest};
+use domain::{
+    Diagnostic, Direction, ErrorEntry, ExitStatus, RefusalKind, ServiceName, Version, suggest,
+};
 use engine::inspect::{Inspection, ServiceError, Target, inspect};
 use engine::reconcile::{Disagreement, State, disagreements, reconcile};
 use engine::runner::left_behind;
@@ -47,16 +49,12 @@ struct ServiceStatus {
     disagreements: Vec<Disagreement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compensation: Option<CompensationStatus>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// What to do next about the error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    /// Why the database cannot be inspected.
+    #[serde(flatten)]
+    error: Option<ErrorEntry>,
     /// Whether another tool migrated the database, and it is not adopted yet.
     #[serde(skip)]
     not_adopted: bool,
-    #[serde(skip)]
-    exit_status: ExitStatus,
 }
 
 /// The pending reverts of a compensation.
@@ -93,7 +91,7 @@ struct Document<'a> {
 async fn read_status(
     connections: &Arc<Connections>,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
-) -> Result<Vec<ServiceStatus>, CommandError> {
+) -> Result<Vec<ServiceStatus>, Diagnostic> {
     let mut tasks = JoinSet::new();
     for target in targets.values() {
         let (target, connections) = (Arc::clone(target), Arc::clone(connections));
@@ -106,9 +104,10 @@ async fn read_status(
     }
     let mut found = Vec::new();
     while let Some(joined) = tasks.join_next().await {
-        found.push(joined.map_err(|error| CommandError::Program {
-            message: format!("reading a status was interrupted: {error}"),
-        })?);
+        found.push(
+            joined
+                .map_err(|error| Diagnostic::failed("reading a status was interrupted", &error))?,
+        );
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
@@ -157,11 +156,9 @@ async fn read_one(
         compensation: compensation(&inspection.history),
         release_in_doubt: inspection.in_doubt,
         error: None,
-        next: None,
         not_adopted: reconciliation
             .to_apply(None)
             .is_err_and(|refusal| refusal.kind == RefusalKind::LegacyHistory),
-        exit_status: ExitStatus::Done,
     })
 }
 
@@ -208,10 +205,8 @@ fn unreadable(target: &Target, error: &ServiceError) -> ServiceStatus {
         disagreements: Vec::new(),
         compensation: None,
         release_in_doubt: false,
-        error: Some(error.chain()),
-        next: error.next(),
+        error: Some(ErrorEntry(error.diagnostic())),
         not_adopted: false,
-        exit_status: error.exit_status(),
     }
 }
 
@@ -220,7 +215,7 @@ pub async fn status(
     context: &Context,
     selected: &Selected,
     args: &StatusArgs,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let targets = context.targets(&selected.names, selected, false).await?;
     let found = read_status(&context.connections(), &targets).await?;
     if context.is_human() {
@@ -231,8 +226,9 @@ pub async fn status(
             services: &found,
         })?;
     }
-    let worst = found.iter().fold(ExitStatus::Done, |worst, service| {
-        worst.or_worse(service.exit_status)
+    let errors = found.iter().filter_map(|service| service.error.as_ref());
+    let worst = errors.fold(ExitStatus::Done, |worst, ErrorEntry(error)| {
+        worst.or_worse(error.exit_code)
     });
     let unfinished = |migration: &MigrationStatus| migration.state != State::Applied;
     let pending = found.iter().any(|service| {
@@ -360,8 +356,6 @@ fn overview(services: &[ServiceStatus], palette: Palette, width: Option<usize>) 
             Some(Unreachable {
                 name: service.name.clone(),
                 error: service.error.clone()?,
-                next: service.next.clone(),
-                exit_code: service.exit_status,
             })
         })
         .collect();

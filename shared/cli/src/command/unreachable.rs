@@ -6,113 +6,86 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{CommandError, refused};
-use domain::{Diagnostic, ExitStatus, ServiceName};
+use domain::{Diagnostic, ErrorEntry, ExitStatus, ServiceName};
 use engine::inspect::ServiceError;
-use report::failure;
-use report::failure::without_databases;
-use report::{Palette, Role, clean};
+use report::Palette;
+use report::failure::{command_error, without_databases};
 
 /// A service whose database cannot be inspected.
 #[derive(Clone, Debug, Serialize)]
 pub struct Unreachable {
     /// The name of the service.
     pub name: ServiceName,
-    /// The error with its causes.
-    pub error: String,
-    /// What to do next.
-    pub next: Option<String>,
-    /// The exit code for this error.
-    pub exit_code: ExitStatus,
+    /// The error.
+    #[serde(flatten)]
+    pub error: ErrorEntry,
 }
 
 impl Unreachable {
     /// Converts the error of a service.
-    pub fn new(name: &ServiceName, error: &ServiceError) -> Self {
+    pub fn new(name: &ServiceName, error: impl Into<Diagnostic>) -> Self {
         Self {
             name: name.clone(),
-            error: error.chain(),
-            next: error.next(),
-            exit_code: error.exit_status(),
+            error: ErrorEntry(error.into()),
         }
     }
 }
 
-/// Services that failed with the same error and `next`.
-struct Same<'a> {
-    names: String,
-    error: String,
-    next: Option<&'a str>,
-}
-
-fn same(unreachable: &[Unreachable]) -> Vec<Same<'_>> {
-    let mut groups: BTreeMap<(String, Option<&str>), Vec<&Unreachable>> = BTreeMap::new();
-    for one in unreachable {
-        let key = (without_databases(&one.error), one.next.as_deref());
-        groups.entry(key).or_default().push(one);
+/// Each distinct error once, with the names of its services before the message.
+fn same<'a>(
+    unreachable: impl IntoIterator<Item = (&'a ServiceName, Diagnostic)>,
+) -> Vec<Diagnostic> {
+    let mut groups: BTreeMap<(String, Option<String>), (Vec<&str>, Diagnostic)> = BTreeMap::new();
+    for (name, error) in unreachable {
+        let key = (without_databases(&error.to_string()), error.next.clone());
+        let group = groups.entry(key).or_insert_with(|| (Vec::new(), error));
+        group.0.push(name.as_str());
     }
-    groups
-        .into_iter()
-        .map(|((error, next), group)| Same {
-            names: group
-                .iter()
-                .map(|one| one.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
-            error: match group.as_slice() {
-                [only] => only.error.clone(),
-                _ => error,
-            },
-            next,
-        })
-        .collect()
+    let named = groups.into_values().map(|(names, mut error)| {
+        if names.len() > 1 {
+            error.message = without_databases(&error.message);
+        }
+        error.message = format!("{}: {}", names.join(", "), error.message);
+        error
+    });
+    named.collect()
 }
 
-/// One line for each distinct error, with its services and what to do next.
+/// Each distinct error, with its services and what to do next.
 pub fn unreachable_lines(unreachable: &[Unreachable], palette: Palette) -> String {
-    let mut text = String::new();
-    for one in same(unreachable) {
-        let word = palette.paint(Role::Bad, "error:");
-        text.push_str(&format!("{word} {}: {}\n", one.names, clean(&one.error)));
-        if let Some(next) = one.next {
-            text.push_str(&failure::next(next, palette).join("\n"));
-            text.push('\n');
-        }
-    }
-    text
+    let errors = unreachable
+        .iter()
+        .map(|one| (&one.name, one.error.0.clone()));
+    let lines = same(errors).into_iter();
+    lines
+        .map(|error| command_error(&error, palette) + "\n")
+        .collect()
 }
 
 /// Converts what stops some services into the error of a command that only reads.
 ///
 /// # Errors
 /// If `stopped` is not empty.
-pub fn refuse_stopped(stopped: &[(ServiceName, ServiceError)]) -> Result<(), CommandError> {
-    let [(_, first), others @ ..] = stopped else {
-        return Ok(());
-    };
-    if others.is_empty() {
-        return Err(refused(first));
+pub fn refuse_stopped(stopped: &[(ServiceName, ServiceError)]) -> Result<(), Diagnostic> {
+    if let [(_, only)] = stopped {
+        return Err(only.diagnostic());
     }
-    let unreachable: Vec<Unreachable> = stopped
+    let errors = stopped.iter();
+    let groups = same(errors.map(|(name, error)| (name, error.diagnostic())));
+    let lines: Vec<String> = groups.iter().map(ToString::to_string).collect();
+    let worst = groups
         .iter()
-        .map(|(name, error)| Unreachable::new(name, error))
-        .collect();
-    let groups = same(&unreachable);
-    let lines: Vec<String> = groups
-        .iter()
-        .map(|one| format!("{}: {}", one.names, one.error))
-        .collect();
-    let status = unreachable.iter();
-    Err(Diagnostic {
-        message: lines.join("\n"),
-        next: groups
-            .iter()
-            .find_map(|one| one.next)
-            .map(ToOwned::to_owned),
-        refusal: None,
-        exit_code: status.fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code)),
+        .fold(ExitStatus::Done, |worst, one| worst.or_worse(one.exit_code));
+    match groups.into_iter().reduce(|first, other| match first.next {
+        Some(_) => first,
+        None => other,
+    }) {
+        None => Ok(()),
+        Some(first) => Err(Diagnostic {
+            next: first.next,
+            ..Diagnostic::bare(worst, lines.join("\n"))
+        }),
     }
-    .into())
 }
 
 #[cfg(test)]
@@ -120,12 +93,11 @@ mod tests {
     use super::*;
 
     fn one(name: &str, error: &str, next: Option<&str>) -> Unreachable {
-        Unreachable {
-            name: name.parse().expect("a name"),
-            error: error.to_owned(),
+        let error = Diagnostic {
             next: next.map(ToOwned::to_owned),
-            exit_code: ExitStatus::Unavailable,
-        }
+            ..Diagnostic::bare(ExitStatus::Unavailable, error)
+        };
+        Unreachable::new(&name.parse().expect("a name"), error)
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn start(run: &Run<'_>) -> Start {
 
 /// Reports why a run does not begin. A cancellation is reported when the dispatcher sees it.
 fn begin_nothing(run: &mut Run<'_>, stopped: Stopped) {
-    if stopped.1.exit_status() != ExitStatus::Cancelled {
+    if stopped.1.exit_code() != ExitStatus::Cancelled {
         run.stopped.push(stopped);
     }
     run.on_failure = OnFailure::Stop;
@@ -307,7 +307,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 self.let_go_on(&service);
             }
             Message::Stopped { service, error } => {
-                if error.exit_status() != ExitStatus::Cancelled {
+                if error.exit_code() != ExitStatus::Cancelled {
                     self.service_stopped(&service, &error);
                 }
             }

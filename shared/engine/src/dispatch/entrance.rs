@@ -73,10 +73,10 @@ impl Entrance<'_> {
                 }
                 Ok(self.connect().await?)
             }
-            Err(ConnectError::DatabaseMissing { .. }) => Err(ServiceError::MayNotCreate {
-                address: address.to_string(),
-                why: "in production, nor on a remote server without --create-databases",
-            }),
+            Err(ConnectError::DatabaseMissing { .. }) => Err(ServiceError::missing(
+                address,
+                "in production, nor on a remote server without --create-databases",
+            )),
             other => Ok(other?),
         }
     }

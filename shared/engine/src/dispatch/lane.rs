@@ -135,7 +135,7 @@ impl LaneTask {
             None => match self.begin().await {
                 // Nothing was done yet. The server may have ended the session while it waited for other services.
                 Err(error) if error.is_connection_lost() => {
-                    tracing::warn!(service = %self.target.service.name, error = %error.chain(), "reconnecting");
+                    tracing::warn!(service = %self.target.service.name, error = %error.diagnostic(), "reconnecting");
                     self.begin().await?
                 }
                 begun => begun?,

@@ -191,25 +191,14 @@ impl<'r> Operation<'r> {
         service: &ServiceName,
         diagnostic: Diagnostic,
     ) -> ServiceOutcome {
-        let Diagnostic {
-            message,
-            next,
-            refusal,
-            exit_code,
-        } = diagnostic;
+        let exit_code = diagnostic.exit_code;
         self.worsen(exit_code);
-        self.next
-            .extend(next.as_ref().map(|next| match self.labels_next {
-                true => commented(next, service),
-                false => next.clone(),
-            }));
-        let kind = EventKind::ServiceFailed {
-            message,
-            next,
-            refusal,
-            exit_code,
-        };
-        self.service(service, kind);
+        let next = diagnostic.next.as_ref().map(|next| match self.labels_next {
+            true => commented(next, service),
+            false => next.clone(),
+        });
+        self.next.extend(next);
+        self.service(service, EventKind::ServiceFailed(Box::new(diagnostic)));
         exit_code.into()
     }
 

@@ -3,8 +3,10 @@
 use tokio_postgres::error::SqlState;
 
 use super::outcome_check::Outcome;
-use domain::{Direction, ExitStatus, Failure, Script, called, commented, mask_secrets};
-use pg_session::{ServerError, is_connection_lost};
+use domain::{
+    Direction, ExitStatus, Failure, Script, ServerError, called, commented, mask_secrets,
+};
+use pg_session::is_connection_lost;
 
 /// A failed attempt, before the decision whether to retry.
 #[derive(Debug)]

@@ -63,13 +63,19 @@ pub(super) async fn determine(
                         session: Some(session),
                     };
                 }
-                Err(error) => crate::inspect::ServiceError::query(lost.address(), error).chain(),
+                Err(error) => crate::inspect::ServiceError::query(lost.address(), error)
+                    .diagnostic()
+                    .to_string(),
             },
             Err(error) if error.is_transient() || error.is_unreachable() => {
-                crate::inspect::ServiceError::from(error).chain()
+                crate::inspect::ServiceError::from(error)
+                    .diagnostic()
+                    .to_string()
             }
             Err(error) => {
-                let why = crate::inspect::ServiceError::from(error).chain();
+                let why = crate::inspect::ServiceError::from(error)
+                    .diagnostic()
+                    .to_string();
                 return OutcomeCheck::without_session(certain, why);
             }
         };

@@ -1,9 +1,10 @@
 //! Sends a text to the server, and finds out which of its statements failed.
 
+use domain::ServerError;
 use tokio_postgres::error::SqlState;
 
 use super::fault::Fault;
-use pg_session::{Client, IDLE_TIMEOUTS, ServerError};
+use pg_session::{Client, IDLE_TIMEOUTS};
 use pg_sql::Statement;
 
 /// Runs a whole file as one simple query, and points at the statement that failed.

@@ -8,7 +8,7 @@ use service_layout::files::FileError;
 
 use super::definition::{Definition, DefinitionError};
 use super::directives::{self, DirectiveError, FileKind};
-use domain::{FleetError, Migration, Script, Service, ServiceNameError, Version};
+use domain::{Diagnostic, FleetError, Migration, Script, Service, ServiceNameError, Version};
 use store::checksum;
 
 /// One SQL file as text.
@@ -187,4 +187,10 @@ pub enum SourceError {
         /// The migration.
         migration: String,
     },
+}
+
+impl From<SourceError> for Diagnostic {
+    fn from(error: SourceError) -> Self {
+        Self::invalid(&error)
+    }
 }

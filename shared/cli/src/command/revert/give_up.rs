@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::CheckedRevert;
 use crate::command::interrupt::watch_stops;
 use crate::command::refuse::refuse_run;
-use crate::command::run::refused;
-use crate::command::{CommandError, Context, Selected, confirm, gather};
-use domain::{Direction, EventKind, ExitStatus, ServiceName, Version, commented, suggest};
+use crate::command::{Context, Selected, confirm, gather};
+use domain::{
+    Diagnostic, Direction, EventKind, ExitStatus, ServiceName, Version, commented, suggest,
+};
 use engine::dispatch::{Operation, Start, Stops};
 use engine::inspect::{ServiceError, Target};
 use pg_session::LockedSession;
@@ -23,19 +24,19 @@ pub(super) async fn give_up(
     selected: &Selected,
     asked: &CheckedRevert,
     run_id: Uuid,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let stops = watch_stops(context.configuration.engine().stop_grace);
     let preparation = async {
         let targets = context.targets(&selected.names, selected, false).await?;
         let gathered = gather(&context.connections(), &targets).await?;
-        Ok::<_, CommandError>((targets, gathered))
+        Ok::<_, Diagnostic>((targets, gathered))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
-        return refuse_run(context, "revert", CommandError::Cancelled);
+        return refuse_run(context, "revert", Diagnostic::cancelled());
     };
     let (targets, gathered) = prepared?;
     if let Some((_, error)) = gathered.stopped.first() {
-        return Err(refused(error));
+        return Err(error.diagnostic());
     }
     let owed: Vec<(Arc<Target>, Vec<Version>)> = targets
         .into_iter()
@@ -48,7 +49,7 @@ pub(super) async fn give_up(
         .collect();
     drop(gathered);
     if owed.is_empty() {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!("these services have no pending reverts of run {run_id}"),
             commented(suggest(["status"]), "see what is applied"),
         ));

@@ -11,10 +11,8 @@ use super::hazards::review;
 use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::run::{Asked, check_outcome, execute, hold_everything_back, named_version};
-use super::{
-    CommandError, Context, FailureChoice, Selected, gather, invocation, print_sql, refuse_stopped,
-};
-use domain::{ExitStatus, Step, called};
+use super::{Context, FailureChoice, Selected, gather, invocation, print_sql, refuse_stopped};
+use domain::{Diagnostic, ExitStatus, Step, called};
 use engine::planning::Order;
 use engine::revert::Scope;
 use report::units::count;
@@ -32,11 +30,11 @@ pub async fn revert(
     selected: &Selected,
     asked: &CheckedRevert,
     order: &dyn Order,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let args = &asked.args;
     context.request_timings(args.timings);
     if args.on_failure == FailureChoice::Revert {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "--on-failure revert is not available for revert, which applies nothing",
             called().without_option("--on-failure").to_string(),
         ));
@@ -77,12 +75,12 @@ pub async fn revert(
             order,
         )
         .await?;
-        Ok::<_, CommandError>((targets, gathered, planned, resolved))
+        Ok::<_, Diagnostic>((targets, gathered, planned, resolved))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
         return match args.dry_run {
-            true => Err(CommandError::Cancelled),
-            false => refuse_run(context, "revert", CommandError::Cancelled),
+            true => Err(Diagnostic::cancelled()),
+            false => refuse_run(context, "revert", Diagnostic::cancelled()),
         };
     };
     let (targets, gathered, mut planned, resolved) = prepared?;

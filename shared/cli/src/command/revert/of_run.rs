@@ -12,9 +12,9 @@ use crate::command::refuse::refuse_run;
 use crate::command::run::Planned;
 use crate::command::run::{Asked, execute, hold_everything_back};
 use crate::command::{
-    CommandError, Context, FailureChoice, Selected, gather, invocation, print_sql, refuse_stopped,
+    Context, FailureChoice, Selected, gather, invocation, print_sql, refuse_stopped,
 };
-use domain::{ExitStatus, Plan, Step, commented, suggest};
+use domain::{Diagnostic, ExitStatus, Plan, Step, commented, suggest};
 use engine::planning::Order;
 use report::units::count;
 
@@ -26,7 +26,7 @@ pub(super) async fn revert_run(
     asked: &CheckedRevert,
     run_id: Uuid,
     order: &dyn Order,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let args = &asked.args;
     let stops = watch_stops(context.configuration.engine().stop_grace);
     let preparation = async {
@@ -44,7 +44,7 @@ pub(super) async fn revert_run(
             compensation(context, selected, &mut gathered, &mut targets, found, order).await?;
         let mut stopped = std::mem::take(&mut gathered.stopped);
         stopped.extend(in_the_way);
-        Ok::<_, CommandError>((
+        Ok::<_, Diagnostic>((
             targets,
             gathered,
             left.known,
@@ -55,14 +55,14 @@ pub(super) async fn revert_run(
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
         return match args.dry_run {
-            true => Err(CommandError::Cancelled),
-            false => refuse_run(context, "revert", CommandError::Cancelled),
+            true => Err(Diagnostic::cancelled()),
+            false => refuse_run(context, "revert", Diagnostic::cancelled()),
         };
     };
     let (targets, gathered, known, compensation, stopped, resolved) = prepared?;
     // A database that cannot be inspected may have a record of the run.
     if !known && stopped.is_empty() {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!(
                 "unknown run {run_id}: it ended before it changed anything, or the ID is wrong; nothing was reverted"
             ),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::command::expected::expect_durations;
 use crate::command::gather::gather_histories;
 use crate::command::run::Planned;
-use crate::command::{CommandError, Context, Gathered, Selected, invocation};
+use crate::command::{Context, Gathered, Selected, invocation};
 use domain::{
     Diagnostic, Direction, ExitStatus, Migration, Refusal, RefusalKind, Requirement, Service,
     ServiceName, Version, commented, suggest,
@@ -27,7 +27,7 @@ pub async fn planned_revert(
     scope: Scope,
     with_dependents: bool,
     order: &dyn Order,
-) -> Result<Planned, CommandError> {
+) -> Result<Planned, Diagnostic> {
     let mut stopped = std::mem::take(&mut gathered.stopped);
     let mut scopes: BTreeMap<ServiceName, Scope> = selected
         .names
@@ -128,7 +128,7 @@ pub(crate) async fn inspect_more(
     targets: &mut BTreeMap<ServiceName, Arc<Target>>,
     stopped: &mut Vec<(ServiceName, ServiceError)>,
     needed: &BTreeSet<ServiceName>,
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     let missing: Vec<&ServiceName> = needed
         .iter()
         .filter(|name| !targets.contains_key(*name))
@@ -214,7 +214,7 @@ fn next_dependent(
             ),
             None => invocation::revert_with_dependents(&stays, scope),
         };
-        let error = match stopped_by.map(ServiceError::exit_status) {
+        let error = match stopped_by.map(ServiceError::exit_code) {
             // Not a refusal: a retry can succeed when that database is available again.
             Some(status @ ExitStatus::Unavailable) => Diagnostic::new(status, message, next).into(),
             _ => ServiceError::from(Refusal {

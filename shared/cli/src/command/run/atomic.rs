@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{FailureChoice, RunArgs};
-use crate::command::{CommandError, Context, Selected};
-use domain::{Plan, Refusal, RefusalKind, Script, ServiceName, called, commented, suggest};
+use crate::command::{Context, Selected};
+use domain::{
+    Diagnostic, Plan, Refusal, RefusalKind, Script, ServiceName, called, commented, suggest,
+};
 use engine::inspect::{ServiceError, Target};
 use pg_address::DatabaseAddress;
 use pg_session::{PreparedSlots, read_prepared_slots};
@@ -14,9 +16,9 @@ use pg_session::{PreparedSlots, read_prepared_slots};
 const OTHERWISE: &str = "--on-failure revert undoes the applied migrations when a step fails";
 
 /// Refuses flags that contradict each other.
-pub(super) fn check_flags(args: &RunArgs) -> Result<(), CommandError> {
+pub(super) fn check_flags(args: &RunArgs) -> Result<(), Diagnostic> {
     if args.atomic && args.on_failure != FailureChoice::Stop {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "--atomic cannot be combined with --on-failure: a failed atomic release is rolled back completely",
             called().without_flag("--atomic").to_string(),
         ));
@@ -29,7 +31,7 @@ pub(super) async fn check_plan(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     plan: &Plan,
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     for step in &plan.steps {
         let migration = targets
             .get(&step.service)
@@ -67,7 +69,7 @@ async fn check_servers(
     context: &Context,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     plan: &Plan,
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     let mut servers: BTreeMap<String, (&DatabaseAddress, BTreeSet<String>)> = BTreeMap::new();
     for name in plan.services() {
         if let Some(target) = targets.get(name) {

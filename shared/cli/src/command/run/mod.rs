@@ -16,12 +16,11 @@ use super::interrupt::watch_stops;
 use super::refuse::refuse_run;
 use super::revert::requiring_services;
 use super::{
-    CommandError, Context, Gathered, Selected, gather, invocation, print_sql, print_text,
-    refuse_stopped,
+    Context, Gathered, Selected, gather, invocation, print_sql, print_text, refuse_stopped,
 };
 use domain::{
-    Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step, commented,
-    suggest,
+    Diagnostic, Direction, ExitStatus, Plan, Refusal, RefusalKind, Resolved, ServiceName, Step,
+    commented, suggest,
 };
 use engine::dispatch::{
     Compensation, LaneInput, OnFailure, PreRunCheck, Run, Stops, Ties, dispatch,
@@ -51,7 +50,7 @@ pub async fn run(
     args: &RunArgs,
     order: &dyn Order,
     pre_run: Option<PreRun>,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     context.request_timings(args.timings);
     check_version(context, selected, args)?;
     check_outcome(selected, args.unknown_outcome)?;
@@ -74,12 +73,12 @@ pub async fn run(
         };
         let mut planned = planned_run(context, selected, &mut gathered, args.to, order).await?;
         planned.stopped.extend(in_the_way);
-        Ok::<_, CommandError>((targets, gathered, first, planned, resolved))
+        Ok::<_, Diagnostic>((targets, gathered, first, planned, resolved))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
         return match args.dry_run {
-            true => Err(CommandError::Cancelled),
-            false => refuse_run(context, "run", CommandError::Cancelled),
+            true => Err(Diagnostic::cancelled()),
+            false => refuse_run(context, "run", Diagnostic::cancelled()),
         };
     };
     let (targets, gathered, mut first, mut planned, resolved) = prepared?;
@@ -208,7 +207,7 @@ pub(super) async fn execute(
     planned: Planned,
     asked: Asked<'_>,
     run_again: impl Fn(&ServiceName) -> String,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     let ties = ties(context, selected, &targets, &planned, &asked).await?;
     if asked.first.is_empty() {
         keep_sessions_of_first_steps(&mut gathered, &planned.plan);
@@ -284,7 +283,7 @@ async fn ties(
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     planned: &Planned,
     asked: &Asked<'_>,
-) -> Result<Ties, CommandError> {
+) -> Result<Ties, Diagnostic> {
     let first = asked.first.iter().flat_map(|it| &it.plan.steps);
     let steps: Vec<&Step> = planned.plan.steps.iter().chain(first).collect();
     let mut names: BTreeSet<ServiceName> = steps
@@ -322,11 +321,7 @@ fn keep_sessions_of_first_steps(gathered: &mut Gathered, plan: &Plan) {
     });
 }
 
-fn check_version(
-    context: &Context,
-    selected: &Selected,
-    args: &RunArgs,
-) -> Result<(), CommandError> {
+fn check_version(context: &Context, selected: &Selected, args: &RunArgs) -> Result<(), Diagnostic> {
     let Some(to) = args.to else { return Ok(()) };
     named_version(context, selected, to)
 }
@@ -335,9 +330,9 @@ fn check_version(
 pub(super) fn check_outcome(
     selected: &Selected,
     outcome: Option<OutcomeChoice>,
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     if outcome.is_some() && selected.only().is_none() {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "--unknown-outcome requires exactly one service, but several are selected",
             one_service(),
         ));
@@ -355,13 +350,13 @@ pub fn named_version(
     context: &Context,
     selected: &Selected,
     version: domain::Version,
-) -> Result<(), CommandError> {
+) -> Result<(), Diagnostic> {
     let one = selected
         .named
         .first()
         .filter(|_| selected.named.len() == 1 && !selected.all);
     let Some(service) = one.and_then(|name| context.fleet.service(name)) else {
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             "--to requires exactly one service, but several are selected",
             one_service(),
         ));
@@ -370,7 +365,7 @@ pub fn named_version(
         let newest = service
             .newest()
             .map_or_else(String::new, |newest| format!(" (the newest is {newest})"));
-        return Err(CommandError::usage(
+        return Err(Diagnostic::usage(
             format!("{} has no migration {version}{newest}", service.name),
             commented(
                 suggest(["status", service.name.as_str()]),
@@ -466,7 +461,7 @@ fn dry_run(
     mut planned: Planned,
     args: &RunArgs,
     pre_run_check: Option<&dyn PreRunCheck>,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus, Diagnostic> {
     if let Some(pre_run_check) = pre_run_check
         && context.is_human()
     {
@@ -501,13 +496,5 @@ fn dry_run(
             Err(gates::refusal(&step.service, gate, &command, None).into())
         }
         _ => Ok(ExitStatus::Done),
-    }
-}
-
-/// Converts what would stop a run into the error of a command that only reads.
-pub fn refused(error: &ServiceError) -> CommandError {
-    match error {
-        ServiceError::Refused(refusal) => refusal.clone().into(),
-        other => other.diagnostic().into(),
     }
 }

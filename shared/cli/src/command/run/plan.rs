@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::command::expected::expect_durations;
-use crate::command::{CommandError, Context, Gathered, Selected};
-use domain::{Direction, Gate, Migration, Plan, Requirement, ServiceName, Step, Version};
+use crate::command::{Context, Gathered, Selected};
+use domain::{
+    Diagnostic, Direction, Gate, Migration, Plan, Requirement, ServiceName, Step, Version,
+};
 use engine::gates;
 use engine::inspect::{ServiceError, Target};
 use engine::planning;
@@ -31,7 +33,7 @@ pub async fn planned_run(
     gathered: &mut Gathered,
     to: Option<Version>,
     order: &dyn Order,
-) -> Result<Planned, CommandError> {
+) -> Result<Planned, Diagnostic> {
     let mut stopped = std::mem::take(&mut gathered.stopped);
     let mut chosen: BTreeMap<&ServiceName, Vec<&Migration>> = BTreeMap::new();
     for name in &selected.names {
@@ -103,7 +105,7 @@ fn steps_up(
     context: &Context,
     selected: &Selected,
     chosen: &BTreeMap<&ServiceName, Vec<&Migration>>,
-) -> Result<(Vec<Step>, GatesByStep), CommandError> {
+) -> Result<(Vec<Step>, GatesByStep), Diagnostic> {
     let mut steps = Vec::new();
     let mut gates = GatesByStep::new();
     for (name, migrations) in chosen {
@@ -128,7 +130,7 @@ async fn with_gates(
     mut plan: Plan,
     asked: GatesByStep,
     stopped: &mut Vec<(ServiceName, ServiceError)>,
-) -> Result<(Plan, BTreeMap<ServiceName, Arc<Target>>), CommandError> {
+) -> Result<(Plan, BTreeMap<ServiceName, Arc<Target>>), Diagnostic> {
     let names: BTreeSet<ServiceName> = asked
         .values()
         .flatten()

@@ -362,7 +362,7 @@ async fn states(
                     (history.seen_from(&versions), newest)
                 }
                 Err(error) => {
-                    tracing::warn!(service = %target.service.name, error = %error.chain(), "cannot determine the state of the database");
+                    tracing::warn!(service = %target.service.name, error = %error.diagnostic(), "cannot determine the state of the database");
                     (CatalogState::Unknown, None)
                 }
             };

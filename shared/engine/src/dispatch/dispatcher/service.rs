@@ -11,9 +11,9 @@ impl Dispatcher<'_, '_> {
         self.operation.service_failed(service, error.diagnostic());
         let why = match error {
             ServiceError::Refused(refusal) => refusal.to_string(),
-            other => format!("{service}: {}", other.chain()),
+            other => format!("{service}: {}", other.diagnostic()),
         };
-        self.fail(service, error.exit_status(), why);
+        self.fail(service, error.exit_code(), why);
     }
 
     pub(super) fn fail(&mut self, service: &ServiceName, status: ExitStatus, why: String) {

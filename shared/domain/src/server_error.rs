@@ -1,14 +1,8 @@
-//! Errors and notices of a server.
-//!
-//! Responsible for: errors of PostgreSQL as data, since tokio-postgres prints only "db error". Not for: deciding what
-//! to do about them.
+//! Errors and notices of a server, as data.
 
-use std::error::Error as _;
-use std::io;
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
-use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
-
-use domain::{ErrorObject, mask_key, mask_row, mask_secrets};
+use super::{ErrorObject, mask_key, mask_row, mask_secrets};
 
 /// An error or a notice of a PostgreSQL server. Source: PostgreSQL documentation, "Error and Notice Message Fields".
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
@@ -136,28 +130,5 @@ fn without_row(code: &SqlState, detail: String) -> String {
         mask_key(&detail)
     } else {
         detail
-    }
-}
-
-/// Whether the connection is gone: the server closed it, the network broke, or the server ended the session, which it
-/// reports as FATAL.
-#[must_use]
-pub fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
-    match error.as_db_error() {
-        Some(said) => {
-            let code = said.code().code();
-            code.starts_with("08")
-                || matches!(code, "57P01" | "57P02" | "57P03" | "57P05")
-                || matches!(
-                    said.parsed_severity(),
-                    Some(Severity::Fatal | Severity::Panic)
-                )
-        }
-        None => {
-            error.is_closed()
-                || error
-                    .source()
-                    .is_some_and(|source| source.is::<io::Error>())
-        }
     }
 }
