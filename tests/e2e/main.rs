@@ -25,7 +25,6 @@ mod check;
 mod check_formats;
 mod check_git;
 mod check_rehearsal;
-mod check_rules;
 mod check_services;
 mod compensation;
 mod compensation_at_once;
