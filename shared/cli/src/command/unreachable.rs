@@ -35,7 +35,7 @@ impl Unreachable {
 fn same<'a>(
     unreachable: impl IntoIterator<Item = (&'a ServiceName, Diagnostic)>,
 ) -> Vec<Diagnostic> {
-    let mut groups: BTreeMap<(String, Option<String>), (Vec<&str>, Diagnostic)> = BTreeMap::new();
+    let mut groups: BTreeMap<_, (Vec<&str>, Diagnostic)> = BTreeMap::new();
     for (name, error) in unreachable {
         let key = (without_databases(&error.to_string()), error.next.clone());
         let group = groups.entry(key).or_insert_with(|| (Vec::new(), error));
