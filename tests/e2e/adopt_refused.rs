@@ -272,7 +272,7 @@ fn of_several_services_the_others_are_adopted() {
     let outcome = orchestrator.expect(&["adopt", "evidence", "workflow", "reporting", "auth"], 3);
     let last = outcome.stdout.lines().last().unwrap_or_default();
     assert!(
-        last.starts_with("2 services adopted (2 migrations), 2 services not in "),
+        last.starts_with("2 services adopted (2 migrations), 2 services failed in "),
         "{}",
         outcome.stdout
     );

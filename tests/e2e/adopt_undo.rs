@@ -207,7 +207,7 @@ fn assert_refused(orchestrator: &Program, arguments: &[&str], words: &str) {
     assert!(
         outcome
             .stdout
-            .starts_with("0 migrations undone, 1 service not in "),
+            .starts_with("0 migrations undone, 1 service failed in "),
         "{}",
         outcome.stdout
     );

@@ -386,10 +386,10 @@ fn a_run_that_is_refused_or_fails_ends_with_run_finished_too() {
             "service_finished"
         ]
     );
-    assert_eq!(
-        kinds(&failed, Some("three")),
-        ["service_skipped", "service_finished"]
-    );
+    let mut skipped = kinds(&failed, Some("three"));
+    // Its database is created ahead of its turn, if there is time before the failure.
+    skipped.retain(|kind| kind != "database_created");
+    assert_eq!(skipped, ["service_skipped", "service_finished"]);
     let failure = &failed.events_of("migration_failed")[0];
     assert_eq!(failure["sqlstate"], "42703");
     assert_eq!(

@@ -1,5 +1,7 @@
 //! The events of an adoption.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use domain::{ColumnOrder, CommandEvent, SchemaDifference};
 use serde::Serialize;
 
@@ -13,12 +15,10 @@ pub enum AdoptEvent {
     DriftFound(Box<Drift>),
     /// A migration was adopted: it counts as applied without having been run.
     MigrationAdopted {
-        /// The name of the migration.
         name: String,
         /// The legacy rows that it replaces; empty if only the schema proves it.
         stands_for: Vec<String>,
     },
-    /// An adoption was undone.
     AdoptionUndone {
         /// The number of migrations that no longer count as applied.
         migrations: usize,
@@ -51,7 +51,6 @@ pub struct Proof {
 /// The differences between a live schema and a version.
 #[derive(Clone, Debug, Serialize)]
 pub struct Drift {
-    /// The name of the migration.
     pub name: String,
     /// The objects that differ.
     pub differences: Vec<SchemaDifference>,

@@ -1,5 +1,7 @@
 //! The events of a backup.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use domain::{Blocker, CommandEvent, ServiceName};
 use serde::Serialize;
 
@@ -9,7 +11,6 @@ use serde::Serialize;
 pub enum BackupEvent {
     /// The dump of a service's database started, under its lock.
     BackupStarted {
-        /// The name of the database.
         database: String,
         /// Its size, in bytes.
         database_bytes: u64,
@@ -37,27 +38,20 @@ pub enum BackupEvent {
     },
     /// A dump is written and verified.
     BackupFinished {
-        /// The path of the dump.
         path: String,
         /// Its size, in bytes.
         bytes: u64,
-        /// How long it took, in milliseconds.
         duration_ms: u64,
     },
     /// A database is not dumped; without a service, none is.
-    BackupSkipped {
-        /// The reason.
-        because: String,
-    },
+    BackupSkipped { because: String },
     /// A backup is complete: its manifest is written.
     BackupTaken {
-        /// The path of the manifest.
         manifest: String,
         /// The services whose databases it contains.
         services: Vec<ServiceName>,
         /// The total size of the dumps, in bytes.
         bytes: u64,
-        /// How long it took, in milliseconds.
         duration_ms: u64,
     },
     /// An older backup was removed, because enough newer ones exist.

@@ -1,5 +1,7 @@
 //! The manifest of a backup: its contents, with checksums.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -40,7 +42,6 @@ pub struct Manifest {
 /// The dump of one database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceBackup {
-    /// The service.
     pub service: ServiceName,
     /// The name of its database.
     pub database: String,
@@ -48,9 +49,7 @@ pub struct ServiceBackup {
     pub server: String,
     /// The version of the server, such as `15.18`.
     pub server_version: String,
-    /// The version of `pg_dump`.
     pub pg_dump_version: String,
-    /// The format of the dump.
     pub format: DumpFormat,
     /// The path of the dump, relative to the manifest: a file or a directory.
     pub path: String,
@@ -84,9 +83,7 @@ pub struct ServiceBackup {
 /// The newest applied migration of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// Its version.
     pub version: Version,
-    /// Its name.
     pub name: String,
 }
 
@@ -115,9 +112,7 @@ pub enum DumpFormat {
 /// The properties of a database that `pg_dump` does not include.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseProperties {
-    /// Its owner.
     pub owner: String,
-    /// Its encoding.
     pub encoding: String,
     /// `LC_COLLATE`.
     pub collate: String,
@@ -127,13 +122,10 @@ pub struct DatabaseProperties {
     pub locale_provider: String,
     /// The locale of ICU or the builtin provider.
     pub locale: Option<String>,
-    /// The ICU rules.
     pub icu_rules: Option<String>,
-    /// Its tablespace.
     pub tablespace: String,
     /// `CONNECTION LIMIT`; -1 is unlimited.
     pub connection_limit: i32,
-    /// Its comment.
     pub comment: Option<String>,
     /// The privileges, as `aclitem` text; `None` is the default.
     pub privileges: Option<Vec<String>>,
@@ -146,9 +138,7 @@ pub struct DatabaseProperties {
 pub struct RoleSetting {
     /// The role, for a setting of one role.
     pub role: Option<String>,
-    /// Its name.
     pub name: String,
-    /// Its value.
     pub value: String,
 }
 
@@ -158,7 +148,6 @@ pub enum ManifestError {
     /// The file cannot be read or written.
     #[error("cannot read or write {}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -166,7 +155,6 @@ pub enum ManifestError {
     /// The file is not a manifest.
     #[error("{}: not a backup manifest", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// Why.
         source: serde_json::Error,
@@ -174,7 +162,6 @@ pub enum ManifestError {
     /// The version of the format is not supported.
     #[error("{}: unsupported manifest version {found}; supported: {SCHEMA}", path.display())]
     OtherForm {
-        /// The file.
         path: PathBuf,
         /// The version of its format.
         found: u32,

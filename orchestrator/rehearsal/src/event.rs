@@ -1,5 +1,7 @@
 //! The event of a rehearsal: the result of rehearsing one migration.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use domain::{ColumnOrder, CommandEvent, Finding};
 use serde::Serialize;
 
@@ -48,7 +50,6 @@ pub struct SeenLock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename = "migration_rehearsed")]
 pub struct Rehearsed {
-    /// The name of the migration.
     pub name: String,
     /// Whether it can be undone.
     #[serde(flatten)]
@@ -63,7 +64,6 @@ pub struct Rehearsed {
     pub notes: Vec<String>,
     /// The number of rows in the database when it ran.
     pub rows: u64,
-    /// How long it took, in milliseconds.
     pub up_ms: u64,
     /// How long its revert took, in milliseconds; `None` if it did not run.
     #[serde(skip_serializing_if = "Option::is_none")]

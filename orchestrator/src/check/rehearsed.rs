@@ -1,5 +1,7 @@
 //! Rehearses the selected migrations, without events.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use domain::{ErrorEntry, Finding, Service, ServiceName, Version};
 use engine::dispatch::Events;
 use futures_util::{StreamExt, stream};
@@ -19,9 +21,7 @@ const REHEARSALS: usize = 4;
 /// The result of a migration's rehearsal, besides findings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
-    /// The service.
     pub service: ServiceName,
-    /// The migration.
     pub version: Version,
     /// Whether the migration can be reverted.
     #[serde(flatten)]
@@ -35,7 +35,6 @@ pub struct Proof {
 /// A service whose rehearsal did not finish for a reason other than its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unrehearsed {
-    /// The service.
     pub service: ServiceName,
     /// Why.
     #[serde(flatten)]
@@ -45,7 +44,6 @@ pub struct Unrehearsed {
 /// The results of rehearsals.
 #[derive(Debug, Default)]
 pub struct Rehearsals {
-    /// The findings.
     pub findings: Vec<Finding>,
     /// The result of each migration.
     pub proofs: Vec<Proof>,

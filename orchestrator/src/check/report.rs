@@ -1,5 +1,7 @@
 //! The findings in order, and their counts.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use domain::{ExitStatus, Finding, ServiceName, Severity, Version};
 use serde::Serialize;
 
@@ -44,9 +46,7 @@ pub struct Report {
 /// A migration that was not rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// The service.
     pub service: ServiceName,
-    /// The migration.
     pub version: Version,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Each serialized event is one line of `--output json`; `docs/json.md` describes every field.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -55,7 +57,6 @@ pub enum EventKind {
         unchanged: Vec<ServiceName>,
         /// The number of steps.
         steps: usize,
-        /// The version of this program.
         program_version: &'static str,
         /// Whether the run undoes what it applied when something fails.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -63,7 +64,6 @@ pub enum EventKind {
     },
     /// A database did not exist and was created.
     DatabaseCreated {
-        /// The name of the database.
         database: String,
     },
     /// A service waits for migrations in databases that this run does not migrate.
@@ -73,9 +73,7 @@ pub enum EventKind {
     },
     /// A gate that a service waited for is met.
     GateMet {
-        /// The gate.
         gate: Gate,
-        /// How long it took, in milliseconds.
         waited_ms: u64,
     },
     /// Another run holds the database's advisory lock; or, with a version, another session is working on the indexes of a
@@ -89,9 +87,7 @@ pub enum EventKind {
         /// The number of its steps in this run.
         steps: usize,
     },
-    /// A step started.
     MigrationStarted {
-        /// The name of the migration.
         name: String,
         /// Apply or undo.
         direction: Direction,
@@ -110,7 +106,6 @@ pub enum EventKind {
         statement: usize,
         /// The total number of statements.
         statements: usize,
-        /// How long it took, in milliseconds.
         duration_ms: u64,
         /// What an earlier attempt left behind, and how it was recovered.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,40 +142,30 @@ pub enum EventKind {
     },
     /// The connection was lost during a step. The engine determines what was committed.
     ConnectionLost {
-        /// The error of the connection.
         message: String,
     },
     /// A migration was applied and committed.
     MigrationApplied {
-        /// The name of the migration.
         name: String,
-        /// How long it took, in milliseconds.
         duration_ms: u64,
     },
     /// A migration was undone and committed.
     MigrationReverted {
-        /// The name of the migration.
         name: String,
-        /// How long it took, in milliseconds.
         duration_ms: u64,
     },
     /// Another run has already done this step.
     MigrationUnchanged {
-        /// The name of the migration.
         name: String,
     },
     /// A migration of an atomic release ran in the open transaction of its database. Nothing is committed yet.
     MigrationExecuted {
-        /// The name of the migration.
         name: String,
-        /// How long it took, in milliseconds.
         duration_ms: u64,
     },
     /// An executed migration was rolled back with its release.
     MigrationRolledBack {
-        /// The name of the migration.
         name: String,
-        /// The reason.
         because: String,
     },
     /// A service's part of an atomic release is prepared. It survives a crash and holds its locks until the decision.
@@ -192,7 +177,6 @@ pub enum EventKind {
     },
     /// The decision on an atomic release is recorded. From now on it is only carried out.
     ReleaseDecided {
-        /// The decision for every database.
         decision: Decision,
         /// The service whose database has the decision record.
         coordinator: ServiceName,
@@ -208,7 +192,6 @@ pub enum EventKind {
     },
     /// An atomic release is committed in all of its databases.
     ReleaseCommitted {
-        /// The number of databases.
         databases: usize,
         /// From the first commit that was sent to the last that was confirmed, in milliseconds. In this window, readers of several
         /// databases may have seen some at the old and some at the new version.
@@ -216,9 +199,7 @@ pub enum EventKind {
     },
     /// The prepared transactions of an earlier, interrupted atomic release were finished as decided, or rolled back.
     ReleaseResolved(Box<Resolved>),
-    /// A step failed.
     MigrationFailed(Box<Failure>),
-    /// The compensation of a run started.
     CompensationStarted {
         /// The run: this one, or an earlier one whose compensation was interrupted.
         of_run: Uuid,
@@ -229,14 +210,11 @@ pub enum EventKind {
     },
     /// Everything that the run applied is undone.
     CompensationFinished {
-        /// The compensated run.
         of_run: Uuid,
-        /// The number of migrations that were undone.
         reverted: usize,
     },
     /// A compensation was given up: what the run applied and is not undone yet stays.
     CompensationGivenUp {
-        /// The compensated run.
         of_run: Uuid,
         /// The migrations that stay applied.
         versions: Vec<Version>,
@@ -247,23 +225,19 @@ pub enum EventKind {
     ServerNotice {
         /// `NOTICE`, `WARNING`, …
         severity: String,
-        /// The message text.
         message: String,
     },
     /// Something other than a step stopped a service: a refusal, a server that cannot be reached.
     ServiceFailed(Box<Diagnostic>),
     /// The remaining steps of a service are not started.
     ServiceSkipped {
-        /// The reason.
         because: String,
         /// The number of steps that are not started.
         steps: usize,
     },
     /// A service has ended, with any outcome.
     ServiceFinished {
-        /// Its outcome.
         outcome: ServiceOutcome,
-        /// Migrations applied.
         applied: usize,
         /// Migrations undone.
         reverted: usize,
@@ -284,7 +258,6 @@ pub enum EventKind {
     RunFinished {
         /// The one-word result.
         verdict: Verdict,
-        /// The exit code.
         exit_code: ExitStatus,
         /// The counts.
         #[serde(flatten)]
@@ -353,7 +326,6 @@ pub enum ServiceOutcome {
     Findings,
     /// One of its steps failed.
     Failed,
-    /// It was refused.
     Refused,
     /// Its database was unreachable, or its lock was not acquired in time.
     Unavailable,
@@ -383,7 +355,6 @@ impl From<ExitStatus> for ServiceOutcome {
 pub struct Holder {
     /// The PID of the server process.
     pub pid: i32,
-    /// The database user.
     pub user: String,
     /// `application_name`.
     pub application: String,
@@ -400,7 +371,6 @@ pub struct Holder {
 pub struct Blocker {
     /// The PID of the server process; 0 for a prepared transaction.
     pub pid: i32,
-    /// The database user.
     pub user: String,
     /// `application_name`.
     pub application: String,
@@ -421,19 +391,14 @@ pub struct Blocker {
 /// The object that an error of the server is about, as far as the server names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ErrorObject {
-    /// Its schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// The table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// The column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// The data type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_type: Option<String>,
-    /// The constraint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub constraint: Option<String>,
 }
@@ -515,13 +480,11 @@ pub struct Failure {
     /// PostgreSQL's CONTEXT: the location inside a function.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
-    /// The path of the file.
     pub file: String,
     /// The line, 1-based; `None` if the failure is not caused by a single statement.
     pub line: Option<u32>,
     /// The column, 1-based, in characters.
     pub column: Option<u32>,
-    /// The text of that line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_line: Option<String>,
     /// The number of statements that stay done (no-transaction files only).
@@ -544,6 +507,5 @@ pub struct Failure {
     pub duration_ms: u64,
     /// What to do next.
     pub next: String,
-    /// The exit code for this failure.
     pub exit_code: ExitStatus,
 }

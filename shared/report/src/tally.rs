@@ -33,11 +33,9 @@ pub(super) struct Tally {
 /// The state of one service.
 #[derive(Debug)]
 pub(super) struct Standing {
-    /// Its name.
     pub name: ServiceName,
     /// Its steps in this run, as far as known.
     pub steps: usize,
-    /// Migrations applied.
     pub applied: usize,
     /// Migrations undone.
     pub reverted: usize,
@@ -51,7 +49,6 @@ pub(super) struct Standing {
     pub activity: Activity,
     /// The last migration applied or undone.
     pub newest: Option<Migration>,
-    /// The migration that failed.
     pub failed: Option<Migration>,
     /// Why it is skipped.
     pub because: Option<String>,
@@ -64,9 +61,7 @@ pub(super) struct Standing {
 /// A migration as shown in the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Migration {
-    /// Its version.
     pub version: Option<Version>,
-    /// Its name.
     pub name: String,
 }
 
@@ -81,7 +76,6 @@ pub(super) enum Activity {
     ForLock(Option<Holder>),
     /// It has its lock; no step has started.
     Ready,
-    /// A step is running.
     Running(Running),
     /// Something that only one command does.
     OfCommand(LiveLine),
@@ -90,7 +84,6 @@ pub(super) enum Activity {
 /// A running step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Running {
-    /// The migration.
     pub migration: Migration,
     /// Apply or revert.
     pub direction: Direction,

@@ -1,5 +1,7 @@
 //! The events of a restore.
 
+#![expect(missing_docs, reason = "most names are self-explanatory")]
+
 use domain::{CommandEvent, Version};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -11,10 +13,7 @@ pub enum RestoreEvent {
     /// A backup is complete and fits the server. Describes what restoring it means.
     RestorePlanned(PlannedRestore),
     /// A warning about a restore, which does not prevent it.
-    RestoreWarning {
-        /// The warning text.
-        message: String,
-    },
+    RestoreWarning { message: String },
     /// A new database is being restored next to the old one.
     RestoreStarted {
         /// The database that is restored.
@@ -33,7 +32,6 @@ pub enum RestoreEvent {
     },
     /// The new database has replaced the old one.
     DatabaseSwapped {
-        /// The name of the database.
         database: String,
         /// The new name of the old database; `None` if there was none.
         kept_as: Option<String>,
@@ -44,21 +42,18 @@ pub enum RestoreEvent {
     },
     /// Several databases have been swapped.
     DatabasesSwapped {
-        /// The number of databases.
         databases: usize,
         /// From the start of the first swap to the end of the last, in milliseconds. In this window the fleet is inconsistent.
         window_ms: u64,
     },
     /// A replaced database still exists.
     OldDatabaseKept {
-        /// The name of the database.
         database: String,
         /// Its size, in bytes.
         bytes: u64,
     },
     /// A replaced database was dropped.
     OldDatabaseDropped {
-        /// The name of the database.
         database: String,
         /// Its size before, in bytes.
         bytes: u64,
@@ -76,9 +71,7 @@ pub struct PlannedRestore {
     pub exists: bool,
     /// The name of the backup.
     pub backup: String,
-    /// The path of its manifest.
     pub manifest: String,
-    /// The time of the backup.
     #[serde(with = "time::serde::rfc3339")]
     pub taken_at: OffsetDateTime,
     /// The age of the backup, in seconds. It does not contain later writes.

@@ -166,11 +166,11 @@ impl CommandLines for AdoptLines {
         let time = duration(totals.duration_ms);
         let failed = match self.failed {
             0 => String::new(),
-            number => format!(", {} not", count(number, "service")),
+            number => format!(", {} failed", count(number, "service")),
         };
         let present = match self.present {
             0 => String::new(),
-            number => format!(", {} already", count(number, "service")),
+            number => format!(", {} unchanged", count(number, "service")),
         };
         Some(if self.dry_run {
             let ready = count(self.proofs.len(), "service");
