@@ -94,8 +94,8 @@ fn a_run_of_one_service_finishes_all_databases_of_the_release() {
     let world = World::new(&fleet);
     held_at(&world, COMMIT, Moment::Before).kill(&world);
     let orchestrator = fleet.orchestrator(&world.server, 4);
-    orchestrator.expect(&["run", "s2", "--with-dependencies"], 0);
-    assert_eq!(world.settled(), Ok(Side::New));
+    let outcome = orchestrator.expect(&["run", "s2", "--with-dependencies"], 0);
+    assert_eq!(world.settled(), Ok(Side::New), "{}", outcome.stderr);
 }
 
 #[test]
