@@ -92,7 +92,9 @@ fn the_next_run_finishes_what_was_decided() {
 fn a_run_of_one_service_finishes_all_databases_of_the_release() {
     let fleet = fleet();
     let world = World::new(&fleet);
-    held_at(&world, COMMIT, Moment::Before).kill(&world);
+    // Decided, and committed nowhere yet.
+    held_at(&world, DECISION, Moment::After).kill(&world);
+    assert_eq!(prepared(&world.server).len(), 3);
     let orchestrator = fleet.orchestrator(&world.server, 4);
     let outcome = orchestrator.expect(&["run", "s2", "--with-dependencies"], 0);
     assert_eq!(world.settled(), Ok(Side::New), "{}", outcome.stderr);
