@@ -70,7 +70,8 @@ const RELEASE_OTHERS: &str = "SELECT CASE \
       FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid()) l \
     WHERE l.objsubid <> 1 OR l.key <> ALL ($1)";
 
-/// Whether this session holds the lock of the run, and whether it holds advisory locks that are not ours: an array of both.
+/// Whether this session holds the lock of the run, and whether it holds advisory locks that are not ours: an array of both. It calls the
+/// function beneath `pg_locks`: a new session would parse the view first.
 pub fn held_and_others() -> String {
     let key = |key: i64| {
         format!(
@@ -83,7 +84,7 @@ pub fn held_and_others() -> String {
     format!(
         "(SELECT ARRAY[COALESCE(pg_catalog.bool_or({run}), false), \
             COALESCE(pg_catalog.bool_or(NOT {run} AND NOT {gate}), false)] \
-          FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid())"
+          FROM pg_catalog.pg_lock_status() WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid())"
     )
 }
 

@@ -119,7 +119,9 @@ pub(super) struct Unusable {
 pub(super) struct Bookkeeping {
     /// The schema of the history; `None` where there is none.
     pub(super) history_schema: Option<String>,
-    /// Which of our tables in schema `orchestrator` exist.
+    /// Whether schema `orchestrator` exists.
+    pub(super) has_schema: bool,
+    /// Which of our tables in it exist.
     pub(super) tables: BTreeSet<String>,
     /// An object that is not ours, or may not be read.
     pub(super) unusable: Option<Unusable>,
@@ -321,7 +323,7 @@ fn judge(found: &[Found], me: &str) -> Bookkeeping {
             ours.first().copied()
         })
         .or(elsewhere.first().copied());
-    let tables = ours.filter(|it| !it.is_schema);
+    let tables = ours.clone().filter(|it| !it.is_schema);
     let read = tables.clone().filter(|it| it.name != RELEASES);
     let read: Vec<_> = read
         .chain(history)
@@ -331,6 +333,7 @@ fn judge(found: &[Found], me: &str) -> Bookkeeping {
     let written: Vec<_> = written.map(|it| (it, it.written())).collect();
     Bookkeeping {
         history_schema: history.map(|it| it.schema.clone()),
+        has_schema: ours.clone().any(|it| it.is_schema),
         unusable: foreign_of_ours
             .or(history.filter(|it| !it.is_ours()))
             .map(|it| it.foreign(me))

@@ -64,7 +64,7 @@ pub(super) async fn read(
     let rows = client.query_typed(&question(), &parameters).await?;
     let mut found = Bookkeeping::default();
     let mut history_index = None;
-    let (mut has_schema, mut has_namesake) = (false, false);
+    let mut has_namesake = false;
     for row in &rows {
         let (place, is_so): (i64, Option<bool>) = (row.try_get(0)?, row.try_get(1)?);
         if place == NAMESAKE {
@@ -75,7 +75,7 @@ pub(super) async fn read(
             return Ok(None);
         }
         if place == SCHEMA {
-            has_schema = true;
+            found.has_schema = true;
         }
         let index = usize::try_from(place).unwrap_or_default();
         let Some(index) = index.checked_sub(1).filter(|_| place > 0) else {
@@ -90,7 +90,7 @@ pub(super) async fn read(
     let history = history_index.and_then(|index| schemas.get(index));
     found.history_schema = history.map(|schema| (*schema).to_owned());
     let is_complete =
-        has_schema && found.history_schema.is_some() && found.tables.contains("journal");
-    let is_empty = !has_schema && !has_namesake && found == Bookkeeping::default();
+        found.has_schema && found.history_schema.is_some() && found.tables.contains("journal");
+    let is_empty = !has_namesake && found == Bookkeeping::default();
     Ok((is_complete || is_empty).then_some(found))
 }

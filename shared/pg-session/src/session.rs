@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -215,6 +216,11 @@ impl Session {
         })
     }
 
+    /// Whether schema `orchestrator` exists.
+    pub fn has_own_schema(&self) -> bool {
+        self.facts.bookkeeping.has_schema
+    }
+
     /// Whether the history table exists.
     pub fn has_history(&self) -> bool {
         self.facts.bookkeeping.history_schema.is_some()
@@ -288,6 +294,7 @@ impl Session {
     pub fn mark_installed(&mut self, with_progress: bool) {
         self.facts.bookkeeping.history_schema = Some(self.history_schema().to_owned());
         self.mark_table("journal");
+        self.facts.bookkeeping.has_schema = true;
         self.facts.journal_chained = true;
         if with_progress {
             self.mark_table("progress");
@@ -343,12 +350,14 @@ impl Session {
     }
 
     /// The same as [`Self::prepare`] and [`Self::enter_file`], with the begin of the file's transaction, in one round trip. `kept` is a
-    /// statement of ours that stays prepared; without one, none does.
+    /// statement of ours that stays prepared; without one, none does. Returns the answers to `question`, asked under the settings of the
+    /// file.
     pub async fn begin_file(
         &mut self,
         settings: &SessionSettings,
         kept: Option<(&str, &[Type])>,
-    ) -> Result<(), tokio_postgres::Error> {
+        question: &str,
+    ) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
         let _measured = Phase::Begin.begin();
         self.settings = *settings;
         let discard = match self.condition {
@@ -356,11 +365,14 @@ impl Session {
             Condition::Fresh | Condition::Used => Some(self.discard()),
         };
         self.condition = Condition::Used;
-        let begun = self.reset_and_begin(discard.as_deref(), kept).await;
+        let begun = self
+            .reset_and_begin(discard.as_deref(), kept, question)
+            .await;
         match begun {
             Err(error) if self.refuses_client_check(&error) => {
                 self.client().batch_execute("ROLLBACK").await?;
-                self.reset_and_begin(discard.as_deref(), kept).await
+                self.reset_and_begin(discard.as_deref(), kept, question)
+                    .await
             }
             begun => begun,
         }
@@ -370,10 +382,11 @@ impl Session {
         &self,
         discard: Option<&str>,
         kept: Option<(&str, &[Type])>,
-    ) -> Result<(), tokio_postgres::Error> {
+        question: &str,
+    ) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
         // The limits of the file are set last: they count from then on.
         let begin = format!(
-            "BEGIN; {}SET lock_timeout = {}; SET statement_timeout = {}",
+            "BEGIN; {}SET lock_timeout = {}; SET statement_timeout = {}; {question}",
             unpin(),
             self.settings.lock_timeout.as_millis(),
             self.settings.statement_timeout.as_millis()
@@ -395,12 +408,13 @@ impl Session {
                     }
                 }
             },
-            self.client().batch_execute(&begin),
+            self.client().simple_query(&begin),
         )
-        .map(drop)
+        .map(|((), (), answers)| answers)
     }
 
-    /// Commits the transaction of a file and resets the session, in one round trip.
+    /// Commits the transaction of a file, and discards what the file left in its session, in one round trip. Its settings were reset before
+    /// ([`Self::leave_file_in_transaction`]).
     pub async fn commit_file(&mut self, left: Left) -> Result<(), tokio_postgres::Error> {
         let _measured = Phase::Commit.begin();
         let discard = if left.statements {
@@ -408,13 +422,13 @@ impl Session {
         } else {
             DISCARD.to_owned()
         };
-        let (committed, reset) = tokio::join!(
+        let (committed, discarded) = tokio::join!(
             biased;
             self.client().batch_execute("COMMIT"),
-            self.reset(&discard, Duration::ZERO),
+            self.client().batch_execute(&discard),
         );
         committed?;
-        if reset.is_ok() {
+        if discarded.is_ok() {
             self.condition = Condition::Reset {
                 keeps_locks: left.advisory_locks,
             };
@@ -540,14 +554,20 @@ impl Session {
     }
 
     /// The same at the end of the file's transaction: deferred constraints are checked first, under the settings of the file, rather than in
-    /// COMMIT, where the server names no statement.
-    pub async fn leave_file_in_transaction(&self) -> Result<(), tokio_postgres::Error> {
+    /// COMMIT, where the server names no statement. Returns the answers to `question`, asked before.
+    pub async fn leave_file_in_transaction(
+        &self,
+        question: &str,
+    ) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
+        // Lifts the statement timeout in the message before that of our statements, as `unlimited`.
+        let last = format!("{question}; SET CONSTRAINTS ALL IMMEDIATE; SET statement_timeout = 0");
+        let reset = format!("{RESET}{}", self.own(Duration::ZERO));
         tokio::try_join!(
             biased;
-            self.client().batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
-            self.leave_file(),
+            self.client().simple_query(&last),
+            self.client().batch_execute(&reset),
         )
-        .map(drop)
+        .map(|(answers, ())| answers)
     }
 
     /// The same in a transaction that continues with another file. `SET CONSTRAINTS ALL` would also affect that file and what it

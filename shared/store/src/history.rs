@@ -157,14 +157,17 @@ pub(super) fn create_bookkeeping(session: &Session, history_table: &str) -> Stri
     } else {
         String::new()
     };
-    format!("{CREATE_SCHEMA} {history}; {journal} {chain}")
+    format!("{} {history}; {journal} {chain}", create_schema(session))
 }
 
-/// Creates our schema if it is missing. `IF NOT EXISTS` requires the privilege to create it even if it exists, but a schema that an
-/// administrator created, with USAGE and CREATE for us, is enough.
-pub(super) const CREATE_SCHEMA: &str = "DO $orchestrator$ BEGIN \
-    IF pg_catalog.to_regnamespace('orchestrator') IS NULL THEN CREATE SCHEMA IF NOT EXISTS orchestrator; END IF; \
-    END $orchestrator$;";
+/// Creates our schema if it was missing at the last check. `IF NOT EXISTS` requires the privilege to create it even if it exists, but a
+/// schema that an administrator created, with USAGE and CREATE for us, is enough.
+pub(super) fn create_schema(session: &Session) -> &'static str {
+    match session.has_own_schema() {
+        true => "",
+        false => "CREATE SCHEMA orchestrator;",
+    }
+}
 
 /// Creates a table if it is missing: `IF NOT EXISTS` requires CREATE on the schema even if the table exists.
 pub(super) fn create_absent(table: &str, create: &str) -> String {

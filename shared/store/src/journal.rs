@@ -199,7 +199,7 @@ impl RecordStatement {
         let sql = format!(
             "WITH history AS ({history}){progress}{compensation} {} RETURNING pg_catalog.pg_backend_pid(), \
                EXISTS (SELECT FROM history), {}, \
-               EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)",
+               EXISTS (SELECT FROM pg_catalog.pg_prepared_statement() WHERE from_sql)",
             insert_attempt(),
             held_and_others()
         );

@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::history::{CREATE_SCHEMA, create_absent, protection};
+use super::history::{create_absent, create_schema, protection};
 use domain::{Decision, ServiceName};
 use pg_session::Client;
 use pg_session::Session;
@@ -56,7 +56,8 @@ pub async fn begin_release(
     let client = session.client();
     let id = run_id.to_string();
     let install = format!(
-        "{CREATE_SCHEMA} {} {}",
+        "{} {} {}",
+        create_schema(session),
         create_absent("orchestrator.releases", INSTALL_RELEASES),
         protection(session)
     );

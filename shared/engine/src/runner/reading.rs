@@ -18,18 +18,26 @@ pub(super) enum CheckTime {
     AfterFile,
 }
 
+/// Asks for the settings. It runs under those of the file: `SHOW` resolves no names, and `SET TRANSACTION` is still allowed after it.
+pub(super) const QUESTION: &str = "SHOW standard_conforming_strings; SHOW client_encoding";
+
 /// Refuses a session in which the server would parse the file differently, or the rest of it because of the file.
 pub(super) async fn check_reading(
     session: &Session,
     context: &StepContext<'_>,
     time: CheckTime,
 ) -> Result<(), Fault> {
-    // Runs under the settings of the file: `SHOW` resolves no names, and `SET TRANSACTION` is still allowed after it.
-    let shown = session
-        .client()
-        .simple_query("SHOW standard_conforming_strings; SHOW client_encoding")
-        .await
-        .map_err(Fault::of)?;
+    let asking = session.client().simple_query(QUESTION);
+    judge_reading(session, context, time, &asking.await.map_err(Fault::of)?)
+}
+
+/// The same with the answers to [`QUESTION`].
+pub(super) fn judge_reading(
+    session: &Session,
+    context: &StepContext<'_>,
+    time: CheckTime,
+    shown: &[SimpleQueryMessage],
+) -> Result<(), Fault> {
     let values = shown.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,

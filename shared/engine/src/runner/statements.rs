@@ -174,7 +174,7 @@ async fn finish<'a>(
         .await
         .map_err(Fault::of)?;
     session
-        .leave_file_in_transaction()
+        .leave_file_in_transaction("")
         .await
         .map_err(Fault::of)?;
     if !locked.is_held().await.map_err(Fault::of)? {

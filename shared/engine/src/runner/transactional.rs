@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::observer::{Moment, observe, run_file_before};
-use super::reading::{CheckTime, check_reading};
+use super::reading::{CheckTime, QUESTION, check_reading, judge_reading};
 use super::step::StepContext;
 use domain::with_causes;
 use pg_session::{Left, LockedSession};
@@ -53,8 +53,9 @@ async fn begin(locked: &mut LockedSession, context: &StepContext<'_>) -> Result<
     );
     let kept = (!deallocates).then(|| record.text());
     let settings = context.settings();
-    let begun = locked.session_mut().begin_file(&settings, kept).await;
-    begun.map_err(Fault::of)
+    let beginning = locked.session_mut().begin_file(&settings, kept, QUESTION);
+    let shown = beginning.await.map_err(Fault::of)?;
+    judge_reading(locked.session(), context, CheckTime::BeforeFile, &shown)
 }
 
 /// What follows a file in its transaction.
@@ -76,26 +77,29 @@ pub(super) async fn inside<'a>(
     ending: Ending,
 ) -> Result<Left, Fault> {
     let session = locked.session();
-    check_reading(session, context, CheckTime::BeforeFile).await?;
     run_file_before(context, session).await?;
-    if ending == Ending::Continues {
-        session.leave_file_within().await.map_err(Fault::of)?;
-    }
     let leave_file = async {
         match ending {
-            // Until the end of the transaction: the session is reset with its commit.
-            Ending::Commits => session.become_bookkeeper().await,
+            Ending::Commits => {
+                let leaving = session.leave_file_in_transaction(QUESTION);
+                let shown = leaving.await.map_err(Fault::of)?;
+                judge_reading(session, context, CheckTime::AfterFile, &shown)
+            }
+            // What it needs from the server comes before the record.
             Ending::Continues => Ok(()),
         }
     };
+    if ending == Ending::Continues {
+        check_reading(session, context, CheckTime::AfterFile).await?;
+        session.leave_file_within().await.map_err(Fault::of)?;
+    }
     let applied_on = context.applied_on();
     let attempt = attempt();
     // One round trip: the client pipelines queries that are polled together, and the server answers in order. `biased`: of several
     // errors the first is the cause; the later ones only report that the transaction is aborted.
-    let ((), (), left) = tokio::try_join!(
+    let ((), left) = tokio::try_join!(
         biased;
-        check_reading(session, context, CheckTime::AfterFile),
-        async { leave_file.await.map_err(Fault::of) },
+        leave_file,
         async {
             let clears = context.clears_progress();
             let table = context.history_table;

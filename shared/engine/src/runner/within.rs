@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::fault::Fault;
+use super::reading::{CheckTime, check_reading};
 use super::step::{FIRST_PAUSE, StepContext, fail, step_back};
 use super::transactional::{Ending, inside};
 use super::watch::Watch;
@@ -158,6 +159,7 @@ async fn run_from(
                 refreshing.await.map_err(Fault::of)?;
             }
             locked.session().enter_file().await.map_err(Fault::of)?;
+            check_reading(locked.session(), context, CheckTime::BeforeFile).await?;
             let attempt = || context.done(started, attempt, None);
             inside(locked, context, attempt, Ending::Continues).await
         };
