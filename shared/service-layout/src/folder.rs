@@ -14,6 +14,8 @@ pub struct SqlFile {
     pub name: FileName,
     /// The file's path.
     pub path: PathBuf,
+    /// Whether its folder lists it as a regular file, not as a link.
+    pub is_regular: bool,
 }
 
 /// The SQL files of a service, each list sorted by version.
@@ -78,9 +80,14 @@ fn read_folder(folder: &Path, service: &Path) -> Result<Vec<SqlFile>, LayoutErro
         if !is_file {
             files::check_within(&path, service)?;
         }
-        files.push(SqlFile { name, path });
+        files.push(SqlFile {
+            name,
+            path,
+            is_regular: is_file,
+        });
     }
-    files.sort_by(|a, b| (a.name.version, &a.path).cmp(&(b.name.version, &b.path)));
+    // Stable: files of one version stay in the order of their names.
+    files.sort_by_key(|file| file.name.version);
     if let Some(pair) = files
         .windows(2)
         .find(|pair| pair[0].name.version == pair[1].name.version)

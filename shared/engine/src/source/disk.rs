@@ -99,7 +99,7 @@ fn text(file: &SqlFile) -> Result<Text, SourceError> {
     Ok(Text {
         version: Version::new(file.name.version),
         path: file.path.display().to_string(),
-        sql: Arc::from(files::read_text(&file.path)?),
+        sql: Arc::from(files::read_listed_text(&file.path, file.is_regular)?),
         name: file.name.name.clone(),
     })
 }
