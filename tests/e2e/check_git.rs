@@ -292,7 +292,7 @@ fn without_an_answer_from_git_nothing_is_checked_and_one_line_explains_why() {
         assert!(outcome.stdout.is_empty(), "{}", outcome.stdout);
         let lines: Vec<&str> = outcome.stderr.lines().collect();
         assert!(
-            matches!(lines.as_slice(), [error, next] if error.starts_with("error: ") && next.starts_with("  next: ")),
+            matches!(lines.as_slice(), [error, next] if error.starts_with("error: ") && next.starts_with("next: ")),
             "{lines:?}"
         );
         for word in words {
