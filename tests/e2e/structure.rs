@@ -30,8 +30,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// The crates of the workspace, bottom up. A crate depends only on crates of lower layers.
 const LAYERS: [&[&str]; 11] = [
-    &["catalog", "domain", "pg-sql", "service-layout"],
-    &["pg-address", "report"],
+    &["domain", "pg-sql", "service-layout"],
+    &["catalog", "pg-address", "report"],
     &["local-server", "pg-session", "settings"],
     &["store"],
     &["engine"],

@@ -13,7 +13,7 @@ use domain::Blocker;
 use engine::inspect::ServiceError;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use pg_session::SessionObserver;
+use pg_session::{Backoff, SessionObserver};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr};
 
@@ -62,7 +62,7 @@ pub(super) async fn dump(
     emit: &(dyn Fn(BackupEvent) + Send + Sync),
 ) -> Result<(), BackupError> {
     let deadline = Instant::now() + RETRY_FOR;
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let failed = match dump_once(&order, emit).await {
             Err(error) if error.is_of_full_server() && Instant::now() < deadline => error,
@@ -74,8 +74,7 @@ pub(super) async fn dump(
             path: order.path.to_owned(),
             source,
         })?;
-        tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(backoff.next_pause()).await;
     }
 }
 

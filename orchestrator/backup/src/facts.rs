@@ -1,8 +1,8 @@
 //! The facts about a database at the time of its dump.
 
+use pg_sql::quote_identifier;
 use std::collections::BTreeMap;
 
-use catalog::quote;
 use pg_session::Client;
 use time::OffsetDateTime;
 use tokio_postgres::Error;
@@ -65,7 +65,7 @@ impl Facts {
                 let (schema, table): (String, String) = (row.try_get(1)?, row.try_get(2)?);
                 Ok((
                     row.try_get(0)?,
-                    format!("{}.{}", quote(&schema), quote(&table)),
+                    format!("{}.{}", quote_identifier(&schema), quote_identifier(&table)),
                 ))
             })
             .collect::<Result<_, Error>>()?;

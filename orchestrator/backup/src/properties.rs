@@ -1,7 +1,7 @@
 //! Reads the properties of a database that are not in a dump, and generates the SQL for a new database.
 
-use catalog::{literal, quote};
 use pg_session::Client;
+use pg_sql::{quote_identifier, quote_literal};
 use tokio_postgres::Error;
 
 use super::{DatabaseProperties, RoleSetting};
@@ -80,21 +80,21 @@ impl DatabaseProperties {
     pub fn creation_options(&self, major: i32) -> String {
         let mut options = format!(
             "ENCODING {} LC_COLLATE {} LC_CTYPE {}",
-            literal(&self.encoding),
-            literal(&self.collate),
-            literal(&self.ctype)
+            quote_literal(&self.encoding),
+            quote_literal(&self.collate),
+            quote_literal(&self.ctype)
         );
         let locale = self.locale.as_deref();
         match (self.locale_provider.as_str(), locale) {
             ("i", Some(locale)) => {
-                let locale = literal(locale);
+                let locale = quote_literal(locale);
                 options.push_str(&format!(" LOCALE_PROVIDER icu ICU_LOCALE {locale}"));
                 if let Some(rules) = &self.icu_rules {
-                    options.push_str(&format!(" ICU_RULES {}", literal(rules)));
+                    options.push_str(&format!(" ICU_RULES {}", quote_literal(rules)));
                 }
             }
             ("b", Some(locale)) => {
-                let locale = literal(locale);
+                let locale = quote_literal(locale);
                 options.push_str(&format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {locale}"));
             }
             _ if major >= PROVIDERS => options.push_str(" LOCALE_PROVIDER libc"),
@@ -108,7 +108,7 @@ impl DatabaseProperties {
         format!(
             "{} TABLESPACE {}",
             self.creation_options(major),
-            quote(&self.tablespace)
+            quote_identifier(&self.tablespace)
         )
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Chooses the program, and runs it against a database without a password on the command line.
 
+use pg_sql::quote_identifier;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,7 +10,7 @@ use std::process::Stdio;
 use domain::{Diagnostic, ExitStatus, rerun};
 use local_server::folders_with;
 use pg_address::{DatabaseAddress, clean_command};
-use pg_session::{ask_administrator, quote_identifier};
+use pg_session::ask_administrator;
 
 use crate::ClientWatch;
 

@@ -74,7 +74,7 @@ pub fn is_of_its_creation(difference: &Difference, found: &Snapshot) -> bool {
 fn schema_id(schema: &str) -> ObjectId {
     ObjectId {
         kind: Kind::Schema,
-        name: catalog::quote(schema),
+        name: pg_sql::quote_identifier(schema),
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Small tables are read row by row, big ones as sums of hashes, each in one scan. `losses` compares digests.
 
+use pg_sql::quote_identifier;
 use std::collections::BTreeMap;
 
-use catalog::quote;
 use pg_session::Client;
 use serde::Deserialize;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
@@ -119,8 +119,8 @@ impl Found {
         format!(
             "{} {}.{}",
             if self.partitioned { "" } else { "ONLY" },
-            quote(&self.schema),
-            quote(&self.name)
+            quote_identifier(&self.schema),
+            quote_identifier(&self.name)
         )
     }
 
@@ -230,7 +230,7 @@ async fn read_small(
             let columns: Vec<String> = table
                 .columns
                 .iter()
-                .map(|column| quote(&column.name))
+                .map(|column| quote_identifier(&column.name))
                 .collect();
             format!(
                 "SELECT {} FROM {} LIMIT {}",
@@ -265,14 +265,14 @@ async fn read_big(
     let key = match table.key.is_empty() {
         true => "''".to_owned(),
         false => {
-            let parts = table.key.iter().map(|name| quote(name));
+            let parts = table.key.iter().map(|name| quote_identifier(name));
             let parts = parts.map(|name| format!("COALESCE({name}::text, '') || chr(31)"));
             parts.collect::<Vec<_>>().join(" || ")
         }
     };
     let mut wanted = vec!["count(*)".to_owned()];
     for column in &table.columns {
-        let name = quote(&column.name);
+        let name = quote_identifier(&column.name);
         let sum = format!(
             "sum(hashtextextended({key} || CASE WHEN {name} IS NULL THEN '0' ELSE '1' || {name}::text END, 0))"
         );
@@ -319,7 +319,7 @@ async fn read_big(
         .map(|(column, sums)| match is_mixed(sums) && is_known(sums) {
             true => format!(
                 "array_agg(hashtextextended({key}, 0)) FILTER (WHERE {} IS NULL)",
-                quote(&column.name)
+                quote_identifier(&column.name)
             ),
             false => "NULL".to_owned(),
         })

@@ -5,11 +5,11 @@
 //! Triggers and foreign keys are disabled: a trigger may be broken, and its effect on a row does not matter for the
 //! migration. This module makes sure that foreign keys hold.
 
+use pg_sql::quote_identifier;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
-use catalog::quote;
 use pg_session::Client;
 use tokio_postgres::SimpleQueryMessage;
 
@@ -354,7 +354,11 @@ impl Work<'_> {
 
     /// The keys of a table that is already filled.
     async fn keys(&self, key: &ForeignKey) -> Result<Vec<Vec<String>>, RowsError> {
-        let names: Vec<String> = key.parent_columns.iter().map(|name| quote(name)).collect();
+        let names: Vec<String> = key
+            .parent_columns
+            .iter()
+            .map(|name| quote_identifier(name))
+            .collect();
         let sql = format!(
             "SELECT {} FROM {} WHERE num_nulls({}) = 0 LIMIT {PARENT_ROWS}",
             names.join(", "),
@@ -411,8 +415,8 @@ impl Work<'_> {
         let mut given = Vec::new();
         for (number, parent) in key.columns.iter().zip(&key.parent_columns) {
             if let Some(index) = table.position(*number) {
-                let name = quote(&table.columns[index].name);
-                same.push(format!("p.{} = c.{name}", quote(parent)));
+                let name = quote_identifier(&table.columns[index].name);
+                same.push(format!("p.{} = c.{name}", quote_identifier(parent)));
                 given.push(format!("c.{name}"));
             }
         }

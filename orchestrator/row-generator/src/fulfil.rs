@@ -2,9 +2,9 @@
 //!
 //! Does not change rows that the migrations wrote.
 
+use pg_sql::{quote_identifier, quote_literal};
 use std::collections::BTreeSet;
 
-use catalog::{literal, quote};
 use pg_session::Client;
 use serde::Deserialize;
 
@@ -56,8 +56,11 @@ pub(super) async fn fulfil(client: &Client, oids: &[u32]) -> Result<(), RowsErro
                 .map(|(index, value)| {
                     let value = value
                         .as_ref()
-                        .map_or_else(|| "NULL".to_owned(), |value| literal(value));
-                    format!("{} = {value}", quote(&table.columns[*index].name))
+                        .map_or_else(|| "NULL".to_owned(), |value| quote_literal(value));
+                    format!(
+                        "{} = {value}",
+                        quote_identifier(&table.columns[*index].name)
+                    )
                 })
                 .collect();
             let sql = format!(

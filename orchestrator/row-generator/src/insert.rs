@@ -3,9 +3,9 @@
 //! Chooses a value for every column, and tries others when the server rejects a row.
 
 use domain::ServerError;
+use pg_sql::{quote_identifier, quote_literal};
 use std::collections::BTreeSet;
 
-use catalog::{literal, quote};
 use pg_session::Client;
 
 use super::RowsError;
@@ -198,7 +198,11 @@ impl Recipe<'_> {
 
     fn reason(&self, error: &ServerError) -> Why {
         match error.constraint.as_deref() {
-            Some(constraint) => format!("constraint {}: {}", quote(constraint), error.message),
+            Some(constraint) => format!(
+                "constraint {}: {}",
+                quote_identifier(constraint),
+                error.message
+            ),
             None => format!("{} ({})", error.message, error.sqlstate),
         }
     }
@@ -353,7 +357,7 @@ impl Recipe<'_> {
                         return Err(format!(
                             "cannot generate a value of type {} for column {}",
                             column.spelled,
-                            quote(&column.name)
+                            quote_identifier(&column.name)
                         ));
                     }
                 }
@@ -436,7 +440,7 @@ impl Recipe<'_> {
         }
         let names: Vec<String> = kept
             .iter()
-            .map(|index| quote(&self.table.columns[*index].name))
+            .map(|index| quote_identifier(&self.table.columns[*index].name))
             .collect();
         let rows: Vec<String> = rows
             .iter()
@@ -446,7 +450,7 @@ impl Recipe<'_> {
                     .map(|index| match &row[*index] {
                         Value::Default => "DEFAULT".to_owned(),
                         Value::Null => "NULL".to_owned(),
-                        Value::Text(text) => literal(text),
+                        Value::Text(text) => quote_literal(text),
                     })
                     .collect();
                 format!("({})", values.join(", "))

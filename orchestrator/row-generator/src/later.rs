@@ -3,8 +3,8 @@
 //! In a transaction that is rolled back, writes a value other than the migration's to a row, as an application would, and runs the
 //! revert. If that is not possible, it draws no conclusion.
 
-use catalog::{literal, quote};
 use pg_session::Client;
+use pg_sql::{quote_identifier, quote_literal};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::RowsError;
@@ -59,9 +59,9 @@ async fn loses(client: &Client, cleared: &Cleared<'_>, revert: &str) -> Result<b
     let ((schema, table), column) = cleared.names[1];
     let count = format!(
         "SELECT pg_catalog.count({}) FROM {}.{}",
-        quote(column),
-        quote(schema),
-        quote(table)
+        quote_identifier(column),
+        quote_identifier(schema),
+        quote_identifier(table)
     );
     let left = attempt(client, async {
         client.batch_execute(revert).await?;
@@ -86,7 +86,10 @@ async fn write(client: &Client, cleared: &Cleared<'_>) -> Result<bool, RowsError
     let Some(column) = found.filter(|column| !column.generated) else {
         return Ok(false);
     };
-    let (table, name) = (format!("{}.{}", quote(schema), quote(table)), quote(name));
+    let (table, name) = (
+        format!("{}.{}", quote_identifier(schema), quote_identifier(table)),
+        quote_identifier(name),
+    );
     let typed = Typed {
         oid: column.type_oid,
         typmod: column.typmod,
@@ -104,8 +107,8 @@ async fn write(client: &Client, cleared: &Cleared<'_>) -> Result<bool, RowsError
         let sql = format!(
             "UPDATE {table} SET {name} = {value} WHERE (tableoid, ctid) = (SELECT tableoid, ctid FROM {table} \
                 WHERE {name}::pg_catalog.text = {written} LIMIT 1) AND {name} <> {value}",
-            value = literal(&value),
-            written = literal(cleared.written),
+            value = quote_literal(&value),
+            written = quote_literal(cleared.written),
         );
         let written = attempt(client, async { Ok(client.simple_query(&sql).await?) }).await?;
         let is_one = |message: &SimpleQueryMessage| {

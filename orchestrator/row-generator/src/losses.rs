@@ -3,10 +3,10 @@
 //! Compares digests and decides which of the two caused a loss. Objects on one side only are a difference of the
 //! schema, not of rows. Generated columns are ignored, since they follow from other columns.
 
+use pg_sql::quote_identifier;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use catalog::quote;
 use report::units::count;
 
 use super::digest::{ColumnSums, Content, Digests, TableDigest};
@@ -114,12 +114,12 @@ impl fmt::Display for Loss {
             ) => write!(
                 f,
                 "{table}.{}: the migration drops it, and its revert brings back an empty column",
-                quote(column)
+                quote_identifier(column)
             ),
             (LossKind::Changed { column, .. }, Culprit::Drop) => write!(
                 f,
                 "{table}.{}: the migration drops it, and its revert brings back other values",
-                quote(column)
+                quote_identifier(column)
             ),
             (
                 LossKind::Changed {
@@ -129,7 +129,7 @@ impl fmt::Display for Loss {
             ) => write!(
                 f,
                 "{table}.{}: the migration changes it{}, and its revert does not bring the old values back",
-                quote(column),
+                quote_identifier(column),
                 within(*rows, *of)
             ),
             (
@@ -144,13 +144,13 @@ impl fmt::Display for Loss {
                 f,
                 "the revert {} {table}.{}{}",
                 if *emptied { "loses" } else { "changes" },
-                quote(column),
+                quote_identifier(column),
                 within(*rows, *of)
             ),
             (LossKind::WrittenLater { column }, _) => write!(
                 f,
                 "the revert sets {table}.{} to NULL, including values that were written after the migration",
-                quote(column)
+                quote_identifier(column)
             ),
             (LossKind::Mixed, _) => write!(
                 f,

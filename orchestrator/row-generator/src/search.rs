@@ -3,9 +3,9 @@
 //! Groups the columns that checks connect, and finds the combinations of candidates that every check of a group
 //! accepts.
 
+use pg_sql::{quote_identifier, quote_literal};
 use std::collections::BTreeSet;
 
-use catalog::{literal, quote};
 use pg_session::Client;
 use serde::Deserialize;
 
@@ -219,19 +219,19 @@ async fn combinations(
             .map(|(place, value)| {
                 let value = value
                     .as_ref()
-                    .map_or_else(|| "NULL".to_owned(), |value| literal(value));
+                    .map_or_else(|| "NULL".to_owned(), |value| quote_literal(value));
                 format!("({place}, {value}::{spelled})")
             })
             .collect();
         if values.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let place = quote(&format!("place of {}", column.name));
+        let place = quote_identifier(&format!("place of {}", column.name));
         from.push(format!(
             "(VALUES {}) AS {} ({place}, {})",
             values.join(", "),
-            quote(&format!("values of {}", column.name)),
-            quote(&column.name)
+            quote_identifier(&format!("values of {}", column.name)),
+            quote_identifier(&column.name)
         ));
         places.push(place);
     }
@@ -245,7 +245,7 @@ async fn combinations(
         // In a full row, values come before NULL.
         let names: Vec<String> = columns
             .iter()
-            .map(|index| quote(&table.columns[*index].name))
+            .map(|index| quote_identifier(&table.columns[*index].name))
             .collect();
         format!("num_nulls({}), ", names.join(", "))
     };
@@ -285,7 +285,7 @@ async fn of_type(
     for value in list {
         let takes = match &value {
             Some(text) => {
-                let sql = format!("SELECT {}::{spelled}", literal(text));
+                let sql = format!("SELECT {}::{spelled}", quote_literal(text));
                 attempt(client, async { Ok(client.simple_query(&sql).await?) })
                     .await?
                     .is_ok()
@@ -309,7 +309,7 @@ pub(super) async fn learn_types(client: &Client, types: &mut Types) -> Result<()
     for (oid, spelled) in foreign {
         let mut values = Vec::new();
         for probe in PROBES {
-            let sql = format!("SELECT {}::{spelled}", literal(probe));
+            let sql = format!("SELECT {}::{spelled}", quote_literal(probe));
             if attempt(client, async { Ok(client.simple_query(&sql).await?) })
                 .await?
                 .is_ok()
@@ -369,7 +369,7 @@ async fn accepted(
         .iter()
         .flatten()
         .enumerate()
-        .map(|(place, value)| format!("({place}, {}::{spelled})", literal(value)))
+        .map(|(place, value)| format!("({place}, {}::{spelled})", quote_literal(value)))
         .collect();
     if values.is_empty() {
         return Ok(Some(Vec::new()));

@@ -2,9 +2,9 @@
 //!
 //! Uses a few queries, each with rows as JSON objects.
 
+use pg_sql::quote_identifier;
 use std::collections::HashMap;
 
-use catalog::quote;
 use pg_session::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -45,7 +45,11 @@ pub(super) struct Table {
 impl Table {
     /// The name, quoted for SQL.
     pub fn sql(&self) -> String {
-        format!("{}.{}", quote(&self.schema), quote(&self.name))
+        format!(
+            "{}.{}",
+            quote_identifier(&self.schema),
+            quote_identifier(&self.name)
+        )
     }
 
     /// The name for messages, without the schema `public`.
@@ -71,9 +75,9 @@ impl Table {
 /// A table's name for messages, without the schema `public`.
 pub fn shown(schema: &str, name: &str) -> String {
     if schema == "public" {
-        quote(name)
+        quote_identifier(name)
     } else {
-        format!("{}.{}", quote(schema), quote(name))
+        format!("{}.{}", quote_identifier(schema), quote_identifier(name))
     }
 }
 
@@ -183,8 +187,8 @@ pub(super) async fn empty_tables(client: &Client) -> Result<Vec<u32>, RowsError>
                     "SELECT {}::int8 AS oid WHERE NOT EXISTS (SELECT FROM {} {}.{})",
                     table.oid,
                     if table.partitioned { "" } else { "ONLY" },
-                    quote(&table.schema),
-                    quote(&table.name)
+                    quote_identifier(&table.schema),
+                    quote_identifier(&table.name)
                 )
             })
             .collect();
@@ -332,7 +336,7 @@ pub(super) async fn read_tables(
             let columns = table
                 .columns
                 .iter()
-                .filter(|column| bound.contains(&quote(&column.name)))
+                .filter(|column| bound.contains(&quote_identifier(&column.name)))
                 .map(|column| column.number)
                 .collect();
             table.checks.push(Check {

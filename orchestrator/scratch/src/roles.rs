@@ -29,7 +29,7 @@ pub(super) async fn provide(
 }
 
 pub(super) async fn create(server: &ScratchServer, role: &str) {
-    let statement = format!("CREATE ROLE {} NOLOGIN", catalog::quote(role));
+    let statement = format!("CREATE ROLE {} NOLOGIN", pg_sql::quote_identifier(role));
     if let Err(error) = server.admin().batch_execute(&statement).await {
         // Another command may have created it. Any other cause shows when a migration uses the role.
         tracing::debug!(role, error = %with_causes(&error), "cannot create the role");
@@ -55,7 +55,10 @@ pub(super) async fn remove(server: &ScratchServer, roles: &[String]) {
     for role in roles {
         let dropped = server
             .admin()
-            .batch_execute(&format!("DROP ROLE IF EXISTS {}", catalog::quote(role)))
+            .batch_execute(&format!(
+                "DROP ROLE IF EXISTS {}",
+                pg_sql::quote_identifier(role)
+            ))
             .await;
         if let Err(error) = dropped {
             tracing::warn!(role, error = %with_causes(&error), "cannot drop a role that a replay created on the scratch server");

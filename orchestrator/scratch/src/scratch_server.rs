@@ -88,8 +88,8 @@ impl ScratchServer {
         self.databases().insert(address.database().to_owned());
         let statement = format!(
             "CREATE DATABASE {} TEMPLATE {}",
-            catalog::quote(address.database()),
-            catalog::quote(original.database())
+            pg_sql::quote_identifier(address.database()),
+            pg_sql::quote_identifier(original.database())
         );
         match self.admin.client.batch_execute(&statement).await {
             Ok(()) => {
@@ -106,7 +106,7 @@ impl ScratchServer {
     /// Keeps other roles out, since migrations would find the objects that they create. Turns off `synchronous_commit`:
     /// the contents need not survive a crash.
     async fn configure(&self, address: &DatabaseAddress) {
-        let database = catalog::quote(address.database());
+        let database = pg_sql::quote_identifier(address.database());
         for statement in [
             format!("REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC"),
             format!("ALTER DATABASE {database} SET synchronous_commit = off"),
@@ -129,7 +129,7 @@ impl ScratchServer {
         self.databases().insert(address.database().to_owned());
         let statement = format!(
             "CREATE DATABASE {} TEMPLATE template0 {options}",
-            catalog::quote(address.database())
+            pg_sql::quote_identifier(address.database())
         );
         match self.admin.client.batch_execute(&statement).await {
             Ok(()) => {

@@ -3,7 +3,7 @@
 //! Responsible for the parts of a statement: those that stay in the file, those that move to later files, and what undoes each. Not for
 //! files (`rewrite`), nor for the proof (`prove`). Pure.
 
-use pg_sql::{Name, quoted};
+use pg_sql::{Name, quote_identifier};
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxNode, SyntaxToken};
 
@@ -325,11 +325,15 @@ fn adds_constraint(
         ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. }
             if !constraint.not_valid =>
         {
-            let added = format!("ADD CONSTRAINT {} {body} NOT VALID", quoted(&name));
+            let added = format!(
+                "ADD CONSTRAINT {} {body} NOT VALID",
+                quote_identifier(&name)
+            );
             Ok(Form {
                 later: vec![Later {
                     stage: Stage::Validate,
-                    sql: table.statement(&format!("VALIDATE CONSTRAINT {}", quoted(&name))),
+                    sql: table
+                        .statement(&format!("VALIDATE CONSTRAINT {}", quote_identifier(&name))),
                     undo: Some(unvalidated(table, &name, &added)),
                 }],
                 stays: vec![added],
@@ -374,7 +378,7 @@ fn key(
         schema: of.schema.clone(),
         name: name.to_owned(),
     };
-    let name = quoted(name);
+    let name = quote_identifier(name);
     let build = format!(
         "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} {columns}",
         table.written
@@ -406,7 +410,7 @@ fn key(
 fn sets_not_null(of: &Name, column: &str, table: &AlteredTable) -> Form {
     let mut check = format!("{}_{column}_is_set", of.name);
     check.truncate(check.floor_char_boundary(63));
-    let (check, name) = (quoted(&check), quoted(column));
+    let (check, name) = (quote_identifier(&check), quote_identifier(column));
     let added = format!("ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID");
     let validate = table.statement(&format!("VALIDATE CONSTRAINT {check}"));
     let dropped = format!("DROP CONSTRAINT {check}");
@@ -442,7 +446,7 @@ fn sets_not_null(of: &Name, column: &str, table: &AlteredTable) -> Form {
 /// Undoes the validation: replaces a valid constraint by one that applies to new rows only.
 fn unvalidated(table: &AlteredTable, name: &str, added: &str) -> Vec<String> {
     vec![
-        table.statement(&format!("DROP CONSTRAINT {}", quoted(name))),
+        table.statement(&format!("DROP CONSTRAINT {}", quote_identifier(name))),
         table.statement(added),
     ]
 }

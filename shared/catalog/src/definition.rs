@@ -3,9 +3,9 @@
 //! The text shown beside a difference: SQL as the server prints it if it does, otherwise a short SQL-like text, with
 //! every further attribute on its own line. Not meant to be executed.
 
+use pg_sql::quote_identifier;
 use std::collections::BTreeSet;
 
-use crate::identifier::quote;
 use crate::kind::Kind;
 use crate::object::Object;
 use crate::snapshot::Snapshot;
@@ -46,7 +46,7 @@ impl Object {
         match self.kind {
             Kind::Constraint => {
                 let text = fact("definition").unwrap_or_default();
-                format!("CONSTRAINT {} {text}", quote(&self.bare_name))
+                format!("CONSTRAINT {} {text}", quote_identifier(&self.bare_name))
             }
             Kind::View | Kind::MaterialisedView => {
                 let word = if self.kind == Kind::View {
@@ -116,7 +116,7 @@ impl Object {
 
     /// A column as written in CREATE TABLE.
     fn column(&self, shown: &mut BTreeSet<&'static str>) -> String {
-        let mut text = quote(&self.bare_name);
+        let mut text = quote_identifier(&self.bare_name);
         let mut add = |name: &'static str, before: &str, after: &str| {
             if let Some(value) = self.attribute(name) {
                 shown.insert(name);

@@ -13,8 +13,6 @@
 //!
 //! Limitation: definitions that the server prints (views, rules, functions with a parsed body) are compared as text.
 //! Two *different* major versions may print the same view differently (16 omits table names that 15 prints).
-//!
-//! This crate depends on no other crate of the workspace.
 
 mod compare;
 mod definition;
@@ -30,7 +28,6 @@ mod spelling;
 mod versions;
 
 pub use compare::{AttributeDifference, ColumnOrder, Comparison, Difference, compare};
-pub use identifier::{literal, quote};
 pub use kind::Kind;
 pub use object::{Object, ObjectId};
 pub use privileges::{Effect, Grant};

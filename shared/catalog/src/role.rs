@@ -1,10 +1,9 @@
 //! Roles as a schema refers to them.
 
+use pg_sql::quote_identifier;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-
-use crate::identifier::quote;
 
 /// A role that a schema refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +41,7 @@ impl fmt::Display for Role {
         match self {
             Self::Home => f.write_str("<owner>"),
             Self::Public => f.write_str("PUBLIC"),
-            Self::Named(name) => f.write_str(&quote(name)),
+            Self::Named(name) => f.write_str(&quote_identifier(name)),
         }
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Keeps the objects in order, looks them up, and removes some before a comparison.
 
+use pg_sql::quote_identifier;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::identifier::{qualified, quote};
+use crate::identifier::qualified;
 use crate::kind::Kind;
 use crate::object::{Object, ObjectId};
 use crate::role::Role;
@@ -138,14 +139,14 @@ impl Snapshot {
             .collect();
         gone.insert(ObjectId {
             kind: Kind::Schema,
-            name: quote(schema),
+            name: quote_identifier(schema),
         });
         self.without_all(gone)
     }
 
     /// Removes a schema (unquoted name) but keeps everything in it.
     pub fn without_schema_itself(mut self, schema: &str) -> Self {
-        let name = quote(schema);
+        let name = quote_identifier(schema);
         self.objects
             .retain(|object| object.kind != Kind::Schema || object.name != name);
         self

@@ -11,7 +11,7 @@ use domain::{
     Direction, ExitStatus, Fleet, Gate, Migration, Refusal, RefusalKind, Service, ServiceName,
     Version, commented,
 };
-use pg_session::Connections;
+use pg_session::{Backoff, Connections};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -128,7 +128,7 @@ pub async fn wait(
     mut cancelled: watch::Receiver<u32>,
 ) -> GateEnd {
     let started = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut has_answered = false;
     loop {
         let end = match unmet(connections, target, gate).await {
@@ -150,10 +150,9 @@ pub async fn wait(
             return end;
         };
         tokio::select! {
-            () = tokio::time::sleep(pause.min(rest)) => {}
+            () = tokio::time::sleep(backoff.next_pause().min(rest)) => {}
             Ok(_) = cancelled.wait_for(|times| *times > 0) => return GateEnd::Cancelled,
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

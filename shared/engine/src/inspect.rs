@@ -1,5 +1,6 @@
 //! Inspects a service's database: whether it exists, and its history. Writes nothing.
 
+use pg_sql::quote_identifier;
 use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
@@ -11,7 +12,7 @@ use domain::{
 use pg_address::DatabaseAddress;
 use pg_session::{
     ADVISORY_LOCK_FUNCTIONS, ConnectError, Connections, LockError, Session, ask_administrator,
-    ask_for_right, is_connection_lost, quote_identifier, recent_blockers,
+    ask_for_right, is_connection_lost, recent_blockers,
 };
 use store::{
     hidden_legacy_table, missing_rights, read_adoption, read_history, read_legacy_versions,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use rowan::TextSize;
 use squawk_syntax::ast::{self, AstNode};
 
-use super::names::{quoted, squeezed};
+use super::names::{quote_identifier, squeezed};
 
 /// The SQL that an EXECUTE runs.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Executed {
     fn guess(&mut self, expr: &ast::Expr, origin: usize) {
         let text = squeezed(expr.syntax()).replace('"', "");
         let name: String = text.chars().take(40).collect();
-        self.push(&quoted(&name), origin);
+        self.push(&quote_identifier(&name), origin);
         self.guessed.insert(name);
     }
 
@@ -67,7 +67,7 @@ impl Executed {
             ast::Expr::CallExpr(call) => match (function(call).as_str(), arguments(call)?) {
                 ("format", arguments) => self.format(&arguments)?,
                 ("quote_ident", arguments) => match literal(arguments.first().cloned()) {
-                    Some(name) => self.push(&quoted(&name), start),
+                    Some(name) => self.push(&quote_identifier(&name), start),
                     None => self.guess(arguments.first()?, start),
                 },
                 ("quote_literal" | "quote_nullable", arguments) => {
@@ -110,7 +110,7 @@ impl Executed {
             let kind = rest.chars().next()?;
             rest = &rest[kind.len_utf8()..];
             match (kind, value) {
-                ('I', Some(name)) => self.push(&quoted(&name), place),
+                ('I', Some(name)) => self.push(&quote_identifier(&name), place),
                 ('s', Some(text)) => self.push(&text, place),
                 ('L', value) => {
                     let value = value.unwrap_or_default().replace('\'', "''");

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use pg_sql::Name;
-pub(super) use pg_sql::quoted;
+pub(super) use pg_sql::quote_identifier;
 use squawk_syntax::ast::{self, AstNode, NameLike};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 

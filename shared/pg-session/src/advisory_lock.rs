@@ -13,6 +13,7 @@ use tokio_postgres::types::Type;
 
 use super::Client;
 use super::activity::{HOLDER, read_holder};
+use super::backoff::Backoff;
 use super::{Session, hurry};
 use domain::{Holder, Phase, with_causes};
 
@@ -253,7 +254,7 @@ async fn poll(
     mut waiting: impl FnMut(Option<Holder>) + Send,
 ) -> Result<(), LockError> {
     let deadline = Instant::now() + wait;
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut named: Option<Option<Holder>> = None;
     // One round trip: the client pipelines futures that are polled together.
     let first = tokio::try_join!(biased; session.guard(), try_lock(session, lock));
@@ -274,13 +275,11 @@ async fn poll(
                 waited: wait,
             });
         }
-        let jittered = pause.mul_f64(0.5 + fastrand::f64());
         let rest = deadline - now;
         tokio::select! {
-            () = tokio::time::sleep(jittered.min(rest)) => {}
+            () = tokio::time::sleep(backoff.next_pause().min(rest)) => {}
             Ok(_) = cancelled.wait_for(|times| *times > 0) => return Err(LockError::Cancelled),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
         obtained = try_lock(session, lock).await.map_err(LockError::Lost)?;
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio_postgres::config::{ChannelBinding as Binding, SslMode as Tls, SslNegotiation};
 use tokio_postgres::{Config, NoTls};
 
-use super::connection::{Connection, no_answer};
+use super::backoff::within;
+use super::connection::Connection;
 use super::tls::TlsClient;
 use super::{ConnectError, ConnectOptions, reachability};
 use domain::Phase;
@@ -117,13 +118,9 @@ async fn open(
         }
     };
     // tokio-postgres limits only the opening of the socket; a server that accepts and then stays silent must not hang us.
-    let outcome = match limit {
-        Some(limit) => match tokio::time::timeout(limit, opening).await {
-            Ok(outcome) => outcome,
-            Err(_) => return Err(ConnectError::unreachable(address, no_answer(limit))),
-        },
-        None => opening.await,
-    };
+    let outcome = within(limit, opening)
+        .await
+        .map_err(|error| ConnectError::unreachable(address, error))?;
     outcome.map_err(|error| ConnectError::classify(address, error))
 }
 

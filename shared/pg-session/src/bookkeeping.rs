@@ -7,6 +7,7 @@
 //!
 //! Responsible for finding and judging them. Not for their content.
 
+use pg_sql::quote_identifier;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Row;
@@ -14,9 +15,16 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::connect_error::ask_administrator;
 use super::own_session::Login;
-use super::quote::{quote_identifier, split_name};
 use super::{Client, ordinary};
 use domain::{in_sql, rerun};
+
+/// `schema.table` or `table`.
+pub fn split_name(name: &str) -> (Option<&str>, &str) {
+    match name.split_once('.') {
+        Some((schema, table)) => (Some(schema), table),
+        None => (None, name),
+    }
+}
 
 /// Our tables in schema `orchestrator`.
 const TABLES: [&str; 4] = ["journal", "progress", "compensation", RELEASES];

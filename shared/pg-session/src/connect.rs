@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::attempt::{self, Place};
-use super::connection::{Connection, no_answer};
+use super::backoff::{Backoff, within};
+use super::connection::Connection;
 use super::tls::TlsClient;
 use super::{ConnectError, ConnectOptions as Options, hurry, own_session, reachability, stall};
 use pg_address::DatabaseAddress;
@@ -54,7 +55,7 @@ pub async fn connect(
         None
     };
     let started = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut attempts = 1;
     loop {
         let begun = Instant::now();
@@ -73,10 +74,7 @@ pub async fn connect(
         if !failure.is_transient() || left.is_zero() || hurry::is_hurried() {
             return Err(failure);
         }
-        // Jitter, so that runs that were refused together do not retry together.
-        let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
-        tokio::time::sleep(jittered.min(left)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(backoff.next_pause().min(left)).await;
         attempts += 1;
     }
 }
@@ -142,13 +140,9 @@ async fn places(
         Transport::Name(name) => name,
     };
     let looking = tokio::net::lookup_host((name, endpoint.port()));
-    let found = match attempt::limit(address, options) {
-        Some(limit) => tokio::time::timeout(limit, looking)
-            .await
-            .unwrap_or_else(|_| Err(no_answer(limit))),
-        None => looking.await,
-    };
+    let found = within(attempt::limit(address, options), looking).await;
     let mut places: Vec<Place> = found
+        .flatten()
         .map_err(|error| ConnectError::unreachable(address, error))?
         .map(|found| Place::Address(found.ip()))
         .collect();
@@ -174,13 +168,9 @@ async fn right_server(
         SessionTarget::Standby => ("SELECT pg_catalog.pg_is_in_recovery()", "t"),
     };
     let asking = connection.client.simple_query(question);
-    let answers = match attempt::limit(address, options) {
-        Some(limit) => match tokio::time::timeout(limit, asking).await {
-            Ok(answers) => answers,
-            Err(_) => return Err(ConnectError::unreachable(address, no_answer(limit))),
-        },
-        None => asking.await,
-    };
+    let answers = within(attempt::limit(address, options), asking)
+        .await
+        .map_err(|error| ConnectError::unreachable(address, error))?;
     let answers = answers.map_err(|error| ConnectError::classify(address, error))?;
     let fits = answers.iter().any(
         |message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some(answer)),

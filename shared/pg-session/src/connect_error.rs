@@ -1,10 +1,10 @@
 //! Why a connection could not be opened: the causes, each with its exit code and the next step.
 
+use pg_sql::quote_identifier;
 use std::error::Error;
 use std::io;
 
 use super::OLDEST_SUPPORTED;
-use super::quote::quote_identifier;
 use super::tls::TlsSetupError;
 use super::tls_failure::TlsFailure;
 use domain::{Diagnostic, ExitStatus, Refusal, RefusalKind, ServerError, in_sql, rerun};

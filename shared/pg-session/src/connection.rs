@@ -3,7 +3,6 @@
 //! Responsible for: driving the socket, collecting notices, sending cancel requests. Not for:
 //! opening it (`connect`), its settings (`session`).
 
-use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, CancelToken, NoTls};
 
 use super::Client;
+use super::backoff::within;
 use super::own_session::{Login, major};
 use super::stall::SessionHandle;
 use super::tls::TlsClient;
@@ -71,13 +71,9 @@ impl CancelHandle {
                 None => self.token.cancel_query(NoTls).await,
             }
         };
-        let outcome = match self.limit {
-            Some(limit) => match tokio::time::timeout(limit, request).await {
-                Ok(outcome) => outcome,
-                Err(_) => return Err(CancelError(Box::new(no_answer(limit)))),
-            },
-            None => request.await,
-        };
+        let outcome = within(self.limit, request)
+            .await
+            .map_err(|error| CancelError(Box::new(error)))?;
         outcome.map_err(|error| CancelError(Box::new(error)))
     }
 }
@@ -133,12 +129,4 @@ where
         }
     }
     Ok(())
-}
-
-/// The error of a server that does not respond.
-pub(super) fn no_answer(limit: Duration) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::TimedOut,
-        format!("no answer within {}", humantime::format_duration(limit)),
-    )
 }

@@ -1,11 +1,11 @@
 //! Creates missing databases and drops scratch databases.
 
+use pg_sql::quote_identifier;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
-use super::quote::quote_identifier;
 use super::{ConnectError, ConnectOptions, Connection, connect, hurry};
 use domain::{Phase, with_causes};
 use pg_address::DatabaseAddress;

@@ -5,6 +5,7 @@
 mod activity;
 mod advisory_lock;
 mod attempt;
+mod backoff;
 mod blocked;
 mod bookkeeping;
 mod certificate_verifier;
@@ -23,7 +24,6 @@ mod own_session;
 mod own_statements;
 mod pooler;
 mod prepared;
-mod quote;
 mod reachability;
 mod session;
 mod session_effects;
@@ -39,7 +39,9 @@ pub use advisory_lock::{
     ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession,
     advisory_unlock, held_and_others, held_keys, try_advisory_lock,
 };
+pub use backoff::Backoff;
 pub use blocked::recent_blockers;
+pub use bookkeeping::split_name;
 pub use client::Client;
 pub use connect::{ConnectOptions, connect};
 pub use connect_error::ask_for_right;
@@ -55,7 +57,6 @@ pub use prepared::{
     Gid, KnownRelations, PreparedSlots, finish_prepared, is_in_doubt, is_prepared,
     prepare_transaction, read_in_doubt, read_locks, read_prepared_slots, read_relations,
 };
-pub use quote::{quote_identifier, quote_literal, split_name};
 pub use session::{IDLE_TIMEOUTS, Left, OWN_BEGIN, Session, SessionSettings};
 pub use session_effects::{SessionEffects, read_session_effects};
 pub use session_observer::SessionObserver;

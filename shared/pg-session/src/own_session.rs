@@ -8,7 +8,7 @@
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::connection::no_answer;
+use super::backoff::within;
 use super::stall::{SERVER_START, own_start};
 use super::{Client, ConnectError, ConnectOptions, Connection, attempt, pooler};
 use pg_address::DatabaseAddress;
@@ -151,12 +151,9 @@ pub(super) async fn begin(
             ..seen
         }))
     };
-    let begun = match attempt::limit(address, options) {
-        Some(limit) => tokio::time::timeout(limit, beginning)
-            .await
-            .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
-        None => beginning.await,
-    };
+    let begun = within(attempt::limit(address, options), beginning)
+        .await
+        .map_err(|error| ConnectError::unreachable(address, error))?;
     let begun = begun.map_err(|error| ConnectError::classify(address, error))?;
     connection.login = begun.map_err(|major| ConnectError::TooOld {
         address: address.to_string(),

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Error;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
-use super::connection::no_answer;
+use super::backoff::within;
 use super::{Client, ConnectError, Connection};
 use pg_address::DatabaseAddress;
 
@@ -45,14 +45,14 @@ pub(super) async fn shares_its_process(
         }
         Ok(false)
     };
-    let shared = match tokio::time::timeout(LONGEST_LOOK, look).await {
+    let shared = match within(Some(LONGEST_LOOK), look).await {
         Ok(shared) => shared?,
         // If a client has to wait for a process while ours is idle, ours keeps its process.
         Err(_) => false,
     };
     // In transaction mode, if all processes are busy, this waits as well, or comes from another process.
-    let ours = tokio::time::timeout(LONGEST_LOOK, process(&first.client)).await;
-    let ours = ours.map_err(|_| ConnectError::unreachable(address, no_answer(LONGEST_LOOK)))?;
+    let ours = within(Some(LONGEST_LOOK), process(&first.client)).await;
+    let ours = ours.map_err(|error| ConnectError::unreachable(address, error))?;
     Ok(shared || ours.map_err(failed)? != first.login.pid)
 }
 

@@ -3,18 +3,19 @@
 //! It runs under our settings (`own_session`) except while a file runs: from [`Session::enter_file`] to [`Session::leave_file`].
 //! Responsible for that switch, for the limits of files, and for isolating files from each other and from our statements.
 
+use pg_sql::quote_identifier;
 use std::time::Duration;
 
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::backoff::within;
+use super::bookkeeping::split_name;
 use super::bookkeeping::{Bookkeeping, Unusable};
-use super::connection::no_answer;
 use super::connections::Permit;
 use super::own_session::{Scope, pin, unpin};
 use super::own_statements::{OwnStatements, Parameter};
-use super::quote::{quote_identifier, split_name};
 use super::stall::SessionHandle;
 use super::{Client, ConnectError, ConnectOptions, Connection, connect};
 use domain::Phase;
@@ -127,12 +128,9 @@ impl Session {
         let _measured = Phase::Session.begin();
         // A server that accepts the login and then stays silent must not hang us.
         let looking = Facts::read(&connection, address, history_table);
-        let facts = match super::attempt::limit(address, options) {
-            Some(limit) => tokio::time::timeout(limit, looking)
-                .await
-                .map_err(|_| ConnectError::unreachable(address, no_answer(limit)))?,
-            None => looking.await,
-        };
+        let facts = within(super::attempt::limit(address, options), looking)
+            .await
+            .map_err(|error| ConnectError::unreachable(address, error))?;
         let facts = facts.map_err(|error| ConnectError::classify(address, error))?;
         let session = Self {
             connection,

@@ -3,6 +3,7 @@
 //! Responsible for: reading the settings that statements and functions changed (role included), temporary objects, prepared
 //! statements and cursors from the server, and restoring the settings. Not for what is recorded when (`runner::resumption`).
 
+use pg_sql::quote_identifier;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,6 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::Client;
-use super::quote::quote_identifier;
 use super::session::OWN_BEGIN;
 
 /// The settings that are restored last: the role, since it may lack the privilege to set the others, and then the limit that could abort

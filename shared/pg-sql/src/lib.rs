@@ -15,6 +15,7 @@ mod name;
 mod position;
 #[cfg(test)]
 mod properties;
+mod quote;
 mod reading;
 mod runnable;
 mod setting;
@@ -28,8 +29,9 @@ pub use comments::{Comment, comments};
 pub use depth::too_deep;
 pub use lasting::{Lasting, LastingChange, is_repeatable, lasting_change};
 pub use lexer::{Problem, SplitError};
-pub use name::{Name, quoted};
+pub use name::Name;
 pub use position::{Lines, Position, leading_comment_lines, position_at, position_of_character};
+pub use quote::{quote_identifier, quote_literal};
 pub use reading::{ReadingSetting, changes_reading};
 pub use runnable::{Unrunnable, runnable};
 pub use setting::{changed_setting, dotted_names, mentions};

@@ -1,5 +1,6 @@
 //! refinery's history table in one database.
 
+use pg_sql::{quote_identifier, quote_literal};
 use std::collections::BTreeMap;
 
 use tokio_postgres::Row;
@@ -12,7 +13,7 @@ use super::refinery_format::create_history_table;
 use super::{compensation, progress};
 use domain::{AppliedMigration, History, Phase};
 use domain::{Checksum, ServiceName, Version};
-use pg_session::{Session, quote_identifier, quote_literal};
+use pg_session::Session;
 
 /// Reads the state of a service from the database. Writes nothing; a database without our tables has an empty history.
 pub async fn read_history(

@@ -1,10 +1,11 @@
 //! The history of the legacy tool: TypeORM's table `migrations(id, timestamp, name)`. It is only read.
 
+use pg_sql::quote_identifier;
 use tokio_postgres::types::{ToSql, Type};
 
 use domain::Version;
 use pg_session::Session;
-use pg_session::{quote_identifier, split_name};
+use pg_session::split_name;
 
 /// TypeORM's default name for its history.
 const DEFAULT_TABLE: &str = "migrations";

@@ -1,11 +1,12 @@
 //! Progress of no-transaction files: intent before a statement that cannot be rolled back, done after each.
 
+use pg_sql::quote_literal;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use domain::Interruption;
 use domain::{Checksum, Direction, Phase, ServiceName, Version};
-use pg_session::{Client, quote_literal};
+use pg_session::Client;
 
 /// Creates the table if it does not exist: most databases never need it. It has no defaults and no checks, as the journal: a session
 /// recognizes such a table faster, and only this module writes to it.

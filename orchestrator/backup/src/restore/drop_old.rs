@@ -1,9 +1,9 @@
 //! Drops the databases that restores kept.
 
+use pg_sql::quote_identifier;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::quote;
 use domain::Reporter;
 use domain::{
     ExitStatus, Refusal, RefusalKind, ServerError, ServiceName, ServiceOutcome, called, commented,
@@ -124,7 +124,7 @@ pub(super) async fn drop_one(
     terminate: bool,
 ) -> Result<(), RestoreError> {
     let force = if terminate { " WITH (FORCE)" } else { "" };
-    let statement = format!("DROP DATABASE {}{force}", quote(database));
+    let statement = format!("DROP DATABASE {}{force}", quote_identifier(database));
     match client.batch_execute(&statement).await {
         Ok(()) => Ok(()),
         Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
@@ -150,7 +150,10 @@ pub(super) async fn drop_one(
             .into())
         }
         Err(error) => {
-            let (name, user) = (quote(database), quote(target.address.user()));
+            let (name, user) = (
+                quote_identifier(database),
+                quote_identifier(target.address.user()),
+            );
             Err(ServiceError::query(&target.address, error)
                 .given_by(|| format!("ALTER DATABASE {name} OWNER TO {user}"))
                 .into())

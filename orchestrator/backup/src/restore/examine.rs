@@ -1,8 +1,8 @@
 //! Checks before a restore: whether the backup is intact and fits the server, and the effect of the restore. Writes nothing.
 
+use pg_sql::quote_identifier;
 use std::path::PathBuf;
 
-use catalog::quote;
 use domain::{Refusal, RefusalKind, Version, called, commented, rerun};
 use engine::inspect::{ServiceError, inspect};
 use pg_session::ask_administrator;
@@ -187,7 +187,10 @@ fn refuse_unfit(
                 server.role,
                 address.server_key()
             ),
-            ask_administrator(&format!("ALTER ROLE {} CREATEDB", quote(&server.role))),
+            ask_administrator(&format!(
+                "ALTER ROLE {} CREATEDB",
+                quote_identifier(&server.role)
+            )),
         );
     }
     if live.is_some_and(|live| !live.is_ours) {
@@ -196,8 +199,8 @@ fn refuse_unfit(
             format!("{} cannot rename {address}: not its owner", server.role),
             ask_administrator(&format!(
                 "ALTER DATABASE {} OWNER TO {}",
-                quote(address.database()),
-                quote(&server.role)
+                quote_identifier(address.database()),
+                quote_identifier(&server.role)
             )),
         );
     }

@@ -1,8 +1,8 @@
 //! Fills and verifies the new database, up to the point where only its name differs.
 
+use pg_sql::quote_identifier;
 use std::time::Duration;
 
-use catalog::quote;
 use domain::{Anchor, Checksum, Direction, Version};
 use engine::dispatch::Events;
 use engine::inspect::ServiceError;
@@ -196,7 +196,10 @@ async fn drop_leftovers(entered: &Entered) -> Result<(), tokio_postgres::Error> 
 
 /// The statement that drops a database being filled.
 pub(super) fn drop_statement(database: &str) -> String {
-    format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(database))
+    format!(
+        "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+        quote_identifier(database)
+    )
 }
 
 /// An unused name for the kept database.

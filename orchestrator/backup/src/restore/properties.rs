@@ -1,7 +1,7 @@
 //! Applies the properties of a database that are not in a dump to the new database.
 
-use catalog::{literal, quote};
 use pg_session::Client;
+use pg_sql::{quote_identifier, quote_literal};
 use tokio_postgres::Error;
 use tokio_postgres::types::Type;
 
@@ -29,12 +29,12 @@ pub(super) fn create(
 ) -> String {
     let mut statement = format!(
         "CREATE DATABASE {} TEMPLATE template0 {}",
-        quote(name),
+        quote_identifier(name),
         properties.creation_options(major)
     );
     // Omitted for the default tablespace: naming it would require a privilege on it.
     if properties.tablespace != DEFAULT_TABLESPACE && tablespaces.contains(&properties.tablespace) {
-        let tablespace = quote(&properties.tablespace);
+        let tablespace = quote_identifier(&properties.tablespace);
         statement.push_str(&format!(" TABLESPACE {tablespace}"));
     }
     statement
@@ -54,20 +54,20 @@ pub(super) async fn apply(
     name: &str,
     properties: &DatabaseProperties,
 ) -> Result<(), Error> {
-    let database = quote(name);
+    let database = quote_identifier(name);
     let mut statements = Vec::new();
     if !properties.owner.is_empty() {
-        let owner = quote(&properties.owner);
+        let owner = quote_identifier(&properties.owner);
         statements.push(format!("ALTER DATABASE {database} OWNER TO {owner}"));
     }
     if let Some(privileges) = &properties.privileges {
         statements.push(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC"));
-        let owner = quote(&properties.owner);
+        let owner = quote_identifier(&properties.owner);
         statements.push(format!("REVOKE ALL ON DATABASE {database} FROM {owner}"));
         statements.extend(grants(client, &database, properties, privileges).await?);
     }
     if let Some(comment) = &properties.comment {
-        let comment = literal(comment);
+        let comment = quote_literal(comment);
         statements.push(format!("COMMENT ON DATABASE {database} IS {comment}"));
     }
     if properties.connection_limit >= 0 {
@@ -78,7 +78,7 @@ pub(super) async fn apply(
     }
     for setting in &properties.settings {
         let of = match &setting.role {
-            Some(role) => format!("ROLE {} IN DATABASE {database}", quote(role)),
+            Some(role) => format!("ROLE {} IN DATABASE {database}", quote_identifier(role)),
             None => format!("DATABASE {database}"),
         };
         let name = parameter(&setting.name);
@@ -118,7 +118,7 @@ async fn grants(
         if grantor == properties.owner {
             statements.push(grant);
         } else {
-            let grantor = quote(&grantor);
+            let grantor = quote_identifier(&grantor);
             statements.push(format!("SET LOCAL ROLE {grantor}; {grant}; RESET ROLE"));
         }
     }
@@ -127,20 +127,23 @@ async fn grants(
 
 /// The quoted name of a setting, such as `work_mem` or `app.tenant`.
 fn parameter(name: &str) -> String {
-    name.split('.').map(quote).collect::<Vec<_>>().join(".")
+    name.split('.')
+        .map(quote_identifier)
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 fn value(setting: &RoleSetting) -> String {
     if !LISTS.contains(&setting.name.to_lowercase().as_str()) {
-        return literal(&setting.value);
+        return quote_literal(&setting.value);
     }
     let names = names(&setting.value);
     if names.is_empty() {
-        return literal("");
+        return quote_literal("");
     }
     names
         .iter()
-        .map(|name| literal(name))
+        .map(|name| quote_literal(name))
         .collect::<Vec<_>>()
         .join(", ")
 }

@@ -5,16 +5,16 @@
 //! session that begins meanwhile waits, and then fails with "has just been dropped or renamed". So no flag is required that a kill
 //! would leave behind. Source: PostgreSQL, `RenameDatabase` and `InitPostgres`; tested on 14, 15 and 18.
 
+use pg_sql::quote_identifier;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use catalog::quote;
 use domain::{Diagnostic, ExitStatus, commented, in_sql, millis, suggest, with_causes};
 use engine::dispatch::Events;
 use engine::inspect::{ServiceError, inspect};
 use pg_session::Client;
-use pg_session::{Connection, LockedSession, is_connection_lost, quote_identifier};
+use pg_session::{Connection, LockedSession, is_connection_lost};
 use service_cli::command::Context;
 use tokio::time::Instant;
 use tokio_postgres::Error;
@@ -153,8 +153,8 @@ async fn unused(
 
 /// One message, hence one transaction. synchronous_commit ensures that it is on disk, regardless of our role's default.
 fn statement(entered: &Entered, prepared: &Prepared) -> String {
-    let name = quote(entered.restoration.address().database());
-    let new = quote(&entered.restoring);
+    let name = quote_identifier(entered.restoration.address().database());
+    let new = quote_identifier(&entered.restoring);
     let settings = format!(
         "SELECT pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT}', true), \
            pg_catalog.set_config('synchronous_commit', 'on', true)"
@@ -162,7 +162,7 @@ fn statement(entered: &Entered, prepared: &Prepared) -> String {
     let away = match entered.examined.live {
         Some(_) => format!(
             "ALTER DATABASE {name} RENAME TO {}; ",
-            quote(&prepared.kept)
+            quote_identifier(&prepared.kept)
         ),
         None => String::new(),
     };
@@ -279,7 +279,10 @@ async fn judge(
         }
     }
     if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-        let (name, user) = (quote(database), quote(&entered.examined.server.role));
+        let (name, user) = (
+            quote_identifier(database),
+            quote_identifier(&entered.examined.server.role),
+        );
         let error = ServiceError::query(address, error).given_by(|| {
             format!("ALTER DATABASE {name} OWNER TO {user}; ALTER ROLE {user} CREATEDB")
         });

@@ -1,11 +1,12 @@
 //! Makes the repair of a finding.
 
+use pg_sql::quote_identifier;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Diagnostic, ExitStatus, rerun, with_causes};
 use engine::inspect::{ServiceError, Target};
-use pg_session::{LockedSession, SessionSettings, quote_identifier};
+use pg_session::{LockedSession, SessionSettings};
 use service_cli::command::{Context, Selected, resolve_in_doubt};
 use tokio::sync::watch;
 

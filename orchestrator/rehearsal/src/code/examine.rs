@@ -3,9 +3,9 @@
 //! Selects what to test, and reports each fault once, at the migration that first causes it.
 
 use domain::ServerError;
+use pg_sql::quote_literal;
 use std::collections::BTreeMap;
 
-use catalog::literal;
 use pg_session::Client;
 
 use super::broken::{Broken, BrokenCode};
@@ -120,8 +120,8 @@ async fn validate(client: &Client, function: &Function) -> Result<Option<BrokenC
     {
         sql.push_str(&format!(
             "SELECT set_config({}, {}, true); ",
-            literal(name),
-            literal(value)
+            quote_literal(name),
+            quote_literal(value)
         ));
     }
     sql.push_str(&format!("SELECT {}({})", function.validator, function.oid));

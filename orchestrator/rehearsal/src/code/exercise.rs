@@ -2,9 +2,9 @@
 //!
 //! Runs an insert, an update and a delete, each rolled back at once. The rows come from `rows`.
 
-use catalog::{literal, quote};
 use domain::ServerError;
 use pg_session::Client;
+use pg_sql::{quote_identifier, quote_literal};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::broken::{
@@ -107,11 +107,15 @@ struct Trials<'a> {
 
 impl<'a> Trials<'a> {
     async fn read(client: &'a Client, table: &'a TriggeredTable) -> Result<Self, RowsError> {
-        let name = format!("{}.{}", quote(&table.schema), quote(&table.name));
+        let name = format!(
+            "{}.{}",
+            quote_identifier(&table.schema),
+            quote_identifier(&table.name)
+        );
         let columns: String = table
             .columns
             .iter()
-            .map(|column| format!(", {}", quote(&column.name)))
+            .map(|column| format!(", {}", quote_identifier(&column.name)))
             .collect();
         let sql = format!(
             "SELECT ctid{columns} FROM {} {name} LIMIT {ROWS}",
@@ -151,7 +155,7 @@ impl<'a> Trials<'a> {
                 let set: String = names
                     .iter()
                     .map(|name| {
-                        let (name, value) = (literal(name), literal(value));
+                        let (name, value) = (quote_literal(name), quote_literal(value));
                         format!("SELECT pg_catalog.set_config({name}, {value}, true); ")
                     })
                     .collect();
@@ -169,7 +173,7 @@ impl<'a> Trials<'a> {
         let Some(first) = self.places.first() else {
             return Ok(None);
         };
-        let here = format!("ctid = {}", literal(first));
+        let here = format!("ctid = {}", quote_literal(first));
         let name = &self.name;
         match event {
             Event::Insert => {
@@ -186,7 +190,7 @@ impl<'a> Trials<'a> {
                     .columns
                     .iter()
                     .filter(|column| column.assignable)
-                    .map(|column| format!("{0} = {0}", quote(&column.name)))
+                    .map(|column| format!("{0} = {0}", quote_identifier(&column.name)))
                     .collect();
                 if assignments.is_empty() {
                     return Ok(None);
@@ -199,7 +203,7 @@ impl<'a> Trials<'a> {
                 let sql = format!(
                     "UPDATE {name} SET {} WHERE ctid = ANY ({}::tid[]); {NOW}",
                     assignments.join(", "),
-                    literal(&format!("{{{}}}", places.join(",")))
+                    quote_literal(&format!("{{{}}}", places.join(",")))
                 );
                 self.trial(&sql).await
             }
@@ -233,7 +237,7 @@ impl<'a> Trials<'a> {
             .columns
             .iter()
             .filter(|column| column.assignable && !column.unique)
-            .map(|column| format!("{0} = other.{0}", quote(&column.name)))
+            .map(|column| format!("{0} = other.{0}", quote_identifier(&column.name)))
             .collect();
         let Some(first) = self.places.first().filter(|_| !assignments.is_empty()) else {
             return Ok(None);
@@ -243,8 +247,8 @@ impl<'a> Trials<'a> {
                 "UPDATE {0} AS this SET {1} FROM {0} AS other WHERE this.ctid = {2} AND other.ctid = {3}; {NOW}",
                 self.name,
                 assignments.join(", "),
-                literal(first),
-                literal(other),
+                quote_literal(first),
+                quote_literal(other),
             );
             let error = self.trial(&sql).await?;
             if let Some(error) =
@@ -262,12 +266,12 @@ impl<'a> Trials<'a> {
             .collect();
         let names: Vec<String> = kept
             .iter()
-            .map(|place| quote(&self.table.columns[*place].name))
+            .map(|place| quote_identifier(&self.table.columns[*place].name))
             .collect();
         let values: Vec<String> = kept
             .iter()
             .map(|place| match self.rows.first().map(|row| &row[*place]) {
-                Some(Some(value)) => literal(value),
+                Some(Some(value)) => quote_literal(value),
                 _ => "NULL".to_owned(),
             })
             .collect();

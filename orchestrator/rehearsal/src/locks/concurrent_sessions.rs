@@ -171,7 +171,7 @@ async fn hold(client: &Client, standing: &Standing) -> Result<(), tokio_postgres
     let body = format!("BEGIN\n{locks}END");
     // A table name may contain any dollar quote, so the body is a string literal.
     client
-        .batch_execute(&format!("DO {}", catalog::literal(&body)))
+        .batch_execute(&format!("DO {}", pg_sql::quote_literal(&body)))
         .await
 }
 

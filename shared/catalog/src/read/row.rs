@@ -1,10 +1,11 @@
 //! Turns rows into objects, as a family describes them, and records the addresses for their comments.
 
+use pg_sql::quote_identifier;
 use tokio_postgres::{Error, SimpleColumn, SimpleQueryMessage, SimpleQueryRow};
 
 use super::comments::Address;
 use super::family::{Family, KindOf, Naming};
-use crate::identifier::{qualified, quote};
+use crate::identifier::qualified;
 use crate::kind::Kind;
 use crate::object::{Object, ObjectId, RoleFacts};
 use crate::privileges::relative;
@@ -81,7 +82,7 @@ fn draft(row: &SimpleQueryRow, layout: &Layout, family: &Family) -> Result<Draft
     );
     let relation = text("relation")?.unwrap_or_default();
     let name = match family.naming {
-        Naming::Plain => quote(bare_name),
+        Naming::Plain => quote_identifier(bare_name),
         Naming::InSchema | Naming::BesideRelation => qualified(&[inside, bare_name]),
         Naming::InRelation => qualified(&[inside, relation, bare_name]),
         Naming::AsWritten => bare_name.to_owned(),
@@ -168,8 +169,8 @@ fn parent<'a>(
         }));
     }
     let (kind, name) = match text("parent_kind")?.unwrap_or_default() {
-        "publication" => (Kind::Publication, quote(relation)),
-        "server" => (Kind::ForeignServer, quote(relation)),
+        "publication" => (Kind::Publication, quote_identifier(relation)),
+        "server" => (Kind::ForeignServer, quote_identifier(relation)),
         relkind => (Kind::of_relation(relkind), qualified(&[schema, relation])),
     };
     Ok(Some(ObjectId { kind, name }))
@@ -189,7 +190,7 @@ fn mentioned<'a>(
         },
         None => ObjectId {
             kind: Kind::Schema,
-            name: quote(schema),
+            name: quote_identifier(schema),
         },
     }))
 }

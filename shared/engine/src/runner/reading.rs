@@ -8,8 +8,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::fault::Fault;
 use super::step::StepContext;
-use pg_session::{Session, quote_identifier};
-use pg_sql::ReadingSetting;
+use pg_session::Session;
+use pg_sql::{ReadingSetting, quote_identifier};
 
 /// When the check runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What an engineer does about the sessions that block a lock.
 
 use domain::Blocker;
-use pg_session::quote_literal;
+use pg_sql::quote_literal;
 
 /// How to end the blockers, as the beginning of a sentence.
 pub(super) fn remedy(blockers: &[Blocker]) -> String {

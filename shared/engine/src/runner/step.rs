@@ -17,14 +17,16 @@ use domain::{
     Blocker, Direction, EventKind, ExitStatus, Failure, Migration, Script, Service, commented,
     millis, suggest, with_causes,
 };
-use pg_session::Client;
-use pg_session::{Connections, GateHold, Left, LockedSession, Session, SessionSettings};
+use pg_session::{
+    Backoff, Client, Connections, GateHold, Left, LockedSession, Session, SessionSettings,
+};
 use settings::EngineSettings;
 use store::{Attempt, AttemptOutcome, Progress, RunIdentity, Written, record_failed};
 
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The pauses between the attempts of a step.
+pub(super) fn retry_backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(5))
+}
 
 /// Everything that a step needs besides the session.
 pub struct StepContext<'a> {
@@ -371,7 +373,7 @@ async fn try_until_done(
     started: Instant,
 ) -> Result<(), (Fault, u32)> {
     let most = context.engine.lock_retries.saturating_add(1);
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = retry_backoff();
     let mut attempt = 1;
     let mut session = None;
     loop {
@@ -393,7 +395,7 @@ async fn try_until_done(
             &fault,
             (attempt, most),
             watch.blockers(),
-            &mut pause,
+            &mut backoff,
         )
         .await
         {
@@ -409,14 +411,14 @@ pub(super) async fn step_back(
     fault: &Fault,
     (attempt, most): (u32, u32),
     blockers: Vec<Blocker>,
-    pause: &mut Duration,
+    backoff: &mut Backoff,
 ) -> bool {
-    let jittered = pause.mul_f64(0.5 + fastrand::f64());
+    let pause = backoff.next_pause();
     if let Fault::Server { error, .. } = fault {
         context.report(EventKind::MigrationRetrying {
             attempt,
             attempts: most,
-            pause_ms: millis(jittered),
+            pause_ms: millis(pause),
             sqlstate: error.sqlstate.clone(),
             message: error.message.clone(),
             blockers,
@@ -425,10 +427,9 @@ pub(super) async fn step_back(
     let mut cancelled = context.cancelled.clone();
     tokio::select! {
         // A cancellation ends the pause at once: no further attempt starts after it.
-        () = tokio::time::sleep(jittered) => {}
+        () = tokio::time::sleep(pause) => {}
         Ok(_) = cancelled.wait_for(|times| *times > 0) => return false,
     }
-    *pause = (*pause * 2).min(LONGEST_PAUSE);
     true
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 use super::reading::{CheckTime, check_reading};
-use super::step::{FIRST_PAUSE, StepContext, fail, step_back};
+use super::step::{StepContext, fail, retry_backoff, step_back};
 use super::transactional::{Ending, inside};
 use super::watch::Watch;
 use domain::{Blocker, EventKind, Failure, ServiceName, Version, millis, with_causes};
@@ -70,7 +70,7 @@ pub async fn execute_within(
         resumed_after: None,
     });
     let most = context.engine.lock_retries.saturating_add(1);
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = retry_backoff();
     let mut attempts = 1;
     loop {
         let due = if transaction.began.is_some() {
@@ -104,7 +104,7 @@ pub async fn execute_within(
                 &failed.fault,
                 (attempts, most),
                 failed.blockers.clone(),
-                &mut pause,
+                &mut backoff,
             )
             .await
         {

@@ -5,7 +5,7 @@ use pg_sql::Name;
 use super::{Draft, rule};
 use crate::change::{Change, ConstraintKind, Step};
 use crate::context::{LintContext, Now};
-use crate::names::{quoted, shown};
+use crate::names::{quote_identifier, shown};
 
 rule! {
     DROPPED_WITH_DEPENDANTS = Error "dropped-with-dependants": "Drop dependent objects by name before the object that they depend on." {
@@ -31,7 +31,7 @@ fn with_dependants<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec
                 drafts.push(draft(
                     format!(
                         "{} of {} is used by {}",
-                        quoted(column),
+                        quote_identifier(column),
                         shown(table),
                         dependants.join(", ")
                     ),
@@ -74,7 +74,7 @@ fn cascading(now: &Now, change: &Change, is_there: impl Fn(&Name) -> bool) -> Op
             name: column,
             cascade: true,
         } if is_there(table) && !now.model.lacks(table) => {
-            Some(format!("{} of {}", quoted(column), shown(table)))
+            Some(format!("{} of {}", quote_identifier(column), shown(table)))
         }
         Change::DropsIndexes {
             indexes,
@@ -96,7 +96,9 @@ fn cascading(now: &Now, change: &Change, is_there: impl Fn(&Name) -> bool) -> Op
                 schema: None,
                 name: name.clone(),
             });
-            names.find(is_there).map(|name| quoted(&name.name))
+            names
+                .find(is_there)
+                .map(|name| quote_identifier(&name.name))
         }
         Change::DropsOtherCascade { what } => Some(what.clone()),
         _ => None,
@@ -123,7 +125,7 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
             let name = index
                 .name
                 .as_ref()
-                .map_or_else(String::new, |name| quoted(&name.name));
+                .map_or_else(String::new, |name| quote_identifier(&name.name));
             found.push(format!("the index {name}"));
         }
     }
@@ -152,7 +154,7 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
             ConstraintKind::Check { .. } | ConstraintKind::Exclude => continue,
         };
         let name = constraint.name.as_deref().unwrap_or_default();
-        found.push(format!("{what} {}", quoted(name)));
+        found.push(format!("{what} {}", quote_identifier(name)));
     }
     for other in &known.columns {
         if other.name != column
@@ -162,12 +164,15 @@ fn dependants(now: &Now, step: &Step, table: &Name, column: &str) -> Vec<String>
                 .as_ref()
                 .is_some_and(|reads| reads.names(column))
         {
-            found.push(format!("the generated column {}", quoted(&other.name)));
+            found.push(format!(
+                "the generated column {}",
+                quote_identifier(&other.name)
+            ));
         }
     }
     for (name, reads) in &known.triggers {
         if reads.names(column) {
-            found.push(format!("the trigger {}", quoted(name)));
+            found.push(format!("the trigger {}", quote_identifier(name)));
         }
     }
     for (name, view) in now.model.views() {

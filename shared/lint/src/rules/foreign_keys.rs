@@ -7,7 +7,7 @@ use super::naming::constraints;
 use super::{Draft, OnceDropped, rule};
 use crate::change::{Act, Change, Constraint, ConstraintKind, Step};
 use crate::context::{LintContext, Now};
-use crate::names::{quoted, shown};
+use crate::names::{quote_identifier, shown};
 
 rule! {
     FOREIGN_KEY_ORDER = Error "foreign-key-order": "Create a foreign key only after both of its tables." {
@@ -110,7 +110,7 @@ fn not_valid<'a>(context: &LintContext<'a>) -> Vec<Draft<'a>> {
                             format!(
                                 "the lock on {} that adding {} acquired is held while the rows are checked",
                                 shown(table),
-                                quoted(name)
+                                quote_identifier(name)
                             ),
                         )
                         .at(act.range.clone())
@@ -168,8 +168,12 @@ fn unindexed<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft
             {
                 continue;
             }
-            let columns: Vec<_> = key.columns.iter().map(|name| quoted(name)).collect();
-            let name = quoted(&format!("IDX_{}_{}", table.name, key.columns.join("_")));
+            let columns: Vec<_> = key
+                .columns
+                .iter()
+                .map(|name| quote_identifier(name))
+                .collect();
+            let name = quote_identifier(&format!("IDX_{}_{}", table.name, key.columns.join("_")));
             let on = |only: &str| {
                 let table = shown(table);
                 format!("CREATE INDEX{only} {table} ({})", columns.join(", "))

@@ -6,7 +6,7 @@ use super::{Draft, OnceDropped, rule};
 use crate::change::{Act, Change, Column, Constraint, ConstraintKind, Index, Step};
 use crate::context::{LintContext, Now};
 use crate::model::{Model, Table};
-use crate::names::{quoted, shown};
+use crate::names::{quote_identifier, shown};
 
 rule! {
     INDEX_NAME = Error "index-name": "Name indexes explicitly, with the prefix IDX_." {
@@ -41,7 +41,7 @@ fn index<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a
             Some(name) if is_named_well(index, &name.name) => continue,
             Some(name) => format!(
                 "the name of the index {} does not start with IDX_",
-                quoted(&name.name)
+                quote_identifier(&name.name)
             ),
         };
         drafts.push(
@@ -70,7 +70,7 @@ fn index_name(index: &Index) -> String {
         true => "expression".to_owned(),
         false => columns.join("_"),
     };
-    quoted(&format!("IDX_{}_{columns}", index.table.name))
+    quote_identifier(&format!("IDX_{}_{columns}", index.table.name))
 }
 
 /// Detects foreign keys without an explicit name that starts with FK_.
@@ -88,15 +88,15 @@ fn foreign_key<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Dr
                 Some(name) if starts_with(name, "FK_") => continue,
                 Some(name) => format!(
                     "the name of the foreign key {} does not start with FK_",
-                    quoted(name)
+                    quote_identifier(name)
                 ),
                 None => format!(
                     "the foreign key of {}.{} has no explicit name, so the server chooses one",
                     shown(table),
-                    quoted(&columns)
+                    quote_identifier(&columns)
                 ),
             };
-            let name = quoted(&format!("FK_{}_{columns}", table.name));
+            let name = quote_identifier(&format!("FK_{}_{columns}", table.name));
             drafts.push(
                 Draft::new(&FOREIGN_KEY_NAME, context.file.script, message)
                     .at(constraint.range.clone())
@@ -215,12 +215,12 @@ fn style<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>
                     context.file.script,
                     format!(
                         "{} is not {}, unlike {others}",
-                        quoted(&column.name),
+                        quote_identifier(&column.name),
                         style.as_str()
                     ),
                 )
                 .at(column.range.clone())
-                .safe_form(quoted(&in_style(&column.name, style))),
+                .safe_form(quote_identifier(&in_style(&column.name, style))),
             );
         }
     }

@@ -5,7 +5,7 @@ use pg_sql::Name;
 use super::{Draft, OnceDropped, rule};
 use crate::change::{Change, ConstraintKind, Step};
 use crate::context::{LintContext, Now};
-use crate::names::{quoted, shown};
+use crate::names::{quote_identifier, shown};
 
 rule! {
     NOT_NULL_STEPS = Error "not-null-steps": "Make a column of an existing table NOT NULL in three steps." {
@@ -39,7 +39,7 @@ fn not_null_steps<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<
                         Draft::new(&NOT_NULL_STEPS, context.file.script, "").at(act.range.clone());
                     (draft, Vec::new())
                 });
-                columns.push(quoted(column));
+                columns.push(quote_identifier(column));
                 draft.message = format!(
                     "{} is inaccessible while all of its rows are scanned for NULL in {}",
                     shown(table),
@@ -67,7 +67,7 @@ fn not_null_steps<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<
                         context.file.script,
                         format!(
                             "{} is NOT NULL and has no default: this fails if {} has a row",
-                            quoted(&column.name),
+                            quote_identifier(&column.name),
                             shown(table)
                         ),
                     )
