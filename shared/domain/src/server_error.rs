@@ -36,6 +36,8 @@ pub struct ServerError {
     pub data_type: Option<String>,
     /// The constraint that the error is about.
     pub constraint: Option<String>,
+    /// The function of the server's source code that reported the error.
+    pub routine: Option<String>,
 }
 
 /// The name of the journal's key, by which the server decides which writer adds the newest row.
@@ -113,6 +115,7 @@ impl From<&DbError> for ServerError {
             column: text(error.column()),
             data_type: text(error.datatype()),
             constraint: text(error.constraint()),
+            routine: text(error.routine()),
         }
     }
 }

@@ -100,36 +100,51 @@ pub(super) fn shows_broken_code(error: &ServerError, triggers: &[Trigger]) -> bo
     match error.sqlstate.as_str() {
         // Another role may have the missing privilege.
         "42501" => false,
-        // `currval` or `lastval` in a session that has not called `nextval` yet.
-        "55000" if error.message.contains("in this session") => false,
+        // In a session that has not called `nextval` yet.
+        "55000" if reported_by(error, &["currval_oid", "lastval"]) => false,
         code if code.starts_with("42") => true,
         // Unsupported feature, missing RETURN, trigger protocol violated, unexpected NULL, unknown schema, unassigned record,
         // infinite recursion.
         "0A000" | "2F005" | "39P01" | "39004" | "3F000" | "55000" | "54001" => within_function,
-        // An enum label that the function's own source mentions.
-        "22P02" => {
-            within_function
-                && error.message.contains("for enum")
-                && label(&error.message).is_some_and(|label| {
-                    let literal = format!("'{}'", label.replace('\'', "''"));
-                    triggers
-                        .iter()
-                        .any(|trigger| trigger.source.contains(&literal))
-                })
+        // An enum label that the function's own source mentions. The server names it only in the message.
+        "22P02" if reported_by(error, &["enum_in"]) => {
+            let literals = |trigger: &Trigger| {
+                let mut parts = trigger.source.split('\'').skip(1).step_by(2);
+                parts.any(|literal| error.message.ends_with(&format!("\"{literal}\"")))
+            };
+            within_function && triggers.iter().any(literals)
         }
         _ => false,
     }
 }
 
-/// Types whose parsers report an invalid value with the SQLSTATE of a syntax error.
-const PARSERS: [&str; 6] = [
-    "tsquery",
-    "jsonpath",
-    "ltree",
-    "lquery",
-    "hstore",
-    "query_int",
-];
+fn reported_by(error: &ServerError, routines: &[&str]) -> bool {
+    error
+        .routine
+        .as_deref()
+        .is_some_and(|routine| routines.contains(&routine))
+}
+
+/// Whether the parser of a type, such as `tsquery`, reports an invalid value with the SQLSTATE of a syntax error. A syntax error of
+/// the code has a position, unless PL/pgSQL finds it while it runs the statement.
+fn is_of_a_value(error: &ServerError) -> bool {
+    let has_position = error.position.is_some() || error.internal_position.is_some();
+    let routine = error.routine.as_deref().unwrap_or_default();
+    error.sqlstate == "42601" && !has_position && !routine.starts_with("exec_")
+}
+
+/// The name at the position of the error in a statement that a function ran, without quotes, in lower case.
+fn name_at_position(error: &ServerError) -> Option<String> {
+    let query = error.internal_query.as_deref()?;
+    let skipped = usize::try_from(error.internal_position?.checked_sub(1)?).ok()?;
+    let mut is_quoted = false;
+    let name = query.chars().skip(skipped).take_while(|c| {
+        is_quoted ^= *c == '"';
+        is_quoted || c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '"')
+    });
+    let name: String = name.filter(|c| *c != '"').collect();
+    (!name.is_empty()).then(|| name.to_lowercase())
+}
 
 /// Whether the row values, not the code, may cause the error: an invalid search query, or a name that the function builds from a
 /// value.
@@ -139,7 +154,7 @@ pub(super) fn may_be_the_values<'v>(
     mut values: impl Iterator<Item = &'v str>,
 ) -> bool {
     match error.sqlstate.as_str() {
-        "42601" if PARSERS.iter().any(|parser| error.message.contains(parser)) => return true,
+        _ if is_of_a_value(error) => return true,
         // Invalid name: names in the code itself are parsed when the function is created.
         "42602" => return true,
         code if code.starts_with("42") => {}
@@ -149,35 +164,30 @@ pub(super) fn may_be_the_values<'v>(
         .iter()
         .map(|trigger| trigger.source.to_lowercase())
         .collect();
-    let quoted = error.message.split('"').skip(1).step_by(2);
-    let named: Vec<String> = quoted
-        .map(str::to_lowercase)
-        .filter(|name| !name.is_empty() && !sources.iter().any(|source| source.contains(name)))
-        .collect();
-    // A short value occurs in many names by chance.
-    let is_of = |value: &str, name: &str| {
-        value.contains(name) || value.chars().count() > 2 && name.contains(value)
-    };
+    let is_in_code = |name: &str| sources.iter().any(|source| source.contains(name));
+    let named = name_at_position(error);
+    let message = error.message.to_lowercase();
     values.any(|value| {
         let value = value.to_lowercase();
-        named.iter().any(|name| is_of(&value, name))
+        match &named {
+            Some(name) if is_in_code(name) => false,
+            // A short value occurs in many names by chance.
+            Some(name) => {
+                value.contains(name.as_str()) || value.chars().count() > 2 && name.contains(&value)
+            }
+            None => !is_in_code(&value) && message.contains(&format!("\"{value}\"")),
+        }
     })
 }
 
 /// The application setting, such as `app.tenant`, that a function reads and this session does not have. A name without a dot is a
-/// misspelled server setting.
+/// misspelled server setting. The server names the setting only in the message.
 pub(super) fn missing_setting(error: &ServerError) -> Option<&str> {
     let (_, rest) = error
         .message
         .split_once("unrecognized configuration parameter \"")?;
     let name = rest.strip_suffix('"')?;
     (error.sqlstate == "42704" && name.contains('.')).then_some(name)
-}
-
-/// The label in `invalid input value for enum mood: "x"`.
-fn label(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once(": \"")?;
-    rest.strip_suffix('"')
 }
 
 /// The trigger in whose function an error was raised.
