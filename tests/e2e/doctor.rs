@@ -602,7 +602,7 @@ fn the_scratch_database_of_a_dead_command_is_dropped_and_that_of_a_living_one_is
         &finding,
         "scratch_database",
         "warning",
-        "DROP DATABASE \"orchestrator_scratch_",
+        "DROP DATABASE orchestrator_scratch_",
     );
     found(&orchestrator, &["--fix"], 0);
     assert_eq!(server.databases(), ["db_one"]);

@@ -187,7 +187,7 @@ fn without_the_privilege_to_create_databases_the_alternatives_are_listed() {
         "{text}"
     );
     assert!(
-        text.contains("ALTER ROLE \"app\" CREATEDB") && text.contains("--scratch-server"),
+        text.contains("ALTER ROLE app CREATEDB") && text.contains("--scratch-server"),
         "{text}"
     );
     // It has a history of ours: there is nothing to adopt, and nothing to prove in a scratch database.

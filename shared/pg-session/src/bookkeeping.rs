@@ -478,7 +478,7 @@ mod tests {
         let journal = of_ours("journal", true, &["UPDATE", "DELETE"]);
         assert_eq!(next(&[history.clone(), journal]), (None, None));
         let releases = of_ours(RELEASES, true, &["SELECT", "UPDATE"]);
-        let grant = "GRANT SELECT, UPDATE ON TABLE orchestrator.releases TO \"me\"";
+        let grant = "GRANT SELECT, UPDATE ON TABLE orchestrator.releases TO me";
         assert_eq!(
             next(&[releases, history.clone()]),
             (None, Some(grant.to_owned()))
@@ -488,8 +488,8 @@ mod tests {
             of_ours("progress", false, &[]),
             history,
         ];
-        let grants = "GRANT USAGE ON SCHEMA \"orchestrator\" TO \"me\"; \
-            GRANT SELECT ON TABLE orchestrator.journal TO \"me\""
+        let grants = "GRANT USAGE ON SCHEMA orchestrator TO me; \
+            GRANT SELECT ON TABLE orchestrator.journal TO me"
             .to_owned();
         assert_eq!(next(&hidden), (Some(grants.clone()), Some(grants)));
     }
