@@ -186,6 +186,11 @@ fn our_tables_are_made_where_an_administrator_made_the_schema() {
         .service("bare", &[])
         .migration(1, "one", "CREATE TABLE one (id int)");
     limited.limited().expect(&["status", "bare"], 0);
+    let refused = limited
+        .limited()
+        .expect(&["run", "bare", "--output", "json"], 3);
+    let failed = &refused.events_of("service_failed")[0];
+    assert_eq!(failed["sqlstate"], "42501", "{failed}");
     let missing = limited.limited().expect(&["run", "bare"], 3);
     assert!(limited.give("db_bare", &missing), "{missing:?}");
     limited.limited().expect(&["run", "bare"], 0);

@@ -1,6 +1,7 @@
 //! Databases left by restores: replaced ones, and those of killed restores.
 
 use domain::{commented, suggest};
+use pg_sql::quote_identifier;
 use report::units::age;
 use time::OffsetDateTime;
 
@@ -10,7 +11,7 @@ use super::{Finding, Remedy, Repair, Severity};
 pub(super) fn check(server: &ServerFacts) -> Vec<Finding> {
     let dead = server.dead_restores.iter().map(|database| {
         let what = format!("database {database} is left from a killed restore");
-        let next = format!("DROP DATABASE \"{database}\" WITH (FORCE)");
+        let next = format!("DROP DATABASE {} WITH (FORCE)", quote_identifier(database));
         let repair = Repair::DropScratch(server.address.with_database(database.clone()));
         let remedy = Some(Remedy::safe(repair));
         server.finding("dead_restore", Severity::Warning, what, next, remedy)

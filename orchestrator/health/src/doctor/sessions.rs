@@ -1,6 +1,7 @@
 //! Problematic sessions: idle in a transaction, or blocked by another.
 
 use domain::{commented, in_sql};
+use pg_sql::quote_identifier;
 use report::units::{age, count};
 
 use super::checks::Database;
@@ -20,8 +21,8 @@ pub(super) fn hidden(database: &Database<'_>) -> Vec<Finding> {
         database.address.user()
     );
     let next = format!(
-        "GRANT pg_monitor, pg_signal_backend TO \"{}\"",
-        database.address.user()
+        "GRANT pg_monitor, pg_signal_backend TO {}",
+        quote_identifier(database.address.user())
     );
     vec![database.finding("hidden_sessions", Severity::Note, what, next, None)]
 }

@@ -133,19 +133,6 @@ fn is_of_a_value(error: &ServerError) -> bool {
     error.sqlstate == "42601" && !has_position && !routine.starts_with("exec_")
 }
 
-/// The name at the position of the error in a statement that a function ran, without quotes, in lower case.
-fn name_at_position(error: &ServerError) -> Option<String> {
-    let query = error.internal_query.as_deref()?;
-    let skipped = usize::try_from(error.internal_position?.checked_sub(1)?).ok()?;
-    let mut is_quoted = false;
-    let name = query.chars().skip(skipped).take_while(|c| {
-        is_quoted ^= *c == '"';
-        is_quoted || c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '"')
-    });
-    let name: String = name.filter(|c| *c != '"').collect();
-    (!name.is_empty()).then(|| name.to_lowercase())
-}
-
 /// Whether the row values, not the code, may cause the error: an invalid search query, or a name that the function builds from a
 /// value.
 pub(super) fn may_be_the_values<'v>(
@@ -164,19 +151,19 @@ pub(super) fn may_be_the_values<'v>(
         .iter()
         .map(|trigger| trigger.source.to_lowercase())
         .collect();
-    let is_in_code = |name: &str| sources.iter().any(|source| source.contains(name));
-    let named = name_at_position(error);
-    let message = error.message.to_lowercase();
+    // The position is no help: a parser within an expression, such as that of `regtype`, counts in another text.
+    let quoted = error.message.split('"').skip(1).step_by(2);
+    let named: Vec<String> = quoted
+        .map(str::to_lowercase)
+        .filter(|name| !name.is_empty() && !sources.iter().any(|source| source.contains(name)))
+        .collect();
+    // A short value occurs in many names by chance.
+    let is_of = |value: &str, name: &str| {
+        value.contains(name) || value.chars().count() > 2 && name.contains(value)
+    };
     values.any(|value| {
         let value = value.to_lowercase();
-        match &named {
-            Some(name) if is_in_code(name) => false,
-            // A short value occurs in many names by chance.
-            Some(name) => {
-                value.contains(name.as_str()) || value.chars().count() > 2 && name.contains(&value)
-            }
-            None => !is_in_code(&value) && message.contains(&format!("\"{value}\"")),
-        }
+        named.iter().any(|name| is_of(&value, name))
     })
 }
 
