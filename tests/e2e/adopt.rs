@@ -271,12 +271,12 @@ fn the_journal_records_what_was_adopted_and_its_proof() {
         .json();
     let mut attempts: Vec<Value> = history["attempts"].as_array().expect("attempts").clone();
     attempts.sort_by_key(|attempt| attempt["version"].as_i64());
-    let told: Vec<Value> = attempts
+    let reported: Vec<Value> = attempts
         .iter()
         .map(|attempt| json!([attempt["version"], attempt["outcome"], attempt["message"]]))
         .collect();
     assert_eq!(
-        json!(told),
+        json!(reported),
         json!([
             [
                 1_753_250_000_000_i64,

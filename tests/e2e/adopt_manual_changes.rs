@@ -607,7 +607,7 @@ struct Found {
     objects: Vec<String>,
     differences: Vec<Value>,
     /// What was said to people.
-    told: String,
+    reported: String,
     /// Where the differences were written.
     file: PathBuf,
 }
@@ -630,7 +630,7 @@ fn written_down(orchestrator: &Program, service: &str) -> Found {
     Found {
         objects: differences.iter().map(object).collect(),
         differences,
-        told: refused.stderr,
+        reported: refused.stderr,
         file,
     }
 }
@@ -658,7 +658,7 @@ fn assert_shown(what: &str, found: &Found) {
         assert_ne!(definition("expected"), Some(""), "{what}");
         assert_ne!(definition("found"), Some(""), "{what}");
     }
-    assert_eq!(found.told, "", "{what}: JSON has it all");
+    assert_eq!(found.reported, "", "{what}: JSON has it all");
 }
 
 #[test]

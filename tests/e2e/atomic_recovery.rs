@@ -293,7 +293,7 @@ fn the_reported_locks_are_those_that_were_held() {
         .iter()
         .find(|event| event["service"] == "two")
         .expect("two");
-    let told: Vec<Vec<String>> = two["locks"]
+    let reported: Vec<Vec<String>> = two["locks"]
         .as_array()
         .expect("a list")
         .iter()
@@ -303,7 +303,7 @@ fn the_reported_locks_are_those_that_were_held() {
                 .to_vec()
         })
         .collect();
-    assert_eq!(told, held);
+    assert_eq!(reported, held);
     assert!(two["held_ms"].as_u64() <= two["open_ms"].as_u64(), "{two}");
 }
 

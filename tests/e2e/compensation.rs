@@ -3,7 +3,7 @@
 
 pub(crate) mod scene;
 
-use self::scene::{Scene, UNDO, assert_next, database, finished, run_id, states, text, told};
+use self::scene::{Scene, UNDO, assert_next, database, finished, reported, run_id, states, text};
 
 #[test]
 fn everything_is_undone_in_the_reverse_order() {
@@ -11,7 +11,7 @@ fn everything_is_undone_in_the_reverse_order() {
     let outcome = scene.run(UNDO, 1);
     scene.assert_old();
     assert_eq!(
-        told(&outcome, "migration_reverted"),
+        reported(&outcome, "migration_reverted"),
         ["control 2", "policy 3", "policy 2", "auth 3", "auth 2"]
     );
     let end = finished(&outcome);
@@ -57,7 +57,7 @@ fn what_has_no_way_back_stops_it_and_every_database_is_named() {
     scene.without_revert("policy", 2);
     let outcome = scene.run(UNDO, 1);
     assert_eq!(
-        told(&outcome, "migration_reverted"),
+        reported(&outcome, "migration_reverted"),
         ["control 2", "policy 3"]
     );
     assert_eq!(
@@ -77,7 +77,7 @@ fn what_has_no_way_back_stops_it_and_every_database_is_named() {
     folder.file("reverts/V2__second.sql", "ALTER TABLE a DROP COLUMN b");
     let resumed = scene.run(&["revert", "all", "--run", &run], 0);
     assert_eq!(
-        told(&resumed, "migration_reverted"),
+        reported(&resumed, "migration_reverted"),
         ["policy 2", "auth 3", "auth 2"]
     );
     scene.assert_old();
@@ -88,9 +88,9 @@ fn a_revert_that_fails_stops_it_and_every_database_is_named() {
     let scene = Scene::new();
     scene.third("policy", "CREATE TABLE c (id int)", "DROP TABLE d");
     let outcome = scene.run(UNDO, 1);
-    assert_eq!(told(&outcome, "migration_reverted"), ["control 2"]);
+    assert_eq!(reported(&outcome, "migration_reverted"), ["control 2"]);
     assert_eq!(
-        told(&outcome, "migration_failed"),
+        reported(&outcome, "migration_failed"),
         ["control 3", "policy 3"]
     );
     assert_eq!(
@@ -125,7 +125,7 @@ fn a_file_that_was_left_half_done_is_undone_too() {
         "-- migration: no-transaction\nDROP INDEX CONCURRENTLY a_id;\nDROP TABLE c;",
     );
     let outcome = scene.run(UNDO, 1);
-    assert_eq!(told(&outcome, "migration_reverted")[0], "control 3");
+    assert_eq!(reported(&outcome, "migration_reverted")[0], "control 3");
     assert_eq!(finished(&outcome)["verdict"], "reverted");
     scene.assert_old();
     assert_eq!(
@@ -146,7 +146,10 @@ fn a_file_that_was_left_half_done_without_a_way_back_is_named() {
     );
     scene.without_revert("control", 3);
     let outcome = scene.run(UNDO, 1);
-    assert_eq!(told(&outcome, "migration_reverted"), Vec::<String>::new());
+    assert_eq!(
+        reported(&outcome, "migration_reverted"),
+        Vec::<String>::new()
+    );
     assert_eq!(
         states(&outcome),
         ["auth new 3", "control between 2", "policy new 3"]
@@ -186,7 +189,7 @@ fn a_gate_and_a_database_that_is_away_count_as_failures() {
     let impatient = [UNDO, &["--advisory-lock-wait", "200ms"]].concat();
     let outcome = scene.run(&impatient, 5);
     assert_eq!(
-        told(&outcome, "migration_reverted"),
+        reported(&outcome, "migration_reverted"),
         ["policy 3", "policy 2", "auth 3", "auth 2"]
     );
     drop(holder);
@@ -215,7 +218,7 @@ fn a_gate_and_a_database_that_is_away_count_as_failures() {
     ];
     let outcome = scene.run(&three, 3);
     assert_eq!(
-        told(&outcome, "migration_reverted"),
+        reported(&outcome, "migration_reverted"),
         ["control 2", "policy 3", "policy 2", "auth 3", "auth 2"]
     );
     scene.assert_old();
@@ -257,7 +260,7 @@ fn killed_it_goes_on_with_revert_run() {
     assert_eq!(scene.owed(), ["auth 2", "auth 3", "policy 2", "policy 3"]);
     let resumed = scene.run(&["revert", "all", "--run", &run], 0);
     assert_eq!(
-        told(&resumed, "migration_reverted"),
+        reported(&resumed, "migration_reverted"),
         ["policy 3", "policy 2", "auth 3", "auth 2"]
     );
     assert_eq!(resumed.events_of("compensation_started")[0]["of_run"], run);
@@ -279,12 +282,12 @@ fn killed_it_goes_on_with_the_next_run_that_undoes() {
     scene.third("control", "CREATE TABLE c (id int)", "DROP TABLE c");
     let outcome = scene.run(UNDO, 0);
     assert_eq!(
-        told(&outcome, "migration_reverted"),
+        reported(&outcome, "migration_reverted"),
         ["policy 3", "policy 2", "auth 3", "auth 2"]
     );
     assert_eq!(outcome.events_of("compensation_finished")[0]["of_run"], run);
     assert_eq!(
-        told(&outcome, "migration_applied"),
+        reported(&outcome, "migration_applied"),
         [
             "auth 2",
             "auth 3",
@@ -315,7 +318,10 @@ fn after_a_kill_every_command_reports_the_interruption() {
             "{next}"
         );
     }
-    assert_eq!(told(&refused, "migration_started"), Vec::<String>::new());
+    assert_eq!(
+        reported(&refused, "migration_started"),
+        Vec::<String>::new()
+    );
 
     let status = scene.run(&["status"], 0).json();
     let compensation = &status["services"][0]["compensation"];
@@ -396,7 +402,7 @@ fn revert_run_undoes_what_a_run_applied_and_nothing_else() {
     scene.run(&["revert", "control"], 0);
     let outcome = scene.run(&["revert", "all", "--run", &run], 0);
     assert_eq!(
-        told(&outcome, "migration_reverted"),
+        reported(&outcome, "migration_reverted"),
         ["control 2", "policy 3", "policy 2", "auth 3", "auth 2"]
     );
     scene.assert_old();
@@ -408,12 +414,12 @@ fn what_cannot_be_undone_can_be_kept() {
     scene.without_revert("policy", 2);
     let run = run_id(&scene.run(UNDO, 1));
     let kept = scene.run(&["revert", "all", "--run", &run, "--give-up"], 0);
-    let told: Vec<_> = kept
+    let reported: Vec<_> = kept
         .events_of("compensation_given_up")
         .iter()
         .map(|event| format!("{} {}", text(&event["service"]), event["versions"]))
         .collect();
-    assert_eq!(told, ["auth [2,3]", "policy [2]"]);
+    assert_eq!(reported, ["auth [2,3]", "policy [2]"]);
     assert_eq!(finished(&kept)["verdict"], "done");
     assert_eq!(scene.owed(), Vec::<String>::new());
     assert_eq!(scene.applied(), [vec![1, 2, 3], vec![1, 2], vec![1]]);

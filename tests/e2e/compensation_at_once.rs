@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tests::{Outcome, Program, Running};
 
-use crate::compensation::scene::{Scene, UNDO, assert_next, finished, run_id, states, text, told};
+use crate::compensation::scene::{
+    Scene, UNDO, assert_next, finished, reported, run_id, states, text,
+};
 
 /// Starts a run that waits before it fails.
 fn waiting_to_fail(scene: &Scene, command: &[&str]) -> (tests::Session, Running) {
@@ -27,7 +29,10 @@ fn waiting_to_fail(scene: &Scene, command: &[&str]) -> (tests::Session, Running)
 #[track_caller]
 fn assert_nothing_undone(scene: &Scene, outcome: &Outcome) {
     assert_eq!(outcome.code, 1, "{}", outcome.stdout);
-    assert_eq!(told(outcome, "migration_reverted"), Vec::<String>::new());
+    assert_eq!(
+        reported(outcome, "migration_reverted"),
+        Vec::<String>::new()
+    );
     assert_eq!(scene.owed(), Vec::<String>::new());
 }
 
@@ -125,7 +130,7 @@ fn the_program_of_one_service_undoes_its_own() {
     scene.run(&["run", "auth", "policy"], 0);
     let outcome = program.expect(&["--on-failure", "revert", "--output", "json"], 1);
     assert_eq!(finished(&outcome)["verdict"], "reverted");
-    assert_eq!(told(&outcome, "migration_reverted"), ["control 2"]);
+    assert_eq!(reported(&outcome, "migration_reverted"), ["control 2"]);
     assert_eq!(scene.server.applied("db_control"), [1]);
 
     // What it cannot undo it names, with itself as the way on.

@@ -3,7 +3,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::compensation::scene::{Scene, UNDO, assert_next, finished, states, text, told};
+use crate::compensation::scene::{Scene, UNDO, assert_next, finished, reported, states, text};
 
 const WAITS: &str = "SELECT pg_advisory_xact_lock(7); ";
 
@@ -55,7 +55,10 @@ fn without_a_failure_the_way_is_named_too() {
     drop(session);
     let outcome = run.end();
     assert_eq!(outcome.code, 130, "{}", outcome.stdout);
-    assert_eq!(told(&outcome, "migration_applied"), ["auth 2", "auth 3"]);
+    assert_eq!(
+        reported(&outcome, "migration_applied"),
+        ["auth 2", "auth 3"]
+    );
     assert_next(&outcome, "orchestrator revert all --run ");
 }
 
@@ -78,7 +81,7 @@ fn during_a_compensation_the_step_at_hand_is_finished() {
     let outcome = run.end();
     assert_eq!(outcome.code, 130, "{}", outcome.stdout);
     assert_eq!(
-        told(&outcome, "migration_reverted"),
+        reported(&outcome, "migration_reverted"),
         ["control 2", "policy 3"]
     );
     assert_eq!(

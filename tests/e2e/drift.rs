@@ -147,13 +147,13 @@ fn the_order_of_columns_is_reported_but_is_not_drift() {
          CREATE INDEX items_name ON items (name); \
          CREATE VIEW cheap AS SELECT id FROM items WHERE price < 10",
     );
-    let told = orchestrator.expect(&["drift"], 0);
+    let reported = orchestrator.expect(&["drift"], 0);
     assert!(
-        told.stdout.contains(
+        reported.stdout.contains(
             "columns of public.items are in another order: id, price, name (expected id, name, price)"
         ),
         "{}",
-        told.stdout
+        reported.stdout
     );
 }
 
@@ -170,11 +170,11 @@ fn an_invalid_index_is_reported() {
             "CREATE UNIQUE INDEX CONCURRENTLY broken ON items (name)",
         )
         .expect_err("two rows are the same");
-    let told = orchestrator.expect(&["drift"], 0);
+    let reported = orchestrator.expect(&["drift"], 0);
     assert!(
-        told.stdout.contains("public.broken is INVALID"),
+        reported.stdout.contains("public.broken is INVALID"),
         "{}",
-        told.stdout
+        reported.stdout
     );
     let document = orchestrator
         .expect(&["drift", "--output", "json"], 0)

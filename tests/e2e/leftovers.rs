@@ -46,7 +46,7 @@ fn stopped_in_each_phase(how: How) {
     let shop = Shop::new();
     shop.server.query("db_shop", HELD);
     let orchestrator = Program::orchestrator(&shop.server).services(&shop.services);
-    let hurried = Program::orchestrator(&shop.server)
+    let shortened = Program::orchestrator(&shop.server)
         .services(&shop.services)
         .env("ORCHESTRATOR_CONCURRENTLY_TIMEOUT", "1s")
         .env("ORCHESTRATOR_LOCK_RETRIES", "0");
@@ -66,7 +66,7 @@ fn stopped_in_each_phase(how: How) {
             &format!("{limit}SELECT 1; CREATE INDEX CONCURRENTLY {name} ON t (held(a))"),
         );
         let program = if how == How::LockTimeout {
-            &hurried
+            &shortened
         } else {
             &orchestrator
         };

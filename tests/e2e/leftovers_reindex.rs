@@ -251,11 +251,13 @@ fn finishing_a_detachment_waits_no_longer_than_any_other_statement() {
     stop_detachment(&shop, How::Terminate);
     let reader = shop.server.session("db_shop");
     reader.run("BEGIN; SELECT FROM p1");
-    let hurried = Program::orchestrator(&shop.server)
+    let shortened = Program::orchestrator(&shop.server)
         .services(&shop.services)
         .env("ORCHESTRATOR_LOCK_TIMEOUT", "200ms")
         .env("ORCHESTRATOR_LOCK_RETRIES", "1");
-    let outcome = hurried.watch(&["all"]).end_within(Duration::from_secs(20));
+    let outcome = shortened
+        .watch(&["all"])
+        .end_within(Duration::from_secs(20));
     assert_eq!(outcome.code, 5, "{}", outcome.stdout);
     assert_eq!(outcome.events_of("migration_retrying").len(), 1);
     assert_eq!(shop.left(2).len(), 1);

@@ -497,9 +497,9 @@ fn many_migrations_are_reported_in_order_and_none_after_one_that_does_not_run() 
         many.reversible(number, "t", &up, &format!("DROP TABLE t{number};\n"));
     }
     let orchestrator = orchestrator(&server, &services);
-    let told = verdicts(&orchestrator.expect(&["rehearse", "--output", "json"], 0));
+    let reported = verdicts(&orchestrator.expect(&["rehearse", "--output", "json"], 0));
     let all: Vec<String> = (1..=45).map(|it| format!("{it} proven")).collect();
-    assert_eq!(told, all);
+    assert_eq!(reported, all);
     // At the end of the older part, and within each.
     for broken in [10, 27, 40] {
         let migrations = many.path().join("migrations");
@@ -507,9 +507,9 @@ fn many_migrations_are_reported_in_order_and_none_after_one_that_does_not_run() 
         let text = std::fs::read_to_string(&file).expect("a file");
         std::fs::write(&file, "SELECT nothing;\n").expect("a file");
         let outcome = orchestrator.expect(&["rehearse", "--output", "json"], 4);
-        let told = verdicts(&outcome);
-        assert_eq!(told.len(), broken);
-        assert_eq!(told[broken - 1], format!("{broken} unknown"));
+        let reported = verdicts(&outcome);
+        assert_eq!(reported.len(), broken);
+        assert_eq!(reported[broken - 1], format!("{broken} unknown"));
         assert_eq!(
             outcome.events_of("service_skipped")[0]["steps"],
             45 - broken

@@ -68,9 +68,9 @@ impl Ground {
     }
 
     #[track_caller]
-    fn told(&mut self, expected: &[&str]) {
-        let told: Vec<String> = self.broken().iter().map(ToString::to_string).collect();
-        assert_eq!(told, expected);
+    fn reported(&mut self, expected: &[&str]) {
+        let reported: Vec<String> = self.broken().iter().map(ToString::to_string).collect();
+        assert_eq!(reported, expected);
     }
 }
 
@@ -81,22 +81,22 @@ const BROKEN_UPDATE: &str = "CREATE TABLE policies (id serial PRIMARY KEY, name 
 #[test]
 fn a_broken_trigger_is_reported_once_and_not_after_it_was_fixed() {
     let mut ground = Ground::new(BROKEN_UPDATE);
-    ground.told(&[
+    ground.reported(&[
         "every UPDATE of policies fails: trigger touch_policies: record \"new\" has no field \"updatedat\" (42703)",
     ]);
-    ground.told(&[]);
+    ground.reported(&[]);
     ground.run("CREATE TABLE more (id integer)");
-    ground.told(&[]);
+    ground.reported(&[]);
     ground.run("CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.\"updatedAt\" = now(); RETURN NEW; END$$");
-    ground.told(&[]);
+    ground.reported(&[]);
     ground.run("ALTER TABLE policies RENAME \"updatedAt\" TO updated_at");
-    ground.told(&[
+    ground.reported(&[
         "every UPDATE of policies fails: trigger touch_policies: record \"new\" has no field \"updatedAt\" (42703)",
     ]);
     ground.run("CREATE TABLE notes (id integer, \"updatedAt\" date); CREATE TRIGGER t BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION touch()");
-    ground.told(&[]);
+    ground.reported(&[]);
     ground.run("CREATE TABLE bare (id integer); CREATE TRIGGER t BEFORE UPDATE ON bare FOR EACH ROW EXECUTE FUNCTION touch()");
-    ground.told(&[
+    ground.reported(&[
         "every UPDATE of bare fails: trigger t: record \"new\" has no field \"updatedAt\" (42703)",
     ]);
 }
@@ -230,9 +230,9 @@ fn with_trigger(body: &str, on: &str) -> String {
 #[test]
 fn every_kind_of_broken_code_is_reported() {
     let mut ground = Ground::new("SELECT 1");
-    for (body, on, told) in BROKEN {
+    for (body, on, reported) in BROKEN {
         ground.start_over(&with_trigger(body, on));
-        ground.told(&[told]);
+        ground.reported(&[reported]);
     }
 }
 
@@ -241,7 +241,7 @@ fn code_that_works_or_refuses_on_purpose_is_not_reported() {
     let mut ground = Ground::new("SELECT 1");
     for (body, on) in SOUND {
         ground.start_over(&with_trigger(body, on));
-        ground.told(&[]);
+        ground.reported(&[]);
     }
     for (body, on) in VALUES {
         ground.start_over(&with_trigger(body, on));
@@ -281,7 +281,7 @@ fn triggers_with_conditions_on_partitions_and_put_off_are_tried() {
          CREATE TABLE emptied (id integer); CREATE TRIGGER e BEFORE TRUNCATE ON emptied EXECUTE FUNCTION f();
          CREATE TABLE off (id integer); CREATE TRIGGER o BEFORE UPDATE ON off FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE off DISABLE TRIGGER o",
     );
-    let told: Vec<String> = ground
+    let reported: Vec<String> = ground
         .broken()
         .iter()
         .map(|broken| {
@@ -294,7 +294,7 @@ fn triggers_with_conditions_on_partitions_and_put_off_are_tried() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "every TRUNCATE of emptied fails: trigger e",
             "every INSERT into late fails: trigger l",
@@ -315,12 +315,12 @@ fn functions_that_refer_to_dropped_objects_are_reported() {
             .replace("CREATE FUNCTION elsewhere", "SET check_function_bodies = off; CREATE FUNCTION elsewhere")
             .as_str(),
     );
-    ground.told(&[]);
+    ground.reported(&[]);
     ground.run("ALTER TABLE users RENAME TO people");
-    ground.told(&[
+    ground.reported(&[
         "function user_name(integer) cannot run: relation \"users\" does not exist (42P01)",
     ]);
-    ground.told(&[]);
+    ground.reported(&[]);
     ground.run("SET check_function_bodies = off; CREATE FUNCTION broken() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETRUN 1; END'");
     let broken = ground.broken();
     assert_eq!(broken.len(), 1, "{broken:?}");

@@ -10,7 +10,7 @@ fn every_revert_of_the_platform_undoes_its_migration() {
     let outcome = Program::orchestrator(&server)
         .scratch_beside()
         .expect(&["rehearse", "all", "--every", "--output", "json"], 0);
-    let mut told: BTreeMap<(String, i64), String> = BTreeMap::new();
+    let mut reported: BTreeMap<(String, i64), String> = BTreeMap::new();
     for event in outcome.events_of("migration_rehearsed") {
         let service = event["service"].as_str().expect("text").to_owned();
         let version = event["version"].as_i64().expect("a version");
@@ -35,9 +35,9 @@ fn every_revert_of_the_platform_undoes_its_migration() {
         findings.dedup();
         let reversible = event["reversible"].as_str().expect("text");
         let text = format!("{reversible}\n    {}", findings.join("\n    "));
-        told.insert((service, version), text.trim_end().to_owned());
+        reported.insert((service, version), text.trim_end().to_owned());
     }
-    let lines: Vec<String> = told
+    let lines: Vec<String> = reported
         .iter()
         .map(|((service, version), text)| format!("{service} {version} {text}"))
         .collect();

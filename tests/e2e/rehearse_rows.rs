@@ -102,7 +102,7 @@ impl Ground {
     }
 
     /// What is told of a migration and its revert, with rows in every table.
-    fn told(&mut self, up: &str, down: &str) -> Vec<Loss> {
+    fn reported(&mut self, up: &str, down: &str) -> Vec<Loss> {
         let filled = self.fill();
         assert_eq!(filled.unfilled, []);
         let before = self.digest(None);
@@ -452,7 +452,7 @@ struct Case {
     up: &'static str,
     down: &'static str,
     /// What is told; nothing where nothing is lost.
-    told: &'static [&'static str],
+    reported: &'static [&'static str],
 }
 
 const GROUND: &str = "CREATE TYPE mood AS ENUM ('sad', 'fine', 'happy');
@@ -466,63 +466,65 @@ const CASES: &[Case] = &[
         before: "",
         up: "ALTER TABLE t DROP note",
         down: "ALTER TABLE t ADD note text",
-        told: &["t.note: the migration drops it, and its revert brings back an empty column"],
+        reported: &["t.note: the migration drops it, and its revert brings back an empty column"],
     },
     Case {
         name: "a required column dropped, and added with a default",
         before: "",
         up: "ALTER TABLE t DROP amount",
         down: "ALTER TABLE t ADD amount numeric(10,2) NOT NULL DEFAULT 0",
-        told: &["t.amount: the migration drops it, and its revert brings back other values"],
+        reported: &["t.amount: the migration drops it, and its revert brings back other values"],
     },
     Case {
         name: "a table dropped and created",
         before: "",
         up: "DROP TABLE other",
         down: "CREATE TABLE other (key uuid PRIMARY KEY, v text)",
-        told: &["other: the migration drops it, and its revert brings back an empty table"],
+        reported: &["other: the migration drops it, and its revert brings back an empty table"],
     },
     Case {
         name: "truncated by the migration",
         before: "",
         up: "TRUNCATE other",
         down: "SELECT 1",
-        told: &["other: the migration deletes all 3 rows, and its revert does not bring them back"],
+        reported: &[
+            "other: the migration deletes all 3 rows, and its revert does not bring them back",
+        ],
     },
     Case {
         name: "deleted by the revert",
         before: "",
         up: "ALTER TABLE t ADD extra text",
         down: "DELETE FROM t WHERE key > 1; ALTER TABLE t DROP extra",
-        told: &["the revert deletes 3 of 4 rows of t"],
+        reported: &["the revert deletes 3 of 4 rows of t"],
     },
     Case {
         name: "truncated by the revert",
         before: "",
         up: "ALTER TABLE t ADD extra text",
         down: "TRUNCATE t; ALTER TABLE t DROP extra",
-        told: &["the revert deletes all 4 rows of t"],
+        reported: &["the revert deletes all 4 rows of t"],
     },
     Case {
         name: "emptied by the revert",
         before: "",
         up: "CREATE INDEX i ON t (note)",
         down: "DROP INDEX i; UPDATE t SET note = NULL",
-        told: &["the revert loses t.note in 3 of 4 rows"],
+        reported: &["the revert loses t.note in 3 of 4 rows"],
     },
     Case {
         name: "changed by the revert",
         before: "",
         up: "CREATE INDEX i ON t (n)",
         down: "DROP INDEX i; UPDATE t SET n = n + 1 WHERE key = 2",
-        told: &["the revert changes t.n in 1 of 4 rows"],
+        reported: &["the revert changes t.n in 1 of 4 rows"],
     },
     Case {
         name: "a narrowed text",
         before: "",
         up: "ALTER TABLE t ALTER long TYPE varchar(20) USING left(long, 20)",
         down: "ALTER TABLE t ALTER long TYPE varchar(100)",
-        told: &[
+        reported: &[
             "t.long: the migration changes it in 1 of 4 rows, and its revert does not bring the old values back",
         ],
     },
@@ -531,7 +533,7 @@ const CASES: &[Case] = &[
         before: "",
         up: "ALTER TABLE t ALTER amount TYPE integer",
         down: "ALTER TABLE t ALTER amount TYPE numeric(10,2)",
-        told: &[
+        reported: &[
             "t.amount: the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -540,7 +542,7 @@ const CASES: &[Case] = &[
         before: "",
         up: "ALTER TABLE t ALTER at TYPE date",
         down: "ALTER TABLE t ALTER at TYPE timestamptz",
-        told: &[
+        reported: &[
             "t.at: the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -549,7 +551,7 @@ const CASES: &[Case] = &[
         before: "",
         up: "ALTER TABLE t ALTER at TYPE timestamptz(0)",
         down: "ALTER TABLE t ALTER at TYPE timestamptz",
-        told: &[
+        reported: &[
             "t.at: the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -558,7 +560,7 @@ const CASES: &[Case] = &[
         before: "",
         up: "ALTER TABLE t ADD full_name text; UPDATE t SET full_name = name || ' ' || COALESCE(note, ''); ALTER TABLE t DROP name, DROP note",
         down: "ALTER TABLE t ADD name text NOT NULL DEFAULT '', ADD note text; UPDATE t SET name = full_name; ALTER TABLE t DROP full_name",
-        told: &[
+        reported: &[
             "t.name: the migration drops it, and its revert brings back other values",
             "t.note: the migration drops it, and its revert brings back an empty column",
         ],
@@ -568,7 +570,7 @@ const CASES: &[Case] = &[
         before: "",
         up: "CREATE TYPE feeling AS ENUM ('bad', 'good'); ALTER TABLE t ALTER feels TYPE feeling USING (CASE feels WHEN 'sad' THEN 'bad' ELSE 'good' END)::feeling",
         down: "ALTER TABLE t ALTER feels TYPE mood USING (CASE feels WHEN 'bad' THEN 'sad' ELSE 'fine' END)::mood; DROP TYPE feeling",
-        told: &[
+        reported: &[
             "t.feels: the migration changes it in 1 of 4 rows, and its revert does not bring the old values back",
         ],
     },
@@ -577,21 +579,21 @@ const CASES: &[Case] = &[
         before: "",
         up: "UPDATE t SET flag = false WHERE flag IS NULL; ALTER TABLE t ALTER flag SET NOT NULL",
         down: "ALTER TABLE t ALTER flag DROP NOT NULL",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "NULL filled in, without a key",
         before: "CREATE TABLE loose (key integer, v text); INSERT INTO loose VALUES (1, NULL), (2, 'b')",
         up: "UPDATE loose SET v = 'a' WHERE v IS NULL",
         down: "SELECT 1",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "NULL filled in, and a value changed",
         before: "CREATE TABLE loose (key integer, v text); INSERT INTO loose VALUES (1, NULL), (2, 'b'), (3, 'c')",
         up: "UPDATE loose SET v = 'a' WHERE v IS NULL OR v = 'b'",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "loose.v: the migration changes it in 1 of 3 rows, and its revert does not bring the old values back",
         ],
     },
@@ -600,14 +602,14 @@ const CASES: &[Case] = &[
         before: "",
         up: "SELECT 1",
         down: "UPDATE t SET flag = false WHERE flag IS NULL",
-        told: &["the revert changes t.flag in 1 of 4 rows"],
+        reported: &["the revert changes t.flag in 1 of 4 rows"],
     },
     Case {
         name: "an empty text made NULL",
         before: "INSERT INTO t (name, note, amount, n, at, feels) VALUES ('x', '', 1, 1, now(), 'sad'), ('y', NULL, 1, 1, now(), 'sad')",
         up: "UPDATE t SET note = NULL WHERE note = ''",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "t.note: the migration changes it in 1 of 2 rows, and its revert does not bring the old values back",
         ],
     },
@@ -616,7 +618,7 @@ const CASES: &[Case] = &[
         before: "",
         up: "ALTER TABLE t ADD z text; UPDATE t SET z = 'x', \"updatedAt\" = now()",
         down: "ALTER TABLE t DROP z",
-        told: &[
+        reported: &[
             "t.\"updatedAt\": the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -625,7 +627,7 @@ const CASES: &[Case] = &[
         before: "",
         up: "UPDATE t SET name = lower(name)",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "t.name: the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -634,42 +636,46 @@ const CASES: &[Case] = &[
         before: "",
         up: "CREATE TABLE archive AS SELECT * FROM other; DELETE FROM other",
         down: "DROP TABLE archive",
-        told: &["other: the migration deletes all 3 rows, and its revert does not bring them back"],
+        reported: &[
+            "other: the migration deletes all 3 rows, and its revert does not bring them back",
+        ],
     },
     Case {
         name: "moved, and some back",
         before: "",
         up: "CREATE TABLE archive AS SELECT * FROM other; DROP TABLE other",
         down: "CREATE TABLE other (key uuid PRIMARY KEY, v text); INSERT INTO other SELECT * FROM archive WHERE v IS NOT NULL; DROP TABLE archive",
-        told: &["other: the migration drops it, and its revert brings back all but 1 of 3 rows"],
+        reported: &[
+            "other: the migration drops it, and its revert brings back all but 1 of 3 rows",
+        ],
     },
     Case {
         name: "other keys",
         before: "",
         up: "ALTER TABLE other DROP key, ADD key uuid PRIMARY KEY DEFAULT gen_random_uuid()",
         down: "SELECT 1",
-        told: &["other.key: the migration drops it, and its revert brings back other values"],
+        reported: &["other.key: the migration drops it, and its revert brings back other values"],
     },
     Case {
         name: "values swapped",
         before: "CREATE TABLE loose (key integer, v text); INSERT INTO loose VALUES (1, 'a'), (2, 'b')",
         up: "UPDATE loose SET v = CASE v WHEN 'a' THEN 'b' ELSE 'a' END",
         down: "SELECT 1",
-        told: &["loose: after the revert, values are in different rows than before"],
+        reported: &["loose: after the revert, values are in different rows than before"],
     },
     Case {
         name: "without a key",
         before: "CREATE TABLE loose (key integer, v text); INSERT INTO loose VALUES (1, 'a'), (2, 'b'), (2, 'b')",
         up: "SELECT 1",
         down: "UPDATE loose SET v = 'c' WHERE v = 'b'",
-        told: &["the revert changes loose.v in 2 of 3 rows"],
+        reported: &["the revert changes loose.v in 2 of 3 rows"],
     },
     Case {
         name: "without a key, one of two that are the same",
         before: "CREATE TABLE loose (key integer, v text); INSERT INTO loose VALUES (1, 'a'), (2, 'b'), (2, 'b')",
         up: "DELETE FROM loose WHERE ctid = '(0,2)'",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "loose: the migration deletes 1 of 3 rows, and its revert does not bring them back",
         ],
     },
@@ -678,14 +684,14 @@ const CASES: &[Case] = &[
         before: "CREATE TABLE many AS SELECT g AS key, 'value ' || g AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
         up: "SELECT 1",
         down: "UPDATE many SET v = 'x' WHERE key = 4711",
-        told: &["the revert changes many.v"],
+        reported: &["the revert changes many.v"],
     },
     Case {
         name: "of many rows some gone",
         before: "CREATE TABLE many AS SELECT g AS key, 'value ' || g AS v FROM generate_series(1, 5000) AS g",
         up: "DELETE FROM many WHERE key > 4000",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "many: the migration deletes 1000 of 5000 rows, and its revert does not bring them back",
         ],
     },
@@ -694,7 +700,7 @@ const CASES: &[Case] = &[
         before: "CREATE TABLE many AS SELECT g AS key, 'value ' || g AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
         up: "UPDATE many SET v = CASE key WHEN 1 THEN 'value 2' ELSE 'value 1' END WHERE key < 3",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "many.v: the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -703,7 +709,7 @@ const CASES: &[Case] = &[
         before: "CREATE TABLE parted (key integer, v text) PARTITION BY LIST (key); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1, 2, 3); INSERT INTO parted VALUES (1, 'a'), (2, 'b')",
         up: "ALTER TABLE parted DETACH PARTITION parted_1; DROP TABLE parted_1",
         down: "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1, 2, 3)",
-        told: &[
+        reported: &[
             "parted: the migration deletes all 2 rows, and its revert does not bring them back",
         ],
     },
@@ -713,140 +719,142 @@ const CASES: &[Case] = &[
         before: "",
         up: "ALTER TABLE t ADD extra text DEFAULT 'x'",
         down: "ALTER TABLE t DROP extra",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a column renamed",
         before: "",
         up: "ALTER TABLE t RENAME note TO remark",
         down: "ALTER TABLE t RENAME remark TO note",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a table renamed",
         before: "",
         up: "ALTER TABLE t RENAME TO things",
         down: "ALTER TABLE things RENAME TO t",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a wider text",
         before: "",
         up: "ALTER TABLE t ALTER long TYPE text",
         down: "ALTER TABLE t ALTER long TYPE varchar(100)",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a wider number",
         before: "",
         up: "ALTER TABLE t ALTER n TYPE bigint",
         down: "ALTER TABLE t ALTER n TYPE integer",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a number as text",
         before: "",
         up: "ALTER TABLE t ALTER amount TYPE text",
         down: "ALTER TABLE t ALTER amount TYPE numeric(10,2) USING amount::numeric",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a time without its zone",
         before: "",
         up: "ALTER TABLE t ALTER at TYPE timestamp USING at AT TIME ZONE 'UTC'",
         down: "ALTER TABLE t ALTER at TYPE timestamptz USING at AT TIME ZONE 'UTC'",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "labels renamed",
         before: "",
         up: "ALTER TYPE mood RENAME VALUE 'sad' TO 'unhappy'",
         down: "ALTER TYPE mood RENAME VALUE 'unhappy' TO 'sad'",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "an enum as text",
         before: "",
         up: "ALTER TABLE t ALTER feels TYPE text",
         down: "ALTER TABLE t ALTER feels TYPE mood USING feels::mood",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a document as text",
         before: "",
         up: "ALTER TABLE t ALTER doc TYPE text",
         down: "ALTER TABLE t ALTER doc TYPE jsonb USING doc::jsonb",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a column split into a table and back",
         before: "",
         up: "CREATE TABLE notes AS SELECT key, note FROM t; ALTER TABLE t DROP note",
         down: "ALTER TABLE t ADD note text; UPDATE t SET note = n.note FROM notes AS n WHERE n.key = t.key; DROP TABLE notes",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a table moved and back",
         before: "",
         up: "CREATE TABLE kept AS SELECT * FROM other; DROP TABLE other",
         down: "CREATE TABLE other (key uuid PRIMARY KEY, v text); INSERT INTO other SELECT * FROM kept; DROP TABLE kept",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "counted up and down",
         before: "",
         up: "UPDATE t SET n = n + 1",
         down: "UPDATE t SET n = n - 1",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "a generated column",
         before: "CREATE TABLE g (key integer PRIMARY KEY, twice integer GENERATED ALWAYS AS (key * 2) STORED); INSERT INTO g VALUES (1)",
         up: "ALTER TABLE g DROP twice; ALTER TABLE g ADD twice integer GENERATED ALWAYS AS (key * 3) STORED",
         down: "ALTER TABLE g DROP twice; ALTER TABLE g ADD twice integer GENERATED ALWAYS AS (key * 2) STORED",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "rows put elsewhere on the disk",
         before: "",
         up: "UPDATE t SET n = n; DELETE FROM other; INSERT INTO other SELECT * FROM other",
         down: "SELECT 1",
-        told: &["other: the migration deletes all 3 rows, and its revert does not bring them back"],
+        reported: &[
+            "other: the migration deletes all 3 rows, and its revert does not bring them back",
+        ],
     },
     Case {
         name: "another order of rows",
         before: "CREATE TABLE loose (key integer, v text); INSERT INTO loose VALUES (1, 'a'), (2, 'b')",
         up: "UPDATE loose SET v = v WHERE key = 1",
         down: "SELECT 1",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "of many rows none",
         before: "CREATE TABLE many AS SELECT g AS key, 'value ' || g AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
         up: "ALTER TABLE many ALTER key TYPE bigint",
         down: "ALTER TABLE many ALTER key TYPE integer",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "NULL filled in of many rows",
         before: "CREATE TABLE many AS SELECT g AS key, NULL::text AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
         up: "UPDATE many SET v = 'filled'",
         down: "SELECT 1",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "NULL filled in of many rows, in some",
         before: "CREATE TABLE many AS SELECT g AS key, CASE WHEN g % 3 > 0 THEN 'value ' || g END AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
         up: "UPDATE many SET v = 'filled' WHERE v IS NULL AND key > 7",
         down: "SELECT 1",
-        told: &[],
+        reported: &[],
     },
     Case {
         name: "of many rows values where there were none, and one where there was one",
         before: "CREATE TABLE many AS SELECT g AS key, CASE WHEN g % 3 > 0 THEN 'value ' || g END AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
         up: "UPDATE many SET v = 'filled' WHERE v IS NULL OR key = 4",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "many.v: the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -855,7 +863,7 @@ const CASES: &[Case] = &[
         before: "CREATE TABLE many AS SELECT g AS key, CASE WHEN g % 3 > 0 THEN 'value ' || g END AS v FROM generate_series(1, 5000) AS g; ALTER TABLE many ADD PRIMARY KEY (key)",
         up: "UPDATE many SET v = CASE key WHEN 3 THEN 'filled' WHEN 6 THEN 'filled' END WHERE key IN (3, 4, 6)",
         down: "SELECT 1",
-        told: &[
+        reported: &[
             "many.v: the migration changes it, and its revert does not bring the old values back",
         ],
     },
@@ -864,14 +872,14 @@ const CASES: &[Case] = &[
         before: "",
         up: "INSERT INTO other VALUES ('00000000-0000-4000-8000-00000000aaaa', 'seed')",
         down: "SELECT 1",
-        told: &["other: the migration adds 1 row, and its revert leaves them"],
+        reported: &["other: the migration adds 1 row, and its revert leaves them"],
     },
     Case {
         name: "rows added and taken away",
         before: "",
         up: "INSERT INTO other VALUES ('00000000-0000-4000-8000-00000000aaaa', 'seed')",
         down: "DELETE FROM other WHERE v = 'seed'",
-        told: &[],
+        reported: &[],
     },
 ];
 
@@ -884,15 +892,15 @@ fn exactly_what_is_lost_is_reported() {
         before,
         up,
         down,
-        told,
+        reported,
     } in CASES
     {
         ground.start_over(&format!("{GROUND}{before}"));
         ground.fill();
         let truth = ground.truth();
-        let losses = ground.told(up, down);
+        let losses = ground.reported(up, down);
         let words: Vec<String> = losses.iter().map(ToString::to_string).collect();
-        assert_eq!(words, *told, "{name}");
+        assert_eq!(words, *reported, "{name}");
         // What the rows themselves say: whatever is called lost is, and nothing else.
         let after = ground.truth();
         let added_only = !losses.is_empty() && losses.iter().all(|loss| !loss.loses());
@@ -923,7 +931,7 @@ fn names_are_printed_as_in_sql() {
     let mut ground = Ground::new(
         "CREATE SCHEMA \"My schema\"; CREATE TABLE \"My schema\".\"Order\" (key serial PRIMARY KEY, \"Total\" integer)",
     );
-    let losses = ground.told(
+    let losses = ground.reported(
         "SELECT 1",
         "UPDATE \"My schema\".\"Order\" SET \"Total\" = NULL",
     );
@@ -1000,7 +1008,7 @@ fn a_rehearsal_tells_what_becomes_of_rows_and_code() {
         .scratch_beside()
         .services(&services)
         .expect(&["rehearse", "--output", "json"], 4);
-    let told: Vec<String> = outcome
+    let reported: Vec<String> = outcome
         .events_of("migration_rehearsed")
         .iter()
         .flat_map(|event| {
@@ -1017,10 +1025,10 @@ fn a_rehearsal_tells_what_becomes_of_rows_and_code() {
             })
         })
         // What it locks is another topic, and takes another time each time.
-        .filter(|told| !told.contains(" blocks "))
+        .filter(|reported| !reported.contains(" blocks "))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "2 error needs-empty-table: on tables with rows, the migration does not run: column \"owner\" of relation \"t\" contains null values [23502]",
             "3 warning fails-on-rows: on generated rows, the migration does not run: invalid input syntax for type integer: \"Text 1\" [22P02]",
@@ -1080,11 +1088,11 @@ fn a_right_revert_is_not_accused_and_one_that_wipes_is() {
         .scratch_beside()
         .services(&services)
         .expect(&["rehearse", "--output", "json"], 4);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for event in outcome.events_of("migration_rehearsed") {
         for finding in event["findings"].as_array().expect("a list") {
             let text = |field: &str| finding[field].as_str().expect("text").to_owned();
-            told.push(format!(
+            reported.push(format!(
                 "{} {} {}",
                 event["version"],
                 text("severity"),
@@ -1092,9 +1100,10 @@ fn a_right_revert_is_not_accused_and_one_that_wipes_is() {
             ));
         }
     }
-    told.retain(|told| !told.ends_with("-lock") && !told.ends_with("rewrites-table"));
+    reported
+        .retain(|reported| !reported.ends_with("-lock") && !reported.ends_with("rewrites-table"));
     assert_eq!(
-        told,
+        reported,
         [
             "6 error loses-data",
             "8 error revert-leaves-schema",

@@ -161,7 +161,7 @@ fn dump(server: &Server) -> BTreeMap<String, BTreeSet<String>> {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut reported: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in text.split("\n--\n-- Name: ").skip(1) {
         // Settings belong to the entry that follows.
         let lines = entry
@@ -180,11 +180,11 @@ fn dump(server: &Server) -> BTreeMap<String, BTreeSet<String>> {
         let normal = lines.join("\n");
         for (schema, _) in pairs() {
             if entry.contains(&schema) {
-                told.entry(schema).or_default().insert(normal.clone());
+                reported.entry(schema).or_default().insert(normal.clone());
             }
         }
     }
-    told
+    reported
 }
 
 /// What is to be held against each pair, by pg_dump.

@@ -377,8 +377,8 @@ fn encoding_and_locale_are_those_of_the_old_database() {
 #[test]
 fn human_output_is_in_lines() {
     let world = World::new();
-    let told = world.orchestrator.expect(&world.restore(&[]), 0).stdout;
-    let mut words: Vec<&str> = told
+    let reported = world.orchestrator.expect(&world.restore(&[]), 0).stdout;
+    let mut words: Vec<&str> = reported
         .lines()
         .filter_map(|line| line.split_whitespace().next())
         .collect();

@@ -55,9 +55,9 @@ fn each_service_at_work_has_a_line_of_its_own() {
     let written = terminal.written();
     let mut at_work = 0;
     for line in written.split(['\r', '\n']) {
-        let told = names.iter().filter(|name| line.contains(**name)).count();
-        assert!(told <= 1, "{line:?}\nof\n{written}");
-        at_work += usize::from(told == 1 && line.contains("applying"));
+        let reported = names.iter().filter(|name| line.contains(**name)).count();
+        assert!(reported <= 1, "{line:?}\nof\n{written}");
+        at_work += usize::from(reported == 1 && line.contains("applying"));
     }
     assert!(at_work >= names.len(), "{written}");
 }

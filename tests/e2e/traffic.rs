@@ -328,11 +328,11 @@ fn giving_up_changes_nothing_and_names_who_is_to_end() {
         5,
     );
     let waits = format!("change is waiting for pid {pid} (");
-    let told = outcome
+    let reported = outcome
         .stdout
         .find(&waits)
         .unwrap_or_else(|| panic!("{}", outcome.stdout));
-    assert!(outcome.stdout[told..].contains("nightly report, idle in transaction for "));
+    assert!(outcome.stdout[reported..].contains("nightly report, idle in transaction for "));
     assert!(
         outcome.stderr.contains("locked by: pid "),
         "{}",

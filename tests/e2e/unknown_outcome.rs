@@ -295,11 +295,11 @@ fn a_lock_is_not_waited_for_longer_outside_a_transaction() {
     shop.file(2, "VACUUM (FULL) t");
     let reader = shop.server.session("db_shop");
     reader.run("BEGIN; SELECT FROM t");
-    let hurried = Program::orchestrator(&shop.server)
+    let shortened = Program::orchestrator(&shop.server)
         .services(&shop.services)
         .env("ORCHESTRATOR_LOCK_TIMEOUT", "200ms")
         .env("ORCHESTRATOR_LOCK_RETRIES", "1");
-    hurried.expect(&["all"], 5);
+    shortened.expect(&["all"], 5);
     assert_eq!(shop.status(2)["state"], "pending");
     reader.run("COMMIT");
     shop.all(0);

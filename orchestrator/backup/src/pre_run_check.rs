@@ -1,6 +1,6 @@
 //! The backup before a run, of exactly the databases that will change.
 
-use engine::dispatch::{Events, PreRunCheck, Secured, Stopped, Stops};
+use engine::dispatch::{DatabaseUnderLock, Events, PreRunCheck, Stopped, Stops};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
@@ -12,16 +12,16 @@ impl PreRunCheck for Backup {
     fn take<'a>(
         &'a self,
         run_id: Uuid,
-        secured: Vec<Secured>,
+        databases: Vec<DatabaseUnderLock>,
         events: &'a Events,
         stops: &'a Stops,
     ) -> BoxFuture<'a, Result<Option<String>, Stopped>> {
         async move {
-            if secured.is_empty() {
+            if databases.is_empty() {
                 skip(events, None, "nothing is going to change");
             }
-            let secured = worth_a_dump(secured, events);
-            let manifest = self.of(run_id, secured, events, stops).await?;
+            let databases = worth_a_dump(databases, events);
+            let manifest = self.of(run_id, databases, events, stops).await?;
             Ok(manifest.map(|path| path.display().to_string()))
         }
         .boxed()
@@ -41,13 +41,13 @@ impl PreRunCheck for Backup {
 
 /// Excludes databases that were just created and those that another run has migrated meanwhile. A database is kept with all its
 /// services if one of them will change.
-fn worth_a_dump(secured: Vec<Secured>, events: &Events) -> Vec<Secured> {
-    let changing: Vec<String> = secured
+fn worth_a_dump(databases: Vec<DatabaseUnderLock>, events: &Events) -> Vec<DatabaseUnderLock> {
+    let changing: Vec<String> = databases
         .iter()
         .filter(|it| !it.is_done && !it.is_new)
         .map(|it| it.target.address.database_key())
         .collect();
-    let (kept, rest): (Vec<_>, Vec<_>) = secured
+    let (kept, rest): (Vec<_>, Vec<_>) = databases
         .into_iter()
         .partition(|it| changing.contains(&it.target.address.database_key()));
     for one in rest {
@@ -61,10 +61,10 @@ fn worth_a_dump(secured: Vec<Secured>, events: &Events) -> Vec<Secured> {
     kept
 }
 
-fn skip(events: &Events, secured: Option<&Secured>, because: &str) {
+fn skip(events: &Events, databases: Option<&DatabaseUnderLock>, because: &str) {
     let because = because.to_owned();
     let skipped = BackupEvent::BackupSkipped { because };
-    match secured {
+    match databases {
         Some(it) => events.service(&it.target.service.name, skipped),
         None => events.run(skipped),
     }

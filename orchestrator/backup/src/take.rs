@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::ServiceName;
-use engine::dispatch::{Events, Secured, Stopped, Stops};
+use engine::dispatch::{DatabaseUnderLock, Events, Stopped, Stops};
 use engine::inspect::ServiceError;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -54,12 +54,12 @@ pub struct Backup {
 
 /// A database and its services (at least one).
 struct Database {
-    first: Secured,
-    others: Vec<Secured>,
+    first: DatabaseUnderLock,
+    others: Vec<DatabaseUnderLock>,
 }
 
 impl Database {
-    fn services(&self) -> impl Iterator<Item = &Secured> {
+    fn services(&self) -> impl Iterator<Item = &DatabaseUnderLock> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
@@ -87,11 +87,11 @@ impl Backup {
     pub(super) async fn of(
         &self,
         run_id: Uuid,
-        secured: Vec<Secured>,
+        databases: Vec<DatabaseUnderLock>,
         events: &Events,
         stops: &Stops,
     ) -> Result<Option<PathBuf>, Stopped> {
-        let databases = by_database(secured);
+        let databases = by_database(databases);
         let Some(service) = databases.first().map(|it| it.service().clone()) else {
             return Ok(None);
         };
@@ -339,12 +339,16 @@ impl Backup {
     }
 
     fn entries(&self, database: &Database, dump: &Dump) -> Vec<ServiceBackup> {
-        let entry = |secured: &Secured| {
-            let newest = secured.history.applied.iter().max_by_key(|row| row.version);
+        let entry = |databases: &DatabaseUnderLock| {
+            let newest = databases
+                .history
+                .applied
+                .iter()
+                .max_by_key(|row| row.version);
             ServiceBackup {
-                service: secured.target.service.name.clone(),
+                service: databases.target.service.name.clone(),
                 database: database.name().to_owned(),
-                server: secured.target.address.server_key(),
+                server: databases.target.address.server_key(),
                 server_version: dump.facts.server_version.clone(),
                 pg_dump_version: dump.pg_dump_version.clone(),
                 format: self.format,
@@ -353,12 +357,12 @@ impl Backup {
                 taken_at: dump.facts.taken_at,
                 duration_ms: dump.duration_ms,
                 database_bytes: dump.facts.bytes,
-                history_table: secured.target.history_table.clone(),
+                history_table: databases.target.history_table.clone(),
                 head: newest.map(|row| Head {
                     version: row.version,
                     name: row.name.clone(),
                 }),
-                applied: secured.history.applied.len(),
+                applied: databases.history.applied.len(),
                 properties: dump.facts.properties.clone(),
                 rows: dump.rows.clone(),
             }
@@ -368,9 +372,9 @@ impl Backup {
 }
 
 /// Groups services by database: those that share one share its dump.
-fn by_database(secured: Vec<Secured>) -> Vec<Database> {
+fn by_database(locked: Vec<DatabaseUnderLock>) -> Vec<Database> {
     let mut databases: BTreeMap<String, Database> = BTreeMap::new();
-    for one in secured {
+    for one in locked {
         let key = one.target.address.database_key();
         match databases.get_mut(&key) {
             Some(database) => database.others.push(one),

@@ -187,7 +187,7 @@ impl<'a> Replay<'a> {
             is_absent: false,
             target: Arc::new(target),
             session: Some(session),
-            run_again: String::new(),
+            rerun_command: String::new(),
             held: None,
         };
         let run = Run {
@@ -206,7 +206,7 @@ impl<'a> Replay<'a> {
             pre_run_check: None,
             observer: observer.cloned(),
             spare_session: self.keeps_session.then_some(sender),
-            ties: None,
+            dependency_gates: None,
             atomic: false,
             resolved: Vec::new(),
             engine: *self.context.configuration.engine(),

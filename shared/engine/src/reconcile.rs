@@ -54,7 +54,7 @@ impl State {
 
 /// One migration, as the combination of source and history.
 #[derive(Clone, Debug)]
-pub struct Standing<'a> {
+pub struct ReconciledMigration<'a> {
     /// The version of the migration.
     pub version: Version,
     /// The name in the source, else in the history.
@@ -72,19 +72,19 @@ pub struct Standing<'a> {
 pub struct Reconciliation<'a> {
     service: &'a Service,
     history: &'a History,
-    standings: Vec<Standing<'a>>,
+    standings: Vec<ReconciledMigration<'a>>,
 }
 
 /// Compares a service with its history.
 pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliation<'a> {
     let rows = one_row_each(service, history);
     let newest_applied = history.applied.iter().map(|row| row.version).max();
-    let mut standings: Vec<Standing<'a>> = service
+    let mut standings: Vec<ReconciledMigration<'a>> = service
         .migrations
         .iter()
         .map(|migration| {
             let row = rows.get(&migration.version).copied();
-            Standing {
+            ReconciledMigration {
                 version: migration.version,
                 name: &migration.name,
                 state: state_of(migration, row, newest_applied, history),
@@ -96,7 +96,7 @@ pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliati
     standings.extend(
         rows.values()
             .filter(|row| service.migration(row.version).is_none())
-            .map(|row| Standing {
+            .map(|row| ReconciledMigration {
                 version: row.version,
                 name: &row.name,
                 state: State::Missing,
@@ -105,11 +105,11 @@ pub fn reconcile<'a>(service: &'a Service, history: &'a History) -> Reconciliati
             }),
     );
     // An interrupted migration whose file was removed is still half-done in the database.
-    let mut removed: Vec<Standing<'a>> = history
+    let mut removed: Vec<ReconciledMigration<'a>> = history
         .interrupted
         .iter()
         .filter(|it| service.migration(it.version).is_none() && !rows.contains_key(&it.version))
-        .map(|interruption| Standing {
+        .map(|interruption| ReconciledMigration {
             version: interruption.version,
             name: "",
             state: State::Interrupted {
@@ -180,7 +180,7 @@ fn state_of(
 
 impl<'a> Reconciliation<'a> {
     /// All migrations, ascending by version.
-    pub fn standings(&self) -> &[Standing<'a>] {
+    pub fn standings(&self) -> &[ReconciledMigration<'a>] {
         &self.standings
     }
 
@@ -295,7 +295,7 @@ impl<'a> Reconciliation<'a> {
         if let Some(missing) = self.first(|state| state == State::Missing) {
             return Err(self.missing(missing));
         }
-        let is_removed = |it: &&Standing<'_>| it.migration.is_none();
+        let is_removed = |it: &&ReconciledMigration<'_>| it.migration.is_none();
         if let Some(removed) = self.standings.iter().find(is_removed) {
             return Err(self.refusal(
                 RefusalKind::Interrupted,
@@ -325,14 +325,14 @@ impl<'a> Reconciliation<'a> {
             .find(|interruption| interruption.direction == direction)
     }
 
-    fn first(&self, filter: impl Fn(State) -> bool) -> Option<&Standing<'a>> {
+    fn first(&self, filter: impl Fn(State) -> bool) -> Option<&ReconciledMigration<'a>> {
         self.standings
             .iter()
             .find(|standing| filter(standing.state))
     }
 
     /// How a divergent file differs from what was applied, as far as the checksum reveals it.
-    fn edit(&self, divergent: &Standing<'_>) -> String {
+    fn edit(&self, divergent: &ReconciledMigration<'_>) -> String {
         let row = self
             .history
             .applied
@@ -421,7 +421,7 @@ impl<'a> Reconciliation<'a> {
         ))
     }
 
-    fn missing(&self, missing: &Standing<'_>) -> Refusal {
+    fn missing(&self, missing: &ReconciledMigration<'_>) -> Refusal {
         self.refusal(
             RefusalKind::Missing,
             format!(
@@ -471,7 +471,7 @@ fn edit(row: &AppliedMigration, migration: &Migration) -> String {
     "was edited after it was applied".to_owned()
 }
 
-fn path<'a>(standing: &Standing<'a>) -> &'a str {
+fn path<'a>(standing: &ReconciledMigration<'a>) -> &'a str {
     standing
         .migration
         .map_or(standing.name, |migration| migration.script.path.as_str())

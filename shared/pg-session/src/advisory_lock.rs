@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 use super::Client;
 use super::activity::{HOLDER, read_holder};
 use super::backoff::Backoff;
-use super::{Session, hurry};
+use super::{Session, shutdown_timeouts};
 use domain::{Holder, Phase, with_causes};
 
 /// The key of the lock, the same in every database and for every version of this program: "SOC migr" in ASCII.
@@ -313,7 +313,7 @@ async fn ask(client: &Client, query: &str, key: i64) -> Result<bool, tokio_postg
 /// that does not respond releases the lock when the connection is closed.
 async fn unlock(session: &Session, lock: Lock) -> bool {
     let unlocking = advisory_unlock(session.client(), lock.key());
-    match tokio::time::timeout(hurry::hurried(LONGEST_RELEASE), unlocking).await {
+    match tokio::time::timeout(shutdown_timeouts::shortened(LONGEST_RELEASE), unlocking).await {
         Ok(Ok(held)) => held,
         Ok(Err(error)) => {
             tracing::debug!(error = %with_causes(&error), "the lock was released with its connection");

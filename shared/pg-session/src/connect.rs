@@ -12,7 +12,9 @@ use super::attempt::{self, Place};
 use super::backoff::{Backoff, within};
 use super::connection::Connection;
 use super::tls::TlsClient;
-use super::{ConnectError, ConnectOptions as Options, hurry, own_session, reachability, stall};
+use super::{
+    ConnectError, ConnectOptions as Options, own_session, reachability, shutdown_timeouts, stall,
+};
 use pg_address::DatabaseAddress;
 use pg_address::{Endpoint, SessionTarget, SslMode, Transport};
 
@@ -71,7 +73,7 @@ pub async fn connect(
             reachability::fell_silent(address);
         }
         let left = options.retry_for.saturating_sub(started.elapsed());
-        if !failure.is_transient() || left.is_zero() || hurry::is_hurried() {
+        if !failure.is_transient() || left.is_zero() || shutdown_timeouts::are_shortened() {
             return Err(failure);
         }
         tokio::time::sleep(backoff.next_pause().min(left)).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
-use super::{ConnectError, ConnectOptions, Connection, connect, hurry};
+use super::{ConnectError, ConnectOptions, Connection, connect, shutdown_timeouts};
 use domain::{Phase, with_causes};
 use pg_address::DatabaseAddress;
 
@@ -101,10 +101,10 @@ pub(super) async fn drop_database(
             Err(error)
                 if (error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
                     || error.code() == Some(&SqlState::OBJECT_IN_USE))
-                    && !hurry::is_hurried()
+                    && !shutdown_timeouts::are_shortened()
                     && Instant::now() < deadline =>
             {
-                hurry::pause(BUSY_PAUSE).await;
+                shutdown_timeouts::pause(BUSY_PAUSE).await;
             }
             dropped => {
                 return dropped.map_err(|error| {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::hurry;
+use super::shutdown_timeouts;
 use pg_address::DatabaseAddress;
 
 /// The limit for checking a server that responds quickly; a lost packet is retransmitted twice within it.
@@ -49,7 +49,7 @@ pub(super) fn fell_silent(address: &DatabaseAddress) {
 /// The current limit for connecting.
 pub(super) fn connect_limit(address: &DatabaseAddress, limit: Duration) -> Duration {
     let server = with(address, |server| *server);
-    hurry::hurried(if server.is_silent {
+    shutdown_timeouts::shortened(if server.is_silent {
         limit.min(BRIEF.max(server.slowest * SLOWER))
     } else {
         limit
@@ -59,7 +59,7 @@ pub(super) fn connect_limit(address: &DatabaseAddress, limit: Duration) -> Durat
 /// The limit for one check, connecting included.
 pub(super) fn limit_of_check(address: &DatabaseAddress) -> Duration {
     let slowest = with(address, |server| server.slowest);
-    hurry::hurried(LONGEST_LOOK.max(slowest * SLOWER))
+    shutdown_timeouts::shortened(LONGEST_LOOK.max(slowest * SLOWER))
 }
 
 #[cfg(test)]

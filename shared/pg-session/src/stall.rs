@@ -13,7 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::blocked::{MOMENT, name_blockers};
 use super::own_session::Login;
-use super::{Client, ConnectOptions, Connection, connect, hurry, reachability};
+use super::{Client, ConnectOptions, Connection, connect, reachability, shutdown_timeouts};
 use domain::with_causes;
 use pg_address::DatabaseAddress;
 
@@ -170,9 +170,9 @@ async fn give_up_when_stalled(handle: &SessionHandle, options: &ConnectOptions) 
         ..options.clone()
     };
     let mut unanswered = 0;
-    hurry::pause(patience).await;
+    shutdown_timeouts::pause(patience).await;
     loop {
-        match look(handle, &options, hurry::hurried(patience)).await {
+        match look(handle, &options, shutdown_timeouts::shortened(patience)).await {
             StallCheck::Over => break,
             StallCheck::Unreachable => unanswered += 1,
             StallCheck::AtWork | StallCheck::Unknown => unanswered = 0,
@@ -182,7 +182,7 @@ async fn give_up_when_stalled(handle: &SessionHandle, options: &ConnectOptions) 
             break;
         }
         let pause = patience / 2;
-        hurry::pause(match unanswered {
+        shutdown_timeouts::pause(match unanswered {
             0 => pause,
             _ => pause.min(UNANSWERED_PAUSE),
         })

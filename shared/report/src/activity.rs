@@ -2,9 +2,9 @@
 
 use domain::Direction;
 
+use super::inline;
 use super::style::Role;
-use super::tally::{Activity, Running, Standing};
-use super::words;
+use super::tally::{Activity, Running, ServiceTally};
 
 /// A live line: `verb`, then (after the drawn time) `text`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,19 +32,19 @@ impl LiveLine {
 }
 
 /// The live line of a service; `None` if it is idle.
-pub(super) fn words(standing: &Standing) -> Option<LiveLine> {
+pub(super) fn live_line(standing: &ServiceTally) -> Option<LiveLine> {
     match &standing.activity {
         Activity::Idle => None,
         Activity::AtGate(gate) => Some(LiveLine {
             verb: "waiting",
             role: Role::Warning,
-            text: format!("for {}", words::gate(gate)),
+            text: format!("for {}", inline::gate(gate)),
             subject: "gate".to_owned(),
         }),
         Activity::ForLock(holder) => Some(LiveLine {
             verb: "waiting",
             role: Role::Warning,
-            text: format!("for the lock held by {}", words::holder(holder.as_ref())),
+            text: format!("for the lock held by {}", inline::holder(holder.as_ref())),
             subject: "lock".to_owned(),
         }),
         Activity::OfCommand(line) => Some(line.clone()),
@@ -64,15 +64,15 @@ pub(super) fn words(standing: &Standing) -> Option<LiveLine> {
     }
 }
 
-fn step(standing: &Standing, running: &Running) -> LiveLine {
-    let subject = words::migration(&running.migration);
+fn step(standing: &ServiceTally, running: &Running) -> LiveLine {
+    let subject = inline::migration(&running.migration);
     let mut text = format!(
         "{}/{}  {subject}",
         running.step,
         standing.progress().1.max(running.step),
     );
     // The line above describes the blockers; it was written when the wait started.
-    if let Some(who) = words::identities(&running.blockers) {
+    if let Some(who) = inline::identities(&running.blockers) {
         if let Some((attempt, attempts, _)) = &running.retry {
             let next = (attempt + 1).min(*attempts);
             text.push_str(&format!("  attempt {next} of {attempts}"));
@@ -87,7 +87,7 @@ fn step(standing: &Standing, running: &Running) -> LiveLine {
     }
     if let Some((attempt, attempts, blockers)) = &running.retry {
         text.push_str(&format!("  attempt {attempt} of {attempts} failed"));
-        if let Some(who) = words::identities(blockers) {
+        if let Some(who) = inline::identities(blockers) {
             text.push_str(&format!(": lock held by {who}"));
         }
         return LiveLine {
@@ -101,7 +101,7 @@ fn step(standing: &Standing, running: &Running) -> LiveLine {
         text.push_str(&format!("  statement {} of {all}", (done + 1).min(all)));
     }
     if let Some(progress) = &running.progress {
-        text.push_str(&format!("  {}", words::progress(progress)));
+        text.push_str(&format!("  {}", inline::progress(progress)));
     }
     LiveLine {
         verb: match running.direction {
@@ -126,7 +126,9 @@ mod tests {
         for event in &story.events {
             tally.absorb(event);
         }
-        let words = tally.service(&"policy".parse().unwrap()).and_then(words);
+        let words = tally
+            .service(&"policy".parse().unwrap())
+            .and_then(live_line);
         words.map_or_else(String::new, |words| {
             format!("{} | {}", words.verb, words.text)
         })

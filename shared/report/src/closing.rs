@@ -2,12 +2,12 @@
 
 use domain::{ServiceName, ServiceOutcome, Totals, Verdict};
 
+use super::inline;
 use super::style::{Role, Terminal};
 use super::table::{Align, Cell, columns};
-use super::tally::{Standing, Tally};
+use super::tally::{ServiceTally, Tally};
 use super::text::{hanging, one_line};
 use super::units::{count, duration};
-use super::words;
 
 /// The maximum number of services without work that are named; if there are more, only their number is shown.
 const NAMED: usize = 12;
@@ -65,7 +65,7 @@ pub(super) fn table(tally: &Tally, terminal: Terminal) -> String {
         } else {
             "up to date: "
         };
-        let names = words::names(up_to_date, NAMED);
+        let names = inline::names(up_to_date, NAMED);
         for line in hanging(label, &names, terminal.width) {
             text.push_str(&terminal.out.paint(Role::Quiet, &line));
             text.push('\n');
@@ -75,7 +75,7 @@ pub(super) fn table(tally: &Tally, terminal: Terminal) -> String {
     text
 }
 
-fn row(standing: &Standing, tally: &Tally, undid: bool) -> Vec<Cell> {
+fn row(standing: &ServiceTally, tally: &Tally, undid: bool) -> Vec<Cell> {
     let done = if tally.reverts {
         standing.reverted
     } else {
@@ -105,7 +105,7 @@ fn row(standing: &Standing, tally: &Tally, undid: bool) -> Vec<Cell> {
     cells
 }
 
-fn state(standing: &Standing, is_left: bool) -> Cell {
+fn state(standing: &ServiceTally, is_left: bool) -> Cell {
     let because = standing
         .because
         .as_deref()
@@ -120,7 +120,7 @@ fn state(standing: &Standing, is_left: bool) -> Cell {
         Some(ServiceOutcome::Failed) => match &standing.failed {
             Some(migration) => Cell::new(
                 Role::Bad,
-                format!("failed at {}", words::migration(migration)),
+                format!("failed at {}", inline::migration(migration)),
             ),
             None => Cell::new(Role::Bad, "failed"),
         },

@@ -4,11 +4,11 @@ use domain::{
     Diagnostic, Direction, ExitStatus, Failure, MASK, Refusal, RefusalKind, ServiceName, Version,
 };
 
+use super::inline;
 use super::snippet::Snippet;
 use super::style::{Palette, Role};
 use super::text::{clean, hanging};
 use super::units::count;
-use super::words;
 
 /// The width of the file's line if the terminal does not limit it.
 const DEFAULT_WIDTH: usize = 120;
@@ -49,7 +49,7 @@ pub fn render(
         }
     }
     for blocker in failure.blockers.iter().take(BLOCKERS) {
-        let text = words::blocker(blocker);
+        let text = inline::blocker(blocker);
         lines.extend(note("locked by", &text, gutter, palette, width));
     }
     lines.extend(note(

@@ -36,7 +36,7 @@ impl Heartbeats {
             // Between two steps, a service waits for others, whose lines appear.
             let line = match standing.activity {
                 Activity::Ready => None,
-                _ => activity::words(standing),
+                _ => activity::live_line(standing),
             };
             let Some(line) = line else {
                 self.0.remove(&standing.name);

@@ -13,16 +13,16 @@ use domain::{
 use super::activity::LiveLine;
 use super::closing;
 use super::command_lines::{self, CommandLines};
+use super::compensation;
 use super::failure::{self, FailedStep};
 use super::heartbeat::Heartbeats;
 use super::note::{Detail, Note, note};
 use super::reporter::Verbosity;
 use super::same_failure::SameFailures;
 use super::style::{Role, Terminal};
-use super::tally::{Activity, Standing, Tally};
+use super::tally::{Activity, ServiceTally, Tally};
 use super::text::{hanging, width};
 use super::timings;
-use super::undoing;
 use super::units::duration;
 
 /// The width of the verb at the start of a line.
@@ -134,7 +134,7 @@ impl HumanLines {
             }
             EventKind::CompensationStopped(stop) => {
                 let Terminal { err, width, .. } = self.terminal;
-                return vec![Line::Err(undoing::stopped(stop, err, width))];
+                return vec![Line::Err(compensation::stopped(stop, err, width))];
             }
             _ if self.verbosity == Verbosity::Quiet => Vec::new(),
             EventKind::RunStarted {
@@ -172,9 +172,14 @@ impl HumanLines {
                 of_run,
                 because,
                 steps,
-            } => self.paragraph(&undoing::started(event.run_id, *of_run, because, *steps)),
+            } => self.paragraph(&compensation::started(
+                event.run_id,
+                *of_run,
+                because,
+                *steps,
+            )),
             EventKind::CompensationFinished { of_run, .. } => {
-                self.paragraph(&undoing::finished(event.run_id, *of_run))
+                self.paragraph(&compensation::finished(event.run_id, *of_run))
             }
             // What a service does is different in each command.
             EventKind::ServiceStarted { .. } if self.own.is_some() => Vec::new(),
@@ -222,7 +227,7 @@ impl HumanLines {
             // Undone migrations do not count.
             done_before: match self.tally.undoes_on_failure {
                 true => 0,
-                false => self.standing(event).map_or(0, Standing::done),
+                false => self.standing(event).map_or(0, ServiceTally::done),
             },
         };
         let Terminal { err, width, .. } = self.terminal;
@@ -392,7 +397,7 @@ impl HumanLines {
         lines.join("\n")
     }
 
-    fn standing(&self, event: &Event) -> Option<&Standing> {
+    fn standing(&self, event: &Event) -> Option<&ServiceTally> {
         self.tally.service(event.service.as_ref()?)
     }
 }

@@ -5,9 +5,11 @@
 mod activity;
 mod closing;
 mod command_lines;
+mod compensation;
 pub mod failure;
 mod heartbeat;
 mod human_lines;
+mod inline;
 mod json;
 mod live;
 mod note;
@@ -23,13 +25,12 @@ pub mod table;
 mod tally;
 mod text;
 mod timings;
-mod undoing;
 pub mod units;
-mod words;
 
 pub use activity::LiveLine;
 pub use command_lines::CommandLines;
 pub use human_lines::{HumanLines, Line};
+pub use inline::{blockers, identities};
 pub use json::JsonLines;
 pub use live::LiveProgress;
 pub use note::Note;
@@ -39,7 +40,6 @@ pub use same_failure::SameFailures;
 pub use snippet::Snippet;
 pub use style::{Colour, Palette, Role, Terminal};
 pub use text::{clean, hanging, one_line};
-pub use words::{blockers, identities};
 
 #[cfg(test)]
 mod samples;

@@ -105,8 +105,12 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
     }
 
     fn draw_service(&mut self, name: &ServiceName) {
-        let words = self.lines.tally().service(name).and_then(activity::words);
-        let Some(words) = words else {
+        let live_line = self
+            .lines
+            .tally()
+            .service(name)
+            .and_then(activity::live_line);
+        let Some(live_line) = live_line else {
             if let Some(gone) = self.services.remove(name) {
                 gone.bar.finish_and_clear();
                 self.screen.remove(&gone.bar);
@@ -126,13 +130,13 @@ impl<Out: Write, Err: Write> LiveProgress<Out, Err> {
         let names = self.lines.name_width();
         let palette = self.lines.terminal().err;
         if let Some(line) = self.services.get_mut(name) {
-            if line.subject != words.subject {
+            if line.subject != live_line.subject {
                 line.bar.reset_elapsed();
-                line.subject = words.subject;
+                line.subject = live_line.subject;
             }
-            let verb = format!("{:<VERB$}", words.verb);
-            line.bar.set_prefix(palette.paint(words.role, &verb));
-            let text = format!("{:<names$}  {}", name.as_str(), words.text);
+            let verb = format!("{:<VERB$}", live_line.verb);
+            line.bar.set_prefix(palette.paint(live_line.role, &verb));
+            let text = format!("{:<names$}  {}", name.as_str(), live_line.text);
             line.bar.set_message(printable(&text, palette));
         }
     }

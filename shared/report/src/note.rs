@@ -4,11 +4,11 @@
 
 use domain::{Blocker, Decision, EventKind, ServiceOutcome, Version};
 
+use super::inline;
 use super::style::Role;
-use super::tally::{Activity, Migration, Standing};
+use super::tally::{Activity, Migration, ServiceTally};
 use super::text::{clean, one_line};
 use super::units::{count, duration};
-use super::words;
 
 /// A statement that took at least this long, in milliseconds, gets a line.
 const SLOW_STATEMENT: u64 = 1_000;
@@ -82,7 +82,7 @@ impl Note {
 pub(super) fn note(
     kind: &EventKind,
     version: Option<Version>,
-    standing: Option<&Standing>,
+    standing: Option<&ServiceTally>,
     detail: Detail,
 ) -> Option<Note> {
     before_the_steps(kind, detail)
@@ -98,16 +98,16 @@ fn before_the_steps(kind: &EventKind, detail: Detail) -> Option<Note> {
             Some(Note::new("created", Role::Good, text))
         }
         EventKind::GateWaiting { gate } => {
-            let gate = words::gate(gate);
+            let gate = inline::gate(gate);
             let note = Note::new("waiting", Role::Warning, format!("for {gate}"));
             Some(note.waiting_for(gate))
         }
         EventKind::GateMet { gate, waited_ms } => {
-            let text = format!("{} is applied", words::gate(gate));
+            let text = format!("{} is applied", inline::gate(gate));
             Some(Note::new("released", Role::Good, text).lasting(*waited_ms))
         }
         EventKind::LockWaiting { holder } => {
-            let text = format!("for the lock held by {}", words::holder(holder.as_ref()));
+            let text = format!("for the lock held by {}", inline::holder(holder.as_ref()));
             // Ages and states change constantly; the wait is the same as long as the same process holds the lock.
             let subject = holder
                 .as_ref()
@@ -125,7 +125,7 @@ fn before_the_steps(kind: &EventKind, detail: Detail) -> Option<Note> {
 fn within_a_step(
     kind: &EventKind,
     version: Option<Version>,
-    standing: Option<&Standing>,
+    standing: Option<&ServiceTally>,
     detail: Detail,
 ) -> Option<Note> {
     match kind {
@@ -169,7 +169,7 @@ fn within_a_step(
             blockers,
         } => {
             let own = running(version, standing);
-            let text = format!("{own} is waiting for {}", words::blockers(blockers));
+            let text = format!("{own} is waiting for {}", inline::blockers(blockers));
             let subject = format!("{own} {:?}", identities(blockers));
             let note = Note::new("blocked", Role::Warning, text).waiting_for(subject);
             Some(note.lasting(*waited_ms))
@@ -188,7 +188,7 @@ fn within_a_step(
         } => {
             let own = running(version, standing);
             // The blockers were described during the wait.
-            let why = match words::identities(blockers) {
+            let why = match inline::identities(blockers) {
                 None => format!("{} ({sqlstate})", one_line(message, SENTENCE)),
                 Some(who) => format!("lock held by {who}"),
             };
@@ -222,7 +222,7 @@ fn within_a_step(
 fn after_a_step(
     kind: &EventKind,
     version: Option<Version>,
-    standing: Option<&Standing>,
+    standing: Option<&ServiceTally>,
     detail: Detail,
 ) -> Option<Note> {
     match kind {
@@ -299,7 +299,7 @@ fn of_a_release(kind: &EventKind, version: Option<Version>, detail: Detail) -> O
             let open = duration(*open_ms);
             let text = format!(
                 "{}; its transaction was open for {open}",
-                words::locks(locks)
+                inline::locks(locks)
             );
             Some(Note::new("committed", Role::Good, text).lasting(*held_ms))
         }
@@ -314,15 +314,15 @@ fn of_a_release(kind: &EventKind, version: Option<Version>, detail: Detail) -> O
         EventKind::ReleaseResolved(resolved) => Some(Note::new(
             "resolved",
             Role::Warning,
-            words::resolved(resolved),
+            inline::resolved(resolved),
         )),
         _ => None,
     }
 }
 
 /// What a service did, in one line; `None` if it did nothing.
-fn collapsed(standing: &Standing) -> Option<String> {
-    let newest = words::migration(standing.newest.as_ref()?);
+fn collapsed(standing: &ServiceTally) -> Option<String> {
+    let newest = inline::migration(standing.newest.as_ref()?);
     Some(match standing.done() {
         1 => newest,
         done if standing.reverted > 0 => format!("{}, down to {newest}", count(done, "migration")),
@@ -331,16 +331,16 @@ fn collapsed(standing: &Standing) -> Option<String> {
 }
 
 fn named(version: Option<Version>, name: &str) -> String {
-    words::migration(&Migration {
+    inline::migration(&Migration {
         version,
         name: name.to_owned(),
     })
 }
 
 /// The current step, for events that do not carry its name.
-fn running(version: Option<Version>, standing: Option<&Standing>) -> String {
+fn running(version: Option<Version>, standing: Option<&ServiceTally>) -> String {
     match standing.map(|standing| &standing.activity) {
-        Some(Activity::Running(running)) => words::migration(&running.migration),
+        Some(Activity::Running(running)) => inline::migration(&running.migration),
         _ => version.map_or_else(|| "step".to_owned(), |version| version.to_string()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::style::Terminal;
-use super::{failure, words};
+use super::{failure, inline};
 use domain::{Diagnostic, ServiceName};
 
 /// The failures of a run so far.
@@ -59,7 +59,7 @@ impl SameFailures {
             .collect();
         shared.sort_by(|a, b| a.first.cmp(&b.first));
         let line = |shown: Shown| {
-            let others = words::names(&shown.others, usize::MAX);
+            let others = inline::names(&shown.others, usize::MAX);
             let text = format!("{others}: same error as {}", shown.first);
             failure::headed(shown.kind, &text, terminal.err, terminal.width).join("\n")
         };

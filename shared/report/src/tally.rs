@@ -23,7 +23,7 @@ pub(super) struct Tally {
     /// Steps in the whole run.
     pub steps: usize,
     /// Services with steps, in the order of the plan, and services of other events.
-    pub services: Vec<Standing>,
+    pub services: Vec<ServiceTally>,
     /// Services that had nothing to do from the start.
     pub unchanged: BTreeSet<ServiceName>,
     /// The steps that a command with lines of its own has done.
@@ -32,7 +32,7 @@ pub(super) struct Tally {
 
 /// The state of one service.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct ServiceTally {
     pub name: ServiceName,
     /// Its steps in this run, as far as known.
     pub steps: usize,
@@ -99,7 +99,7 @@ pub(super) struct Running {
     pub progress: Option<StatementProgress>,
 }
 
-impl Standing {
+impl ServiceTally {
     fn new(name: ServiceName) -> Self {
         Self {
             name,
@@ -279,7 +279,7 @@ impl Tally {
             self.undoes_on_failure = *undoes_on_failure;
             self.reverts = *command == "revert";
             self.steps = *steps;
-            self.services = services.iter().cloned().map(Standing::new).collect();
+            self.services = services.iter().cloned().map(ServiceTally::new).collect();
             self.unchanged = unchanged.iter().cloned().collect();
         }
         match &event.kind {
@@ -311,7 +311,7 @@ impl Tally {
     }
 
     /// The state of a service.
-    pub(super) fn service(&self, name: &ServiceName) -> Option<&Standing> {
+    pub(super) fn service(&self, name: &ServiceName) -> Option<&ServiceTally> {
         self.services.iter().find(|standing| standing.name == *name)
     }
 
@@ -327,7 +327,7 @@ impl Tally {
     }
 
     /// Services that had work or errors, in the order of the plan.
-    pub(super) fn involved(&self) -> impl Iterator<Item = &Standing> {
+    pub(super) fn involved(&self) -> impl Iterator<Item = &ServiceTally> {
         self.services.iter().filter(|standing| {
             !standing.is_unchanged()
                 && (standing.outcome.is_some() || !self.unchanged.contains(&standing.name))
@@ -345,13 +345,13 @@ impl Tally {
             .collect()
     }
 
-    fn entry(&mut self, name: &ServiceName) -> &mut Standing {
+    fn entry(&mut self, name: &ServiceName) -> &mut ServiceTally {
         let index = self
             .services
             .iter()
             .position(|standing| standing.name == *name)
             .unwrap_or_else(|| {
-                self.services.push(Standing::new(name.clone()));
+                self.services.push(ServiceTally::new(name.clone()));
                 self.services.len() - 1
             });
         &mut self.services[index]

@@ -147,7 +147,7 @@ pub(crate) fn database(service: &str) -> String {
 }
 
 /// `service version` of the events of a kind, in order.
-pub(crate) fn told(outcome: &Outcome, kind: &str) -> Vec<String> {
+pub(crate) fn reported(outcome: &Outcome, kind: &str) -> Vec<String> {
     let events = outcome.events_of(kind);
     let words = events
         .iter()

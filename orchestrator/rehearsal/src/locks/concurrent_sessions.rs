@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::types::Type;
 
 use super::LockMode;
-use super::relations::{Standing, read_standing};
+use super::relations::{ReconciledMigration, read_standing};
 
 /// The pause between two samples: short at first, since most statements are short.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -34,8 +34,8 @@ pub(super) struct ConcurrentSessions {
 
 /// The observations of one statement.
 pub(super) struct Watched {
-    pub(super) before: Standing,
-    pub(super) after: Standing,
+    pub(super) before: ReconciledMigration,
+    pub(super) after: ReconciledMigration,
     /// The strongest lock that the statement held or waited for, by relation.
     pub(super) modes: BTreeMap<u32, LockMode>,
     /// The duration without the time that the statement waited for us.
@@ -146,7 +146,10 @@ async fn observe(
 
 /// Becomes a reader of each table: takes a snapshot and the lock of a `SELECT`. Skips tables that are not free at once: the
 /// statement may hold the lock, or wait for it.
-async fn hold(client: &Client, standing: &Standing) -> Result<(), tokio_postgres::Error> {
+async fn hold(
+    client: &Client,
+    standing: &ReconciledMigration,
+) -> Result<(), tokio_postgres::Error> {
     client
         .batch_execute(
             "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = '50ms'; SELECT 1",

@@ -10,14 +10,14 @@ use domain::Script;
 
 use super::LockMode;
 use super::mode::Blocks;
-use super::relations::{Counts, Hold, Relation, Standing};
+use super::relations::{Counts, Hold, ReconciledMigration, Relation};
 use crate::event::SeenLock;
 
 /// The locks observed during one migration.
 #[derive(Clone, Debug, Default)]
 pub struct ObservedLocks {
     /// The relations that existed before its first statement.
-    standing: Option<Standing>,
+    standing: Option<ReconciledMigration>,
     /// The statements, in order.
     pub(super) statements: Vec<ObservedStatement>,
     /// What could not be observed, and why.
@@ -122,7 +122,7 @@ impl BlockingLocks {
 
 impl ObservedLocks {
     /// A transaction begins; `standing` are the existing relations.
-    pub(super) fn begin(&mut self, standing: Standing) {
+    pub(super) fn begin(&mut self, standing: ReconciledMigration) {
         if self.transactions.last().is_some_and(|last| !last.committed) {
             // The engine retries a transaction that was rolled back.
             self.transactions.pop();
@@ -200,7 +200,7 @@ impl ObservedLocks {
         offset: usize,
         took: Duration,
         modes: &BTreeMap<u32, LockMode>,
-        after: &Standing,
+        after: &ReconciledMigration,
     ) {
         let holds: Vec<Hold> = modes
             .iter()

@@ -11,7 +11,7 @@ use tokio_postgres::error::Error;
 use super::LockMode;
 
 /// The relations that existed before a migration, by OID.
-pub(super) type Standing = BTreeMap<u32, Relation>;
+pub(super) type ReconciledMigration = BTreeMap<u32, Relation>;
 
 /// A relation that other sessions may use.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ pub(super) struct Counts {
 }
 
 /// Reads the existing relations, without temporary ones, which other sessions do not use, and without the engine's own tables.
-pub(super) async fn read_standing(client: &Client) -> Result<Standing, Error> {
+pub(super) async fn read_standing(client: &Client) -> Result<ReconciledMigration, Error> {
     let rows = client
         .query_typed(
             "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::pg_catalog.text, \
@@ -80,7 +80,7 @@ pub(super) async fn read_standing(client: &Client) -> Result<Standing, Error> {
             &[],
         )
         .await?;
-    let mut standing = Standing::new();
+    let mut standing = ReconciledMigration::new();
     for row in &rows {
         let kind: String = row.try_get(2)?;
         let relation = Relation {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use domain::{StopCause, with_causes};
 use engine::dispatch::Stops;
-use pg_session::hurry;
+use pg_session::shorten_timeouts;
 
 /// Counts SIGINT, SIGTERM and SIGHUP from now on.
 pub fn watch_signals() -> watch::Receiver<u32> {
@@ -61,7 +61,7 @@ impl Counter {
         self.times.send_if_modified(|times| {
             let before = std::mem::replace(times, new(*times));
             if *times > 1 {
-                hurry();
+                shorten_timeouts();
             }
             if *times != before {
                 self.cause.send_replace(Some(cause));

@@ -23,11 +23,11 @@ pub struct Compensation {
 }
 
 /// Reverts planned from the current state of the databases, in order; or the services that prevent them.
-pub type Undoing<'c> =
+pub type PlannedReverts<'c> =
     Pin<Box<dyn Future<Output = Result<Plan, Vec<(ServiceName, ServiceError)>>> + 'c>>;
 
 /// Plans the reverts of migrations from the current state of the databases.
-pub type PlanReverts<'c> = Box<dyn Fn(Migrations) -> Undoing<'c> + 'c>;
+pub type PlanReverts<'c> = Box<dyn Fn(Migrations) -> PlannedReverts<'c> + 'c>;
 
 pub type RestoreCommand<'c> = Box<dyn Fn(&[&ServiceName], &str) -> String + 'c>;
 

@@ -17,16 +17,18 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::compensate::Undoing;
+use self::compensate::RunningCompensation;
 pub(super) use self::create::Creation;
 use self::tasks::{OnDatabases, Tasks};
 use super::atomic::{Release, enter};
 use super::board::Board;
 use super::compensation::migrations;
 use super::lane::{Cancel, LaneTask, Message, StartStep};
+use super::lock_all::lock_all;
 use super::locked_database::LockedDatabase;
-use super::secure::secure;
-use super::{Migrations, OnFailure, Operation, Reverts, Run, Start, Stopped, Stops, Ties};
+use super::{
+    DependencyGates, Migrations, OnFailure, Operation, Reverts, Run, Start, Stopped, Stops,
+};
 use crate::inspect::{ServiceError, Target};
 use crate::runner::{StepDone, StepObserver};
 use domain::Reporter;
@@ -47,7 +49,7 @@ pub async fn dispatch(mut run: Run<'_>, reporter: &mut dyn Reporter, stops: Stop
             Err(stopped) => begin_nothing(&mut run, stopped),
         }
     } else if run.pre_run_check.is_some() {
-        match secure(&mut run, &mut operation).await {
+        match lock_all(&mut run, &mut operation).await {
             Ok(taken) => {
                 if let Some(reverts) = &mut run.reverts {
                     reverts.restore_from.clone_from(&taken);
@@ -88,7 +90,7 @@ struct Lane {
     is_absent: bool,
     creation: Option<Creation>,
     held: Option<LockedDatabase>,
-    run_again: String,
+    rerun_command: String,
     starts: Option<mpsc::UnboundedSender<StartStep>>,
     cancel: Option<Cancel>,
     /// Whether `ServiceStarted` was reported in this part of the run.
@@ -105,7 +107,7 @@ struct Dispatcher<'a, 'r> {
     /// What it has applied so far, completely or in part.
     applied: Migrations,
     reverts: Option<Reverts<'a>>,
-    undoing: Option<Undoing>,
+    compensation: Option<RunningCompensation>,
     /// The first failure in this part of the run.
     why: Option<String>,
     is_undone: bool,
@@ -114,7 +116,7 @@ struct Dispatcher<'a, 'r> {
     connections: Arc<Connections>,
     observer: Option<Arc<dyn StepObserver>>,
     spare_session: Option<mpsc::UnboundedSender<Session>>,
-    ties: Option<Arc<Ties>>,
+    dependency_gates: Option<Arc<DependencyGates>>,
     engine: EngineSettings,
     on_failure: OnFailure,
     wait: Duration,
@@ -147,7 +149,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                     is_absent: input.is_absent,
                     creation: None,
                     held: input.held,
-                    run_again: input.run_again,
+                    rerun_command: input.rerun_command,
                     starts: None,
                     cancel: None,
                     announced: false,
@@ -163,14 +165,14 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
             jobs: run.jobs,
             applied: Migrations::new(),
             reverts: run.reverts,
-            undoing: None,
+            compensation: None,
             why: None,
             is_undone: false,
             lanes,
             connections: run.connections,
             observer: run.observer,
             spare_session: run.spare_session,
-            ties: run.ties,
+            dependency_gates: run.dependency_gates,
             engine: run.engine,
             on_failure: run.on_failure,
             wait: run.wait,
@@ -266,9 +268,9 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 connections: Arc::clone(&self.connections),
                 engine: self.engine,
                 run: Arc::clone(self.operation.identity()),
-                run_again: match &self.undoing {
-                    Some(undoing) => undoing.resume.clone(),
-                    None => lane.run_again.clone(),
+                rerun_command: match &self.compensation {
+                    Some(compensation) => compensation.resume.clone(),
+                    None => lane.rerun_command.clone(),
                 },
                 work,
                 messages: self.sender.clone(),
@@ -277,7 +279,7 @@ impl<'a, 'r> Dispatcher<'a, 'r> {
                 halted: self.halt.subscribe(),
                 wrote: false,
                 anchor: None,
-                ties: self.ties.clone(),
+                dependency_gates: self.dependency_gates.clone(),
                 observer: self.observer.clone(),
                 spare_session: self.spare_session.clone(),
                 is_reusable: false,

@@ -13,10 +13,10 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use super::database_entry::{DatabaseEntry, end_orphan_of};
+use super::dependency_gates::{DependencyGates, GateWait, HeldGates};
 use super::dispatcher::Creation;
-use super::entrance::{Entrance, end_orphan_of};
 use super::locked_database::LockedDatabase;
-use super::ties::{GateWait, HeldGates, Ties};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::runner::{StepContext, StepDone, StepObserver, execute};
@@ -97,7 +97,7 @@ pub(super) struct LaneTask {
     pub(super) connections: Arc<Connections>,
     pub(super) engine: EngineSettings,
     pub(super) run: Arc<RunIdentity>,
-    pub(super) run_again: String,
+    pub(super) rerun_command: String,
     pub(super) work: Work,
     pub(super) messages: mpsc::UnboundedSender<Message>,
     pub(super) starts: mpsc::UnboundedReceiver<StartStep>,
@@ -107,7 +107,7 @@ pub(super) struct LaneTask {
     pub(super) wrote: bool,
     pub(super) anchor: Option<Anchor>,
     /// `None`: a history is replayed in a scratch database.
-    pub(super) ties: Option<Arc<Ties>>,
+    pub(super) dependency_gates: Option<Arc<DependencyGates>>,
     /// The observer of the steps, in a rehearsal.
     pub(super) observer: Option<Arc<dyn StepObserver>>,
     pub(super) spare_session: Option<mpsc::UnboundedSender<Session>>,
@@ -201,14 +201,16 @@ impl LaneTask {
             Some(creation) => self.created(creation).await?,
             None => self.session.take(),
         };
-        let entrance = Entrance {
+        let database_entry = DatabaseEntry {
             target: &self.target,
             connections: &self.connections,
             engine: &self.engine,
             exceeds_limit: false,
             say: &|kind| self.happened(None, kind),
         };
-        entrance.enter(session, &mut self.halted.clone()).await
+        database_entry
+            .enter(session, &mut self.halted.clone())
+            .await
     }
 
     /// Waits until the database was created.
@@ -236,7 +238,7 @@ impl LaneTask {
         });
         let target = Arc::clone(&self.target);
         let mut succession = Succession::of(&target.service, history);
-        if self.ties.is_none() {
+        if self.dependency_gates.is_none() {
             succession = succession.with_gaps();
         }
         while let Some(start) = self.starts.recv().await {
@@ -287,7 +289,7 @@ impl LaneTask {
         migration: &Migration,
         direction: Direction,
     ) -> Result<(HeldGates, bool), ServiceError> {
-        let Some(ties) = &self.ties else {
+        let Some(dependency_gates) = &self.dependency_gates else {
             return Ok((HeldGates::default(), false));
         };
         let gate_wait = GateWait {
@@ -300,11 +302,12 @@ impl LaneTask {
             Direction::Up => {
                 let service = &self.target.service.name;
                 let migrations = [migration];
-                let held = ties.hold(service, &migrations, |_| false, &gate_wait);
+                let held = dependency_gates.hold(service, &migrations, |_| false, &gate_wait);
                 Ok((held.await?, false))
             }
             Direction::Down => {
-                let closing = ties.close(locked, &self.target, migration.version, &gate_wait);
+                let closing =
+                    dependency_gates.close(locked, &self.target, migration.version, &gate_wait);
                 Ok((HeldGates::default(), closing.await?))
             }
         }
@@ -364,7 +367,7 @@ impl LaneTask {
                 .any(|interruption| interruption.version == start.version),
             cancelled: self.cancelled.clone(),
             report: &report,
-            run_again: &self.run_again,
+            rerun_command: &self.rerun_command,
             because: because.as_deref(),
             in_release: false,
             gates,

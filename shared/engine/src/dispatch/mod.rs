@@ -6,21 +6,21 @@
 mod atomic;
 mod board;
 mod compensation;
+mod database_entry;
+mod dependency_gates;
 mod dispatcher;
-mod entrance;
 mod gate_watch;
 mod lane;
+mod lock_all;
 mod locked_database;
 mod operation;
 mod run;
-mod secure;
-mod ties;
 
 pub use atomic::finish_elsewhere;
 pub use compensation::{Compensation, Migrations, PlanReverts, Reverts};
+pub use dependency_gates::{DependencyGates, MeetGate};
 pub use dispatcher::dispatch;
+pub use lock_all::{DatabaseUnderLock, PreRunCheck, Stopped, under_locks};
 pub use locked_database::LockedDatabase;
 pub use operation::{Events, Operation, Start};
 pub use run::{LaneInput, OnFailure, Run, Stops};
-pub use secure::{PreRunCheck, Secured, Stopped, under_locks};
-pub use ties::{MeetGate, Ties};

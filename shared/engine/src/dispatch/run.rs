@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::lock_all::PreRunCheck;
 use super::locked_database::LockedDatabase;
-use super::secure::PreRunCheck;
-use super::{Reverts, Ties};
+use super::{DependencyGates, Reverts};
 use crate::inspect::{ServiceError, Target};
 use crate::runner::StepObserver;
 use domain::{Plan, Resolved, ServiceName, StopCause};
@@ -35,7 +35,7 @@ pub struct LaneInput {
     /// Whether the database did not exist when it was inspected.
     pub is_absent: bool,
     /// The command that continues after a failure.
-    pub run_again: String,
+    pub rerun_command: String,
     /// The database, if this run has locked it already.
     pub held: Option<LockedDatabase>,
 }
@@ -97,7 +97,7 @@ pub struct Run<'c> {
     pub pre_run_check: Option<Arc<dyn PreRunCheck>>,
     /// The dependencies of its steps on other services. `None`: a history is replayed in a scratch database, where other services do not
     /// exist, and gaps are replayed as they are.
-    pub ties: Option<Arc<Ties>>,
+    pub dependency_gates: Option<Arc<DependencyGates>>,
     /// Whether the whole run is one atomic release.
     pub atomic: bool,
     /// Interrupted releases that were finished before the run was planned.

@@ -228,7 +228,7 @@ pub(super) struct FailureBuilder<'a> {
     pub(super) duration_ms: u64,
     pub(super) attempts: u32,
     pub(super) cancelled: bool,
-    pub(super) run_again: String,
+    pub(super) rerun_command: String,
     /// The outcome of the step, if the connection was lost.
     pub(super) outcome: Option<&'a Outcome>,
     /// What is left of a no-transaction file.
@@ -351,7 +351,7 @@ impl FailureBuilder<'_> {
 
     /// The command that continues, with a comment on what to do first.
     fn after(&self, comment: impl std::fmt::Display) -> String {
-        commented(&*self.run_again, comment)
+        commented(&*self.rerun_command, comment)
     }
 
     fn add_outcome(&self, failure: &mut Failure) {
@@ -508,7 +508,7 @@ mod tests {
             duration_ms: 1,
             attempts: 3,
             cancelled: false,
-            run_again: "run x".to_owned(),
+            rerun_command: "run x".to_owned(),
             outcome: None,
             remains: None,
             in_release: false,

@@ -81,7 +81,10 @@ fn refusal(
                     quote_identifier(role),
                     quote_identifier(database)
                 ),
-                format!("or remove it from PGOPTIONS; then: {}", context.run_again),
+                format!(
+                    "or remove it from PGOPTIONS; then: {}",
+                    context.rerun_command
+                ),
             ),
         ),
         CheckTime::AfterFile => Fault::refused(
@@ -89,7 +92,7 @@ fn refusal(
                 "the file has set {name} to {value}: the server would read what follows differently from how it was checked"
             ),
             commented(
-                context.run_again,
+                context.rerun_command,
                 format!(
                     "first remove what sets {name} from {} or from a function that it calls",
                     context.script().path

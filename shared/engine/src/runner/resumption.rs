@@ -228,7 +228,7 @@ fn undo(context: &StepContext<'_>) -> String {
         suggest(["revert", context.service.name.as_str()]),
         format!(
             "undoes the applied part of the file; then: {}",
-            context.run_again
+            context.rerun_command
         ),
     )
 }

@@ -55,7 +55,7 @@ pub struct StepContext<'a> {
     /// Receives the events.
     pub report: &'a (dyn Fn(EventKind) + Send + Sync),
     /// The command that continues after a failure.
-    pub run_again: &'a str,
+    pub rerun_command: &'a str,
     /// The reason, if a compensation reverts it.
     pub because: Option<&'a str>,
     /// Whether it is part of an atomic release.
@@ -141,7 +141,7 @@ impl StepContext<'_> {
                         "lost the connection to {}, which held the gate that keeps the requirements of the file from being reverted",
                         gate.session().address()
                     ),
-                    next: self.run_again.to_owned(),
+                    next: self.rerun_command.to_owned(),
                     exit_code: ExitStatus::Unavailable,
                     offset: None,
                     progress: None,
@@ -292,7 +292,7 @@ pub(super) async fn fail(
         duration_ms: millis(started.elapsed()),
         attempts,
         cancelled: context.is_cancelled(),
-        run_again: context.run_again.to_owned(),
+        rerun_command: context.rerun_command.to_owned(),
         outcome: outcome_check.as_ref().map(|found| &found.outcome),
         remains,
         in_release: context.in_release,
@@ -306,7 +306,7 @@ pub(super) async fn fail(
     if fault.is_retryable() && failure.exit_code == ExitStatus::Unavailable {
         failure.blockers = blockers;
         failure.next = commented(
-            context.run_again,
+            context.rerun_command,
             format!("first {}", remedy(&failure.blockers)),
         );
     }

@@ -23,7 +23,7 @@ use domain::{
     commented, suggest,
 };
 use engine::dispatch::{
-    Compensation, LaneInput, OnFailure, PreRunCheck, Run, Stops, Ties, dispatch,
+    Compensation, DependencyGates, LaneInput, OnFailure, PreRunCheck, Run, Stops, dispatch,
 };
 use engine::gates;
 use engine::inspect::{ServiceError, Target};
@@ -206,9 +206,9 @@ pub(super) async fn execute(
     mut gathered: Gathered,
     planned: Planned,
     asked: Asked<'_>,
-    run_again: impl Fn(&ServiceName) -> String,
+    rerun_command: impl Fn(&ServiceName) -> String,
 ) -> Result<ExitStatus, Diagnostic> {
-    let ties = ties(context, selected, &targets, &planned, &asked).await?;
+    let dependency_gates = dependency_gates(context, selected, &targets, &planned, &asked).await?;
     if asked.first.is_empty() {
         keep_sessions_of_first_steps(&mut gathered, &planned.plan);
     } else {
@@ -237,7 +237,7 @@ pub(super) async fn execute(
                 target,
                 session: gathered.sessions.remove(&name),
                 is_absent: gathered.absent.contains(&name),
-                run_again: run_again(&name),
+                rerun_command: rerun_command(&name),
                 held: None,
             };
             (name, lane)
@@ -262,7 +262,7 @@ pub(super) async fn execute(
         pre_run_check,
         observer: None,
         spare_session: None,
-        ties: Some(Arc::new(ties)),
+        dependency_gates: Some(Arc::new(dependency_gates)),
         atomic: asked.atomic,
         resolved: asked.resolved,
         engine: EngineSettings {
@@ -277,13 +277,13 @@ pub(super) async fn execute(
 }
 
 /// The services that the steps require, and those that require what is or may be reverted.
-async fn ties(
+async fn dependency_gates(
     context: &Context,
     selected: &Selected,
     targets: &BTreeMap<ServiceName, Arc<Target>>,
     planned: &Planned,
     asked: &Asked<'_>,
-) -> Result<Ties, Diagnostic> {
+) -> Result<DependencyGates, Diagnostic> {
     let first = asked.first.iter().flat_map(|it| &it.plan.steps);
     let steps: Vec<&Step> = planned.plan.steps.iter().chain(first).collect();
     let mut names: BTreeSet<ServiceName> = steps
@@ -306,7 +306,7 @@ async fn ties(
             None => tied.extend(context.targets([&name], selected, false).await?),
         }
     }
-    Ok(Ties {
+    Ok(DependencyGates {
         targets: tied,
         meet: Box::new(invocation::meet),
     })

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::super::dependency_gates::{GateWait, HeldGates};
+use super::super::lock_all::lock_all;
 use super::super::locked_database::LockedDatabase;
-use super::super::secure::secure;
-use super::super::ties::{GateWait, HeldGates};
 use super::super::{Events, Operation, Run};
 use crate::gates;
 use crate::gates::GateEnd;
@@ -44,7 +44,7 @@ pub(in crate::dispatch) async fn enter(
 ) -> Result<Entry, (ServiceName, ServiceError)> {
     // While this waits for other runs, no transaction is open and no lock is held.
     wait_for_gates(run, operation).await?;
-    let backup = secure(run, operation).await?;
+    let backup = lock_all(run, operation).await?;
     let mut databases = BTreeMap::new();
     for (key, services) in services_by_database(run) {
         let first = services.first().cloned();
@@ -97,7 +97,7 @@ async fn hold_gates(
     operation: &mut Operation<'_>,
 ) -> Result<BTreeMap<ServiceName, HeldGates>, (ServiceName, ServiceError)> {
     let mut gates = BTreeMap::new();
-    let Some(ties) = &run.ties else {
+    let Some(dependency_gates) = &run.dependency_gates else {
         return Ok(gates);
     };
     for name in run.plan.services() {
@@ -111,7 +111,7 @@ async fn hold_gates(
         let is_locked = |target: &Target| databases.contains_key(&target.address.database_key());
         let halted = operation.stops().times.clone();
         let holding = |events: Events| {
-            let (ties, migrations) = (Arc::clone(ties), &migrations);
+            let (dependency_gates, migrations) = (Arc::clone(dependency_gates), &migrations);
             async move {
                 let gate_wait = GateWait {
                     connections: &run.connections,
@@ -119,7 +119,9 @@ async fn hold_gates(
                     halted,
                     say: &|kind| events.service(name, kind),
                 };
-                ties.hold(name, migrations, is_locked, &gate_wait).await
+                dependency_gates
+                    .hold(name, migrations, is_locked, &gate_wait)
+                    .await
             }
         };
         let held = operation.during(holding).await;
@@ -142,10 +144,11 @@ async fn wait_for_gates(
             .map(|step| step.service.clone())
             .collect();
         waiting.dedup();
-        let Some((first, ties)) = waiting.first().zip(run.ties.as_ref()) else {
+        let Some((first, dependency_gates)) = waiting.first().zip(run.dependency_gates.as_ref())
+        else {
             continue;
         };
-        let Some(target) = ties.targets.get(&gate.service) else {
+        let Some(target) = dependency_gates.targets.get(&gate.service) else {
             continue;
         };
         for service in &waiting {
@@ -162,7 +165,7 @@ async fn wait_for_gates(
                 continue;
             }
             GateEnd::TimedOut(missing) => {
-                let command = (ties.meet)(&missing.service);
+                let command = (dependency_gates.meet)(&missing.service);
                 gates::refusal(first, &missing, &command, Some(run.wait)).into()
             }
             GateEnd::Failed(error) => error,

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::super::board::Board;
-use super::super::ties::HeldGates;
+use super::super::dependency_gates::HeldGates;
 use super::super::{Operation, Run};
 use super::enter::Entry;
 use super::participant::{Due, Happened, Outage, Participant, Scope};
@@ -36,7 +36,7 @@ pub(super) enum Ended {
 
 /// The state of a service.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct ServiceProgress {
     pub(super) executed: usize,
     pub(super) outcome: Option<ServiceOutcome>,
 }
@@ -58,7 +58,7 @@ pub(in crate::dispatch) struct Release<'r> {
     pub(super) outage: Arc<Outage>,
     /// Why it cannot be committed any more.
     pub(super) doomed: Option<String>,
-    pub(super) services: BTreeMap<ServiceName, Standing>,
+    pub(super) services: BTreeMap<ServiceName, ServiceProgress>,
     pub(super) order: Vec<ServiceName>,
 }
 
@@ -70,10 +70,10 @@ impl<'r> Release<'r> {
         mut operation: Operation<'r>,
     ) -> Self {
         let order: Vec<ServiceName> = run.plan.services().into_iter().cloned().collect();
-        let run_again = order
+        let rerun_command = order
             .first()
             .and_then(|name| run.lanes.get(name))
-            .map(|lane| lane.run_again.as_str())
+            .map(|lane| lane.rerun_command.as_str())
             .unwrap_or_default();
         let (sender, happened) = mpsc::unbounded_channel();
         let halt = watch::Sender::new(0);
@@ -84,7 +84,7 @@ impl<'r> Release<'r> {
             run: Arc::clone(operation.identity()),
             engine: run.engine,
             connections: run.connections,
-            run_again: run_again.into(),
+            rerun_command: rerun_command.into(),
             happened: sender,
             halted: halt.subscribe(),
             because: because.subscribe(),
@@ -135,7 +135,7 @@ impl<'r> Release<'r> {
             doomed: None,
             services: order
                 .iter()
-                .map(|name| (name.clone(), Standing::default()))
+                .map(|name| (name.clone(), ServiceProgress::default()))
                 .collect(),
             order,
         }

@@ -24,7 +24,7 @@ use domain::{
 use pg_session::Connections;
 
 /// A running compensation.
-pub(super) struct Undoing {
+pub(super) struct RunningCompensation {
     of_run: Uuid,
     because: String,
     versions: Migrations,
@@ -35,7 +35,7 @@ pub(super) struct Undoing {
     before: BTreeMap<ServiceName, ServiceOutcome>,
 }
 
-impl Undoing {
+impl RunningCompensation {
     /// The outcome of a service whose reverts are all done; `None` while they are only recorded.
     pub(super) fn outcome(&self, service: &ServiceName) -> Option<ServiceOutcome> {
         let failed = self.before.get(service).copied().filter(|outcome| {
@@ -171,7 +171,7 @@ impl Dispatcher<'_, '_> {
             lane.announced = false;
             before.extend(lane.outcome.take().map(|it| (service.clone(), it)));
         }
-        self.undoing = Some(Undoing {
+        self.compensation = Some(RunningCompensation {
             of_run,
             because,
             versions: migrations(&plan),
@@ -181,9 +181,9 @@ impl Dispatcher<'_, '_> {
         });
         self.drive_through(visits(&plan)).await;
         if self.may_continue()
-            && let Some(undoing) = &mut self.undoing
+            && let Some(compensation) = &mut self.compensation
         {
-            undoing.is_recording = false;
+            compensation.is_recording = false;
             self.drive_through(plan).await;
         }
         let whole = self.may_continue() && self.board.is_all_done();
@@ -213,7 +213,7 @@ impl Dispatcher<'_, '_> {
 
     /// Reports the outcome of the services that were active and did not finish. The others have reported theirs.
     fn settle(&mut self) {
-        let Some(undoing) = self.undoing.take() else {
+        let Some(compensation) = self.compensation.take() else {
             return;
         };
         let unfinished = if *self.cancelled.borrow() > 0 {
@@ -227,7 +227,7 @@ impl Dispatcher<'_, '_> {
                 lane.outcome = Some(unfinished);
                 ended.push(service.clone());
             } else if lane.outcome.is_none() {
-                lane.outcome = undoing.before.get(service).copied();
+                lane.outcome = compensation.before.get(service).copied();
             }
         }
         for service in ended {
@@ -237,11 +237,15 @@ impl Dispatcher<'_, '_> {
 
     /// The work of a task for a service.
     pub(super) fn work_of(&self, service: &ServiceName) -> Work {
-        match &self.undoing {
-            Some(undoing) if undoing.is_recording => Work::Record {
-                of_run: undoing.of_run,
-                because: undoing.because.clone(),
-                versions: undoing.versions.get(service).cloned().unwrap_or_default(),
+        match &self.compensation {
+            Some(compensation) if compensation.is_recording => Work::Record {
+                of_run: compensation.of_run,
+                because: compensation.because.clone(),
+                versions: compensation
+                    .versions
+                    .get(service)
+                    .cloned()
+                    .unwrap_or_default(),
             },
             _ => Work::Steps,
         }
@@ -249,7 +253,7 @@ impl Dispatcher<'_, '_> {
 
     /// Starts the step of a visit. It needs no permission: it is the only one, and runs from the beginning.
     pub(super) fn begin_visit(&mut self, service: &ServiceName) {
-        if self.undoing.as_ref().is_some_and(|it| it.is_recording) {
+        if self.compensation.as_ref().is_some_and(|it| it.is_recording) {
             self.board.next_step(service);
         }
     }
@@ -260,7 +264,7 @@ impl Dispatcher<'_, '_> {
 
     /// Stops a compensation if the next step of a service is irreversible. Returns whether it has stopped.
     pub(super) fn is_irreversible(&mut self, service: &ServiceName) -> bool {
-        if self.undoing.as_ref().is_none_or(|it| it.is_recording) {
+        if self.compensation.as_ref().is_none_or(|it| it.is_recording) {
             return false;
         }
         let Some(step) = self.board.ready(service) else {

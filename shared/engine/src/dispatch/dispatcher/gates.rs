@@ -13,8 +13,9 @@ impl Dispatcher<'_, '_> {
     pub(super) fn watch_gates(&mut self) {
         let deadline = self.operation.started() + self.wait;
         for (index, gate) in self.board.plan().gates.clone().into_iter().enumerate() {
-            let ties = self.ties.as_ref();
-            let target = ties.and_then(|ties| ties.targets.get(&gate.service));
+            let dependency_gates = self.dependency_gates.as_ref();
+            let target = dependency_gates
+                .and_then(|dependency_gates| dependency_gates.targets.get(&gate.service));
             let Some(target) = target.cloned() else {
                 continue;
             };
@@ -68,8 +69,9 @@ impl Dispatcher<'_, '_> {
                 }
             }
             GateEnd::TimedOut(missing) => {
-                let ties = self.ties.as_ref();
-                let command = ties.map(|ties| (ties.meet)(&missing.service));
+                let dependency_gates = self.dependency_gates.as_ref();
+                let command = dependency_gates
+                    .map(|dependency_gates| (dependency_gates.meet)(&missing.service));
                 let command = command.unwrap_or_default();
                 for service in services {
                     let refusal = gates::refusal(&service, &missing, &command, Some(self.wait));

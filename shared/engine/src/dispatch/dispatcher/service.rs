@@ -19,7 +19,7 @@ impl Dispatcher<'_, '_> {
     pub(super) fn fail(&mut self, service: &ServiceName, status: ExitStatus, why: String) {
         self.first_failure.get_or_insert_with(|| service.clone());
         self.why.get_or_insert(why);
-        if self.undoing.is_some() || self.on_failure != OnFailure::Continue {
+        if self.compensation.is_some() || self.on_failure != OnFailure::Continue {
             self.stop();
         }
         if let Some(lane) = self.lanes.get_mut(service) {
@@ -30,8 +30,8 @@ impl Dispatcher<'_, '_> {
     pub(super) fn released(&mut self, service: &ServiceName) {
         self.board.deactivate(service);
         let complete = self.board.is_complete(service);
-        let complete_as = match &self.undoing {
-            Some(undoing) => undoing.outcome(service),
+        let complete_as = match &self.compensation {
+            Some(compensation) => compensation.outcome(service),
             None => Some(ServiceOutcome::Done),
         };
         if let Some(lane) = self.lanes.get_mut(service) {

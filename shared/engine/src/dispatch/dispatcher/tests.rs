@@ -15,7 +15,9 @@ use super::tasks::Tasks;
 use super::{Dispatcher, start};
 use crate::dispatch::gate_watch::GateWatch;
 use crate::dispatch::lane::{LaneTask, Message, StartStep, Work};
-use crate::dispatch::{Compensation, LaneInput, OnFailure, Operation, Reverts, Run, Stops, Ties};
+use crate::dispatch::{
+    Compensation, DependencyGates, LaneInput, OnFailure, Operation, Reverts, Run, Stops,
+};
 use crate::gates::GateEnd;
 use crate::inspect::{ServiceError, Target};
 use crate::runner::StepDone;
@@ -106,7 +108,7 @@ fn run_of<'c>(plan: Plan, on_failure: OnFailure) -> Run<'c> {
             target: target(name.as_str()),
             session: None,
             is_absent: false,
-            run_again: format!("run {name}"),
+            rerun_command: format!("run {name}"),
             held: None,
         };
         (name, lane)
@@ -128,7 +130,7 @@ fn run_of<'c>(plan: Plan, on_failure: OnFailure) -> Run<'c> {
         on_failure,
         wait: LIMIT,
         pre_run_check: None,
-        ties: None,
+        dependency_gates: None,
         atomic: false,
         resolved: Vec::new(),
         engine: EngineSettings::default(),
@@ -618,12 +620,12 @@ fn behind_a_gate() -> Run<'static> {
             versions: vec![Version::new(7)],
         }],
     };
-    let ties = Ties {
+    let dependency_gates = DependencyGates {
         targets: BTreeMap::from([(name("z"), target("z"))]),
         meet: Box::new(|service| format!("run {service}")),
     };
     Run {
-        ties: Some(Arc::new(ties)),
+        dependency_gates: Some(Arc::new(dependency_gates)),
         ..run_of(plan.ranked(), OnFailure::Stop)
     }
 }
@@ -677,7 +679,7 @@ async fn a_signal_ends_the_wait_for_a_gate() {
 }
 
 /// A run of `a 1`, then `b 1`, that undoes `a 1` if `b 1` fails.
-fn undoing(asked: &Arc<Mutex<Vec<String>>>) -> Run<'static> {
+fn compensation(asked: &Arc<Mutex<Vec<String>>>) -> Run<'static> {
     let asked = Arc::clone(asked);
     let reverts = Reverts {
         first: Vec::new(),
@@ -723,7 +725,7 @@ async fn record(play: &mut Play) {
 #[tokio::test]
 async fn a_compensation_is_recorded_first_and_then_undoes_what_was_applied() {
     let asked = Arc::default();
-    let (status, seen) = play(undoing(&asked), async |mut play| {
+    let (status, seen) = play(compensation(&asked), async |mut play| {
         until_b_fails(&mut play).await;
         record(&mut play).await;
         let mut a = play.lane_of("a").await;
@@ -754,7 +756,7 @@ async fn a_compensation_is_recorded_first_and_then_undoes_what_was_applied() {
 
 #[tokio::test]
 async fn a_compensation_that_fails_names_how_to_go_on_first() {
-    let (status, seen) = play(undoing(&Arc::default()), async |mut play| {
+    let (status, seen) = play(compensation(&Arc::default()), async |mut play| {
         until_b_fails(&mut play).await;
         record(&mut play).await;
         let mut a = play.lane_of("a").await;
@@ -772,7 +774,7 @@ async fn a_compensation_that_fails_names_how_to_go_on_first() {
 
 #[tokio::test]
 async fn an_interrupted_compensation_comes_before_the_run() {
-    let mut run = undoing(&Arc::default());
+    let mut run = compensation(&Arc::default());
     if let Some(reverts) = &mut run.reverts {
         reverts.first.push(Compensation {
             of_run: Uuid::nil(),

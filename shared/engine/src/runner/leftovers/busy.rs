@@ -41,7 +41,7 @@ impl CatalogCheck<'_> {
                         humantime::format_duration(limit)
                     ),
                     next: commented(
-                        self.context.run_again,
+                        self.context.rerun_command,
                         format!(
                             "once it has finished, or after you terminate it: SELECT pg_terminate_backend({})",
                             holder.pid

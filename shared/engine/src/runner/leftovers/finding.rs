@@ -144,7 +144,7 @@ impl CatalogCheck<'_> {
         Fault::refused(
             format!("an interrupted run started `{text}`; it is unknown whether it finished"),
             commented(
-                format!("{} --unknown-outcome done", self.context.run_again),
+                format!("{} --unknown-outcome done", self.context.rerun_command),
                 "check the data first: this continues after it; --unknown-outcome again runs it from its start; revert undoes the file",
             ),
         )

@@ -163,7 +163,7 @@ fn not_ours(catalog: &CatalogCheck<'_>, table: &Name, index: &str) -> Fault {
             "the index {index} is INVALID and differs from the one that this statement builds on {table}: something else created it"
         ),
         commented(
-            catalog.context.run_again,
+            catalog.context.rerun_command,
             format!("find out what created it, then drop it: DROP INDEX CONCURRENTLY {index}"),
         ),
     )

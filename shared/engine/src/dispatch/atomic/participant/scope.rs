@@ -13,7 +13,7 @@ use crate::inspect::Target;
 use crate::runner::{Executed, StepContext};
 use domain::History;
 use domain::{Direction, EventKind, ExitStatus, ServiceName, Version};
-use pg_session::{Connections, hurried};
+use pg_session::{Connections, shortened};
 use settings::EngineSettings;
 use store::RunIdentity;
 
@@ -42,7 +42,7 @@ pub(in crate::dispatch::atomic) struct Scope {
     pub(in crate::dispatch::atomic) run: Arc<RunIdentity>,
     pub(in crate::dispatch::atomic) connections: Arc<Connections>,
     pub(in crate::dispatch::atomic) engine: EngineSettings,
-    pub(in crate::dispatch::atomic) run_again: Arc<str>,
+    pub(in crate::dispatch::atomic) rerun_command: Arc<str>,
     pub(in crate::dispatch::atomic) happened: mpsc::UnboundedSender<Happened>,
     /// 2 once the release cannot be committed any more: running statements are then cancelled.
     pub(in crate::dispatch::atomic) halted: watch::Receiver<u32>,
@@ -61,7 +61,7 @@ impl Outage {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let until = *until.get_or_insert_with(|| now + LONGEST_OUTAGE);
-        until.min(now + hurried(LONGEST_OUTAGE))
+        until.min(now + shortened(LONGEST_OUTAGE))
     }
 
     /// Restarts the time limit: a commit that is decided deserves the full time.
@@ -127,7 +127,7 @@ impl Scope {
                 .any(|interruption| interruption.version == due.version),
             cancelled: self.halted.clone(),
             report,
-            run_again: &self.run_again,
+            rerun_command: &self.rerun_command,
             because: None,
             in_release: true,
             gates: &[],

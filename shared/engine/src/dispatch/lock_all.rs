@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::entrance::Entrance;
+use super::database_entry::DatabaseEntry;
 use super::locked_database::LockedDatabase;
 use super::{Events, LaneInput, Operation, Run, Stops};
 use crate::inspect::{ServiceError, Target, inspect};
@@ -31,7 +31,7 @@ pub trait PreRunCheck: Send + Sync {
     fn take<'a>(
         &'a self,
         run_id: Uuid,
-        secured: Vec<Secured>,
+        databases: Vec<DatabaseUnderLock>,
         events: &'a Events,
         stops: &'a Stops,
     ) -> BoxFuture<'a, Result<Option<String>, Stopped>>;
@@ -41,7 +41,7 @@ pub trait PreRunCheck: Send + Sync {
 }
 
 /// A locked database.
-pub struct Secured {
+pub struct DatabaseUnderLock {
     /// The service and its database.
     pub target: Arc<Target>,
     /// The history that was read under the lock.
@@ -62,7 +62,7 @@ struct LockContext<'a> {
 }
 
 /// Locks every database of a run, and takes its check, if it has one. On an error nothing has begun and no lock is held.
-pub(super) async fn secure(
+pub(super) async fn lock_all(
     run: &mut Run<'_>,
     operation: &mut Operation<'_>,
 ) -> Result<Option<String>, Stopped> {
@@ -116,7 +116,7 @@ pub async fn under_locks(
                 is_absent: false,
                 target: Arc::clone(target),
                 session: None,
-                run_again: String::new(),
+                rerun_command: String::new(),
                 held: None,
             };
             (name.clone(), lane)
@@ -147,7 +147,7 @@ impl LockContext<'_> {
         let Some(pre_run_check) = pre_run_check else {
             return Ok(None);
         };
-        let mut secured = Vec::new();
+        let mut databases = Vec::new();
         for name in names {
             let Some(lane) = lanes.get(name) else {
                 continue;
@@ -161,7 +161,7 @@ impl LockContext<'_> {
                     .map(|inspection| inspection.history)
                     .map_err(|error| (name.clone(), error))?,
             };
-            secured.push(Secured {
+            databases.push(DatabaseUnderLock {
                 is_new: new.contains(&target.address.database_key()),
                 is_done: self
                     .plan
@@ -171,7 +171,7 @@ impl LockContext<'_> {
             });
         }
         pre_run_check
-            .take(self.run_id, secured, events, stops)
+            .take(self.run_id, databases, events, stops)
             .await
     }
 
@@ -201,7 +201,7 @@ impl LockContext<'_> {
                 session
             });
             let created = AtomicBool::new(false);
-            let entrance = Entrance {
+            let database_entry = DatabaseEntry {
                 target: &lane.target,
                 connections: self.connections,
                 engine: &self.engine,
@@ -213,7 +213,7 @@ impl LockContext<'_> {
                     events.service(name, kind);
                 },
             };
-            match entrance.enter(session, halted).await {
+            match database_entry.enter(session, halted).await {
                 Ok((locked, history)) => lane.held = Some(LockedDatabase::keep(locked, history)),
                 Err(error) => return Err((name.clone(), error)),
             }

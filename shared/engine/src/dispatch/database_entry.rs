@@ -20,7 +20,7 @@ use store::read_history;
 const ORPHAN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is needed to enter a database.
-pub(super) struct Entrance<'a> {
+pub(super) struct DatabaseEntry<'a> {
     pub(super) target: &'a Arc<Target>,
     pub(super) connections: &'a Connections,
     pub(super) engine: &'a EngineSettings,
@@ -29,7 +29,7 @@ pub(super) struct Entrance<'a> {
     pub(super) say: &'a (dyn Fn(EventKind) + Send + Sync),
 }
 
-impl Entrance<'_> {
+impl DatabaseEntry<'_> {
     /// Obtains the lock, on `session` if one is already open, and reads the history under it.
     pub(super) async fn enter(
         &self,

@@ -26,7 +26,7 @@ use store::read_history;
 pub type MeetGate = Box<dyn Fn(&ServiceName) -> String + Send + Sync>;
 
 /// The services that a run depends on or that depend on it, with their databases.
-pub struct Ties {
+pub struct DependencyGates {
     /// The services that its steps require, and those that require its steps.
     pub targets: BTreeMap<ServiceName, Arc<Target>>,
     /// The command that meets a gate on a service.
@@ -49,7 +49,7 @@ pub(super) struct HeldGates {
     beyond: Option<Permit>,
 }
 
-impl Ties {
+impl DependencyGates {
     /// Holds the gates of what a migration requires, except in databases that are locked already.
     pub(super) async fn hold(
         &self,

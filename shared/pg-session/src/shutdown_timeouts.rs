@@ -11,20 +11,20 @@ use tokio::sync::watch;
 /// The longest wait for a server after the second signal.
 const BRIEF: Duration = Duration::from_secs(2);
 
-static HURRY: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+static SHORTENED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
 /// From now on, silent servers are not waited for.
-pub fn hurry() {
-    HURRY.send_replace(true);
+pub fn shorten_timeouts() {
+    SHORTENED.send_replace(true);
 }
 
-pub(super) fn is_hurried() -> bool {
-    *HURRY.borrow()
+pub(super) fn are_shortened() -> bool {
+    *SHORTENED.borrow()
 }
 
 /// Returns the limit, shortened after the second signal.
-pub fn hurried(limit: Duration) -> Duration {
-    if is_hurried() {
+pub fn shortened(limit: Duration) -> Duration {
+    if are_shortened() {
         limit.min(BRIEF)
     } else {
         limit
@@ -33,10 +33,10 @@ pub fn hurried(limit: Duration) -> Duration {
 
 /// Sleeps, but returns shortly after the second signal.
 pub(super) async fn pause(longest: Duration) {
-    let mut hurried = HURRY.subscribe();
-    let wished = async { drop(hurried.wait_for(|hurried| *hurried).await) };
+    let mut shortened = SHORTENED.subscribe();
+    let shortening = async { drop(shortened.wait_for(|shortened| *shortened).await) };
     tokio::select! {
         () = tokio::time::sleep(longest) => {}
-        () = wished => tokio::time::sleep(longest.min(BRIEF)).await,
+        () = shortening => tokio::time::sleep(longest.min(BRIEF)).await,
     }
 }
