@@ -39,7 +39,7 @@ const LAYERS: [&[&str]; 11] = [
     &["service-cli"],
     &["scratch", "row-generator"],
     &["drift"],
-    &["adopt", "backup"],
+    &["adopt", "backup", "generate"],
     &["health", "rehearsal"],
 ];
 

@@ -81,16 +81,38 @@ impl<'a> Replay<'a> {
         if !self.created_roles.is_empty() {
             return Ok(None);
         }
+        self.copy_beside().await.map(Some)
+    }
+
+    /// Copies the database, for a time that ends before this database: its roles are used by the copy too.
+    ///
+    /// # Errors
+    /// When the server does not create the copy.
+    pub async fn copy_beside(&self) -> Result<Self, ScratchError> {
         // The server copies only a database without sessions.
         drop(self.spare_session());
-        Ok(Some(Self {
+        let copy = self.server.copy_database(&self.database).await?;
+        Ok(self.beside(copy))
+    }
+
+    /// Creates an empty database on the same server, for a time that ends before this database.
+    ///
+    /// # Errors
+    /// When the server does not create it.
+    pub async fn empty_beside(&self) -> Result<Self, ScratchError> {
+        let database = self.server.create_database().await?;
+        Ok(self.beside(database))
+    }
+
+    fn beside(&self, database: DatabaseAddress) -> Self {
+        Self {
             context: self.context,
-            database: self.server.copy_database(&self.database).await?,
+            database,
             server: Arc::clone(&self.server),
             created_roles: Vec::new(),
             keeps_session: false,
             session: Mutex::default(),
-        }))
+        }
     }
 
     /// Refuses reverts that would change the live server, if the scratch databases are on it:

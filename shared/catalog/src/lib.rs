@@ -34,3 +34,4 @@ pub use privileges::{Effect, Grant};
 pub use read::{read, read_prepared};
 pub use role::Role;
 pub use snapshot::Snapshot;
+pub use spelling::same_sql;

@@ -13,11 +13,14 @@ use crate::kind::Kind;
 /// list of casts, so a restored database has the same constraint in a different form.
 pub(crate) fn same(kind: Kind, name: &str, one: Option<&str>, other: Option<&str>) -> bool {
     match (one, other) {
-        (Some(one), Some(other)) if is_spelled_by_server(kind, name) => {
-            one == other || each_cast(one) == each_cast(other)
-        }
+        (Some(one), Some(other)) if is_spelled_by_server(kind, name) => same_sql(one, other),
         _ => one == other,
     }
+}
+
+/// Whether two texts that the server generated mean the same.
+pub fn same_sql(one: &str, other: &str) -> bool {
+    one == other || each_cast(one) == each_cast(other)
 }
 
 /// Whether the server generates the text. Function bodies and comments are the user's own.

@@ -1,0 +1,100 @@
+//! One scratch database: its schema as a model and as a snapshot, and the SQL that runs on it.
+
+use catalog::Snapshot;
+use client_program::{ClientProgram, ClientWatch, exit_status_of};
+use domain::{Diagnostic, ServerError, rerun};
+use engine::inspect::ServiceError;
+use pg_session::Connection;
+use scratch::{Replay, ScratchError};
+use store::DEFAULT_HISTORY_TABLE;
+
+use crate::archive;
+use crate::facts;
+use crate::model::Model;
+
+/// A scratch database.
+pub(crate) struct Database<'a> {
+    pub(crate) replay: Replay<'a>,
+}
+
+impl Database<'_> {
+    async fn connect(&self) -> Result<Connection, ScratchError> {
+        let address = self.replay.database();
+        let connection = self.replay.connections().open_beside(address).await;
+        connection.map_err(|error| ScratchError::connect(&error))
+    }
+
+    /// Runs SQL in one transaction. The inner error is the server's answer to the SQL.
+    pub(crate) async fn run(&self, sql: &str) -> Result<Result<(), ServerError>, ScratchError> {
+        let connection = self.connect().await?;
+        // As in a session of a migration.
+        let text = format!("BEGIN; SET LOCAL search_path = \"$user\", public;\n{sql}\n;COMMIT;");
+        match connection.client.batch_execute(&text).await {
+            Ok(()) => Ok(Ok(())),
+            Err(source) => match ServerError::from_error(&source) {
+                Some(error) => Ok(Err(error)),
+                None => Err(ServiceError::query(self.replay.database(), source).into()),
+            },
+        }
+    }
+
+    /// The schema, as it is compared.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, ScratchError> {
+        drift::read_replayed(&self.replay, &[DEFAULT_HISTORY_TABLE]).await
+    }
+
+    /// The schema, as statements are made from it.
+    pub(crate) async fn model(&self, pg_dump: &ClientProgram) -> Result<Model, ScratchError> {
+        let entries = self.dump(pg_dump).await?;
+        let connection = self.connect().await?;
+        let facts = facts::read(&connection.client)
+            .await
+            .map_err(|source| ServiceError::query(self.replay.database(), source))?;
+        Ok(Model::new(entries, facts))
+    }
+
+    async fn dump(&self, pg_dump: &ClientProgram) -> Result<Vec<archive::Entry>, ScratchError> {
+        let watch = ClientWatch::new(
+            self.replay.connections(),
+            self.replay.database(),
+            "generate",
+        );
+        let mut command = pg_dump.against(&watch);
+        command
+            .args([
+                "--format=custom",
+                "--schema-only",
+                "--no-owner",
+                "--no-subscriptions",
+            ])
+            .arg("--exclude-schema=orchestrator")
+            .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))
+            .arg(format!(
+                "--dbname={}",
+                watch.address().libpq_connection_string()
+            ));
+        let output = watch
+            .output(&mut command)
+            .await
+            .map_err(|source| Diagnostic::failed(format!("cannot run {pg_dump}"), &source))?
+            .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
+        let failed = |exit_code, why: &str| {
+            let message = format!("pg_dump failed: {why}");
+            ScratchError::from(Diagnostic::new(
+                exit_code,
+                message,
+                rerun("after correcting that"),
+            ))
+        };
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(failed(exit_status_of(&said), said.trim()));
+        }
+        archive::read(&output.stdout).ok_or_else(|| {
+            failed(
+                domain::ExitStatus::Failed,
+                &format!("cannot read the archive that {pg_dump} writes"),
+            )
+        })
+    }
+}
