@@ -1,7 +1,20 @@
 //! Computes the migration from what a service's migrations produce to what its `schema.sql` declares, and its revert.
+//!
+//! Responsible for reading both schemas, for the statements between them in both directions, and for the proof on scratch
+//! databases that they lead there and back. Not for files, names, and output. Nothing is trusted: a difference that remains is part
+//! of the result.
+//!
+//! `pg_dump` writes the SQL that creates and drops an object ([`archive`]); [`catalog::compare`] decides whether two schemas are
+//! the same.
 
 mod archive;
 mod database;
 mod facts;
 mod model;
+mod plan;
+mod rename;
+mod run;
 mod table;
+
+pub use plan::{Likely, Loss, Statement};
+pub use run::{Direction, Generated, Remaining, Request, Step, generate};
