@@ -1,6 +1,6 @@
 <#
 .SYNOPSIS
-Generates an empty migration and its revert.
+Generates the migration to a service's schema.sql and its revert.
 
 .DESCRIPTION
 Calls the orchestrator and exits with its exit code.
@@ -15,7 +15,7 @@ What the migration does, such as AddPolicyTemplates.
 Shows the files without writing them.
 
 .PARAMETER Options
-Passes all other arguments to the orchestrator, such as --no-transaction.
+Passes all other arguments to the orchestrator, such as --empty.
 
 .EXAMPLE
 .\scripts\generate-migration.ps1 -Service policy -MigrationName "AddPolicyTemplates"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Generates an empty migration and its revert. The POSIX counterpart of generate-migration.ps1.
+# Generates the migration to a service's schema.sql and its revert. The POSIX counterpart of generate-migration.ps1.
 set -eu
 
 usage() {
@@ -9,7 +9,7 @@ usage: scripts/generate-migration.sh -Service NAME -MigrationName NAME [-DryRun]
   -Service, --service                policy, control, ...
   -MigrationName, --migration-name   what the migration does, such as AddPolicyTemplates
   -DryRun, --dry-run                 show the files without writing them
-  --                                 pass the remaining arguments to the orchestrator, such as --no-transaction
+  --                                 pass the remaining arguments to the orchestrator, such as --empty
 
 Exits with the orchestrator's exit code.
 TEXT

@@ -7,7 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod embedded;
 pub mod fix;
-pub mod generate;
 pub mod git;
 pub mod graph;
 pub mod schema;
+pub mod skeleton;

@@ -37,7 +37,6 @@ async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<Str
         .args([
             "--schema-only",
             "--no-owner",
-            "--no-privileges",
             "--exclude-schema=orchestrator",
         ])
         .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))

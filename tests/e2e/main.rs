@@ -47,6 +47,7 @@ mod fresh_clone;
 mod fresh_platform;
 mod gates;
 mod gates_held;
+mod generate;
 mod hazards;
 mod histories;
 mod hostile;

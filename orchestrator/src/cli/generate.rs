@@ -1,16 +1,28 @@
 //! The `generate` command.
 
-use domain::{Diagnostic, ExitStatus, suggest};
-use service_cli::command::{Context, one_service, print_document, select};
+use std::fmt::Write as _;
 
-use crate::generate::{GenerateError, Skeleton};
+use ::generate::{Direction, Generated, Likely, Loss, Remaining, Request, Statement};
+use domain::{Diagnostic, ExitStatus, SchemaDifference, Service, called, rerun, suggest};
+use scratch::{ScratchServerChoice, ScratchServers};
+use service_cli::command::{Context, Selected, one_service, print_document, select, watch_signals};
+
+use super::differences::differences;
+use crate::skeleton::{GenerateError, Skeleton};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
-  orchestrator generate policy AddPolicyTemplates
   orchestrator generate policy AddPolicyTemplates --dry-run
-  orchestrator generate control IndexTestResults --no-transaction")]
+  orchestrator generate policy AddPolicyTemplates
+  orchestrator generate auth RenameMail --rename public.users.mail=email
+  orchestrator generate auth DropMail --allow drop-column:public.users.mail
+  orchestrator generate control IndexTestResults --empty --no-transaction
+
+Edit services/<service>/schema.sql first. The command runs the service's migrations on one scratch database, loads schema.sql on
+another, and computes the statements from the first to the second, and back. It then proves them: the migration leads to
+schema.sql, the revert leads back, and generating again yields nothing. Without the proof no file is written, and the exit code is
+4. pg_dump is found beside the server's binaries, or with --pg-bin.")]
 pub(super) struct Args {
     /// The service of the migration
     #[arg(value_name = "SERVICE")]
@@ -18,23 +30,57 @@ pub(super) struct Args {
     /// The name of the migration, as in AddPolicyTemplates
     #[arg(value_name = "NAME")]
     name: String,
-    /// Begin the files with `-- migration: no-transaction`, for CREATE INDEX CONCURRENTLY and the like
-    #[arg(long)]
+    /// Write files that contain only a comment
+    #[arg(long, conflicts_with_all = ["rename", "no_rename", "allow", "draft", "scratch_server"])]
+    empty: bool,
+    /// Begin the empty files with `-- migration: no-transaction`, for CREATE INDEX CONCURRENTLY and the like
+    #[arg(long, requires = "empty")]
     no_transaction: bool,
     /// Show the files without writing them
     #[arg(long)]
     dry_run: bool,
+    /// Rename an object, such as public.users.mail=email, public.users=accounts, or public.status.open=opened
+    #[arg(long, value_name = "OLD=NEW")]
+    rename: Vec<String>,
+    /// Drop and create what looks like a rename
+    #[arg(long)]
+    no_rename: bool,
+    /// Allow a loss of data: drop-column:SCHEMA.TABLE.COLUMN or drop-table:SCHEMA.TABLE
+    #[arg(long, value_name = "RULE:OBJECT")]
+    allow: Vec<String>,
+    /// Write the files even if they are not proven, with the remaining differences as comments; the exit code is still 4
+    #[arg(long)]
+    draft: bool,
+    /// Where to create the scratch databases: local (the project's server), same (the service's server), or a URL
+    #[arg(long, value_name = "SERVER")]
+    scratch_server: Option<ScratchServerChoice>,
 }
 
 #[derive(serde::Serialize)]
 struct Document {
     schema: u32,
     written: bool,
+    proven: bool,
+    files: Vec<Files>,
+    remaining: Vec<Difference>,
+}
+
+#[derive(serde::Serialize)]
+struct Files {
     migration: String,
     revert: String,
 }
 
-pub(super) fn generate(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
+/// What the proof found.
+#[derive(serde::Serialize)]
+struct Difference {
+    direction: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    objects: Vec<SchemaDifference>,
+}
+
+pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let selected = select(&context.fleet, std::slice::from_ref(&args.service), false)?;
     let Some(service) = selected.only().and_then(|name| context.fleet.service(name)) else {
         return Err(Diagnostic::usage(
@@ -43,41 +89,349 @@ pub(super) fn generate(context: &Context, args: &Args) -> Result<ExitStatus, Dia
         ));
     };
     let folder = context.services_folder().join(service.name.as_str());
-    let skeleton = Skeleton::new(
+    let now = time::OffsetDateTime::now_utc();
+    // The name is checked before anything is computed.
+    let empty = Skeleton::empty(&folder, service, &args.name, args.no_transaction, now)
+        .map_err(as_command_error)?;
+    if args.empty {
+        return finish(context, args, &empty, Vec::new());
+    }
+    let Some(generated) = compute(context, args, service, &selected).await? else {
+        return Ok(ExitStatus::Cancelled);
+    };
+    let ((steps, losses), remaining) = match generated {
+        Generated::Nothing => {
+            if !context.is_human() {
+                print_document(&Document {
+                    schema: 1,
+                    written: false,
+                    proven: true,
+                    files: Vec::new(),
+                    remaining: Vec::new(),
+                })?;
+            } else {
+                super::print(&format!(
+                    "{}: nothing to do; schema.sql declares what the migrations produce\n",
+                    service.name
+                ))?;
+            }
+            return Ok(ExitStatus::Done);
+        }
+        Generated::Invalid(message) => {
+            let path = crate::schema::path(&context.services_folder(), service);
+            return Err(Diagnostic::new(
+                ExitStatus::Failed,
+                format!("cannot load {}: {message}", path.display()),
+                rerun("after correcting that"),
+            ));
+        }
+        Generated::UnknownRename(text) => {
+            return Err(Diagnostic::usage(
+                format!(
+                    "cannot rename {text}: no object of the migrations has this name, or the new one is taken"
+                ),
+                suggest(["generate", "--help"]),
+            ));
+        }
+        Generated::Ambiguous(likely) => return Err(ambiguous(&likely)),
+        Generated::Steps {
+            steps,
+            losses,
+            remaining,
+        } => {
+            refuse_losses(&losses, &args.allow)?;
+            ((steps, losses), remaining)
+        }
+    };
+    if !remaining.is_empty() && !args.draft {
+        return not_proven(context, service, &remaining);
+    }
+    let notes = draft_notes(&remaining);
+    let skeletons = Skeleton::several(
         &folder,
         service,
         &args.name,
-        args.no_transaction,
-        time::OffsetDateTime::now_utc(),
+        now,
+        steps.len(),
+        |index, file| {
+            let step = steps.get(index).cloned().unwrap_or_default();
+            // The reasons belong to the file that drops.
+            let reasons = if index + 1 == steps.len() {
+                allows(&losses)
+            } else {
+                String::new()
+            };
+            (
+                format!(
+                    "{reasons}{notes}-- Generated from schema.sql. Reverted by reverts/{file}.\n{}",
+                    rendered(&step.up)
+                ),
+                format!(
+                    "{notes}-- Reverts migrations/{file}.\n{}",
+                    rendered(&step.down)
+                ),
+            )
+        },
     )
     .map_err(as_command_error)?;
+    finish(context, args, &skeletons, remaining)
+}
+
+async fn compute(
+    context: &Context,
+    args: &Args,
+    service: &Service,
+    selected: &Selected,
+) -> Result<Option<Generated>, Diagnostic> {
+    let path = crate::schema::path(&context.services_folder(), service);
+    let schema = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Diagnostic::usage(
+            format!("{} does not exist", path.display()),
+            suggest(["schema", "dump", service.name.as_str()]),
+        ),
+        _ => Diagnostic::failed(format!("cannot read {}", path.display()), &source),
+    })?;
+    let (server, choice) =
+        super::schema::server(context, service, selected, args.scratch_server.as_ref()).await?;
+    let scratch_servers = ScratchServers::new(context, &choice)?;
+    let request = Request {
+        service,
+        server: &server,
+        pg_bin: context.globals.pg_bin.clone(),
+        schema: &schema,
+        renames: &args.rename,
+        no_rename: args.no_rename,
+    };
+    let work = Box::pin(::generate::generate(&scratch_servers, &request));
+    let mut cancelled = watch_signals();
+    let generated = scratch_servers.until_cancelled(&mut cancelled, work).await;
+    Ok(generated.transpose()?)
+}
+
+/// Writes or shows the files.
+fn finish(
+    context: &Context,
+    args: &Args,
+    skeletons: &[Skeleton],
+    remaining: Vec<Remaining>,
+) -> Result<ExitStatus, Diagnostic> {
     if !args.dry_run {
-        skeleton.write().map_err(as_command_error)?;
+        Skeleton::write(skeletons).map_err(as_command_error)?;
     }
-    let (migration, revert) = (&skeleton.migration, &skeleton.revert);
+    let status = match remaining.is_empty() {
+        true => ExitStatus::Done,
+        false => ExitStatus::Findings,
+    };
     if !context.is_human() {
         print_document(&Document {
             schema: 1,
             written: !args.dry_run,
-            migration: migration.path.display().to_string(),
-            revert: revert.path.display().to_string(),
+            proven: !args.empty && remaining.is_empty(),
+            files: skeletons
+                .iter()
+                .map(|it| Files {
+                    migration: it.migration.path.display().to_string(),
+                    revert: it.revert.path.display().to_string(),
+                })
+                .collect(),
+            remaining: remaining.into_iter().map(as_difference).collect(),
         })?;
-    } else if args.dry_run {
-        super::print(&format!(
-            "would write {}\n{}would write {}\n{}",
-            migration.path.display(),
-            indented(&migration.text),
-            revert.path.display(),
-            indented(&revert.text)
-        ))?;
-    } else {
-        super::print(&format!(
-            "wrote {}\nwrote {}\n",
-            migration.path.display(),
-            revert.path.display()
-        ))?;
+        return Ok(status);
     }
-    Ok(ExitStatus::Done)
+    let mut text = String::new();
+    for file in skeletons.iter().flat_map(|it| [&it.migration, &it.revert]) {
+        let verb = if args.dry_run { "would write" } else { "wrote" };
+        let _ = writeln!(text, "{verb} {}", file.path.display());
+        if args.dry_run {
+            text.push_str(&indented(&file.text));
+        }
+    }
+    if !args.empty {
+        text.push_str(match remaining.is_empty() {
+            true => "proven: the migration leads to schema.sql, and the revert leads back\n",
+            false => "not proven: see the comments in the files\n",
+        });
+        let next = match args.dry_run {
+            true => called().without_flag("--dry-run").to_string(),
+            false => suggest(["check", args.service.as_str()]),
+        };
+        let _ = writeln!(text, "next: {next}");
+    }
+    super::print(&text)?;
+    Ok(status)
+}
+
+fn ambiguous(likely: &[Likely]) -> Diagnostic {
+    let list: Vec<String> = likely
+        .iter()
+        .map(|it| format!("{} = {}", it.old, it.new))
+        .collect();
+    let renames = likely
+        .iter()
+        .flat_map(|it| ["--rename".to_owned(), format!("{}={}", it.old, it.new)]);
+    Diagnostic::new(
+        ExitStatus::Refused,
+        format!(
+            "cannot decide whether these are renames: {}; to drop and add instead: {}",
+            list.join(", "),
+            called().with(["--no-rename"])
+        ),
+        called().with(renames).to_string(),
+    )
+}
+
+fn refuse_losses(losses: &[Loss], allowed: &[String]) -> Result<(), Diagnostic> {
+    let missing: Vec<String> = losses
+        .iter()
+        .map(|it| format!("{}:{}", it.rule, it.object))
+        .filter(|it| !allowed.contains(it))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let options = missing
+        .iter()
+        .flat_map(|it| ["--allow".to_owned(), it.clone()]);
+    Err(Diagnostic::new(
+        ExitStatus::Refused,
+        format!("the migration would delete data: {}", missing.join(", ")),
+        called().with(options).to_string(),
+    ))
+}
+
+/// The directives for the drops that the user allowed, one per rule.
+fn allows(losses: &[Loss]) -> String {
+    let mut text = String::new();
+    for rule in ["drop-table", "drop-column"] {
+        let objects: Vec<String> = losses
+            .iter()
+            .filter(|it| it.rule == rule)
+            .map(|it| it.object.replace('"', "'"))
+            .collect();
+        if !objects.is_empty() {
+            let _ = writeln!(
+                text,
+                "-- migration: allow {rule} \"confirmed when this file was generated: {}\"",
+                objects.join(", ")
+            );
+        }
+    }
+    text
+}
+
+/// The statements with a comment before each group.
+fn rendered(statements: &[Statement]) -> String {
+    let mut text = String::new();
+    let mut about = "";
+    for statement in statements {
+        if statement.about != about {
+            let _ = writeln!(text, "\n-- {}", statement.about);
+            about = &statement.about;
+        }
+        text.push_str(&statement.sql);
+        text.push('\n');
+    }
+    text
+}
+
+fn not_proven(
+    context: &Context,
+    service: &Service,
+    remaining: &[Remaining],
+) -> Result<ExitStatus, Diagnostic> {
+    if !context.is_human() {
+        print_document(&Document {
+            schema: 1,
+            written: false,
+            proven: false,
+            files: Vec::new(),
+            remaining: remaining.iter().cloned().map(as_difference).collect(),
+        })?;
+        return Ok(ExitStatus::Findings);
+    }
+    let mut text = format!(
+        "{}: cannot generate a proven migration; no file was written\n",
+        service.name
+    );
+    for one in remaining.iter().cloned().map(as_difference) {
+        let what = match one.direction {
+            "up" => "the migration",
+            _ => "the revert",
+        };
+        match one.message {
+            Some(message) => {
+                let _ = writeln!(text, "  {what}: {}", report::clean(&message));
+            }
+            None => {
+                let _ = writeln!(text, "  after {what}, the schema differs:");
+            }
+        }
+        text.push_str(&differences(&one.objects, context.terminal.out));
+    }
+    let _ = writeln!(text, "next: {}", called().with(["--draft"]));
+    super::print(&text)?;
+    Ok(ExitStatus::Findings)
+}
+
+/// The remaining differences as comments.
+fn draft_notes(remaining: &[Remaining]) -> String {
+    let mut text = String::new();
+    for one in remaining.iter().cloned().map(as_difference) {
+        let _ = writeln!(text, "-- NOT PROVEN ({}).", one.direction);
+        let objects = one
+            .objects
+            .iter()
+            .map(|it| format!("differs: {} {}", it.kind, it.object));
+        for line in one
+            .message
+            .iter()
+            .flat_map(|it| it.lines())
+            .map(str::to_owned)
+            .chain(objects)
+        {
+            let _ = writeln!(text, "--   {}", report::clean(&line));
+        }
+    }
+    text
+}
+
+fn as_difference(remaining: Remaining) -> Difference {
+    let name = |direction| match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    };
+    match remaining {
+        Remaining::Fails { direction, message } => Difference {
+            direction: name(direction),
+            message: Some(message),
+            objects: Vec::new(),
+        },
+        Remaining::Differs {
+            direction,
+            differences,
+        } => Difference {
+            direction: name(direction),
+            message: None,
+            objects: differences
+                .into_iter()
+                .map(|it| SchemaDifference {
+                    kind: it.kind.to_string(),
+                    object: it.object,
+                    expected: it.expected,
+                    found: it.found,
+                    facts: Vec::new(),
+                })
+                .collect(),
+        },
+        Remaining::Again(statements) => Difference {
+            direction: "up",
+            message: Some(format!(
+                "generating again would yield: {}",
+                rendered(&statements).trim()
+            )),
+            objects: Vec::new(),
+        },
+    }
 }
 
 fn indented(text: &str) -> String {

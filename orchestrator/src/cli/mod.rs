@@ -72,7 +72,7 @@ enum Command {
     Plan(plan::Args),
     /// Undo applied migrations, newest first
     Revert(revert::Args),
-    /// Write an empty migration and its revert
+    /// Write the migration from a service's migrations to its schema.sql, and its revert
     Generate(generate::Args),
     /// Write the schema that a service's migrations produce
     Schema(schema::Args),
@@ -174,7 +174,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, Diagnostic> {
         Command::Status(args) => Box::pin(status::status(&context, &args)).await,
         Command::Plan(args) => Box::pin(plan::plan(&context, &args)).await,
         Command::Revert(args) => Box::pin(revert::revert(&context, &args)).await,
-        Command::Generate(args) => generate::generate(&context, &args),
+        Command::Generate(args) => Box::pin(generate::generate(&context, &args)).await,
         Command::Schema(args) => Box::pin(schema::schema(&context, &args)).await,
         Command::Graph(args) => graph::graph(&context, &args),
         Command::Check(args) => Box::pin(check::check(&context, &args)).await,

@@ -59,7 +59,8 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
         let Some(service) = context.fleet.service(name) else {
             continue;
         };
-        let (server, choice) = server(context, service, &selected, args).await?;
+        let (server, choice) =
+            server(context, service, &selected, args.scratch_server.as_ref()).await?;
         let scratch_servers = ScratchServers::new(context, &choice)?;
         let dump = crate::schema::dump(&scratch_servers, service, &server, &pg_dump);
         let Some(text) = scratch_servers.until_cancelled(&mut cancelled, dump).await else {
@@ -86,13 +87,13 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
 }
 
 /// The default scratch server: the configured server if it is on this machine and not production, else the project's own.
-async fn server(
+pub(super) async fn server(
     context: &Context,
     service: &Service,
     selected: &Selected,
-    args: &DumpArgs,
+    choice: Option<&ScratchServerChoice>,
 ) -> Result<(DatabaseAddress, ScratchServerChoice), Diagnostic> {
-    if let Some(choice) = &args.scratch_server {
+    if let Some(choice) = choice {
         return Ok((context.address(service, selected).await?, choice.clone()));
     }
     if !context.configuration.is_production() {

@@ -1,4 +1,4 @@
-//! `generate`: creates a migration file and its revert.
+//! The files of new migrations and their reverts.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -61,14 +61,16 @@ pub enum GenerateError {
 }
 
 impl Skeleton {
-    /// Chooses the file names. The version is the current time, or one more than the service's newest version if that is later.
-    pub fn new(
+    /// Chooses the names of `count` migrations, of which all but the last are preparations. `texts` returns the texts of a migration
+    /// and its revert. The version is the current time, or one more than the service's newest version if that is later.
+    pub fn several(
         folder: &Path,
         service: &Service,
         name: &str,
-        no_transaction: bool,
         now: OffsetDateTime,
-    ) -> Result<Self, GenerateError> {
+        count: usize,
+        texts: impl Fn(usize, &str) -> (String, String),
+    ) -> Result<Vec<Self>, GenerateError> {
         let name = snake_case(name).ok_or_else(|| GenerateError::Name {
             name: name.to_owned(),
         })?;
@@ -77,17 +79,45 @@ impl Skeleton {
                 path: folder.join("migrations"),
             });
         }
-        let version = version_after(service.newest(), now).ok_or(GenerateError::LastVersion)?;
-        let file = format!("V{version}__{name}.sql");
+        let mut version = version_after(service.newest(), now).ok_or(GenerateError::LastVersion)?;
+        let mut skeletons = Vec::new();
+        for index in 0..count {
+            let file = match index + 1 == count {
+                true => format!("V{version}__{name}.sql"),
+                false => format!("V{version}__{name}_enum_values.sql"),
+            };
+            let (migration, revert) = texts(index, &file);
+            skeletons.push(Self {
+                migration: SkeletonFile {
+                    path: folder.join("migrations").join(&file),
+                    text: migration,
+                },
+                revert: SkeletonFile {
+                    path: folder.join("reverts").join(&file),
+                    text: revert,
+                },
+            });
+            version = version_after(Some(version), now).ok_or(GenerateError::LastVersion)?;
+        }
+        Ok(skeletons)
+    }
+
+    /// An empty migration and its revert.
+    pub fn empty(
+        folder: &Path,
+        service: &Service,
+        name: &str,
+        no_transaction: bool,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Self>, GenerateError> {
         let directive = if no_transaction {
             "-- migration: no-transaction\n"
         } else {
             ""
         };
-        Ok(Self {
-            migration: SkeletonFile {
-                path: folder.join("migrations").join(&file),
-                text: format!(
+        Self::several(folder, service, name, now, 1, |_, file| {
+            (
+                format!(
                     "{directive}-- What this migration changes, and why.\n--\n-- The engine runs this file {}.\n\
                      -- Reverted by reverts/{file}.\n\n",
                     if no_transaction {
@@ -96,29 +126,34 @@ impl Skeleton {
                         "in one transaction"
                     }
                 ),
-            },
-            revert: SkeletonFile {
-                path: folder.join("reverts").join(&file),
-                text: format!(
+                format!(
                     "{directive}-- Reverts migrations/{file}: undo the last statement first.\n\n"
                 ),
-            },
+            )
         })
     }
 
-    /// Writes both files or neither. Never overwrites a file.
-    pub fn write(&self) -> Result<(), GenerateError> {
-        if let Some(folder) = self.revert.path.parent() {
-            fs::create_dir_all(folder).map_err(|source| GenerateError::Write {
-                path: folder.to_owned(),
-                source,
-            })?;
+    /// Writes all files or none. Never overwrites a file.
+    pub fn write(skeletons: &[Self]) -> Result<(), GenerateError> {
+        let mut written: Vec<&SkeletonFile> = Vec::new();
+        for file in skeletons.iter().flat_map(|it| [&it.migration, &it.revert]) {
+            let folder = file.path.parent().unwrap_or(&file.path);
+            let created = fs::create_dir_all(folder)
+                .map_err(|source| GenerateError::Write {
+                    path: folder.to_owned(),
+                    source,
+                })
+                .and_then(|()| create(file));
+            if let Err(error) = created {
+                // Do not leave a migration without its revert. If the removal fails too, the error still names the path.
+                for file in written {
+                    let _ = fs::remove_file(&file.path);
+                }
+                return Err(error);
+            }
+            written.push(file);
         }
-        create(&self.migration)?;
-        create(&self.revert).inspect_err(|_| {
-            // Do not leave a migration without its revert. If the removal fails too, the error still names the path.
-            let _ = fs::remove_file(&self.migration.path);
-        })
+        Ok(())
     }
 }
 
