@@ -35,6 +35,14 @@ pub enum GenerateError {
         /// The name as given.
         name: String,
     },
+    /// Another migration of the service has the name.
+    #[error("the name {name} is taken: {path}")]
+    Taken {
+        /// The name in file names.
+        name: String,
+        /// The migration that has it.
+        path: String,
+    },
     /// The newest version is the maximum.
     #[error(
         "no version is available after the newest, {}: rename that migration to a version in milliseconds since 1970",
@@ -74,6 +82,13 @@ impl Skeleton {
         let name = snake_case(name).ok_or_else(|| GenerateError::Name {
             name: name.to_owned(),
         })?;
+        let other = service.migrations.iter().find(|it| it.name == name);
+        if let Some(other) = other {
+            return Err(GenerateError::Taken {
+                name,
+                path: other.script.path.clone(),
+            });
+        }
         if !files::is_folder(&folder.join("migrations"))? {
             return Err(GenerateError::Folder {
                 path: folder.join("migrations"),

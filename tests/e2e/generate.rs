@@ -453,12 +453,12 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
         "CREATE TABLE a (id int, mail text);\nCREATE POLICY p ON a USING (id > 0);\n",
     );
     let orchestrator = Program::orchestrator(&server).services(&services);
-    let generate = |schema: &str, options: &[&str], code: i32| {
+    let generate_as = |name: &str, schema: &str, options: &[&str], code: i32| {
         service.file("schema.sql", schema);
-        orchestrator.expect(
-            &[&["generate", "one", "AddPolicyTemplates"], options].concat(),
-            code,
-        )
+        orchestrator.expect(&[&["generate", "one", name], options].concat(), code)
+    };
+    let generate = |schema: &str, options: &[&str], code: i32| {
+        generate_as("AddPolicyTemplates", schema, options, code)
     };
     let policy = "CREATE POLICY p ON a USING (id > 0);\n";
 
@@ -521,8 +521,11 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
     );
     let check = orchestrator.run(&["check", "one", "--no-rehearsal", "--output", "json"]);
     assert_eq!(check.json()["summary"]["allowed"], 1, "{}", check.stdout);
+    // The name is taken.
+    generate("", &["--empty"], 2);
     // What is not proven is written on request.
-    generate(
+    generate_as(
+        "Partition",
         &partitioned,
         &[
             "--no-rename",
@@ -533,6 +536,6 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
         4,
     );
     assert_eq!(files(service.path()).len(), 5);
-    generate("", &["--empty"], 0);
+    generate_as("fill-rows", "", &["--empty"], 0);
     assert_eq!(files(service.path()).len(), 7);
 }
