@@ -72,7 +72,7 @@ enum Command {
     Plan(plan::Args),
     /// Undo applied migrations, newest first
     Revert(revert::Args),
-    /// Write the migration from a service's migrations to its schema.sql, and its revert
+    /// Write a migration and its revert from the changes to schema.sql
     Generate(generate::Args),
     /// Write the schema that a service's migrations produce
     Schema(schema::Args),
