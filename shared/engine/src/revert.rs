@@ -77,6 +77,7 @@ pub fn refuse_irreversible(service: &Service, migration: &Migration) -> Result<(
                     "generate",
                     service.name.as_str(),
                     &format!("undo_{}", migration.name),
+                    "--empty",
                 ]),
                 "undo it with a new migration",
             ),
