@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use tests::{Points, Program, Proxy, Request, RequestKind, Server, Services, Side, part, seed};
 
 /// Servers in each state. Most of the time is waited.
-const WORKERS: usize = 6;
+const WORKERS: usize = 10;
 
 /// How often a point is tried that is not reached: what is asked now and then shifts the numbers of requests.
 const MOST_TRIES: usize = 3;
