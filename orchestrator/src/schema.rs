@@ -4,13 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{Diagnostic, Migration, Service, rerun};
-use engine::inspect::ServiceError;
+use domain::{Migration, Service};
 use pg_address::DatabaseAddress;
 use store::DEFAULT_HISTORY_TABLE;
 
-use client_program::ClientWatch;
-use client_program::{ClientProgram, exit_status_of};
+use client_program::ClientProgram;
 use scratch::{Replay, ScratchError, ScratchServers};
 
 /// The schema of a service at its newest version, normalized.
@@ -25,39 +23,9 @@ pub async fn dump(
     replay
         .apply(service, DEFAULT_HISTORY_TABLE, &migrations)
         .await?;
-    let watch = ClientWatch::new(replay.connections(), replay.database(), "schema");
-    let text = run_pg_dump(&watch, pg_dump).await?;
+    let text = ::generate::dump_schema(pg_dump, &replay, &[]).await?;
     replay.finish().await;
-    Ok(normalize(&text))
-}
-
-async fn run_pg_dump(watch: &ClientWatch, pg_dump: &ClientProgram) -> Result<String, Diagnostic> {
-    let mut command = pg_dump.against(watch);
-    command
-        .args([
-            "--schema-only",
-            "--no-owner",
-            "--exclude-schema=orchestrator",
-        ])
-        .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))
-        .arg(format!(
-            "--dbname={}",
-            watch.address().libpq_connection_string()
-        ));
-    let output = watch
-        .output(&mut command)
-        .await
-        .map_err(|source| Diagnostic::failed(format!("cannot run {pg_dump}"), &source))?
-        .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Diagnostic::new(
-            exit_status_of(&said),
-            format!("pg_dump failed: {}", said.trim()),
-            rerun("after correcting that"),
-        ));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(normalize(&String::from_utf8_lossy(&text)))
 }
 
 /// Removes from pg_dump's output what depends on the server, the time or the client: session settings, pg_dump's own

@@ -2,7 +2,7 @@
 
 use catalog::Snapshot;
 use client_program::{ClientProgram, ClientWatch, exit_status_of};
-use domain::{Diagnostic, ServerError, rerun};
+use domain::{Diagnostic, ExitStatus, ServerError, rerun};
 use engine::inspect::ServiceError;
 use pg_session::Connection;
 use scratch::{Replay, ScratchError};
@@ -54,47 +54,52 @@ impl Database<'_> {
     }
 
     async fn dump(&self, pg_dump: &ClientProgram) -> Result<Vec<archive::Entry>, ScratchError> {
-        let watch = ClientWatch::new(
-            self.replay.connections(),
-            self.replay.database(),
-            "generate",
-        );
-        let mut command = pg_dump.against(&watch);
-        command
-            .args([
-                "--format=custom",
-                "--schema-only",
-                "--no-owner",
-                "--no-subscriptions",
-            ])
-            .arg("--exclude-schema=orchestrator")
-            .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))
-            .arg(format!(
-                "--dbname={}",
-                watch.address().libpq_connection_string()
-            ));
-        let output = watch
-            .output(&mut command)
-            .await
-            .map_err(|source| Diagnostic::failed(format!("cannot run {pg_dump}"), &source))?
-            .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
-        let failed = |exit_code, why: &str| {
-            let message = format!("pg_dump failed: {why}");
-            ScratchError::from(Diagnostic::new(
-                exit_code,
-                message,
-                rerun("after correcting that"),
-            ))
-        };
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(failed(exit_status_of(&said), said.trim()));
-        }
-        archive::read(&output.stdout).ok_or_else(|| {
-            failed(
-                domain::ExitStatus::Failed,
-                &format!("cannot read the archive that {pg_dump} writes"),
-            )
+        let options = ["--format=custom", "--no-subscriptions"];
+        let archive = dump_schema(pg_dump, &self.replay, &options).await?;
+        archive::read(&archive).ok_or_else(|| {
+            let message = format!("cannot read the archive that {pg_dump} writes");
+            Diagnostic::new(ExitStatus::Failed, message, rerun("after correcting that")).into()
         })
     }
+}
+
+/// What pg_dump writes for the schema of a scratch database, without what the engine keeps there.
+///
+/// # Errors
+/// When pg_dump cannot be run, fails, or no longer gets an answer from the server.
+pub async fn dump_schema(
+    pg_dump: &ClientProgram,
+    replay: &Replay<'_>,
+    options: &[&str],
+) -> Result<Vec<u8>, ScratchError> {
+    let watch = ClientWatch::new(replay.connections(), replay.database(), "schema");
+    let mut command = pg_dump.against(&watch);
+    command
+        .args([
+            "--schema-only",
+            "--no-owner",
+            "--exclude-schema=orchestrator",
+        ])
+        .args(options)
+        .arg(format!("--exclude-table={DEFAULT_HISTORY_TABLE}"))
+        .arg(format!(
+            "--dbname={}",
+            watch.address().libpq_connection_string()
+        ));
+    let output = watch
+        .output(&mut command)
+        .await
+        .map_err(|source| Diagnostic::failed(format!("cannot run {pg_dump}"), &source))?
+        .ok_or_else(|| ServiceError::silent(watch.address(), "pg_dump"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let message = format!("pg_dump failed: {}", said.trim());
+    Err(Diagnostic::new(
+        exit_status_of(&said),
+        message,
+        rerun("after correcting that"),
+    )
+    .into())
 }

@@ -16,5 +16,6 @@ mod rename;
 mod run;
 mod table;
 
+pub use database::dump_schema;
 pub use plan::{Likely, Loss, Statement};
 pub use run::{Direction, Generated, Remaining, Request, Step, generate};
