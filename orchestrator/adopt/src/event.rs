@@ -3,10 +3,11 @@
 #![expect(missing_docs, reason = "most names are self-explanatory")]
 
 use domain::{ColumnOrder, CommandEvent, SchemaDifference};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An event that only `adopt` emits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum AdoptEvent {
     /// The live schema matches this version: it and all older ones count as applied.
@@ -28,7 +29,7 @@ pub enum AdoptEvent {
 impl CommandEvent for AdoptEvent {}
 
 /// The evidence for an adoption.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Proof {
     /// The name of the newest adopted migration.
     pub name: String,
@@ -49,7 +50,7 @@ pub struct Proof {
 }
 
 /// The differences between a live schema and a version.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Drift {
     pub name: String,
     /// The objects that differ.

@@ -3,10 +3,11 @@
 #![expect(missing_docs, reason = "most names are self-explanatory")]
 
 use domain::{Blocker, CommandEvent, ServiceName};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An event that only a backup emits, by `backup` or before a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum BackupEvent {
     /// The dump of a service's database started, under its lock.

@@ -4,12 +4,13 @@
 
 use domain::is_secret_name;
 use pg_session::Client;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Error;
 use tokio_postgres::types::Type;
 
 /// A setting that a new database does not have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DatabaseSetting {
     /// `owner`, `connection limit`, `grant`, a setting such as `search_path`, …
     pub name: String,

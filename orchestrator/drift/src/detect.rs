@@ -2,6 +2,7 @@
 
 use domain::{ColumnOrder, Migration, SchemaDifference, ServiceName, Version};
 use engine::inspect::{ServiceError, Target, inspect};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::read_legacy_tables;
 
@@ -12,7 +13,7 @@ use super::{
 use scratch::{Replay, ScratchError, ScratchServers};
 
 /// The drift of one service.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DriftReport {
     /// The name of the service.
     pub name: ServiceName,

@@ -3,10 +3,11 @@
 #![expect(missing_docs, reason = "most names are self-explanatory")]
 
 use domain::{ColumnOrder, CommandEvent, Finding};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Whether a migration can be undone, and how that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "reversible", rename_all = "snake_case")]
 pub enum Reversibility {
     /// The schema was as expected after each of up, down, up.
@@ -25,7 +26,7 @@ pub enum Reversibility {
 }
 
 /// What a migration did to one relation that existed before it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SeenLock {
     /// The relation, with its schema.
     pub relation: String,
@@ -47,7 +48,7 @@ pub struct SeenLock {
 }
 
 /// A migration was rehearsed on a scratch database.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "migration_rehearsed")]
 pub struct Rehearsed {
     pub name: String,

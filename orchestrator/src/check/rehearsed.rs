@@ -5,6 +5,7 @@
 use domain::{ErrorEntry, Finding, Service, ServiceName, Version};
 use engine::dispatch::Events;
 use futures_util::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 use service_cli::command::Selected;
 
@@ -19,7 +20,7 @@ use scratch::{ScratchError, ScratchServers};
 const REHEARSALS: usize = 4;
 
 /// The result of a migration's rehearsal, besides findings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Proof {
     pub service: ServiceName,
     pub version: Version,
@@ -33,7 +34,7 @@ pub struct Proof {
 }
 
 /// A service whose rehearsal did not finish for a reason other than its files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unrehearsed {
     pub service: ServiceName,
     /// Why.

@@ -3,13 +3,14 @@
 #![expect(missing_docs, reason = "most names are self-explanatory")]
 
 use domain::{ExitStatus, Finding, ServiceName, Severity, Version};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Proof, Rehearsals, Unrehearsed};
 use rehearsal::Reversibility;
 
 /// The counts of a check.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     /// Services that were checked.
     pub services: usize,
@@ -28,9 +29,8 @@ pub struct Summary {
 }
 
 /// The result of a check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
-    schema: u32,
     /// By service, version, file and place.
     pub findings: Vec<Finding>,
     /// The result of each migration's rehearsal.
@@ -44,7 +44,7 @@ pub struct Report {
 }
 
 /// A migration that was not rehearsed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftOut {
     pub service: ServiceName,
     pub version: Version,
@@ -84,7 +84,6 @@ impl Report {
         };
         let left_out = rehearsals.left_out.into_iter();
         Self {
-            schema: 1,
             findings,
             rehearsed: rehearsals.proofs,
             left_out: left_out

@@ -8,6 +8,7 @@ use domain::{Diagnostic, ExitStatus, ServiceName, suggest};
 use engine::inspect::Target;
 use report::units::count;
 use report::{Palette, Role, clean};
+use schemars::JsonSchema;
 use serde::Serialize;
 use service_cli::command::{
     Context, Unreachable, answer_is_yes, print_document, select, unreachable_lines, watch_signals,
@@ -44,9 +45,8 @@ pub(super) struct Args {
     idle_after: Duration,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Document<'a> {
     findings: &'a [Finding],
     fixed: &'a [Finding],
     unreachable: &'a [Unreachable],
@@ -80,7 +80,6 @@ pub(super) async fn doctor(context: &Context, args: &Args) -> Result<ExitStatus,
         super::print(&human(&examination, &fixed, context.terminal.out))?;
     } else {
         print_document(&Document {
-            schema: 1,
             findings: &examination.findings,
             fixed: &fixed,
             unreachable: &examination.unreachable,

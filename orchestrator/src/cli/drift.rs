@@ -2,14 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{Diagnostic, ExitStatus, ServiceName, rerun};
+use domain::{Diagnostic, ExitStatus, rerun};
 use futures_util::{StreamExt, stream};
 use report::units::count;
 use report::{Palette, Role, clean};
-use serde::Serialize;
-use service_cli::command::{
-    Context, Unreachable, print_document, select, unreachable_lines, watch_signals,
-};
+use service_cli::command::{Context, PerService, select, watch_signals};
 
 use super::differences::{column_orders, differences};
 use super::progress::with_progress;
@@ -58,20 +55,6 @@ pub(super) struct ScratchArgs {
     pub scratch_server: ScratchServerChoice,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    services: Vec<Entry<'a>>,
-}
-
-/// The result for one service, or its error.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Entry<'a> {
-    Compared(&'a DriftReport),
-    Failed(Unreachable),
-}
-
 pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
     let accepted = accepted_drift(context, args.accept_drift.as_deref())?;
     if let Some(file) = &args.write_drift {
@@ -101,21 +84,18 @@ pub(super) async fn drift(context: &Context, args: &Args) -> Result<ExitStatus, 
     else {
         return Ok(ExitStatus::Cancelled);
     };
-    let status = status(&found);
-    let named: Vec<_> = targets.keys().zip(&found).collect();
     if let Some(file) = &args.write_drift {
         write_drift(file, &found)?;
     }
-    if context.is_human() {
-        super::print(&human(&named, context.terminal.out))?;
-    } else {
-        let services = named.iter().map(|(name, found)| entry(name, found));
-        print_document(&Document {
-            schema: 1,
-            services: services.collect(),
-        })?;
-    }
-    Ok(status)
+    let found = found.into_iter().map(|one| one.map_err(Into::into));
+    let found = PerService(targets.keys().zip(found).collect());
+    found.print(context, |name, report| {
+        lines(name, report, context.terminal.out)
+    })?;
+    Ok(found.status(|report| match report.has_drift() {
+        true => ExitStatus::Findings,
+        false => ExitStatus::Done,
+    }))
 }
 
 /// Reads a file of accepted drift. An unknown service in it is an error.
@@ -136,23 +116,6 @@ pub(super) fn accepted_drift(
         }
     }
     Ok(accepted)
-}
-
-fn status(found: &[Result<DriftReport, ScratchError>]) -> ExitStatus {
-    found.iter().fold(ExitStatus::Done, |worst, one| {
-        worst.or_worse(match one {
-            Ok(report) if report.has_drift() => ExitStatus::Findings,
-            Ok(_) => ExitStatus::Done,
-            Err(error) => error.diagnostic().exit_code,
-        })
-    })
-}
-
-fn entry<'a>(name: &'a ServiceName, found: &'a Result<DriftReport, ScratchError>) -> Entry<'a> {
-    match found {
-        Ok(report) => Entry::Compared(report),
-        Err(error) => Entry::Failed(Unreachable::new(name, error.diagnostic())),
-    }
 }
 
 fn write_drift(file: &Path, found: &[Result<DriftReport, ScratchError>]) -> Result<(), Diagnostic> {
@@ -179,25 +142,6 @@ fn write_drift(file: &Path, found: &[Result<DriftReport, ScratchError>]) -> Resu
     } else {
         all.write(file)
     }
-}
-
-fn human(found: &[(&ServiceName, &Result<DriftReport, ScratchError>)], palette: Palette) -> String {
-    let names = found
-        .iter()
-        .map(|(name, _)| name.as_str().len())
-        .max()
-        .unwrap_or(0);
-    let mut text = String::new();
-    let mut failed = Vec::new();
-    for (name, one) in found {
-        let padded = format!("{:names$}", name.as_str());
-        match one {
-            Ok(report) => text.push_str(&lines(&padded, report, palette)),
-            Err(error) => failed.push(Unreachable::new(name, error.diagnostic())),
-        }
-    }
-    text.push_str(&unreachable_lines(&failed, palette));
-    text
 }
 
 fn lines(name: &str, report: &DriftReport, palette: Palette) -> String {

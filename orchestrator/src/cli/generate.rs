@@ -56,23 +56,22 @@ pub(super) struct Args {
     scratch_server: Option<ScratchServerChoice>,
 }
 
-#[derive(serde::Serialize)]
-struct Document {
-    schema: u32,
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Document {
     written: bool,
     proven: bool,
     files: Vec<Files>,
     remaining: Vec<Difference>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Files {
     migration: String,
     revert: String,
 }
 
 /// What the proof found.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Difference {
     direction: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +102,6 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
         Generated::Nothing => {
             if !context.is_human() {
                 print_document(&Document {
-                    schema: 1,
                     written: false,
                     proven: true,
                     files: Vec::new(),
@@ -224,7 +222,6 @@ fn finish(
     };
     if !context.is_human() {
         print_document(&Document {
-            schema: 1,
             written: !args.dry_run,
             proven: !args.empty && remaining.is_empty(),
             files: skeletons
@@ -341,7 +338,6 @@ fn not_proven(
 ) -> Result<ExitStatus, Diagnostic> {
     if !context.is_human() {
         print_document(&Document {
-            schema: 1,
             written: false,
             proven: false,
             files: Vec::new(),

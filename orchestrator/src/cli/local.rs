@@ -41,9 +41,8 @@ struct PsqlArgs {
     args: Vec<String>,
 }
 
-#[derive(serde::Serialize)]
-struct Document {
-    schema: u32,
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Document {
     state: &'static str,
     port: Option<u16>,
     data: Option<String>,
@@ -134,7 +133,6 @@ async fn show(context: &Context) -> Result<ExitStatus, Diagnostic> {
     let data = data.map(|folder| folder.display().to_string());
     if !context.is_human() {
         print_document_exact(&Document {
-            schema: 1,
             state,
             port,
             data,

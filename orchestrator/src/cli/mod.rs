@@ -21,6 +21,7 @@ mod restore;
 mod revert;
 mod run;
 mod schema;
+mod schemas;
 mod status;
 
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ use domain::{Diagnostic, ExitStatus, called, rerun};
 use report::Terminal;
 use service_cli::command::{Context, GlobalArgs, OutputChoice, remember};
 use service_cli::logging;
+
+pub use schemas::schemas;
 
 use crate::embedded::SERVICES;
 use crate::graph::{CycleError, refuse_cycles};

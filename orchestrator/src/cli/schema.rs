@@ -40,9 +40,8 @@ struct DumpArgs {
     scratch_server: Option<ScratchServerChoice>,
 }
 
-#[derive(serde::Serialize)]
-struct Document {
-    schema: u32,
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Document {
     written: Vec<String>,
 }
 
@@ -81,7 +80,7 @@ pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus,
         written.push(path.display().to_string());
     }
     if !context.is_human() {
-        print_document(&Document { schema: 1, written })?;
+        print_document(&Document { written })?;
     }
     Ok(ExitStatus::Done)
 }

@@ -138,7 +138,7 @@ pub(super) struct Before {
 }
 
 /// A weaker or shorter lock on a relation.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Gain {
     /// The relation.
     pub relation: String,

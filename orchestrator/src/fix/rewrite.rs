@@ -32,7 +32,7 @@ pub(super) struct Part {
 }
 
 /// A statement that remains a hazard.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Left {
     /// The line in the file.
     pub line: u32,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use domain::{Fleet, Requirement, ServiceName, Version};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fleet_graph::requirements;
@@ -23,14 +24,13 @@ pub enum Shape {
 }
 
 /// The graph as data.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct GraphDocument {
-    schema: u32,
     services: Vec<ServiceNode>,
     requires: Vec<RequiresEdge>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ServiceNode {
     name: ServiceName,
     database: String,
@@ -39,7 +39,7 @@ struct ServiceNode {
     migrations: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RequiresEdge {
     service: ServiceName,
     version: Version,
@@ -50,7 +50,6 @@ struct RequiresEdge {
 pub fn document(fleet: &Fleet) -> GraphDocument {
     let levels = levels(fleet);
     GraphDocument {
-        schema: 1,
         services: fleet
             .services()
             .map(|service| ServiceNode {

@@ -1,12 +1,13 @@
 //! An anchor: the end of a journal at one moment, to be kept outside the database.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ServiceName;
 
 /// The end of a journal's chain. It proves later that the rows up to it are unchanged, even if all hashes in the database
 /// were recomputed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Anchor {
     /// The name of the service.
     pub service: ServiceName,

@@ -1,12 +1,13 @@
 //! Compensation: undoing what a run applied, because another part of it failed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{ServiceName, Version};
 
 /// The state of a database, relative to the run that is undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CatalogState {
     /// The state before the run.
@@ -32,7 +33,7 @@ impl CatalogState {
 }
 
 /// The state of one database after a stopped compensation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DatabaseState {
     /// The name of the service.
     pub service: ServiceName,
@@ -45,7 +46,7 @@ pub struct DatabaseState {
 }
 
 /// A compensation that stopped before it was complete.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CompensationStop {
     /// The run that is undone.
     pub of_run: Uuid,

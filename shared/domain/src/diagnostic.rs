@@ -3,14 +3,17 @@
 use std::error::Error;
 use std::fmt::Display;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::causes::layers;
 use super::{ErrorObject, ExitStatus, Refusal, ServerError, rerun};
 
 /// An error as it is reported. Each error type is converted to it once, beside its code; whatever wraps an error wraps its
 /// diagnostic, and thereby keeps its cause, its next command and its exit code.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, thiserror::Error)]
+#[serde(into = "Fields")]
+#[schemars(with = "Fields")]
 #[error("{message}{}", causes.iter().map(|cause| format!(": {cause}")).collect::<String>())]
 pub struct Diagnostic {
     /// What is wrong, and where.
@@ -124,74 +127,73 @@ impl From<Refusal> for Diagnostic {
     }
 }
 
-/// The error of the server in JSON, as in `migration_failed`.
-#[derive(Serialize)]
-struct ServerErrorFields<'a> {
-    sqlstate: &'a str,
+/// What a diagnostic has in JSON besides its message.
+#[derive(Serialize, JsonSchema)]
+struct Cause {
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
+    sqlstate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<ErrorObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
+    hint: Option<String>,
+    next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Box<Refusal>>,
+    exit_code: ExitStatus,
 }
 
-impl<'a> From<&'a ServerError> for ServerErrorFields<'a> {
-    fn from(error: &'a ServerError) -> Self {
+impl From<Diagnostic> for Cause {
+    fn from(error: Diagnostic) -> Self {
+        let server = error.server_error.as_deref();
         Self {
-            sqlstate: &error.sqlstate,
-            detail: error.detail.as_deref(),
-            object: error.object(),
-            hint: error.hint.as_deref(),
+            sqlstate: server.map(|it| it.sqlstate.clone()),
+            detail: server.and_then(|it| it.detail.clone()),
+            object: server.and_then(ServerError::object),
+            hint: server.and_then(|it| it.hint.clone()),
+            next: error.next,
+            refusal: error.refusal,
+            exit_code: error.exit_code,
         }
     }
 }
 
-impl Serialize for Diagnostic {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            message: String,
-            #[serde(flatten)]
-            server_error: Option<ServerErrorFields<'a>>,
-            next: &'a Option<String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            refusal: &'a Option<Box<Refusal>>,
-            exit_code: ExitStatus,
+/// A diagnostic in JSON.
+#[derive(Serialize, JsonSchema)]
+struct Fields {
+    message: String,
+    #[serde(flatten)]
+    cause: Cause,
+}
+
+impl From<Diagnostic> for Fields {
+    fn from(error: Diagnostic) -> Self {
+        Self {
+            message: error.to_string(),
+            cause: error.into(),
         }
-        let fields = Fields {
-            message: self.to_string(),
-            server_error: self.server_error.as_deref().map(Into::into),
-            next: &self.next,
-            refusal: &self.refusal,
-            exit_code: self.exit_code,
-        };
-        fields.serialize(serializer)
     }
 }
 
 /// The diagnostic of an entry in a JSON document, where the message is named `error`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(into = "EntryFields")]
 pub struct ErrorEntry(pub Diagnostic);
 
-impl Serialize for ErrorEntry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            error: String,
-            #[serde(flatten)]
-            server_error: Option<ServerErrorFields<'a>>,
-            next: &'a Option<String>,
-            exit_code: ExitStatus,
-        }
-        let Self(error) = self;
-        let fields = Fields {
+#[derive(Serialize, JsonSchema)]
+struct EntryFields {
+    error: String,
+    #[serde(flatten)]
+    cause: Cause,
+}
+
+impl From<ErrorEntry> for EntryFields {
+    fn from(ErrorEntry(error): ErrorEntry) -> Self {
+        Self {
             error: error.to_string(),
-            server_error: error.server_error.as_deref().map(Into::into),
-            next: &error.next,
-            exit_code: error.exit_code,
-        };
-        fields.serialize(serializer)
+            cause: error.into(),
+        }
     }
 }
 

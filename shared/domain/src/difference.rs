@@ -1,9 +1,10 @@
 //! Drift: the differences between a live schema and the one that the migrations produce.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One object that differs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct SchemaDifference {
     /// The kind of the object: `table`, `column`, `index`, …
     pub kind: String,
@@ -21,7 +22,7 @@ pub struct SchemaDifference {
 }
 
 /// One fact about an object that differs: a type, a default, a comment, an owner, or one privilege of one role.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct FactDifference {
     /// The name of the fact: `type`, `default`, `comment`, `owner`, `grant`, …
     pub fact: String,
@@ -35,7 +36,7 @@ pub struct FactDifference {
 
 /// A table whose columns are in a different order. It is reported but is not drift: no statement can fix it, and it does not
 /// affect queries that name their columns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ColumnOrder {
     /// The qualified name of the table.
     pub table: String,

@@ -8,6 +8,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -21,14 +22,15 @@ use super::{
 pub const EVENT_SCHEMA: u32 = 1;
 
 /// One event of a run.
-#[derive(Clone, Debug, Serialize)]
-pub struct Event {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Event<K = EventKind> {
     /// The run ID, the same in the journal of every database.
     pub run_id: Uuid,
     /// The sequence number within the run, from 1, without gaps.
     pub seq: u64,
     /// The time when it was recorded.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: OffsetDateTime,
     /// The service that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,11 +40,11 @@ pub struct Event {
     pub version: Option<Version>,
     /// The kind, with its data.
     #[serde(flatten)]
-    pub kind: EventKind,
+    pub kind: K,
 }
 
 /// The kind of an event, with its data.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
     /// The first event of a run.
@@ -275,6 +277,7 @@ pub enum EventKind {
     },
     /// An event that only one command emits.
     #[serde(untagged)]
+    #[schemars(skip)]
     OfCommand(Arc<dyn CommandEvent>),
 }
 
@@ -300,7 +303,7 @@ impl EventKind {
 }
 
 /// The outcome of an interrupted atomic release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Resolved {
     /// The run that started it.
     pub release: Uuid,
@@ -315,7 +318,7 @@ pub struct Resolved {
 }
 
 /// The outcome of a service in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceOutcome {
     /// All of its steps are done.
@@ -351,7 +354,7 @@ impl From<ExitStatus> for ServiceOutcome {
 }
 
 /// The session that holds the advisory lock of a database.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Holder {
     /// The PID of the server process.
     pub pid: i32,
@@ -367,7 +370,7 @@ pub struct Holder {
 }
 
 /// A session or prepared transaction that blocks another session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocker {
     /// The PID of the server process; 0 for a prepared transaction.
     pub pid: i32,
@@ -389,7 +392,7 @@ pub struct Blocker {
 }
 
 /// The object that an error of the server is about, as far as the server names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ErrorObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
@@ -429,7 +432,7 @@ impl fmt::Display for ErrorObject {
 }
 
 /// How far a statement is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StatementProgress {
     /// How long the statement has been running, in milliseconds.
     pub running_ms: u64,
@@ -458,7 +461,7 @@ impl StatementProgress {
 }
 
 /// A failed step, with everything needed to fix it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Failure {
     /// The migration's name.
     pub name: String,

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// The exit status of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(into = "u8")]
 pub enum ExitStatus {
     /// 0: done, or nothing to do.
     Done,
@@ -69,8 +71,8 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-impl Serialize for ExitStatus {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(self.code())
+impl From<ExitStatus> for u8 {
+    fn from(status: ExitStatus) -> Self {
+        status.code()
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{SchemaDifference, ServiceName, Version};
 
 /// The severity of a finding, in ascending order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Does not affect the exit code.
@@ -33,7 +34,7 @@ impl fmt::Display for Severity {
 }
 
 /// A range in a file. Lines and columns count from 1, columns in characters; the end is after the last character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Place {
     /// The first line.
     pub line: u32,
@@ -46,7 +47,7 @@ pub struct Place {
 }
 
 /// One finding of a rule about a migration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The slug of the rule, which has a page in `docs/rules/`.
     pub rule: String,

@@ -9,6 +9,7 @@ mod compensation;
 mod diagnostic;
 mod difference;
 mod directive;
+mod document;
 mod event;
 mod exit;
 mod finding;
@@ -37,6 +38,7 @@ pub use compensation::{CatalogState, CompensationStop, DatabaseState};
 pub use diagnostic::{Diagnostic, ErrorEntry};
 pub use difference::{ColumnOrder, FactDifference, SchemaDifference};
 pub use directive::{Allow, Directives, Requirement};
+pub use document::Document;
 pub use event::{
     Blocker, CommandEvent, EVENT_SCHEMA, ErrorObject, Event, EventKind, Failure, Holder, Resolved,
     ServiceOutcome, StatementProgress,

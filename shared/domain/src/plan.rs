@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Requirement, ServiceName, Version};
 
 /// Whether a step applies or undoes a migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Apply the migration.
@@ -33,7 +34,7 @@ impl fmt::Display for Direction {
 }
 
 /// One migration to apply or to undo.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
     /// The name of the service.
     pub service: ServiceName,
@@ -62,7 +63,7 @@ pub struct Step {
 }
 
 /// A requirement on a database that this run does not migrate.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct Gate {
     /// The service whose database is checked.
     pub service: ServiceName,
@@ -71,7 +72,7 @@ pub struct Gate {
 }
 
 /// The steps of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Plan {
     /// The steps, each after those that it waits for.
     pub steps: Vec<Step>,

@@ -1,11 +1,12 @@
 //! A refusal: the engine could continue, but it would not be safe.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ServiceName;
 
 /// The reason of a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
     /// An applied file was edited.
@@ -61,7 +62,7 @@ pub enum RefusalKind {
 }
 
 /// One refusal, with what to do next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error, JsonSchema)]
 #[error("{}{message}", service.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
 pub struct Refusal {
     /// The reason.

@@ -1,9 +1,10 @@
 //! An atomic release: its decision, and the locks of its prepared transactions.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The decision on an atomic release, the same in every database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Commit all of it.
@@ -30,7 +31,7 @@ impl Decision {
 }
 
 /// A lock on a relation that existed before the release.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct HeldLock {
     /// The relation, with its schema.
     pub relation: String,

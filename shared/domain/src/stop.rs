@@ -1,9 +1,10 @@
 //! The reason why a run is asked to stop.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The request that stops a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum StopCause {
     /// Ctrl-C.
     #[serde(rename = "SIGINT")]

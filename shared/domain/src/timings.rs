@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A part of the work of a command. Phases do not overlap within one service; those of several services do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Reading and parsing the files of the services.
@@ -95,7 +96,7 @@ impl Drop for MeasuredPhase {
 }
 
 /// What was measured of one phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PhaseTime {
     /// The phase.
     pub phase: Phase,
@@ -108,7 +109,7 @@ pub struct PhaseTime {
 }
 
 /// The phases of a command that happened, and its whole duration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Timings {
     /// From the start of the command, in microseconds.
     pub elapsed_us: u64,

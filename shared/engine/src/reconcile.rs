@@ -10,13 +10,14 @@ use domain::{
     AppliedMigration, Direction, History, Interruption, Migration, OwedRevert, Refusal,
     RefusalKind, Service, ServiceName, Version, commented, rerun, suggest,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::checksum;
 
 pub use agreement::{Disagreement, JournalState, disagreements};
 
 /// The state of one migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// In the history, and the file is unchanged.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -470,7 +471,7 @@ pub async fn last_sqlstate(
 }
 
 /// A journal row for human output and JSON.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct JournalRow {
     /// Its position in the journal.
     pub id: i64,

@@ -3,11 +3,12 @@
 #![expect(missing_docs, reason = "most names are self-explanatory")]
 
 use domain::{CommandEvent, Version};
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 /// An event that only `restore` emits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RestoreEvent {
     /// A backup is complete and fits the server. Describes what restoring it means.
@@ -63,7 +64,7 @@ pub enum RestoreEvent {
 impl CommandEvent for RestoreEvent {}
 
 /// What restoring a backup means.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlannedRestore {
     /// The database that is restored.
     pub database: String,
@@ -73,6 +74,7 @@ pub struct PlannedRestore {
     pub backup: String,
     pub manifest: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub taken_at: OffsetDateTime,
     /// The age of the backup, in seconds. It does not contain later writes.
     pub age_s: i64,

@@ -2,10 +2,11 @@
 
 use domain::ServiceName;
 use pg_address::DatabaseAddress;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Runs fail or are unprotected until it is resolved.
@@ -28,7 +29,7 @@ impl Severity {
 }
 
 /// A problem of a database or server.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Finding {
     /// A stable identifier of the check.
     pub kind: &'static str,
@@ -45,6 +46,7 @@ pub struct Finding {
     pub next: String,
     /// The repair of `--fix`, if there is one.
     #[serde(rename = "fix")]
+    #[schemars(with = "Option<&str>")]
     pub remedy: Option<Remedy>,
 }
 

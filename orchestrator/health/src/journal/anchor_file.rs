@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use domain::{Anchor, Diagnostic, Fleet, ServiceName, rerun};
+use domain::{Anchor, Diagnostic, Document, Fleet, ServiceName, rerun};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service_layout::files;
 use time::OffsetDateTime;
@@ -11,12 +12,13 @@ use time::OffsetDateTime;
 const SCHEMA: u32 = 1;
 
 /// Anchors of several services, taken at one time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AnchorFile {
-    #[serde(default = "schema")]
+    #[serde(default = "schema", skip_serializing)]
     schema: u32,
     /// When they were taken. The `run_finished` event calls it `time`.
     #[serde(with = "time::serde::rfc3339", alias = "time")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     taken_at: OffsetDateTime,
     anchors: Vec<Anchor>,
     #[serde(skip)]
@@ -129,7 +131,8 @@ impl AnchorFile {
         let failed = |source: std::io::Error| {
             Diagnostic::failed(format!("cannot write {}", path.display()), &source)
         };
-        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
+        let text = serde_json::to_string_pretty(&Document::new(self))
+            .map_err(|error| failed(error.into()))?;
         let mut file = std::fs::File::create_new(path).map_err(failed)?;
         file.write_all(format!("{text}\n").as_bytes())
             .and_then(|()| file.sync_all())

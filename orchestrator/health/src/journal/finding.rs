@@ -1,9 +1,10 @@
 //! The findings of a journal's verification.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How rows were changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// A row was edited after it was written.
@@ -23,7 +24,7 @@ pub enum FindingKind {
 }
 
 /// One finding, and the affected rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The kind of change.
     pub kind: FindingKind,

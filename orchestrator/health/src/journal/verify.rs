@@ -4,13 +4,14 @@ use domain::{Anchor, ServiceName};
 use engine::inspect::{ServiceError, Target};
 use engine::reconcile::disagreements;
 use pg_session::{ConnectError, Connections};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::{read_chain, read_history};
 
 use super::{Finding, FindingKind, judge};
 
 /// The state of the journal of a service's database.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Verification {
     /// The service.
     pub name: ServiceName,

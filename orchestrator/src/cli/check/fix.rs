@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::{Diagnostic, ErrorEntry, ExitStatus, ServiceName, Version};
 use engine::inspect::{Target, inspect};
 use engine::reconcile::reconcile;
+use schemars::JsonSchema;
 use serde::Serialize;
 use service_cli::command::{Context, Selected, print_document, watch_signals};
 
@@ -27,16 +28,15 @@ pub(super) struct Wish<'a> {
     pub(super) dry_run: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Document<'a> {
     written: bool,
     migrations: Vec<Entry<'a>>,
     /// Services that could not be checked.
     failed: &'a [Unrehearsed],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Entry<'a> {
     service: &'a ServiceName,
     version: Version,
@@ -49,7 +49,7 @@ struct Entry<'a> {
     left: &'a [fix::Left],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct File<'a> {
     path: String,
     new: bool,
@@ -90,7 +90,6 @@ pub(super) async fn fix(context: &Context, wish: &Wish<'_>) -> Result<ExitStatus
         crate::cli::print(&human(&fixed, &failed, wish.dry_run, context.terminal.out))?;
     } else {
         print_document(&Document {
-            schema: 1,
             written: !wish.dry_run,
             migrations: fixed.iter().map(entry).collect(),
             failed: &failed,

@@ -1,6 +1,6 @@
 //! The `check` command.
 
-mod fix;
+pub(super) mod fix;
 mod fix_lines;
 mod lines;
 

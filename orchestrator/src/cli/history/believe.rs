@@ -3,14 +3,14 @@
 use domain::{Diagnostic, ExitStatus, ServiceName};
 use engine::reconcile::Disagreement;
 use report::clean;
+use schemars::JsonSchema;
 use serde::Serialize;
 use service_cli::command::{Context, confirm, one_service, print_document, select, watch_signals};
 
 use health::journal::{Believed, believe};
 
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Document<'a> {
     service: &'a ServiceName,
     recorded: &'a [Disagreement],
 }
@@ -58,7 +58,6 @@ pub(super) async fn believe_one(
         crate::cli::print(&text)?;
     } else {
         print_document(&Document {
-            schema: 1,
             service: name,
             recorded: &recorded,
         })?;

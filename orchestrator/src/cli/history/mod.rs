@@ -1,6 +1,6 @@
 //! The `history` command: every attempt, read from the journals.
 
-mod believe;
+pub(super) mod believe;
 mod verify;
 
 use std::path::PathBuf;
@@ -53,9 +53,8 @@ pub(super) struct Args {
     anchor_out: Option<PathBuf>,
 }
 
-#[derive(serde::Serialize)]
-struct Document {
-    schema: u32,
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Document {
     attempts: Vec<JournalRow>,
     unreachable: Vec<Unreachable>,
 }
@@ -104,7 +103,6 @@ pub(super) async fn history(context: &Context, args: &Args) -> Result<ExitStatus
         super::print(&text)?;
     } else {
         print_document(&Document {
-            schema: 1,
             attempts,
             unreachable,
         })?;

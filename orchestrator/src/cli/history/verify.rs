@@ -10,29 +10,12 @@ use futures_util::{StreamExt, stream};
 use pg_session::{ConnectError, Connections};
 use report::units::count;
 use report::{Palette, Role, clean};
-use serde::Serialize;
-use service_cli::command::{Context, Unreachable, print_document, select, unreachable_lines};
+use service_cli::command::{Context, PerService, print_document, select};
 use store::read_anchor;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use health::journal::{AnchorFile, Verification, refuse_existing_anchor, verify};
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    services: Vec<Entry<'a>>,
-}
-
-/// The result for one service, or its error.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Entry<'a> {
-    Read(&'a Verification),
-    Failed(Unreachable),
-}
-
-type Verified<'a> = (&'a ServiceName, Result<Verification, ServiceError>);
 
 /// Verifies each journal independently: an unreadable journal does not hide the findings of another.
 pub(super) async fn verify_journals(
@@ -74,33 +57,29 @@ pub(super) async fn verify_journals(
         Some(_) => Some(anchors_now(&connections, &targets).await?),
         None => None,
     };
-    let verified: Vec<Verified<'_>> = stream::iter(&targets)
+    let verified = stream::iter(&targets)
         .map(|(name, target)| {
             let (connections, anchor) = (&connections, wanted.get(name).copied());
-            async move { (name, verify(connections, target, anchor).await) }
+            async move {
+                let verified = verify(connections, target, anchor).await;
+                (name, verified.map_err(Into::into))
+            }
         })
         .buffered(context.jobs().max(1))
         .collect()
         .await;
-    let status = verified
-        .iter()
-        .fold(ExitStatus::Done, |worst, (_, one)| match one {
-            Ok(found) if found.findings.is_empty() => worst,
-            Ok(_) => worst.or_worse(ExitStatus::Findings),
-            Err(error) => worst.or_worse(error.exit_code()),
-        });
+    let verified = PerService(verified);
+    let status = verified.status(|found| match found.findings.is_empty() {
+        true => ExitStatus::Done,
+        false => ExitStatus::Findings,
+    });
     if let (Some(out), Some(taken), ExitStatus::Done) = (out, taken, status) {
         taken.write(out)?;
     }
-    if context.is_human() {
-        let taken_at = anchors.as_ref().map(AnchorFile::taken_at);
-        crate::cli::print(&human(&verified, taken_at, context.terminal.out))?;
-    } else {
-        print_document(&Document {
-            schema: 1,
-            services: verified.iter().map(entry).collect(),
-        })?;
-    }
+    let taken_at = anchors.as_ref().map(AnchorFile::taken_at);
+    verified.print(context, |name, found| {
+        lines(name, found, taken_at, context.terminal.out)
+    })?;
     Ok(status)
 }
 
@@ -159,32 +138,6 @@ async fn anchors_now(
         }));
     }
     Ok(AnchorFile::taken_now(anchors))
-}
-
-fn entry<'a>((name, verified): &'a Verified<'a>) -> Entry<'a> {
-    match verified {
-        Ok(found) => Entry::Read(found),
-        Err(error) => Entry::Failed(Unreachable::new(name, error.diagnostic())),
-    }
-}
-
-fn human(verified: &[Verified<'_>], taken_at: Option<OffsetDateTime>, palette: Palette) -> String {
-    let names = verified
-        .iter()
-        .map(|(name, _)| name.as_str().len())
-        .max()
-        .unwrap_or(0);
-    let mut text = String::new();
-    let mut failed = Vec::new();
-    for (name, one) in verified {
-        let padded = format!("{:names$}", name.as_str());
-        match one {
-            Ok(found) => text.push_str(&lines(&padded, found, taken_at, palette)),
-            Err(error) => failed.push(Unreachable::new(name, error.diagnostic())),
-        }
-    }
-    text.push_str(&unreachable_lines(&failed, palette));
-    text
 }
 
 fn lines(

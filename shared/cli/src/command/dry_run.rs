@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::hazards::line;
@@ -13,15 +14,14 @@ use domain::{Diagnostic, Direction, Gate, Place, Plan, ServiceName, Severity, St
 use engine::inspect::{ServiceError, Target};
 use engine::revert;
 
-/// A plan as a JSON document.
-#[derive(Serialize)]
-struct PlanDocument<'a> {
-    schema: u32,
+/// A plan in JSON.
+#[derive(Serialize, JsonSchema)]
+pub struct PlanDocument<'a> {
     steps: Vec<StepDocument<'a>>,
     gates: &'a [Gate],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StepDocument<'a> {
     #[serde(flatten)]
     step: &'a Step,
@@ -30,7 +30,7 @@ struct StepDocument<'a> {
     hazards: Vec<HazardDocument<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct HazardDocument<'a> {
     hazard: &'a str,
     severity: Severity,
@@ -63,7 +63,6 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<(), Diagnostic> {
         })
     });
     print_document(&PlanDocument {
-        schema: 1,
         steps: steps.collect(),
         gates: &plan.gates,
     })

@@ -25,7 +25,7 @@ mod unreachable;
 pub use args::{GlobalArgs, LogFormat, OutputChoice};
 pub use confirm::{answer_is_yes, confirm};
 pub use context::Context;
-pub use dry_run::{print_plan, print_sql};
+pub use dry_run::{PlanDocument, print_plan, print_sql};
 pub use gather::{Gathered, gather, warn_in_doubt};
 pub use hazards::Hazards;
 pub use in_doubt::resolve_in_doubt;
@@ -38,5 +38,7 @@ pub use run::{
     planned_run, run,
 };
 pub use selection::{Selected, select};
-pub use status::{StatusArgs, status};
-pub use unreachable::{Unreachable, refuse_stopped, unreachable_lines};
+pub use status::{ServiceStatus, StatusArgs, status};
+pub use unreachable::{
+    OrUnreachable, PerService, Services, Unreachable, refuse_stopped, unreachable_lines,
+};

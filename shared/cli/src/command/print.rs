@@ -1,6 +1,7 @@
 //! Prints a command's result on standard output.
 
-use domain::Diagnostic;
+use domain::{Diagnostic, Document};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use report::output;
@@ -27,18 +28,18 @@ pub fn print_exact(text: &str) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Prints one JSON document.
-pub fn print_document(document: &impl Serialize) -> Result<(), Diagnostic> {
+/// Prints one JSON document, with the version of the schema before its fields.
+pub fn print_document(document: &(impl Serialize + JsonSchema)) -> Result<(), Diagnostic> {
     print_exact(&printable_json(&json(document)?))
 }
 
 /// Prints one JSON document without masking secrets, for values that the user requested explicitly.
-pub fn print_document_exact(document: &impl Serialize) -> Result<(), Diagnostic> {
+pub fn print_document_exact(document: &(impl Serialize + JsonSchema)) -> Result<(), Diagnostic> {
     print_exact(&json(document)?)
 }
 
 fn json(document: &impl Serialize) -> Result<String, Diagnostic> {
-    let mut text = serde_json::to_string_pretty(document)
+    let mut text = serde_json::to_string_pretty(&Document::new(document))
         .map_err(|error| Diagnostic::failed("cannot serialize the result as JSON", &error))?;
     text.push('\n');
     Ok(text)

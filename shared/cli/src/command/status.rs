@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::print::print_text;
-use super::{Context, Selected, Unreachable, print_document, unreachable_lines};
+use super::{Context, Selected, Services, Unreachable, print_document, unreachable_lines};
 use domain::History;
 use domain::{
     Diagnostic, Direction, ErrorEntry, ExitStatus, RefusalKind, ServiceName, Version, suggest,
@@ -33,8 +34,8 @@ pub struct StatusArgs {
 }
 
 /// `status` of one service.
-#[derive(Debug, Serialize)]
-struct ServiceStatus {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ServiceStatus {
     name: ServiceName,
     database: String,
     database_exists: Option<bool>,
@@ -58,14 +59,14 @@ struct ServiceStatus {
 }
 
 /// The pending reverts of a compensation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CompensationStatus {
     run_id: Uuid,
     because: String,
     versions: Vec<Version>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MigrationStatus {
     version: Version,
     name: String,
@@ -79,12 +80,6 @@ struct MigrationStatus {
     applied_on: Option<String>,
     duration_ms: Option<i64>,
     reversible: bool,
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    services: &'a [ServiceStatus],
 }
 
 /// Reads the states of services concurrently. Writes nothing.
@@ -221,10 +216,7 @@ pub async fn status(
     if context.is_human() {
         print_text(&human(&found, context))?;
     } else {
-        print_document(&Document {
-            schema: 1,
-            services: &found,
-        })?;
+        print_document(&Services { services: &*found })?;
     }
     let errors = found.iter().filter_map(|service| service.error.as_ref());
     let worst = errors.fold(ExitStatus::Done, |worst, ErrorEntry(error)| {

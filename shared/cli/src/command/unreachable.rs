@@ -4,21 +4,84 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{Context, print_document, print_text};
 use domain::{Diagnostic, ErrorEntry, ExitStatus, ServiceName};
 use engine::inspect::ServiceError;
 use report::Palette;
 use report::failure::{command_error, without_databases};
 
 /// A service whose database cannot be inspected.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Unreachable {
     /// The name of the service.
     pub name: ServiceName,
     /// The error.
     #[serde(flatten)]
     pub error: ErrorEntry,
+}
+
+/// The services of a document.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Services<'a, T> {
+    /// The selected services, sorted by name.
+    pub services: &'a [T],
+}
+
+/// A service in a document, or why it could not be read.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OrUnreachable<'a, T> {
+    /// It was read.
+    Read(&'a T),
+    /// It could not be read.
+    Unreachable(Unreachable),
+}
+
+/// What a command read of each service, or why it could not, in the order of the names.
+#[derive(Debug)]
+pub struct PerService<'a, T>(pub Vec<(&'a ServiceName, Result<T, Diagnostic>)>);
+
+impl<T: Serialize + JsonSchema> PerService<'_, T> {
+    /// The worst exit status, with that of each result.
+    pub fn status(&self, of: impl Fn(&T) -> ExitStatus) -> ExitStatus {
+        let statuses = self.0.iter().map(|(_, result)| match result {
+            Ok(read) => of(read),
+            Err(error) => error.exit_code,
+        });
+        statuses.fold(ExitStatus::Done, ExitStatus::or_worse)
+    }
+
+    /// Prints the results: as one document, or each with `lines` (of the padded name and the result), and then the errors.
+    pub fn print(
+        &self,
+        context: &Context,
+        lines: impl Fn(&str, &T) -> String,
+    ) -> Result<(), Diagnostic> {
+        if !context.is_human() {
+            let services = self.0.iter().map(|(name, result)| match result {
+                Ok(read) => OrUnreachable::Read(read),
+                Err(error) => OrUnreachable::Unreachable(Unreachable::new(name, error.clone())),
+            });
+            let services: Vec<_> = services.collect();
+            return print_document(&Services {
+                services: &services,
+            });
+        }
+        let names = self.0.iter().map(|(name, _)| name.as_str().len());
+        let width = names.max().unwrap_or(0);
+        let mut text = String::new();
+        let mut failed = Vec::new();
+        for (name, result) in &self.0 {
+            match result {
+                Ok(read) => text.push_str(&lines(&format!("{:width$}", name.as_str()), read)),
+                Err(error) => failed.push(Unreachable::new(name, error.clone())),
+            }
+        }
+        print_text(&(text + &unreachable_lines(&failed, context.terminal.out)))
+    }
 }
 
 impl Unreachable {

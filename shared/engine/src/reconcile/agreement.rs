@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{AppliedMigration, History};
 use domain::{Service, Version};
 
 /// The last journal entry of a version that contradicts history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalState {
     /// It is applied; history lacks it.
@@ -21,7 +22,7 @@ pub enum JournalState {
 }
 
 /// A version about which history and journal differ.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Disagreement {
     /// The version.
     pub version: Version,
