@@ -40,6 +40,17 @@ global: every command and every service program accepts them, before and after t
     assert_generated("docs/cli.md", &page);
 }
 
+#[test]
+fn the_schemas_are_those_of_the_types() {
+    for (name, schema) in orchestrator::cli::schemas() {
+        let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+        assert_generated(
+            &format!("docs/schemas/{name}.schema.json"),
+            &format!("{text}\n"),
+        );
+    }
+}
+
 /// A section for a command, and one for each of its subcommands.
 fn describe(page: &mut String, command: &Command, level: usize) {
     let name = command.get_bin_name().unwrap_or(command.get_name());
