@@ -450,7 +450,7 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
     service.migration(
         1,
         "old",
-        "CREATE TABLE a (id int, mail text);\nCREATE POLICY p ON a USING (id > 0);\n",
+        "CREATE TABLE a (id int, password text);\nCREATE POLICY p ON a USING (id > 0);\n",
     );
     let orchestrator = Program::orchestrator(&server).services(&services);
     let generate_as = |name: &str, schema: &str, options: &[&str], code: i32| {
@@ -464,17 +464,19 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
 
     // Nothing to do.
     generate(
-        &format!("CREATE TABLE a (id int, mail text);\n{policy}"),
+        &format!("CREATE TABLE a (id int, password text);\n{policy}"),
         &[],
         0,
     );
     // schema.sql does not load.
     generate("CREATE TABLE a (id nothing);\n", &[], 1);
-    // A rename, or a drop and an addition.
-    let renamed = format!("CREATE TABLE a (id int, email text);\n{policy}");
+    // A rename, or a drop and an addition. The suggestion can be pasted, whatever the columns are called.
+    let renamed = format!("CREATE TABLE a (id int, secret_hash text);\n{policy}");
     let outcome = generate(&renamed, &[], 3);
     assert!(
-        outcome.stderr.contains("--rename public.a.mail=email"),
+        outcome
+            .stderr
+            .contains("--rename public.a.password=secret_hash"),
         "{}",
         outcome.stderr
     );
@@ -482,14 +484,16 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
     // A loss of data.
     let outcome = generate(&renamed, &["--no-rename"], 3);
     assert!(
-        outcome.stderr.contains("--allow drop-column:public.a.mail"),
+        outcome
+            .stderr
+            .contains("--allow drop-column:public.a.password"),
         "{}",
         outcome.stderr
     );
-    generate(&renamed, &["--rename", "public.a.phone=email"], 2);
+    generate(&renamed, &["--rename", "public.a.phone=secret_hash"], 2);
     // What is not covered.
     let partitioned =
-        format!("CREATE TABLE a (id int, mail text) PARTITION BY RANGE (id);\n{policy}");
+        format!("CREATE TABLE a (id int, password text) PARTITION BY RANGE (id);\n{policy}");
     let outcome = generate(&partitioned, &["--output", "json"], 4);
     let document = outcome.json();
     assert_eq!(document["proven"], false);
@@ -499,7 +503,7 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
         &[
             "--no-rename",
             "--allow",
-            "drop-column:public.a.mail",
+            "drop-column:public.a.password",
             "--dry-run",
         ],
         0,
@@ -507,7 +511,7 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
     assert_eq!(files(service.path()), ["V1__old.sql"]);
 
     let wider = format!(
-        "CREATE TABLE a (id bigint NOT NULL, mail text, \"createdAt\" timestamptz DEFAULT now());\n{policy}COMMENT ON POLICY p ON a IS 'ids';\n"
+        "CREATE TABLE a (id bigint NOT NULL, password text, \"createdAt\" timestamptz DEFAULT now());\n{policy}COMMENT ON POLICY p ON a IS 'ids';\n"
     );
     let outcome = generate(&wider, &["--dry-run"], 0);
     insta::assert_snapshot!("generated", settled(&outcome.stdout, &services));
@@ -516,7 +520,7 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
     // The reason is in the file, and `check` accepts it.
     generate(
         &renamed,
-        &["--no-rename", "--allow", "drop-column:public.a.mail"],
+        &["--no-rename", "--allow", "drop-column:public.a.password"],
         0,
     );
     let check = orchestrator.run(&["check", "one", "--no-rehearsal", "--output", "json"]);
@@ -530,7 +534,7 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
         &[
             "--no-rename",
             "--allow",
-            "drop-column:public.a.email",
+            "drop-column:public.a.secret_hash",
             "--draft",
         ],
         4,

@@ -72,6 +72,10 @@ pub fn mask_secrets(text: &str) -> Cow<'_, str> {
             (copied, at) = (to, text.len().min(to + 1));
             continue;
         }
+        if let Some(length) = renamed(&text[at..]) {
+            at += length;
+            continue;
+        }
         let found = if text[at..].starts_with("://") {
             url_password(
                 text,
@@ -225,6 +229,16 @@ pub fn mask_key(detail: &str) -> String {
         has_secret.then(|| format!("{names})=({MASK}){rest}"))
     });
     masked.unwrap_or_else(|| detail.to_owned())
+}
+
+/// The length of `--rename OLD=NEW` at the beginning of a text: names of objects, whatever they are called.
+fn renamed(text: &str) -> Option<usize> {
+    let names = text.strip_prefix("--rename")?.strip_prefix([' ', '='])?;
+    let end = match names.strip_prefix('\'') {
+        Some(names) => names.find('\'')? + 2,
+        None => names.find(char::is_whitespace).unwrap_or(names.len()),
+    };
+    Some(text.len() - names.len() + end)
 }
 
 const fn is_name(character: char) -> bool {
@@ -505,6 +519,10 @@ mod tests {
                 "PGPASSWORD=x DB_PASSWORD=y",
                 "PGPASSWORD=*** DB_PASSWORD=***",
             ),
+            (
+                "psql 'password=xy' --rename a.password=b.token password=y",
+                "psql 'password=***' --rename a.password=b.token password=***",
+            ),
             ("é PASSWORD 'é'", "é PASSWORD '***'"),
             ("PASSWORD 'x'\n  'y' LOGIN", "PASSWORD '***\n' LOGIN"),
             (
@@ -596,6 +614,7 @@ mod tests {
             "the bearer of it, a basic role, psql -u",
             "UPDATE u SET a = 'b' WHERE c = 'd'",
             "password",
+            "next: orchestrator generate auth --rename public.users.password=secret_hash --rename 'a.\"Token\"=b.token' --draft",
             "",
         ] {
             assert_eq!(mask_secrets(text), text);

@@ -41,7 +41,7 @@ pub fn remember(globals: &GlobalArgs, own: Option<(String, ServiceName)>) {
 
 /// The arguments of this process, without the passwords of addresses and statements.
 fn called() -> Vec<String> {
-    let mut is_address = false;
+    let (mut is_address, mut is_rename) = (false, false);
     let arguments = std::env::args_os().skip(1);
     arguments
         .map(|argument| {
@@ -55,6 +55,9 @@ fn called() -> Vec<String> {
                 return format!("{flag}={}", shown_or_placeholder(address));
             }
             is_address = ADDRESSES.contains(&text.as_ref());
+            if std::mem::replace(&mut is_rename, text == "--rename") {
+                return text.into_owned();
+            }
             mask_secrets(&text).into_owned()
         })
         .collect()
