@@ -11,16 +11,13 @@ use time::OffsetDateTime;
 /// A new migration and its revert, not yet written.
 #[derive(Debug)]
 pub struct Skeleton {
-    /// The migration file.
     pub migration: SkeletonFile,
-    /// The revert file.
     pub revert: SkeletonFile,
 }
 
 /// A file to create.
 #[derive(Debug)]
 pub struct SkeletonFile {
-    /// The path of the file.
     pub path: PathBuf,
     /// The initial contents.
     pub text: String,

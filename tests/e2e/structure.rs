@@ -242,3 +242,41 @@ fn a_suggested_command_is_built_where_the_flags_are_known() {
     spelled.retain(|line| !line.contains("let application") && !line.contains("Sha256::digest"));
     assert_eq!(spelled, Vec::<String>::new());
 }
+
+/// Fields and variants need a comment only where the name does not say it all, so `missing_docs` is not used.
+#[test]
+fn every_public_function_and_type_is_documented() {
+    let root = workspace();
+    let mut missing = Vec::new();
+    for file in ["shared", "orchestrator"]
+        .map(|it| sources(&root.join(it)))
+        .concat()
+    {
+        let path = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy();
+        if ["/tests/", "tests.rs", "samples.rs"]
+            .iter()
+            .any(|it| path.contains(it))
+        {
+            continue;
+        }
+        let text = read(&file);
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines: Vec<&str> = code.lines().map(str::trim).collect();
+        for (at, line) in lines.iter().enumerate() {
+            let item = line.trim_start_matches("pub ").trim_start_matches("async ");
+            let item = item.trim_start_matches("const ").split(' ').next();
+            let is_item = matches!(item, Some("fn" | "struct" | "enum" | "trait" | "type"));
+            let before = lines[..at].iter().rev();
+            let mut before =
+                before.take_while(|it| !it.is_empty() && !it.ends_with(['{', '}', ';']));
+            if line.starts_with("pub ") && is_item && !before.any(|it| it.starts_with("///")) {
+                missing.push(format!("{path}:{}: {line}", at + 1));
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "without a comment:\n{}",
+        missing.join("\n")
+    );
+}

@@ -5,7 +5,6 @@ use domain::{ColumnOrder, SchemaDifference, Version};
 /// A version that could be adopted, and how the live schema differs from the schema of that version.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
-    /// The candidate version.
     pub version: Version,
     /// Whether its catalog differs from the catalog of the previous version.
     pub changes_schema: bool,

@@ -1,7 +1,5 @@
 //! The events of an adoption.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use domain::{ColumnOrder, CommandEvent, SchemaDifference};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -23,21 +23,14 @@ pub enum BackupError {
     Folder {
         /// The directory, or a file in it.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// A program cannot be started.
     #[error("cannot run {program}")]
-    NotRun {
-        /// The program.
-        program: String,
-        /// Why.
-        source: io::Error,
-    },
+    NotRun { program: String, source: io::Error },
     /// `pg_dump` failed.
     #[error("{database}: pg_dump failed: {said}")]
     Dump {
-        /// The database.
         database: String,
         /// The directory of the dump.
         folder: PathBuf,
@@ -51,7 +44,6 @@ pub enum BackupError {
         "{database}: the dump timed out after {}, blocked by {}", humantime::format_duration(*waited), blockers(who)
     )]
     Blocked {
-        /// The database.
         database: String,
         /// How long the dump waited.
         waited: Duration,
@@ -61,7 +53,6 @@ pub enum BackupError {
     /// The dump is incomplete or damaged.
     #[error("{}: the dump of {database} is invalid: {why}", path.display())]
     Unsound {
-        /// The database.
         database: String,
         /// The dump.
         path: PathBuf,
@@ -71,7 +62,6 @@ pub enum BackupError {
     /// `pg_restore` did not reach the end of the dump, because a server or a privilege was missing.
     #[error("{database}: pg_restore failed: {said}")]
     Restore {
-        /// The database.
         database: String,
         /// Its error messages.
         said: String,
@@ -79,9 +69,7 @@ pub enum BackupError {
     /// The test restore failed.
     #[error("{database}: test restore of the dump failed")]
     Scratch {
-        /// The database.
         database: String,
-        /// Why.
         source: ScratchError,
     },
     /// The manifest cannot be written.

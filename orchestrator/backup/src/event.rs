@@ -1,7 +1,5 @@
 //! The events of a backup.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use domain::{Blocker, CommandEvent, ServiceName};
 use schemars::JsonSchema;
 use serde::Serialize;

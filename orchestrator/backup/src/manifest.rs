@@ -1,7 +1,5 @@
 //! The manifest of a backup: its contents, with checksums.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -43,7 +41,6 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceBackup {
     pub service: ServiceName,
-    /// The name of its database.
     pub database: String,
     /// Host and port, or socket.
     pub server: String,
@@ -53,7 +50,6 @@ pub struct ServiceBackup {
     pub format: DumpFormat,
     /// The path of the dump, relative to the manifest: a file or a directory.
     pub path: String,
-    /// All files of the dump.
     pub files: Vec<DumpFile>,
     /// The time of the dump's snapshot by the server's clock, which orders the backups of a database regardless of the machine.
     /// Absent in older manifests.
@@ -67,7 +63,6 @@ pub struct ServiceBackup {
     pub duration_ms: u64,
     /// The size of the database, in bytes.
     pub database_bytes: u64,
-    /// The name of the history table.
     pub history_table: String,
     /// The newest applied migration, if any.
     pub head: Option<Head>,
@@ -147,16 +142,11 @@ pub struct RoleSetting {
 pub enum ManifestError {
     /// The file cannot be read or written.
     #[error("cannot read or write {}", path.display())]
-    Io {
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// The file is not a manifest.
     #[error("{}: not a backup manifest", path.display())]
     Malformed {
         path: PathBuf,
-        /// Why.
         source: serde_json::Error,
     },
     /// The version of the format is not supported.

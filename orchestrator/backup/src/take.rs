@@ -32,7 +32,6 @@ use client_program::ClientWatch;
 pub struct Backup {
     /// The directory of all backups.
     pub root: PathBuf,
-    /// The format of the dumps.
     pub format: DumpFormat,
     /// The number of sessions per dump in the directory format.
     pub dump_jobs: u16,
@@ -40,7 +39,6 @@ pub struct Backup {
     pub keep: Option<usize>,
     /// How dumps are verified.
     pub verification: Verification,
-    /// The servers for test restores.
     pub test_restore_servers: TestRestoreServers,
     /// The directory of the client programs, if given.
     pub pg_bin: Option<PathBuf>,

@@ -31,7 +31,6 @@ pub enum ClientProgramError {
     /// No program of that name was found.
     #[error("{name} not found {place}")]
     Absent {
-        /// The name of the program.
         name: &'static str,
         /// The places that were searched.
         place: String,

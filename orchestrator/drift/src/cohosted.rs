@@ -16,7 +16,6 @@ use scratch::{Replay, ScratchError};
 pub struct CohostedService {
     /// The service itself.
     pub service: Arc<Service>,
-    /// Its history table.
     pub history_table: String,
     /// Applied versions, oldest first.
     pub applied: Vec<Version>,

@@ -14,7 +14,6 @@ use tokio_postgres::types::Type;
 pub struct DatabaseSetting {
     /// `owner`, `connection limit`, `grant`, a setting such as `search_path`, …
     pub name: String,
-    /// The value of the setting.
     pub value: String,
     /// The role to which the setting is limited.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,9 +15,7 @@ use scratch::{Replay, ScratchError, ScratchServers};
 /// The drift of one service.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DriftReport {
-    /// The name of the service.
     pub name: ServiceName,
-    /// The name of its database.
     pub database: String,
     /// Whether the database exists.
     pub database_exists: bool,

@@ -45,7 +45,6 @@ pub struct Loss {
 pub struct Likely {
     /// The old object, as in `public.users.mail`.
     pub old: String,
-    /// Its new name.
     pub new: String,
 }
 

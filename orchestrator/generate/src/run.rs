@@ -16,7 +16,6 @@ use crate::rename;
 
 /// What to generate.
 pub struct Request<'a> {
-    /// The service.
     pub service: &'a Service,
     /// Where its scratch databases are.
     pub server: &'a DatabaseAddress,
@@ -87,7 +86,6 @@ pub enum Generated {
     UnknownRename(String),
     /// These may be renames, and nothing else was computed.
     Ambiguous(Vec<Likely>),
-    /// The steps.
     Steps {
         /// The migrations, in order.
         steps: Vec<Step>,

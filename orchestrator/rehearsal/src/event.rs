@@ -1,7 +1,5 @@
 //! The event of a rehearsal: the result of rehearsing one migration.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use domain::{ColumnOrder, CommandEvent, Finding};
 use schemars::JsonSchema;
 use serde::Serialize;

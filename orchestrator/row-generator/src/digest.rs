@@ -91,6 +91,7 @@ pub(super) struct ColumnSums {
 }
 
 impl TableDigest {
+    /// The number of rows.
     pub fn count(&self) -> usize {
         match &self.content {
             Content::Rows(rows) => rows.len(),
@@ -98,6 +99,7 @@ impl TableDigest {
         }
     }
 
+    /// The position of the column with this name.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }

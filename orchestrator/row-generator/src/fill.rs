@@ -35,7 +35,6 @@ const SETTINGS: &str = "SET LOCAL synchronous_commit = off; SET LOCAL statement_
 pub struct Unfilled {
     /// The name of the table, for messages.
     pub table: String,
-    /// The reason.
     pub why: String,
 }
 

@@ -39,7 +39,6 @@ pub enum LossKind {
     },
     /// Values of a column differ.
     Changed {
-        /// The name of the column.
         column: String,
         /// In how many rows; `None` if the table is too big to count them.
         rows: Option<usize>,
@@ -51,10 +50,7 @@ pub enum LossKind {
     /// Each column has the same values, but in different rows.
     Mixed,
     /// Values written between the migration and its revert do not survive the revert.
-    WrittenLater {
-        /// The name of the column.
-        column: String,
-    },
+    WrittenLater { column: String },
 }
 
 /// A difference of the rows after a revert from those before the migration.
@@ -62,7 +58,6 @@ pub enum LossKind {
 pub struct Loss {
     /// The name of the table, for messages.
     pub table: String,
-    /// The kind of the loss.
     pub kind: LossKind,
     /// The cause of the loss.
     pub culprit: Culprit,

@@ -49,6 +49,7 @@ pub(super) struct Types {
 }
 
 impl Types {
+    /// Indexes types by their OIDs.
     pub fn new(types: Vec<Type>) -> Self {
         Self {
             types: types.into_iter().map(|found| (found.oid, found)).collect(),
@@ -56,10 +57,12 @@ impl Types {
         }
     }
 
+    /// The type with this OID.
     pub fn get(&self, oid: u32) -> Option<&Type> {
         self.types.get(&oid)
     }
 
+    /// All types.
     pub fn all(&self) -> impl Iterator<Item = &Type> {
         self.types.values()
     }

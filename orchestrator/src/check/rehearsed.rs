@@ -1,7 +1,5 @@
 //! Rehearses the selected migrations, without events.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use domain::{ErrorEntry, Finding, Service, ServiceName, Version};
 use engine::dispatch::Events;
 use futures_util::{StreamExt, stream};
@@ -37,7 +35,6 @@ pub struct Proof {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unrehearsed {
     pub service: ServiceName,
-    /// Why.
     #[serde(flatten)]
     pub error: ErrorEntry,
 }

@@ -1,7 +1,5 @@
 //! The findings in order, and their counts.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use domain::{ExitStatus, Finding, ServiceName, Severity, Version};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -13,7 +13,6 @@ use service_layout::files;
 /// A change of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
-    /// The path.
     pub path: PathBuf,
     /// The current content; `None` for a new file.
     pub before: Option<String>,
@@ -41,7 +40,6 @@ pub enum WriteError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
 }

@@ -140,7 +140,6 @@ pub(super) struct Before {
 /// A weaker or shorter lock on a relation.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Gain {
-    /// The relation.
     pub relation: String,
     /// The lock that the old file takes.
     pub before: String,

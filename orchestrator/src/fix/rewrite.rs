@@ -36,7 +36,6 @@ pub(super) struct Part {
 pub struct Left {
     /// The line in the file.
     pub line: u32,
-    /// Why.
     pub why: String,
 }
 

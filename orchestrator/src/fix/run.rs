@@ -23,11 +23,9 @@ use scratch::{ScratchError, ScratchServers};
 
 /// A service whose migrations are to be rewritten.
 pub struct Request<'a> {
-    /// The service.
     pub service: &'a Service,
     /// The address of its live database, which may not exist.
     pub address: &'a DatabaseAddress,
-    /// The history table.
     pub history_table: &'a str,
     /// The folder with `migrations` and `reverts`.
     pub folder: &'a Path,
@@ -42,13 +40,10 @@ pub struct Request<'a> {
 /// The outcome for a migration with statements to rewrite.
 #[derive(Clone, Debug)]
 pub struct Fixed {
-    /// The service.
     pub service: ServiceName,
     /// The migration.
     pub version: Version,
-    /// Its file.
     pub file: String,
-    /// The outcome.
     pub outcome: Outcome,
     /// The statements that remain unchanged, and why.
     pub left: Vec<Left>,
@@ -59,21 +54,14 @@ pub struct Fixed {
 pub enum Outcome {
     /// It has a proven safe form.
     Proven {
-        /// The files that change.
         changes: Vec<FileChange>,
         /// The locks that become weaker or shorter.
         gains: Vec<Gain>,
     },
     /// It must not change.
-    Refused {
-        /// Why.
-        why: String,
-    },
+    Refused { why: String },
     /// It has a safe form that is not proven.
-    NotProven {
-        /// Why.
-        why: String,
-    },
+    NotProven { why: String },
     /// No safe form is known.
     NoForm,
 }

@@ -11,22 +11,17 @@ use lint::{Change, Step, span};
 /// An action that a revert no longer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Undo {
-    /// Drop an index.
     DropsIndex(Name),
     /// Recreate an index.
     MakesIndex(Name),
-    /// Drop a constraint.
     DropsConstraint {
-        /// The table.
         table: Name,
         /// The constraint.
         name: String,
     },
     /// Drop NOT NULL of a column, which is replaced by another action.
     DropsNotNull {
-        /// The table.
         table: Name,
-        /// The column.
         column: String,
         /// An action of `ALTER TABLE`.
         instead: String,

@@ -17,7 +17,6 @@ pub enum GitError {
     NoRepository {
         /// The services' folder.
         folder: String,
-        /// The output of git.
         output: String,
     },
     /// The revision does not exist.
@@ -41,7 +40,6 @@ pub enum GitError {
     Failed {
         /// The arguments.
         command: String,
-        /// The output of git.
         output: String,
     },
 }

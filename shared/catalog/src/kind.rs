@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 /// The kind of an object. Differences are listed in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Kind {
     Schema,
     Extension,
@@ -48,7 +47,6 @@ pub enum Kind {
     ForeignServer,
     UserMapping,
     Publication,
-    /// A table in a publication.
     PublicationTable,
     /// A schema whose tables are all in a publication.
     PublicationSchema,

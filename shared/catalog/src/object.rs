@@ -14,7 +14,6 @@ use crate::role::Role;
 /// The identity of an object: its kind and SQL name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ObjectId {
-    /// The kind of the object.
     pub kind: Kind,
     /// The SQL name; see [`Object::name`].
     pub name: String,
@@ -23,7 +22,6 @@ pub struct ObjectId {
 /// One object of a schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Object {
-    /// The kind of the object.
     pub kind: Kind,
     /// The unquoted schema name; `None` for an object outside any schema.
     pub schema: Option<String>,
@@ -49,7 +47,6 @@ pub struct Object {
 /// The facts that name roles; the role-related `attributes` are derived from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RoleFacts {
-    /// The owner.
     pub(crate) owner: Option<Role>,
     /// The role that holds the privileges initially: the object's owner, or the table's owner for a column.
     pub(crate) possessor: Option<Role>,

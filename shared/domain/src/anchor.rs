@@ -9,7 +9,6 @@ use super::ServiceName;
 /// were recomputed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Anchor {
-    /// The name of the service.
     pub service: ServiceName,
     /// Its database; services that share one share its journal.
     pub database: String,

@@ -35,7 +35,6 @@ impl CatalogState {
 /// The state of one database after a stopped compensation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DatabaseState {
-    /// The name of the service.
     pub service: ServiceName,
     /// The database of the service.
     pub database: String,

@@ -26,7 +26,6 @@ pub struct Diagnostic {
     pub next: Option<String>,
     /// The refusal, if it is one.
     pub refusal: Option<Box<Refusal>>,
-    /// The exit code.
     pub exit_code: ExitStatus,
 }
 

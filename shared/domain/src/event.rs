@@ -2,8 +2,6 @@
 //!
 //! Each serialized event is one line of `--output json`; `docs/json.md` describes every field.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -57,7 +55,6 @@ pub enum EventKind {
         services: Vec<ServiceName>,
         /// Selected services without steps.
         unchanged: Vec<ServiceName>,
-        /// The number of steps.
         steps: usize,
         program_version: &'static str,
         /// Whether the run undoes what it applied when something fails.

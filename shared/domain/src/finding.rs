@@ -53,7 +53,6 @@ pub struct Finding {
     pub rule: String,
     /// The severity, which the configuration can override.
     pub severity: Severity,
-    /// The name of the service.
     pub service: ServiceName,
     /// The migration; `None` if the finding is about the service as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]

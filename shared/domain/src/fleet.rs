@@ -110,7 +110,6 @@ pub enum FleetError {
     NamedTwice {
         /// The second `service.toml`.
         path: String,
-        /// The name.
         name: ServiceName,
         /// The first `service.toml`.
         earlier: String,
@@ -122,7 +121,6 @@ pub enum FleetError {
         path: String,
         /// The unknown name.
         dependency: ServiceName,
-        /// The known names.
         known: String,
     },
     /// A `requires` directive names an unknown service.
@@ -130,9 +128,7 @@ pub enum FleetError {
     UnknownRequiredService {
         /// The migration.
         path: String,
-        /// The requirement.
         requirement: Requirement,
-        /// The known names.
         known: String,
     },
     /// A `requires` directive names a version that the other service does not have.
@@ -140,7 +136,6 @@ pub enum FleetError {
     UnknownRequiredVersion {
         /// The migration.
         path: String,
-        /// The requirement.
         requirement: Requirement,
     },
     /// Two services would share one history table.
@@ -150,7 +145,6 @@ pub enum FleetError {
     SharedHistory {
         /// The second `service.toml`.
         path: String,
-        /// The database.
         database: String,
         /// The first service.
         other: ServiceName,

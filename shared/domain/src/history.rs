@@ -10,7 +10,6 @@ use super::{CatalogState, Checksum, Direction, Version};
 /// One row of the history table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedMigration {
-    /// The version of the migration.
     pub version: Version,
     /// The name when it was applied.
     pub name: String,

@@ -36,7 +36,6 @@ impl fmt::Display for Direction {
 /// One migration to apply or to undo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
-    /// The name of the service.
     pub service: ServiceName,
     /// The version of the migration.
     pub version: Version,

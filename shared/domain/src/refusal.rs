@@ -65,7 +65,6 @@ pub enum RefusalKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error, JsonSchema)]
 #[error("{}{message}", service.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
 pub struct Refusal {
-    /// The reason.
     pub kind: RefusalKind,
     /// The service, if the refusal concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,7 +12,6 @@ pub struct ServerError {
     pub severity: String,
     /// The SQLSTATE, five characters.
     pub sqlstate: String,
-    /// The message.
     pub message: String,
     /// Details; may have several lines.
     pub detail: Option<String>,

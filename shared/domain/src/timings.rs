@@ -98,7 +98,6 @@ impl Drop for MeasuredPhase {
 /// What was measured of one phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PhaseTime {
-    /// The phase.
     pub phase: Phase,
     /// How often it happened.
     pub count: u64,

@@ -26,9 +26,7 @@ const RERUN_WHEN_REACHABLE: &str = "once the server is reachable";
 pub struct Target {
     /// The service to migrate.
     pub service: Arc<Service>,
-    /// The address of its database.
     pub address: DatabaseAddress,
-    /// The name of its history table.
     pub history_table: String,
     /// The previous tool's history table, if it does not have the default name.
     pub legacy_table: Option<String>,

@@ -56,11 +56,9 @@ impl State {
 /// One migration, as the combination of source and history.
 #[derive(Clone, Debug)]
 pub struct ReconciledMigration<'a> {
-    /// The version of the migration.
     pub version: Version,
     /// The name in the source, else in the history.
     pub name: &'a str,
-    /// The state of the migration.
     pub state: State,
     /// The time when it was applied.
     pub applied_on: Option<&'a str>,

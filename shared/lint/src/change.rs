@@ -2,8 +2,6 @@
 //!
 //! Responsible for the types. Not for reading them from SQL (`read`), nor for the resulting schema (`model`).
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use std::ops::Range;
 
 use domain::Version;

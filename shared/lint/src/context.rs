@@ -13,7 +13,6 @@ use super::remaining_keys::RemainingKeys;
 
 /// One file of a service, with information from the other files.
 pub struct LintContext<'a> {
-    /// The file.
     pub file: &'a LintedFile<'a>,
     /// Its statements with their changes.
     pub steps: &'a [Step],

@@ -12,7 +12,6 @@ use super::names::{quote_identifier, squeezed};
 /// The SQL that an EXECUTE runs.
 #[derive(Debug, Default)]
 pub(super) struct Executed {
-    /// The text.
     pub(super) text: String,
     /// The offset of each byte in the text around the EXECUTE.
     pub(super) origins: Vec<usize>,

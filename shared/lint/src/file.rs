@@ -8,11 +8,9 @@ use super::unfold::Unfolded;
 
 /// A file in the form that the rules read, parsed once.
 pub struct LintedFile<'a> {
-    /// Its migration.
     pub migration: &'a Migration,
     /// Whether it is the migration or its revert.
     pub direction: Direction,
-    /// The file.
     pub script: &'a Script,
     /// Its statements; none if it cannot be split, which planning refuses.
     pub statements: Vec<Statement<'a>>,

@@ -3,8 +3,6 @@
 //! Responsible for tracking what is created, altered, renamed and dropped, and what is uncertain. Not for
 //! findings.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 mod follow;
 mod indexes;
 mod partitions;
@@ -34,6 +32,7 @@ pub struct Model {
     blurred: bool,
 }
 
+/// A table as the statements so far leave it.
 #[derive(Clone, Debug)]
 pub struct Table {
     /// Its columns, in the order of their creation.
@@ -45,16 +44,17 @@ pub struct Table {
     /// Whether the table is fully known.
     pub certain: bool,
     pub partitioned: bool,
-    /// The table that it is a partition of.
     pub partition: Option<Partition>,
 }
 
+/// An enum type.
 #[derive(Clone, Debug)]
 pub struct Enum {
     pub labels: Vec<String>,
     pub certain: bool,
 }
 
+/// A view.
 #[derive(Clone, Debug)]
 pub struct View {
     /// What it reads.
@@ -63,6 +63,7 @@ pub struct View {
 }
 
 impl Table {
+    /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -73,6 +74,7 @@ impl Table {
 }
 
 impl Model {
+    /// The table with exactly this name.
     pub fn table(&self, name: &Name) -> Option<&Table> {
         self.tables.get(name)
     }
@@ -105,6 +107,7 @@ impl Model {
             && !self.indexes.has_in_any_schema(name)
     }
 
+    /// All tables that were created and not dropped.
     pub fn tables(&self) -> impl Iterator<Item = (&Name, &Table)> {
         self.tables.iter()
     }
@@ -114,6 +117,7 @@ impl Model {
         self.indexes.of(table)
     }
 
+    /// The index with this name.
     pub fn index(&self, name: &Name) -> Option<&Index> {
         self.indexes.named(name)
     }

@@ -22,7 +22,6 @@ const WITHIN: usize = 8;
 /// The statements of a file, including those of its blocks.
 #[derive(Debug)]
 pub struct Unfolded {
-    /// The text.
     pub text: String,
     /// The syntax tree.
     pub syntax: Parse<SourceFile>,

@@ -54,9 +54,7 @@ pub enum BinariesError {
     /// The program cannot be run.
     #[error("cannot run '{} --version': choose other server binaries with --pg-bin", program.display())]
     NotRunnable {
-        /// The program.
         program: PathBuf,
-        /// Why not.
         #[source]
         source: io::Error,
     },
@@ -66,7 +64,6 @@ pub enum BinariesError {
         program.display()
     )]
     UnknownVersion {
-        /// The program.
         program: PathBuf,
         /// What it printed.
         output: String,

@@ -34,11 +34,9 @@ pub enum LocalServerError {
         program.display()
     )]
     Program {
-        /// The program.
         program: PathBuf,
         /// The user it was to run as.
         user: String,
-        /// Why not.
         #[source]
         source: io::Error,
     },
@@ -53,7 +51,6 @@ pub enum LocalServerError {
     ForeignOwner {
         /// What is owned.
         path: PathBuf,
-        /// The owner.
         owner: String,
         /// The calling user.
         caller: String,
@@ -63,10 +60,7 @@ pub enum LocalServerError {
         "{} was not created for the local server and is not touched: rename or remove it, or set ORCHESTRATOR_SERVER_URL",
         folder.display()
     )]
-    NotOurs {
-        /// The folder.
-        folder: PathBuf,
-    },
+    NotOurs { folder: PathBuf },
     /// The folder moved to a place that the server's user cannot enter.
     #[error(
         "user '{user}', who owns the local server's data, cannot enter {}: open the folders above it to that \
@@ -208,7 +202,6 @@ pub enum LocalServerError {
     Signal {
         /// Its main process.
         pid: u32,
-        /// Why not.
         #[source]
         source: io::Error,
     },

@@ -31,7 +31,6 @@ const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 pub(super) struct PidFile {
     /// The server's main process.
     pub(super) pid: u32,
-    /// Its port.
     pub(super) port: u16,
     /// Whether it accepts connections.
     pub(super) ready: bool,

@@ -41,7 +41,6 @@ pub enum Status {
 /// How a running server was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// It was already running.
     AlreadyRunning,
     /// This call started it on existing data.
     Started,

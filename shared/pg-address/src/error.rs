@@ -58,13 +58,11 @@ pub enum AddressError {
         key: &'static str,
         /// Its length.
         count: usize,
-        /// The number of hosts.
         hosts: usize,
     },
     /// No service file defines the service.
     #[error("the service \"{service}\" is not defined in {}; add a [{service}] section or unset PGSERVICE", searched(.files))]
     UnknownService {
-        /// The name of the service.
         service: String,
         /// The service files that were read.
         files: Vec<PathBuf>,

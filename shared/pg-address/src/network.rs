@@ -17,7 +17,6 @@ pub enum SessionTarget {
     ReadOnly,
     /// A server that is not a standby.
     Primary,
-    /// A standby.
     Standby,
 }
 

@@ -119,7 +119,6 @@ impl TlsVersion {
 /// The TLS settings of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// The TLS mode.
     pub mode: SslMode,
     /// Whether TLS starts immediately (`sslnegotiation=direct`, servers from version 17).
     pub direct: bool,

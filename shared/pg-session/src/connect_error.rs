@@ -26,7 +26,6 @@ pub enum ConnectError {
     /// No server answers there.
     #[error("cannot reach {address}")]
     Unreachable {
-        /// The address.
         address: String,
         /// The error of the network.
         #[source]
@@ -35,40 +34,30 @@ pub enum ConnectError {
     /// The server, the database or the user has no free connection (53300).
     #[error("{address} has no free connection after {attempts} attempts")]
     TooManyConnections {
-        /// The address.
         address: String,
-        /// The number of attempts.
         attempts: u32,
-        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
     /// The server starts up, shuts down or recovers (57P03).
     #[error("{address} still does not accept connections after {attempts} attempts")]
     NotReady {
-        /// The address.
         address: String,
-        /// The number of attempts.
         attempts: u32,
-        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
     /// The database does not exist (3D000).
     #[error("database \"{database}\" does not exist at {address}")]
     DatabaseMissing {
-        /// The address.
         address: String,
-        /// The name of the database.
         database: String,
-        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
     /// The server rejected the user (28P01, 28000), or the login failed on our side.
     #[error("{address} refused the login")]
     Authentication {
-        /// The address.
         address: String,
         /// What to do next.
         advice: &'static str,
@@ -79,7 +68,6 @@ pub enum ConnectError {
     /// TLS is not possible as required.
     #[error("cannot establish a TLS connection to {address}")]
     Tls {
-        /// The address.
         address: String,
         /// What to do next.
         advice: &'static str,
@@ -90,7 +78,6 @@ pub enum ConnectError {
     /// The settings of the address cannot be used.
     #[error("cannot use the connection settings of {address}")]
     Configuration {
-        /// The address.
         address: String,
         /// What is wrong with them.
         #[source]
@@ -99,7 +86,6 @@ pub enum ConnectError {
     /// The server is up but does not match `target_session_attrs`.
     #[error("{address} does not match target_session_attrs={wanted}")]
     WrongServer {
-        /// The address.
         address: String,
         /// The required kind.
         wanted: &'static str,
@@ -109,34 +95,27 @@ pub enum ConnectError {
         "{address} runs PostgreSQL {major}, which is not supported; supported versions: {OLDEST_SUPPORTED} and newer"
     )]
     TooOld {
-        /// The address.
         address: String,
         /// Its major version.
         major: u32,
     },
     /// A pooler reassigns the server process between our transactions.
     #[error("{address}: {}", POOLED)]
-    Pooled {
-        /// The address.
-        address: String,
-    },
+    Pooled { address: String },
     /// A privilege is missing (42501).
     #[error("{address}: the role lacks a privilege")]
     Right {
-        /// The address.
         address: String,
         /// The role, quoted.
         user: String,
         /// What to do next.
         next: String,
-        /// The error of the server.
         #[source]
         source: Box<ServerError>,
     },
     /// An object with the name of one of our tables is not ours, or may not be read.
     #[error("{address}: {message}")]
     Bookkeeping {
-        /// The address.
         address: String,
         /// What it is, and why it cannot be used.
         message: String,
@@ -146,9 +125,7 @@ pub enum ConnectError {
     /// Anything else.
     #[error("cannot connect to {address}")]
     Other {
-        /// The address.
         address: String,
-        /// The name of the database.
         database: String,
         /// The error of the server, or of this program.
         #[source]

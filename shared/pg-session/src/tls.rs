@@ -31,10 +31,7 @@ pub enum TlsSetupError {
     #[error(
         "sslmode={mode} requires root certificates; set sslrootcert=FILE to the certificate of the authority, or sslrootcert=system"
     )]
-    NoRoots {
-        /// The mode.
-        mode: &'static str,
-    },
+    NoRoots { mode: &'static str },
     /// The operating system trusts no authority.
     #[error(
         "the operating system has no root certificates ({problem}); install the package ca-certificates, or set sslrootcert=FILE"
@@ -48,7 +45,6 @@ pub enum TlsSetupError {
     File {
         /// The parameter that names the file.
         key: &'static str,
-        /// The file.
         file: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -56,7 +52,6 @@ pub enum TlsSetupError {
     /// rustls rejects the settings.
     #[error("cannot use the TLS settings")]
     Rustls {
-        /// Why.
         #[source]
         source: rustls::Error,
     },

@@ -20,7 +20,6 @@ pub enum Lasting {
 /// The creation or removal of such an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastingChange {
-    /// The kind of the object.
     pub object: Lasting,
     /// The unquoted name.
     pub name: String,

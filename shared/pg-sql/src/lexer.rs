@@ -53,7 +53,6 @@ impl fmt::Display for Problem {
 pub struct SplitError {
     /// Byte offset of the problem: the start of an unclosed construct.
     pub offset: usize,
-    /// The problem.
     pub problem: Problem,
 }
 

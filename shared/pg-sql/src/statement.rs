@@ -69,7 +69,6 @@ pub enum StatementKind {
     DetachPartitionConcurrently {
         /// The partitioned table.
         table: Name,
-        /// The partition.
         partition: Name,
         /// `FINALIZE`, which completes an interrupted detach operation and may run in a transaction.
         finalize: bool,

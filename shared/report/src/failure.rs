@@ -19,7 +19,6 @@ const BLOCKERS: usize = 4;
 /// The failed step from its event, and what the run had done in that service before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailedStep<'a> {
-    /// The service.
     pub service: Option<&'a ServiceName>,
     /// The migration.
     pub version: Option<Version>,

@@ -18,7 +18,6 @@ const SENTENCE: usize = 200;
 /// A line before it is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// The verb.
     pub verb: &'static str,
     /// The color of the verb.
     pub role: Role,

@@ -98,7 +98,6 @@ pub fn columns_without(
 /// A laid-out column.
 #[derive(Clone, Copy, Debug)]
 struct Column {
-    /// Its index.
     index: usize,
     width: usize,
     align: Align,

@@ -222,7 +222,6 @@ pub struct FileError {
 pub enum FileProblem {
     /// The operating system reported an error.
     Io(io::Error),
-    /// A dangling link.
     DanglingLink,
     /// Neither a regular file nor a folder.
     Special(&'static str),

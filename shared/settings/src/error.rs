@@ -62,7 +62,6 @@ pub enum ConfigError {
     /// An undefined environment: its name may be misspelled.
     #[error("{origin} is \"{name}\", {problem}; known environments: {known}")]
     UnknownEnvironment {
-        /// The origin of the name.
         origin: Origin,
         /// The name as written.
         name: String,
@@ -97,7 +96,6 @@ pub enum ConfigError {
         service: String,
         /// The variable for this service alone.
         variable: String,
-        /// The name of the environment.
         environment: String,
     },
     /// An address disables TLS to another machine in production.

@@ -46,13 +46,11 @@ CREATE TABLE IF NOT EXISTS orchestrator.journal (
 /// The identity of a run: user, machine and program version, the same for every attempt.
 #[derive(Clone, Debug)]
 pub struct RunIdentity {
-    /// The run.
     pub run_id: Uuid,
     /// The user of the operating system.
     pub client_user: String,
     /// The machine.
     pub client_host: String,
-    /// The version of this program.
     pub program_version: &'static str,
 }
 
@@ -75,7 +73,6 @@ pub enum AttemptOutcome {
     Applied,
     /// The migration is undone.
     Reverted,
-    /// It failed.
     Failed,
     /// The user cancelled it.
     Cancelled,
@@ -124,27 +121,21 @@ impl AttemptOutcome {
 /// One attempt, as the journal records it.
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
-    /// The identity of the run.
     pub run: &'a RunIdentity,
-    /// The service.
     pub service: &'a ServiceName,
     /// The migration.
     pub version: Version,
-    /// Its name.
     pub name: &'a str,
     /// Applied or undone.
     pub direction: Direction,
-    /// Its checksum.
     pub checksum: Checksum,
     /// How it ended.
     pub outcome: AttemptOutcome,
     /// The duration, retries included.
     pub duration: Duration,
-    /// The number of attempts.
     pub attempts: u32,
     /// Statements done and in all, for a no-transaction file.
     pub statements: Option<(usize, usize)>,
-    /// The SQLSTATE.
     pub sqlstate: Option<&'a str>,
     /// PostgreSQL's message.
     pub message: Option<&'a str>,
@@ -406,7 +397,6 @@ pub async fn run_succeeded(
 /// What the journal last recorded about a version that is or was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// Its name.
     pub name: String,
     /// The checksum of its file.
     pub checksum: Option<Checksum>,
@@ -475,13 +465,10 @@ pub async fn last_sqlstate(
 pub struct JournalRow {
     /// Its position in the journal.
     pub id: i64,
-    /// The run.
     pub run_id: String,
-    /// The service.
     pub service: String,
     /// The migration.
     pub version: Version,
-    /// Its name.
     pub name: String,
     /// `up` or `down`.
     pub direction: String,
@@ -492,23 +479,19 @@ pub struct JournalRow {
     pub started_at: String,
     /// How long it took, in milliseconds.
     pub duration_ms: i64,
-    /// The number of attempts.
     pub attempts: i32,
     /// Statements done (no-transaction files only).
     pub statements_done: Option<i32>,
     /// Statements in all (no-transaction files only).
     pub statements: Option<i32>,
-    /// The SQLSTATE.
     pub sqlstate: Option<String>,
     /// PostgreSQL's message.
     pub message: Option<String>,
-    /// The database user.
     pub database_user: String,
     /// The user of the operating system.
     pub client_user: String,
     /// The machine.
     pub client_host: String,
-    /// The version of this program.
     pub program_version: String,
 }
 

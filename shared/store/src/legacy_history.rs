@@ -24,9 +24,7 @@ pub struct LegacyRow {
 /// A table of the legacy tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyTable {
-    /// Its schema.
     pub schema: String,
-    /// Its name.
     pub table: String,
     /// What it holds, in the order of its ids.
     pub rows: Vec<LegacyRow>,

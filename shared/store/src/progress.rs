@@ -31,7 +31,6 @@ CREATE TABLE IF NOT EXISTS orchestrator.progress (
 pub struct Progress<'a> {
     /// The run that writes.
     pub run_id: Uuid,
-    /// The service.
     pub service: &'a ServiceName,
     /// The migration.
     pub version: Version,
@@ -39,7 +38,6 @@ pub struct Progress<'a> {
     pub direction: Direction,
     /// The checksum of the migration.
     pub checksum: Checksum,
-    /// Statements in all.
     pub statements: usize,
 }
 
@@ -51,7 +49,6 @@ pub enum ProgressState {
         /// What was recorded about the catalog before, a JSON object; `None` also if that was in another database.
         note: Option<String>,
     },
-    /// It is done.
     Done,
 }
 

@@ -43,7 +43,6 @@ pub struct Member {
 pub struct Restoration {
     /// The services in it; the first represents all of them.
     pub members: Vec<Member>,
-    /// The manifest.
     pub manifest: Arc<Manifest>,
     /// The directory of the backup.
     pub folder: PathBuf,

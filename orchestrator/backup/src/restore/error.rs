@@ -21,7 +21,6 @@ pub enum RestoreError {
     Start {
         /// The program.
         path: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
     /// `pg_restore` failed.
@@ -39,21 +38,16 @@ pub enum RestoreError {
     /// Another restore of the database is in progress.
     #[error("another restore of {database} is in progress{who}")]
     AtWork {
-        /// The database.
         database: String,
         /// The session that holds the lock.
         who: String,
     },
     /// The lock was lost while the new database was filled.
     #[error("the lock of {database} was lost, and a run may have changed the database")]
-    LockLost {
-        /// The database.
-        database: String,
-    },
+    LockLost { database: String },
     /// The database could not be renamed.
     #[error("cannot rename {database}")]
     NotRenamed {
-        /// The database.
         database: String,
         /// The server's error.
         #[source]
@@ -64,7 +58,6 @@ pub enum RestoreError {
         "{database}: the connection was lost during the swap, and its outcome is unknown ({message})"
     )]
     Unknown {
-        /// The database.
         database: String,
         /// Why the server cannot be queried.
         message: String,

@@ -1,7 +1,5 @@
 //! The events of a restore.
 
-#![expect(missing_docs, reason = "most names are self-explanatory")]
-
 use domain::{CommandEvent, Version};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -70,7 +68,6 @@ pub struct PlannedRestore {
     pub database: String,
     /// Whether the database exists; the old one is kept.
     pub exists: bool,
-    /// The name of the backup.
     pub backup: String,
     pub manifest: String,
     #[serde(with = "time::serde::rfc3339")]

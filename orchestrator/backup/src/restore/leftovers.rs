@@ -10,7 +10,6 @@ use super::{name, surroundings};
 /// A replaced database that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptDatabase {
-    /// Its name.
     pub name: String,
     /// The beginning of its name: the name of the database that replaced it, shortened if necessary.
     pub base: String,

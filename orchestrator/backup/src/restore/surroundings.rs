@@ -23,6 +23,7 @@ pub(super) struct ServerFacts {
 }
 
 impl ServerFacts {
+    /// The major version of the server.
     pub fn major(&self) -> i32 {
         self.version_number / 10_000
     }

@@ -33,7 +33,6 @@ impl Severity {
 pub struct Finding {
     /// A stable identifier of the check.
     pub kind: &'static str,
-    /// The severity.
     pub severity: Severity,
     /// The service, or `None` for a finding about a server.
     pub service: Option<ServiceName>,
@@ -105,6 +104,5 @@ pub enum Repair {
     Terminate(String),
     /// Finishes an interrupted atomic release in all its databases.
     ResolveRelease,
-    /// Drops a scratch database.
     DropScratch(DatabaseAddress),
 }

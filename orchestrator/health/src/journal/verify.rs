@@ -13,11 +13,8 @@ use super::{Finding, FindingKind, judge};
 /// The state of the journal of a service's database.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Verification {
-    /// The service.
     pub name: ServiceName,
-    /// The name of its database.
     pub database: String,
-    /// The number of rows.
     pub rows: usize,
     /// The number of rows older than the chain: changes before it began cannot be detected.
     pub before_chain: usize,
@@ -27,7 +24,6 @@ pub struct Verification {
     pub newest_started_at: Option<String>,
     /// Whether the rows were compared with an anchor.
     pub anchored: bool,
-    /// The findings.
     pub findings: Vec<Finding>,
 }
 

@@ -32,7 +32,6 @@ impl fmt::Display for Event {
 /// The code that does not work.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Broken {
-    /// A trigger.
     Trigger {
         /// The table, for messages.
         table: String,

@@ -35,7 +35,6 @@ pub enum Blocks {
     WritesAndRowLocks,
     /// `SELECT` from a relation without writes.
     Reads,
-    /// All reads and writes.
     ReadsAndWrites,
 }
 

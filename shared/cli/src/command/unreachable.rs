@@ -16,9 +16,7 @@ use report::failure::{command_error, without_databases};
 /// A service whose database cannot be inspected.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Unreachable {
-    /// The name of the service.
     pub name: ServiceName,
-    /// The error.
     #[serde(flatten)]
     pub error: ErrorEntry,
 }
@@ -34,7 +32,6 @@ pub struct Services<'a, T> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OrUnreachable<'a, T> {
-    /// It was read.
     Read(&'a T),
     /// It could not be read.
     Unreachable(Unreachable),

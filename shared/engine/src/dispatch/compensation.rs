@@ -29,6 +29,7 @@ pub type PlannedReverts<'c> =
 /// Plans the reverts of migrations from the current state of the databases.
 pub type PlanReverts<'c> = Box<dyn Fn(Migrations) -> PlannedReverts<'c> + 'c>;
 
+/// The command that restores services from a backup.
 pub type RestoreCommand<'c> = Box<dyn Fn(&[&ServiceName], &str) -> String + 'c>;
 
 /// How a run undoes what earlier runs have left, and what it has applied itself.

@@ -18,13 +18,11 @@ use store::RunIdentity;
 
 /// What an operation announces first.
 pub struct Start {
-    /// The name of the command.
     pub command: &'static str,
     /// The services with steps.
     pub services: Vec<ServiceName>,
     /// Selected services without steps.
     pub unchanged: Vec<ServiceName>,
-    /// The number of steps.
     pub steps: usize,
     /// Whether it undoes what it applied when something fails.
     pub undoes_on_failure: bool,

@@ -24,7 +24,6 @@ pub enum JournalState {
 /// A version about which history and journal differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Disagreement {
-    /// The version.
     pub version: Version,
     /// Its name; empty if neither history nor source has it.
     pub name: String,

@@ -16,9 +16,7 @@ use pg_sql::Statement;
 /// A running migration, as an observer sees it.
 #[derive(Clone, Copy)]
 pub struct ObservedStep<'a> {
-    /// The migration.
     pub migration: &'a Migration,
-    /// Its direction.
     pub direction: Direction,
     /// The session that runs it.
     pub session: &'a Session,

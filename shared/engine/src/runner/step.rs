@@ -32,15 +32,12 @@ pub(super) fn retry_backoff() -> Backoff {
 pub struct StepContext<'a> {
     /// The ID of the run.
     pub run: &'a RunIdentity,
-    /// The service.
     pub service: &'a Service,
-    /// The migration.
     pub migration: &'a Migration,
     /// Apply or undo.
     pub direction: Direction,
     /// Its position among the service's steps in this run, from 1.
     pub step: usize,
-    /// The name of the history table.
     pub history_table: &'a str,
     /// Time limits and retries.
     pub engine: &'a EngineSettings,

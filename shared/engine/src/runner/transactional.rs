@@ -61,7 +61,6 @@ async fn begin(locked: &mut LockedSession, context: &StepContext<'_>) -> Result<
 /// What follows a file in its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// The commit.
     Commits,
     /// Possibly another file.
     Continues,

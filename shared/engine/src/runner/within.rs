@@ -28,18 +28,15 @@ pub struct OpenTransaction {
 pub struct Executed {
     /// The duration, retries included.
     pub duration: Duration,
-    /// The number of attempts.
     pub attempts: u32,
 }
 
 /// A file that failed. Nothing is left of the transaction.
 #[derive(Debug)]
 pub struct FailedWithin {
-    /// The service.
     pub service: ServiceName,
     /// The migration; it may have been executed earlier and have failed when it was rerun.
     pub version: Version,
-    /// The failure.
     pub failure: Box<Failure>,
 }
 

@@ -146,9 +146,7 @@ pub enum SourceError {
     NameMismatch {
         /// The `service.toml`.
         path: String,
-        /// The name in it.
         name: String,
-        /// The folder.
         folder: String,
     },
     /// The services folder cannot be read.
@@ -184,7 +182,6 @@ pub enum SourceError {
     RevertOfIrreversible {
         /// The revert.
         path: String,
-        /// The migration.
         migration: String,
     },
 }

@@ -45,7 +45,6 @@ pub enum DefinitionError {
     Toml {
         /// The file.
         path: String,
-        /// The line.
         line: usize,
         /// What is wrong.
         problem: String,
@@ -55,7 +54,6 @@ pub enum DefinitionError {
     Database {
         /// The file.
         path: String,
-        /// The name.
         database: String,
     },
 }

@@ -13,7 +13,6 @@ pub(crate) enum Scope {
     Existing,
     /// Those that shape new objects: not the statements of a revert, which only restores them.
     New,
-    /// All.
     Any,
 }
 

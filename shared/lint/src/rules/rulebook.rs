@@ -43,7 +43,6 @@ impl Default for Rulebook {
 
 /// A violation that a rule detected, before severity and `allow` directives apply.
 pub struct Draft<'a> {
-    /// The rule.
     pub rule: &'static Rule,
     /// The file.
     pub script: &'a Script,
@@ -51,7 +50,6 @@ pub struct Draft<'a> {
     pub range: Option<Range<usize>>,
     /// What is wrong, in one sentence.
     pub message: String,
-    /// The safe form.
     pub safe_form: Option<String>,
     /// The objects that differ.
     pub differences: Vec<SchemaDifference>,

@@ -37,9 +37,7 @@ pub use plan::{Planned, planned_run};
 
 /// What runs before the first step of a run, and the lines for its events.
 pub struct PreRun {
-    /// The check.
     pub check: Arc<dyn PreRunCheck>,
-    /// The lines.
     pub lines: Box<dyn CommandLines>,
 }
 

@@ -31,7 +31,6 @@ pub(super) struct RunningCompensation {
     /// The command that resumes it.
     pub(super) resume: String,
     is_recording: bool,
-    /// The outcomes of the services before it.
     before: BTreeMap<ServiceName, ServiceOutcome>,
 }
 

@@ -10,7 +10,6 @@ use store::ProgressState;
 pub(in crate::runner) enum Before {
     /// `CREATE INDEX CONCURRENTLY`.
     CreateIndex {
-        /// The table.
         table: u32,
         /// The name of the index, if the file gives one.
         name: Option<String>,
@@ -33,7 +32,6 @@ pub(in crate::runner) enum Before {
     Detach {
         /// The partitioned table.
         table: u32,
-        /// The partition.
         partition: u32,
     },
     /// Creates or drops a database, a tablespace or a subscription.
@@ -60,7 +58,6 @@ pub(in crate::runner) enum Scope {
     Table(u32),
     /// The tables of a schema.
     Schema(u32),
-    /// The whole database.
     Database,
 }
 
