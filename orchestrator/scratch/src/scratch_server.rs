@@ -58,21 +58,35 @@ impl ScratchServer {
 
     /// Creates an empty scratch database. It exists until [`Self::drop_database`] or [`Self::drop_all`].
     pub async fn create_database(&self) -> Result<DatabaseAddress, ScratchError> {
+        let address = self.new_address();
+        let created = self.connections.create_database(&address).await;
+        let created =
+            created.map_err(|error| ScratchError::creating(&self.address.server_key(), &error));
+        self.configured(address, created.map(drop)).await
+    }
+
+    /// The address of the next database. From now on the database is dropped at the end.
+    fn new_address(&self) -> DatabaseAddress {
         let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
-        let address = self
-            .address
-            .with_database(name::database(self.owner, number));
-        self.databases().insert(address.database().to_owned());
-        match self.connections.create_database(&address).await {
-            Ok(_) => {
-                self.configure(&address).await;
-                Ok(address)
-            }
+        let name = name::database(self.owner, number);
+        self.databases().insert(name.clone());
+        self.address.with_database(name)
+    }
+
+    /// Configures a database, if it was created.
+    async fn configured(
+        &self,
+        address: DatabaseAddress,
+        created: Result<(), ScratchError>,
+    ) -> Result<DatabaseAddress, ScratchError> {
+        match created {
+            Ok(()) => self.configure(&address).await,
             Err(error) => {
                 self.databases().remove(address.database());
-                Err(ScratchError::creating(&self.address.server_key(), &error))
+                return Err(error);
             }
         }
+        Ok(address)
     }
 
     /// Copies a scratch database without connections. PostgreSQL waits about 5 seconds for sessions that are still
@@ -81,26 +95,16 @@ impl ScratchServer {
         &self,
         original: &DatabaseAddress,
     ) -> Result<DatabaseAddress, ScratchError> {
-        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
-        let address = self
-            .address
-            .with_database(name::database(self.owner, number));
-        self.databases().insert(address.database().to_owned());
+        let address = self.new_address();
         let statement = format!(
             "CREATE DATABASE {} TEMPLATE {}",
             pg_sql::quote_identifier(address.database()),
             pg_sql::quote_identifier(original.database())
         );
-        match self.admin.client.batch_execute(&statement).await {
-            Ok(()) => {
-                self.configure(&address).await;
-                Ok(address)
-            }
-            Err(error) => {
-                self.databases().remove(address.database());
-                Err(ScratchError::query(&self.address.server_key(), &error))
-            }
-        }
+        let created = self.admin.client.batch_execute(&statement).await;
+        let created =
+            created.map_err(|error| ScratchError::query(&self.address.server_key(), &error));
+        self.configured(address, created).await
     }
 
     /// Keeps other roles out, since migrations would find the objects that they create. Turns off `synchronous_commit`:
@@ -122,31 +126,19 @@ impl ScratchServer {
         &self,
         options: &str,
     ) -> Result<DatabaseAddress, ScratchError> {
-        let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
-        let address = self
-            .address
-            .with_database(name::database(self.owner, number));
-        self.databases().insert(address.database().to_owned());
+        let address = self.new_address();
         let statement = format!(
             "CREATE DATABASE {} TEMPLATE template0 {options}",
             pg_sql::quote_identifier(address.database())
         );
-        match self.admin.client.batch_execute(&statement).await {
-            Ok(()) => {
-                self.configure(&address).await;
-                Ok(address)
+        let created = self.admin.client.batch_execute(&statement).await;
+        let created = created.map_err(|error| match error.code() {
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                ScratchError::connect(&ConnectError::creating(&address, error))
             }
-            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                self.databases().remove(address.database());
-                Err(ScratchError::connect(&ConnectError::creating(
-                    &address, error,
-                )))
-            }
-            Err(error) => {
-                self.databases().remove(address.database());
-                Err(ScratchError::query(&self.address.server_key(), &error))
-            }
-        }
+            _ => ScratchError::query(&self.address.server_key(), &error),
+        });
+        self.configured(address, created).await
     }
 
     /// Drops a scratch database soon, together with others: each `DROP DATABASE` waits for a checkpoint, which writes what all other

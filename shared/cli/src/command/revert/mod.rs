@@ -18,7 +18,7 @@ use engine::revert::Scope;
 use report::units::count;
 
 use give_up::give_up;
-use of_run::revert_run;
+use of_run::planned_revert_of;
 
 pub use args::{CheckedRevert, RevertArgs};
 pub use plan::planned_revert;
@@ -44,7 +44,6 @@ pub async fn revert(
         if args.give_up {
             return give_up(context, selected, asked, run_id).await;
         }
-        return revert_run(context, selected, asked, run_id, order).await;
     }
     if let Some(to) = args.to {
         named_version(context, selected, to)?;
@@ -65,16 +64,19 @@ pub async fn revert(
             false => gather_resolved(context, selected, &targets, &stops).await?,
         };
         warn_in_doubt(&gathered);
-        let planned = planned_revert(
-            context,
-            selected,
-            &mut gathered,
-            &mut targets,
-            scope,
-            asked.with_dependents,
-            order,
-        )
-        .await?;
+        let (found, addresses) = (&mut gathered, &mut targets);
+        let planned = match args.run {
+            Some(run_id) => {
+                planned_revert_of(run_id, context, selected, found, addresses, order).await?
+            }
+            None => {
+                let dependents = asked.with_dependents;
+                let planned = planned_revert(
+                    context, selected, found, addresses, scope, dependents, order,
+                );
+                (planned.await?, None)
+            }
+        };
         Ok::<_, Diagnostic>((targets, gathered, planned, resolved))
     };
     let Some(prepared) = stops.unless_asked(preparation).await else {
@@ -83,17 +85,28 @@ pub async fn revert(
             false => refuse_run(context, "revert", Diagnostic::cancelled()),
         };
     };
-    let (targets, gathered, mut planned, resolved) = prepared?;
+    let (targets, gathered, (mut planned, compensation), resolved) = prepared?;
     if args.dry_run {
-        print_sql(context, &targets, &planned.plan, &planned.stopped)?;
+        let plan = compensation.map_or(planned.plan, |it| it.plan);
+        print_sql(context, &targets, &plan, &planned.stopped)?;
         return refuse_stopped(&planned.stopped).map(|()| ExitStatus::Done);
     }
-    if args.on_failure == FailureChoice::Stop {
+    let on_failure = match args.run {
+        Some(_) => FailureChoice::Stop,
+        None => args.on_failure,
+    };
+    if on_failure == FailureChoice::Stop {
         hold_everything_back(&mut planned);
     }
-    if !planned.plan.steps.is_empty() {
-        let what = format!("undo {}", count(planned.plan.steps.len(), "migration"));
-        let steps: Vec<&Step> = planned.plan.steps.iter().collect();
+    let first: Vec<_> = compensation.into_iter().collect();
+    let steps = first.first().map_or(&planned.plan, |it| &it.plan);
+    let steps: Vec<&Step> = steps.steps.iter().collect();
+    if !steps.is_empty() {
+        let migrations = count(steps.len(), "migration");
+        let what = match args.run {
+            Some(run_id) => format!("undo {migrations} of run {run_id}"),
+            None => format!("undo {migrations}"),
+        };
         let review = || review(context, &targets, &steps);
         if let Err(error) = confirm_reviewed(context, args.yes, &what, review).await {
             return refuse_run(context, "revert", error);
@@ -101,18 +114,27 @@ pub async fn revert(
     }
     let how = Asked {
         command: "revert",
-        on_failure: args.on_failure,
+        on_failure,
         wait: std::time::Duration::ZERO,
         stops,
         unknown_outcome: args.unknown_outcome,
         pre_run: None,
-        first: Vec::new(),
+        first,
         order,
         atomic: false,
         resolved,
     };
-    execute(context, selected, targets, gathered, planned, how, |name| {
-        invocation::revert(name)
-    })
+    execute(
+        context,
+        selected,
+        targets,
+        gathered,
+        planned,
+        how,
+        |name| match args.run {
+            Some(run_id) => invocation::undo(Some(name), run_id),
+            None => invocation::revert(name),
+        },
+    )
     .await
 }
