@@ -4,8 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{Migration, Service};
+use domain::{Diagnostic, ExitStatus, Migration, Service, rerun, suggest};
 use pg_address::DatabaseAddress;
+use service_cli::command::Context;
 use store::DEFAULT_HISTORY_TABLE;
 
 use client_program::ClientProgram;
@@ -62,6 +63,28 @@ fn is_noise(line: &str) -> bool {
 /// The path of a service's `schema.sql` in a services folder.
 pub fn path(services: &Path, service: &Service) -> PathBuf {
     services.join(service.name.as_str()).join("schema.sql")
+}
+
+/// The contents of a service's `schema.sql`.
+pub fn read(context: &Context, service: &Service) -> Result<String, Diagnostic> {
+    let path = path(&context.services_folder(), service);
+    std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Diagnostic::usage(
+            format!("{} does not exist", path.display()),
+            suggest(["schema", "dump", service.name.as_str()]),
+        ),
+        _ => Diagnostic::failed(format!("cannot read {}", path.display()), &source),
+    })
+}
+
+/// The error of a `schema.sql` that does not load.
+pub fn invalid(context: &Context, service: &Service, message: &str) -> Diagnostic {
+    let path = path(&context.services_folder(), service);
+    Diagnostic::new(
+        ExitStatus::Failed,
+        format!("cannot load {}: {message}", path.display()),
+        rerun("after correcting that"),
+    )
 }
 
 #[cfg(test)]

@@ -28,21 +28,7 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
             .differences
             .into_iter()
             .filter(|difference| !is_of_its_creation(difference, &found))
-            .map(|difference| SchemaDifference {
-                kind: difference.kind.to_string(),
-                object: difference.object,
-                expected: difference.expected,
-                found: difference.found,
-                facts: difference
-                    .facts
-                    .into_iter()
-                    .map(|attribute| FactDifference {
-                        fact: attribute.name,
-                        expected: attribute.expected,
-                        found: attribute.found,
-                    })
-                    .collect(),
-            })
+            .map(schema_difference)
             .collect(),
         column_order: comparison
             .column_order
@@ -54,6 +40,25 @@ pub fn differences(expected: &Snapshot, live: &Live) -> Differences {
             })
             .collect(),
         invalid_indexes: comparison.invalid_indexes,
+    }
+}
+
+/// Converts one difference.
+pub fn schema_difference(difference: Difference) -> SchemaDifference {
+    SchemaDifference {
+        kind: difference.kind.to_string(),
+        object: difference.object,
+        expected: difference.expected,
+        found: difference.found,
+        facts: difference
+            .facts
+            .into_iter()
+            .map(|attribute| FactDifference {
+                fact: attribute.name,
+                expected: attribute.expected,
+                found: attribute.found,
+            })
+            .collect(),
     }
 }
 

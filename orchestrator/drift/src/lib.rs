@@ -19,7 +19,7 @@ pub use cohosted::CohostedService;
 pub use database::DatabaseSetting;
 pub use detect::{DriftReport, detect};
 pub use difference::is_of_its_creation;
-pub use difference::{Differences, differences, other_major};
+pub use difference::{Differences, differences, other_major, schema_difference};
 pub use live::{Live, read_live};
 pub use neighbors::configured_neighbors;
 pub use replayed::{read_replayed, without_bookkeeping};

@@ -8,6 +8,7 @@
 //! the same.
 
 mod archive;
+mod both;
 mod database;
 mod facts;
 mod model;
@@ -16,6 +17,7 @@ mod rename;
 mod run;
 mod table;
 
+pub use both::schema_differences;
 pub use database::dump_schema;
 pub use plan::{Likely, Loss, Statement};
 pub use run::{Direction, Generated, Remaining, Request, Step, generate};

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use catalog::{Difference, Snapshot, compare};
 use client_program::ClientProgram;
-use domain::{Diagnostic, Migration, Service};
+use domain::{Diagnostic, Service};
 use pg_address::DatabaseAddress;
 use scratch::{Replay, ScratchError, ScratchServers};
-use store::DEFAULT_HISTORY_TABLE;
 
+use crate::both::Both;
 use crate::database::Database;
 use crate::model::Model;
 use crate::plan::{Likely, Loss, Plan, Planner, Statement, same_by_another_name};
@@ -104,31 +104,14 @@ pub async fn generate(
     scratch_servers: &ScratchServers<'_>,
     request: &Request<'_>,
 ) -> Result<Generated, ScratchError> {
-    let service = request.service;
-    let migrations: Vec<&Migration> = service.migrations.iter().collect();
-    let replay = Box::pin(Replay::prepare(
-        scratch_servers,
-        service,
-        request.server,
-        &[],
-        &migrations,
-    ))
-    .await?;
-    Box::pin(replay.apply(service, DEFAULT_HISTORY_TABLE, &migrations)).await?;
-    let current = Database { replay };
-    let desired = Database {
-        replay: current.replay.empty_beside().await?,
+    let (service, server) = (request.service, request.server);
+    let both = match Both::prepare(scratch_servers, service, server, request.schema).await? {
+        Ok(both) => both,
+        Err(message) => return Ok(Generated::Invalid(message)),
     };
-    let loading = format!("SET LOCAL check_function_bodies = off;\n{}", request.schema);
-    let generated = match desired.run(&loading).await? {
-        Err(error) => Generated::Invalid(error.to_string()),
-        Ok(()) => {
-            let pg_dump = pg_dump(request, &current.replay).await?;
-            Box::pin(between(request, &pg_dump, &current, &desired)).await?
-        }
-    };
-    desired.replay.finish().await;
-    current.replay.finish().await;
+    let pg_dump = pg_dump(request, &both.current.replay).await?;
+    let generated = Box::pin(between(request, &pg_dump, &both.current, &both.desired)).await?;
+    both.finish().await;
     Ok(generated)
 }
 

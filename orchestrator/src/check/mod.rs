@@ -11,6 +11,7 @@ mod paths;
 mod rehearsed;
 mod report;
 mod sarif;
+mod schema_file;
 mod scope;
 
 pub use combine::combine;

@@ -8,7 +8,8 @@ use serde::Serialize;
 use service_cli::command::Selected;
 
 use super::Scope;
-use lint::rules::Rulebook;
+use super::schema_file::schema_file;
+use lint::rules::{Rulebook, slugs};
 use rehearsal::{
     Rehearsal, Rehearsed, Reversibility, Scope as Which, SeenLock, Work, rehearse_service,
 };
@@ -64,7 +65,16 @@ pub async fn rehearsals(
     let done = stream::iter(services)
         .map(|(service, predicted)| async move {
             let rules = (rulebook, *predicted);
-            let rehearsing = one(scratch_servers, service, selected, scope, rules);
+            let rehearsing = async {
+                let rehearsals = one(scratch_servers, service, selected, scope, rules).await;
+                // Migrations that do not run are reported already.
+                let all_ran = rehearsals.iter().all(|it| it.as_ref().is_ok_and(ran));
+                let schema = match all_ran && scope.has_schema_of(service) {
+                    true => schema_file(scratch_servers, service, selected, rulebook).await,
+                    false => Ok(None),
+                };
+                (rehearsals, schema)
+            };
             (
                 &service.name,
                 events.within(&service.name, rehearsing).await,
@@ -74,7 +84,14 @@ pub async fn rehearsals(
         .collect::<Vec<_>>()
         .await;
     let mut all = Rehearsals::default();
-    for (name, outcome) in done {
+    for (name, (outcome, schema)) in done {
+        match schema {
+            Ok(finding) => all.findings.extend(finding),
+            Err(error) => all.unrehearsed.push(Unrehearsed {
+                service: name.clone(),
+                error: ErrorEntry(error.into()),
+            }),
+        }
         for rehearsal in outcome {
             match rehearsal {
                 Ok(rehearsal) => all.add(name, rehearsal),
@@ -86,6 +103,11 @@ pub async fn rehearsals(
         }
     }
     all
+}
+
+fn ran(rehearsal: &Rehearsal) -> bool {
+    let mut findings = rehearsal.migrations.iter().flat_map(|it| &it.1.findings);
+    rehearsal.left_out.is_empty() && !findings.any(|it| it.rule == slugs::UP_FAILS.slug)
 }
 
 impl Rehearsals {

@@ -17,6 +17,8 @@ pub struct Scope {
 #[derive(Debug)]
 struct Changed {
     migrations: BTreeSet<(ServiceName, Version)>,
+    /// The services whose `schema.sql` differs.
+    schemas: BTreeSet<ServiceName>,
     /// The new lines of changed files, by their paths in findings.
     lines: BTreeMap<String, Vec<RangeInclusive<u32>>>,
 }
@@ -37,8 +39,12 @@ impl Scope {
         paths: &Paths,
     ) -> Result<Self, GitError> {
         let mut migrations = BTreeSet::new();
-        let mut lines = BTreeMap::new();
+        let (mut schemas, mut lines) = (BTreeSet::new(), BTreeMap::new());
         for service in services {
+            let schema = service.path.replace("service.toml", "schema.sql");
+            if changes.of(&paths.relative(&schema)).is_some() {
+                schemas.insert(service.name.clone());
+            }
             for migration in &service.migrations {
                 for script in [Some(&migration.script), migration.revert.as_ref()]
                     .into_iter()
@@ -53,7 +59,11 @@ impl Scope {
             }
         }
         Ok(Self {
-            changed: Some(Changed { migrations, lines }),
+            changed: Some(Changed {
+                migrations,
+                schemas,
+                lines,
+            }),
         })
     }
 
@@ -62,6 +72,13 @@ impl Scope {
         self.changed
             .as_ref()
             .is_none_or(|changed| changed.migrations.contains(&(service.clone(), version)))
+    }
+
+    /// Whether the schema of a service is selected: that of its migrations, or `schema.sql`.
+    pub fn has_schema_of(&self, service: &Service) -> bool {
+        let changed = self.changed.as_ref();
+        changed.is_none_or(|changed| changed.schemas.contains(&service.name))
+            || self.count(service) > 0
     }
 
     /// Whether a migration is known not to be merged.

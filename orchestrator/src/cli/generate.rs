@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use ::generate::{Direction, Generated, Likely, Loss, Remaining, Request, Statement};
-use domain::{Diagnostic, ExitStatus, SchemaDifference, Service, called, rerun, suggest};
+use domain::{Diagnostic, ExitStatus, SchemaDifference, Service, called, suggest};
+use drift::schema_difference;
 use scratch::{ScratchServerChoice, ScratchServers};
 use service_cli::command::{Context, Selected, one_service, print_document, select, watch_signals};
 
@@ -116,12 +117,7 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
             return Ok(ExitStatus::Done);
         }
         Generated::Invalid(message) => {
-            let path = crate::schema::path(&context.services_folder(), service);
-            return Err(Diagnostic::new(
-                ExitStatus::Failed,
-                format!("cannot load {}: {message}", path.display()),
-                rerun("after correcting that"),
-            ));
+            return Err(crate::schema::invalid(context, service, &message));
         }
         Generated::UnknownRename(text) => {
             return Err(Diagnostic::usage(
@@ -181,14 +177,7 @@ async fn compute(
     service: &Service,
     selected: &Selected,
 ) -> Result<Option<Generated>, Diagnostic> {
-    let path = crate::schema::path(&context.services_folder(), service);
-    let schema = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => Diagnostic::usage(
-            format!("{} does not exist", path.display()),
-            suggest(["schema", "dump", service.name.as_str()]),
-        ),
-        _ => Diagnostic::failed(format!("cannot read {}", path.display()), &source),
-    })?;
+    let schema = crate::schema::read(context, service)?;
     let (server, choice) =
         super::schema::server(context, service, selected, args.scratch_server.as_ref()).await?;
     let scratch_servers = ScratchServers::new(context, &choice)?;
@@ -408,16 +397,7 @@ fn as_difference(remaining: Remaining) -> Difference {
         } => Difference {
             direction: name(direction),
             message: None,
-            objects: differences
-                .into_iter()
-                .map(|it| SchemaDifference {
-                    kind: it.kind.to_string(),
-                    object: it.object,
-                    expected: it.expected,
-                    found: it.found,
-                    facts: Vec::new(),
-                })
-                .collect(),
+            objects: differences.into_iter().map(schema_difference).collect(),
         },
         Remaining::Again(statements) => Difference {
             direction: "up",

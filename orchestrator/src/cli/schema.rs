@@ -1,11 +1,17 @@
-//! The `schema dump` command.
-
-use domain::{Diagnostic, ExitStatus, Service};
-use pg_address::DatabaseAddress;
-use service_cli::command::{Context, Selected, print_document, print_exact, select, watch_signals};
+//! The commands `schema dump` and `schema diff`.
 
 use client_program::ClientProgram;
+use domain::{Diagnostic, ExitStatus, SchemaDifference, Service, ServiceName, suggest};
+use drift::schema_difference;
+use pg_address::DatabaseAddress;
+use report::units::count;
+use report::{Palette, Role};
 use scratch::{ScratchServerChoice, ScratchServers};
+use service_cli::command::{
+    Context, PerService, Selected, print_document, print_exact, select, watch_signals,
+};
+
+use super::differences::differences;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -25,6 +31,15 @@ Examples:
 Runs the migrations on a scratch database: on the configured server if it is on this machine, else on the project's own
 server, or on that of --scratch-server. pg_dump is found beside the server's binaries, or with --pg-bin.")]
     Dump(DumpArgs),
+    /// Show how the schema of the migrations differs from services/<service>/schema.sql
+    #[command(after_help = "\
+Examples:
+  orchestrator schema diff policy
+  orchestrator schema diff all --output json
+
+Runs the migrations on one scratch database, loads schema.sql on another, and compares them. An object is missing if only schema.sql
+declares it, and extra if only the migrations create it. The exit code is 4 if there is a difference.")]
+    Diff(DiffArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -40,13 +55,95 @@ struct DumpArgs {
     scratch_server: Option<ScratchServerChoice>,
 }
 
+#[derive(clap::Args, Debug)]
+struct DiffArgs {
+    /// Names of services, or `all`
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Where to create the scratch databases: local (the project's server), same (the service's server), or a URL
+    #[arg(long, value_name = "SERVER")]
+    scratch_server: Option<ScratchServerChoice>,
+}
+
 #[derive(serde::Serialize, schemars::JsonSchema)]
 pub(super) struct Document {
     written: Vec<String>,
 }
 
+/// What differs in one service.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Diff {
+    name: ServiceName,
+    /// Expected by schema.sql, found after the migrations.
+    differences: Vec<SchemaDifference>,
+}
+
 pub(super) async fn schema(context: &Context, args: &Args) -> Result<ExitStatus, Diagnostic> {
-    let SchemaCommand::Dump(args) = &args.command;
+    match &args.command {
+        SchemaCommand::Dump(args) => dump(context, args).await,
+        SchemaCommand::Diff(args) => diff(context, args).await,
+    }
+}
+
+async fn diff(context: &Context, args: &DiffArgs) -> Result<ExitStatus, Diagnostic> {
+    let selected = select(&context.fleet, &args.services, false)?;
+    let mut cancelled = watch_signals();
+    let mut found = Vec::new();
+    for name in &selected.names {
+        let Some(service) = context.fleet.service(name) else {
+            continue;
+        };
+        let of_service = async {
+            let schema = crate::schema::read(context, service)?;
+            let (server, choice) =
+                server(context, service, &selected, args.scratch_server.as_ref()).await?;
+            let scratch_servers = ScratchServers::new(context, &choice)?;
+            let comparing =
+                ::generate::schema_differences(&scratch_servers, service, &server, &schema);
+            let compared = scratch_servers.until_cancelled(&mut cancelled, Box::pin(comparing));
+            match compared.await {
+                None => Ok(None),
+                Some(compared) => match compared? {
+                    Ok(differences) => Ok(Some(differences)),
+                    Err(message) => Err(crate::schema::invalid(context, service, &message)),
+                },
+            }
+        };
+        let compared = match of_service.await {
+            Ok(None) => return Ok(ExitStatus::Cancelled),
+            Ok(Some(differences)) => Ok(Diff {
+                name: name.clone(),
+                differences: differences.into_iter().map(schema_difference).collect(),
+            }),
+            Err(error) => Err(error),
+        };
+        found.push((name, compared));
+    }
+    let found = PerService(found);
+    found.print(context, |name, diff| {
+        diff_lines(name, diff, context.terminal.out)
+    })?;
+    Ok(found.status(|diff| match diff.differences.is_empty() {
+        true => ExitStatus::Done,
+        false => ExitStatus::Findings,
+    }))
+}
+
+fn diff_lines(name: &str, diff: &Diff, palette: Palette) -> String {
+    if diff.differences.is_empty() {
+        let word = palette.paint(Role::Good, "same   ");
+        return format!("{word}  {name}  schema.sql declares what the migrations produce\n");
+    }
+    format!(
+        "{}  {name}  {}: expected by schema.sql, found after the migrations\n{}next: {}\n",
+        palette.paint(Role::Bad, "differs"),
+        count(diff.differences.len(), "difference"),
+        differences(&diff.differences, palette),
+        suggest(["generate", diff.name.as_str(), "Name"]),
+    )
+}
+
+async fn dump(context: &Context, args: &DumpArgs) -> Result<ExitStatus, Diagnostic> {
     if args.stdout {
         super::refuse_json(&context.globals, "--stdout")?;
     }

@@ -52,6 +52,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ),
         ("local", document::<local::Document>("local")),
         ("plan", document::<PlanDocument<'_>>("plan")),
+        (
+            "schema-diff",
+            document::<PerService<'_, schema::Diff>>("schema diff"),
+        ),
         ("schema-dump", document::<schema::Document>("schema dump")),
         ("status", document::<Services<'_, ServiceStatus>>("status")),
     ]

@@ -18,5 +18,6 @@ rule! {
     FAILS_ON_ROWS = Warning "fails-on-rows": "The migration runs with all rows that its tables allow.";
     BROKEN_TRIGGER = Error "broken-trigger": "Every trigger works after the migration.";
     BROKEN_FUNCTION = Error "broken-function": "Every function can run after the migration.";
+    SCHEMA_FILE_DIFFERS = Error "schema-file-differs": "The migrations produce the schema that schema.sql declares.";
     MERGED_MIGRATION_EDITED = Error "merged-migration-edited": "Merged migrations are not edited, renamed or removed.";
 }
