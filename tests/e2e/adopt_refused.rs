@@ -37,8 +37,8 @@ fn assert_message(refusal: &Value, field: &str, words: &str) {
 fn an_empty_database_and_a_missing_one_are_to_be_run() {
     let server = Server::start();
     let orchestrator = orchestrator(&server);
-    server.query("postgres", "CREATE DATABASE soc_auth");
-    server.query("postgres", "CREATE DATABASE soc_clients");
+    server.create_database("soc_auth");
+    server.create_database("soc_clients");
     server.query("soc_clients", "CREATE EXTENSION \"uuid-ossp\"");
     server.connected_database("policy");
     for (service, how) in [

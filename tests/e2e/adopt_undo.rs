@@ -81,7 +81,7 @@ fn adopted(server: &Server) -> (Services, Program) {
         "CREATE TABLE a (id int);\n",
         "DROP TABLE a;\n",
     );
-    server.query("postgres", "CREATE DATABASE db_one");
+    server.create_database("db_one");
     server.create_legacy_table("db_one", "migrations");
     server.query(
         "db_one",

@@ -320,7 +320,7 @@ const RELEASE: &str = "01983f2a-0000-7000-8000-000000000001";
 #[test]
 fn a_service_binary_that_does_not_know_the_coordinator_refuses() {
     let server = Server::start();
-    server.query("postgres", "CREATE DATABASE soc_auth");
+    server.create_database("soc_auth");
     let gid = format!("orchestrator:{RELEASE}:2:ai");
     prepare(&server, "soc_auth", &gid, "CREATE TABLE t (id int)");
     let auth = Program::named("auth-migrations").env("DATABASE_URL", &server.url("soc_auth"));

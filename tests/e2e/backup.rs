@@ -70,10 +70,7 @@ fn names(manifest: &Value) -> Vec<&str> {
 
 /// Restores an entry's dump into a new database with pg_restore alone.
 pub(crate) fn restore(server: &Server, backup: &Path, entry: &Value, database: &str) {
-    server.query(
-        "postgres",
-        &format!("CREATE DATABASE {database} TEMPLATE template0"),
-    );
+    server.create_database(database);
     // The rights of a new `public` are not in a dump: before PostgreSQL 15 everyone may create in it, but not in a database of ours.
     server.query(database, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     let output = Command::new(server.program("pg_restore"))

@@ -682,7 +682,7 @@ fn production_requires_a_confirmation() {
     let production = Program::orchestrator(&server)
         .env("APP_ENV", "production")
         .services(&services);
-    server.query("postgres", "CREATE DATABASE db_one");
+    server.create_database("db_one");
     let before = server.schema("db_one");
     assert_refused(&production.run(&["all"]), 3, &["production"], "all");
     assert_eq!(server.schema("db_one"), before);
@@ -710,7 +710,7 @@ fn production_requires_a_confirmation() {
 fn production_is_spoken_to_over_tls() {
     let server = Server::start();
     let services = with_mistake(|_, _| {});
-    server.query("postgres", "CREATE DATABASE db_one");
+    server.create_database("db_one");
     let url = server.url("postgres").replace("127.0.0.1", "127.1");
     let production = |url: &str| {
         Program::named("orchestrator")

@@ -34,7 +34,7 @@ fn what_is_planted_is_refused_and_named() {
     let server = Server::with(&[("log_min_messages", "log")]);
     let services = services();
     let table = format!("CREATE TABLE public.refinery_schema_history {COLUMNS}");
-    server.query("postgres", "CREATE DATABASE empty");
+    server.create_database("empty");
     server.query("empty", EVIL);
     server.query("postgres", "CREATE DATABASE used TEMPLATE empty");
     on(&server, &services, "used").expect(&["run", "shop", "--to", "1"], 0);
@@ -63,10 +63,7 @@ fn what_is_planted_is_refused_and_named() {
     ];
     for (number, (template, object, sql)) in cases.iter().enumerate() {
         let database = format!("db_{number}");
-        server.query(
-            "postgres",
-            &format!("CREATE DATABASE {database} TEMPLATE {template}"),
-        );
+        server.copy_database(template, &database);
         server.query(&database, sql);
         let before = server.cluster().log().expect("the log").len();
         let orchestrator = on(&server, &services, &database);

@@ -142,7 +142,7 @@ fn while_waiting_for_another_run() {
     let server = Server::start();
     let services = two_services("CREATE TABLE first (id int)");
     let orchestrator = Program::orchestrator(&server).services(&services);
-    server.query("postgres", "CREATE DATABASE db_a");
+    server.create_database("db_a");
     let other = server.session("db_a");
     // "SOC migr" in ASCII, as every version of the program has it.
     other.run("SELECT pg_advisory_lock(x'534F43206D696772'::int8)");

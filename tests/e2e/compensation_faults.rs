@@ -91,9 +91,9 @@ impl World {
     fn recreate(&self) {
         for name in NAMES {
             let drop = format!("DROP DATABASE IF EXISTS db_{name} WITH (FORCE)");
-            let create = format!("CREATE DATABASE db_{name} TEMPLATE template_{name}");
             self.server.query("postgres", &drop);
-            self.server.query("postgres", &create);
+            self.server
+                .copy_database(&format!("template_{name}"), &format!("db_{name}"));
         }
     }
 

@@ -184,7 +184,7 @@ fn after_a_kill_in_a_no_transaction_file_the_same_command_goes_through_all() {
             );
     }
     for database in databases {
-        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        server.create_database(database);
         server.query(database, "CREATE TABLE knob AS SELECT 0 AS n");
     }
     let orchestrator = Program::orchestrator(&server).services(&services);

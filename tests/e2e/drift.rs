@@ -125,7 +125,7 @@ fn only_what_is_applied_is_expected() {
     );
     assert_eq!(server.databases(), Vec::<String>::new());
 
-    server.query("postgres", "CREATE DATABASE db_shop");
+    server.create_database("db_shop");
     orchestrator.expect(&["drift"], 0);
     orchestrator.expect(&["run", "shop", "--to", "1"], 0);
     orchestrator.expect(&["drift"], 0);
@@ -419,7 +419,7 @@ fn a_database_that_came_out_of_a_backup_has_no_drift() {
         .collect();
     fs::write(&backup, dump).expect("a file");
     server.query("postgres", "ALTER DATABASE db_shop RENAME TO lost");
-    server.query("postgres", "CREATE DATABASE db_shop TEMPLATE template0");
+    server.create_database("db_shop");
     server.psql_file("db_shop", &backup, false);
     let as_restored = server.value("db_shop", check);
     assert_ne!(as_restored, as_created, "PostgreSQL spells them alike now");

@@ -430,7 +430,7 @@ fn what_is_wrong_with_a_database() {
     services
         .service("fresh", &[])
         .migration(1, "one", "SELECT 1");
-    server.query("postgres", "CREATE DATABASE db_fresh");
+    server.create_database("db_fresh");
     let limited = Program::named("orchestrator")
         .services(services)
         .arg("--server-url")

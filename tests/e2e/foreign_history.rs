@@ -71,8 +71,7 @@ fn on(server: &Server, services: &Services, database: &str) -> Program {
 fn check(server: &Server, services: &Services, template: &str, also: &[&str], cases: &[Case]) {
     for case in cases {
         let database = database(case);
-        let create = format!("CREATE DATABASE {database} TEMPLATE {template}");
-        server.query("postgres", &create);
+        server.copy_database(template, database);
     }
     thread::scope(|scope| {
         for (index, case) in cases.iter().enumerate() {
@@ -414,7 +413,7 @@ fn rows_of_progress_that_others_wrote() {
 fn rows_of_the_former_tool() {
     let services = services();
     let server = Server::start();
-    server.query("postgres", "CREATE DATABASE legacy TEMPLATE template0");
+    server.create_database("legacy");
     server.query(
         "legacy",
         "CREATE TABLE migrations (id serial PRIMARY KEY, \"timestamp\" bigint, name varchar)",

@@ -215,7 +215,7 @@ fn planted_operators_and_functions_are_not_called() {
     // In the schema that the database puts first, and in the one that most search paths have.
     for (service, schema) in [("one", "evil"), ("two", "public")] {
         let database = format!("db_{service}");
-        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        server.create_database(&database);
         server.query(&database, "CREATE SCHEMA evil");
         let planted = plant(&server, &database, schema, &used);
         assert!(planted > 250, "{planted} were planted");

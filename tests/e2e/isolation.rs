@@ -297,7 +297,7 @@ fn what_a_file_sets_last_does_not_reach_the_engine() {
 #[test]
 fn a_temporary_schema_first_does_not_hide_the_history() {
     let server = Server::start();
-    server.query("postgres", "CREATE DATABASE db_shop");
+    server.create_database("db_shop");
     server.query(
         "postgres",
         "ALTER DATABASE db_shop SET search_path = pg_temp, public",

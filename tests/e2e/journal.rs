@@ -524,7 +524,7 @@ fn services_that_share_a_database_share_a_chain() {
             .migration(1, "first", &format!("CREATE TABLE {name} (id int)"))
             .migration(2, "fails", "SELECT 1 / 0");
     }
-    server.query("postgres", "CREATE DATABASE db_shared");
+    server.create_database("db_shared");
     let orchestrator = Program::orchestrator(&server).services(&services);
     // Twenty processes at once, each for a service of its own.
     let children: Vec<_> = names
@@ -734,7 +734,7 @@ fn an_adoption_that_is_undone_leaves_the_chain_whole() {
     services
         .service("one", &[])
         .migration(1, "first", "CREATE TABLE a (id int);\n");
-    server.query("postgres", "CREATE DATABASE db_one");
+    server.create_database("db_one");
     server.create_legacy_table("db_one", "migrations");
     server.query(
         "db_one",

@@ -352,7 +352,7 @@ fn production_without_a_confirmation_ends_with_run_finished_too() {
     let (server, services) = started();
     let orchestrator = Program::orchestrator(&server).services(&services);
     for database in ["db_one", "db_two"] {
-        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        server.create_database(database);
     }
     let refused = orchestrator.expect(
         &["all", "--environment", "production", "--output", "json"],
@@ -445,7 +445,7 @@ fn adoptions(server: &Server, services: &Services, collect: &mut impl FnMut(Outc
         .service("old", &[])
         .migration(1, "first", "CREATE TABLE a (id int, b int);\n")
         .migration(2, "second", "CREATE TABLE c (id int);\n");
-    server.query("postgres", "CREATE DATABASE db_old");
+    server.create_database("db_old");
     server.create_legacy_table("db_old", "migrations");
     server.query(
         "db_old",

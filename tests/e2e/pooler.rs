@@ -6,7 +6,7 @@ const MIGRATION: &str = "CREATE TABLE t (id int);\n";
 
 fn started() -> (Server, Services) {
     let server = Server::start();
-    server.query("postgres", "CREATE DATABASE db_one");
+    server.create_database("db_one");
     let services = Services::new();
     services.service("one", &[]).migration(1, "only", MIGRATION);
     (server, services)

@@ -80,7 +80,7 @@ fn looking_at_empty_databases_leaves_them_empty() {
     let server = Server::start();
     let services = services();
     for database in ["db_one", "db_two"] {
-        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        server.create_database(database);
     }
     let reader = reader(&server, &services, &[]);
     let before = server.schema("db_one");

@@ -79,7 +79,7 @@ fn what_refinery_applied_is_applied_for_us() {
     let one = services.service("one", &[]);
     one.migration(1, "a", "CREATE TABLE a (id int);\n")
         .migration(2, "b", "CREATE TABLE b (id int);\n");
-    server.query("postgres", "CREATE DATABASE db_one");
+    server.create_database("db_one");
     let runner = refinery(&one.path().join("migrations"));
     with_client(&server, "db_one", async |client| {
         runner.run_async(client).await.expect("refinery runs")

@@ -189,7 +189,7 @@ fn dump(server: &Server) -> BTreeMap<String, BTreeSet<String>> {
 
 /// What is to be held against each pair, by pg_dump.
 fn truth(server: &Server) -> BTreeMap<String, BTreeSet<&'static str>> {
-    server.query("postgres", "CREATE DATABASE truth TEMPLATE template0");
+    server.create_database("truth");
     server.query("truth", &base());
     let before = dump(server);
     for (schema, pair) in pairs() {

@@ -239,9 +239,7 @@ fn latest_is_the_newest_of_each_service() {
 #[test]
 fn what_is_kept_is_listed_and_dropped_on_demand() {
     let world = World::new();
-    world
-        .server
-        .query("postgres", "CREATE DATABASE db_one_before_then");
+    world.server.create_database("db_one_before_then");
     world.orchestrator.expect(&world.restore(&[]), 0);
     world.orchestrator.expect(&world.restore(&[]), 0);
     let kept = world.beside();
@@ -397,9 +395,7 @@ fn doctor_names_what_is_kept_and_drops_what_a_dead_restore_left() {
         "another_restoring_0123abcd",
         "another_before_20261123t041500z",
     ] {
-        world
-            .server
-            .query("postgres", &format!("CREATE DATABASE {name}"));
+        world.server.create_database(name);
     }
     let before = world.server.databases();
     let found = world

@@ -29,7 +29,7 @@ impl Limited {
         let server = Server::start();
         server.query("postgres", "CREATE ROLE limited LOGIN PASSWORD 'x'");
         for database in ["db_shop", "db_till"] {
-            server.query("postgres", &format!("CREATE DATABASE {database}"));
+            server.create_database(database);
             server.query(database, "REVOKE ALL ON SCHEMA public FROM PUBLIC");
         }
         Self { server, services }
@@ -179,7 +179,7 @@ fn our_tables_are_made_where_an_administrator_made_the_schema() {
     limited.until_given("db_till", &["run", "till", "--atomic"], 0);
     limited.limited().expect(&["revert", "till"], 0);
     // Schema `public` is gone.
-    limited.server.query("postgres", "CREATE DATABASE db_bare");
+    limited.server.create_database("db_bare");
     limited.server.query("db_bare", "DROP SCHEMA public");
     limited
         .services

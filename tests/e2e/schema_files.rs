@@ -18,10 +18,7 @@ fn schema_sql_loaded_into_an_empty_database_is_what_the_migrations_make() {
     Program::orchestrator(&server).expect(&["all"], 0);
     for (service, database) in SERVICES.iter().copied() {
         let loaded = format!("loaded_{service}");
-        server.query(
-            "postgres",
-            &format!("CREATE DATABASE {loaded} TEMPLATE template0"),
-        );
+        server.create_database(&loaded);
         server.psql_file(&loaded, &schema_sql(service), true);
         assert_eq!(server.schema(&loaded), server.schema(database), "{service}");
     }

@@ -129,7 +129,7 @@ fn databases_with_similar_names_are_nobodys_to_drop() {
         "scratch",
     ];
     for name in similar {
-        server.query("postgres", &format!("CREATE DATABASE {name}"));
+        server.create_database(name);
     }
     orchestrator.expect(&["drift"], 0);
     for name in similar {

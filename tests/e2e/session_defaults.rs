@@ -54,7 +54,7 @@ fn time_limits_that_a_database_has_for_its_application_do_not_end_a_migration() 
         limits.push("transaction_timeout");
     }
     for database in ["db_whole", "db_stepwise"] {
-        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        server.create_database(database);
         for limit in &limits {
             let sql = format!("ALTER DATABASE {database} SET {limit} = '2s'");
             server.query("postgres", &sql);
@@ -96,7 +96,7 @@ fn a_session_that_reads_strings_differently_is_refused_before_and_after_each_fil
             .migration(1, "a", &format!("{directive}{create};\n{hidden};"))
             .migration(2, "b", &format!("{directive}INSERT INTO a VALUES ('\\');"));
         let database = format!("db_{name}");
-        server.query("postgres", &format!("CREATE DATABASE {database}"));
+        server.create_database(&database);
         let sql = format!("ALTER DATABASE {database} SET standard_conforming_strings = off");
         server.query("postgres", &sql);
     }

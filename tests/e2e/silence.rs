@@ -103,9 +103,7 @@ impl World {
             );
         } else {
             for database in DATABASES {
-                world
-                    .server
-                    .query("postgres", &format!("CREATE DATABASE {database}"));
+                world.server.create_database(database);
                 world.server.create_legacy_table(database, "migrations");
                 world.server.query(
                     database,
@@ -117,8 +115,9 @@ impl World {
             direct.expect(&["adopt", "shop"], 0);
         }
         for database in DATABASES {
-            let copy = format!("CREATE DATABASE kept_{database} TEMPLATE {database}");
-            world.server.query("postgres", &copy);
+            world
+                .server
+                .copy_database(database, &format!("kept_{database}"));
         }
         world
     }
@@ -138,8 +137,8 @@ impl World {
             }
         }
         for database in DATABASES {
-            let copy = format!("CREATE DATABASE {database} TEMPLATE kept_{database}");
-            self.server.query("postgres", &copy);
+            self.server
+                .copy_database(&format!("kept_{database}"), database);
         }
     }
 

@@ -125,7 +125,7 @@ fn ctrl_z_and_fg_do_no_harm() {
 fn ctrl_c_at_the_question_changes_nothing() {
     let server = Server::start();
     let services = two_steps("CREATE TABLE first (id int)");
-    server.query("postgres", "CREATE DATABASE db_shop");
+    server.create_database("db_shop");
     let empty = server.everything("db_shop");
     let orchestrator = Program::orchestrator(&server)
         .services(&services)

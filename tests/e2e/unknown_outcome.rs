@@ -269,7 +269,7 @@ fn what_runs_in_a_transaction_is_there_once_or_not_at_all() {
 #[test]
 fn a_database_that_the_orphaned_server_process_made_counts_as_done() {
     let shop = Shop::new();
-    shop.server.query("postgres", "CREATE DATABASE db_model");
+    shop.server.create_database("db_model");
     shop.file(2, "CREATE DATABASE db_copy TEMPLATE db_model");
     // While somebody is in the model, the server waits for up to five seconds.
     let guest = shop.server.session("db_model");

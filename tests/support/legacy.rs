@@ -15,7 +15,7 @@ impl Server {
     /// A database without any object but what TypeORM makes when it connects: an extension and its empty history.
     pub fn connected_database(&self, service: &str) -> String {
         let database = database_of(service);
-        self.query("postgres", &format!("CREATE DATABASE {database}"));
+        self.create_database(database);
         self.query(
             database,
             &format!("CREATE EXTENSION \"uuid-ossp\"; {LEGACY_TABLE}"),

@@ -1,5 +1,6 @@
 //! A PostgreSQL server of one test.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -58,6 +59,22 @@ impl Server {
         .into_iter()
         .map(|row| row[0].clone())
         .collect()
+    }
+
+    /// Creates an empty database.
+    pub fn create_database(&self, database: impl Display) {
+        self.copy_database("template0", database);
+    }
+
+    /// Creates a copy of a database.
+    pub fn copy_database(&self, original: impl Display, copy: impl Display) {
+        // Copying the files takes a quarter of the time of the other strategy where nothing is flushed.
+        let strategy = match self.binaries.version().major() {
+            14 => "",
+            _ => "STRATEGY file_copy",
+        };
+        let create = format!("CREATE DATABASE {copy} TEMPLATE {original} {strategy}");
+        self.query("postgres", &create);
     }
 
     /// Runs SQL; gives the rows of its last result as text, NULL as an empty string. Panics on an error.

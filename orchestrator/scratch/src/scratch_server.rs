@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::with_causes;
 use futures_util::future::join_all;
 use pg_address::DatabaseAddress;
-use pg_session::{ConnectError, Connection, Connections, advisory_unlock, try_advisory_lock};
+use pg_session::{
+    ConnectError, Connection, Connections, advisory_unlock, copy_strategy, try_advisory_lock,
+};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -20,6 +22,8 @@ pub struct ScratchServer {
     connections: Arc<Connections>,
     /// Creates and drops databases. Holds the advisory lock that marks the databases as owned by a running command.
     admin: Connection,
+    /// Of `CREATE DATABASE`.
+    copy_strategy: &'static str,
     owner: Uuid,
     created: AtomicUsize,
     databases: Mutex<BTreeSet<String>>,
@@ -43,6 +47,7 @@ impl ScratchServer {
         let owner = Uuid::now_v7();
         let server = Self {
             connections,
+            copy_strategy: copy_strategy(&admin).await,
             admin,
             owner,
             created: AtomicUsize::new(0),
@@ -97,9 +102,10 @@ impl ScratchServer {
     ) -> Result<DatabaseAddress, ScratchError> {
         let address = self.new_address();
         let statement = format!(
-            "CREATE DATABASE {} TEMPLATE {}",
+            "CREATE DATABASE {} TEMPLATE {}{}",
             pg_sql::quote_identifier(address.database()),
-            pg_sql::quote_identifier(original.database())
+            pg_sql::quote_identifier(original.database()),
+            self.copy_strategy
         );
         let created = self.admin.client.batch_execute(&statement).await;
         let created =
@@ -128,8 +134,9 @@ impl ScratchServer {
     ) -> Result<DatabaseAddress, ScratchError> {
         let address = self.new_address();
         let statement = format!(
-            "CREATE DATABASE {} TEMPLATE template0 {options}",
-            pg_sql::quote_identifier(address.database())
+            "CREATE DATABASE {} TEMPLATE template0{} {options}",
+            pg_sql::quote_identifier(address.database()),
+            self.copy_strategy
         );
         let created = self.admin.client.batch_execute(&statement).await;
         let created = created.map_err(|error| match error.code() {

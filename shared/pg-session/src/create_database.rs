@@ -4,6 +4,7 @@ use pg_sql::quote_identifier;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
 use super::{ConnectError, ConnectOptions, Connection, connect, shutdown_timeouts};
@@ -41,8 +42,9 @@ pub(super) async fn create_database(
 ) -> Result<bool, ConnectError> {
     let connection = connect_to_maintenance(address, options).await?;
     let statement = format!(
-        "CREATE DATABASE {} TEMPLATE template0",
-        quote_identifier(address.database())
+        "CREATE DATABASE {} TEMPLATE template0{}",
+        quote_identifier(address.database()),
+        copy_strategy(&connection).await,
     );
     let measured = Phase::Create.begin();
     let created = connection.client.batch_execute(&statement).await;
@@ -64,6 +66,27 @@ pub(super) async fn create_database(
             Ok(false)
         }
         Err(error) => Err(ConnectError::creating(address, error)),
+    }
+}
+
+/// The option that makes `CREATE DATABASE` copy the template's files on a server that does not flush to the disk. This takes a
+/// quarter of the time of the default, which writes each page to the WAL. With `fsync`, its two checkpoints and
+/// hundreds of flushes would take longer and slow down other sessions.
+pub async fn copy_strategy(connection: &Connection) -> &'static str {
+    if connection.login.major < 15 {
+        return "";
+    }
+    let query = "SELECT pg_catalog.current_setting('fsync')";
+    match connection.client.simple_query(query).await {
+        Ok(messages)
+            if messages.iter().any(|message| {
+                matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("off"))
+            }) =>
+        {
+            " STRATEGY file_copy"
+        }
+        // The default works on every server.
+        _ => "",
     }
 }
 

@@ -49,6 +49,7 @@ pub use connect_error::{ConnectError, ask_administrator};
 pub use connection::{CancelError, CancelHandle, Connection};
 pub use connection_lost::is_connection_lost;
 pub use connections::{Connections, Permit};
+pub use create_database::copy_strategy;
 pub use exported_snapshot::export_snapshot;
 pub use foreign_code::{ForeignCode, read_foreign_code};
 pub use own_session::OLDEST_SUPPORTED;

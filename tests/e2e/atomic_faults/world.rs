@@ -31,10 +31,7 @@ impl<'a> World<'a> {
         let server = Server::start();
         fleet.begin(&server);
         for database in fleet.databases() {
-            server.query(
-                "postgres",
-                &format!("CREATE DATABASE base_{database} TEMPLATE {database}"),
-            );
+            server.copy_database(&database, &format!("base_{database}"));
         }
         Self { fleet, server }
     }
@@ -43,8 +40,8 @@ impl<'a> World<'a> {
         for database in self.fleet.databases() {
             let drop = format!("DROP DATABASE {database} WITH (FORCE)");
             self.server.query("postgres", &drop);
-            let create = format!("CREATE DATABASE {database} TEMPLATE base_{database}");
-            self.server.query("postgres", &create);
+            self.server
+                .copy_database(&format!("base_{database}"), database);
         }
     }
 
