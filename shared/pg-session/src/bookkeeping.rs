@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::Client;
 use super::connect_error::ask_administrator;
 use super::own_session::Login;
-use super::{Client, ordinary};
 use domain::{in_sql, rerun};
 
 /// `schema.table` or `table`.
@@ -26,8 +26,11 @@ pub fn split_name(name: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Our tables in schema `orchestrator`.
-const TABLES: [&str; 4] = ["journal", "progress", "compensation", RELEASES];
+/// Our schema.
+pub(super) const SCHEMA: &str = "orchestrator";
+
+/// Our tables in it.
+pub(super) const TABLES: [&str; 4] = ["journal", "progress", "compensation", RELEASES];
 
 /// The table that only atomic releases read.
 const RELEASES: &str = "releases";
@@ -36,7 +39,7 @@ const RELEASES: &str = "releases";
 const OWN_DATABASES: [&str; 2] = ["orchestrator_scratch_", "_restoring_"];
 
 /// Whether a relation `c` has columns of types of this database, or generated ones.
-pub(super) const COLUMNS: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+const COLUMNS: &str = "EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         AND (a.atttypid >= 16384 OR a.attgenerated <> ''))";
 
 /// Whether a relation `c` has computed defaults. Expressions are judged in stored form: printing them could wait for a lock on the table.
@@ -138,7 +141,7 @@ pub(super) struct Bookkeeping {
 }
 
 impl Bookkeeping {
-    /// Queries the catalog: first whether everything is as usual. Takes no lock on any of the relations.
+    /// Queries the catalog. Takes no lock on any of the relations.
     pub(super) async fn read(
         client: &Client,
         login: &Login,
@@ -146,13 +149,7 @@ impl Bookkeeping {
         history_table: &str,
     ) -> Result<Self, tokio_postgres::Error> {
         let (schema, table) = split_name(history_table);
-        let schemas: Vec<&str> = match schema {
-            Some(schema) => vec![schema],
-            None => login.schemas.iter().map(String::as_str).collect(),
-        };
-        if let Some(found) = ordinary::read(client, &schemas, table, &TABLES).await? {
-            return Ok(found);
-        }
+        let schemas = searched(login, history_table);
         let is_own = OWN_DATABASES.iter().any(|part| database.contains(part));
         let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
             (&schemas, Type::TEXT_ARRAY),
@@ -167,6 +164,14 @@ impl Bookkeeping {
         let me = rows.first().map(|row| row.try_get(7)).transpose()?;
         let found: Result<Vec<_>, _> = rows.iter().map(Found::read).collect();
         Ok(judge(&found?, me.unwrap_or_default()))
+    }
+}
+
+/// The schemas in which the history is expected.
+pub(super) fn searched<'a>(login: &'a Login, history_table: &'a str) -> Vec<&'a str> {
+    match split_name(history_table).0 {
+        Some(schema) => vec![schema],
+        None => login.schemas.iter().map(String::as_str).collect(),
     }
 }
 

@@ -44,6 +44,16 @@ pub async fn connect(
     address: &DatabaseAddress,
     options: &Options,
 ) -> Result<Connection, ConnectError> {
+    connect_and_ask(address, options, "").await
+}
+
+/// The same, and sends `question` with the first message: statements that run under our settings. Their answers, in one list, are
+/// [`Connection::answers`].
+pub(super) async fn connect_and_ask(
+    address: &DatabaseAddress,
+    options: &Options,
+    question: &str,
+) -> Result<Connection, ConnectError> {
     let over_tcp = address
         .endpoints()
         .iter()
@@ -61,7 +71,7 @@ pub async fn connect(
     let mut attempts = 1;
     loop {
         let begun = Instant::now();
-        let failure = match connect_once(address, tls.as_ref(), options).await {
+        let failure = match connect_once(address, tls.as_ref(), options, question).await {
             Ok(mut connection) => {
                 stall::begin(&mut connection, options);
                 reachability::reached(address, begun.elapsed());
@@ -86,6 +96,7 @@ async fn connect_once(
     address: &DatabaseAddress,
     tls: Option<&TlsClient>,
     options: &Options,
+    question: &str,
 ) -> Result<Connection, ConnectError> {
     let mut endpoints: Vec<&Endpoint> = address.endpoints().iter().collect();
     if address.network().shuffle_hosts {
@@ -105,7 +116,9 @@ async fn connect_once(
             let log_in = || Box::pin(attempt::log_in(address, endpoint, place, tls, options));
             let outcome = Box::pin(async {
                 let connection = log_in().await?;
-                let connection = own_session::begin(address, connection, options, log_in()).await?;
+                let second = log_in();
+                let connection =
+                    own_session::begin(address, connection, options, second, question).await?;
                 right_server(address, connection, options).await
             });
             let outcome = outcome.await;

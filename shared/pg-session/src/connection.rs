@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{AsyncMessage, CancelToken, NoTls};
+use tokio_postgres::{AsyncMessage, CancelToken, NoTls, SimpleQueryMessage};
 
 use super::Client;
 use super::backoff::within;
@@ -34,6 +34,8 @@ pub struct Connection {
     /// Drives the socket; its error is why the connection was lost.
     pub task: JoinHandle<Result<(), tokio_postgres::Error>>,
     pub(super) login: Login,
+    /// The answers to the question of [`connect_and_ask`](super::connect::connect_and_ask).
+    pub(super) answers: Vec<SimpleQueryMessage>,
     /// What a second connection needs to check this one.
     pub(super) handle: SessionHandle,
 }
@@ -103,6 +105,7 @@ impl Connection {
         let task = tokio::spawn(drive(driver, sender));
         Self {
             login,
+            answers: Vec::new(),
             handle: SessionHandle::unknown(address, task.abort_handle()),
             client: Client::from(client),
             notices,

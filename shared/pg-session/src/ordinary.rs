@@ -1,96 +1,118 @@
-//! Recognizes the usual state of our tables with a query that is cheap to plan: a session that only learns that nothing is pending
-//! spends most of its time on planning.
+//! Recognizes the usual state of our tables by a question that is cheap to plan: a session that only finds out that nothing is pending
+//! spends most of its time on planning. It is part of the first message on a connection.
 //!
 //! Responsible for the answer "all of them are ordinary tables of this role". Anything else is judged by
 //! `bookkeeping`, which also reports what is wrong.
 
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::SimpleQueryMessage;
 
-use super::Client;
-use super::bookkeeping::{Bookkeeping, COLUMNS, INDEXES};
+use super::bookkeeping::{Bookkeeping, INDEXES, SCHEMA, TABLES, split_name};
+use super::prepared;
+use pg_sql::quote_literal;
 
-/// The schemas of our tables. Names are resolved by functions rather than by joins over the catalog; `to_regclass` requires USAGE on
-/// the schema. The flags of `pg_class` may be set without a cause, but are never missing.
-fn question() -> String {
+/// The index of the journal's key. That of an older journal, whose rows are not chained, has another name.
+const CHAIN: &str = "journal_chain";
+
+/// The number of columns of the second answer, which is one row.
+const FACTS: usize = 5;
+
+/// The relations with our names in any schema, and whether each is an ordinary table of this role, as is its schema; then facts about
+/// the session. Two statements: planning them as one takes longer.
+///
+/// The flags of `pg_class` may be set without a cause, but are never missing, and a generated column has a default. `to_regtype`
+/// requires USAGE on the schema.
+pub(super) fn question(history_table: &str) -> String {
+    let (_, history) = split_name(history_table);
+    let names = [history, CHAIN].into_iter().chain(TABLES);
+    let names: Vec<String> = names.map(quote_literal).collect();
+    let types = TABLES.map(|table| format!("pg_catalog.to_regtype('{SCHEMA}.{table}') IS NULL"));
     format!(
-        "SELECT p.place, c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relrowsecurity AND NOT c.relforcerowsecurity \
-             AND NOT c.relhastriggers AND NOT c.relhasrules AND NOT c.relhassubclass AND NOT c.relispartition \
-             AND c.relowner = me.oid \
-             AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT') \
-             AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') AND pg_catalog.has_table_privilege(c.oid, 'DELETE') \
-             AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND (a.attinhcount > 0 OR a.atthasdef)) AND c.relchecks = 0 \
-             AND NOT {COLUMNS} AND NOT {INDEXES} \
-         FROM (SELECT p.place, CASE WHEN pg_catalog.has_schema_privilege( \
-                   pg_catalog.to_regnamespace(pg_catalog.quote_ident(p.schema))::oid, 'USAGE') \
-                 THEN pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.schema, ($2)[p.place]))::oid END AS oid \
-               FROM pg_catalog.unnest($1) WITH ORDINALITY AS p (schema, place)) p \
-           JOIN pg_catalog.pg_class c ON c.oid = p.oid, \
-           (SELECT pg_catalog.to_regrole(pg_catalog.quote_ident(CURRENT_USER))::oid) AS me (oid) \
-         UNION ALL SELECT 0, pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
-             AND n.nspowner = pg_catalog.to_regrole(pg_catalog.quote_ident(CURRENT_USER))::oid \
-         FROM pg_catalog.pg_namespace n WHERE n.nspname = 'orchestrator' \
-         UNION ALL SELECT {NAMESAKE}, EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relname = $3) \
-         UNION ALL SELECT {TYPE}, NOT EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.typname = ANY ($2) AND t.typrelid = 0 \
-           AND (t.typarray <> 0 OR t.typtype <> 'b'))"
+        "SELECT n.nspname, c.relname, pg_catalog.pg_get_userbyid(c.relowner) = CURRENT_USER \
+             AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relrowsecurity AND NOT c.relforcerowsecurity \
+             AND NOT c.relhastriggers AND NOT c.relhasrules AND NOT c.relhassubclass AND NOT c.relispartition AND c.relchecks = 0 \
+             AND (c.relacl IS NULL \
+               OR pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT') \
+                 AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') AND pg_catalog.has_table_privilege(c.oid, 'DELETE')) \
+             AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND (a.attinhcount > 0 OR a.atthasdef \
+               OR a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384)) \
+             AND NOT {INDEXES}, n.nspowner = c.relowner \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname IN ({}); \
+         SELECT pg_catalog.current_setting('role'), \
+           pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', {}, \
+           pg_catalog.to_regnamespace('{SCHEMA}') IS NULL, \
+           CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('{SCHEMA}')::oid, 'USAGE') THEN ARRAY[{}] END",
+        names.join(", "),
+        prepared::in_doubt(),
+        types.join(", ")
     )
 }
 
-/// The number of the row for schema `orchestrator` itself; its tables are numbered from 1.
-const SCHEMA: i64 = 0;
-/// The number of the row for relations with the name of the history, in any schema.
-const NAMESAKE: i64 = -1;
-/// The number of the row for types with our names.
-const TYPE: i64 = -2;
+/// What the answers show.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) role: String,
+    pub(super) read_only: bool,
+    pub(super) in_doubt: bool,
+    pub(super) journal_chained: bool,
+    /// Our tables, if history and journal exist and everything is as usual.
+    pub(super) complete: Option<Bookkeeping>,
+    /// Whether nothing has one of our names, except possibly a type with the name of the history.
+    pub(super) is_empty: bool,
+}
 
-/// `None`: something is unusual, or some of our tables are missing. The history is expected in the first of `schemas` that has it.
-pub(super) async fn read(
-    client: &Client,
-    schemas: &[&str],
-    history: &str,
-    tables: &[&str],
-) -> Result<Option<Bookkeeping>, tokio_postgres::Error> {
-    let ours = tables.iter().map(|table| ("orchestrator", *table));
-    let names: Vec<(&str, &str)> = schemas
-        .iter()
-        .map(|schema| (*schema, history))
-        .chain(ours)
-        .collect();
-    let (in_schemas, named): (Vec<&str>, Vec<&str>) = names.iter().copied().unzip();
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-        (&in_schemas, Type::TEXT_ARRAY),
-        (&named, Type::TEXT_ARRAY),
-        (&history, Type::TEXT),
-    ];
-    let rows = client.query_typed(&question(), &parameters).await?;
+/// Judges the answers. The history is expected in the first of `schemas` that has it.
+pub(super) fn judge(answers: &[SimpleQueryMessage], schemas: &[&str], history_table: &str) -> Seen {
+    let (_, history) = split_name(history_table);
+    let mut seen = Seen::default();
     let mut found = Bookkeeping::default();
-    let mut history_index = None;
-    let mut has_namesake = false;
-    for row in &rows {
-        let (place, is_so): (i64, Option<bool>) = (row.try_get(0)?, row.try_get(1)?);
-        if place == NAMESAKE {
-            has_namesake = is_so != Some(false);
+    let mut place: Option<usize> = None;
+    let (mut is_usual, mut has_namesake, mut has_no_schema) = (true, false, false);
+    let mut free_names = String::new();
+    let rows = answers.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    for row in rows {
+        let text = |index| row.get(index).unwrap_or_default();
+        let is = |index| row.get(index) == Some("t");
+        if row.len() == FACTS {
+            seen.role = text(0).to_owned();
+            (seen.read_only, seen.in_doubt, has_no_schema) = (is(1), is(2), is(3));
+            text(4).clone_into(&mut free_names);
             continue;
         }
-        if is_so != Some(true) {
-            return Ok(None);
-        }
-        if place == SCHEMA {
+        let (schema, name) = (text(0), text(1));
+        let is_ours = schema == SCHEMA && TABLES.contains(&name);
+        if is_ours {
+            is_usual &= is(2) && is(3);
             found.has_schema = true;
+            found.tables.insert(name.to_owned());
         }
-        let index = usize::try_from(place).unwrap_or_default();
-        let Some(index) = index.checked_sub(1).filter(|_| place > 0) else {
-            continue;
-        };
-        if index < schemas.len() {
-            history_index = Some(history_index.map_or(index, |known: usize| known.min(index)));
-        } else if let Some((_, table)) = names.get(index) {
-            found.tables.insert((*table).to_owned());
+        if schema == SCHEMA && name == CHAIN {
+            seen.journal_chained = true;
+        }
+        // The server shortens a longer name.
+        if history.starts_with(name) {
+            match schemas.iter().position(|searched| *searched == schema) {
+                Some(index) if name == history => {
+                    is_usual &= is(2);
+                    place = Some(place.map_or(index, |known| known.min(index)));
+                }
+                _ => has_namesake = true,
+            }
         }
     }
-    let history = history_index.and_then(|index| schemas.get(index));
-    found.history_schema = history.map(|schema| (*schema).to_owned());
-    let is_complete =
-        found.has_schema && found.history_schema.is_some() && found.tables.contains("journal");
-    let is_empty = !has_namesake && found == Bookkeeping::default();
-    Ok((is_complete || is_empty).then_some(found))
+    // A type with the name of a table that is missing would prevent its creation.
+    let free_names = free_names.trim_matches(['{', '}']).split(',');
+    is_usual &= !TABLES
+        .iter()
+        .zip(free_names)
+        .any(|(table, free)| free == "f" && !found.tables.contains(*table));
+    seen.is_empty = has_no_schema && !has_namesake && place.is_none();
+    let place = place.and_then(|index| schemas.get(index));
+    found.history_schema = place.map(|schema| (*schema).to_owned());
+    let is_complete = is_usual && place.is_some() && found.tables.contains("journal");
+    seen.complete = is_complete.then_some(found);
+    seen
 }

@@ -11,6 +11,7 @@ use tokio_postgres::SimpleQueryMessage;
 use super::backoff::within;
 use super::stall::{SERVER_START, own_start};
 use super::{Client, ConnectError, ConnectOptions, Connection, attempt, pooler};
+use domain::Phase;
 use pg_address::DatabaseAddress;
 
 /// The oldest PostgreSQL that is supported.
@@ -133,7 +134,9 @@ pub(super) async fn begin(
     mut connection: Connection,
     options: &ConnectOptions,
     second: impl Future<Output = Result<Connection, ConnectError>>,
+    question: &str,
 ) -> Result<Connection, ConnectError> {
+    let _measured = Phase::Session.begin();
     let beginning = async {
         let major = match connection.login.major {
             0 => ask_version(&connection.client).await?,
@@ -143,19 +146,21 @@ pub(super) async fn begin(
             return Ok(Err(major));
         }
         let announced = pooler::announced_process(&connection.client).await;
-        let seen = first_message(&connection.client, major, announced).await?;
+        let asked = first_message(&connection.client, major, announced, question).await?;
+        let (seen, answers) = asked;
         let direct = announced == Some(seen.pid);
-        Ok(Ok(Login {
+        let login = Login {
             major,
             direct,
             ..seen
-        }))
+        };
+        Ok(Ok((login, answers)))
     };
     let begun = within(attempt::limit(address, options), beginning)
         .await
         .map_err(|error| ConnectError::unreachable(address, error))?;
     let begun = begun.map_err(|error| ConnectError::classify(address, error))?;
-    connection.login = begun.map_err(|major| ConnectError::TooOld {
+    (connection.login, connection.answers) = begun.map_err(|major| ConnectError::TooOld {
         address: address.to_string(),
         major,
     })?;
@@ -194,7 +199,8 @@ pub fn major(version: &str) -> u32 {
     digits.parse().unwrap_or_default()
 }
 
-/// Reads the settings of the database and pins ours, in one message. Everything in it is qualified, operators too.
+/// Reads the settings of the database, pins ours, and asks `question` under them, in one message. Everything before the question is
+/// qualified, operators too.
 ///
 /// If the responding process is not the announced one, a pooler may assign it to an application next, so the settings end with
 /// the message.
@@ -202,7 +208,8 @@ async fn first_message(
     client: &Client,
     major: u32,
     announced: Option<i32>,
-) -> Result<Login, tokio_postgres::Error> {
+    question: &str,
+) -> Result<(Login, Vec<SimpleQueryMessage>), tokio_postgres::Error> {
     let announced = announced.unwrap_or_default();
     let pins: String = settings(major, true)
         .map(|(name, value)| {
@@ -210,15 +217,17 @@ async fn first_message(
             format!(", pg_catalog.set_config('{name}', '{value}', pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.<>) {announced})")
         })
         .collect();
-    // Two statements: the second is not parsed before the first has been answered.
+    // Several statements: none is analyzed before the one before it has been executed.
     let message = format!(
         "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)); \
-           SELECT pg_catalog.pg_backend_pid(), {SERVER_START}, COALESCE({}, ''){pins}",
+           SELECT pg_catalog.pg_backend_pid(), {SERVER_START}, COALESCE({}, ''){pins}; {question}",
         own_start()
     );
     let mut login = Login::default();
-    let rows = client.simple_query(&message).await?;
-    let mut rows = rows.iter().filter_map(|message| match message {
+    let mut answers = client.simple_query(&message).await?;
+    answers.retain(|message| matches!(message, SimpleQueryMessage::Row(_)));
+    let asked = answers.split_off(answers.len().min(2));
+    let mut rows = answers.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
@@ -234,7 +243,7 @@ async fn first_message(
         login.pid = text(0).parse().unwrap_or_default();
         (login.server_start, login.backend_start) = (text(1), text(2));
     }
-    Ok(login)
+    Ok((login, asked))
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::backoff::within;
 use super::bookkeeping::split_name;
-use super::bookkeeping::{Bookkeeping, Unusable};
+use super::bookkeeping::{Bookkeeping, Unusable, searched};
+use super::connect::connect_and_ask;
 use super::connections::Permit;
 use super::own_session::{Scope, pin, unpin};
 use super::own_statements::{OwnStatements, Parameter};
 use super::stall::SessionHandle;
-use super::{Client, ConnectError, ConnectOptions, Connection, connect};
+use super::{Client, ConnectError, ConnectOptions, Connection, ordinary};
 use domain::Phase;
 use pg_address::DatabaseAddress;
 
@@ -124,10 +125,12 @@ impl Session {
         history_table: &str,
         permit: Option<Permit>,
     ) -> Result<Self, ConnectError> {
-        let connection = connect(address, options).await?;
+        let question = ordinary::question(history_table);
+        let mut connection = connect_and_ask(address, options, &question).await?;
+        let answers = std::mem::take(&mut connection.answers);
         let _measured = Phase::Session.begin();
         // A server that accepts the login and then stays silent must not hang us.
-        let looking = Facts::read(&connection, address, history_table);
+        let looking = Facts::judge(&connection, &answers, address, history_table);
         let facts = within(super::attempt::limit(address, options), looking)
             .await
             .map_err(|error| ConnectError::unreachable(address, error))?;
@@ -301,7 +304,9 @@ impl Session {
 
     /// Checks again: another run may have created the history table meanwhile.
     pub async fn refresh(&mut self, history_table: &str) -> Result<(), tokio_postgres::Error> {
-        self.facts = Facts::read(&self.connection, &self.address, history_table).await?;
+        let question = ordinary::question(history_table);
+        let answers = self.client().simple_query(&question).await?;
+        self.facts = Facts::judge(&self.connection, &answers, &self.address, history_table).await?;
         Ok(())
     }
 
@@ -686,43 +691,48 @@ impl Session {
 }
 
 impl Facts {
-    async fn read(
+    /// Judges the answers to [`ordinary::question`], and queries what else is needed where our tables are missing or unusual.
+    async fn judge(
         connection: &Connection,
+        answers: &[SimpleQueryMessage],
         address: &DatabaseAddress,
         history_table: &str,
     ) -> Result<Self, tokio_postgres::Error> {
         let (client, login) = (&connection.client, &connection.login);
-        // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as
-        // much. `to_regclass` requires USAGE on the schema: a role without any grant on our tables can still ask.
-        let question = format!(
-            "SELECT pg_catalog.current_setting('role'), \
-               pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') = 'on', \
-               CASE WHEN pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('orchestrator')::oid, 'USAGE') \
-                 THEN pg_catalog.to_regclass('orchestrator.journal_chain') IS NOT NULL ELSE false END, {}, \
-               EXISTS (SELECT FROM pg_catalog.pg_default_acl), \
-               pg_catalog.to_regnamespace(pg_catalog.quote_ident($1)) IS NOT NULL",
-            super::prepared::in_doubt()
-        );
-        let (schema, _) = split_name(history_table);
+        let (schema, table) = split_name(history_table);
         let expected = schema.or(login.schemas.first().map(String::as_str));
         let expected = expected.unwrap_or("public").to_owned();
-        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&expected, Type::TEXT)];
-        // One round trip: the client pipelines futures that are polled together.
-        let (bookkeeping, rows) = tokio::try_join!(
-            biased;
-            Bookkeeping::read(client, login, address.database(), history_table),
-            client.query_typed(&question, &parameters),
-        )?;
-        let row = &rows[0];
-        Ok(Self {
-            bookkeeping,
+        let seen = ordinary::judge(answers, &searched(login, history_table), history_table);
+        let mut facts = Self {
+            role: seen.role,
             expected_schema: expected,
-            has_expected_schema: row.get(5),
-            role: row.get(0),
-            read_only: row.get(1),
-            journal_chained: row.get(2),
-            in_doubt: row.get(3),
-            default_privileges: row.get(4),
-        })
+            has_expected_schema: true,
+            read_only: seen.read_only,
+            journal_chained: seen.journal_chained,
+            in_doubt: seen.in_doubt,
+            // Not known: the tables that are still created later are protected in any case.
+            default_privileges: true,
+            bookkeeping: Bookkeeping::default(),
+        };
+        if let Some(found) = seen.complete {
+            facts.bookkeeping = found;
+            return Ok(facts);
+        }
+        // Names are resolved by functions rather than by joins over the catalog, which cost a new session ten times as much.
+        let question = "SELECT EXISTS (SELECT FROM pg_catalog.pg_default_acl), \
+               pg_catalog.to_regnamespace(pg_catalog.quote_ident($1)) IS NOT NULL, \
+               EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.typname = $2 AND t.typrelid = 0 \
+                 AND (t.typarray <> 0 OR t.typtype <> 'b'))";
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&facts.expected_schema, Type::TEXT), (&table, Type::TEXT)];
+        let rows = client.query_typed(question, &parameters).await?;
+        let row = &rows[0];
+        facts.default_privileges = row.get(0);
+        facts.has_expected_schema = row.get(1);
+        if !seen.is_empty || row.get(2) {
+            let reading = Bookkeeping::read(client, login, address.database(), history_table);
+            facts.bookkeeping = reading.await?;
+        }
+        Ok(facts)
     }
 }
