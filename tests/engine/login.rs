@@ -13,6 +13,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
+use tokio_postgres::error::SqlState;
 
 use crate::support::{Server, address, free_port, options, try_connect};
 use domain::ExitStatus;
@@ -45,7 +46,7 @@ async fn refusals_of_the_server_are_distinguished() {
         matches!(error, ConnectError::Authentication { .. }),
         "{error:?}"
     );
-    assert_eq!(error.sqlstate(), Some("28P01"));
+    assert_eq!(error.code(), Some(SqlState::from_code("28P01")));
     assert!(
         error
             .to_string()
@@ -75,14 +76,14 @@ async fn refusals_of_the_server_are_distinguished() {
         matches!(error, ConnectError::Authentication { .. }),
         "{error:?}"
     );
-    assert_eq!(error.sqlstate(), Some("28000"));
+    assert_eq!(error.code(), Some(SqlState::from_code("28000")));
 
     let error = failure(&format!("{base} dbname=nowhere password=right")).await;
     assert!(
         matches!(&error, ConnectError::DatabaseMissing { database, .. } if database == "nowhere"),
         "{error:?}"
     );
-    assert_eq!(error.sqlstate(), Some("3D000"));
+    assert_eq!(error.code(), Some(SqlState::from_code("3D000")));
 
     let error = failure(&format!(
         "{base} dbname=postgres password=right sslmode=verify-full"
@@ -263,7 +264,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
         matches!(error, ConnectError::Unreachable { .. }),
         "{error:?}"
     );
-    assert_eq!(error.sqlstate(), None);
+    assert_eq!(error.code(), None);
     let error = failure("host=name.invalid user=u dbname=d").await;
     assert!(
         matches!(error, ConnectError::Unreachable { .. }),
@@ -331,7 +332,7 @@ async fn a_full_server_is_waited_for() {
         matches!(error, ConnectError::TooManyConnections { attempts: 1, .. }),
         "{error:?}"
     );
-    assert_eq!(error.sqlstate(), Some("53300"));
+    assert_eq!(error.code(), Some(SqlState::from_code("53300")));
 
     let error = connect(&address(&text), &options(Duration::from_millis(400)))
         .await

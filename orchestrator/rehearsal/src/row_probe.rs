@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use domain::{Diagnostic, Failure, Script};
 use pg_session::Client;
+use tokio_postgres::error::SqlState;
 
 use super::code::{Broken, BrokenCode, Examiner};
 use super::trouble::does_not_run;
@@ -203,13 +204,11 @@ impl RowsFailure {
 fn is_required_and_new(failure: &Failure, before: &Digests) -> bool {
     let object = failure.object.as_deref();
     let names = object.and_then(|it| Some((it.table.as_ref()?, it.column.as_ref()?)));
-    match (failure.sqlstate.as_deref(), names) {
-        (Some("23502"), Some((table, column))) => {
-            let schema = object.and_then(|it| it.schema.as_deref());
-            !before.has_column(schema, table, column)
-        }
-        _ => false,
-    }
+    let is_null = failure.sqlstate.as_deref() == Some(SqlState::NOT_NULL_VIOLATION.code());
+    names.filter(|_| is_null).is_some_and(|(table, column)| {
+        let schema = object.and_then(|it| it.schema.as_deref());
+        !before.has_column(schema, table, column)
+    })
 }
 
 /// Whether a file sets values in what it adds before the line where it failed: then whether one is NULL depends on the rows.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::{ExitStatus, Reporter, ServiceName};
 use engine::dispatch::{Operation, Start, Stops};
 use futures_util::{StreamExt, stream};
+use pg_session::Backoff;
 use service_cli::command::Selected;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
@@ -20,8 +21,9 @@ use scratch::{ScratchError, ScratchServers};
 
 /// How often a rehearsal is retried when the server has no free connection.
 const MOST_ATTEMPTS: u32 = 5;
-/// The longest pause before the first retry; it grows with each.
-const PAUSE: Duration = Duration::from_secs(4);
+/// The pause before the first retry; it grows with each.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The number of concurrent services: each keeps a CPU busy.
 const REHEARSALS: usize = 4;
@@ -113,6 +115,7 @@ async fn one(
     let predicted = lint(&work.service, rulebook, now, is_pending, is_pending);
     let mut reported = BTreeSet::new();
     let mut attempt = 0;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let rehearsal = loop {
         let report = |version, rehearsed: &Rehearsed| {
             // An earlier attempt may have reported it.
@@ -125,7 +128,7 @@ async fn one(
             // Rehearsals that hold connections while they wait for more would deadlock: this one has closed its own.
             Err(error) if error.requires_connections() && attempt < MOST_ATTEMPTS => {
                 attempt += 1;
-                tokio::time::sleep(PAUSE.mul_f64(f64::from(attempt) * fastrand::f64())).await;
+                tokio::time::sleep(backoff.next_pause()).await;
             }
             ended => break ended,
         }

@@ -2,6 +2,7 @@
 
 use domain::{Diagnostic, ExitStatus, ServerError};
 use pg_session::is_connection_lost;
+use tokio_postgres::error::SqlState;
 
 /// Why rows could not be read or generated.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +32,11 @@ impl From<tokio_postgres::Error> for RowsError {
 
 impl From<RowsError> for Diagnostic {
     fn from(error: RowsError) -> Self {
-        // Lock timeout, out of resources.
-        const LATER: [&str; 2] = ["55P03", "53"];
         let passes = match &error {
-            RowsError::Query(error) => LATER.iter().any(|class| error.sqlstate.starts_with(class)),
+            RowsError::Query(error) => {
+                // Or the server is out of resources.
+                error.code() == SqlState::LOCK_NOT_AVAILABLE || error.sqlstate.starts_with("53")
+            }
             // Without a lost connection, the response could not be decoded.
             RowsError::Connection(error) => is_connection_lost(error),
             RowsError::Unreadable(_) => false,

@@ -7,6 +7,7 @@ use pg_sql::{quote_identifier, quote_literal};
 use std::collections::BTreeSet;
 
 use pg_session::Client;
+use tokio_postgres::error::SqlState;
 
 use super::RowsError;
 use super::search::Group;
@@ -209,7 +210,7 @@ impl Recipe<'_> {
 
     /// Changes a row that the server rejected. Returns false if there is nothing left to try.
     fn next_variant(&self, draft: &mut Draft, error: &ServerError) -> bool {
-        if error.sqlstate == "23502"
+        if error.code() == SqlState::NOT_NULL_VIOLATION
             && let Some(column) = error.column.as_deref()
             && let Some(index) = self.index(column)
             && draft.required.insert(index)

@@ -7,10 +7,12 @@ use tokio_postgres::error::SqlState;
 
 /// The exit code of a failed statement that creates or drops a database.
 fn exit_status_of(error: &tokio_postgres::Error) -> ExitStatus {
-    // Lock timeout, database in use, out of resources.
-    const LATER: [&str; 3] = ["55P03", "55006", "53"];
-    let code = error.code().map(SqlState::code).unwrap_or_default();
-    if is_connection_lost(error) || LATER.iter().any(|class| code.starts_with(class)) {
+    let passes = error.code().is_some_and(|code| {
+        let is_out_of_resources = code.code().starts_with("53");
+        let is_in_use = [&SqlState::LOCK_NOT_AVAILABLE, &SqlState::OBJECT_IN_USE].contains(&code);
+        is_in_use || is_out_of_resources
+    });
+    if is_connection_lost(error) || passes {
         ExitStatus::Unavailable
     } else {
         ExitStatus::Failed
@@ -116,7 +118,7 @@ impl ScratchError {
 
     /// Whether a retry may get the connections that this attempt did not, after this attempt closes its own.
     pub fn requires_connections(&self) -> bool {
-        matches!(self, Self::Diagnosed(error) if matches!(error.sqlstate(), Some("53300" | "57P03")))
+        matches!(self, Self::Diagnosed(error) if matches!(error.code(), Some(SqlState::TOO_MANY_CONNECTIONS | SqlState::CANNOT_CONNECT_NOW)))
     }
 }
 

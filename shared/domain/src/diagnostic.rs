@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::error::SqlState;
 
 use super::causes::layers;
 use super::{ErrorObject, ExitStatus, Refusal, ServerError, rerun};
@@ -82,8 +83,8 @@ impl Diagnostic {
     }
 
     /// The SQLSTATE, if the server sent an error.
-    pub fn sqlstate(&self) -> Option<&str> {
-        self.server_error.as_ref().map(|it| it.sqlstate.as_str())
+    pub fn code(&self) -> Option<SqlState> {
+        self.server_error.as_ref().map(|it| it.code())
     }
 
     /// Whether the user cancelled, which is not an error.

@@ -43,17 +43,23 @@ pub struct ServerError {
 pub const CHAIN_CONSTRAINT: &str = "journal_chain";
 
 impl ServerError {
+    /// The SQLSTATE, to be compared.
+    #[must_use]
+    pub fn code(&self) -> SqlState {
+        SqlState::from_code(&self.sqlstate)
+    }
+
     /// Whether a row was there that the history was not to have, or its table was not.
     #[must_use]
     pub fn is_of_a_changed_history(&self) -> bool {
         let codes = [SqlState::UNIQUE_VIOLATION, SqlState::UNDEFINED_TABLE];
-        codes.iter().any(|code| self.sqlstate == code.code()) && !self.is_place_taken()
+        codes.contains(&self.code()) && !self.is_place_taken()
     }
 
     /// Whether another row took the place in the journal's chain concurrently: a retry appends this one after it.
     #[must_use]
     pub fn is_place_taken(&self) -> bool {
-        self.sqlstate == SqlState::UNIQUE_VIOLATION.code()
+        self.code() == SqlState::UNIQUE_VIOLATION
             && self.schema.as_deref() == Some("orchestrator")
             && self.constraint.as_deref() == Some(CHAIN_CONSTRAINT)
     }

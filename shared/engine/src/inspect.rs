@@ -179,14 +179,16 @@ impl ServiceError {
             // The response could not be decoded: for example, a value is not UTF-8.
             None => with_causes(&source),
         };
-        let (message, exit_code, next) = match server_error.as_ref().map(|it| &*it.sqlstate) {
+        let (message, exit_code, next) = match server_error.as_ref().map(ServerError::code) {
             // `lock_timeout`, NOWAIT, or a deadlock.
-            Some("55P03" | "40P01") => locked(recent_blockers(address)),
-            Some("42501") => {
+            Some(SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED) => {
+                locked(recent_blockers(address))
+            }
+            Some(SqlState::INSUFFICIENT_PRIVILEGE) => {
                 let next = ask_for_right(address.user());
                 (message, ExitStatus::Refused, Some(next))
             }
-            Some("25006") => {
+            Some(SqlState::READ_ONLY_SQL_TRANSACTION) => {
                 let next = rerun("with the address of the primary, as a role with write access");
                 (message, ExitStatus::Refused, Some(next))
             }
@@ -195,12 +197,12 @@ impl ServiceError {
                 (message, ExitStatus::Unavailable, Some(next))
             }
             // Statements of the engine have no timeout: another session cancels them.
-            Some("57014") => {
+            Some(SqlState::QUERY_CANCELED) => {
                 let next = rerun("after finding out what cancels its statements");
                 (message, ExitStatus::Unavailable, Some(next))
             }
             // Out of memory, disk or connections.
-            Some(code) if code.starts_with("53") => {
+            Some(code) if code.code().starts_with("53") => {
                 let next = rerun("after freeing resources on the server");
                 (message, ExitStatus::Unavailable, Some(next))
             }
@@ -283,8 +285,8 @@ impl ServiceError {
     #[must_use]
     pub fn given_by(self, grant: impl FnOnce() -> String) -> Self {
         match self {
-            Self::Diagnosed(diagnostic) if diagnostic.sqlstate() == Some("42501") => {
-                diagnostic.with_next(ask_administrator(&grant())).into()
+            Self::Diagnosed(error) if error.code() == Some(SqlState::INSUFFICIENT_PRIVILEGE) => {
+                error.with_next(ask_administrator(&grant())).into()
             }
             error => error,
         }

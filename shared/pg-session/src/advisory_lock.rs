@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 
 use super::Client;
 use super::activity::{HOLDER, read_holder};
-use super::backoff::Backoff;
+use super::backoff::{Backoff, within};
 use super::{Session, shutdown_timeouts};
 use domain::{Holder, Phase, with_causes};
 
@@ -205,7 +205,7 @@ impl GateHold {
         let (kept, mut over) = oneshot::channel::<()>();
         let speaker = Arc::clone(&session);
         tokio::spawn(async move {
-            while tokio::time::timeout(PAUSE, &mut over).await.is_err() {
+            while within(PAUSE, &mut over).await.is_err() {
                 if let Err(error) = speaker.client().batch_execute("").await {
                     tracing::debug!(error = %with_causes(&error), "a session that held a gate was lost");
                     return;
@@ -226,7 +226,7 @@ impl GateHold {
     /// Whether the gate is still held; false if the connection is lost or does not respond.
     pub async fn is_held(&self) -> bool {
         let asking = is_held(&self.session, Lock::SharedGate);
-        matches!(tokio::time::timeout(PAUSE, asking).await, Ok(Ok(true)))
+        matches!(within(PAUSE, asking).await, Ok(Ok(true)))
     }
 }
 
@@ -313,7 +313,7 @@ async fn ask(client: &Client, query: &str, key: i64) -> Result<bool, tokio_postg
 /// that does not respond releases the lock when the connection is closed.
 async fn unlock(session: &Session, lock: Lock) -> bool {
     let unlocking = advisory_unlock(session.client(), lock.key());
-    match tokio::time::timeout(shutdown_timeouts::shortened(LONGEST_RELEASE), unlocking).await {
+    match within(shutdown_timeouts::shortened(LONGEST_RELEASE), unlocking).await {
         Ok(Ok(held)) => held,
         Ok(Err(error)) => {
             tracing::debug!(error = %with_causes(&error), "the lock was released with its connection");

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::config::{ChannelBinding as Binding, SslMode as Tls, SslNegotiation};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 
 use super::backoff::within;
@@ -65,7 +66,7 @@ pub(super) async fn log_in(
         // does not know the password, no channel binding), libpq does not try the weaker mode either. If TLS was not
         // in use, plaintext is what failed.
         ConnectError::Authentication { .. } => {
-            failure.sqlstate().is_some() && (first == Tls::Disable || spoke_tls)
+            failure.code().is_some() && (first == Tls::Disable || spoke_tls)
         }
         _ => false,
     };
@@ -82,7 +83,7 @@ pub(super) async fn log_in(
 
 /// Chooses which of two failures to report: a wrong password rather than "no pg_hba.conf entry" for the other way.
 fn more_telling(first: ConnectError, second: ConnectError) -> ConnectError {
-    let password = |error: &ConnectError| error.sqlstate() == Some("28P01");
+    let password = |error: &ConnectError| error.code() == Some(SqlState::INVALID_PASSWORD);
     match (&first, &second) {
         _ if password(&first) => first,
         _ if password(&second) => second,

@@ -29,11 +29,11 @@ impl Backoff {
 }
 
 /// Awaits work, within a time limit if there is one.
-pub(super) async fn within<T>(
-    limit: Option<Duration>,
+pub async fn within<T>(
+    limit: impl Into<Option<Duration>>,
     work: impl Future<Output = T>,
 ) -> io::Result<T> {
-    let Some(limit) = limit else {
+    let Some(limit) = limit.into() else {
         return Ok(work.await);
     };
     tokio::time::timeout(limit, work).await.map_err(|_| {

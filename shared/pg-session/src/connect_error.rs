@@ -4,6 +4,8 @@ use pg_sql::quote_identifier;
 use std::error::Error;
 use std::io;
 
+use tokio_postgres::error::SqlState;
+
 use super::OLDEST_SUPPORTED;
 use super::tls::TlsSetupError;
 use super::tls_failure::TlsFailure;
@@ -156,8 +158,8 @@ impl ConnectError {
 
     /// The SQLSTATE, if the server gave one.
     #[must_use]
-    pub fn sqlstate(&self) -> Option<&str> {
-        self.server_error().map(|error| error.sqlstate.as_str())
+    pub fn code(&self) -> Option<SqlState> {
+        self.server_error().map(ServerError::code)
     }
 
     /// Whether retrying soon may help (53300, 57P03).
@@ -280,23 +282,23 @@ impl ConnectError {
         let name = address.to_string();
         if let Some(said) = ServerError::from_error(&error) {
             let source = Box::new(said);
-            return match source.sqlstate.as_str() {
-                "53300" => Self::TooManyConnections {
+            return match source.code() {
+                SqlState::TOO_MANY_CONNECTIONS => Self::TooManyConnections {
                     address: name,
                     attempts: 1,
                     source,
                 },
-                "57P03" => Self::NotReady {
+                SqlState::CANNOT_CONNECT_NOW => Self::NotReady {
                     address: name,
                     attempts: 1,
                     source,
                 },
-                "3D000" => Self::DatabaseMissing {
+                SqlState::UNDEFINED_DATABASE => Self::DatabaseMissing {
                     address: name,
                     database: address.database().to_owned(),
                     source,
                 },
-                "42501" => {
+                SqlState::INSUFFICIENT_PRIVILEGE => {
                     let user = quote_identifier(address.user());
                     let database = quote_identifier(address.database());
                     Self::Right {
@@ -311,9 +313,9 @@ impl ConnectError {
                         source,
                     }
                 }
-                code if code.starts_with("28") => {
+                code if code.code().starts_with("28") => {
                     let advice = match code {
-                        "28P01" => {
+                        SqlState::INVALID_PASSWORD => {
                             "check user and password, and whether the password has expired (VALID UNTIL)"
                         }
                         _ => "check the user, sslmode, and pg_hba.conf on the server",
@@ -403,15 +405,15 @@ fn other(said: Option<&ServerError>, database: &str) -> (ExitStatus, String) {
         let next = rerun("first correct the address, or what the server names");
         (ExitStatus::Usage, next)
     };
-    match said.map(|it| it.sqlstate.as_str()) {
+    match said.map(ServerError::code) {
         // A pooler uses this code for every error: only this text, which is the same in all versions of pgbouncer, is permanent.
-        Some("08P01")
+        Some(SqlState::PROTOCOL_VIOLATION)
             if said.is_some_and(|it| it.message.starts_with("unsupported startup parameter")) =>
         {
             correct()
         }
         // The database accepts no connections (ALLOW_CONNECTIONS false).
-        Some("55000") => {
+        Some(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
             let database = quote_identifier(database);
             let sql = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true");
             (ExitStatus::Refused, ask_administrator(&sql))
@@ -419,7 +421,7 @@ fn other(said: Option<&ServerError>, database: &str) -> (ExitStatus, String) {
         Some(code)
             if ["0A", "22", "26", "3D", "3F", "42"]
                 .iter()
-                .any(|class| code.starts_with(class)) =>
+                .any(|class| code.code().starts_with(class)) =>
         {
             correct()
         }

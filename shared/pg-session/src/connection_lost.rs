@@ -3,7 +3,15 @@
 use std::error::Error as _;
 use std::io;
 
-use tokio_postgres::error::Severity;
+use tokio_postgres::error::{Severity, SqlState};
+
+/// The server ends the session.
+const ENDING: [SqlState; 4] = [
+    SqlState::ADMIN_SHUTDOWN,
+    SqlState::CRASH_SHUTDOWN,
+    SqlState::CANNOT_CONNECT_NOW,
+    SqlState::IDLE_SESSION_TIMEOUT,
+];
 
 /// Whether the connection is gone: the server closed it, the network broke, or the server ended the session, which it
 /// reports as FATAL.
@@ -11,9 +19,9 @@ use tokio_postgres::error::Severity;
 pub fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
     match error.as_db_error() {
         Some(said) => {
-            let code = said.code().code();
-            code.starts_with("08")
-                || matches!(code, "57P01" | "57P02" | "57P03" | "57P05")
+            let code = said.code();
+            code.code().starts_with("08")
+                || ENDING.contains(code)
                 || matches!(
                     said.parsed_severity(),
                     Some(Severity::Fatal | Severity::Panic)

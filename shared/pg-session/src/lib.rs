@@ -39,7 +39,7 @@ pub use advisory_lock::{
     ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession,
     advisory_unlock, held_and_others, held_keys, try_advisory_lock,
 };
-pub use backoff::Backoff;
+pub use backoff::{Backoff, within};
 pub use blocked::recent_blockers;
 pub use bookkeeping::split_name;
 pub use client::Client;

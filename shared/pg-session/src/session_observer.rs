@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::activity::{self, LockWait, Progress};
+use super::backoff::within;
 use super::create_database::connect_to_maintenance;
 use super::stall::SessionHandle;
 use super::{ConnectOptions, Connection, connect};
@@ -83,10 +84,8 @@ impl SessionObserver {
         &self,
         question: impl AsyncFnOnce(&Connection) -> Result<T, tokio_postgres::Error>,
     ) -> Option<T> {
-        let mut kept = tokio::time::timeout(LONGEST_LOOK, self.connection.lock())
-            .await
-            .ok()?;
-        let looked = tokio::time::timeout(LONGEST_LOOK, async {
+        let mut kept = within(LONGEST_LOOK, self.connection.lock()).await.ok()?;
+        let looked = within(LONGEST_LOOK, async {
             if kept.is_none() {
                 *kept = self.open().await;
             }

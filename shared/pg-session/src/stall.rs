@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::backoff::within;
 use super::blocked::{MOMENT, name_blockers};
 use super::own_session::Login;
 use super::{Client, ConnectOptions, Connection, connect, reachability, shutdown_timeouts};
@@ -140,7 +141,7 @@ enum StallCheck {
 /// response will arrive. `work` is never dropped.
 pub(super) async fn check_after<T>(watch: &Watch, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
-    if let Ok(done) = tokio::time::timeout(MOMENT, work.as_mut()).await {
+    if let Ok(done) = within(MOMENT, work.as_mut()).await {
         return done;
     }
     // Boxed: it is large, and almost no request reaches it.
@@ -215,7 +216,7 @@ async fn look(handle: &SessionHandle, options: &ConnectOptions, patience: Durati
         }
     };
     // The new connection may stall as well.
-    tokio::time::timeout(reachability::limit_of_check(&handle.address), asked)
+    within(reachability::limit_of_check(&handle.address), asked)
         .await
         .unwrap_or(StallCheck::Unreachable)
 }
@@ -303,7 +304,7 @@ pub(super) async fn sight(
             Err(_) => ServerActivity::Unreachable,
         }
     };
-    tokio::time::timeout(reachability::limit_of_check(address), asked)
+    within(reachability::limit_of_check(address), asked)
         .await
         .unwrap_or(ServerActivity::Unreachable)
 }

@@ -2,6 +2,7 @@
 
 use domain::ServerError;
 use std::fmt;
+use tokio_postgres::error::SqlState;
 
 use super::state::Trigger;
 
@@ -96,25 +97,39 @@ pub(super) fn shows_broken_code(error: &ServerError, triggers: &[Trigger]) -> bo
         .where_
         .as_deref()
         .is_some_and(|context| context.contains("function "));
-    match error.sqlstate.as_str() {
+    match error.code() {
         // Another role may have the missing privilege.
-        "42501" => false,
+        SqlState::INSUFFICIENT_PRIVILEGE => false,
         // In a session that has not called `nextval` yet.
-        "55000" if reported_by(error, &["currval_oid", "lastval"]) => false,
-        code if code.starts_with("42") => true,
-        // Unsupported feature, missing RETURN, trigger protocol violated, unexpected NULL, unknown schema, unassigned record,
-        // infinite recursion.
-        "0A000" | "2F005" | "39P01" | "39004" | "3F000" | "55000" | "54001" => within_function,
-        // An enum label that the function's own source mentions. The server names it only in the message.
-        "22P02" if reported_by(error, &["enum_in"]) => {
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE
+            if reported_by(error, &["currval_oid", "lastval"]) =>
+        {
+            false
+        }
+        code if code.code().starts_with("42") => true,
+        // The last two: an unassigned record, infinite recursion.
+        SqlState::FEATURE_NOT_SUPPORTED
+        | SqlState::S_R_E_FUNCTION_EXECUTED_NO_RETURN_STATEMENT
+        | SqlState::E_R_I_E_TRIGGER_PROTOCOL_VIOLATED
+        | SqlState::E_R_I_E_NULL_VALUE_NOT_ALLOWED
+        | SqlState::UNDEFINED_SCHEMA
+        | SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE
+        | SqlState::STATEMENT_TOO_COMPLEX => within_function,
+        // An enum label that the function's own source mentions.
+        SqlState::INVALID_TEXT_REPRESENTATION if reported_by(error, &["enum_in"]) => {
             let literals = |trigger: &Trigger| {
                 let mut parts = trigger.source.split('\'').skip(1).step_by(2);
-                parts.any(|literal| error.message.ends_with(&format!("\"{literal}\"")))
+                parts.any(|literal| quoted(error).last() == Some(literal))
             };
             within_function && triggers.iter().any(literals)
         }
         _ => false,
     }
+}
+
+/// The names in the message. No field of these errors has them, and the names are in quotes in every language.
+fn quoted(error: &ServerError) -> impl Iterator<Item = &str> {
+    error.message.split('"').skip(1).step_by(2)
 }
 
 fn reported_by(error: &ServerError, routines: &[&str]) -> bool {
@@ -129,7 +144,7 @@ fn reported_by(error: &ServerError, routines: &[&str]) -> bool {
 fn is_of_a_value(error: &ServerError) -> bool {
     let has_position = error.position.is_some() || error.internal_position.is_some();
     let routine = error.routine.as_deref().unwrap_or_default();
-    error.sqlstate == "42601" && !has_position && !routine.starts_with("exec_")
+    error.code() == SqlState::SYNTAX_ERROR && !has_position && !routine.starts_with("exec_")
 }
 
 /// Whether the row values, not the code, may cause the error: an invalid search query, or a name that the function builds from a
@@ -139,11 +154,11 @@ pub(super) fn may_be_the_values<'v>(
     triggers: &[Trigger],
     mut values: impl Iterator<Item = &'v str>,
 ) -> bool {
-    match error.sqlstate.as_str() {
+    match error.code() {
         _ if is_of_a_value(error) => return true,
         // Invalid name: names in the code itself are parsed when the function is created.
-        "42602" => return true,
-        code if code.starts_with("42") => {}
+        SqlState::INVALID_NAME => return true,
+        code if code.code().starts_with("42") => {}
         _ => return false,
     }
     let sources: Vec<String> = triggers
@@ -151,8 +166,7 @@ pub(super) fn may_be_the_values<'v>(
         .map(|trigger| trigger.source.to_lowercase())
         .collect();
     // The position is no help: a parser within an expression, such as that of `regtype`, counts in another text.
-    let quoted = error.message.split('"').skip(1).step_by(2);
-    let named: Vec<String> = quoted
+    let named: Vec<String> = quoted(error)
         .map(str::to_lowercase)
         .filter(|name| !name.is_empty() && !sources.iter().any(|source| source.contains(name)))
         .collect();
@@ -167,13 +181,11 @@ pub(super) fn may_be_the_values<'v>(
 }
 
 /// The application setting, such as `app.tenant`, that a function reads and this session does not have. A name without a dot is a
-/// misspelled server setting. The server names the setting only in the message.
+/// misspelled server setting.
 pub(super) fn missing_setting(error: &ServerError) -> Option<&str> {
-    let (_, rest) = error
-        .message
-        .split_once("unrecognized configuration parameter \"")?;
-    let name = rest.strip_suffix('"')?;
-    (error.sqlstate == "42704" && name.contains('.')).then_some(name)
+    let is_of_a_setting = error.code() == SqlState::UNDEFINED_OBJECT
+        && reported_by(error, &["GetConfigOptionByName", "find_option"]);
+    quoted(error).find(|name| is_of_a_setting && name.contains('.'))
 }
 
 /// The trigger in whose function an error was raised.

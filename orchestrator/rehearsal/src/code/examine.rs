@@ -7,6 +7,7 @@ use pg_sql::quote_literal;
 use std::collections::BTreeMap;
 
 use pg_session::Client;
+use tokio_postgres::error::SqlState;
 
 use super::broken::{Broken, BrokenCode};
 use super::exercise::{exercise, trial};
@@ -137,7 +138,7 @@ async fn validate(client: &Client, function: &Function) -> Result<Option<BrokenC
 
 /// Another role may have a missing privilege, and a shortage of resources or a system error is not the function's fault.
 fn cannot_run(error: &ServerError) -> bool {
-    error.sqlstate != "42501"
+    error.code() != SqlState::INSUFFICIENT_PRIVILEGE
         && !error.sqlstate.starts_with("5")
         && !error.sqlstate.starts_with("XX")
 }

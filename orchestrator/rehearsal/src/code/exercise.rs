@@ -6,6 +6,7 @@ use domain::ServerError;
 use pg_session::Client;
 use pg_sql::{quote_identifier, quote_literal};
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
 
 use super::broken::{
     Broken, BrokenCode, Event, culprit, may_be_the_values, missing_setting, shows_broken_code,
@@ -211,7 +212,10 @@ impl<'a> Trials<'a> {
                 let delete = format!("DELETE FROM {name} WHERE {here}; {NOW}");
                 let error = self.trial(&delete).await?;
                 // Referencing rows are deleted first.
-                if error.as_ref().is_none_or(|error| error.sqlstate != "23503") {
+                if error
+                    .as_ref()
+                    .is_none_or(|error| error.code() != SqlState::FOREIGN_KEY_VIOLATION)
+                {
                     return Ok(error);
                 }
                 let children: String = self

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use pg_address::DatabaseAddress;
-use pg_session::Client;
-use pg_session::{ConnectError, Connection, Connections};
+use pg_session::{Backoff, Client, ConnectError, Connection, Connections, within};
 use tokio::sync::Mutex;
 use tokio_postgres::types::Type;
 
@@ -112,9 +111,9 @@ async fn observe(
     hold(holder, &before).await?;
     let started = Instant::now();
     let (mut modes, mut waited, mut turns) = (BTreeMap::new(), Duration::ZERO, 0);
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut passed = Instant::now();
-    while !running.ends_within(pause).await {
+    while !running.ends_within(backoff.next_pause()).await {
         let (locks, waits_for) = read_locks(holder, pid).await?;
         for (relation, mode) in locks {
             let known = modes.entry(relation).or_insert(mode);
@@ -128,9 +127,7 @@ async fn observe(
             release(holder).await?;
             std::mem::swap(&mut holder, &mut next);
             waited += passed.elapsed();
-            pause = FIRST_PAUSE;
-        } else {
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         }
         passed = Instant::now();
     }
@@ -218,7 +215,7 @@ impl Watchable<'_> {
         let Some(running) = &mut self.running else {
             return true;
         };
-        if tokio::time::timeout(time, running).await.is_ok() {
+        if within(time, running).await.is_ok() {
             self.running = None;
         }
         self.running.is_none()

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::inspect::ServiceError;
 use domain::History;
-use pg_session::LockedSession;
+use pg_session::{LockedSession, within};
 
 /// Well below the idle timeout after which the server ends the session.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ async fn keep(locked: LockedSession, mut wanted: oneshot::Receiver<()>) -> Locke
             () = tokio::time::sleep(PAUSE) => {
                 let keepalive = locked.session().client().batch_execute("");
                 // Without an answer in this time the connection counts as lost; a dead network reports no error for minutes.
-                match tokio::time::timeout(PAUSE, keepalive).await {
+                match within(PAUSE, keepalive).await {
                     Ok(Ok(())) => {}
                     lost => {
                         tracing::debug!(?lost, "a locked session was lost while it waited");

@@ -158,7 +158,7 @@ impl Fault {
 
     /// Whether the server answered with this code.
     pub(super) fn is(&self, state: &SqlState) -> bool {
-        matches!(self, Self::Server { error, .. } if error.sqlstate == state.code())
+        matches!(self, Self::Server { error, .. } if error.code() == *state)
     }
 
     /// Marks the statement as one that must not be retried automatically.
