@@ -22,7 +22,8 @@ pub const ADVISORY_LOCK_KEY: i64 = 0x534F_4320_6D69_6772;
 
 /// The functions that PUBLIC may execute unless that was revoked.
 pub const ADVISORY_LOCK_FUNCTIONS: &str = "pg_catalog.pg_try_advisory_lock(bigint), \
-    pg_catalog.pg_try_advisory_lock_shared(bigint), pg_catalog.pg_advisory_unlock(bigint)";
+    pg_catalog.pg_try_advisory_lock_shared(bigint), pg_catalog.pg_try_advisory_xact_lock(bigint), \
+    pg_catalog.pg_advisory_unlock(bigint), pg_catalog.pg_advisory_unlock_all()";
 
 /// The key of a database's gate: "SOC gate" in ASCII. Steps of other services that require a migration of this database share it until
 /// they are committed; a revert of such a migration takes it alone. ADR 0026 explains why this cannot deadlock.
@@ -47,7 +48,11 @@ impl Lock {
     /// The query that acquires it or returns false at once.
     const fn attempt(self) -> &'static str {
         match self {
-            Self::Run | Self::ExclusiveGate => "SELECT pg_catalog.pg_try_advisory_lock($1)",
+            // What `held` calls must be permitted before the first file runs.
+            Self::Run => {
+                "SELECT pg_catalog.pg_try_advisory_xact_lock($1) AND pg_catalog.pg_try_advisory_lock($1)"
+            }
+            Self::ExclusiveGate => "SELECT pg_catalog.pg_try_advisory_lock($1)",
             Self::SharedGate => "SELECT pg_catalog.pg_try_advisory_lock_shared($1)",
         }
     }
@@ -70,6 +75,25 @@ const RELEASE_OTHERS: &str = "SELECT CASE \
         classid::int8::bit(32)::int4 AS first, objid::int8::bit(32)::int4 AS second \
       FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid()) l \
     WHERE l.objsubid <> 1 OR l.key <> ALL ($1)";
+
+/// Whether this session holds the lock of the run, as an SQL expression that releases it once and acquires it again, under a lock of the
+/// transaction with the same key, so that no other session can obtain it meanwhile. `pg_locks` would copy the locks of all sessions of
+/// the server. Not for a transaction that is to be prepared: it may not hold both.
+pub fn held() -> String {
+    format!(
+        "CASE WHEN pg_catalog.pg_try_advisory_xact_lock({ADVISORY_LOCK_KEY}) \
+           THEN CASE WHEN pg_catalog.pg_advisory_unlock({ADVISORY_LOCK_KEY}) \
+             THEN pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK_KEY}) ELSE false END ELSE false END"
+    )
+}
+
+/// Releases all advisory locks of this session except that of the run, in the same way.
+pub(super) fn release_all_others() -> String {
+    format!(
+        "SELECT pg_catalog.pg_try_advisory_xact_lock({ADVISORY_LOCK_KEY}), pg_catalog.pg_advisory_unlock_all(), \
+           pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK_KEY})"
+    )
+}
 
 /// Whether this session holds the lock of the run, and whether it holds advisory locks that are not ours: an array of both. It calls the
 /// function beneath `pg_locks`: a new session would parse the view first.

@@ -37,7 +37,7 @@ mod tls_failure;
 pub use activity::{LockWait, builder_on, end_orphan};
 pub use advisory_lock::{
     ADVISORY_LOCK_FUNCTIONS, ADVISORY_LOCK_KEY, GateHold, LockError, LockedSession,
-    advisory_unlock, held_and_others, held_keys, try_advisory_lock,
+    advisory_unlock, held, held_and_others, held_keys, try_advisory_lock,
 };
 pub use backoff::{Backoff, within};
 pub use blocked::recent_blockers;

@@ -10,6 +10,7 @@ use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::advisory_lock::release_all_others;
 use super::backoff::within;
 use super::bookkeeping::split_name;
 use super::bookkeeping::{Bookkeeping, Unusable, searched};
@@ -94,8 +95,8 @@ enum Condition {
 /// What a file has left in its session, as of the end of its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// Whether it holds advisory locks that are not ours.
-    pub advisory_locks: bool,
+    /// Whether it holds advisory locks that are not ours; `None` if that was not queried.
+    pub advisory_locks: Option<bool>,
     /// Whether it has prepared statements.
     pub statements: bool,
 }
@@ -420,11 +421,14 @@ impl Session {
     /// ([`Self::leave_file_in_transaction`]).
     pub async fn commit_file(&mut self, left: Left) -> Result<(), tokio_postgres::Error> {
         let _measured = Phase::Commit.begin();
-        let discard = if left.statements {
+        let mut discard = if left.statements {
             self.discard()
         } else {
             DISCARD.to_owned()
         };
+        if left.advisory_locks.is_none() {
+            discard.push_str(&release_all_others());
+        }
         let (committed, discarded) = tokio::join!(
             biased;
             self.client().batch_execute("COMMIT"),
@@ -433,7 +437,7 @@ impl Session {
         committed?;
         if discarded.is_ok() {
             self.condition = Condition::Reset {
-                keeps_locks: left.advisory_locks,
+                keeps_locks: left.advisory_locks == Some(true),
             };
         }
         Ok(())

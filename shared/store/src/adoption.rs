@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 
 use super::history::{create_bookkeeping, protection};
-use super::journal::{Attempt, record_done};
+use super::journal::{Attempt, LockCheck, record_done};
 use domain::{ServiceName, Version, with_causes};
 use pg_session::{LockedSession, Session};
 
@@ -26,7 +26,15 @@ pub async fn record_adoption(
     drop(session.take_notices());
     let written = async {
         for attempt in attempts {
-            record_done(session, history_table, applied_on, attempt, false).await?;
+            record_done(
+                session,
+                history_table,
+                applied_on,
+                attempt,
+                false,
+                LockCheck::List,
+            )
+            .await?;
         }
         session.client().batch_execute("COMMIT").await
     }
@@ -92,7 +100,7 @@ pub async fn remove_adoption(
     session.client().batch_execute("BEGIN").await?;
     let removed = async {
         for attempt in attempts {
-            record_done(session, history_table, "", attempt, false).await?;
+            record_done(session, history_table, "", attempt, false, LockCheck::List).await?;
         }
         session
             .client()

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::chain::{insert_attempt, is_taken};
 use domain::{Checksum, Direction, Phase, ServiceName, Version};
 use pg_session::Client;
-use pg_session::{Left, Session, held_and_others};
+use pg_session::{Left, Session, held, held_and_others};
 
 /// Creates the journal if it does not exist. Constraints and defaults would double the time that this takes in each new
 /// database; only this module writes to the table.
@@ -154,6 +154,15 @@ pub struct Written {
     pub left: Left,
 }
 
+/// How [`record_done`] determines whether the lock of the run is still held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockCheck {
+    /// By exchanging it: in a transaction that is committed by [`Session::commit_file`], in a session without other locks of ours.
+    Exchange,
+    /// By listing the locks of the server, those of the file too.
+    List,
+}
+
 /// The statement of [`record_done`] and its parameters' types: 1 to 16 of [`insert_attempt`], then the time of the history row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordStatement {
@@ -167,7 +176,12 @@ impl RecordStatement {
         history_table: &str,
         direction: Direction,
         clear_progress: bool,
+        check: LockCheck,
     ) -> Self {
+        let lock = match check {
+            LockCheck::Exchange => format!("ARRAY[{}]", held()),
+            LockCheck::List => held_and_others(),
+        };
         let table = session.qualified_history(history_table);
         let history = match direction {
             Direction::Up => format!(
@@ -190,10 +204,9 @@ impl RecordStatement {
         };
         let sql = format!(
             "WITH history AS ({history}){progress}{compensation} {} RETURNING pg_catalog.pg_backend_pid(), \
-               EXISTS (SELECT FROM history), {}, \
+               EXISTS (SELECT FROM history), {lock}, \
                EXISTS (SELECT FROM pg_catalog.pg_prepared_statement() WHERE from_sql)",
-            insert_attempt(),
-            held_and_others()
+            insert_attempt()
         );
         Self { sql }
     }
@@ -233,9 +246,11 @@ pub async fn record_done(
     applied_on: &str,
     attempt: &Attempt<'_>,
     clear_progress: bool,
+    check: LockCheck,
 ) -> Result<Written, tokio_postgres::Error> {
     let _measured = Phase::Record.begin();
-    let statement = RecordStatement::of(session, history_table, attempt.direction, clear_progress);
+    let direction = attempt.direction;
+    let statement = RecordStatement::of(session, history_table, direction, clear_progress, check);
     let values = Values::of(attempt);
     let mut parameters = values.parameters();
     parameters.push((&applied_on, Type::TEXT));
@@ -247,7 +262,7 @@ pub async fn record_done(
         in_history: row.is_some_and(|row| row.get(1)),
         holds_lock: locks.first() == Some(&true),
         left: Left {
-            advisory_locks: locks.get(1) != Some(&false),
+            advisory_locks: locks.get(1).copied(),
             statements: row.is_none_or(|row| row.get(3)),
         },
     })

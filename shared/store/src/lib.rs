@@ -17,8 +17,8 @@ pub use chain::{ChainRow, FORMAT, read_anchor, read_chain};
 pub use compensation::{RunTraces, forget_owed, read_traces, record_owed};
 pub use history::{install, missing_rights, read_history};
 pub use journal::{
-    Attempt, AttemptOutcome, JournalRow, RecordStatement, Recorded, RunIdentity, Written,
-    durations, last_sqlstate, read_journal, read_recorded, record_done, record_failed,
+    Attempt, AttemptOutcome, JournalRow, LockCheck, RecordStatement, Recorded, RunIdentity,
+    Written, durations, last_sqlstate, read_journal, read_recorded, record_done, record_failed,
     record_restored, run_succeeded,
 };
 pub use legacy_history::{

@@ -10,8 +10,8 @@ use engine::reconcile::{Disagreement, JournalState, disagreements};
 use pg_session::{LockedSession, SessionSettings};
 use service_cli::command::Context;
 use store::{
-    Attempt, AttemptOutcome, Recorded, RunIdentity, install, read_history, read_recorded,
-    record_done, record_failed,
+    Attempt, AttemptOutcome, LockCheck, Recorded, RunIdentity, install, read_history,
+    read_recorded, record_done, record_failed,
 };
 use tokio::sync::watch;
 
@@ -165,6 +165,7 @@ async fn record(
         &facts.applied_on,
         &attempt,
         false,
+        LockCheck::List,
     );
     match written.await {
         Ok(_) => client.batch_execute("COMMIT").await,

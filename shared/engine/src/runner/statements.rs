@@ -18,8 +18,8 @@ use domain::{Direction, EventKind, Phase, Script, millis, with_causes};
 use pg_session::{LockedSession, OWN_BEGIN};
 use pg_sql::{Statement, StatementKind};
 use store::{
-    Attempt, Progress, ProgressState, clear_intent, read_progress, read_session, record_done,
-    record_intent, record_statement,
+    Attempt, LockCheck, Progress, ProgressState, clear_intent, read_progress, read_session,
+    record_done, record_intent, record_statement,
 };
 
 /// One attempt at the rest of the file. `session` is the state known from an earlier attempt in the same session: `None` in a fresh one.
@@ -186,7 +186,15 @@ async fn finish<'a>(
         return Err(fault);
     }
     let (table, applied_on) = (context.history_table, context.applied_on());
-    let written = record_done(session, table, &applied_on, &attempt(), true).await;
+    let written = record_done(
+        session,
+        table,
+        &applied_on,
+        &attempt(),
+        true,
+        LockCheck::List,
+    )
+    .await;
     match context.check_written(written) {
         Ok(_) => {
             let _measured = Phase::Commit.begin();

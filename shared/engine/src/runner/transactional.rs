@@ -4,10 +4,10 @@ use super::fault::Fault;
 use super::observer::{Moment, observe, run_file_before};
 use super::reading::{CheckTime, QUESTION, check_reading, judge_reading};
 use super::step::StepContext;
-use domain::with_causes;
+use domain::{Direction, with_causes};
 use pg_session::{Left, LockedSession};
 use pg_sql as sql;
-use store::{Attempt, RecordStatement, record_done};
+use store::{Attempt, LockCheck, RecordStatement, record_done};
 
 /// One attempt. After an error that the server reported, the transaction has been rolled back.
 pub(super) async fn attempt<'a>(
@@ -50,6 +50,7 @@ async fn begin(locked: &mut LockedSession, context: &StepContext<'_>) -> Result<
         context.history_table,
         context.direction,
         context.clears_progress(),
+        lock_check(context, Ending::Commits),
     );
     let kept = (!deallocates).then(|| record.text());
     let settings = context.settings();
@@ -64,6 +65,14 @@ pub(super) enum Ending {
     Commits,
     /// Possibly another file.
     Continues,
+}
+
+/// A session that reverts may hold the gate of its database, too, and a transaction that continues may be prepared.
+fn lock_check(context: &StepContext<'_>, ending: Ending) -> LockCheck {
+    match (context.direction, ending) {
+        (Direction::Up, Ending::Commits) => LockCheck::Exchange,
+        (Direction::Down, _) | (_, Ending::Continues) => LockCheck::List,
+    }
 }
 
 /// Runs a file and writes its history row and its journal row, in the current transaction. Returns what it has left in its session.
@@ -102,7 +111,8 @@ pub(super) async fn inside<'a>(
         async {
             let clears = context.clears_progress();
             let table = context.history_table;
-            let written = record_done(session, table, &applied_on, &attempt, clears).await;
+            let check = lock_check(context, ending);
+            let written = record_done(session, table, &applied_on, &attempt, clears, check).await;
             context.check_written(written)
         },
     )?;
