@@ -26,13 +26,11 @@ pub struct SkeletonFile {
 /// Why no migration was generated.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
-    /// The name cannot be used in a file name.
     #[error("invalid migration name `{name}`: use letters, digits and _, as in AddPolicyTemplates")]
     Name {
         /// The name as given.
         name: String,
     },
-    /// Another migration of the service has the name.
     #[error("the name {name} is taken: {path}")]
     Taken {
         /// The name in file names.
@@ -40,13 +38,11 @@ pub enum GenerateError {
         /// The migration that has it.
         path: String,
     },
-    /// The newest version is the maximum.
     #[error(
         "no version is available after the newest, {}: rename that migration to a version in milliseconds since 1970",
         i64::MAX
     )]
     LastVersion,
-    /// The service's folder does not exist.
     #[error("{path}: folder does not exist; run this in the project, or specify --services-dir", path = path.display())]
     Folder {
         /// The missing folder.
@@ -55,7 +51,6 @@ pub enum GenerateError {
     /// The service's folder cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file cannot be written.
     #[error("cannot write {path}", path = path.display())]
     Write {
         /// The file's path.

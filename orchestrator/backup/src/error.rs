@@ -18,14 +18,12 @@ pub enum BackupError {
     /// `pg_dump` or `pg_restore` was not found or is too old.
     #[error(transparent)]
     Program(#[from] ClientProgramError),
-    /// The directory cannot be created or written.
     #[error("cannot write a backup to {}", path.display())]
     Folder {
         /// The directory, or a file in it.
         path: PathBuf,
         source: io::Error,
     },
-    /// A program cannot be started.
     #[error("cannot run {program}")]
     NotRun { program: String, source: io::Error },
     /// `pg_dump` failed.
@@ -39,7 +37,6 @@ pub enum BackupError {
         /// The next command, if the role lacks a privilege.
         forbidden: Option<String>,
     },
-    /// A session holds a lock that conflicts with reading.
     #[error(
         "{database}: the dump timed out after {}, blocked by {}", humantime::format_duration(*waited), blockers(who)
     )]
@@ -50,7 +47,6 @@ pub enum BackupError {
         /// The sessions that hold the lock.
         who: Vec<Blocker>,
     },
-    /// The dump is incomplete or damaged.
     #[error("{}: the dump of {database} is invalid: {why}", path.display())]
     Unsound {
         database: String,
@@ -66,7 +62,6 @@ pub enum BackupError {
         /// Its error messages.
         said: String,
     },
-    /// The test restore failed.
     #[error("{database}: test restore of the dump failed")]
     Scratch {
         database: String,

@@ -140,16 +140,13 @@ pub struct RoleSetting {
 /// Why a manifest is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// The file cannot be read or written.
     #[error("cannot read or write {}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    /// The file is not a manifest.
     #[error("{}: not a backup manifest", path.display())]
     Malformed {
         path: PathBuf,
         source: serde_json::Error,
     },
-    /// The version of the format is not supported.
     #[error("{}: unsupported manifest version {found}; supported: {SCHEMA}", path.display())]
     OtherForm {
         path: PathBuf,

@@ -28,14 +28,12 @@ pub struct ClientProgram {
 /// Why no usable client program was found.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientProgramError {
-    /// No program of that name was found.
     #[error("{name} not found {place}")]
     Absent {
         name: &'static str,
         /// The places that were searched.
         place: String,
     },
-    /// Every program is older than the server.
     #[error("{found} is older than the server ({major}) and cannot read it")]
     TooOld {
         /// The newest program found.

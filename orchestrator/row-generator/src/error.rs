@@ -7,13 +7,10 @@ use tokio_postgres::error::SqlState;
 /// Why rows could not be read or generated.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
-    /// A query failed.
     #[error("cannot read the rows of the scratch database")]
     Query(#[source] Box<ServerError>),
-    /// The connection is lost.
     #[error("lost the connection to the scratch database")]
     Connection(#[source] tokio_postgres::Error),
-    /// A catalog query returned an unexpected result.
     #[error("a catalog query on the scratch database returned an unexpected result")]
     Unreadable(#[from] serde_json::Error),
 }

@@ -22,7 +22,6 @@ fn exit_status_of(error: &tokio_postgres::Error) -> ExitStatus {
 /// Why migrations could not be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ScratchError {
-    /// A migration fails on the scratch database.
     #[error("cannot replay the migrations of {service} on an empty database: {trouble}")]
     Replay {
         /// The service whose migrations were replayed.

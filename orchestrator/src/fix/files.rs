@@ -23,19 +23,16 @@ pub struct FileChange {
 /// Why files were not written. No file is changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// A file changed after it was read.
     #[error("{path}: the file changed after it was read; rerun the command", path = path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
-    /// A new file already exists.
     #[error("{path}: the file already exists; move it away", path = path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// A file cannot be read or written.
     #[error("{path}: cannot write the file", path = path.display())]
     Io {
         /// The file.

@@ -6,20 +6,16 @@ use std::io;
 /// Why a git query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// The program is not installed.
     #[error("--changed-since requires git, which is not on PATH")]
     Absent,
-    /// It cannot be started, or its output cannot be read.
     #[error("cannot run git")]
     Start(#[source] io::Error),
-    /// The services are not in a repository.
     #[error("{folder} is not in a git repository: {output}")]
     NoRepository {
         /// The services' folder.
         folder: String,
         output: String,
     },
-    /// The revision does not exist.
     #[error("unknown git revision {revision}")]
     UnknownRevision {
         /// The revision as given.
@@ -27,7 +23,6 @@ pub enum GitError {
         /// Whether the clone is shallow.
         shallow: bool,
     },
-    /// The histories have no common commit.
     #[error("{revision} and HEAD have no common commit")]
     NoMergeBase {
         /// The revision as given.

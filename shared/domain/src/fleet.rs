@@ -105,7 +105,6 @@ impl Fleet {
 /// Why services are not a valid fleet. Each error names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
-    /// Two folders describe the same service.
     #[error("{path}: service {name} is already described in {earlier}; rename one of them")]
     NamedTwice {
         /// The second `service.toml`.
@@ -138,7 +137,6 @@ pub enum FleetError {
         path: String,
         requirement: Requirement,
     },
-    /// Two services would share one history table.
     #[error(
         "{path}: service {other} also uses the database {database}; give each its own history_table in service.toml"
     )]

@@ -32,7 +32,6 @@ const USUAL_FOLDERS: [&str; 7] = [
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BinariesError {
-    /// No binaries were found anywhere.
     #[error(
         "no PostgreSQL server binaries (initdb, pg_ctl, postgres) found in PATH, by pg_config or in the usual \
          folders: install them ({}), name their folder with --pg-bin, or point to a running server with \
@@ -40,7 +39,6 @@ pub enum BinariesError {
         install_command()
     )]
     NotFound,
-    /// The given folder lacks a program.
     #[error(
         "'{program}' is missing in {}: --pg-bin must name the folder with initdb, pg_ctl and postgres",
         folder.display()
@@ -51,14 +49,12 @@ pub enum BinariesError {
         /// The first program that is missing or not executable.
         program: &'static str,
     },
-    /// The program cannot be run.
     #[error("cannot run '{} --version': choose other server binaries with --pg-bin", program.display())]
     NotRunnable {
         program: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// The program runs, but does not print its version.
     #[error(
         "'{} --version' printed '{output}' instead of a version: choose other server binaries with --pg-bin",
         program.display()

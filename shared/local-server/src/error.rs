@@ -16,7 +16,6 @@ pub enum LocalServerError {
     /// No server binaries.
     #[error(transparent)]
     Binaries(#[from] BinariesError),
-    /// A file or folder could not be read or written.
     #[error("cannot {action} {}", path.display())]
     File {
         /// The failed action, as a verb.
@@ -27,7 +26,6 @@ pub enum LocalServerError {
         #[source]
         source: io::Error,
     },
-    /// A server program could not be run at all.
     #[error(
         "cannot run {} as user '{user}': its folder must be accessible to that user; choose other server \
          binaries with --pg-bin",
@@ -46,7 +44,6 @@ pub enum LocalServerError {
          as an ordinary user"
     )]
     NoUnprivilegedUser,
-    /// The server of this folder belongs to another user.
     #[error("{} belongs to {owner}, not to {caller}: rerun as {owner}, or remove that folder", path.display())]
     ForeignOwner {
         /// What is owned.
@@ -55,13 +52,11 @@ pub enum LocalServerError {
         /// The calling user.
         caller: String,
     },
-    /// The project's folder exists, but was not created for a local server.
     #[error(
         "{} was not created for the local server and is not touched: rename or remove it, or set ORCHESTRATOR_SERVER_URL",
         folder.display()
     )]
     NotOurs { folder: PathBuf },
-    /// The folder moved to a place that the server's user cannot enter.
     #[error(
         "user '{user}', who owns the local server's data, cannot enter {}: open the folders above it to that \
          user, move the project back, or discard the data: {}",
@@ -74,7 +69,6 @@ pub enum LocalServerError {
         /// The user that the server runs as.
         user: String,
     },
-    /// No folder exists that the server's user can reach and no other user could have prepared.
     #[error(
         "no folder for the data of a server that runs as user '{user}' (tried {}): run this as an ordinary \
          user, or point to a running server with ORCHESTRATOR_SERVER_URL",
@@ -86,10 +80,8 @@ pub enum LocalServerError {
         /// The folders tried.
         tried: Vec<PathBuf>,
     },
-    /// The system provided no random bytes for a password.
     #[error("cannot obtain random bytes for the local server's password")]
     Random(#[source] getrandom::Error),
-    /// The password file is missing, but the data exist.
     #[error(
         "the local server's password file {} is missing: restore it, or discard the data: {}",
         path.display(),
@@ -99,7 +91,6 @@ pub enum LocalServerError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// The data were created by another major version than that of the binaries.
     #[error(
         "the local server's data in {} are of PostgreSQL {data}, the server binaries in {} of {binaries}: name \
          binaries of {data} with --pg-bin, or discard the data: {}",
@@ -127,7 +118,6 @@ pub enum LocalServerError {
         /// The data folder.
         data_dir: PathBuf,
     },
-    /// Another process works on the same server for too long.
     #[error(
         "{holder} has been starting or stopping the local server for {seconds} s (lock {}): wait for it or end it, \
          then rerun",
@@ -149,7 +139,6 @@ pub enum LocalServerError {
         /// The output of initdb.
         message: String,
     },
-    /// A copy of a prepared data folder failed.
     #[error("cannot copy the prepared data folder to {}: {message}", data_dir.display())]
     Copy {
         /// The target data folder.
@@ -157,7 +146,6 @@ pub enum LocalServerError {
         /// The output of the copy program.
         message: String,
     },
-    /// The server did not start.
     #[error("the PostgreSQL server did not start: {message} (log: {})", log.display())]
     Start {
         /// The decisive line of the log.
@@ -165,7 +153,6 @@ pub enum LocalServerError {
         /// The server's log.
         log: PathBuf,
     },
-    /// The server is running, but does not accept connections in time.
     #[error(
         "the PostgreSQL server has been starting for {seconds} s, probably recovering from a crash: rerun \
          later (log: {})",
@@ -177,7 +164,6 @@ pub enum LocalServerError {
         /// The server's log.
         log: PathBuf,
     },
-    /// The server's main process is gone, but other processes of it still use the data.
     #[error(
         "processes of an earlier server still use {} after {seconds} s (of another container, or in a long \
          query): end them, then rerun",
@@ -189,7 +175,6 @@ pub enum LocalServerError {
         /// How long this process waited.
         seconds: u64,
     },
-    /// No port is free.
     #[error("no free port from {first} to {last} on 127.0.0.1: stop some of the servers there")]
     NoFreePort {
         /// The first port tried.
@@ -197,7 +182,6 @@ pub enum LocalServerError {
         /// The last port tried.
         last: u16,
     },
-    /// The server could not be signaled to stop.
     #[error("cannot signal the PostgreSQL server's process {pid}: stop it manually")]
     Signal {
         /// Its main process.
@@ -205,7 +189,6 @@ pub enum LocalServerError {
         #[source]
         source: io::Error,
     },
-    /// The server did not stop.
     #[error(
         "the PostgreSQL server (process {pid}) did not stop within {seconds} s: see its log {}, or end it \
          manually",

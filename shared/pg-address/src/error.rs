@@ -17,7 +17,6 @@ pub enum AddressError {
         "expected a postgres:// address or a key=value string, such as postgres://user@host:5432/database"
     )]
     NotAnAddress,
-    /// The URL has the scheme of another kind of server.
     #[error("the address must begin with postgres:// or postgresql://")]
     Scheme,
     /// The text violates the syntax of URLs or `key=value` strings.
@@ -26,7 +25,6 @@ pub enum AddressError {
         /// What is wrong and how to write it.
         problem: &'static str,
     },
-    /// libpq does not know the key.
     #[error(
         "unknown key{}; known connection parameters: host, port, user, password, dbname, sslmode, …",
         .meant.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default()
@@ -35,7 +33,6 @@ pub enum AddressError {
         /// The most similar known key.
         meant: Option<&'static str>,
     },
-    /// libpq knows the key, but this program does not support it.
     #[error("`{key}` is not supported: {because}")]
     Unsupported {
         /// The key as written.
@@ -43,7 +40,6 @@ pub enum AddressError {
         /// The reason, and what to do instead.
         because: &'static str,
     },
-    /// A value that the key does not accept.
     #[error("`{key}` must be {expected}")]
     InvalidValue {
         /// The key; never `password`.
@@ -60,7 +56,6 @@ pub enum AddressError {
         count: usize,
         hosts: usize,
     },
-    /// No service file defines the service.
     #[error("the service \"{service}\" is not defined in {}; add a [{service}] section or unset PGSERVICE", searched(.files))]
     UnknownService {
         service: String,
@@ -75,7 +70,6 @@ pub enum AddressError {
         /// The line number, from 1.
         line: usize,
     },
-    /// A file that the address needs cannot be read.
     #[error("cannot read {}; check that it exists and that this user may read it", .file.display())]
     Unreadable {
         /// The file's path.
@@ -84,7 +78,6 @@ pub enum AddressError {
         #[source]
         source: io::Error,
     },
-    /// Neither the address nor the operating system provides a user name.
     #[error(
         "no user specified, and the operating system has no name for the current user; add user@ to the address or set PGUSER"
     )]

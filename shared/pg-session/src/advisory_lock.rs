@@ -397,10 +397,8 @@ pub enum LockError {
         /// The duration of the wait.
         waited: Duration,
     },
-    /// The user cancelled while it was waited for.
     #[error("cancelled while waiting for the advisory lock")]
     Cancelled,
-    /// The connection was lost, or the server refused to try.
     #[error("the connection was lost while waiting for the advisory lock")]
     Lost(#[source] tokio_postgres::Error),
 }

@@ -25,7 +25,6 @@ type Source = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// No server answers there.
     #[error("cannot reach {address}")]
     Unreachable {
         address: String,
@@ -67,7 +66,6 @@ pub enum ConnectError {
         #[source]
         source: Source,
     },
-    /// TLS is not possible as required.
     #[error("cannot establish a TLS connection to {address}")]
     Tls {
         address: String,
@@ -77,7 +75,6 @@ pub enum ConnectError {
         #[source]
         source: Source,
     },
-    /// The settings of the address cannot be used.
     #[error("cannot use the connection settings of {address}")]
     Configuration {
         address: String,
@@ -92,7 +89,6 @@ pub enum ConnectError {
         /// The required kind.
         wanted: &'static str,
     },
-    /// The server is older than the oldest supported version.
     #[error(
         "{address} runs PostgreSQL {major}, which is not supported; supported versions: {OLDEST_SUPPORTED} and newer"
     )]
@@ -101,7 +97,6 @@ pub enum ConnectError {
         /// Its major version.
         major: u32,
     },
-    /// A pooler reassigns the server process between our transactions.
     #[error("{address}: {}", POOLED)]
     Pooled { address: String },
     /// A privilege is missing (42501).

@@ -27,12 +27,10 @@ use pg_address::{RootCertificates, SslMode, TlsSettings, TlsVersion};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsSetupError {
-    /// The mode requires verification, but no root certificates are configured.
     #[error(
         "sslmode={mode} requires root certificates; set sslrootcert=FILE to the certificate of the authority, or sslrootcert=system"
     )]
     NoRoots { mode: &'static str },
-    /// The operating system trusts no authority.
     #[error(
         "the operating system has no root certificates ({problem}); install the package ca-certificates, or set sslrootcert=FILE"
     )]
@@ -40,7 +38,6 @@ pub enum TlsSetupError {
         /// The cause.
         problem: String,
     },
-    /// A PEM file cannot be used.
     #[error("{key} {} cannot be used: {problem}", .file.display())]
     File {
         /// The parameter that names the file.
@@ -49,7 +46,6 @@ pub enum TlsSetupError {
         /// What is wrong with it.
         problem: String,
     },
-    /// rustls rejects the settings.
     #[error("cannot use the TLS settings")]
     Rustls {
         #[source]

@@ -22,7 +22,6 @@ pub enum ConfigError {
         /// The path as given.
         file: PathBuf,
     },
-    /// A configuration file cannot be read.
     #[error("cannot read the configuration file {}", .file.display())]
     Unreadable {
         /// The file's path.
@@ -31,7 +30,6 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
-    /// A configuration file is not valid TOML, or a value in it has the wrong type.
     #[error("the configuration file {} is not valid: {problem}", .file.display())]
     Invalid {
         /// The file's path.
@@ -39,7 +37,6 @@ pub enum ConfigError {
         /// The position and the reason, without the file's text.
         problem: String,
     },
-    /// A configuration file has an unknown key.
     #[error("unknown key `{key}` in {}; known keys: {known}", .file.display())]
     UnknownKey {
         /// The file's path.
@@ -49,7 +46,6 @@ pub enum ConfigError {
         /// The valid keys.
         known: String,
     },
-    /// A value that the setting does not accept.
     #[error("{origin} is \"{value}\", but must be {expected}")]
     InvalidValue {
         /// The origin of the value.
@@ -59,7 +55,6 @@ pub enum ConfigError {
         /// The values that the setting accepts.
         expected: &'static str,
     },
-    /// An undefined environment: its name may be misspelled.
     #[error("{origin} is \"{name}\", {problem}; known environments: {known}")]
     UnknownEnvironment {
         origin: Origin,
@@ -70,7 +65,6 @@ pub enum ConfigError {
         /// The defined environments.
         known: String,
     },
-    /// A database address is invalid.
     #[error("invalid database address from {origin}")]
     Address {
         /// The origin of the address.
@@ -87,7 +81,6 @@ pub enum ConfigError {
         /// The variable or flag.
         origin: Origin,
     },
-    /// In production, there is no default server.
     #[error(
         "no database server is configured for {service}, and production has no default; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST, or `server.url` in config/{environment}.toml"
     )]
@@ -98,7 +91,6 @@ pub enum ConfigError {
         variable: String,
         environment: String,
     },
-    /// An address disables TLS to another machine in production.
     #[error(
         "{origin} disables TLS to {server} (sslmode=disable), but production requires TLS; use sslmode=verify-full, or set `require_tls = false` under [production] if the network is trusted"
     )]
@@ -108,7 +100,6 @@ pub enum ConfigError {
         /// The server, without its password.
         server: String,
     },
-    /// Outside a project, there is no local server.
     #[error(
         "no database server is configured for {service}, and {} is not in a project (a folder with services/ or config/), so no local server is started; set {variable}, ORCHESTRATOR_SERVER_URL, DB_HOST or PGHOST", .folder.display()
     )]
@@ -120,7 +111,6 @@ pub enum ConfigError {
         /// The current folder.
         folder: PathBuf,
     },
-    /// A file specifies two databases for one service.
     #[error(
         "`services.{service}` in {} specifies two databases, \"{url}\" in `url` and \"{database}\" in `database`; remove one", .file.display()
     )]

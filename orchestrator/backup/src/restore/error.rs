@@ -29,23 +29,19 @@ pub enum RestoreError {
         /// Its error messages.
         said: String,
     },
-    /// The restored database differs from the manifest.
     #[error("the restored database does not match the manifest: {what}")]
     NotTheSame {
         /// The difference.
         what: String,
     },
-    /// Another restore of the database is in progress.
     #[error("another restore of {database} is in progress{who}")]
     AtWork {
         database: String,
         /// The session that holds the lock.
         who: String,
     },
-    /// The lock was lost while the new database was filled.
     #[error("the lock of {database} was lost, and a run may have changed the database")]
     LockLost { database: String },
-    /// The database could not be renamed.
     #[error("cannot rename {database}")]
     NotRenamed {
         database: String,

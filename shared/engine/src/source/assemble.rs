@@ -149,13 +149,11 @@ pub enum SourceError {
         name: String,
         folder: String,
     },
-    /// The services folder cannot be read.
     #[error("cannot read the services folder: {0}")]
     Folder(FileError),
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The folder contains no service.
     #[error(
         "{path}: no services found; name a folder that contains a folder with a service.toml for each service"
     )]
@@ -163,7 +161,6 @@ pub enum SourceError {
         /// The folder.
         path: String,
     },
-    /// PostgreSQL does not accept the text.
     #[error("{path}:{line}: NUL byte, which PostgreSQL does not accept; remove it")]
     NulByte {
         /// The file.
@@ -171,13 +168,11 @@ pub enum SourceError {
         /// The line, 1-based.
         line: usize,
     },
-    /// refinery does not accept the name.
     #[error("{path}: refinery does not accept this file name; rename it to V<version>__<name>.sql")]
     Unnamed {
         /// The file.
         path: String,
     },
-    /// A migration is marked irreversible, but has a revert file.
     #[error("{path}: {migration} is marked irreversible; remove the directive or this file")]
     RevertOfIrreversible {
         /// The revert.

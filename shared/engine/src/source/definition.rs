@@ -40,7 +40,6 @@ impl Definition {
 /// An error in a `service.toml`.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    /// It is not valid TOML, or does not have the expected fields.
     #[error("{path}:{line}: {problem}")]
     Toml {
         /// The file.
@@ -49,7 +48,6 @@ pub enum DefinitionError {
         /// What is wrong.
         problem: String,
     },
-    /// The database name is invalid.
     #[error("{path}: invalid database name `{database}`: use 1 to 63 bytes")]
     Database {
         /// The file.
