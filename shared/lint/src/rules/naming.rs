@@ -23,14 +23,17 @@ rule! {
     };
 }
 
-/// Detects indexes without an explicit name that starts with IDX_; a unique index may be named like its key.
-fn index<'a>(context: &LintContext<'a>, _now: &Now, step: &Step) -> Vec<Draft<'a>> {
+/// Detects indexes without an explicit name that starts with IDX_; a unique index may be named like its key. The index of a partition
+/// has the name that the server chose with that of the partitioned table.
+fn index<'a>(context: &LintContext<'a>, now: &Now, step: &Step) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for act in &step.acts {
         let Change::MakesIndex(index) = &act.change else {
             continue;
         };
-        if index.table.schema.as_deref() == Some("pg_temp") {
+        let is_of_partition =
+            (now.model.table(&index.table)).is_some_and(|it| it.partition.is_some());
+        if index.table.schema.as_deref() == Some("pg_temp") || is_of_partition {
             continue;
         }
         let message = match &index.name {
