@@ -36,7 +36,7 @@ const LAYERS: [&[&str]; 11] = [
     &["store"],
     &["engine"],
     &["lint", "client-program"],
-    &["service-cli"],
+    &["safe-form", "service-cli"],
     &["scratch", "row-generator"],
     &["drift"],
     &["adopt", "backup", "generate"],

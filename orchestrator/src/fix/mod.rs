@@ -4,14 +4,11 @@
 //! and the proof that both reach the same schema, the new files with weaker or shorter locks. Not for detecting hazards (`lint`,
 //! `rehearsal`), nor for the output (`cli`).
 
-mod between;
 mod files;
-mod forms;
 mod prove;
 mod rewrite;
 mod run;
 mod slices;
-mod undo;
 
 pub use files::{FileChange, WriteError, write};
 pub use prove::Gain;

@@ -12,9 +12,9 @@ use engine::inspect::ServiceError;
 use engine::runner::StepObserver;
 use pg_address::DatabaseAddress;
 
-use super::between::Guarantees;
 use drift::without_bookkeeping;
 use rehearsal::{Burden, LockObserver, ObservedLocks};
+use safe_form::Guarantees;
 use scratch::{Replay, ScratchError, ScratchServers};
 
 /// A scratch database on which a service's migrations run.

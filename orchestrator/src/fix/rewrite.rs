@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use domain::{Direction, Migration, Service, Version};
 use pg_sql::StatementKind;
 
-use super::forms::{Form, Later, Stage, StatementContext, Text, safe_form};
 use super::slices::Slices;
-use super::undo::{Edited, Undo, edit};
-use lint::{Change, LintedFile, Model, Now, Step, steps};
+use lint::{LintedFile, Model, Now, Step, steps};
+use safe_form::{
+    Edited, Form, Later, Stage, StatementContext, Text, Undo, edit, is_partitioned, safe_form,
+};
 
 /// The result of splitting a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -423,18 +424,6 @@ impl Around<'_> {
             _ => Ok(()),
         }
     }
-}
-
-/// Whether a statement is about a partitioned table.
-fn is_partitioned(before: &Model, step: &Step) -> bool {
-    step.acts.iter().any(|act| match &act.change {
-        Change::MakesIndex(index) => before.is_partitioned(&index.table) == Some(true),
-        Change::DropsIndexes { indexes, .. } => indexes
-            .iter()
-            .any(|index| before.is_partitioned_index(index)),
-        Change::AddsConstraint { table, .. } => before.is_partitioned(table) == Some(true),
-        _ => false,
-    })
 }
 
 /// The parts of a migration.

@@ -1,18 +1,18 @@
 //! The safe form of one statement.
 //!
 //! Responsible for the parts of a statement: those that stay in the file, those that move to later files, and what undoes each. Not for
-//! files (`rewrite`), nor for the proof (`prove`). Pure.
+//! files, nor for the proof. Pure.
 
 use pg_sql::{Name, quote_identifier};
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SyntaxNode, SyntaxToken};
 
-use super::undo::Undo;
+use crate::undo::Undo;
 use lint::{Change, Constraint, ConstraintKind, Model, Step};
 
 /// The files into which a migration is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub enum Stage {
     /// Statements that are quick as they are.
     Stays,
     /// Indexes that are built and dropped CONCURRENTLY, without a transaction.
@@ -25,7 +25,7 @@ pub(super) enum Stage {
 
 impl Stage {
     /// The suffix of the file name.
-    pub(super) const fn suffix(self) -> &'static str {
+    pub const fn suffix(self) -> &'static str {
         match self {
             Self::Stays => "rest",
             Self::Indexes => "indexes",
@@ -37,46 +37,52 @@ impl Stage {
 
 /// A statement in a later file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Later {
-    pub(super) stage: Stage,
-    pub(super) sql: String,
+pub struct Later {
+    /// Its file.
+    pub stage: Stage,
+    /// The statement.
+    pub sql: String,
     /// The statements that undo it, in order; `None` if unknown.
-    pub(super) undo: Option<Vec<String>>,
+    pub undo: Option<Vec<String>>,
 }
 
 /// The safe form of a statement, or of one action of an `ALTER TABLE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Form {
+pub struct Form {
     /// The replacement; empty if everything moves to later files.
-    pub(super) stays: Vec<String>,
-    pub(super) later: Vec<Later>,
+    pub stays: Vec<String>,
+    /// The statements of later files.
+    pub later: Vec<Later>,
     /// What the revert no longer has to undo.
-    pub(super) undo: Vec<Undo>,
+    pub undo: Vec<Undo>,
 }
 
 /// Why a statement has no safe form.
-pub(super) type NoForm = &'static str;
+pub type NoForm = &'static str;
 
 /// The context of a statement.
-pub(super) struct StatementContext<'a> {
+pub struct StatementContext<'a> {
     /// The schema after the statement.
-    pub(super) after: &'a Model,
+    pub after: &'a Model,
     /// Whether the statement is about a partitioned table.
-    pub(super) partitioned: bool,
-    /// The statements of the file, and those of its revert.
-    pub(super) file: Text<'a>,
-    pub(super) revert: Option<Text<'a>>,
+    pub partitioned: bool,
+    /// The statements of the file.
+    pub file: Text<'a>,
+    /// Those of its revert.
+    pub revert: Option<Text<'a>>,
 }
 
 /// The statements of a file with its text.
 #[derive(Clone, Copy)]
-pub(super) struct Text<'a> {
-    pub(super) text: &'a str,
-    pub(super) steps: &'a [Step],
+pub struct Text<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// Its statements.
+    pub steps: &'a [Step],
 }
 
 /// The safe form of a statement.
-pub(super) fn safe_form(step: &Step, context: &StatementContext<'_>) -> Result<Form, NoForm> {
+pub fn safe_form(step: &Step, context: &StatementContext<'_>) -> Result<Form, NoForm> {
     let statement = ast::Stmt::cast(step.node.clone());
     let on_partitions = "the table is partitioned: CONCURRENTLY is not available, and the files do not name its partitions";
     match statement {
@@ -89,6 +95,18 @@ pub(super) fn safe_form(step: &Step, context: &StatementContext<'_>) -> Result<F
         Some(ast::Stmt::Do(_)) => Err("it is in a DO block, whose code is not rewritten"),
         _ => Err("no safe form is known"),
     }
+}
+
+/// Whether a statement is about a partitioned table.
+pub fn is_partitioned(before: &Model, step: &Step) -> bool {
+    step.acts.iter().any(|act| match &act.change {
+        Change::MakesIndex(index) => before.is_partitioned(&index.table) == Some(true),
+        Change::DropsIndexes { indexes, .. } => indexes
+            .iter()
+            .any(|index| before.is_partitioned_index(index)),
+        Change::AddsConstraint { table, .. } => before.is_partitioned(table) == Some(true),
+        _ => false,
+    })
 }
 
 fn create_index(step: &Step, it: &ast::CreateIndex, text: &str) -> Result<Form, NoForm> {
@@ -370,18 +388,17 @@ fn key(
     if is_primary && may_be_null {
         return Err("columns of the key are nullable: SET NOT NULL first, in a separate migration");
     }
-    let columns = body[words.len()..].trim();
-    if !columns.starts_with('(') || columns.matches('(').count() != 1 || !columns.ends_with(')') {
-        return Err("only a key of plain columns can use an existing index");
-    }
+    let definition = KeyDefinition::read(body[words.len()..].trim())
+        .ok_or("only a key of plain columns can use an existing index")?;
     let index = Name {
         schema: of.schema.clone(),
         name: name.to_owned(),
     };
     let name = quote_identifier(name);
     let build = format!(
-        "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} {columns}",
-        table.written
+        "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} {}",
+        table.written.trim_start_matches("ONLY "),
+        definition.index
     );
     Ok(Form {
         later: vec![
@@ -392,7 +409,10 @@ fn key(
             },
             Later {
                 stage: Stage::Finish,
-                sql: table.statement(&format!("ADD CONSTRAINT {name} {words} USING INDEX {name}")),
+                sql: table.statement(&format!(
+                    "ADD CONSTRAINT {name} {words} USING INDEX {name}{}",
+                    definition.deferrable
+                )),
                 undo: Some(vec![
                     table.statement(&format!("DROP CONSTRAINT {name}")),
                     build,
@@ -405,6 +425,49 @@ fn key(
         }],
         ..Form::default()
     })
+}
+
+/// The parts of a key after its kind.
+struct KeyDefinition {
+    /// The columns and options of its index.
+    index: String,
+    /// When it is checked, with a space before it.
+    deferrable: String,
+}
+
+impl KeyDefinition {
+    /// `NULLS NOT DISTINCT (a, b) INCLUDE (c) DEFERRABLE`, where only the columns are required.
+    fn read(text: &str) -> Option<Self> {
+        let nulls = "NULLS NOT DISTINCT";
+        let (nulls, rest) = match text.strip_prefix(nulls) {
+            Some(rest) => (format!(" {nulls}"), rest.trim_start()),
+            None => (String::new(), text),
+        };
+        let (columns, rest) = list(rest)?;
+        let (include, rest) = match rest.strip_prefix("INCLUDE") {
+            Some(rest) => {
+                let (included, rest) = list(rest.trim_start())?;
+                (format!(" INCLUDE {included}"), rest)
+            }
+            None => (String::new(), rest),
+        };
+        let deferrable = match rest {
+            "" => String::new(),
+            _ if rest.starts_with("DEFERRABLE") => format!(" {rest}"),
+            _ => return None,
+        };
+        Some(Self {
+            index: format!("{columns}{include}{nulls}"),
+            deferrable,
+        })
+    }
+}
+
+/// A list of plain columns in parentheses, and the text after it.
+fn list(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(')')? + 1;
+    let (list, rest) = text.split_at(end);
+    (list.starts_with('(') && list.matches('(').count() == 1).then_some((list, rest.trim_start()))
 }
 
 fn sets_not_null(of: &Name, column: &str, table: &AlteredTable) -> Form {
@@ -489,4 +552,24 @@ fn body<'o>(own: &'o str, constraint: &Constraint) -> Result<&'o str, NoForm> {
 /// The source text of a node.
 fn source(node: &SyntaxNode) -> String {
     node.text().to_string().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeyDefinition;
+
+    #[test]
+    fn the_options_of_a_key_belong_to_its_index_or_to_the_constraint() {
+        let read = |text| KeyDefinition::read(text).map(|it| (it.index, it.deferrable));
+        let some = |index: &str, rest: &str| Some((index.to_owned(), rest.to_owned()));
+        assert_eq!(read("(a, b)"), some("(a, b)", ""));
+        assert_eq!(
+            read("NULLS NOT DISTINCT (a) INCLUDE (b) DEFERRABLE INITIALLY DEFERRED"),
+            some(
+                "(a) INCLUDE (b) NULLS NOT DISTINCT",
+                " DEFERRABLE INITIALLY DEFERRED"
+            )
+        );
+        assert_eq!(read("(a, b WITHOUT OVERLAPS) WITH (fillfactor='70')"), None);
+    }
 }

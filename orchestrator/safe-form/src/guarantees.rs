@@ -9,7 +9,7 @@ use catalog::{Kind, Object, Snapshot};
 
 /// What other sessions can rely on in a schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Guarantees {
+pub struct Guarantees {
     /// The guarantees as text.
     all: BTreeSet<String>,
     /// The number of constraints of a kind per table: a replacement need not have the same definition.
@@ -18,7 +18,7 @@ pub(super) struct Guarantees {
 
 impl Guarantees {
     /// The guarantees of a schema.
-    pub(super) fn of(schema: &Snapshot) -> Self {
+    pub fn of(schema: &Snapshot) -> Self {
         let mut guarantees = Self::default();
         for object in schema.objects() {
             guarantees.add(object);
@@ -87,7 +87,7 @@ impl Guarantees {
     }
 
     /// The first guarantee that holds before and after, but not here, as text.
-    pub(super) fn missing(&self, before: &Self, behind: &Self) -> Option<String> {
+    pub fn missing(&self, before: &Self, behind: &Self) -> Option<String> {
         let lasting = before.all.intersection(&behind.all);
         let lost = lasting
             .into_iter()

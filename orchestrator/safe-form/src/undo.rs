@@ -10,7 +10,8 @@ use lint::{Change, Step, span};
 
 /// An action that a revert no longer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Undo {
+pub enum Undo {
+    /// Drop an index.
     DropsIndex(Name),
     /// Recreate an index.
     MakesIndex(Name),
@@ -30,7 +31,7 @@ pub(super) enum Undo {
 
 /// The edit of one statement of a revert.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Edited {
+pub enum Edited {
     /// It stays unchanged.
     Untouched,
     /// It is replaced by another statement.
@@ -40,7 +41,7 @@ pub(super) enum Edited {
 }
 
 /// Edits a statement.
-pub(super) fn edit(step: &Step, text: &str, undone: &[Undo]) -> Edited {
+pub fn edit(step: &Step, text: &str, undone: &[Undo]) -> Edited {
     match ast::Stmt::cast(step.node.clone()) {
         Some(ast::Stmt::DropIndex(it)) => drop_index(step, &it, undone),
         Some(ast::Stmt::CreateIndex(_)) => {
