@@ -61,16 +61,14 @@ pub enum GenerateError {
 }
 
 impl Skeleton {
-    /// Chooses the names of `count` migrations, of which all but the last are preparations. `texts` returns the texts of a migration
-    /// and its revert. The version is the current time, or one more than the service's newest version if that is later.
-    pub fn several(
+    /// The version and the name of a new migration. The version is the current time, or one more than the service's newest version
+    /// if that is later.
+    pub fn named(
         folder: &Path,
         service: &Service,
         name: &str,
         now: OffsetDateTime,
-        count: usize,
-        texts: impl Fn(usize, &str) -> (String, String),
-    ) -> Result<Vec<Self>, GenerateError> {
+    ) -> Result<(Version, String), GenerateError> {
         let name = snake_case(name).ok_or_else(|| GenerateError::Name {
             name: name.to_owned(),
         })?;
@@ -86,58 +84,42 @@ impl Skeleton {
                 path: folder.join("migrations"),
             });
         }
-        let mut version = version_after(service.newest(), now).ok_or(GenerateError::LastVersion)?;
-        let mut skeletons = Vec::new();
-        for index in 0..count {
-            let file = match index + 1 == count {
-                true => format!("V{version}__{name}.sql"),
-                false => format!("V{version}__{name}_enum_values.sql"),
-            };
-            let (migration, revert) = texts(index, &file);
-            skeletons.push(Self {
-                migration: SkeletonFile {
-                    path: folder.join("migrations").join(&file),
-                    text: migration,
-                },
-                revert: SkeletonFile {
-                    path: folder.join("reverts").join(&file),
-                    text: revert,
-                },
-            });
-            version = version_after(Some(version), now).ok_or(GenerateError::LastVersion)?;
+        let version = version_after(service.newest(), now).ok_or(GenerateError::LastVersion)?;
+        Ok((version, name))
+    }
+
+    /// The two files of a migration, whose names are the same.
+    pub fn new(folder: &Path, file: &str, migration: String, revert: String) -> Self {
+        let file = |kind, text| SkeletonFile {
+            path: folder.join(kind).join(file),
+            text,
+        };
+        Self {
+            migration: file("migrations", migration),
+            revert: file("reverts", revert),
         }
-        Ok(skeletons)
     }
 
     /// An empty migration and its revert.
-    pub fn empty(
-        folder: &Path,
-        service: &Service,
-        name: &str,
-        no_transaction: bool,
-        now: OffsetDateTime,
-    ) -> Result<Vec<Self>, GenerateError> {
+    pub fn empty(folder: &Path, (version, name): &(Version, String), no_transaction: bool) -> Self {
         let directive = if no_transaction {
             "-- migration: no-transaction\n"
         } else {
             ""
         };
-        Self::several(folder, service, name, now, 1, |_, file| {
-            (
-                format!(
-                    "{directive}-- What this migration changes, and why.\n--\n-- The engine runs this file {}.\n\
-                     -- Reverted by reverts/{file}.\n\n",
-                    if no_transaction {
-                        "statement by statement; after an interruption, it resumes after the last completed one"
-                    } else {
-                        "in one transaction"
-                    }
-                ),
-                format!(
-                    "{directive}-- Reverts migrations/{file}: undo the last statement first.\n\n"
-                ),
-            )
-        })
+        let file = format!("V{version}__{name}.sql");
+        let migration = format!(
+            "{directive}-- What this migration changes, and why.\n--\n-- The engine runs this file {}.\n\
+             -- Reverted by reverts/{file}.\n\n",
+            if no_transaction {
+                "statement by statement; after an interruption, it resumes after the last completed one"
+            } else {
+                "in one transaction"
+            }
+        );
+        let revert =
+            format!("{directive}-- Reverts migrations/{file}: undo the last statement first.\n\n");
+        Self::new(folder, &file, migration, revert)
     }
 
     /// Writes all files or none. Never overwrites a file.

@@ -38,6 +38,50 @@ impl Database<'_> {
         }
     }
 
+    /// Runs statements one by one, each in a transaction of its own. The inner error is that of the first that fails.
+    pub(crate) async fn run_apart(
+        &self,
+        statements: &[&str],
+    ) -> Result<Result<(), ServerError>, ScratchError> {
+        let connection = self.connect().await?;
+        connection
+            .client
+            .batch_execute("SET search_path = \"$user\", public")
+            .await
+            .map_err(|source| ServiceError::query(self.replay.database(), source))?;
+        for sql in statements {
+            if let Err(source) = connection.client.batch_execute(sql).await {
+                return match ServerError::from_error(&source) {
+                    Some(error) => Ok(Err(error)),
+                    None => Err(ServiceError::query(self.replay.database(), source).into()),
+                };
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// The statements that fail when all that can run are run in one transaction, which is rolled back.
+    pub(crate) async fn failing(&self, statements: &[&str]) -> Result<Vec<usize>, ScratchError> {
+        let connection = self.connect().await?;
+        let run = async |sql: &str| match connection.client.batch_execute(sql).await {
+            Ok(()) => Ok(true),
+            Err(source) if ServerError::from_error(&source).is_some() => Ok(false),
+            Err(source) => Err(ServiceError::query(self.replay.database(), source)),
+        };
+        run("BEGIN; SET LOCAL search_path = \"$user\", public; SET LOCAL check_function_bodies = off")
+            .await?;
+        let mut failing = Vec::new();
+        for (index, sql) in statements.iter().enumerate() {
+            run("SAVEPOINT one").await?;
+            if !run(sql).await? {
+                failing.push(index);
+                run("ROLLBACK TO one").await?;
+            }
+        }
+        run("ROLLBACK").await?;
+        Ok(failing)
+    }
+
     /// The schema, as it is compared.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, ScratchError> {
         drift::read_replayed(&self.replay, &[DEFAULT_HISTORY_TABLE]).await

@@ -11,13 +11,16 @@ mod archive;
 mod both;
 mod database;
 mod facts;
+mod file;
 mod model;
 mod plan;
 mod rename;
 mod run;
+mod safe;
 mod table;
 
 pub use both::schema_differences;
 pub use database::dump_schema;
+pub use file::{File, rendered};
 pub use plan::{Likely, Loss, Statement};
-pub use run::{Direction, Generated, Remaining, Request, Step, generate};
+pub use run::{Generated, Remaining, Request, generate};

@@ -1,18 +1,24 @@
 //! Computes the steps and proves them.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 
 use catalog::{Difference, Snapshot, compare};
 use client_program::ClientProgram;
-use domain::{Diagnostic, Service};
+use domain::{Diagnostic, Direction, Migration, Service, Version};
 use pg_address::DatabaseAddress;
+use safe_form::Guarantees;
 use scratch::{Replay, ScratchError, ScratchServers};
+use store::DEFAULT_HISTORY_TABLE;
 
 use crate::both::Both;
 use crate::database::Database;
+use crate::file::{File, Side, Step};
 use crate::model::Model;
 use crate::plan::{Likely, Loss, Plan, Planner, Statement, same_by_another_name};
 use crate::rename;
+use crate::safe::{Choice, Layout, Place, is_apart};
 
 /// What to generate.
 pub struct Request<'a> {
@@ -27,31 +33,12 @@ pub struct Request<'a> {
     pub renames: &'a [String],
     /// Whether a drop and an addition that look alike are meant.
     pub no_rename: bool,
-}
-
-/// A migration and its revert.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Step {
-    /// The statements of the migration.
-    pub up: Vec<Statement>,
-    /// The statements of the revert.
-    pub down: Vec<Statement>,
-}
-
-impl Step {
-    fn has_sql_function(&self) -> bool {
-        (self.up.iter().chain(&self.down))
-            .any(|it| it.sql.starts_with("CREATE ") && it.sql.contains("LANGUAGE sql"))
-    }
-}
-
-/// The direction of a proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The migration.
-    Up,
-    /// The revert.
-    Down,
+    /// Whether the statements keep their plain form, which blocks traffic on large tables.
+    pub is_unsafe: bool,
+    /// The version of the first migration.
+    pub version: Version,
+    /// The name of the migration in file names.
+    pub name: &'a str,
 }
 
 /// What the proof found.
@@ -75,6 +62,19 @@ pub enum Remaining {
     Again(Vec<Statement>),
 }
 
+impl fmt::Display for Remaining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fails { message, .. } => f.write_str(message),
+            Self::Differs { differences, .. } => match differences.first() {
+                Some(it) => write!(f, "{} {} would differ", it.kind.words(), it.object),
+                None => f.write_str("the schema would differ"),
+            },
+            Self::Again(_) => f.write_str("generating again would yield statements"),
+        }
+    }
+}
+
 /// The outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Generated {
@@ -86,13 +86,15 @@ pub enum Generated {
     UnknownRename(String),
     /// These may be renames, and nothing else was computed.
     Ambiguous(Vec<Likely>),
-    Steps {
-        /// The migrations, in order.
-        steps: Vec<Step>,
+    Files {
+        /// The migrations with their reverts, in order.
+        files: Vec<File>,
         /// What they delete for good.
         losses: Vec<Loss>,
         /// Why they are not proven; empty if they are.
         remaining: Vec<Remaining>,
+        /// Why they keep their plain form although a safe one is known.
+        not_safe: Option<String>,
     },
 }
 
@@ -178,119 +180,342 @@ async fn between(
     if !up.likely.is_empty() && !request.no_rename {
         return Ok(Generated::Ambiguous(up.likely));
     }
-    let down = plan(&goal, &start);
     let losses = up.losses.clone();
-    let is_mixed = up.statements.iter().any(|it| it.adds_value)
-        && !up.statements.iter().all(|it| it.adds_value);
-    let mut steps = vec![Step {
-        up: up.statements.clone(),
-        down: down.statements,
-    }];
-    if is_mixed {
-        // The transaction that adds a value cannot use it.
-        let middle = copy_of(renamed.as_ref().unwrap_or(current)).await?;
-        let first: Vec<Statement> = up
-            .statements
-            .iter()
-            .filter(|it| it.adds_value)
-            .cloned()
-            .collect();
-        if run_all(&middle, first.iter().map(|it| it.sql.as_str()))
-            .await?
-            .is_ok()
-        {
-            let with_values = middle.model(pg_dump).await?;
-            steps = vec![
-                Step {
-                    up: first,
-                    down: plan(&with_values, &start).statements,
-                },
-                Step {
-                    up: plan(&with_values, &goal).statements,
-                    down: plan(&goal, &with_values).statements,
-                },
-            ];
+    let origin = renamed.as_ref().unwrap_or(current);
+    let plain = plain(origin, pg_dump, (&start, &goal), &up).await?;
+    let proof = Proof {
+        request,
+        current,
+        states: (&before, &after),
+        goal: &goal,
+        pg_dump,
+    };
+    let (mut proven, mut not_safe) = (None, None);
+    if !request.is_unsafe {
+        match safe(origin, pg_dump, &plain, &goal).await? {
+            Ok(None) => {}
+            Err(why) => not_safe = Some(why),
+            Ok(Some(steps)) => {
+                let (files, remaining) = proof.of(with_renames(steps, &renames), &losses).await?;
+                match remaining.first() {
+                    None => proven = Some((files, remaining)),
+                    Some(why) => not_safe = Some(why.to_string()),
+                }
+            }
         }
-        middle.replay.finish().await;
     }
-    if let Some(step) = steps.first_mut() {
-        let statement = |sql: String| Statement {
-            sql,
-            about: "Renames.".to_owned(),
-            adds_value: false,
-        };
-        let (ups, downs): (Vec<_>, Vec<_>) = renames.into_iter().unzip();
-        step.up.splice(0..0, ups.into_iter().map(statement));
-        step.down.extend(downs.into_iter().rev().map(statement));
-    }
+    let (files, remaining) = match proven {
+        Some(proven) => proven,
+        None => {
+            let steps = plain.into_iter().map(|it| it.step).collect();
+            proof.of(with_renames(steps, &renames), &losses).await?
+        }
+    };
     if let Some(copy) = renamed {
         copy.replay.finish().await;
     }
-    let proof = (&before, &after, &goal, pg_dump);
-    let mut remaining = prove(current, proof, &steps).await?;
-    if matches!(remaining.as_slice(), [Remaining::Fails { .. }])
-        && steps.iter().any(Step::has_sql_function)
-    {
+    Ok(Generated::Files {
+        files,
+        losses,
+        remaining,
+        not_safe,
+    })
+}
+
+/// A step, and the schema before it.
+struct PlainStep {
+    start: Model,
+    step: Step,
+}
+
+/// The steps in their plain form: values of enums have a file of their own if others may use them.
+async fn plain(
+    origin: &Database<'_>,
+    pg_dump: &ClientProgram,
+    (start, goal): (&Model, &Model),
+    up: &Plan,
+) -> Result<Vec<PlainStep>, ScratchError> {
+    let (values, others): (Vec<Statement>, Vec<Statement>) =
+        (up.statements.iter().cloned()).partition(|it| it.adds_value);
+    if !values.is_empty() && !others.is_empty() {
+        // The transaction that adds a value cannot use it.
+        let middle = copy_of(origin).await?;
+        let sql: Vec<&str> = values.iter().map(|it| it.sql.as_str()).collect();
+        let steps = match middle.run(&sql.join("\n")).await? {
+            Err(_) => None,
+            Ok(()) => {
+                let with_values = middle.model(pg_dump).await?;
+                let first = Step {
+                    suffix: "enum_values",
+                    up: Side::plain(values),
+                    down: Side::plain(plan(&with_values, start).statements),
+                };
+                let second = Step {
+                    suffix: "",
+                    up: Side::plain(plan(&with_values, goal).statements),
+                    down: Side::plain(plan(goal, &with_values).statements),
+                };
+                Some(vec![
+                    PlainStep {
+                        start: start.clone(),
+                        step: first,
+                    },
+                    PlainStep {
+                        start: with_values,
+                        step: second,
+                    },
+                ])
+            }
+        };
+        middle.replay.finish().await;
+        if let Some(steps) = steps {
+            return Ok(steps);
+        }
+    }
+    let step = Step {
+        suffix: "",
+        up: Side::plain(up.statements.clone()),
+        down: Side::plain(plan(goal, start).statements),
+    };
+    Ok(vec![PlainStep {
+        start: start.clone(),
+        step,
+    }])
+}
+
+/// The steps in their safe form, each with a revert to the schema before it. `None` if there is none; the inner error is why it
+/// does not run.
+async fn safe(
+    origin: &Database<'_>,
+    pg_dump: &ClientProgram,
+    plain: &[PlainStep],
+    goal: &Model,
+) -> Result<Result<Option<Vec<Step>>, String>, ScratchError> {
+    let Some(last) = plain.last() else {
+        return Ok(Ok(None));
+    };
+    let mut choice = Choice {
+        suffix: "__new",
+        late: BTreeSet::new(),
+    };
+    let layout_of = |choice: &Choice| Layout::of(&last.start, &last.step.up.statements, choice);
+    let mut layout = layout_of(&choice);
+    let reverts_safely = Layout::in_one_file(goal, &last.step.down.statements).is_apart;
+    if !layout.has_forms && !reverts_safely {
+        return Ok(Ok(None));
+    }
+    let walked = copy_of(origin).await?;
+    let mut steps: Vec<Step> = Vec::new();
+    for earlier in plain.iter().rev().skip(1).rev() {
+        let sql = earlier.step.up.sql();
+        let run = walked.run(&sql.join("\n")).await?;
+        if let Err(error) = run {
+            walked.replay.finish().await;
+            return Ok(Err(error.to_string()));
+        }
+        steps.push(earlier.step.clone());
+    }
+    loop {
+        let first = layout.first();
+        let sql: Vec<&str> = first.iter().map(|(_, sql)| *sql).collect();
+        let failing = walked.failing(&sql).await?;
+        if failing.is_empty() {
+            break;
+        }
+        let late = failing.iter().filter_map(|it| first.get(*it));
+        choice.late.extend(late.map(|(place, _)| *place));
+        layout = layout_of(&choice);
+    }
+    let files = layout.files();
+    let mut before = last.start.clone();
+    for (index, (place, statements)) in files.iter().enumerate() {
+        let up = Side {
+            is_apart: statements.iter().any(is_apart),
+            statements: statements.clone(),
+        };
+        let is_last = index + 1 == files.len();
+        let behind = if is_last {
+            goal.clone()
+        } else {
+            let setting = "SET LOCAL check_function_bodies = off;\n".to_owned();
+            let run = match up.is_apart {
+                true => walked.run_apart(&up.sql()).await?,
+                false => walked.run(&(setting + &up.sql().join("\n"))).await?,
+            };
+            if let Err(error) = run {
+                walked.replay.finish().await;
+                return Ok(Err(error.to_string()));
+            }
+            walked.model(pg_dump).await?
+        };
+        steps.push(Step {
+            suffix: match (place, index, up.is_apart) {
+                (_, 0, _) => "",
+                (Place::Finish, ..) => "finish",
+                (_, _, true) => "indexes",
+                (_, _, false) => "validate",
+            },
+            down: Layout::in_one_file(&behind, &plan(&behind, &before).statements),
+            up,
+        });
+        before = behind;
+    }
+    walked.replay.finish().await;
+    Ok(Ok(Some(steps)))
+}
+
+/// Renames are the beginning of the first file that is one transaction, and the end of its revert.
+fn with_renames(mut steps: Vec<Step>, renames: &[(String, String)]) -> Vec<Step> {
+    if renames.is_empty() {
+        return steps;
+    }
+    let is_transaction = (steps.first()).is_some_and(|it| !it.up.is_apart && !it.down.is_apart);
+    if !is_transaction {
+        for step in &mut steps {
+            if step.suffix.is_empty() {
+                step.suffix = "indexes";
+            }
+        }
+        steps.insert(0, Step::default());
+    }
+    if let Some(step) = steps.first_mut() {
+        let statement = |sql: &String| Statement {
+            sql: sql.clone(),
+            about: "Renames.".to_owned(),
+            adds_value: false,
+        };
+        let ups = renames.iter().map(|(up, _)| statement(up));
+        step.up.statements.splice(0..0, ups);
+        let downs = renames.iter().rev().map(|(_, down)| statement(down));
+        step.down.statements.extend(downs);
+    }
+    steps
+}
+
+/// What a proof requires.
+struct Proof<'p, 'a> {
+    request: &'p Request<'a>,
+    current: &'p Database<'a>,
+    /// The schemas before the migration and after it.
+    states: (&'p Snapshot, &'p Snapshot),
+    goal: &'p Model,
+    pg_dump: &'p ClientProgram,
+}
+
+impl Proof<'_, '_> {
+    /// Writes the steps as files and proves these.
+    async fn of(
+        &self,
+        mut steps: Vec<Step>,
+        losses: &[Loss],
+    ) -> Result<(Vec<File>, Vec<Remaining>), ScratchError> {
+        let request = self.request;
+        let files = File::of(&steps, request.version, request.name, losses);
+        let remaining = self.prove(&files).await?;
+        if !matches!(remaining.as_slice(), [Remaining::Fails { .. }])
+            || !steps.iter().any(Step::has_sql_function)
+        {
+            return Ok((files, remaining));
+        }
         // pg_dump creates functions first, whose bodies may use tables that follow.
-        for statements in steps.iter_mut().flat_map(|it| [&mut it.up, &mut it.down]) {
+        let sides = steps.iter_mut().flat_map(|it| [&mut it.up, &mut it.down]);
+        for side in sides.filter(|it| !it.is_apart && !it.statements.is_empty()) {
             let setting = Statement {
                 sql: "SET LOCAL check_function_bodies = off;".to_owned(),
                 about: "The bodies of functions may use objects that are created after them."
                     .to_owned(),
                 adds_value: false,
             };
-            statements.insert(0, setting);
+            side.statements.insert(0, setting);
         }
-        remaining = prove(current, proof, &steps).await?;
+        let files = File::of(&steps, request.version, request.name, losses);
+        let remaining = self.prove(&files).await?;
+        Ok((files, remaining))
     }
-    Ok(Generated::Steps {
-        steps,
-        losses,
-        remaining,
-    })
-}
 
-/// Runs the steps up and down on a copy, and compares the schemas.
-async fn prove(
-    current: &Database<'_>,
-    (before, after, goal, pg_dump): (&Snapshot, &Snapshot, &Model, &ClientProgram),
-    steps: &[Step],
-) -> Result<Vec<Remaining>, ScratchError> {
-    let database = copy_of(current).await?;
-    let mut remaining = Vec::new();
-    for direction in [Direction::Up, Direction::Down] {
-        let sides: Vec<&[Statement]> = match direction {
-            Direction::Up => steps.iter().map(|it| it.up.as_slice()).collect(),
-            Direction::Down => steps.iter().rev().map(|it| it.down.as_slice()).collect(),
+    /// Runs the files up and down on a copy, as the engine would, and compares the schemas.
+    async fn prove(&self, files: &[File]) -> Result<Vec<Remaining>, ScratchError> {
+        let mut service = self.request.service.clone();
+        let mut remaining = Vec::new();
+        let mut migrations = Vec::new();
+        for file in files {
+            match file.migration() {
+                Ok(migration) => migrations.push(migration),
+                Err(error) => {
+                    let (direction, message) = (Direction::Up, error.to_string());
+                    return Ok(vec![Remaining::Fails { direction, message }]);
+                }
+            }
+        }
+        service.migrations.extend(migrations.iter().cloned());
+        let copy = self.current.replay.copy_beside().await?;
+        let database = Database {
+            replay: copy.keeping_session(),
         };
-        for statements in sides {
-            if let Err(message) =
-                run_all(&database, statements.iter().map(|it| it.sql.as_str())).await?
-            {
+        let (before, after) = self.states;
+        for direction in [Direction::Up, Direction::Down] {
+            let mut order: Vec<&Migration> = migrations.iter().collect();
+            if direction == Direction::Down {
+                order.reverse();
+            }
+            if let Err(message) = self.run(&database, &service, &order, direction).await? {
                 remaining.push(Remaining::Fails { direction, message });
-                database.replay.finish().await;
-                return Ok(remaining);
+                break;
+            }
+            let expected = match direction {
+                Direction::Up => after,
+                Direction::Down => before,
+            };
+            let differences = compare(expected, &database.snapshot().await?).differences;
+            if !differences.is_empty() {
+                remaining.push(Remaining::Differs {
+                    direction,
+                    differences,
+                });
+            } else if direction == Direction::Up {
+                let again = plan(&database.model(self.pg_dump).await?, self.goal).statements;
+                if !again.is_empty() {
+                    remaining.push(Remaining::Again(again));
+                }
             }
         }
-        let expected = match direction {
-            Direction::Up => after,
-            Direction::Down => before,
-        };
-        let differences = compare(expected, &database.snapshot().await?).differences;
-        if !differences.is_empty() {
-            remaining.push(Remaining::Differs {
-                direction,
-                differences,
-            });
-        } else if direction == Direction::Up {
-            let again = plan(&database.model(pg_dump).await?, goal).statements;
-            if !again.is_empty() {
-                remaining.push(Remaining::Again(again));
-            }
-        }
+        database.replay.finish().await;
+        Ok(remaining)
     }
-    database.replay.finish().await;
-    Ok(remaining)
+
+    /// Runs migrations one by one. The inner error is why they are not proven.
+    async fn run(
+        &self,
+        database: &Database<'_>,
+        service: &Service,
+        migrations: &[&Migration],
+        direction: Direction,
+    ) -> Result<Result<(), String>, ScratchError> {
+        let (before, after) = self.states;
+        let guarantees = (Guarantees::of(before), Guarantees::of(after));
+        for (index, migration) in migrations.iter().enumerate() {
+            let one = [*migration];
+            let taken = (database.replay)
+                .take(service, DEFAULT_HISTORY_TABLE, &one, direction, None)
+                .await;
+            match taken {
+                Ok(_) => {}
+                Err(ScratchError::Replay { trouble, .. }) => return Ok(Err(trouble)),
+                Err(error) => return Err(error),
+            }
+            // The reverts pass the same states.
+            if direction == Direction::Up && index + 1 < migrations.len() {
+                let here = Guarantees::of(&database.snapshot().await?);
+                if let Some(guarantee) = here.missing(&guarantees.0, &guarantees.1) {
+                    let file = &migration.script.path;
+                    return Ok(Err(format!(
+                        "after {file} this would be missing: {guarantee}"
+                    )));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
 }
 
 fn plan(from: &Model, to: &Model) -> Plan {

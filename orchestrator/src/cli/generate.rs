@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use ::generate::{Direction, Generated, Likely, Loss, Remaining, Request, Statement};
-use domain::{Diagnostic, ExitStatus, SchemaDifference, Service, called, suggest};
+use ::generate::{Generated, Likely, Loss, Remaining, Request, rendered};
+use domain::{
+    Diagnostic, Direction, ExitStatus, SchemaDifference, Service, Version, called, suggest,
+};
 use drift::schema_difference;
 use scratch::{ScratchServerChoice, ScratchServers};
 use service_cli::command::{Context, Selected, one_service, print_document, select, watch_signals};
@@ -32,7 +34,7 @@ pub(super) struct Args {
     #[arg(value_name = "NAME")]
     name: String,
     /// Write files that contain only a comment
-    #[arg(long, conflicts_with_all = ["rename", "no_rename", "allow", "draft", "scratch_server"])]
+    #[arg(long, conflicts_with_all = ["rename", "no_rename", "allow", "is_unsafe", "draft", "scratch_server"])]
     empty: bool,
     /// Begin the empty files with `-- migration: no-transaction`, for CREATE INDEX CONCURRENTLY and the like
     #[arg(long, requires = "empty")]
@@ -49,6 +51,9 @@ pub(super) struct Args {
     /// Allow a loss of data: drop-column:SCHEMA.TABLE.COLUMN or drop-table:SCHEMA.TABLE
     #[arg(long, value_name = "RULE:OBJECT")]
     allow: Vec<String>,
+    /// Write one file, whose statements may block traffic on large tables for long
+    #[arg(long = "unsafe")]
+    is_unsafe: bool,
     /// Write the files even if they are not proven, with the remaining differences as comments; the exit code is still 4
     #[arg(long)]
     draft: bool,
@@ -91,15 +96,15 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
     let folder = context.services_folder().join(service.name.as_str());
     let now = time::OffsetDateTime::now_utc();
     // The name is checked before anything is computed.
-    let empty = Skeleton::empty(&folder, service, &args.name, args.no_transaction, now)
-        .map_err(as_command_error)?;
+    let named = Skeleton::named(&folder, service, &args.name, now).map_err(as_command_error)?;
     if args.empty {
-        return finish(context, args, &empty, Vec::new());
+        let empty = Skeleton::empty(&folder, &named, args.no_transaction);
+        return finish(context, args, &[empty], Vec::new(), None);
     }
-    let Some(generated) = compute(context, args, service, &selected).await? else {
+    let Some(generated) = compute(context, args, service, &selected, &named).await? else {
         return Ok(ExitStatus::Cancelled);
     };
-    let ((steps, losses), remaining) = match generated {
+    let (files, remaining, not_safe) = match generated {
         Generated::Nothing => {
             if !context.is_human() {
                 print_document(&Document {
@@ -128,47 +133,31 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
             ));
         }
         Generated::Ambiguous(likely) => return Err(ambiguous(&likely)),
-        Generated::Steps {
-            steps,
+        Generated::Files {
+            files,
             losses,
             remaining,
+            not_safe,
         } => {
             refuse_losses(&losses, &args.allow)?;
-            ((steps, losses), remaining)
+            (files, remaining, not_safe)
         }
     };
     if !remaining.is_empty() && !args.draft {
         return not_proven(context, service, &remaining);
     }
     let notes = draft_notes(&remaining);
-    let skeletons = Skeleton::several(
-        &folder,
-        service,
-        &args.name,
-        now,
-        steps.len(),
-        |index, file| {
-            let step = steps.get(index).cloned().unwrap_or_default();
-            // The reasons belong to the file that drops.
-            let reasons = if index + 1 == steps.len() {
-                allows(&losses)
-            } else {
-                String::new()
-            };
-            (
-                format!(
-                    "{reasons}{notes}-- Generated from schema.sql. Reverted by reverts/{file}.\n{}",
-                    rendered(&step.up)
-                ),
-                format!(
-                    "{notes}-- Reverts migrations/{file}.\n{}",
-                    rendered(&step.down)
-                ),
-            )
-        },
-    )
-    .map_err(as_command_error)?;
-    finish(context, args, &skeletons, remaining)
+    let skeletons: Vec<Skeleton> = files
+        .iter()
+        .map(|file| {
+            let noted =
+                |text: &str, header: &str| text.replacen(header, &format!("{notes}{header}"), 1);
+            let up = noted(&file.up, "-- Generated from ");
+            let down = noted(&file.down, "-- Reverts ");
+            Skeleton::new(&folder, &file.file_name(), up, down)
+        })
+        .collect();
+    finish(context, args, &skeletons, remaining, not_safe)
 }
 
 async fn compute(
@@ -176,6 +165,7 @@ async fn compute(
     args: &Args,
     service: &Service,
     selected: &Selected,
+    (version, name): &(Version, String),
 ) -> Result<Option<Generated>, Diagnostic> {
     let schema = crate::schema::read(context, service)?;
     let (server, choice) =
@@ -188,6 +178,9 @@ async fn compute(
         schema: &schema,
         renames: &args.rename,
         no_rename: args.no_rename,
+        is_unsafe: args.is_unsafe,
+        version: *version,
+        name,
     };
     let work = Box::pin(::generate::generate(&scratch_servers, &request));
     let mut cancelled = watch_signals();
@@ -201,6 +194,7 @@ fn finish(
     args: &Args,
     skeletons: &[Skeleton],
     remaining: Vec<Remaining>,
+    not_safe: Option<String>,
 ) -> Result<ExitStatus, Diagnostic> {
     if !args.dry_run {
         Skeleton::write(skeletons).map_err(as_command_error)?;
@@ -231,6 +225,13 @@ fn finish(
         if args.dry_run {
             text.push_str(&indented(&file.text));
         }
+    }
+    if let Some(why) = not_safe {
+        let why = report::clean(&why).to_string();
+        let _ = writeln!(
+            text,
+            "one plain file, because the safe form is not proven: {why}"
+        );
     }
     if !args.empty {
         text.push_str(match remaining.is_empty() {
@@ -283,41 +284,6 @@ fn refuse_losses(losses: &[Loss], allowed: &[String]) -> Result<(), Diagnostic> 
         format!("the migration would delete data: {}", missing.join(", ")),
         called().with(options).to_string(),
     ))
-}
-
-/// The directives for the drops that the user allowed, one per rule.
-fn allows(losses: &[Loss]) -> String {
-    let mut text = String::new();
-    for rule in ["drop-table", "drop-column"] {
-        let objects: Vec<String> = losses
-            .iter()
-            .filter(|it| it.rule == rule)
-            .map(|it| it.object.replace('"', "'"))
-            .collect();
-        if !objects.is_empty() {
-            let _ = writeln!(
-                text,
-                "-- migration: allow {rule} \"confirmed when this file was generated: {}\"",
-                objects.join(", ")
-            );
-        }
-    }
-    text
-}
-
-/// The statements with a comment before each group.
-fn rendered(statements: &[Statement]) -> String {
-    let mut text = String::new();
-    let mut about = "";
-    for statement in statements {
-        if statement.about != about {
-            let _ = writeln!(text, "\n-- {}", statement.about);
-            about = &statement.about;
-        }
-        text.push_str(&statement.sql);
-        text.push('\n');
-    }
-    text
 }
 
 fn not_proven(
