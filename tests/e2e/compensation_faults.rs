@@ -93,7 +93,7 @@ impl World {
             let drop = format!("DROP DATABASE IF EXISTS db_{name} WITH (FORCE)");
             self.server.query("postgres", &drop);
             self.server
-                .copy_database(&format!("template_{name}"), &format!("db_{name}"));
+                .copy_database(format!("template_{name}"), format!("db_{name}"));
         }
     }
 

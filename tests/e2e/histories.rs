@@ -109,7 +109,7 @@ fn three_hundred_files_give_what_psql_gives_and_go_back_to_nothing() {
         for name in names {
             let (server, services) = (&server, &services);
             scope.spawn(move || {
-                server.create_database(&format!("psql_{name}"));
+                server.create_database(format!("psql_{name}"));
                 for n in 0..FILES {
                     let file = format!("{name}/migrations/V{}__step.sql", 1_700_000_000_000 + n);
                     server.psql_file(&format!("psql_{name}"), &services.path().join(file), true);

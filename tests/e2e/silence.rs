@@ -117,7 +117,7 @@ impl World {
         for database in DATABASES {
             world
                 .server
-                .copy_database(database, &format!("kept_{database}"));
+                .copy_database(database, format!("kept_{database}"));
         }
         world
     }
@@ -138,7 +138,7 @@ impl World {
         }
         for database in DATABASES {
             self.server
-                .copy_database(&format!("kept_{database}"), database);
+                .copy_database(format!("kept_{database}"), database);
         }
     }
 

@@ -31,7 +31,7 @@ impl<'a> World<'a> {
         let server = Server::start();
         fleet.begin(&server);
         for database in fleet.databases() {
-            server.copy_database(&database, &format!("base_{database}"));
+            server.copy_database(&database, format!("base_{database}"));
         }
         Self { fleet, server }
     }
@@ -41,7 +41,7 @@ impl<'a> World<'a> {
             let drop = format!("DROP DATABASE {database} WITH (FORCE)");
             self.server.query("postgres", &drop);
             self.server
-                .copy_database(&format!("base_{database}"), database);
+                .copy_database(format!("base_{database}"), database);
         }
     }
 

@@ -216,7 +216,7 @@ pub async fn status(
     if context.is_human() {
         print_text(&human(&found, context))?;
     } else {
-        print_document(&Services { services: &*found })?;
+        print_document(&Services { services: &found })?;
     }
     let errors = found.iter().filter_map(|service| service.error.as_ref());
     let worst = errors.fold(ExitStatus::Done, |worst, ErrorEntry(error)| {
