@@ -62,7 +62,7 @@ pub trait StepObserver: Send + Sync {
 const ALIKE_ONE_BY_ONE: usize = 2;
 
 /// How many further ones run at once: the observer sees them as one statement.
-const ALIKE_AT_ONCE: usize = 100;
+const ALIKE_AT_ONCE: usize = 1000;
 
 /// Runs a whole file; with an observer, statement by statement. Of a long row of statements that differ only in literals, such as
 /// inserts, only the first ones run one by one. Locks and counters last until the transaction ends, so what any of them does is seen.
@@ -174,10 +174,10 @@ mod tests {
         let text = format!(
             "ALTER TABLE t ADD c int;\n{}{}UPDATE t SET c = 1;\n",
             inserts("t", 3),
-            inserts("u", 250)
+            inserts("u", 2500)
         );
         let statements = pg_sql::split(&text).expect("statements");
         let groups: Vec<usize> = groups(&statements).iter().map(|it| it.len()).collect();
-        assert_eq!(groups, [1, 1, 1, 1, 1, 1, 100, 100, 48, 1]);
+        assert_eq!(groups, [1, 1, 1, 1, 1, 1, 1000, 1000, 498, 1]);
     }
 }
