@@ -115,3 +115,48 @@ fn the_plain_form_is_one_file_on_request() {
     assert_eq!(migrations.len(), 1);
     assert!(!migrations[0].1.contains("CONCURRENTLY"));
 }
+
+#[test]
+fn rows_that_exist_are_part_of_the_proof() {
+    let server = Server::start();
+    let services = Services::new();
+    let service = services.service("one", &[]);
+    service.migration(
+        1,
+        "old",
+        "CREATE TABLE a (id bigint PRIMARY KEY, n numeric(10,4), mail text);\n",
+    );
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let generate = |columns: &str, options: &[&str], code: i32| {
+        let schema = format!("CREATE TABLE a (id bigint PRIMARY KEY, {columns});\n");
+        service.file("schema.sql", schema);
+        let arguments = ["generate", "one", "Next", "--dry-run", "--output", "json"];
+        orchestrator.expect(&[&arguments, options].concat(), code)
+    };
+    // Existing rows would have no value.
+    let required = "n numeric(10,4), mail text, k int NOT NULL";
+    let refused = generate(required, &[], 3).stderr;
+    assert!(
+        refused.contains("needs-empty-table:public.a.k"),
+        "{refused}"
+    );
+    generate(required, &["--allow", "needs-empty-table:public.a.k"], 0);
+    generate(
+        "n numeric(10,4), mail text, k int NOT NULL DEFAULT 1",
+        &[],
+        0,
+    );
+    // The digits are lost.
+    let rounded = "n numeric(10,1), mail text";
+    let refused = generate(rounded, &[], 3).stderr;
+    assert!(refused.contains("loses-data:a.n"), "{refused}");
+    generate(rounded, &["--allow", "loses-data:a.n"], 0);
+    // Whether these run depends on the rows, and nothing is lost if they do not.
+    for columns in [
+        "n numeric(10,4), mail text NOT NULL",
+        "n numeric(10,4), mail varchar(3)",
+    ] {
+        let hazards = generate(columns, &[], 0).json()["hazards"].to_string();
+        assert!(hazards.contains("fails-on-rows"), "{columns}: {hazards}");
+    }
+}

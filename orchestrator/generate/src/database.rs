@@ -18,7 +18,7 @@ pub(crate) struct Database<'a> {
 }
 
 impl Database<'_> {
-    async fn connect(&self) -> Result<Connection, ScratchError> {
+    pub(crate) async fn connect(&self) -> Result<Connection, ScratchError> {
         let address = self.replay.database();
         let connection = self.replay.connections().open_beside(address).await;
         connection.map_err(|error| ScratchError::connect(&error))

@@ -34,7 +34,8 @@ pub struct Statement {
 /// What the migration would delete for good.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loss {
-    /// The rule of `check`: `drop-table` or `drop-column`.
+    /// The rule of `check`: `drop-table` and `drop-column` are found in the plan, `loses-data`, `needs-empty-table` and
+    /// `fails-on-rows` with generated rows.
     pub rule: &'static str,
     /// The table or column, as in `public.users.mail`.
     pub object: String,

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use catalog::{Difference, Snapshot, compare};
 use client_program::ClientProgram;
-use domain::{Diagnostic, Direction, Migration, Service, Version};
+use domain::{Diagnostic, Direction, Failure, Migration, Service, Version};
 use pg_address::DatabaseAddress;
+use pg_sql::quote_identifier as quote;
+use row_generator::{Culprit, Digests, Filler, LossKind, RowsError, digest, losses};
 use safe_form::Guarantees;
 use scratch::{Replay, ScratchError, ScratchServers};
 use store::DEFAULT_HISTORY_TABLE;
@@ -196,15 +198,15 @@ async fn between(
             Ok(None) => {}
             Err(why) => not_safe = Some(why),
             Ok(Some(steps)) => {
-                let (files, remaining) = proof.of(with_renames(steps, &renames), &losses).await?;
-                match remaining.first() {
-                    None => proven = Some((files, remaining)),
+                let outcome = proof.of(with_renames(steps, &renames), &losses).await?;
+                match outcome.1.first() {
+                    None => proven = Some(outcome),
                     Some(why) => not_safe = Some(why.to_string()),
                 }
             }
         }
     }
-    let (files, remaining) = match proven {
+    let (files, remaining, on_rows) = match proven {
         Some(proven) => proven,
         None => {
             let steps = plain.into_iter().map(|it| it.step).collect();
@@ -216,7 +218,7 @@ async fn between(
     }
     Ok(Generated::Files {
         files,
-        losses,
+        losses: [losses, on_rows].concat(),
         remaining,
         not_safe,
     })
@@ -408,14 +410,14 @@ impl Proof<'_, '_> {
         &self,
         mut steps: Vec<Step>,
         losses: &[Loss],
-    ) -> Result<(Vec<File>, Vec<Remaining>), ScratchError> {
+    ) -> Result<(Vec<File>, Vec<Remaining>, Vec<Loss>), ScratchError> {
         let request = self.request;
         let files = File::of(&steps, request.version, request.name, losses);
-        let remaining = self.prove(&files).await?;
+        let (remaining, on_rows) = self.prove(&files).await?;
         if !matches!(remaining.as_slice(), [Remaining::Fails { .. }])
             || !steps.iter().any(Step::has_sql_function)
         {
-            return Ok((files, remaining));
+            return Ok((files, remaining, on_rows));
         }
         // pg_dump creates functions first, whose bodies may use tables that follow.
         let sides = steps.iter_mut().flat_map(|it| [&mut it.up, &mut it.down]);
@@ -429,12 +431,26 @@ impl Proof<'_, '_> {
             side.statements.insert(0, setting);
         }
         let files = File::of(&steps, request.version, request.name, losses);
-        let remaining = self.prove(&files).await?;
-        Ok((files, remaining))
+        let (remaining, on_rows) = self.prove(&files).await?;
+        Ok((files, remaining, on_rows))
+    }
+
+    /// Proves the files with generated rows, and what happens to these; without rows, if they do not run with them.
+    async fn prove(&self, files: &[File]) -> Result<(Vec<Remaining>, Vec<Loss>), ScratchError> {
+        let mut on_rows = Vec::new();
+        let remaining = self.attempt(files, Some(&mut on_rows)).await?;
+        if !(on_rows.iter()).any(|it| ["needs-empty-table", "fails-on-rows"].contains(&it.rule)) {
+            return Ok((remaining, on_rows));
+        }
+        Ok((self.attempt(files, None).await?, on_rows))
     }
 
     /// Runs the files up and down on a copy, as the engine would, and compares the schemas.
-    async fn prove(&self, files: &[File]) -> Result<Vec<Remaining>, ScratchError> {
+    async fn attempt(
+        &self,
+        files: &[File],
+        mut on_rows: Option<&mut Vec<Loss>>,
+    ) -> Result<Vec<Remaining>, ScratchError> {
         let mut service = self.request.service.clone();
         let mut remaining = Vec::new();
         let mut migrations = Vec::new();
@@ -452,15 +468,40 @@ impl Proof<'_, '_> {
         let database = Database {
             replay: copy.keeping_session(),
         };
+        let connection = database.connect().await?;
+        let client = &connection.client;
+        let rows = match on_rows {
+            None => None,
+            Some(_) => {
+                Filler::default().fill(client).await.map_err(of_rows)?;
+                Some(digest(client, None).await.map_err(of_rows)?)
+            }
+        };
+        let mut rows_up = None;
         let (before, after) = self.states;
         for direction in [Direction::Up, Direction::Down] {
             let mut order: Vec<&Migration> = migrations.iter().collect();
             if direction == Direction::Down {
                 order.reverse();
             }
-            if let Err(message) = self.run(&database, &service, &order, direction).await? {
+            if let Err((message, failure)) =
+                self.run(&database, &service, &order, direction).await?
+            {
+                if let (Some(on_rows), Some(rows), Some(failure)) =
+                    (on_rows.as_deref_mut(), &rows, failure)
+                    && rows.rows() > 0
+                {
+                    on_rows.push(failed_on(rows, &failure));
+                }
                 remaining.push(Remaining::Fails { direction, message });
                 break;
+            }
+            if let Some(before) = &rows {
+                let here = digest(client, Some(before)).await.map_err(of_rows)?;
+                match (&rows_up, on_rows.as_deref_mut()) {
+                    (Some(up), Some(on_rows)) => on_rows.extend(changed(before, up, &here)),
+                    _ => rows_up = Some(here),
+                }
             }
             let expected = match direction {
                 Direction::Up => after,
@@ -479,6 +520,7 @@ impl Proof<'_, '_> {
                 }
             }
         }
+        drop(connection);
         database.replay.finish().await;
         Ok(remaining)
     }
@@ -490,7 +532,7 @@ impl Proof<'_, '_> {
         service: &Service,
         migrations: &[&Migration],
         direction: Direction,
-    ) -> Result<Result<(), String>, ScratchError> {
+    ) -> Result<Result<(), (String, Option<Box<Failure>>)>, ScratchError> {
         let (before, after) = self.states;
         let guarantees = (Guarantees::of(before), Guarantees::of(after));
         for (index, migration) in migrations.iter().enumerate() {
@@ -500,7 +542,9 @@ impl Proof<'_, '_> {
                 .await;
             match taken {
                 Ok(_) => {}
-                Err(ScratchError::Replay { trouble, .. }) => return Ok(Err(trouble)),
+                Err(ScratchError::Replay {
+                    trouble, failure, ..
+                }) => return Ok(Err((trouble, failure))),
                 Err(error) => return Err(error),
             }
             // The reverts pass the same states.
@@ -508,14 +552,59 @@ impl Proof<'_, '_> {
                 let here = Guarantees::of(&database.snapshot().await?);
                 if let Some(guarantee) = here.missing(&guarantees.0, &guarantees.1) {
                     let file = &migration.script.path;
-                    return Ok(Err(format!(
-                        "after {file} this would be missing: {guarantee}"
-                    )));
+                    let message = format!("after {file} this would be missing: {guarantee}");
+                    return Ok(Err((message, None)));
                 }
             }
         }
         Ok(Ok(()))
     }
+}
+
+fn of_rows(error: RowsError) -> ScratchError {
+    Diagnostic::from(error)
+        .within("cannot read the rows of a scratch database")
+        .into()
+}
+
+/// A failure on generated rows. A new column without values fails on any rows.
+fn failed_on(before: &Digests, failure: &Failure) -> Loss {
+    let object = failure.object.as_deref();
+    let Some((table, object)) = object.and_then(|it| Some((it.table.as_ref()?, it))) else {
+        return Loss {
+            rule: "fails-on-rows",
+            object: format!("{}:{}", failure.file, failure.line.unwrap_or(1)),
+        };
+    };
+    let is_new = |column: &String| !before.has_column(object.schema.as_deref(), table, column);
+    let rule = match (failure.sqlstate.as_deref(), &object.column) {
+        (Some("23502"), Some(column)) if is_new(column) => "needs-empty-table",
+        _ => "fails-on-rows",
+    };
+    let last = object.column.as_ref().or(object.constraint.as_ref());
+    let names: Vec<String> = ([object.schema.as_ref(), Some(table), last]
+        .into_iter()
+        .flatten())
+    .map(|it| quote(it))
+    .collect();
+    Loss {
+        rule,
+        object: names.join("."),
+    }
+}
+
+/// The values that do not survive the migration and its revert, apart from those of dropped tables and columns.
+fn changed(before: &Digests, up: &Digests, down: &Digests) -> Vec<Loss> {
+    (losses(before, up, down).into_iter())
+        .filter(|it| it.loses() && it.culprit != Culprit::Drop)
+        .map(|it| Loss {
+            rule: "loses-data",
+            object: match it.kind {
+                LossKind::Changed { column, .. } => format!("{}.{}", it.table, quote(&column)),
+                _ => it.table,
+            },
+        })
+        .collect()
 }
 
 fn plan(from: &Model, to: &Model) -> Plan {

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
-use ::generate::{Generated, Likely, Loss, Remaining, Request, rendered};
+use ::generate::{File, Generated, Likely, Loss, Remaining, Request, rendered};
 use domain::{
     Diagnostic, Direction, ExitStatus, SchemaDifference, Service, Version, called, suggest,
 };
 use drift::schema_difference;
+use lint::lint;
+use lint::rules::Rulebook;
 use scratch::{ScratchServerChoice, ScratchServers};
 use service_cli::command::{Context, Selected, one_service, print_document, select, watch_signals};
 
@@ -48,7 +50,7 @@ pub(super) struct Args {
     /// Drop and create what looks like a rename
     #[arg(long)]
     no_rename: bool,
-    /// Allow a loss of data: drop-column:SCHEMA.TABLE.COLUMN or drop-table:SCHEMA.TABLE
+    /// Allow a loss of data, such as drop-column:SCHEMA.TABLE.COLUMN or drop-table:SCHEMA.TABLE
     #[arg(long, value_name = "RULE:OBJECT")]
     allow: Vec<String>,
     /// Write one file, whose statements may block traffic on large tables for long
@@ -67,6 +69,7 @@ pub(super) struct Document {
     written: bool,
     proven: bool,
     files: Vec<Files>,
+    hazards: Vec<Hazard>,
     remaining: Vec<Difference>,
 }
 
@@ -74,6 +77,24 @@ pub(super) struct Document {
 struct Files {
     migration: String,
     revert: String,
+}
+
+/// What `check` finds in the files.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct Hazard {
+    rule: String,
+    /// The file and the line, or the object.
+    place: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+/// What the user should know about the files.
+#[derive(Default)]
+struct Notes {
+    /// Why they have their plain form although a safe one is known.
+    not_safe: Option<String>,
+    hazards: Vec<Hazard>,
 }
 
 /// What the proof found.
@@ -99,18 +120,19 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
     let named = Skeleton::named(&folder, service, &args.name, now).map_err(as_command_error)?;
     if args.empty {
         let empty = Skeleton::empty(&folder, &named, args.no_transaction);
-        return finish(context, args, &[empty], Vec::new(), None);
+        return finish(context, args, &[empty], Vec::new(), Notes::default());
     }
     let Some(generated) = compute(context, args, service, &selected, &named).await? else {
         return Ok(ExitStatus::Cancelled);
     };
-    let (files, remaining, not_safe) = match generated {
+    let (files, remaining, hints) = match generated {
         Generated::Nothing => {
             if !context.is_human() {
                 print_document(&Document {
                     written: false,
                     proven: true,
                     files: Vec::new(),
+                    hazards: Vec::new(),
                     remaining: Vec::new(),
                 })?;
             } else {
@@ -140,7 +162,8 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
             not_safe,
         } => {
             refuse_losses(&losses, &args.allow)?;
-            (files, remaining, not_safe)
+            let hazards = hazards(context, service, &files, &losses)?;
+            (files, remaining, Notes { not_safe, hazards })
         }
     };
     if !remaining.is_empty() && !args.draft {
@@ -157,7 +180,7 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
             Skeleton::new(&folder, &file.file_name(), up, down)
         })
         .collect();
-    finish(context, args, &skeletons, remaining, not_safe)
+    finish(context, args, &skeletons, remaining, hints)
 }
 
 async fn compute(
@@ -194,7 +217,7 @@ fn finish(
     args: &Args,
     skeletons: &[Skeleton],
     remaining: Vec<Remaining>,
-    not_safe: Option<String>,
+    notes: Notes,
 ) -> Result<ExitStatus, Diagnostic> {
     if !args.dry_run {
         Skeleton::write(skeletons).map_err(as_command_error)?;
@@ -214,6 +237,7 @@ fn finish(
                     revert: it.revert.path.display().to_string(),
                 })
                 .collect(),
+            hazards: notes.hazards,
             remaining: remaining.into_iter().map(as_difference).collect(),
         })?;
         return Ok(status);
@@ -226,7 +250,14 @@ fn finish(
             text.push_str(&indented(&file.text));
         }
     }
-    if let Some(why) = not_safe {
+    for hazard in &notes.hazards {
+        let (rule, place) = (hazard.rule.as_str(), report::clean(&hazard.place));
+        let _ = writeln!(text, "hazard {rule}  {place}");
+        if let Some(message) = &hazard.message {
+            let _ = writeln!(text, "  {}", report::clean(message));
+        }
+    }
+    if let Some(why) = notes.not_safe {
         let why = report::clean(&why).to_string();
         let _ = writeln!(
             text,
@@ -267,21 +298,62 @@ fn ambiguous(likely: &[Likely]) -> Diagnostic {
     )
 }
 
+/// The findings of `check` in the text of the files, and what failed on generated rows.
+fn hazards(
+    context: &Context,
+    service: &Service,
+    files: &[File],
+    losses: &[Loss],
+) -> Result<Vec<Hazard>, Diagnostic> {
+    let rulebook = Rulebook::of(&context.configuration)?;
+    let mut after = service.clone();
+    // A file that the engine refuses is not proven, which is reported.
+    let migrations = files.iter().filter_map(|it| it.migration().ok());
+    after.migrations.extend(migrations);
+    let is_new = |version| files.iter().any(|it| it.version == version);
+    let now = time::OffsetDateTime::now_utc();
+    let findings = lint(&after, &rulebook, now, is_new, is_new);
+    let found = (findings.into_iter())
+        .filter(|it| it.allowed.is_none())
+        .map(|it| Hazard {
+            place: match it.place {
+                Some(place) => format!("{}:{}", it.file, place.line),
+                None => it.file,
+            },
+            rule: it.rule,
+            message: Some(it.message),
+        });
+    let on_rows = (losses.iter())
+        .filter(|it| !it.rule.starts_with("drop-"))
+        .map(|it| Hazard {
+            rule: it.rule.to_owned(),
+            place: it.object.clone(),
+            message: None,
+        });
+    Ok(found.chain(on_rows).collect())
+}
+
 fn refuse_losses(losses: &[Loss], allowed: &[String]) -> Result<(), Diagnostic> {
-    let missing: Vec<String> = losses
-        .iter()
-        .map(|it| format!("{}:{}", it.rule, it.object))
-        .filter(|it| !allowed.contains(it))
+    let missing: Vec<&Loss> = (losses.iter())
+        // It runs completely or not at all, depending on the rows.
+        .filter(|it| it.rule != "fails-on-rows")
+        .filter(|it| !allowed.contains(&format!("{}:{}", it.rule, it.object)))
         .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let options = missing
-        .iter()
-        .flat_map(|it| ["--allow".to_owned(), it.clone()]);
+    let named = |it: &&Loss| format!("{}:{}", it.rule, it.object);
+    let names: Vec<String> = missing.iter().map(named).collect();
+    let options = (names.iter()).flat_map(|it| ["--allow".to_owned(), it.clone()]);
+    let what = match missing.iter().all(|it| it.rule == "needs-empty-table") {
+        true => {
+            "the migration fails if the table has rows: give the column a default in schema.sql, or make it nullable and fill it"
+        }
+        false => "the migration would lose data",
+    };
     Err(Diagnostic::new(
         ExitStatus::Refused,
-        format!("the migration would delete data: {}", missing.join(", ")),
+        format!("{what}: {}", names.join(", ")),
         called().with(options).to_string(),
     ))
 }
@@ -296,6 +368,7 @@ fn not_proven(
             written: false,
             proven: false,
             files: Vec::new(),
+            hazards: Vec::new(),
             remaining: remaining.iter().cloned().map(as_difference).collect(),
         })?;
         return Ok(ExitStatus::Findings);
