@@ -9,5 +9,6 @@ pub mod embedded;
 pub mod fix;
 pub mod git;
 pub mod graph;
+pub mod pattern;
 pub mod schema;
 pub mod skeleton;

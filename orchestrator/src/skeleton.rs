@@ -8,6 +8,8 @@ use domain::{Service, Version};
 use service_layout::files::{self, FileError};
 use time::OffsetDateTime;
 
+use crate::pattern::PatternFile;
+
 /// A new migration and its revert, not yet written.
 #[derive(Debug)]
 pub struct Skeleton {
@@ -120,6 +122,38 @@ impl Skeleton {
         let revert =
             format!("{directive}-- Reverts migrations/{file}: undo the last statement first.\n\n");
         Self::new(folder, &file, migration, revert)
+    }
+
+    /// The files of a pattern. All but the last have a suffix, so that the names differ.
+    pub fn filled(
+        folder: &Path,
+        (first, name): &(Version, String),
+        files: &[PatternFile],
+    ) -> Result<Vec<Self>, GenerateError> {
+        let versions = (first.number()..=i64::MAX).map(Version::new);
+        let skeletons: Vec<Self> = files
+            .iter()
+            .zip(versions)
+            .map(|(file, version)| {
+                let path = format!("V{version}__{name}{}.sql", file.suffix);
+                let directive = match file.no_transaction {
+                    true => "-- migration: no-transaction\n",
+                    false => "",
+                };
+                let text = |about: &str, sql: &str| format!("{directive}-- {about}\n\n{sql}");
+                let revert = format!("Reverts migrations/{path}.");
+                Self::new(
+                    folder,
+                    &path,
+                    text(&file.about, &file.up),
+                    text(&revert, &file.down),
+                )
+            })
+            .collect();
+        match skeletons.len() == files.len() {
+            true => Ok(skeletons),
+            false => Err(GenerateError::LastVersion),
+        }
     }
 
     /// Writes all files or none. Never overwrites a file.

@@ -48,6 +48,7 @@ mod fresh_platform;
 mod gates;
 mod gates_held;
 mod generate;
+mod generate_pattern;
 mod generate_safe;
 mod hazards;
 mod histories;

@@ -13,6 +13,7 @@ use scratch::{ScratchServerChoice, ScratchServers};
 use service_cli::command::{Context, Selected, one_service, print_document, select, watch_signals};
 
 use super::differences::differences;
+use crate::pattern;
 use crate::skeleton::{GenerateError, Skeleton};
 
 #[derive(clap::Args, Debug)]
@@ -22,6 +23,7 @@ Examples:
   orchestrator generate policy AddPolicyTemplates
   orchestrator generate auth RenameMail --rename public.users.mail=email
   orchestrator generate auth DropMail --allow drop-column:public.users.mail
+  orchestrator generate policy RequireOwner --pattern not-null --table policies --column ownerId
   orchestrator generate control IndexTestResults --empty --no-transaction
 
 Edit services/<service>/schema.sql first. The command runs the service's migrations on one scratch database, loads schema.sql on
@@ -36,7 +38,7 @@ pub(super) struct Args {
     #[arg(value_name = "NAME")]
     name: String,
     /// Write files that contain only a comment
-    #[arg(long, conflicts_with_all = ["rename", "no_rename", "allow", "is_unsafe", "draft", "scratch_server"])]
+    #[arg(long, conflicts_with_all = ["rename", "no_rename", "allow", "is_unsafe", "draft", "scratch_server", "pattern"])]
     empty: bool,
     /// Begin the empty files with `-- migration: no-transaction`, for CREATE INDEX CONCURRENTLY and the like
     #[arg(long, requires = "empty")]
@@ -62,6 +64,8 @@ pub(super) struct Args {
     /// Where to create the scratch databases: local (the project's server), same (the service's server), or a URL
     #[arg(long, value_name = "SERVER")]
     scratch_server: Option<ScratchServerChoice>,
+    #[command(flatten)]
+    fill: pattern::Arguments,
 }
 
 #[derive(serde::Serialize, schemars::JsonSchema)]
@@ -121,6 +125,13 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
     if args.empty {
         let empty = Skeleton::empty(&folder, &named, args.no_transaction);
         return finish(context, args, &[empty], Vec::new(), Notes::default());
+    }
+    if let Some(chosen) = args.fill.pattern {
+        let files = pattern::files(chosen, &args.fill).map_err(|error| {
+            Diagnostic::usage(error.to_string(), suggest(["generate", "--help"]))
+        })?;
+        let filled = Skeleton::filled(&folder, &named, &files).map_err(as_command_error)?;
+        return finish(context, args, &filled, Vec::new(), Notes::default());
     }
     let Some(generated) = compute(context, args, service, &selected, &named).await? else {
         return Ok(ExitStatus::Cancelled);
@@ -229,7 +240,7 @@ fn finish(
     if !context.is_human() {
         print_document(&Document {
             written: !args.dry_run,
-            proven: !args.empty && remaining.is_empty(),
+            proven: !args.empty && args.fill.pattern.is_none() && remaining.is_empty(),
             files: skeletons
                 .iter()
                 .map(|it| Files {
@@ -264,7 +275,13 @@ fn finish(
             "one plain file, because the safe form is not proven: {why}"
         );
     }
-    if !args.empty {
+    if args.fill.pattern.is_some() {
+        let next = match args.dry_run {
+            true => called().without_flag("--dry-run").to_string(),
+            false => suggest(["schema", "dump", args.service.as_str()]),
+        };
+        let _ = writeln!(text, "next: {next}");
+    } else if !args.empty {
         text.push_str(match remaining.is_empty() {
             true => "proven: the migration leads to schema.sql, and the revert leads back\n",
             false => "not proven: see the comments in the files\n",
