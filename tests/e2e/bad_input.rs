@@ -26,7 +26,7 @@ fn assert_refused(outcome: &Outcome, code: i32, words: &[&str], what: &str) {
     assert!(!outcome.stderr.contains("panicked"), "{text}");
 }
 
-const COMMANDS_WITH_SERVICES: [&[&str]; 9] = [
+const COMMANDS_WITH_SERVICES: [&[&str]; 10] = [
     &["run"],
     &["status"],
     &["show"],
@@ -35,6 +35,7 @@ const COMMANDS_WITH_SERVICES: [&[&str]; 9] = [
     &["history"],
     &["check"],
     &["schema", "dump"],
+    &["schema", "diff"],
     &["psql"],
 ];
 
@@ -56,7 +57,7 @@ fn an_unknown_service_is_named_with_those_that_exist() {
 fn an_unknown_flag_is_a_usage_error_of_every_command() {
     let server = Server::start();
     let orchestrator = Program::orchestrator(&server);
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 17] = [
         &["all"],
         &["run", "auth"],
         &["status"],
@@ -67,6 +68,7 @@ fn an_unknown_flag_is_a_usage_error_of_every_command() {
         &["generate", "auth", "AddTable"],
         &["history"],
         &["schema", "dump", "auth"],
+        &["schema", "diff", "auth"],
         &["local", "status"],
         &["psql", "auth"],
         &["completions", "bash"],

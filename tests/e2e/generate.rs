@@ -543,3 +543,32 @@ fn what_is_not_clear_not_allowed_or_not_proven_is_refused() {
     generate_as("fill-rows", "", &["--empty"], 0);
     assert_eq!(files(service.path()).len(), 7);
 }
+
+#[test]
+fn a_rename_and_a_loss_are_decided_on_a_terminal() {
+    let server = Server::start();
+    let services = Services::new();
+    let service = services.service("one", &[]);
+    service.migration(1, "old", "CREATE TABLE a (id int, mail text, note text);\n");
+    service.file("schema.sql", "CREATE TABLE a (id int, email text);\n");
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    // Stops, and writes nothing.
+    let mut terminal = orchestrator.at_terminal(&["generate", "one", "Next"]);
+    terminal.wait_for_text("[S]top? ");
+    terminal.type_keys("\n");
+    assert_eq!(terminal.end(), 3);
+    assert_eq!(files(service.path()), ["V1__old.sql"]);
+
+    // Whichever of the two columns is renamed, the other is lost.
+    let mut terminal = orchestrator.at_terminal(&["generate", "one", "Next"]);
+    terminal.wait_for_text("[S]top? ");
+    terminal.type_keys("r\n");
+    terminal.wait_for_text("Continue? [y/N] ");
+    terminal.type_keys("y\n");
+    assert_eq!(terminal.end(), 0);
+    let written = fs::read_dir(service.path().join("migrations")).expect("a folder");
+    let texts = written.map(|it| fs::read_to_string(it.expect("an entry").path()));
+    let texts: String = texts.map(|it| it.expect("a file")).collect();
+    assert!(texts.contains("RENAME COLUMN"), "{texts}");
+    assert!(texts.contains("-- migration: allow drop-column"), "{texts}");
+}

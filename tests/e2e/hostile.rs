@@ -21,6 +21,8 @@ const COMMANDS: &[&[&str]] = &[
     &["doctor"],
     &["drift"],
     &["check"],
+    &["schema", "diff", "one"],
+    &["generate", "one", "Next", "--dry-run"],
     &["rehearse", "one"],
     &["revert", "two"],
     &["revert", "one"],
@@ -58,7 +60,8 @@ fn services() -> Services {
             "three",
             "CREATE TABLE third (id int)",
             "DROP TABLE third",
-        );
+        )
+        .file("schema.sql", "CREATE TABLE first (id int);\nCREATE INDEX first_id ON first (id);\nCREATE TABLE third (id bigint, note text);\n");
     services.service("two", &["one"]).reversible(
         1,
         "one",

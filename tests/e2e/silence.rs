@@ -28,7 +28,7 @@ enum State {
     Adopted,
 }
 
-const COMMANDS: [(&str, State); 24] = [
+const COMMANDS: [(&str, State); 26] = [
     ("status", State::Migrated),
     ("plan", State::Migrated),
     ("history", State::Migrated),
@@ -40,6 +40,8 @@ const COMMANDS: [(&str, State); 24] = [
     ("rehearse shop --from live", State::Migrated),
     ("check", State::Migrated),
     ("schema dump shop --stdout", State::Migrated),
+    ("schema diff shop", State::Migrated),
+    ("generate shop Next --dry-run", State::Migrated),
     ("adopt shop --dry-run", State::Legacy),
     ("adopt shop", State::Legacy),
     ("adopt shop --undo", State::Adopted),
@@ -97,6 +99,11 @@ impl World {
                     "DROP TABLE third;\n",
                 );
             }
+            world.services.service("shop", &["base"]).file(
+                "schema.sql",
+                "CREATE TABLE first (id int PRIMARY KEY);\nCREATE TABLE second (id int PRIMARY KEY);\n\
+                 CREATE TABLE third (id int, note text);\n",
+            );
             world.server.query(
                 "db_shop",
                 "CREATE INDEX broken ON first (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass",

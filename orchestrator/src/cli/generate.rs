@@ -10,13 +10,15 @@ use drift::schema_difference;
 use lint::lint;
 use lint::rules::Rulebook;
 use scratch::{ScratchServerChoice, ScratchServers};
-use service_cli::command::{Context, Selected, one_service, print_document, select, watch_signals};
+use service_cli::command::{
+    Context, Selected, answer, answer_is_yes, one_service, print_document, select, watch_signals,
+};
 
 use super::differences::differences;
 use crate::pattern;
 use crate::skeleton::{GenerateError, Skeleton};
 
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   orchestrator generate policy AddPolicyTemplates --dry-run
@@ -165,14 +167,24 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
                 suggest(["generate", "--help"]),
             ));
         }
-        Generated::Ambiguous(likely) => return Err(ambiguous(&likely)),
+        Generated::Ambiguous(likely) => {
+            return match decided(context, args, &likely).await? {
+                Some(args) => Box::pin(generate(context, &args)).await,
+                None => Err(ambiguous(&likely)),
+            };
+        }
         Generated::Files {
             files,
             losses,
             remaining,
             not_safe,
         } => {
-            refuse_losses(&losses, &args.allow)?;
+            if let Err(refusal) = refuse_losses(&losses, &args.allow) {
+                let question = format!("{refusal}. Continue? [y/N] ");
+                if !answer_is_yes(context, &question).await? {
+                    return Err(refusal);
+                }
+            }
             let hazards = hazards(context, service, &files, &losses)?;
             (files, remaining, Notes { not_safe, hazards })
         }
@@ -313,6 +325,38 @@ fn ambiguous(likely: &[Likely]) -> Diagnostic {
         ),
         called().with(renames).to_string(),
     )
+}
+
+/// The arguments with what the user answers on the terminal about possible renames; `None` without a terminal, and to stop.
+async fn decided(
+    context: &Context,
+    args: &Args,
+    likely: &[Likely],
+) -> Result<Option<Args>, Diagnostic> {
+    let mut args = args.clone();
+    let mut renamed: Vec<&Likely> = Vec::new();
+    for one in likely {
+        if renamed
+            .iter()
+            .any(|it| it.old == one.old || it.new == one.new)
+        {
+            continue;
+        }
+        let question = format!(
+            "{} is gone, and {} is new. [r]ename it, [d]rop it and create the other, or [S]top? ",
+            one.old, one.new
+        );
+        let answer = answer(context, &question).await?;
+        match answer.as_deref().map(str::to_lowercase).as_deref() {
+            Some("r" | "rename") => {
+                args.rename.push(format!("{}={}", one.old, one.new));
+                renamed.push(one);
+            }
+            Some("d" | "drop") => args.no_rename = true,
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(args))
 }
 
 /// The findings of `check` in the text of the files, and what failed on generated rows.

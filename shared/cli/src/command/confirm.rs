@@ -55,11 +55,17 @@ pub(super) async fn confirm_reviewed(
 
 /// Asks on the terminal. The answer is no if there is no terminal.
 pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Diagnostic> {
+    let answer = answer(context, question).await?;
+    Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes" | "Yes")))
+}
+
+/// Asks on the terminal. `None` if there is no terminal.
+pub async fn answer(context: &Context, question: &str) -> Result<Option<String>, Diagnostic> {
     let asks = std::io::stdin().is_terminal()
         && std::io::stderr().is_terminal()
         && context.globals.output == OutputChoice::Human;
     if !asks {
-        return Ok(false);
+        return Ok(None);
     }
     let failed = |source: std::io::Error| {
         Diagnostic::failed("cannot ask for confirmation on this terminal", &source)
@@ -76,14 +82,13 @@ pub async fn answer_is_yes(context: &Context, question: &str) -> Result<bool, Di
     });
     tokio::select! {
         Ok(read) = answer => {
-            let line = read.map_err(failed)?;
-            Ok(matches!(line.trim(), "y" | "Y" | "yes" | "Yes"))
+            Ok(Some(read.map_err(failed)?.trim().to_owned()))
         }
         Ok(_) = stops.wait_for(|times| *times > 0) => {
             // The next output starts on a new line.
             write_err("\n");
             Err(Diagnostic::cancelled())
         }
-        else => Ok(false),
+        else => Ok(None),
     }
 }

@@ -23,7 +23,7 @@ mod status;
 mod unreachable;
 
 pub use args::{GlobalArgs, LogFormat, OutputChoice};
-pub use confirm::{answer_is_yes, confirm};
+pub use confirm::{answer, answer_is_yes, confirm};
 pub use context::Context;
 pub use dry_run::{PlanDocument, print_plan, print_sql};
 pub use gather::{Gathered, gather, warn_in_doubt};
