@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod fix;
 pub mod git;
 pub mod graph;
+pub mod new_service;
 pub mod pattern;
 pub mod schema;
 pub mod skeleton;

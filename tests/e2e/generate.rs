@@ -572,3 +572,59 @@ fn a_rename_and_a_loss_are_decided_on_a_terminal() {
     assert!(texts.contains("RENAME COLUMN"), "{texts}");
     assert!(texts.contains("-- migration: allow drop-column"), "{texts}");
 }
+
+#[test]
+fn a_new_service_is_generated_and_run_at_once() {
+    let server = Server::start();
+    let services = Services::new();
+    let base = services.service("base", &[]);
+    base.migration(1, "a", "CREATE TABLE a (id int);\n");
+    let orchestrator = Program::orchestrator(&server).services(&services);
+    let new = |options: &[&str], code: i32| {
+        orchestrator.expect(&[&["new-service"], options].concat(), code)
+    };
+    new(
+        &[
+            "billing",
+            "--database",
+            "db_billing",
+            "--depends-on",
+            "base",
+            "--dry-run",
+        ],
+        0,
+    );
+    for refused in [
+        &["../billing", "--database", "db_billing"][..],
+        &["all", "--database", "db_billing"],
+        &["billing", "--database", "db\"; DROP"],
+        &["billing", "--database", "db_base"],
+        &["billing", "--database", "db_billing", "--depends-on", "bse"],
+        &[
+            "billing",
+            "--database",
+            "db_billing",
+            "--depends-on",
+            "base,base",
+        ],
+    ] {
+        new(refused, 2);
+    }
+    let folder = services.path().join("billing");
+    assert!(!folder.exists());
+    new(
+        &[
+            "billing",
+            "--database",
+            "db_billing",
+            "--depends-on",
+            "base",
+        ],
+        0,
+    );
+    new(&["billing", "--database", "db_more"], 3);
+    fs::write(folder.join("schema.sql"), "CREATE TABLE bills (id int);\n").expect("schema.sql");
+    orchestrator.expect(&["generate", "billing", "InitialSchema"], 0);
+    orchestrator.expect(&["all"], 0);
+    assert_eq!(server.applied("db_billing").len(), 1);
+}

@@ -13,6 +13,7 @@ mod help;
 mod history;
 mod local;
 mod man;
+mod new_service;
 mod plan;
 mod progress;
 mod psql;
@@ -79,6 +80,8 @@ enum Command {
     Generate(generate::Args),
     /// Write the schema that a service's migrations produce
     Schema(schema::Args),
+    /// Make the folder and the crate of a new service
+    NewService(new_service::Args),
     /// Show how services depend on each other
     Graph(graph::Args),
     /// Check migrations and reverts against the rules
@@ -179,6 +182,7 @@ async fn serve(cli: Cli) -> Result<ExitStatus, Diagnostic> {
         Command::Revert(args) => Box::pin(revert::revert(&context, &args)).await,
         Command::Generate(args) => Box::pin(generate::generate(&context, &args)).await,
         Command::Schema(args) => Box::pin(schema::schema(&context, &args)).await,
+        Command::NewService(args) => new_service::new_service(&context, &args),
         Command::Graph(args) => graph::graph(&context, &args),
         Command::Check(args) => Box::pin(check::check(&context, &args)).await,
         Command::Rehearse(args) => Box::pin(rehearse::rehearse(&context, &args)).await,

@@ -11,7 +11,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use service_cli::command::{OrUnreachable, PlanDocument, ServiceStatus, Services};
 
-use super::{check, doctor, generate, history, local, schema};
+use super::{check, doctor, generate, history, local, new_service, schema};
 use crate::check::Report;
 use crate::graph::GraphDocument;
 
@@ -51,6 +51,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
             document::<PerService<'_, Verification>>("history --verify"),
         ),
         ("local", document::<local::Document>("local")),
+        (
+            "new-service",
+            document::<new_service::Document>("new-service"),
+        ),
         ("plan", document::<PlanDocument<'_>>("plan")),
         (
             "schema-diff",
