@@ -1,7 +1,9 @@
 //! The two schemas of a service: what its migrations produce, and what its `schema.sql` declares.
 
+use std::collections::BTreeSet;
+
 use catalog::{Difference, compare};
-use domain::{Migration, Service};
+use domain::{Migration, ServerError, Service};
 use pg_address::DatabaseAddress;
 use scratch::{Replay, ScratchError, ScratchServers};
 use store::DEFAULT_HISTORY_TABLE;
@@ -32,9 +34,20 @@ impl<'a> Both<'a> {
         };
         let both = Self { current, desired };
         let loading = format!("SET LOCAL check_function_bodies = off;\n{schema}");
-        if let Err(error) = both.desired.run(&loading).await? {
-            both.finish().await;
-            return Ok(Err(error.to_string()));
+        let mut made = BTreeSet::new();
+        while let Err(error) = both.desired.run(&loading).await? {
+            // `schema.sql` may grant privileges to roles that only the live server has.
+            let is_provided = match missing_role(&error).filter(|it| made.insert(it.clone())) {
+                Some(role) => {
+                    let replay = &both.desired.replay;
+                    replay.provide_roles(scratch_servers, &[role]).await
+                }
+                None => false,
+            };
+            if !is_provided {
+                both.finish().await;
+                return Ok(Err(error.to_string()));
+            }
         }
         Ok(Ok(both))
     }
@@ -43,6 +56,13 @@ impl<'a> Both<'a> {
         self.desired.replay.finish().await;
         self.current.replay.finish().await;
     }
+}
+
+/// The role in `role "soc_app" does not exist`.
+fn missing_role(error: &ServerError) -> Option<String> {
+    let (before, _) = error.message.split_once("\" does not exist")?;
+    let role = before.strip_prefix("role \"")?;
+    Some(role.to_owned())
 }
 
 /// The objects in which what the migrations produce (found) differs from what `schema.sql` declares (expected). The inner error is the

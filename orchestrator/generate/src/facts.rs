@@ -25,8 +25,10 @@ pub(crate) struct Column {
     pub(crate) identity: String,
     /// The collation, if it is not that of the type.
     pub(crate) collation: Option<String>,
-    /// The storage, if it is not that of the type.
-    pub(crate) storage: Option<String>,
+    /// The storage.
+    pub(crate) storage: String,
+    /// The storage that a column of its type has by default.
+    pub(crate) usual_storage: String,
     pub(crate) compression: String,
     pub(crate) statistics: i32,
     pub(crate) options: Option<String>,
@@ -67,6 +69,8 @@ pub(crate) struct Check {
     pub(crate) bare_name: String,
     pub(crate) name: String,
     pub(crate) definition: String,
+    /// Whether the table itself declares it, and not only a parent.
+    pub(crate) is_local: bool,
 }
 
 /// A domain without its constraints.
@@ -128,10 +132,11 @@ SELECT a.attrelid::int8, a.attnum::int4, pg_catalog.quote_ident(a.attname), pg_c
   pg_catalog.pg_get_expr(d.adbin, d.adrelid), COALESCE(d.oid, 0)::int8, a.attgenerated::text, a.attidentity::text,
   CASE WHEN a.attcollation <> t.typcollation THEN (SELECT pg_catalog.format('%I.%I', cn.nspname, co.collname) FROM pg_catalog.pg_collation co
     JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,
-  CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
+  CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END,
   a.attcompression::text, COALESCE(a.attstattarget, -1)::int4, pg_catalog.array_to_string(a.attoptions, ', '), a.attislocal,
   (SELECT pg_catalog.quote_ident(nn.conname) FROM pg_catalog.pg_constraint nn
-    WHERE nn.contype = 'n' AND nn.conrelid = a.attrelid AND nn.conkey = ARRAY[a.attnum])
+    WHERE nn.contype = 'n' AND nn.conrelid = a.attrelid AND nn.conkey = ARRAY[a.attnum]),
+  CASE t.typstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -139,8 +144,8 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 
 ORDER BY 1, 2";
 
 const CHECKS: &str = "
-SELECT oid::int8, conrelid::int8, contypid::int8, conname::text, pg_catalog.quote_ident(conname), pg_catalog.pg_get_constraintdef(oid)
-FROM pg_catalog.pg_constraint WHERE contype = 'c' AND (conislocal OR conrelid = 0) AND oid >= 16384 ORDER BY conname";
+SELECT oid::int8, conrelid::int8, contypid::int8, conname::text, pg_catalog.quote_ident(conname), pg_catalog.pg_get_constraintdef(oid), conislocal OR conrelid = 0
+FROM pg_catalog.pg_constraint WHERE contype = 'c' AND oid >= 16384 ORDER BY conname";
 
 const ENUMS: &str = "
 SELECT enumtypid::int8, pg_catalog.array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_catalog.pg_enum GROUP BY 1";
@@ -208,6 +213,7 @@ pub(crate) async fn read(client: &Client) -> Result<Facts, Error> {
                 bare_name: row.try_get(3)?,
                 name: row.try_get(4)?,
                 definition: row.try_get(5)?,
+                is_local: row.try_get(6)?,
             })
         })
         .await?,
@@ -291,5 +297,6 @@ fn column(row: &Row) -> Result<Column, Error> {
         options: row.try_get(14)?,
         is_local: row.try_get(15)?,
         not_null_name: row.try_get(16)?,
+        usual_storage: row.try_get(17)?,
     })
 }

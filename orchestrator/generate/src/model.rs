@@ -38,7 +38,8 @@ pub(crate) struct Model {
     casts: BTreeSet<(String, String)>,
 }
 
-/// The OIDs of the catalogs `pg_attrdef` and `pg_constraint`, the same on every server.
+/// The OIDs of the catalogs `pg_class`, `pg_attrdef`, and `pg_constraint`, the same on every server.
+const CLASS: i64 = 1259;
 const ATTRDEF: i64 = 2604;
 const CONSTRAINT: i64 = 2606;
 
@@ -128,6 +129,7 @@ impl Model {
             .map(|it| (it.class, it.oid))
             .collect();
         let mut texts: HashMap<i64, (String, String)> = HashMap::new();
+        let mut comments: HashMap<(String, String), i64> = HashMap::new();
         let entries = std::mem::take(&mut self.entries);
         let common: BTreeSet<(String, String)> = (entries.iter())
             .filter(|it| is_table(it) && other.contains(&key(it)))
@@ -187,7 +189,7 @@ impl Model {
                 let tag = format!("{} {}", table.bare_name, bare(&column.name));
                 separated.push(add("DEFAULT", tag, text, ATTRDEF, column.default_oid));
             }
-            for check in self.checks.iter().filter(|it| it.relation == table.oid) {
+            for check in (self.checks.iter()).filter(|it| it.relation == table.oid && it.is_local) {
                 let text = (
                     format!(
                         "ALTER TABLE {} ADD CONSTRAINT {} {};",
@@ -196,10 +198,18 @@ impl Model {
                     format!("ALTER TABLE {} DROP CONSTRAINT {};", table.name, check.name),
                 );
                 let tag = format!("{} {}", table.bare_name, check.bare_name);
-                separated.push(add("CHECK CONSTRAINT", tag, text, CONSTRAINT, check.oid));
+                let entry = add("CHECK CONSTRAINT", tag, text, CONSTRAINT, check.oid);
+                let comment = format!("CONSTRAINT {} ON {}", check.name, quote(&table.bare_name));
+                comments.insert((table.schema.clone(), comment), entry.id);
+                separated.push(entry);
             }
         }
         for entry in &mut separated {
+            if entry.kind == "COMMENT" {
+                entry
+                    .deps
+                    .extend(comments.get(&(entry.schema.clone(), entry.tag.clone())));
+            }
             if let Some((create, drop)) =
                 texts.remove(&entry.oid).filter(|_| entry.class == ATTRDEF)
             {
@@ -262,6 +272,21 @@ impl Model {
             .filter_map(|(index, entry)| Some((index, self.relation(entry)?)))
     }
 
+    /// Whether a schema exists. `public` has no entry.
+    pub(crate) fn has_schema(&self, name: &str) -> bool {
+        name == "public" || (self.entries.iter()).any(|it| it.kind == "SCHEMA" && it.tag == name)
+    }
+
+    /// Whether a table has a check of this name.
+    pub(crate) fn has_check(&self, table: i64, name: &str) -> bool {
+        (self.checks.iter()).any(|it| it.relation == table && it.bare_name == name)
+    }
+
+    /// The checks that a table has only from its parents.
+    pub(crate) fn inherited_checks(&self, table: &Relation) -> impl Iterator<Item = &Check> {
+        (self.checks.iter()).filter(|it| it.relation == table.oid && !it.is_local)
+    }
+
     pub(crate) fn labels(&self, entry: &Entry) -> Option<&[String]> {
         self.enums.get(&entry.oid).map(Vec::as_slice)
     }
@@ -287,6 +312,20 @@ impl Model {
         self.places.get(&(TYPE, oid)).copied()
     }
 
+    /// Whether a table has a column of a type or of its array.
+    pub(crate) fn is_in_use(&self, type_oid: i64) -> bool {
+        self.has_column(|it| it.type_oid == type_oid)
+    }
+
+    /// Whether a table has a column of the array of a type.
+    pub(crate) fn is_array_in_use(&self, type_oid: i64) -> bool {
+        self.has_column(|it| it.type_oid == type_oid && it.type_name.ends_with("[]"))
+    }
+
+    fn has_column(&self, is_wanted: impl Fn(&Column) -> bool) -> bool {
+        (self.tables()).any(|(_, table)| table.columns.iter().any(&is_wanted))
+    }
+
     /// Whether the server converts one type to the other on assignment.
     pub(crate) fn is_assignable(&self, from: &str, to: &str) -> bool {
         let (from, to) = (without_modifier(from), without_modifier(to));
@@ -295,9 +334,28 @@ impl Model {
             || self.casts.contains(&(from, to))
     }
 
+    /// The generated columns of a table whose expression uses one of these entries.
+    pub(crate) fn generated_using(
+        &self,
+        table: &Relation,
+        used: &BTreeSet<usize>,
+    ) -> BTreeSet<i32> {
+        (self.dependencies.iter())
+            .filter(|it| (self.places.get(&it.to)).is_some_and(|it| used.contains(it)))
+            .filter_map(|it| {
+                (table.columns.iter()).find(|column| {
+                    !column.generated.is_empty()
+                        && column.is_local
+                        && (it.from == (ATTRDEF, column.default_oid)
+                            || (it.from == (CLASS, table.oid) && it.from_column == column.number))
+                })
+            })
+            .map(|column| column.number)
+            .collect()
+    }
+
     /// The generated columns of a table that depend on one of its columns.
     pub(crate) fn generated_from(&self, table: &Relation, number: i32) -> BTreeSet<i32> {
-        const CLASS: i64 = 1259;
         let own = (CLASS, table.oid);
         (self.dependencies.iter())
             .filter(|it| it.to == own && it.to_column == number)

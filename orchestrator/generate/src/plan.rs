@@ -98,12 +98,14 @@ pub(crate) struct Planner<'a> {
     replaced: BTreeSet<usize>,
     /// The entries that are dropped, of which those that `new` has too are created again.
     dropped: BTreeSet<usize>,
+    in_one: bool,
     plan: Plan,
 }
 
 impl<'a> Planner<'a> {
-    /// Plans the way from `old` to `new`.
-    pub(crate) fn plan(old: &'a mut Model, new: &'a mut Model) -> Plan {
+    /// Plans the way from `old` to `new`. With `in_one`, no statement adds a value to an enum, which the same transaction could not
+    /// use: the enum is replaced.
+    pub(crate) fn plan(old: &'a mut Model, new: &'a mut Model, in_one: bool) -> Plan {
         old.separate(&new.keys());
         new.separate(&old.keys());
         // A partition that is detached and attached again does not follow its parent.
@@ -117,6 +119,7 @@ impl<'a> Planner<'a> {
             changes: BTreeMap::new(),
             replaced: BTreeSet::new(),
             dropped: BTreeSet::new(),
+            in_one,
             plan: Plan::default(),
         };
         planner.find_replaced_types();
@@ -142,17 +145,26 @@ impl<'a> Planner<'a> {
             };
             let is_replaced = match old.kind.as_str() {
                 "TYPE" => match (self.old.labels(old), self.new.labels(new)) {
-                    (Some(before), Some(after)) => !is_subsequence(before, after),
+                    (Some(before), Some(after)) => {
+                        !is_subsequence(before, after) || (self.in_one && before != after)
+                    }
                     (None, None) => {
                         old.create != new.create
-                            && (self.old.relation(old).is_none()
-                                || self.new.relation(new).is_none())
+                            && !match (self.old.relation(old), self.new.relation(new)) {
+                                (Some(one), Some(other)) => {
+                                    same_attributes(one, other) || !self.old.is_in_use(old.oid)
+                                }
+                                _ => false,
+                            }
                     }
                     _ => true,
                 },
                 "DOMAIN" => {
                     self.old.domain(old).map(|it| &it.base)
                         != self.new.domain(new).map(|it| &it.base)
+                        // The server adds no check to a domain whose array is a column.
+                        || (self.old.checks_of_domain(old) != self.new.checks_of_domain(new)
+                            && self.old.is_array_in_use(old.oid))
                 }
                 _ => false,
             };
@@ -225,17 +237,66 @@ impl<'a> Planner<'a> {
                 self.dropped.insert(index);
             }
         }
-        self.recreate_what_belongs_to_rebuilt_columns();
+        self.recreate_comments_of_domain_checks();
         loop {
+            let is_rebuilding = self.rebuild_generated_columns();
+            self.recreate_what_belongs_to_rebuilt_columns();
             let more: Vec<usize> = (self.old.edges.iter())
                 .filter(|edge| !self.dropped.contains(&edge.from))
                 .filter(|edge| self.is_disturbed(edge.from, edge.to, edge.to_column, edge.is_part))
                 .map(|edge| edge.from)
                 .collect();
-            if more.is_empty() {
-                return;
+            if more.is_empty() && !is_rebuilding {
+                break;
             }
             self.dropped.extend(more);
+        }
+        self.suspend_default_privileges();
+    }
+
+    /// Generated columns whose expression uses what is dropped. Answers whether there are more of them.
+    fn rebuild_generated_columns(&mut self) -> bool {
+        let mut is_rebuilding = false;
+        let gone: BTreeSet<usize> = self.dropped.union(&self.replaced).copied().collect();
+        for (index, change) in &mut self.changes {
+            let Some(table) = self.old.relation(&self.old.entries[*index]) else {
+                continue;
+            };
+            for number in self.old.generated_using(table, &gone) {
+                is_rebuilding |= change.rebuild(number);
+            }
+        }
+        is_rebuilding
+    }
+
+    /// Comments on the checks of a domain that are dropped and added again.
+    fn recreate_comments_of_domain_checks(&mut self) {
+        for index in 0..self.old.entries.len() {
+            let Some((old, new)) = self.pair(index).filter(|(old, _)| old.kind == "DOMAIN") else {
+                continue;
+            };
+            let after = self.new.checks_of_domain(new);
+            for (name, definition) in self.old.checks_of_domain(old) {
+                let is_same = (after.get(name)).is_some_and(|it| same_sql(it, definition));
+                let tag = format!("CONSTRAINT {name} ON DOMAIN {}", quote(&old.tag));
+                let comment = ("COMMENT".to_owned(), old.schema.clone(), tag);
+                self.dropped
+                    .extend(self.old.find(&comment).filter(|_| !is_same));
+            }
+        }
+    }
+
+    /// Default privileges would apply to what is created, whose own privileges are complete.
+    fn suspend_default_privileges(&mut self) {
+        let creates = (self.new.entries.iter()).any(|entry| {
+            let others = ["ACL", "COMMENT", "DEFAULT", "CONSTRAINT"];
+            !others.iter().any(|it| entry.kind.ends_with(it))
+                && (self.old.find(&key(entry))).is_none_or(|it| self.dropped.contains(&it))
+        });
+        for (index, entry) in self.old.entries.iter().enumerate() {
+            if creates && entry.kind == "DEFAULT ACL" {
+                self.dropped.insert(index);
+            }
         }
     }
 
@@ -376,6 +437,13 @@ impl<'a> Planner<'a> {
             }
         }
     }
+}
+
+/// Whether the attributes that two composite types share have the same types.
+fn same_attributes(one: &Relation, other: &Relation) -> bool {
+    one.columns.iter().all(|it| {
+        (other.columns.iter()).all(|twin| twin.name != it.name || twin.type_name == it.type_name)
+    })
 }
 
 fn is_subsequence(part: &[String], whole: &[String]) -> bool {

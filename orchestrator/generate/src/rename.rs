@@ -10,9 +10,18 @@ pub(crate) fn statements(model: &Model, text: &str) -> Option<(String, String)> 
     let parts = split(old);
     let new_parts = split(new);
     let new_name = new_parts.last()?;
+    if let [schema] = parts.as_slice() {
+        model
+            .entries
+            .iter()
+            .find(|it| it.kind == "SCHEMA" && &it.tag == schema)?;
+        let (one, other) = (quote(schema), quote(new_name));
+        let rename = |one: &str, other: &str| format!("ALTER SCHEMA {one} RENAME TO {other};");
+        return Some((rename(&one, &other), rename(&other, &one)));
+    }
     let (schema, name) = (parts.first()?, parts.get(1)?);
     let (from, to) = (quote(name), quote(new_name));
-    let place = quote(schema);
+    let mut place = quote(schema);
     let entry = (model.entries.iter()).find(|it| {
         &it.schema == schema
             && &it.tag == name
@@ -20,6 +29,7 @@ pub(crate) fn statements(model: &Model, text: &str) -> Option<(String, String)> 
                 "TABLE",
                 "VIEW",
                 "MATERIALIZED VIEW",
+                "FOREIGN TABLE",
                 "SEQUENCE",
                 "INDEX",
                 "TYPE",
@@ -39,6 +49,14 @@ pub(crate) fn statements(model: &Model, text: &str) -> Option<(String, String)> 
         }
         let relation = model.relation(entry)?;
         let is_column = relation.columns.iter().any(|it| &bare(&it.name) == part);
+        let is_constraint = (model.entries.iter()).any(|it| {
+            it.kind.ends_with("CONSTRAINT")
+                && &it.schema == schema
+                && it.tag == format!("{name} {part}")
+        });
+        if !is_column && !is_constraint && !model.has_check(relation.oid, part) {
+            return None;
+        }
         let what = match (entry.kind.as_str(), is_column) {
             ("TYPE", true) => "ATTRIBUTE",
             (_, true) => "COLUMN",
@@ -50,24 +68,51 @@ pub(crate) fn statements(model: &Model, text: &str) -> Option<(String, String)> 
         };
         return Some((rename(&quote(part), &target), rename(&target, &quote(part))));
     }
-    let kind = &entry?.kind;
+    // A function is tagged with the types of its arguments, which its statements require.
+    let targets: Vec<(&str, &str)> = match entry {
+        Some(entry) => vec![(entry.kind.as_str(), "")],
+        None => (model.entries.iter())
+            .filter(|it| ["FUNCTION", "PROCEDURE", "AGGREGATE"].contains(&it.kind.as_str()))
+            .filter(|it| &it.schema == schema)
+            .filter_map(|it| {
+                let arguments = it.tag.strip_prefix(name.as_str())?;
+                (arguments.starts_with('(')).then_some((it.kind.as_str(), arguments))
+            })
+            .collect(),
+    };
+    if targets.is_empty() {
+        return None;
+    }
     let mut up = Vec::new();
     let mut down = Vec::new();
-    if new_name != name {
-        up.push(format!("ALTER {kind} {place}.{from} RENAME TO {to};"));
-        down.push(format!("ALTER {kind} {place}.{to} RENAME TO {from};"));
-    }
     if let [new_schema, _] = new_parts.as_slice()
         && new_schema != schema
     {
         let new_place = quote(new_schema);
-        // The schema may be one that the migration creates.
-        up.push(format!("ALTER {kind} {place}.{to} SET SCHEMA {new_place};"));
-        down.insert(
-            0,
-            format!("ALTER {kind} {new_place}.{to} SET SCHEMA {place};"),
-        );
+        if !model.has_schema(new_schema) {
+            up.push(format!("CREATE SCHEMA {new_place};"));
+            down.push(format!("DROP SCHEMA {new_place};"));
+        }
+        for (kind, arguments) in &targets {
+            let change = |one: &str, other: &str| {
+                format!("ALTER {kind} {one}.{from}{arguments} SET SCHEMA {other};")
+            };
+            up.push(change(&place, &new_place));
+            down.push(change(&new_place, &place));
+        }
+        place = new_place;
     }
+    if new_name != name {
+        for (kind, arguments) in &targets {
+            up.push(format!(
+                "ALTER {kind} {place}.{from}{arguments} RENAME TO {to};"
+            ));
+            down.push(format!(
+                "ALTER {kind} {place}.{to}{arguments} RENAME TO {from};"
+            ));
+        }
+    }
+    down.reverse();
     Some((up.join("\n"), down.join("\n")))
 }
 

@@ -147,17 +147,25 @@ async fn between(
     let goal = desired.model(pg_dump).await?;
     let mut start = current.model(pg_dump).await?;
     let mut renames = Vec::new();
-    for text in request.renames {
-        match rename::statements(&start, text) {
-            Some(statements) => renames.push(statements),
-            None => return Ok(Generated::UnknownRename(text.clone())),
-        }
-    }
     let mut renamed: Option<Database<'_>> = None;
-    if !renames.is_empty() {
+    if !request.renames.is_empty() {
         let copy = copy_of(current).await?;
-        if let Err(message) = run_all(&copy, renames.iter().map(|it| it.0.as_str())).await? {
-            return Ok(Generated::UnknownRename(message));
+        for text in request.renames {
+            let mut found = rename::statements(&start, text);
+            let has_new_schema = (renames.last())
+                .is_some_and(|it: &(String, String)| it.0.starts_with("CREATE SCHEMA"));
+            if found.is_none() || has_new_schema {
+                // It may refer to a name that an earlier one gives.
+                start = copy.model(pg_dump).await?;
+                found = rename::statements(&start, text);
+            }
+            let Some(statements) = found else {
+                return Ok(Generated::UnknownRename(text.clone()));
+            };
+            if let Err(message) = run_all(&copy, [statements.0.as_str()].into_iter()).await? {
+                return Ok(Generated::UnknownRename(message));
+            }
+            renames.push(statements);
         }
         start = copy.model(pg_dump).await?;
         renamed = Some(copy);
@@ -250,12 +258,12 @@ async fn plain(
                 let first = Step {
                     suffix: "enum_values",
                     up: Side::plain(values),
-                    down: Side::plain(plan(&with_values, start).statements),
+                    down: Side::plain(revert(&with_values, start)),
                 };
                 let second = Step {
                     suffix: "",
                     up: Side::plain(plan(&with_values, goal).statements),
-                    down: Side::plain(plan(goal, &with_values).statements),
+                    down: Side::plain(revert(goal, &with_values)),
                 };
                 Some(vec![
                     PlainStep {
@@ -277,7 +285,7 @@ async fn plain(
     let step = Step {
         suffix: "",
         up: Side::plain(up.statements.clone()),
-        down: Side::plain(plan(goal, start).statements),
+        down: Side::plain(revert(goal, start)),
     };
     Ok(vec![PlainStep {
         start: start.clone(),
@@ -357,7 +365,7 @@ async fn safe(
                 (_, _, true) => "indexes",
                 (_, _, false) => "validate",
             },
-            down: Layout::in_one_file(&behind, &plan(&behind, &before).statements),
+            down: Layout::in_one_file(&behind, &revert(&behind, &before)),
             up,
         });
         before = behind;
@@ -608,7 +616,17 @@ fn changed(before: &Digests, up: &Digests, down: &Digests) -> Vec<Loss> {
 }
 
 fn plan(from: &Model, to: &Model) -> Plan {
-    Planner::plan(&mut from.clone(), &mut to.clone())
+    Planner::plan(&mut from.clone(), &mut to.clone(), false)
+}
+
+/// The statements of a revert, which is one transaction.
+fn revert(from: &Model, to: &Model) -> Vec<Statement> {
+    let statements = plan(from, to).statements;
+    let adding = statements.iter().filter(|it| it.adds_value).count();
+    match adding == 0 || adding == statements.len() {
+        true => statements,
+        false => Planner::plan(&mut from.clone(), &mut to.clone(), true).statements,
+    }
 }
 
 async fn copy_of<'a>(database: &Database<'a>) -> Result<Database<'a>, ScratchError> {

@@ -78,6 +78,16 @@ impl TableChange {
         change
     }
 
+    /// Drops and adds a generated column. Answers whether that is new.
+    pub(crate) fn rebuild(&mut self, number: i32) -> bool {
+        let is_new = self.gone.insert(number);
+        if is_new {
+            self.retyped.remove(&number);
+            self.rebuilt.insert(number);
+        }
+        is_new
+    }
+
     /// The statements that drop columns.
     pub(crate) fn drops(&self, old: &Relation) -> Vec<String> {
         (old.columns.iter())
@@ -115,7 +125,7 @@ impl TableChange {
                         "ADD COLUMN {}",
                         declaration(column, later, identity)
                     ));
-                    settings(column, None, &mut alter);
+                    settings(column, None, false, &mut alter);
                 }
                 continue;
             };
@@ -167,7 +177,12 @@ impl TableChange {
                     identity(column)
                 ));
             }
-            settings(column, Some(kept), &mut alter);
+            settings(
+                column,
+                Some(kept),
+                self.retyped.contains(&kept.number),
+                &mut alter,
+            );
         }
         for parent in new.parents.iter().filter(|it| !old.parents.contains(it)) {
             alter(format!("INHERIT {parent}"));
@@ -227,18 +242,22 @@ fn options(old: &Relation, new: &Relation, alter: &mut impl FnMut(String)) {
 }
 
 /// The storage, the compression, the statistics target and the options of a column.
-fn settings(column: &Column, kept: Option<&Column>, alter: &mut impl FnMut(String)) {
+fn settings(
+    column: &Column,
+    kept: Option<&Column>,
+    is_retyped: bool,
+    alter: &mut impl FnMut(String),
+) {
     let name = &column.name;
-    if kept.map_or(column.storage.is_some(), |it| it.storage != column.storage) {
-        match &column.storage {
-            Some(storage) => alter(format!("ALTER COLUMN {name} SET STORAGE {storage}")),
-            None if column.type_name == "text" || column.type_name.starts_with("character") => {
-                alter(format!("ALTER COLUMN {name} SET STORAGE EXTENDED"));
-            }
-            None => {}
-        }
+    // A change of the type sets these to what is usual.
+    let lasting = kept.filter(|_| !is_retyped);
+    if lasting.map_or(&column.usual_storage, |it| &it.storage) != &column.storage {
+        alter(format!(
+            "ALTER COLUMN {name} SET STORAGE {}",
+            column.storage
+        ));
     }
-    if kept.map_or("", |it| &it.compression) != column.compression {
+    if lasting.map_or("", |it| &it.compression) != column.compression {
         let method = match column.compression.as_str() {
             "p" => "pglz",
             "l" => "lz4",

@@ -11,11 +11,31 @@ use crate::archive::Entry;
 use crate::facts::Column;
 use crate::model::{is_table, key, qualified};
 
+/// What requires that partitions are attached.
+const AFTER_INDEXES: [&str; 7] = [
+    "INDEX ATTACH",
+    "FK CONSTRAINT",
+    "RULE",
+    "TRIGGER",
+    "POLICY",
+    "MATERIALIZED VIEW",
+    "PUBLICATION TABLE",
+];
+
 impl<'a> Planner<'a> {
     pub(super) fn change_and_create(&mut self) {
+        // Attaching creates the indexes of the parent that the partition lacks: it gets its own before.
+        let mut attachments: Vec<usize> = Vec::new();
         for position in 0..self.new.entries.len() {
             let entry = &self.new.entries[position];
             let old = self.old.find(&key(entry));
+            if AFTER_INDEXES.contains(&entry.kind.as_str()) {
+                self.attach(std::mem::take(&mut attachments));
+            }
+            if entry.kind == "TABLE ATTACH" && old.is_none_or(|it| self.dropped.contains(&it)) {
+                attachments.push(position);
+                continue;
+            }
             match old {
                 Some(old) if self.replaced.contains(&old) => {
                     let replaced = &self.old.entries[old];
@@ -36,6 +56,13 @@ impl<'a> Planner<'a> {
                 Some(old) if !self.dropped.contains(&old) => self.change(old, entry),
                 _ => self.create(position, entry),
             }
+        }
+        self.attach(attachments);
+    }
+
+    fn attach(&mut self, positions: Vec<usize>) {
+        for position in positions {
+            self.create(position, &self.new.entries[position]);
         }
     }
 
@@ -68,6 +95,9 @@ impl<'a> Planner<'a> {
                         .is_some_and(|it| it.added.contains(&column.name));
                 Some((relation, column, is_added))
             });
+        if entry.kind == "CHECK CONSTRAINT" && self.was_inherited(entry) {
+            return;
+        }
         match (entry.kind.as_str(), part_of) {
             // Declared with the column.
             ("DEFAULT", Some((_, column, true))) if !self.is_later_default(column) => {}
@@ -104,6 +134,27 @@ impl<'a> Planner<'a> {
             }
             _ => self.emit(about(entry), entry.create.clone()),
         }
+    }
+
+    /// Whether a check comes from a parent that the table loses, which leaves it.
+    fn was_inherited(&self, entry: &Entry) -> bool {
+        self.changes.keys().any(|index| {
+            let table = &self.old.entries[*index];
+            let Some(relation) = self.old.relation(table) else {
+                return false;
+            };
+            (self.old.inherited_checks(relation)).any(|it| {
+                entry.schema == table.schema
+                    && entry.tag == format!("{} {}", table.tag, it.bare_name)
+                    && same_sql(
+                        &entry.create,
+                        &format!(
+                            "ALTER TABLE {} ADD CONSTRAINT {} {};",
+                            relation.name, it.name, it.definition
+                        ),
+                    )
+            })
+        })
     }
 
     /// Whether a default is set in an entry after its table, because it requires an object that comes after the table.

@@ -22,13 +22,17 @@ impl Planner<'_> {
             if !self.dropped.contains(&index) || LAST.contains(&entry.kind.as_str()) {
                 continue;
             }
-            if self.goes_with_another(index) {
+            if self.goes_with_another(index) || self.goes_after_detaching(index).is_some() {
                 continue;
             }
             let is_kept = self.pair(index).is_some();
             let sql = match entry.kind.as_str() {
-                "ACL" | "DEFAULT ACL" if is_kept => String::new(),
+                "ACL" if is_kept => String::new(),
                 "ACL" | "DEFAULT ACL" => inverse_grants(&entry.create, ""),
+                "PUBLICATION TABLE" => self.without_table(index),
+                "PUBLICATION TABLES IN SCHEMA" => {
+                    entry.create.replacen(" ADD TABLES ", " DROP TABLES ", 1)
+                }
                 "COMMENT" if !is_kept => without_comment(&entry.create),
                 "COMMENT" => String::new(),
                 "SEQUENCE OWNED BY" if !is_kept => self.without_owner(entry),
@@ -49,6 +53,63 @@ impl Planner<'_> {
                 _ => entry.drop.clone(),
             };
             self.emit(ABOUT, sql);
+            if entry.kind == "TABLE ATTACH" {
+                self.drop_after_detaching(index, ABOUT);
+            }
+        }
+    }
+
+    /// The attachment of the partition, which stays as a table, whose index or constraint this is: as long as the parent has the same
+    /// one, it cannot be dropped.
+    fn goes_after_detaching(&self, index: usize) -> Option<usize> {
+        let old = self.old;
+        if !["INDEX", "CONSTRAINT"].contains(&old.entries[index].kind.as_str()) {
+            return None;
+        }
+        let of = |from: usize| old.edges.iter().filter(move |edge| edge.from == from);
+        let table = of(index)
+            .find(|edge| self.changes.contains_key(&edge.to))?
+            .to;
+        old.edges
+            .iter()
+            .filter(|edge| edge.to == table && self.dropped.contains(&edge.from))
+            .map(|edge| edge.from)
+            .find(|from| {
+                let (attach, table) = (&old.entries[*from], &old.entries[table]);
+                attach.kind == "TABLE ATTACH"
+                    && (&attach.schema, &attach.tag) == (&table.schema, &table.tag)
+            })
+    }
+
+    fn drop_after_detaching(&mut self, attachment: usize, about: &str) {
+        for index in (0..self.old.entries.len()).rev() {
+            if !self.dropped.contains(&index)
+                || self.goes_with_another(index)
+                || self.goes_after_detaching(index) != Some(attachment)
+            {
+                continue;
+            }
+            let entry = &self.old.entries[index];
+            // That of an attached index has no statement.
+            let sql = match entry.drop.is_empty() {
+                true => format!("DROP INDEX {};", qualified(entry)),
+                false => entry.drop.clone(),
+            };
+            self.emit(about, sql);
+        }
+    }
+
+    /// Removes a table from a publication.
+    fn without_table(&self, index: usize) -> String {
+        let create = &self.old.entries[index].create;
+        let table = (self.old.edges.iter())
+            .filter(|edge| edge.from == index)
+            .find_map(|edge| self.old.relation(&self.old.entries[edge.to]));
+        match (create.split_once(" ADD TABLE "), table) {
+            (Some((publication, _)), Some(table)) => {
+                format!("{publication} DROP TABLE ONLY {};", table.name)
+            }
+            _ => String::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pg_sql::quote_identifier as quote;
 
 use crate::archive::Entry;
-use crate::model::{Key, Model, key};
+use crate::model::{Key, Model, bare, key};
 
 /// Objects of one side that differ from one of the other only in their name: the statement that renames each, and its inverse.
 pub(crate) fn same_by_another_name(old: &Model, new: &Model) -> Vec<(String, String)> {
@@ -20,6 +20,26 @@ pub(crate) fn same_by_another_name(old: &Model, new: &Model) -> Vec<(String, Str
             .cloned()
             .collect()
     };
+    for entry in old.entries.iter().filter(|it| it.kind == "EXTENSION") {
+        let schema = |it: &Entry| -> Option<String> {
+            let (_, schema) = it.create.rsplit_once(" WITH SCHEMA ")?;
+            Some(schema.trim_end_matches(';').to_owned())
+        };
+        let other = new.find(&key(entry)).map(|it| &new.entries[it]);
+        let (Some(from), Some(to)) = (schema(entry), other.and_then(schema)) else {
+            continue;
+        };
+        if from != to {
+            let name = quote(&entry.tag);
+            let change = |to: &str| format!("ALTER EXTENSION {name} SET SCHEMA {to};");
+            let (mut up, mut down) = (change(&to), change(&from));
+            if !old.has_schema(&bare(&to)) {
+                up = format!("CREATE SCHEMA {to};\n{up}");
+                down = format!("{down}\nDROP SCHEMA {to};");
+            }
+            renames.push((up, down));
+        }
+    }
     let additions = alone(new, old);
     for entry in alone(old, new) {
         // A constraint is tagged with its table and its name.
