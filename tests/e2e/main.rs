@@ -49,6 +49,7 @@ mod gates;
 mod gates_held;
 mod generate;
 mod generate_pattern;
+mod generate_pairs;
 mod generate_safe;
 mod hazards;
 mod histories;
