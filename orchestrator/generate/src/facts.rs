@@ -112,13 +112,14 @@ pub(crate) struct Facts {
     pub(crate) casts: Vec<(String, String)>,
 }
 
+/// A replica identity whose index is dropped counts as none.
 const RELATIONS: &str = "
 SELECT c.oid::int8, n.nspname::text, c.relname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text, c.reltype::int8,
   c.relpersistence::text, COALESCE(c.reloptions, '{}')
     || COALESCE((SELECT pg_catalog.array_agg('toast.' || o) FROM pg_catalog.pg_class t, pg_catalog.unnest(t.reloptions) o WHERE t.oid = c.reltoastrelid), '{}'),
-  CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' WHEN 'i' THEN (
+  CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' WHEN 'i' THEN COALESCE((
     SELECT pg_catalog.format('USING INDEX %I', ic.relname) FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
-    WHERE i.indrelid = c.oid AND i.indisreplident) ELSE 'DEFAULT' END,
+    WHERE i.indrelid = c.oid AND i.indisreplident), 'NOTHING') ELSE 'DEFAULT' END,
   c.relforcerowsecurity,
   COALESCE((SELECT pg_catalog.array_agg(h.inhparent::pg_catalog.regclass::text ORDER BY h.inhseqno) FROM pg_catalog.pg_inherits h
     WHERE h.inhrelid = c.oid AND NOT c.relispartition), '{}')
