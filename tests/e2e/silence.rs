@@ -99,7 +99,7 @@ impl World {
                     "DROP TABLE third;\n",
                 );
             }
-            world.services.service("shop", &["base"]).file(
+            world.services.service("shop", &[]).file(
                 "schema.sql",
                 "CREATE TABLE first (id int PRIMARY KEY);\nCREATE TABLE second (id int PRIMARY KEY);\n\
                  CREATE TABLE third (id int, note text);\n",
