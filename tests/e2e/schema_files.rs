@@ -1,6 +1,7 @@
 //! Each service's `schema.sql` and its migrations give the same schema.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use tests::{Program, SERVICES, Server, Services};
@@ -118,4 +119,47 @@ fn schema_sql_that_differs_from_the_migrations_is_found() {
     service.file("schema.sql", schema);
     assert_eq!(diff(0)["differences"], serde_json::json!([]));
     assert_eq!(check(&[], 0), serde_json::json!([]));
+}
+
+#[test]
+fn a_program_that_is_older_than_the_files_of_its_project_is_found() {
+    let server = Server::start();
+    let project = tempfile::tempdir().expect("a folder");
+    let services = project.path().join("services");
+    for (service, _) in SERVICES.iter().copied() {
+        for kind in ["migrations", "reverts"] {
+            let original = schema_sql(service).with_file_name(kind);
+            let copy = services.join(service).join(kind);
+            fs::create_dir_all(&copy).expect("a folder");
+            for entry in fs::read_dir(original).expect("files") {
+                let entry = entry.expect("a file");
+                fs::copy(entry.path(), copy.join(entry.file_name())).expect("a copy");
+            }
+        }
+    }
+    let orchestrator = Program::orchestrator(&server).current_dir(project.path());
+    // The copies are newer than the program, and have the same contents.
+    let same = orchestrator.expect(&["graph"], 0);
+    assert!(!same.stderr.contains("compiled into"), "{}", same.stderr);
+    let empty = ["generate", "policy", "AddTemplates", "--empty"];
+    orchestrator.expect(&[&empty[..], &["--dry-run"]].concat(), 0);
+
+    let folder = services.join("policy/migrations");
+    let added = folder.join("V9000000000000__added.sql");
+    let first = fs::read_dir(&folder).expect("files").next();
+    let first = first.expect("a migration").expect("a file").path();
+    let text = fs::read(&first).expect("a migration");
+    let changes: [&dyn Fn() -> io::Result<()>; 3] = [
+        &|| fs::write(&added, "SELECT 1;"),
+        &|| fs::remove_file(&added).and_then(|()| fs::write(&first, "SELECT 1;")),
+        &|| fs::remove_file(&first),
+    ];
+    for change in changes {
+        change().expect("a change");
+        let warned = orchestrator.expect(&["graph"], 0);
+        assert!(warned.stderr.contains("compiled into"), "{}", warned.stderr);
+        orchestrator.expect(&empty, 3);
+    }
+    fs::write(&first, text).expect("the migration");
+    orchestrator.expect(&empty, 0);
 }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use ::generate::{File, Generated, Likely, Loss, Remaining, Request, rendered};
 use domain::{
-    Diagnostic, Direction, ExitStatus, SchemaDifference, Service, Version, called, suggest,
+    Diagnostic, Direction, ExitStatus, SchemaDifference, Service, Version, called, commented,
+    suggest,
 };
 use drift::schema_difference;
 use lint::lint;
@@ -120,6 +121,13 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
             one_service(),
         ));
     };
+    if let Some(outdated) = context.outdated_files().first() {
+        return Err(Diagnostic::new(
+            ExitStatus::Refused,
+            format!("{outdated} differs from what is compiled into this program"),
+            rerun("first rebuild the program: cargo build -p orchestrator"),
+        ));
+    }
     let folder = context.services_folder().join(service.name.as_str());
     let now = time::OffsetDateTime::now_utc();
     // The name is checked before anything is computed.

@@ -1,6 +1,7 @@
 //! The context of every command: configuration, services, and the addresses of their databases.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -106,7 +107,25 @@ impl Context {
         if embedded.len() > 1 || context.globals.services_dir.is_some() {
             context.refuse_unknown_services()?;
         }
+        let outdated = context.outdated_files();
+        if let Some(first) = outdated.first() {
+            tracing::warn!(
+                files = outdated.len(),
+                "{first} differs from what is compiled into this program: rebuild it"
+            );
+        }
         Ok(context)
+    }
+
+    /// The migrations and reverts of the project that differ from the compiled-in ones. None with `--services-dir`.
+    pub fn outdated_files(&self) -> BTreeSet<String> {
+        let built = std::env::current_exe()
+            .and_then(fs::metadata)
+            .and_then(|program| program.modified());
+        match (&self.globals.services_dir, built) {
+            (None, Ok(built)) => source::outdated_files(&self.fleet, &self.project_root, built),
+            _ => BTreeSet::new(),
+        }
     }
 
     /// Asks for the timings of this command, if its flag was given.

@@ -7,6 +7,7 @@ mod definition;
 mod directives;
 mod disk;
 mod embedded;
+mod outdated;
 #[cfg(test)]
 mod properties;
 
@@ -15,3 +16,4 @@ pub use definition::DefinitionError;
 pub use directives::DirectiveError;
 pub use disk::load_folder;
 pub use embedded::{EmbeddedDependent, EmbeddedService};
+pub use outdated::outdated_files;
