@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use ::generate::{File, Generated, Likely, Loss, Remaining, Request, rendered};
 use domain::{
-    Diagnostic, Direction, ExitStatus, SchemaDifference, Service, Version, called, commented,
-    suggest,
+    Diagnostic, Direction, ExitStatus, SchemaDifference, Service, Version, called, rerun, suggest,
 };
 use drift::schema_difference;
 use lint::lint;
