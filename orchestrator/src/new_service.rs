@@ -156,8 +156,7 @@ impl NewService<'_> {
             None => {
                 let last = text
                     .lines()
-                    .filter(|it| it.contains("-migrations = { path = "))
-                    .last()?;
+                    .rfind(|it| it.contains("-migrations = { path = "))?;
                 Some(text.replacen(last, &format!("{last}\n{line}"), 1))
             }
         }
