@@ -102,6 +102,11 @@ pub(crate) struct Planner<'a> {
     plan: Plan,
 }
 
+/// The statements from one schema to another.
+pub(crate) fn plan(from: &Model, to: &Model) -> Plan {
+    Planner::plan(&mut from.clone(), &mut to.clone(), false)
+}
+
 impl<'a> Planner<'a> {
     /// Plans the way from `old` to `new`. With `in_one`, no statement adds a value to an enum, which the same transaction could not
     /// use: the enum is replaced.
