@@ -78,9 +78,9 @@ enum Command {
     Revert(revert::Args),
     /// Write a migration and its revert from the changes to schema.sql
     Generate(generate::Args),
-    /// Write the schema that a service's migrations produce
+    /// Write schema.sql from the migrations, or compare them
     Schema(schema::Args),
-    /// Make the folder and the crate of a new service
+    /// Create the folder and the crate of a new service
     NewService(new_service::Args),
     /// Show how services depend on each other
     Graph(graph::Args),
