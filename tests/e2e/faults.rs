@@ -207,7 +207,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 #[test]
 fn sigkill_at_every_point() {
-    strike_everywhere(Fault::Kill, 3);
+    strike_everywhere(Fault::Kill, 2);
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl<'a> Baseline<'a> {
             test_server,
             template: template.to_owned(),
             dump: test_server.dump(&copy),
-            snapshot: test_server.snapshot(&copy),
+            snapshot: test_server.snapshot_twice(&copy),
         };
         test_server.drop(&copy);
         baseline

@@ -168,14 +168,19 @@ impl TestServer {
 
     /// Reads the snapshot of a database.
     pub fn snapshot(&self, database: &str) -> Snapshot {
+        self.with(database, async |client| snapshot(database, client).await)
+    }
+
+    /// The same, and checks that prepared queries read the same.
+    pub fn snapshot_twice(&self, database: &str) -> Snapshot {
         self.with(database, async |client| {
-            let fail = |error| panic!("{database}: {}", words(&error));
-            let snapshot = catalog::read(client).await.unwrap_or_else(fail);
+            let read = snapshot(database, client).await;
             for _ in 0..2 {
-                let again = catalog::read_prepared(client).await.unwrap_or_else(fail);
-                assert!(again == snapshot, "{database}: prepared queries");
+                let again = catalog::read_prepared(client).await;
+                let again = again.unwrap_or_else(|error| panic!("{database}: {}", words(&error)));
+                assert!(again == read, "{database}: prepared queries");
             }
-            snapshot
+            read
         })
     }
 
@@ -230,6 +235,11 @@ impl TestServer {
             result
         })
     }
+}
+
+async fn snapshot(database: &str, client: &Client) -> Snapshot {
+    let read = catalog::read(client).await;
+    read.unwrap_or_else(|error| panic!("{database}: {}", words(&error)))
 }
 
 /// Cargo's target folder: the test binary is in `target/debug/deps`.
