@@ -396,9 +396,18 @@ fn hazards(
         .map(|it| Hazard {
             rule: it.rule.to_owned(),
             place: it.object.clone(),
-            message: None,
+            message: Some(on_rows_message(it.rule).to_owned()),
         });
     Ok(found.chain(on_rows).collect())
+}
+
+/// What a proof on generated rows shows.
+fn on_rows_message(rule: &str) -> &'static str {
+    match rule {
+        "needs-empty-table" => "the migration fails if the table has rows",
+        "loses-data" => "the migration changes values that its revert does not restore",
+        _ => "the migration fails on some rows that the table may have, and then changes nothing",
+    }
 }
 
 fn refuse_losses(losses: &[Loss], allowed: &[String]) -> Result<(), Diagnostic> {
