@@ -7,6 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod embedded;
 pub mod fix;
+pub mod from_source;
 pub mod git;
 pub mod graph;
 pub mod new_service;

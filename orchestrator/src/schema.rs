@@ -30,11 +30,16 @@ pub async fn dump(
 }
 
 /// Removes from pg_dump's output what depends on the server, the time or the client: session settings, pg_dump's own
-/// comments, psql commands, and repeated empty lines.
-fn normalize(dump: &str) -> String {
+/// comments, psql commands, rows, and repeated empty lines.
+pub(crate) fn normalize(dump: &str) -> String {
     let mut text = String::new();
-    let mut in_quotes = false;
+    let (mut in_quotes, mut in_rows) = (false, false);
     for line in dump.lines() {
+        in_rows |= !in_quotes && line.starts_with("COPY ") && line.ends_with(" FROM stdin;");
+        if in_rows {
+            in_rows = line != "\\.";
+            continue;
+        }
         // Keep function bodies unchanged.
         if !in_quotes && is_noise(line) {
             continue;
@@ -55,8 +60,9 @@ fn is_noise(line: &str) -> bool {
     line.starts_with("--")
         || line.starts_with("SET ")
         || line.starts_with("SELECT pg_catalog.set_config(")
-        || line.starts_with("\\restrict")
-        || line.starts_with("\\unrestrict")
+        || line.starts_with('\\')
+        // Written if only this schema was dumped.
+        || line == "CREATE SCHEMA public;"
         || line.starts_with("COMMENT ON EXTENSION ")
 }
 

@@ -156,8 +156,8 @@ impl Skeleton {
         }
     }
 
-    /// Writes all files or none. Never overwrites a file.
-    pub fn write(skeletons: &[Self]) -> Result<(), GenerateError> {
+    /// Writes all files or none. Never overwrites a file, except a `schema.sql`, in one step.
+    pub fn write(skeletons: &[Self], schema: Option<&SkeletonFile>) -> Result<(), GenerateError> {
         let mut written: Vec<&SkeletonFile> = Vec::new();
         for file in skeletons.iter().flat_map(|it| [&it.migration, &it.revert]) {
             let folder = file.path.parent().unwrap_or(&file.path);
@@ -176,7 +176,23 @@ impl Skeleton {
             }
             written.push(file);
         }
-        Ok(())
+        let Some(schema) = schema else {
+            return Ok(());
+        };
+        let partial = schema.path.with_extension("sql.new");
+        let replaced = fs::write(&partial, &schema.text)
+            .and_then(|()| fs::rename(&partial, &schema.path))
+            .map_err(|source| GenerateError::Write {
+                path: schema.path.clone(),
+                source,
+            });
+        if replaced.is_err() {
+            let _ = fs::remove_file(&partial);
+            for file in written {
+                let _ = fs::remove_file(&file.path);
+            }
+        }
+        replaced
     }
 }
 

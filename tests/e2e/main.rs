@@ -48,6 +48,7 @@ mod fresh_platform;
 mod gates;
 mod gates_held;
 mod generate;
+mod generate_from;
 mod generate_pairs;
 mod generate_pattern;
 mod generate_safe;

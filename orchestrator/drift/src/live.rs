@@ -27,7 +27,12 @@ pub struct Live {
 impl Live {
     /// Whether the schema is empty: extensions and the legacy tool's tables do not count.
     pub fn is_empty(&self) -> bool {
-        self.without_legacy(|_, _| false, |_| false).is_empty()
+        self.without_any_legacy().is_empty()
+    }
+
+    /// The schema without the tables of the legacy tool.
+    pub fn without_any_legacy(&self) -> Snapshot {
+        self.without_legacy(|_, _| false, |_| false)
     }
 
     /// The schema without the tables of the legacy tool, and without schemas that contain nothing else. `makes_table`

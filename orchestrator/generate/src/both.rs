@@ -33,21 +33,9 @@ impl<'a> Both<'a> {
             replay: current.replay.empty_beside().await?,
         };
         let both = Self { current, desired };
-        let loading = format!("SET LOCAL check_function_bodies = off;\n{schema}");
-        let mut made = BTreeSet::new();
-        while let Err(error) = both.desired.run(&loading).await? {
-            // `schema.sql` may grant privileges to roles that only the live server has.
-            let is_provided = match missing_role(&error).filter(|it| made.insert(it.clone())) {
-                Some(role) => {
-                    let replay = &both.desired.replay;
-                    replay.provide_roles(scratch_servers, &[role]).await
-                }
-                None => false,
-            };
-            if !is_provided {
-                both.finish().await;
-                return Ok(Err(error.to_string()));
-            }
+        if let Err(message) = both.desired.load(scratch_servers, schema).await? {
+            both.finish().await;
+            return Ok(Err(message));
         }
         Ok(Ok(both))
     }
@@ -56,6 +44,50 @@ impl<'a> Both<'a> {
         self.desired.replay.finish().await;
         self.current.replay.finish().await;
     }
+}
+
+impl Database<'_> {
+    /// Runs a `schema.sql`. The inner error is the server's answer.
+    async fn load(
+        &self,
+        scratch_servers: &ScratchServers<'_>,
+        schema: &str,
+    ) -> Result<Result<(), String>, ScratchError> {
+        let loading = format!("SET LOCAL check_function_bodies = off;\n{schema}");
+        let mut made = BTreeSet::new();
+        while let Err(error) = self.run(&loading).await? {
+            // `schema.sql` may grant privileges to roles that only the live server has.
+            let is_provided = match missing_role(&error).filter(|it| made.insert(it.clone())) {
+                Some(role) => self.replay.provide_roles(scratch_servers, &[role]).await,
+                None => false,
+            };
+            if !is_provided {
+                return Ok(Err(error.to_string()));
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// A scratch database with a schema. The inner error is the server's answer to a schema that does not load.
+///
+/// # Errors
+/// When the scratch database cannot be used.
+pub async fn load<'a>(
+    scratch_servers: &ScratchServers<'a>,
+    service: &Service,
+    server: &DatabaseAddress,
+    schema: &str,
+) -> Result<Result<Replay<'a>, String>, ScratchError> {
+    let replay = Box::pin(Replay::prepare(scratch_servers, service, server, &[], &[])).await?;
+    let database = Database { replay };
+    Ok(match database.load(scratch_servers, schema).await? {
+        Ok(()) => Ok(database.replay),
+        Err(message) => {
+            database.replay.finish().await;
+            Err(message)
+        }
+    })
 }
 
 /// The role in `role "soc_app" does not exist`.

@@ -1,10 +1,13 @@
 //! One scratch database: its schema as a model and as a snapshot, and the SQL that runs on it.
 
+use std::sync::Arc;
+
 use catalog::Snapshot;
 use client_program::{ClientProgram, ClientWatch, exit_status_of};
 use domain::{Diagnostic, ExitStatus, ServerError, rerun};
 use engine::inspect::ServiceError;
-use pg_session::Connection;
+use pg_address::DatabaseAddress;
+use pg_session::{Connection, Connections};
 use scratch::{Replay, ScratchError};
 use store::DEFAULT_HISTORY_TABLE;
 
@@ -116,7 +119,21 @@ pub async fn dump_schema(
     replay: &Replay<'_>,
     options: &[&str],
 ) -> Result<Vec<u8>, ScratchError> {
-    let watch = ClientWatch::new(replay.connections(), replay.database(), "schema");
+    let connections = replay.connections();
+    Ok(dump_database(pg_dump, connections, replay.database(), options).await?)
+}
+
+/// What pg_dump writes for the schema of a database, without what the engine keeps there.
+///
+/// # Errors
+/// When pg_dump cannot be run, fails, or no longer gets an answer from the server.
+pub async fn dump_database(
+    pg_dump: &ClientProgram,
+    connections: Arc<Connections>,
+    address: &DatabaseAddress,
+    options: &[&str],
+) -> Result<Vec<u8>, Diagnostic> {
+    let watch = ClientWatch::new(connections, address, "schema");
     let mut command = pg_dump.against(&watch);
     command
         .args([
@@ -144,6 +161,5 @@ pub async fn dump_schema(
         exit_status_of(&said),
         message,
         rerun("after correcting that"),
-    )
-    .into())
+    ))
 }

@@ -20,8 +20,8 @@ mod run;
 mod safe;
 mod table;
 
-pub use both::schema_differences;
-pub use database::dump_schema;
+pub use both::{load, schema_differences};
+pub use database::{dump_database, dump_schema};
 pub use file::{File, rendered};
 pub use plan::{Likely, Loss, Statement};
 pub use proof::Remaining;

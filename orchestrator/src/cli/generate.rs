@@ -1,6 +1,7 @@
 //! The `generate` command.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use ::generate::{File, Generated, Likely, Loss, Remaining, Request, rendered};
 use domain::{
@@ -9,14 +10,16 @@ use domain::{
 use drift::schema_difference;
 use lint::lint;
 use lint::rules::Rulebook;
+use pg_address::DatabaseAddress;
 use scratch::{ScratchServerChoice, ScratchServers};
 use service_cli::command::{
     Context, Selected, answer, answer_is_yes, one_service, print_document, select, watch_signals,
 };
 
 use super::differences::differences;
+use crate::from_source::{Imported, Source};
 use crate::pattern;
-use crate::skeleton::{GenerateError, Skeleton};
+use crate::skeleton::{GenerateError, Skeleton, SkeletonFile};
 
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "\
@@ -27,11 +30,13 @@ Examples:
   orchestrator generate auth DropMail --allow drop-column:public.users.mail
   orchestrator generate policy RequireOwner --pattern not-null --table policies --column ownerId
   orchestrator generate control IndexTestResults --empty --no-transaction
+  orchestrator generate billing InitialSchema --from-url postgres://reader@db.example.com/soc_billing
 
 Edit services/<service>/schema.sql first. The command runs the service's migrations on one scratch database, loads schema.sql on
 another, and computes the statements from the first to the second, and back. It then proves them: the migration leads to
 schema.sql, the revert leads back, and generating again yields nothing. Without the proof no file is written, and the exit code is
-4. pg_dump is found beside the server's binaries, or with --pg-bin.")]
+4. With --from-url or --from-dump, schema.sql is written too, and the migration must lead to the schema of that source. The source is
+only read. pg_dump is found beside the server's binaries, or with --pg-bin.")]
 pub(super) struct Args {
     /// The service of the migration
     #[arg(value_name = "SERVICE")]
@@ -66,6 +71,12 @@ pub(super) struct Args {
     /// Where to create the scratch databases: local (the project's server), same (the service's server), or a URL
     #[arg(long, value_name = "SERVER")]
     scratch_server: Option<ScratchServerChoice>,
+    /// Take the schema of the database at this URL, for a service without migrations, and write schema.sql too
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from_dump", "empty", "rename", "no_rename", "allow", "pattern"])]
+    from_url: Option<String>,
+    /// Take the schema of a dump of pg_dump, for a service without migrations, and write schema.sql too
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["empty", "rename", "no_rename", "allow", "pattern"])]
+    from_dump: Option<PathBuf>,
     #[command(flatten)]
     fill: pattern::Arguments,
 }
@@ -74,6 +85,9 @@ pub(super) struct Args {
 pub(super) struct Document {
     written: bool,
     proven: bool,
+    /// The schema.sql of --from-url or --from-dump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_file: Option<String>,
     files: Vec<Files>,
     hazards: Vec<Hazard>,
     remaining: Vec<Difference>,
@@ -101,6 +115,8 @@ struct Notes {
     /// Why they have their plain form although a safe one is known.
     not_safe: Option<String>,
     hazards: Vec<Hazard>,
+    /// The `schema.sql` to write.
+    schema: Option<SkeletonFile>,
 }
 
 /// What the proof found.
@@ -142,15 +158,18 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
         let filled = Skeleton::filled(&folder, &named, &files).map_err(as_command_error)?;
         return finish(context, args, &filled, Vec::new(), Notes::default());
     }
-    let Some(generated) = compute(context, args, service, &selected, &named).await? else {
+    let source = source(context, args, service)?;
+    let computing = compute(context, args, service, &selected, &named, source.as_ref());
+    let Some((generated, imported)) = computing.await? else {
         return Ok(ExitStatus::Cancelled);
     };
-    let (files, remaining, hints) = match generated {
+    let (files, mut remaining, mut hints) = match generated {
         Generated::Nothing => {
             if !context.is_human() {
                 print_document(&Document {
                     written: false,
                     proven: true,
+                    schema_file: None,
                     files: Vec::new(),
                     hazards: Vec::new(),
                     remaining: Vec::new(),
@@ -193,9 +212,26 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
                 }
             }
             let hazards = hazards(context, service, &files, &losses)?;
-            (files, remaining, Notes { not_safe, hazards })
+            let notes = Notes {
+                not_safe,
+                hazards,
+                schema: None,
+            };
+            (files, remaining, notes)
         }
     };
+    if let Some(imported) = imported {
+        hints.schema = Some(SkeletonFile {
+            path: crate::schema::path(&context.services_folder(), service),
+            text: imported.schema,
+        });
+        if !imported.differences.is_empty() {
+            remaining.push(Remaining::Differs {
+                direction: Direction::Up,
+                differences: imported.differences,
+            });
+        }
+    }
     if !remaining.is_empty() && !args.draft {
         return not_proven(context, service, &remaining);
     }
@@ -213,32 +249,92 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
     finish(context, args, &skeletons, remaining, hints)
 }
 
+/// The source of `--from-url` or `--from-dump`, for a service without migrations.
+fn source(context: &Context, args: &Args, service: &Service) -> Result<Option<Source>, Diagnostic> {
+    let source = match (&args.from_url, &args.from_dump) {
+        (Some(url), _) => {
+            let configuration = &context.configuration;
+            Source::Database(configuration.address_of_flag("--from-url", url, &service.database)?)
+        }
+        (None, Some(path)) => Source::Dump(path.clone()),
+        (None, None) => return Ok(None),
+    };
+    match service.migrations.is_empty() {
+        true => Ok(Some(source)),
+        false => Err(Diagnostic::new(
+            ExitStatus::Refused,
+            format!(
+                "{} has migrations; only a first migration can be taken from a database or a dump",
+                service.name
+            ),
+            suggest(["drift", service.name.as_str()]),
+        )),
+    }
+}
+
+/// Reads the source, unless the service has another `schema.sql`.
+async fn import(
+    context: &Context,
+    scratch_servers: &ScratchServers<'_>,
+    service: &Service,
+    server: &DatabaseAddress,
+    source: &Source,
+) -> Result<Imported, Diagnostic> {
+    let imported = Box::pin(source.read(context, scratch_servers, service, server)).await?;
+    let path = crate::schema::path(&context.services_folder(), service);
+    let existing = match path.exists() {
+        true => crate::schema::read(context, service)?,
+        false => String::new(),
+    };
+    if existing.trim().is_empty() || existing == imported.schema {
+        return Ok(imported);
+    }
+    Err(Diagnostic::new(
+        ExitStatus::Refused,
+        format!("{} differs from the schema of {source}", path.display()),
+        rerun("first remove that file, if the source is right"),
+    ))
+}
+
 async fn compute(
     context: &Context,
     args: &Args,
     service: &Service,
     selected: &Selected,
     (version, name): &(Version, String),
-) -> Result<Option<Generated>, Diagnostic> {
-    let schema = crate::schema::read(context, service)?;
+    source: Option<&Source>,
+) -> Result<Option<(Generated, Option<Imported>)>, Diagnostic> {
+    let mut schema = match source {
+        Some(_) => String::new(),
+        None => crate::schema::read(context, service)?,
+    };
     let (server, choice) =
         super::schema::server(context, service, selected, args.scratch_server.as_ref()).await?;
     let scratch_servers = ScratchServers::new(context, &choice)?;
-    let request = Request {
-        service,
-        server: &server,
-        pg_bin: context.globals.pg_bin.clone(),
-        schema: &schema,
-        renames: &args.rename,
-        no_rename: args.no_rename,
-        is_unsafe: args.is_unsafe,
-        version: *version,
-        name,
-    };
-    let work = Box::pin(::generate::generate(&scratch_servers, &request));
+    let work = Box::pin(async {
+        let mut imported = None;
+        if let Some(source) = source {
+            let read = import(context, &scratch_servers, service, &server, source).await?;
+            schema.clone_from(&read.schema);
+            imported = Some(read);
+        }
+        let request = Request {
+            service,
+            server: &server,
+            pg_bin: context.globals.pg_bin.clone(),
+            schema: &schema,
+            renames: &args.rename,
+            no_rename: args.no_rename,
+            is_unsafe: args.is_unsafe,
+            version: *version,
+            name,
+        };
+        let generated = Box::pin(::generate::generate(&scratch_servers, &request)).await?;
+        Ok::<_, Diagnostic>((generated, imported))
+    });
     let mut cancelled = watch_signals();
     let generated = scratch_servers.until_cancelled(&mut cancelled, work).await;
-    Ok(generated.transpose()?)
+    generated.transpose()
 }
 
 /// Writes or shows the files.
@@ -250,7 +346,7 @@ fn finish(
     notes: Notes,
 ) -> Result<ExitStatus, Diagnostic> {
     if !args.dry_run {
-        Skeleton::write(skeletons).map_err(as_command_error)?;
+        Skeleton::write(skeletons, notes.schema.as_ref()).map_err(as_command_error)?;
     }
     let status = match remaining.is_empty() {
         true => ExitStatus::Done,
@@ -260,6 +356,7 @@ fn finish(
         print_document(&Document {
             written: !args.dry_run,
             proven: !args.empty && args.fill.pattern.is_none() && remaining.is_empty(),
+            schema_file: (notes.schema.as_ref()).map(|it| it.path.display().to_string()),
             files: skeletons
                 .iter()
                 .map(|it| Files {
@@ -273,7 +370,8 @@ fn finish(
         return Ok(status);
     }
     let mut text = String::new();
-    for file in skeletons.iter().flat_map(|it| [&it.migration, &it.revert]) {
+    let of_skeletons = skeletons.iter().flat_map(|it| [&it.migration, &it.revert]);
+    for file in notes.schema.iter().chain(of_skeletons) {
         let verb = if args.dry_run { "would write" } else { "wrote" };
         let _ = writeln!(text, "{verb} {}", file.path.display());
         if args.dry_run {
@@ -444,6 +542,7 @@ fn not_proven(
         print_document(&Document {
             written: false,
             proven: false,
+            schema_file: None,
             files: Vec::new(),
             hazards: Vec::new(),
             remaining: remaining.iter().cloned().map(as_difference).collect(),

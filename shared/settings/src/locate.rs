@@ -225,12 +225,25 @@ impl Configuration {
     /// # Errors
     /// [`ConfigError::Address`] if it is not a valid address.
     pub fn scratch_server(&self, url: &str) -> Result<DatabaseAddress, ConfigError> {
-        let origin = Origin::Flag("--scratch-server".to_owned());
+        self.address_of_flag("--scratch-server", url, "postgres")
+    }
+
+    /// The address in a flag; `database` applies if it names none.
+    ///
+    /// # Errors
+    /// [`ConfigError::Address`] if it is not a valid address.
+    pub fn address_of_flag(
+        &self,
+        flag: &str,
+        url: &str,
+        database: &str,
+    ) -> Result<DatabaseAddress, ConfigError> {
+        let origin = Origin::Flag(flag.to_owned());
         let parameters = Parameters::parse(url).map_err(|source| ConfigError::Address {
             origin: origin.clone(),
             source,
         })?;
-        let address = DatabaseAddress::resolve(parameters, Some("postgres"), &self.variables)
+        let address = DatabaseAddress::resolve(parameters, Some(database), &self.variables)
             .map_err(|source| ConfigError::Address {
                 origin: origin.clone(),
                 source,

@@ -64,7 +64,12 @@ fn called() -> Vec<String> {
 }
 
 /// Flags whose value is an address.
-const ADDRESSES: [&str; 3] = ["--server-url", "--database-url", "--scratch-server"];
+const ADDRESSES: [&str; 4] = [
+    "--server-url",
+    "--database-url",
+    "--scratch-server",
+    "--from-url",
+];
 
 /// An address without its password; `None` if it is invalid, because it may then contain a password anywhere.
 fn shown_address(address: &str) -> Option<String> {
