@@ -77,7 +77,7 @@ enum Command {
     /// Undo applied migrations, newest first
     Revert(revert::Args),
     /// Write a migration and its revert from the changes to schema.sql
-    Generate(generate::Args),
+    Generate(Box<generate::Args>),
     /// Write schema.sql from the migrations, or compare them
     Schema(schema::Args),
     /// Create the folder and the crate of a new service
