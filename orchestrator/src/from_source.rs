@@ -7,7 +7,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use catalog::{Difference, compare};
-use client_program::ClientProgram;
+use client_program::{ClientProgram, major};
 use domain::{Diagnostic, ExitStatus, Service, rerun};
 use drift::{Live, read_live, read_replayed};
 use engine::inspect::{ServiceError, Target};
@@ -161,13 +161,6 @@ async fn read(
         .map_err(|source| ServiceError::query(address, source))?;
     let tables = [target.history_table.as_str(), DEFAULT_HISTORY_TABLE];
     Ok(read_live(&session, &target, &tables, &legacy).await?)
-}
-
-fn major(version: &str) -> i32 {
-    let digits = version.find(|c: char| !c.is_ascii_digit());
-    version[..digits.unwrap_or(version.len())]
-        .parse()
-        .unwrap_or_default()
 }
 
 async fn program(

@@ -4,6 +4,7 @@ mod program;
 mod watch;
 
 pub use program::{
-    ClientProgram, ClientProgramError, exit_status_of, is_locked, is_of_full_server, without_right,
+    ClientProgram, ClientProgramError, exit_status_of, is_locked, is_of_full_server, major,
+    without_right,
 };
 pub use watch::ClientWatch;

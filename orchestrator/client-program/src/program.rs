@@ -123,9 +123,8 @@ impl ClientProgram {
     fn parse(name: &str, path: PathBuf, text: &str) -> Option<Self> {
         let version = text.strip_prefix(name)?.strip_prefix(" (PostgreSQL) ")?;
         let version = version.split_whitespace().next()?.to_owned();
-        let digits = version.find(|c: char| !c.is_ascii_digit());
-        let major = version[..digits.unwrap_or(version.len())].parse().ok()?;
-        Some(Self {
+        let major = major(&version);
+        (major > 0).then_some(Self {
             path,
             version,
             major,
@@ -213,6 +212,13 @@ impl fmt::Display for ClientProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.path.display(), self.version)
     }
+}
+
+/// The major version of a server or a program, from a text such as `15.18` or `19devel`; 0 if there is none.
+pub fn major(version: &str) -> i32 {
+    let digits = version.find(|c: char| !c.is_ascii_digit());
+    let digits = &version[..digits.unwrap_or(version.len())];
+    digits.parse().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use catalog::compare;
-use client_program::ClientProgram;
+use client_program::{ClientProgram, major};
 use domain::{Diagnostic, Service, Version};
 use pg_address::DatabaseAddress;
 use scratch::{Replay, ScratchError, ScratchServers};
@@ -86,11 +86,9 @@ async fn pg_dump(
     request: &Request<'_>,
     replay: &Replay<'_>,
 ) -> Result<ClientProgram, ScratchError> {
-    let version = replay.server_version().await?;
-    let digits = version.find(|c: char| !c.is_ascii_digit());
-    let major = version[..digits.unwrap_or(version.len())].parse();
+    let major = major(&replay.server_version().await?);
     let folder = request.pg_bin.clone();
-    let finding = move || ClientProgram::find("pg_dump", folder.as_deref(), major.unwrap_or(0));
+    let finding = move || ClientProgram::find("pg_dump", folder.as_deref(), major);
     let found = tokio::task::spawn_blocking(finding).await;
     let found = found.map_err(|error| Diagnostic::failed("cannot look for pg_dump", &error))?;
     Ok(found.map_err(Diagnostic::from)?)

@@ -17,7 +17,7 @@ use super::error::RestoreError;
 use super::event::PlannedRestore;
 use super::program::{self, Contents};
 use super::surroundings::{self, Database, ServerFacts};
-use client_program::ClientProgram;
+use client_program::{ClientProgram, major};
 
 /// The number of sessions that are listed; the rest is counted.
 const NAMED: usize = 3;
@@ -166,7 +166,7 @@ fn refuse_unfit(
         );
     }
     let from = &restoration.dump().server_version;
-    if server.major() < program::major(from) {
+    if server.major() < major(from) {
         return refusal(
             RefusalKind::Backup,
             format!(
@@ -175,7 +175,7 @@ fn refuse_unfit(
             ),
             rerun(format!(
                 "on a server with PostgreSQL {} or newer",
-                program::major(from)
+                major(from)
             )),
         );
     }

@@ -26,5 +26,5 @@ pub use choice::{Restoration, Source, choose};
 pub use drop_old::drop_old;
 pub use event::{PlannedRestore, RestoreEvent};
 pub use leftovers::{KeptDatabase, dead_databases, is_restoring, kept_databases};
-pub use program::{Poured, find as find_pg_restore, major, pour};
+pub use program::{Poured, find as find_pg_restore, pour};
 pub use run::{RestoreOptions, restore};

@@ -9,8 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use super::RestoreOptions;
 use super::choice::Restoration;
 use super::error::RestoreError;
-use client_program::ClientWatch;
-use client_program::{ClientProgram, ClientProgramError};
+use client_program::{ClientProgram, ClientProgramError, ClientWatch, major};
 
 /// The maximum number of output lines kept for an error message.
 const LAST_WORDS: usize = 6;
@@ -26,12 +25,6 @@ pub fn find(
 ) -> Result<ClientProgram, ClientProgramError> {
     let written_by = major(&restoration.dump().pg_dump_version);
     ClientProgram::find("pg_restore", folder, written_by)
-}
-
-/// The major version of a version such as `15.18`.
-pub fn major(version: &str) -> i32 {
-    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().unwrap_or(0)
 }
 
 /// The number of objects in a dump's table of contents.

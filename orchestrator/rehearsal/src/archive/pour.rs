@@ -3,8 +3,8 @@
 use domain::{ExitStatus, rerun};
 
 use super::{Archive, Dump, ended, next_after};
-use backup::restore::{Poured, major, pour};
-use client_program::ClientWatch;
+use backup::restore::{Poured, pour};
+use client_program::{ClientWatch, major};
 use scratch::{Replay, ScratchError};
 
 /// Why a scratch database was not filled.
