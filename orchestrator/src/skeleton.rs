@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use domain::{Service, Version};
+use domain::{Diagnostic, Service, Version, suggest};
 use service_layout::files::{self, FileError};
 use time::OffsetDateTime;
 
@@ -60,6 +60,17 @@ pub enum GenerateError {
         /// The operating system's error.
         source: io::Error,
     },
+}
+
+impl From<GenerateError> for Diagnostic {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Write { path, source } => {
+                Self::failed(format!("cannot write {}", path.display()), &source)
+            }
+            other => Self::usage(other.to_string(), suggest(["generate", "--help"])),
+        }
+    }
 }
 
 impl Skeleton {

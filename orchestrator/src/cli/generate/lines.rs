@@ -8,7 +8,6 @@ use drift::schema_difference;
 use service_cli::command::{Context, print_document};
 
 use super::args::Args;
-use super::as_command_error;
 use crate::cli::differences::differences;
 use crate::skeleton::{Skeleton, SkeletonFile};
 
@@ -68,7 +67,7 @@ pub(super) fn finish(
     notes: Notes,
 ) -> Result<ExitStatus, Diagnostic> {
     if !args.dry_run {
-        Skeleton::write(skeletons, notes.schema.as_ref()).map_err(as_command_error)?;
+        Skeleton::write(skeletons, notes.schema.as_ref())?;
     }
     let status = match remaining.is_empty() {
         true => ExitStatus::Done,

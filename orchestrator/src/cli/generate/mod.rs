@@ -12,7 +12,7 @@ use service_cli::command::{Context, Selected, answer_is_yes, one_service, select
 
 use crate::from_source::{Imported, Source};
 use crate::pattern;
-use crate::skeleton::{GenerateError, Skeleton, SkeletonFile};
+use crate::skeleton::{Skeleton, SkeletonFile};
 pub(super) use args::Args;
 use decisions::{ambiguous, decided, hazards, refuse_losses};
 pub(super) use lines::Document;
@@ -36,7 +36,7 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
     let folder = context.services_folder().join(service.name.as_str());
     let now = time::OffsetDateTime::now_utc();
     // The name is checked before anything is computed.
-    let named = Skeleton::named(&folder, service, &args.name, now).map_err(as_command_error)?;
+    let named = Skeleton::named(&folder, service, &args.name, now)?;
     if args.empty {
         let empty = Skeleton::empty(&folder, &named, args.no_transaction);
         return finish(context, args, &[empty], Vec::new(), Notes::default());
@@ -45,7 +45,7 @@ pub(super) async fn generate(context: &Context, args: &Args) -> Result<ExitStatu
         let files = pattern::files(chosen, &args.fill).map_err(|error| {
             Diagnostic::usage(error.to_string(), suggest(["generate", "--help"]))
         })?;
-        let filled = Skeleton::filled(&folder, &named, &files).map_err(as_command_error)?;
+        let filled = Skeleton::filled(&folder, &named, &files)?;
         return finish(context, args, &filled, Vec::new(), Notes::default());
     }
     let source = source(context, args, service)?;
@@ -210,13 +210,4 @@ async fn compute(
     let mut cancelled = watch_signals();
     let generated = scratch_servers.until_cancelled(&mut cancelled, work).await;
     generated.transpose()
-}
-
-fn as_command_error(error: GenerateError) -> Diagnostic {
-    match error {
-        GenerateError::Write { path, source } => {
-            Diagnostic::failed(format!("cannot write {}", path.display()), &source)
-        }
-        other => Diagnostic::usage(other.to_string(), suggest(["generate", "--help"])),
-    }
 }
